@@ -1,0 +1,27 @@
+// netnotes/netnotes.hpp: everything
+// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp poll.hpp reactor.hpp makefile.hpp
+//
+// For a first program, and for one that uses most of it. A header of the library never includes this one.
+//
+//   floor 4   reactor.hpp                             a server for thousands of clients, in one thread
+//   floor 3   tcp.hpp     poll.hpp     makefile.hpp   connections; waiting for many; a connection as a stream
+//   floor 2   socket.hpp                              every system call on a socket
+//             socket_address.hpp                      the names of sockets and of hosts
+//   floor 1   ip.hpp      stop.hpp                    addresses are values; a wait that can be ended
+//             ip_text.hpp                             how addresses are read and written
+//
+// Includes point down only, so a header works in any folder together with those that its first page names.
+
+#ifndef NETNOTES_NETNOTES_HPP
+#define NETNOTES_NETNOTES_HPP
+
+#include "ip.hpp"
+#include "makefile.hpp"
+#include "poll.hpp"
+#include "reactor.hpp"
+#include "socket.hpp"
+#include "socket_address.hpp"
+#include "stop.hpp"
+#include "tcp.hpp"
+
+#endif  // NETNOTES_NETNOTES_HPP
