@@ -1,0 +1,265 @@
+// The manners that all examples share, so that each of them holds only what it teaches.
+//
+//     01_first_socket                                a demonstration: plays all parts itself and narrates
+//     15_iterative_server serve --port 6666          the real server; its first line is `listening on ...`
+//     15_iterative_server connect localhost 6666     the real client, between your keyboard and the server
+//     15_iterative_server --help
+//
+// Exit status: 0 when all went well, 1 when something failed, 2 for arguments that make no sense.
+
+#pragma once
+
+#include <netnotes/stop.hpp>
+#include <netnotes/tcp.hpp>
+
+#include <charconv>
+#include <csignal>
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace net = netnotes;
+
+namespace example {
+
+/// Arguments that make no sense: exit status 2, with the usage.
+struct usage_error : std::invalid_argument {
+    using std::invalid_argument::invalid_argument;
+};
+
+/// The command line. Options are taken out by name; what is left over is taken out last.
+class arguments {
+  public:
+    arguments(int argc, char** argv) : rest_{argv + (argc > 0 ? 1 : 0), argv + argc} {}
+
+    [[nodiscard]] bool empty() const { return rest_.empty(); }
+    bool output_matters = true;  ///< is it a failure when standard output cannot be written?
+    /// Was `name` given? For options without a value.
+    bool flag(std::string_view name) {
+        const auto found = find(name);
+        if (found == rest_.end()) return false;
+        rest_.erase(found);
+        return true;
+    }
+    /// The word behind `name`, if it was given.
+    std::optional<std::string> value(std::string_view name) {
+        const auto found = find(name);
+        if (found == rest_.end()) return std::nullopt;
+        if (found + 1 == rest_.end()) throw usage_error{std::string{name} + " needs a value"};
+        const std::string value = *(found + 1);
+        rest_.erase(found, found + 2);
+        return value;
+    }
+    /// ... as a number from `least` to `most`.
+    std::optional<unsigned> number(std::string_view name, unsigned least, unsigned most) {
+        const auto text = value(name);
+        if (!text) return std::nullopt;
+        return to_number(name, *text, least, most);
+    }
+    /// What is not an option. A word that still begins with '-' is one that this example does not know; a
+    /// single '-' stands for standard input.
+    std::vector<std::string> rest() {
+        for (const std::string& word : rest_)
+            if (word.size() > 1 && word[0] == '-') throw usage_error{"unknown option " + word};
+        return std::exchange(rest_, {});
+    }
+    static unsigned to_number(std::string_view what, std::string_view text, unsigned least, unsigned most) {
+        unsigned number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error != std::errc{} || end != text.data() + text.size() || number < least || number > most)
+            throw usage_error{std::string{what} + " takes a number from " + std::to_string(least) + " to " +
+                              std::to_string(most) + ", not '" + std::string{text} + "'"};
+        return number;
+    }
+
+  private:
+    std::vector<std::string>::iterator find(std::string_view name) {
+        return std::find(rest_.begin(), rest_.end(), name);
+    }
+    std::vector<std::string> rest_;
+};
+
+/// Runs an example's body and turns what goes wrong into a message and an exit status. `help` begins with the
+/// line or lines of usage, which are shown for wrong arguments, up to the first empty line.
+inline int run(int argc, char** argv, std::string_view help, const std::function<void(arguments&)>& body) {
+    const std::string_view path = argc > 0 ? argv[0] : "example";
+    const std::string_view name = path.substr(path.rfind('/') + 1);
+    try {
+        arguments words{argc, argv};
+        if (words.flag("--help"))
+            std::cout << help;
+        else
+            body(words);
+        // A program whose output was lost has not done its work: think of `... > /dev/full`.
+        if (!std::cout.flush() && words.output_matters) throw std::runtime_error{"standard output cannot be written"};
+        return 0;
+    } catch (const usage_error& error) {
+        std::cerr << name << ": " << error.what() << '\n' << help.substr(0, help.find("\n\n")) << '\n';
+        return 2;
+    } catch (const std::exception& error) {
+        std::cout.flush();
+        std::cerr << name << ": " << error.what() << '\n';
+        return 1;
+    }
+}
+
+/// One line of narration, whatever its parts are.
+template <class... Parts>
+void say(const Parts&... parts) {
+    (std::cout << ... << parts) << std::endl;  // flushed: the next line may be another thread's
+}
+/// A new step of a demonstration.
+inline void heading(std::string_view text) {
+    std::size_t columns = 0;  // on the screen: a Chinese character is three bytes in UTF-8 and two columns wide
+    for (const char c : text) columns += (c & 0xc0) == 0x80 ? 0 : (c & 0xf0) == 0xe0 ? 2 : 1;
+    say('\n', text, '\n', std::string(columns, '-'));
+}
+
+/// Lines of standard input are kept to so many characters; what a line has beyond that is dropped as it comes,
+/// so that a line may be endless.
+inline constexpr std::size_t longest_line = 256;
+
+/// Calls `treat` with each line of standard input, without its "\n" or "\r\n", until the input or the output ends.
+inline void each_line(const std::function<void(std::string_view line)>& treat) {
+    // Without this, cin and cout hand every character to C's stdin and stdout, and a million lines take long.
+    std::ios_base::sync_with_stdio(false);
+    std::streambuf& input = *std::cin.rdbuf();
+    std::string line;
+    for (int c = 0; std::cout && c != std::char_traits<char>::eof();) {
+        // Whoever talks to us line by line has his answers before we wait for his next line.
+        if (input.in_avail() <= 0) std::cout.flush();
+        line.clear();
+        while ((c = input.sbumpc()) != '\n' && c != std::char_traits<char>::eof())
+            if (line.size() <= longest_line) line += static_cast<char>(c);
+        if (c != '\n' && line.empty()) return;
+        if (line.ends_with('\r')) line.pop_back();
+        treat(line);
+    }
+}
+
+/// A stranger's text, fit to stand in a table and on a terminal.
+inline std::string shown(std::string_view line) {
+    std::string text{line.substr(0, longest_line)};
+    for (char& c : text)
+        if (c < ' ' || c > '~') c = '?';
+    return line.size() > longest_line ? text + "..." : text;
+}
+
+/// A part of a demonstration that plays in a thread of its own. If the demonstration fails before finish(), the part
+/// is asked to stop, so that the failure is reported instead of waited for.
+class background {
+  public:
+    background(net::stop_event& stop, std::function<void()> part)
+        : stop_{stop}, thread_{[this, part = std::move(part)] {
+              try {
+                  part();
+              } catch (...) {
+                  failure_ = std::current_exception();
+              }
+          }} {}
+    background(const background&) = delete;
+    background& operator=(const background&) = delete;
+    ~background() {
+        stop_.request_stop();
+        if (thread_.joinable()) thread_.join();
+    }
+    /// Waits for the end of the part. What it has thrown comes out here.
+    void finish() {
+        if (thread_.joinable()) thread_.join();
+        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+
+  private:
+    net::stop_event& stop_;
+    std::exception_ptr failure_;
+    std::thread thread_;  // the last, so that the rest is there when it begins
+};
+
+struct serve_options {
+    net::endpoint where;  ///< --bind and --port; 127.0.0.1:6666 unless said otherwise
+    bool quiet = false;   ///< --quiet: only the line `listening on ...`
+};
+
+/// What an example with a server and a client consists of.
+struct roles {
+    std::function<void()> demonstrate;
+    std::function<void(const serve_options&)> serve;
+    std::function<void(const std::string& host, std::uint16_t port)> connect;
+    std::function<void(arguments&)> more_options = [](arguments&) {};  ///< takes out what only this example has
+};
+
+inline int run(int argc, char** argv, std::string_view help, const roles& parts) {
+    return run(argc, argv, help, [&](arguments& words) {
+        if (words.empty()) return parts.demonstrate();
+        parts.more_options(words);
+        serve_options options;
+        const auto bind = words.value("--bind");
+        const auto port = words.number("--port", 0, 65535);
+        options.quiet = words.flag("--quiet");
+        const bool server_options = bind || port || options.quiet;
+        const auto rest = words.rest();
+        if (rest.size() == 1 && rest[0] == "serve") {
+            const auto address = net::ip_address::parse(bind.value_or("127.0.0.1"));
+            if (!address)
+                throw usage_error{"--bind takes an address, such as 127.0.0.1, 0.0.0.0 or ::, not '" + *bind + "'"};
+            options.where = {*address, static_cast<std::uint16_t>(port.value_or(6666))};
+            // Whoever has read a server's first line may stop reading; that is no reason for the server to end. (If he
+            // goes on holding the pipe and does not read, the log fills it and writing waits: that is what --quiet is for.)
+            std::signal(SIGPIPE, SIG_IGN);
+            words.output_matters = false;
+            return parts.serve(options);
+        }
+        if (rest.size() == 3 && rest[0] == "connect" && !server_options)
+            return parts.connect(rest[1], static_cast<std::uint16_t>(arguments::to_number("PORT", rest[2], 1, 65535)));
+        if (rest.empty() && !server_options) return parts.demonstrate();
+        throw usage_error{"either nothing, or serve, or connect HOST PORT"};
+    });
+}
+
+/// Every server's first line, at once, so that a script that has started it knows where it listens.
+inline void announce(const net::endpoint& where) { say("listening on ", where); }
+
+/// A real client: what is typed goes to the server, what the server says is shown, in both directions at the
+/// same time, until the server has no more to say. The end of the input (Ctrl-D) is passed on, as the end of
+/// our half of the connection.
+inline void talk(net::tcp_stream server) {
+    server.set_blocking(false);
+    std::string unsent;
+    bool input_open = true;
+    for (;;) {
+        // Reading the keyboard only when all has gone out, and never waiting in send(): the server may itself
+        // be waiting until we take what it has for us.
+        pollfd watched[2] = {
+            {input_open && unsent.empty() ? 0 : -1, POLLIN, 0},
+            {server.native_handle(), static_cast<short>(unsent.empty() ? POLLIN : POLLIN | POLLOUT), 0}};
+        if (::poll(watched, 2, -1) < 0) throw std::system_error{errno, std::system_category(), "poll"};
+        char buffer[16 * 1024];
+        if (watched[0].revents != 0) {
+            const auto size = ::read(0, buffer, sizeof buffer);
+            if (size < 0) throw std::system_error{errno, std::system_category(), "standard input"};
+            unsent.append(buffer, static_cast<std::size_t>(size));
+            input_open = size > 0;
+            if (!input_open) server.shutdown(net::shutdown_direction::send);
+        }
+        std::error_code error;
+        if (!unsent.empty()) unsent.erase(0, server.send(unsent, error));
+        if (error && error != std::errc::operation_would_block) throw std::system_error{error, "send to the server"};
+        if (watched[1].revents & (POLLIN | POLLHUP | POLLERR)) {
+            const std::size_t size = server.recv(buffer, error);
+            if (error == std::errc::operation_would_block) continue;
+            if (error) throw std::system_error{error, "receive from the server"};
+            if (size == 0) return;
+            if (!std::cout.write(buffer, static_cast<std::streamsize>(size)).flush())
+                throw std::runtime_error{"standard output cannot be written"};
+        }
+    }
+}
+
+}  // namespace example
