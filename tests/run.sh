@@ -1,0 +1,30 @@
+#!/bin/sh
+# run.sh [PRESET]: builds netnotes' examples and tests in build/PRESET and runs the tests.
+# PRESET is one of CMakePresets.json: default, clang, asan, tsan. On Debian and Ubuntu, what is not
+# installed yet is installed with apt first.
+set -eu
+
+case "$# ${1-}" in
+    "1 --help" | "1 -h")
+        sed -n '2,4s/^# //p' "$0"
+        exit 0
+        ;;
+    "0 " | "1 "[!-]*) ;;
+    *)
+        echo "usage: sh $0 [--help] [PRESET]" >&2
+        exit 2
+        ;;
+esac
+
+preset=${1:-default}
+cd "$(dirname "$0")/.."
+. tests/tools.sh
+
+# meson, pkg-config, python3, nc and socat are peers and consumers of the tests; without them tests are skipped.
+compiler=g++
+if [ "$preset" = clang ]; then
+    compiler=clang
+fi
+install_missing $compiler cmake ninja-build catch2 meson pkg-config python3 netcat-openbsd socat
+
+exec cmake --workflow --preset "$preset"
