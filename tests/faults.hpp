@@ -32,6 +32,7 @@
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -64,13 +65,14 @@ enum class call : unsigned {
     shutdown,
     socket,
     socketpair,
+    write,
 };
 inline constexpr std::array names{
     "accept4", "bind",        "close",       "connect",    "epoll_create1", "epoll_ctl",  "epoll_wait", "eventfd",
     "fcntl",   "getpeername", "getsockname", "getsockopt", "listen",        "ppoll",      "recv",       "recvmsg",
-    "send",    "sendto",      "setsockopt",  "shutdown",   "socket",        "socketpair",
+    "send",    "sendto",      "setsockopt",  "shutdown",   "socket",        "socketpair", "write",
 };
-static_assert(names.size() == static_cast<std::size_t>(call::socketpair) + 1);
+static_assert(names.size() == static_cast<std::size_t>(call::write) + 1);
 inline const char* name(call what) { return names[static_cast<std::size_t>(what)]; }
 
 /// What is to happen to one call: an error, or a transfer of that many bytes at most.
@@ -112,6 +114,13 @@ class script {
         percent_ = percent;
     }
 
+    /// Something to be done before every call of `what`, by the thread that calls: to hold it at the worst moment.
+    /// Set it before the first call.
+    void before(call what, std::function<void()> step) {
+        const std::lock_guard lock{mutex_};
+        plan_of(what).step = std::move(step);
+    }
+
     /// How many calls there were, those that failed included.
     [[nodiscard]] unsigned made(call what) {
         const std::lock_guard lock{mutex_};
@@ -131,6 +140,7 @@ class script {
 
     /// Decides about the next call.
     fate next(call what) {
+        if (const auto& step = plan_of(what).step) step();
         const std::lock_guard lock{mutex_};
         const fate decided = decide(what);
         plan_of(what).failed += decided.error != 0;
@@ -139,6 +149,7 @@ class script {
 
   private:
     struct plan {
+        std::function<void()> step;
         unsigned made = 0, failed = 0;
         std::map<unsigned, int> errors;
         int error = 0;
@@ -318,5 +329,9 @@ int __real_socketpair(int, int, int, int*);
 int __wrap_socketpair(int family, int type, int protocol, int* pair) {
     return faults::meet(faults::call::socketpair,
                         [=](auto) { return __real_socketpair(family, type, protocol, pair); });
+}
+ssize_t __real_write(int, const void*, size_t);
+ssize_t __wrap_write(int fd, const void* bytes, size_t size) {
+    return faults::meet(faults::call::write, [=](auto) { return __real_write(fd, bytes, size); });
 }
 }  // extern "C"

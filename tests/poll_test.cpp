@@ -5,7 +5,6 @@
 #include "catch.hpp"
 #include "support.hpp"
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>

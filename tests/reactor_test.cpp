@@ -22,15 +22,17 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <future>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <new>
-#include <numeric>
+#include <optional>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -720,7 +722,7 @@ TEST_CASE("a client that was reset while it stood in the queue is accepted and f
         reset(dead);
     }
     CHECK(is_echoed(healthy, "still there"));
-    server.wait_until([](const journal& j) { return j.reasons.size() == 1; });
+    server.wait_until([](const journal& j) { return j.reasons.size() >= 1; });
     CHECK(server.read().reasons[0] == std::errc::connection_reset);
     CHECK(server.read().accept_errors.empty());
     CHECK(server.connections() == 1);
@@ -810,7 +812,7 @@ TEST_CASE("what one says is broadcast to all") {
     running_server server{actions, options_for(how)};
     std::vector<net::tcp_stream> clients;
     for (int i = 0; i < 10; ++i) clients.emplace_back(server.where());
-    server.wait_until([](const journal& j) { return j.opened == 10; });
+    server.wait_until([](const journal& j) { return j.opened >= 10; });
     clients[3].send_all("hello");
     for (auto& client : clients) CHECK(recv_exactly(client, 5) == "hello");
     clients[5].close();
@@ -889,7 +891,7 @@ TEST_CASE("a handler that throws loses its connection and no other") {
     client.send_all("x", error);
     client.shutdown(net::shutdown_direction::send, error);
     recv_until_over(client, error);
-    server.wait_until([](const journal& j) { return j.reasons.size() == 1 && j.errors.size() == 1; });
+    server.wait_until([](const journal& j) { return j.reasons.size() >= 1 && j.errors.size() >= 1; });
     armed = false;
     CHECK(is_echoed(bystander, "after"));
     CHECK(server.connections() == 1);
@@ -915,7 +917,7 @@ TEST_CASE("connections that close each other in a row are all closed once") {
     running_server server{actions, options_for(how)};
     std::vector<net::tcp_stream> clients;
     for (int i = 0; i < 20; ++i) clients.emplace_back(server.where());
-    server.wait_until([](const journal& j) { return j.opened == 20; });
+    server.wait_until([](const journal& j) { return j.opened >= 20; });
     clients[7].send_all("fall");
     server.wait_until_closed(20);
     const journal seen = server.read();
@@ -1039,7 +1041,7 @@ TEST_CASE("a handler that sends more than the greatest queue loses its connectio
     running_server server{actions, options, listener_with_small_buffers()};
     net::tcp_stream client = client_with_small_buffers(server.where()), other{server.where()};
     client.send_all("x");
-    server.wait_until([](const journal& j) { return j.reasons.size() == 1; });
+    server.wait_until([](const journal& j) { return j.reasons.size() >= 1; });
     CHECK(server.read().reasons[0] == std::errc::no_buffer_space);
     CHECK(most <= 512 * 1024);
     std::error_code error;
@@ -1063,7 +1065,7 @@ TEST_CASE("a reset ends a connection that is not being read") {
     net::tcp_stream client = client_with_small_buffers(server.where());
     send_until(client, server, [&](const journal& j) { return j.most_queued > options.high_water; });
     reset(client);
-    server.wait_until([](const journal& j) { return j.reasons.size() == 1; });
+    server.wait_until([](const journal& j) { return j.reasons.size() >= 1; });
     CHECK(server.read().reasons[0] == std::errc::connection_reset);
     const int waits = server.seen().waits;
     for (int i = 0; i < 20; ++i) CHECK(is_echoed(other, "x"));
@@ -1088,7 +1090,7 @@ TEST_CASE("the end of the stream of a client that is not being read waits withou
     CHECK(server.read().ended == 0);
     const bool same = recv_to_end(client) == sent;
     CHECK(same);
-    server.wait_until([](const journal& j) { return j.reasons.size() == 1; });
+    server.wait_until([](const journal& j) { return j.reasons.size() >= 1; });
     CHECK(server.read().ended == 1);
     CHECK_FALSE(server.read().reasons[0]);
 }
@@ -1176,9 +1178,9 @@ TEST_CASE("a client that sends without end does not keep another waiting") {
     actions.open = [&](net::connection& client) { endless_id = client.id(); };
     running_server server{actions, options};
     net::tcp_stream other{server.where()};
-    server.wait_until([](const journal& j) { return j.opened == 1; });
+    server.wait_until([](const journal& j) { return j.opened >= 1; });
     endless = net::tcp_stream{server.where()};
-    server.wait_until([](const journal& j) { return j.opened == 2; });
+    server.wait_until([](const journal& j) { return j.opened >= 2; });
     endless.set_blocking(false);
     {
         const auto held = server.hold();
@@ -1283,7 +1285,7 @@ TEST_CASE("without free descriptors the server does not spin and goes on when th
         const net::time_point begin = net::clock::now();
         second.connect(server.where());  // the kernel answers for the server, as ever
         second.send_all("2");
-        server.wait_until([](const journal& j) { return j.accept_errors.size() == 3; });
+        server.wait_until([](const journal& j) { return j.accept_errors.size() >= 3; });
         seen.three_tries = net::clock::now() - begin;
         seen.others_are_served = is_echoed(first, "served meanwhile");
         spare.close();
@@ -1402,7 +1404,7 @@ TEST_CASE("a queue for which there is no memory costs its connection and no more
     running_server server{actions, options_for(how), listener_with_small_buffers()};
     net::tcp_stream client = client_with_small_buffers(server.where()), other{server.where()};
     client.send_all("xx");
-    server.wait_until([](const journal& j) { return j.reasons.size() == 1; });
+    server.wait_until([](const journal& j) { return j.reasons.size() >= 1; });
     CHECK(server.read().reasons[0] == std::errc::not_enough_memory);
     CHECK(is_echoed(other, "x"));
 }
@@ -1424,7 +1426,7 @@ TEST_CASE("without memory for a new client the server tells it and goes on") {
     net::tcp_stream second{server.where()};
     CHECK(recv_to_end(second).empty());
     second.close();
-    server.wait_until([](const journal& j) { return j.accept_errors.size() == 1; });
+    server.wait_until([](const journal& j) { return j.accept_errors.size() >= 1; });
     CHECK(server.read().accept_errors[0] == std::errc::not_enough_memory);
     CHECK(server.there(open_descriptors) == at_rest);
     net::tcp_stream third{server.where()};
@@ -1562,7 +1564,6 @@ TEST_CASE("an event of a connection that was closed earlier in the batch does no
 TEST_CASE("a connection that waits for its next turn and is closed meanwhile does not give it to its successor") {
     scripted play;
     play.options.read_size = 1;
-    play.actions.bytes = [&](net::connection&, bytes_view) {};
     std::vector<net::connection*> opened;
     play.actions.open = [&](net::connection& client) { opened.push_back(&client); };
     play.actions.bytes = [&](net::connection& client, bytes_view) {
@@ -2033,7 +2034,7 @@ TEST_CASE("a stop lets an answer arrive that the kernel still holds though the c
     running_server server{actions, options, std::move(listener)};
     net::tcp_stream client = client_with_small_buffers(server.where());
     client.send_all("x");
-    server.wait_until([](const journal& j) { return j.calls == 1; });
+    server.wait_until([](const journal& j) { return j.calls >= 1; });
     server.request_stop();
     while (!server.seen().stop_has_begun) std::this_thread::yield();
     // Were the server's end closed already, these bytes would be answered by a reset.
@@ -2285,7 +2286,7 @@ TEST_CASE("descriptors passed over a Unix socket are dropped and do not hide wha
     net::socket client{net::address_family::local, net::socket_type::stream};
     client.connect(where);
     client.send_all("x");
-    server.wait_until([](const journal& j) { return j.bytes == 1; });
+    server.wait_until([](const journal& j) { return j.bytes >= 1; });
     const auto descriptors = open_descriptors();
     {
         const auto held = server.hold();
@@ -2306,6 +2307,6 @@ TEST_CASE("descriptors passed over a Unix socket are dropped and do not hide wha
         REQUIRE(::sendmsg(client.native_handle(), &message, 0) == static_cast<ssize_t>(text.size()));
         client.send_all("and without");
     }
-    server.wait_until([](const journal& j) { return j.bytes == 30; });
+    server.wait_until([](const journal& j) { return j.bytes >= 30; });
     CHECK(open_descriptors() == descriptors);
 }

@@ -15,12 +15,14 @@
 
 #include <array>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <list>
 #include <memory>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <tuple>
 
 using namespace std::chrono_literals;
@@ -1004,6 +1006,23 @@ TEST_CASE("a socket may connect to itself") {
     CHECK(receive_exactly(alone, 9) == "to myself");
 }
 
+namespace {
+/// Is there a connection in TIME_WAIT with this end (proc(5), /proc/net/tcp)?
+bool has_ghost(const net::socket_address& where) {
+    sockaddr_in raw{};
+    std::memcpy(&raw, where.data(), sizeof raw);
+    char end[16];
+    std::snprintf(end, sizeof end, "%08X:%04X", raw.sin_addr.s_addr, unsigned{ntohs(raw.sin_port)});
+    std::ifstream connections{"/proc/net/tcp"};
+    for (std::string line; std::getline(connections, line);) {
+        std::istringstream fields{line};
+        std::string number, local, remote, state;
+        if (fields >> number >> local >> remote >> state && local == end && state == "06") return true;
+    }
+    return false;
+}
+}  // namespace
+
 TEST_CASE("a restarted server binds its port only if the earlier one had said reuse too") {
     for (const bool first_says : {false, true})
         for (const bool second_says : {false, true}) {
@@ -1019,6 +1038,8 @@ TEST_CASE("a restarted server binds its port only if the earlier one had said re
             server.close();  // who closes first keeps the ghost
             CHECK(receive_all(client).empty());
             client.close();
+            // Of such ghosts the system keeps a limited number, and beyond it none (net.ipv4.tcp_max_tw_buckets).
+            if (!has_ghost(where)) NETNOTES_SKIP("the kernel keeps no TIME_WAIT, or does not show it");
 
             net::socket next{address_family::inet, socket_type::stream};
             next.set_option(net::option::reuse_address{second_says});

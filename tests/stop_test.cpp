@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <memory>
 #include <optional>
 
 using support::background;
@@ -231,21 +230,6 @@ TEST_CASE("a signal that was ignored is heeded and then ignored again") {
     }
     CHECK(::raise(SIGINT) == 0);
     CHECK(std::signal(SIGINT, before) == SIG_IGN);
-}
-
-TEST_CASE("a signal that strikes at the end finds no event that is gone") {
-    void (*const before)(int) = std::signal(SIGTERM, SIG_IGN);  // what strikes between two of them
-    std::atomic<bool> is_over{false};
-    background striking{[&] {
-        while (!is_over) ::raise(SIGTERM);
-    }};
-    for (int i = 0; i < 2000; ++i) {
-        const auto event = std::make_unique<net::stop_event>();  // on the heap, where AddressSanitizer looks
-        const net::stop_on_signals on_signals{*event};
-    }
-    is_over = true;
-    striking.get();
-    std::signal(SIGTERM, before);
 }
 
 TEST_CASE("a second stop on signals is a mistake and leaves the first at work") {

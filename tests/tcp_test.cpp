@@ -354,6 +354,7 @@ struct two_addresses {
     std::vector<net::endpoint> order;
 
     bool exist() {
+        if (!support::has_ipv6()) return false;  // which the resolver does not look at
         order = net::resolve("", 80);
         if (order.size() != 2 || order[0].address().is_v4() == order[1].address().is_v4()) return false;
         std::tie(first, second) = free_at_both(order[0].address(), [&](std::uint16_t free) {

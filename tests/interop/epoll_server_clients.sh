@@ -54,7 +54,8 @@ done
 [ -n "$clients" ] || exit 77
 
 # 300,000 bytes of every kind, and lines of text.
-LC_ALL=C awk 'BEGIN { for (i = 0; i < 300000; i++) printf "%c", (i * 7 + int(i / 256) * 3) % 255 + 1 }' >"$scratch/bytes"
+LC_ALL=C awk 'BEGIN { for (i = 0; i < 300000; i++) printf "%c", (i * 7 + int(i / 256) * 3) % 255 + 1 }' \
+    >"$scratch/bytes"
 echo "hello, whoever you are" >"$scratch/line"
 : >"$scratch/nothing"
 
