@@ -135,6 +135,11 @@ class connection {
     }
     /// Open and not paused, or lingering: then what comes is thrown away.
     bool is_read() const noexcept { return state_ == state::lingering || (state_ == state::open && !paused_); }
+    /// Has the peer's kernel acknowledged all that ours was given (tcp(7), SIOCOUTQ)? Then nothing can destroy it.
+    bool is_delivered() const noexcept {
+        int unacknowledged = 0;
+        return ::ioctl(native_handle(), TIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
+    }
     std::size_t send_now(const_buffer bytes) noexcept;
     void flush() noexcept;
 
@@ -209,6 +214,7 @@ class reactor_server {
     static constexpr std::uint64_t listener_token = ~std::uint64_t{0};
     static constexpr std::uint64_t stop_token = listener_token - 1;
     static constexpr duration accept_pause = std::chrono::milliseconds{100};
+    static constexpr duration stop_look = std::chrono::milliseconds{5};
     static constexpr int reads_a_turn = 16;
     static constexpr int accepts_a_turn = 64;
 
@@ -344,7 +350,7 @@ void reactor_server<Handler, Poller>::run(const stop_event& stop) {
 template <class Handler, poller Poller>
 duration reactor_server<Handler, Poller>::time_to_wait() const noexcept {
     if (!pending_.empty()) return duration::zero();
-    time_point wake = stop_end_;
+    time_point wake = stopping_ ? std::min(stop_end_, now_ + stop_look) : time_point::max();
     if (listener_pause_) wake = std::min(wake, *listener_pause_);
     if (const duration idle = shared_.options.idle_timeout; longest_idle_ && idle != never)
         wake = std::min(wake, detail::later(longest_idle_->active_, idle));
@@ -553,14 +559,13 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
         connection* const client = place.occupant.get();
         if (!client) continue;
         if (clock::now() >= stop_end_) break;  // so much to answer: close_idle() closes the rest
-        int arrived = 0, unsent = 0;
+        int arrived = 0;
         ::ioctl(client->native_handle(), FIONREAD, &arrived);
         client->unread_ = true;
         read(*client, arrived / static_cast<int>(std::min<std::size_t>(buffer_.size(), 1 << 30)) + reads_a_turn);
         // To close while bytes lie unread would be a reset, and so would be the peer's next byte; it destroys what the
         // kernel has yet to send. Where nothing is on its way nothing can be destroyed.
-        if (::ioctl(client->native_handle(), TIOCOUTQ, &unsent) != 0) unsent = 1;
-        if (client->queued() > 0 || unsent > 0 || client->unread_ || client->state_ == state::lingering)
+        if (client->queued() > 0 || client->unread_ || !client->is_delivered() || client->state_ == state::lingering)
             client->close_after_sending();
         else
             client->close(std::make_error_code(std::errc::operation_canceled));
@@ -569,9 +574,11 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
 
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::close_idle() {
-    if (now_ >= stop_end_)
+    if (stopping_)  // of acknowledgments no event tells, so a stop looks every few milliseconds: see time_to_wait()
         for (const slot& place : slots_)
-            if (place.occupant) place.occupant->close(std::make_error_code(std::errc::operation_canceled));
+            if (connection* const client = place.occupant.get();
+                client && (now_ >= stop_end_ || (client->state_ == state::lingering && client->is_delivered())))
+                client->close(std::make_error_code(std::errc::operation_canceled));
     const duration idle = shared_.options.idle_timeout;
     if (idle == never) return;
     for (connection* client = longest_idle_; client && detail::later(client->active_, idle) <= now_;
