@@ -2130,7 +2130,9 @@ TEST_CASE("a stop destroys no answer that only the kernel still holds") {
     server.request_stop();
     while (!server.seen().stop_has_begun) std::this_thread::yield();
     client.send_all("a byte after the stop, which a closed socket would answer with a reset");
-    CHECK(recv_to_end(client).size() == answer.size() - 1);
+    // Whole, with the byte that was received above; and twice, if the second question came in time.
+    const std::size_t size = recv_to_end(client).size() + 1;
+    CHECK((size == answer.size() || size == 2 * answer.size()));
     server.wait_for_end();
 }
 

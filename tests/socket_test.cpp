@@ -1894,7 +1894,9 @@ TEST_CASE("a numeric host needs nobody to be asked") {
 }
 
 TEST_CASE("localhost is this machine and every address comes once") {
-    const auto found = net::resolve("localhost", 80);
+    std::error_code error;
+    const auto found = net::resolve("localhost", "80", {}, error);
+    if (error) NETNOTES_SKIP("no localhost in /etc/hosts here");
     REQUIRE_FALSE(found.empty());
     const std::set<std::string> different = [&] {
         std::set<std::string> texts;

@@ -8,6 +8,7 @@ has() {
         clang) command -v clang++ ;;
         ninja-build) command -v ninja ;;
         netcat-openbsd) command -v nc ;;
+        netbase) [ -e /etc/services ] ;;
         catch2)
             for file in /usr/include /usr/local/include; do
                 [ -e $file/catch2/catch_all.hpp ] || [ -e $file/catch2/catch.hpp ] || continue
