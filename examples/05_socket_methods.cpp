@@ -204,10 +204,10 @@ void send_and_sendall() {
     show("sendall", "send_all", "of 4 MiB, in 20 ms, ", how_much(sent), ": ", error.message());
 
     auto [sender, receiver] = connected();
-    auto arrived = std::async(std::launch::async, [&receiver = receiver] {
+    auto arrived = std::async(std::launch::async, [&there = receiver] {
         std::vector<char> buffer(64 << 10);
         std::size_t total = 0;
-        while (const std::size_t size = receiver.recv(buffer)) total += size;
+        while (const std::size_t size = there.recv(buffer)) total += size;
         return total;
     });
     sender.send_all(large);
@@ -292,11 +292,11 @@ void settimeout_and_gettimeout() {
 
     // It limits one call, as in Python, and a peer who sends a byte now and then is never late. What he cannot
     // stretch is a point in time.
-    const auto a_byte_every_10_ms = [&, &client = client, &server = server] {
+    const auto a_byte_every_10_ms = [&, &here = client, &there = server] {
         const auto start = net::clock::now();
         do {
-            client.send_all(".");
-            server.recv(byte, error);
+            here.send_all(".");
+            there.recv(byte, error);
             std::this_thread::sleep_for(10ms);
         } while (!error && net::clock::now() - start < 150ms);
         return error ? error.message() : "never late";

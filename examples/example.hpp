@@ -213,6 +213,9 @@ inline int run(int argc, char** argv, std::string_view help, const roles& parts)
             // Whoever has read a server's first line may stop reading; that is no reason for the server to end. (If he
             // goes on holding the pipe and does not read, the log fills it and writing waits: that is what --quiet is for.)
             std::signal(SIGPIPE, SIG_IGN);
+            // What stops a server may say it twice, as timeout(1) does: to the process, and to its group. The second
+            // must not kill one that has just ended; so this is what stop_on_signals puts back.
+            for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_IGN);
             words.output_matters = false;
             return parts.serve(options);
         }

@@ -514,9 +514,9 @@ TEST_CASE("a wait for ever outlasts signals and ends with an event") {
     net::epoll_poller poller;
     poller.add(ours.native_handle(), interest::read, 1);
     signals_seen = 0;
-    std::thread writer{[&theirs = theirs] {
+    std::thread writer{[&there = theirs] {
         while (signals_seen < 5) std::this_thread::yield();
-        theirs.send_all("x");
+        there.send_all("x");
     }};
     {
         const signal_storm storm;
@@ -535,9 +535,9 @@ TEST_CASE("a timeout too long for the system call is waited for nevertheless") {
     // 2^31 ms are 24 days; the number must neither wrap to "now" nor to "for ever and then some".
     const net::duration timeout =
         GENERATE(net::duration{24h * 50}, net::duration{24h * 365 * 200}, net::never - 1ns, net::never);
-    std::thread writer{[&theirs = theirs] {
+    std::thread writer{[&there = theirs] {
         std::this_thread::sleep_for(20ms);  // so that there is something to wait for; not needed to pass
-        theirs.send_all("x");
+        there.send_all("x");
     }};
     CHECK(poller.wait(timeout).size() == 1);
     writer.join();
