@@ -93,11 +93,10 @@ void serve_until(const net::stop_event& stop, net::tcp_listener& listener, bool 
         if (!quiet) say(peer, "  connected");
         try {
             serve_client(client, peer, quiet);
-            if (!quiet) say(peer, "  gone: no more to say");
+            if (!quiet) say(peer, "  gone: ", example::farewell({}));
         } catch (const std::system_error& failure) {
-            if (stop.stop_requested()) return;
             // A client who is torn away ends his own conversation; in the notes, the whole server.
-            if (!quiet) say(peer, "  gone: ", failure.code().message());
+            if (!quiet) say(peer, "  gone: ", example::farewell(failure.code()));
         }
     }
 }

@@ -35,7 +35,7 @@ struct echo {
         if (!quiet) say(client.peer().to_string(), "  connected");
     }
     void on_close(net::connection& client, std::error_code why) const {
-        if (!quiet) say(client.peer().to_string(), "  gone", why ? ": " + why.message() : "");
+        if (!quiet) say(client.peer().to_string(), "  gone: ", example::farewell(why));
     }
     void on_accept_error(std::error_code why) const {  // the clients wait in the queue meanwhile
         std::cerr << "accept: " << why.message() << '\n';
@@ -188,14 +188,17 @@ constexpr std::string_view help =
     "usage: 21_epoll_server\n"
     "       21_epoll_server serve [--bind ADDRESS] [--port N] [--trigger level|edge] [--quiet]\n"
     "       21_epoll_server connect HOST PORT\n"
+    "       21_epoll_server --help\n"
     "\n"
     "An echo server for thousands of clients in one thread, on epoll. Without an argument: a demonstration.\n"
     "\n"
+    "  serve            sends back what comes, to every client\n"
     "  --bind ADDRESS   where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...\n"
     "  --port N         6666 by default; 0 lets the system choose\n"
     "  --trigger HOW    edge (the default): registered once, read until there is no more\n"
     "                   level: reminded until it is read\n"
-    "  --quiet          only the line `listening on ADDRESS:PORT`\n";
+    "  --quiet          only the line `listening on ADDRESS:PORT`\n"
+    "  connect          sends what you type and shows what the server says; Ctrl-D ends it\n";
 
 }  // namespace
 
@@ -209,6 +212,9 @@ int main(int argc, char** argv) {
                                  show_reset();
                                  show_server(net::trigger::level);
                                  show_server(net::trigger::edge);
+                                 say("The clients cannot tell the two apart. The server can: edge-triggered it saves "
+                                     "the system calls by");
+                                 say("which a level trigger is told to wait for room, and told again to stop.");
                              },
                          .serve = [&](const example::serve_options& options) { serve(options, how); },
                          .connect = [](const std::string& host,

@@ -40,12 +40,14 @@ class arguments {
     arguments(int argc, char** argv) : rest_{argv + (argc > 0 ? 1 : 0), argv + argc} {}
 
     [[nodiscard]] bool empty() const { return rest_.empty(); }
+    [[nodiscard]] std::size_t size() const { return rest_.size(); }
     bool output_matters = true;  ///< is it a failure when standard output cannot be written?
     /// Was `name` given? For options without a value.
     bool flag(std::string_view name) {
         const auto found = find(name);
         if (found == rest_.end()) return false;
         rest_.erase(found);
+        refuse_twice(name);
         return true;
     }
     /// The word behind `name`, if it was given.
@@ -55,6 +57,7 @@ class arguments {
         if (found + 1 == rest_.end()) throw usage_error{std::string{name} + " needs a value"};
         const std::string value = *(found + 1);
         rest_.erase(found, found + 2);
+        refuse_twice(name);
         return value;
     }
     /// ... as a number from `least` to `most`.
@@ -83,6 +86,9 @@ class arguments {
     std::vector<std::string>::iterator find(std::string_view name) {
         return std::find(rest_.begin(), rest_.end(), name);
     }
+    void refuse_twice(std::string_view name) {
+        if (find(name) != rest_.end()) throw usage_error{std::string{name} + " is given twice"};
+    }
     std::vector<std::string> rest_;
 };
 
@@ -93,7 +99,7 @@ inline int run(int argc, char** argv, std::string_view help, const std::function
     const std::string_view name = path.substr(path.rfind('/') + 1);
     try {
         arguments words{argc, argv};
-        if (words.flag("--help"))
+        if (words.flag("--help") || words.flag("-h"))
             std::cout << help;
         else
             body(words);
@@ -192,20 +198,27 @@ struct roles {
     std::function<void()> demonstrate;
     std::function<void(const serve_options&)> serve;
     std::function<void(const std::string& host, std::uint16_t port)> connect;
-    std::function<void(arguments&)> more_options = [](arguments&) {};  ///< takes out what only this example has
+    std::function<void(arguments&)> more_options = [](arguments&) {};    ///< takes out what only this server has
+    std::function<void(arguments&)> client_options = [](arguments&) {};  ///< ... and what only this client has
 };
 
 inline int run(int argc, char** argv, std::string_view help, const roles& parts) {
     return run(argc, argv, help, [&](arguments& words) {
         if (words.empty()) return parts.demonstrate();
-        parts.more_options(words);
+        const auto takes = [&words](const std::function<void(arguments&)>& options) {
+            const std::size_t before = words.size();
+            options(words);
+            return words.size() != before;
+        };
+        const bool more_options = takes(parts.more_options);
+        const bool client_options = takes(parts.client_options);
         serve_options options;
         const auto bind = words.value("--bind");
         const auto port = words.number("--port", 0, 65535);
         options.quiet = words.flag("--quiet");
-        const bool server_options = bind || port || options.quiet;
+        const bool server_options = bind || port || options.quiet || more_options;
         const auto rest = words.rest();
-        if (rest.size() == 1 && rest[0] == "serve") {
+        if (rest.size() == 1 && rest[0] == "serve" && !client_options) {
             const auto address = net::ip_address::parse(bind.value_or("127.0.0.1"));
             if (!address)
                 throw usage_error{"--bind takes an address, such as 127.0.0.1, 0.0.0.0 or ::, not '" + *bind + "'"};
@@ -221,9 +234,16 @@ inline int run(int argc, char** argv, std::string_view help, const roles& parts)
         }
         if (rest.size() == 3 && rest[0] == "connect" && !server_options)
             return parts.connect(rest[1], static_cast<std::uint16_t>(arguments::to_number("PORT", rest[2], 1, 65535)));
-        if (rest.empty() && !server_options) return parts.demonstrate();
-        throw usage_error{"either nothing, or serve, or connect HOST PORT"};
+        throw usage_error{"either nothing, or serve, or connect HOST PORT, each with its own options"};
     });
+}
+
+/// Why a client is gone, for a server's log.
+inline std::string farewell(const std::error_code& why) {
+    if (!why) return "no more to say";
+    if (why == std::errc::timed_out) return "did nothing for too long";
+    if (why == std::errc::operation_canceled) return "the server stops";
+    return why.message();
 }
 
 /// Every server's first line, at once, so that a script that has started it knows where it listens.

@@ -53,7 +53,8 @@ namespace netnotes {
 
 // ---- IPv4 ----------------------------------------------------------------------------------------------
 
-/// The classes of RFC 791, told by the leading bits: 0…, 10…, 110…, 1110… (multicast), 1111… (reserved).
+/// The classes of RFC 791, told by the leading bits: 0…, 10…, 110…; and of RFC 1112 §4: 1110… (multicast), 1111…
+/// (reserved).
 /// History since 1993, when prefixes of any length replaced them (CIDR, RFC 4632); still taught and asked.
 enum class ipv4_class : char { a = 'A', b = 'B', c = 'C', d = 'D', e = 'E' };
 

@@ -24,6 +24,9 @@
 #ifndef NETNOTES_IP_TEXT_HPP
 #define NETNOTES_IP_TEXT_HPP
 
+#if __cplusplus < 202002L
+#error "netnotes needs C++20: compile with -std=c++20"
+#endif
 #if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
 #error "netnotes headers of two versions meet here: take all of them from one release"
 #endif

@@ -1,5 +1,5 @@
 // netnotes/netnotes.hpp: everything
-// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp poll.hpp reactor.hpp makefile.hpp
+// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp tcp_server.hpp poll.hpp reactor.hpp makefile.hpp
 //
 // For a first program, and for one that uses most of it. A header of the library never includes this one.
 //
@@ -23,5 +23,6 @@
 #include "socket_address.hpp"
 #include "stop.hpp"
 #include "tcp.hpp"
+#include "tcp_server.hpp"
 
 #endif  // NETNOTES_NETNOTES_HPP
