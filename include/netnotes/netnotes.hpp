@@ -1,5 +1,5 @@
 // netnotes/netnotes.hpp: everything
-// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp tcp_server.hpp poll.hpp reactor.hpp makefile.hpp
+// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp tcp_server.hpp poll.hpp reactor.hpp makefile.hpp generator.hpp
 //
 // For a first program, and for one that uses most of it. A header of the library never includes this one.
 //
@@ -9,12 +9,14 @@
 //             socket_address.hpp                      the names of sockets and of hosts
 //   floor 1   ip.hpp      stop.hpp                    addresses are values; a wait that can be ended
 //             ip_text.hpp                             how addresses are read and written
+//   beside    generator.hpp                           coroutines that know nothing of sockets
 //
 // Includes point down only, so a header works in any folder together with those that its first page names.
 
 #ifndef NETNOTES_NETNOTES_HPP
 #define NETNOTES_NETNOTES_HPP
 
+#include "generator.hpp"
 #include "ip.hpp"
 #include "makefile.hpp"
 #include "poll.hpp"
