@@ -1,10 +1,12 @@
 // netnotes/netnotes.hpp: everything
-// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp tcp_server.hpp poll.hpp reactor.hpp makefile.hpp generator.hpp
+// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp udp.hpp tcp.hpp tcp_server.hpp poll.hpp reactor.hpp makefile.hpp generator.hpp
 //
 // For a first program, and for one that uses most of it. A header of the library never includes this one.
 //
 //   floor 4   reactor.hpp                             a server for thousands of clients, in one thread
-//   floor 3   tcp.hpp     poll.hpp     makefile.hpp   connections; waiting for many; a connection as a stream
+//             tcp_server.hpp                          one client at a time, a process for each, a thread for each
+//   floor 3   tcp.hpp     udp.hpp                     connections; datagrams
+//             poll.hpp                                waiting for many
 //   floor 2   socket.hpp                              every system call on a socket
 //             socket_address.hpp                      the names of sockets and of hosts
 //   floor 1   ip.hpp      stop.hpp                    addresses are values; a wait that can be ended
@@ -26,5 +28,6 @@
 #include "stop.hpp"
 #include "tcp.hpp"
 #include "tcp_server.hpp"
+#include "udp.hpp"
 
 #endif  // NETNOTES_NETNOTES_HPP

@@ -1,0 +1,884 @@
+// netnotes/udp.hpp: datagrams
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp
+//
+// UDP adds two things to IP: ports, and a checksum. What it keeps are the borders of messages: one send is one
+// receive, whole or not at all. What it promises is nothing: a datagram may be lost, come twice, or overtake
+// another, and nobody is told. (A *damaged* one is never delivered; the checksum sees to that.) A program that
+// needs more than that must do it itself, and must not flood a path that is full (RFC 8085 §3.1).
+//
+//        sender                                       receiver
+//          | send_to("one") ────────────────────────>  | recv_from() -> "one", and who sent it
+//          | send_to("two") ────── ✗                   |                               nobody is told
+//          | send_to("three") ──────────────────────>  | recv_from(4 bytes) -> "thre", truncated: "e" is gone
+//          | send_to("")  ──────────────────────────>  | recv_from() -> no bytes, and a sender: a datagram too
+//
+// How large may one be? 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP), 65,527 over IPv6; the
+// notes say "64 KB". But above the path's MTU, often 1,500, it travels in fragments, and one lost fragment
+// loses all. Programs that care stay under 1,200 (RFC 8085 §3.2).
+//
+// *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, send()
+// needs no address, and "nobody listens there" (ICMP port unreachable) is reported, by the next call, as
+// errc::connection_refused. An unconnected socket never hears of it, whatever udp(7) says.
+//
+// A datagram costs a system call and little else, so whoever has many saves calls:
+//
+//        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
+//        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
+//
+// On this page:  sizes · udp_socket: sending, receiving, batches, segments, multicast · datagram_batch
+// The notes:     UDP, UDP特点, udp端口号动态变化解释, udp 发送数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
+//                (UDP, its ports, sending, binding, echo, broadcast, full duplex); examples 06 to 09
+
+#ifndef NETNOTES_UDP_HPP
+#define NETNOTES_UDP_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "socket.hpp"
+
+namespace netnotes {
+
+// ---- Sizes ---------------------------------------------------------------------------------------------
+
+/// The largest payload that the protocol allows: its length field of 16 bits counts UDP's header of 8 bytes, and
+/// over IPv4 the packet's, which counts IP's header of 20 as well (RFC 768, RFC 791 §3.1).
+inline constexpr std::size_t max_datagram_v4 = 65'535 - 20 - 8;
+inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
+/// Of the two, the one for that peer. An IPv4-mapped address is reached over IPv4.
+[[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
+    return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
+}
+
+/// The number of a network interface, "eth0" or "lo" (RFC 3493 §4.1); 1 and up. Throws std::system_error where
+/// there is none of that name.
+[[nodiscard]] inline unsigned interface_index(const std::string& name) {
+    const unsigned index = ::if_nametoindex(name.c_str());
+    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
+    return index;
+}
+
+// ---- The socket ----------------------------------------------------------------------------------------
+
+struct udp_options {
+    /// Several sockets on one port. Each of them gets a datagram to a group or a broadcast address; one to the host's
+    /// own address goes to one of them only. All must say so, and anyone who does can join in (socket(7)).
+    bool reuse_address = false;
+    /// An IPv6 socket that is not to speak with IPv4 peers, as ::ffff:a.b.c.d, as well (RFC 3493 §5.3).
+    bool ipv6_only = false;
+    /// Ask the kernel to segment and to merge, where it can. false gives the same datagrams in more system calls.
+    bool kernel_offload = true;
+};
+
+class datagram_batch;
+
+/// A UDP socket. How long its calls wait is said as for every socket: for ever, set_timeout, set_deadline (then
+/// errc::timed_out), set_blocking(false) (errc::operation_would_block), stop_with (errc::operation_canceled).
+/// Two threads may use one, one to send and one to receive.
+///
+/// A socket hears only those multicast groups that it has joined itself. Linux would otherwise deliver to a socket on
+/// the wildcard address what *any* program on the host has joined (IP_MULTICAST_ALL, ip(7)).
+class udp_socket : private socket {
+  public:
+    /// None: is_open() is false.
+    udp_socket() noexcept = default;
+    /// Without an address, and its port is 0: nobody can send to it yet. It is given a port by bind(), or by its first
+    /// send or connect(), from the system's range; one that only receives waits for ever. Throws std::system_error.
+    explicit udp_socket(address_family family, udp_options options = {});
+    udp_socket(address_family family, udp_options options, std::error_code& error) noexcept;
+    /// Bound to that address. Port 0 lets the system choose: local_endpoint() tells. Throws std::system_error:
+    /// errc::address_in_use, permission_denied below port 1024, address_not_available.
+    explicit udp_socket(const endpoint& where, udp_options options = {});
+    udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept;
+    /// Takes over a UDP socket over IPv4 or IPv6, as it is. A stop that it obeyed must be told to this one anew.
+    explicit udp_socket(socket&& taken) noexcept : socket{std::move(taken)} {}
+
+    using socket::close;
+    using socket::deadline;
+    using socket::get_option;
+    using socket::is_blocking;
+    using socket::is_open;
+    using socket::native_handle;
+    using socket::release;
+    using socket::set_blocking;
+    using socket::set_deadline;
+    using socket::set_option;
+    using socket::set_timeout;
+    using socket::take_error;
+    using socket::timeout;
+    using socket::wait;
+
+    /// See socket::stop_with().
+    void stop_with(const stop_event& stop) {
+        socket::stop_with(stop);
+        stop_ = &stop;
+    }
+    /// The same as a plain socket.
+    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+
+    /// Gives the socket its address, as the constructor does.
+    void bind(const endpoint& where);
+    void bind(const endpoint& where, std::error_code& error) noexcept;
+    /// Port 0 as long as there is none; the address is the wildcard until bind() or connect() names one.
+    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
+    [[nodiscard]] endpoint local_endpoint(std::error_code& error) const noexcept;
+    /// Of a connected socket; else errc::not_connected.
+    [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
+    [[nodiscard]] endpoint peer_endpoint(std::error_code& error) const noexcept;
+
+    // -- one peer
+
+    /// Notes the peer: from now on only his datagrams are let in, and send() goes to him. Nothing is sent, so it never
+    /// waits, and says nothing about whether he is there. What had come from others before is still in the queue, so
+    /// look at the sender. It may be called again, for another peer.
+    void connect(const endpoint& peer);
+    void connect(const endpoint& peer, std::error_code& error) noexcept;
+    /// Forgets him: everybody's datagrams are let in again, under the same port. (Linux takes away a port that it has
+    /// chosen itself, so it is bound anew here; should somebody else have got it in that moment: errc::address_in_use.)
+    void disconnect();
+    void disconnect(std::error_code& error) noexcept;
+
+    // -- sending
+
+    /// One datagram, whole or not at all. It waits only while the send buffer is full, which is seldom. That it was
+    /// sent does not mean that it arrives, or that anybody is there. Throws std::system_error: errc::message_size
+    /// above the limit, which what() names; permission_denied to a broadcast address without option::broadcast;
+    /// invalid_argument to port 0, which is never on the wire; network_unreachable. `flags` as in send(2).
+    void send_to(const_buffer bytes, const endpoint& to, int flags = 0);
+    void send_to(const_buffer bytes, const endpoint& to, std::error_code& error, int flags = 0) noexcept;
+    /// The same to the peer of a connected socket; else errc::destination_address_required. errc::connection_refused
+    /// is about an *earlier* datagram; this one was then not sent, and the next try may well be.
+    void send(const_buffer bytes, int flags = 0);
+    void send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
+
+    // -- receiving
+
+    struct received {
+        std::span<std::byte> bytes;  ///< the part of the buffer that was filled; an empty datagram fills none
+        endpoint sender;             ///< an IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped()
+        bool truncated = false;      ///< the datagram was longer than the buffer, and the rest of it is gone
+    };
+    /// Waits for one datagram; one system call where it is there already, and no allocation. A connected socket hears
+    /// its peer only, and throws errc::connection_refused when one of its own datagrams found nobody; then it can go
+    /// on. `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, with MSG_PEEK the datagram stays.
+    received recv_from(mutable_buffer buffer, int flags = 0);
+    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+
+    // -- many datagrams in one system call
+
+    /// Waits for one datagram and takes as many as there are, up to the batch's count (recvmmsg(2)), in their order.
+    /// The result lies in the batch and is valid until its next use. An error that shows up behind the first datagram
+    /// is told by the next call.
+    std::span<const received> recv_batch(datagram_batch& batch);
+    std::span<const received> recv_batch(datagram_batch& batch, std::error_code& error) noexcept;
+
+    struct outgoing {
+        const_buffer bytes;
+        endpoint to{};  ///< left out on a connected socket
+    };
+    /// Sends all, in their order, 64 with a system call (sendmmsg(2)). The second form returns how many were sent
+    /// before the error: it is the datagram with that number that failed, and none behind it was sent. Only a refusal
+    /// that comes in while the batch is under way is left for a later call to tell.
+    void send_batch(std::span<const outgoing> datagrams);
+    std::size_t send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept;
+
+    // -- many datagrams in one buffer
+
+    /// Sends the bytes as datagrams of `size` bytes each, the last one as short as it is; of no bytes, none. The kernel
+    /// is handed up to 64 of them at a time and cuts them apart as late as it can (UDP_SEGMENT, udp(7), Linux 4.18).
+    /// Where it cannot, because it is older, or they exceed the interface's MTU, they go out as a batch: the same
+    /// datagrams. Returns, or says in what(), how many datagrams were sent before the error. `to` may be left out on a
+    /// connected socket. errc::invalid_argument for size 0.
+    void send_segments(const_buffer bytes, std::size_t size, const endpoint& to = {});
+    std::size_t send_segments(const_buffer bytes, std::size_t size, const endpoint& to,
+                              std::error_code& error) noexcept;
+
+    /// Lets the kernel hand over in one piece what came from one sender in a row (UDP_GRO, udp(7), Linux 5.0);
+    /// recv_batch() takes it apart again, so it brings the same datagrams, and may bring more of them than its count.
+    /// It cannot be undone. From now on a batch's size must be datagram_batch::any_size (else errc::invalid_argument),
+    /// and recv_from(), which could not tell two datagrams from one, is errc::operation_not_supported; both whether
+    /// the kernel helps or not. Returns whether it does.
+    bool enable_receive_offload();
+    bool enable_receive_offload(std::error_code& error) noexcept;
+
+    // -- multicast: a datagram to a group reaches every socket that has joined it (RFC 1112, RFC 4291 §2.7)
+    //
+    // A group is 224.0.0.0/4 or ff00::/8, and is joined on one interface: `interface` is its number (interface_index),
+    // 0 lets the routing table choose, and of an IPv6 group the zone will do: ff02::1234%eth0. An IPv6 socket that is
+    // not ipv6_only may join IPv4 groups as well. The calls are those of RFC 3678 §5.1.
+
+    /// Hears what is sent to the group and to this socket's port; so bind that port first, on the wildcard address.
+    /// errc::address_in_use when it has joined already, no_such_device without an interface or a route.
+    void join(const ip_address& group, unsigned interface = 0);
+    void join(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
+    /// errc::address_not_available when it is no member. Closing leaves all.
+    void leave(const ip_address& group, unsigned interface = 0);
+    void leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
+    /// Only what that source sends to it: source-specific multicast, for which 232.0.0.0/8 and ff3x::/32 are there
+    /// (RFC 4607). May be called for several sources, but not together with the plain join().
+    void join(const ip_address& group, const ip_address& source, unsigned interface = 0);
+    void join(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
+    void leave(const ip_address& group, const ip_address& source, unsigned interface = 0);
+    void leave(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
+
+    /// By which interface this socket's datagrams to groups leave; 0 is again the routing table's choice.
+    void set_multicast_interface(unsigned interface);
+    void set_multicast_interface(unsigned interface, std::error_code& error) noexcept;
+    /// Whether members on this host hear what this socket sends, itself included; they do unless told otherwise. (What
+    /// leaves by the interface "lo" comes back in any case: that is what it is for.)
+    void set_multicast_loop(bool loop);
+    void set_multicast_loop(bool loop, std::error_code& error) noexcept;
+    [[nodiscard]] bool multicast_loop() const;
+    /// How far a datagram to a group may go, 0 to 255: 0 stays on this host, 1, the default, on this link, and every
+    /// router on the way takes one more. IPv6 calls it the hop limit. errc::invalid_argument out of range.
+    void set_multicast_ttl(int ttl);
+    void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
+    [[nodiscard]] int multicast_ttl() const;
+
+  private:
+    static constexpr std::size_t most_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
+
+    void prepare(udp_options options, std::error_code& error) noexcept;
+    time_point end_of_call() const noexcept;
+    template <class Call>
+    int attempt(Call call, short events, time_point until, std::error_code& error) const noexcept;
+    template <class Datagram>
+    std::size_t send_many(std::size_t count, Datagram datagram, time_point until, std::error_code& error) noexcept;
+    bool kernel_can_segment() noexcept;
+    std::error_code send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
+                                time_point until) noexcept;
+    bool is_v6() const noexcept;
+    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
+                    std::error_code& error) noexcept;
+    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface);
+    template <class ValueV4>
+    void set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value, std::error_code& error) noexcept;
+    int get_multicast(int name_v4, int name_v6) const;
+    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
+
+    const stop_event* stop_ = nullptr;
+    enum class segmentation : char { untried, kernel, here } segmentation_ = segmentation::untried;
+    bool offload_allowed_ = true;
+    bool receive_offload_ = false;
+};
+
+/// Room for many datagrams, made once and used again and again by udp_socket::recv_batch(), which allocates nothing.
+/// It takes count * size bytes and about 400 more for each datagram; with any_size 10 KB more for each.
+class datagram_batch {
+  public:
+    /// A size that no datagram exceeds, merged by the kernel or not.
+    static constexpr std::size_t any_size = 65'535;
+
+    /// For 1 to 1,024 datagrams (more than UIO_MAXIOV recvmmsg(2) does not take), each of 1 byte to any_size; what is
+    /// longer will be truncated. Else std::invalid_argument.
+    explicit datagram_batch(std::size_t count = 64, std::size_t size = 2048);
+    datagram_batch(datagram_batch&&) noexcept = default;
+    datagram_batch& operator=(datagram_batch&&) noexcept = default;
+
+    [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  private:
+    friend class udp_socket;
+    struct slot {
+        iovec part;
+        socket_address sender;
+        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;  // for the size of merged datagrams
+    };
+    void prepare(bool with_control) noexcept;
+    void take_apart(std::size_t filled);
+
+    std::size_t size_;
+    std::unique_ptr<std::byte[]> bytes_;
+    std::vector<slot> slots_;
+    std::vector<mmsghdr> messages_;
+    std::vector<udp_socket::received> received_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+/// The zone of an address may be no interface; for calls that do not throw.
+inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    try {
+        return where;
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    } catch (const std::bad_alloc&) {
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return {};
+}
+/// Behind "send_to 192.0.2.1:80": how much it was, and what the limit is, if that is the trouble.
+inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
+    std::string limit;
+    if (size > max_datagram(to))
+        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
+                       std::to_string(max_datagram(to)));
+    else if (error == std::errc::message_size)
+        limit = "; the path takes less in one piece";
+    return joined(" (", std::to_string(size), " bytes", limit, ')');
+}
+inline address_family family_of_address(const ip_address& address) noexcept {
+    return address.is_v4() ? address_family::inet : address_family::inet6;
+}
+}  // namespace detail
+
+// ---- making, waiting, failing
+
+inline void udp_socket::prepare(udp_options options, std::error_code& error) noexcept {
+    if (options.reuse_address) set_option(option::reuse_address{}, error);
+    if (error) return;
+    offload_allowed_ = options.kernel_offload;
+    const int off = 0;
+    const auto no = std::as_bytes(std::span{&off, 1});
+    std::error_code too_old;  // IPV6_MULTICAST_ALL is of Linux 4.20
+    set_option(IPPROTO_IP, IP_MULTICAST_ALL, no, too_old);
+    if (!is_v6()) return;
+    set_option(IPPROTO_IPV6, IPV6_MULTICAST_ALL, no, too_old);
+    // Said either way: the default is a setting of the system (net.ipv6.bindv6only).
+    set_option(option::ipv6_only{options.ipv6_only}, error);
+}
+
+inline udp_socket::udp_socket(address_family family, udp_options options, std::error_code& error) noexcept
+    : socket{family, socket_type::datagram, 0, error} {
+    if (!error) prepare(options, error);
+    if (error) *this = udp_socket{};
+}
+inline udp_socket::udp_socket(address_family family, udp_options options) {
+    std::error_code error;
+    *this = udp_socket{family, options, error};
+    if (error) detail::throw_error(error, "UDP socket");
+}
+inline udp_socket::udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept
+    : udp_socket{detail::family_of_address(where.address()), options, error} {
+    if (!error) bind(where, error);
+    if (error) *this = udp_socket{};
+}
+inline udp_socket::udp_socket(const endpoint& where, udp_options options)
+    : udp_socket{detail::family_of_address(where.address()), options} {
+    bind(where);
+}
+
+inline void udp_socket::fail(const std::error_code& error, const std::string& what) const {
+    std::error_code unknown;
+    const endpoint local = local_endpoint(unknown);
+    detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
+}
+
+inline bool udp_socket::is_v6() const noexcept {
+    std::error_code error;
+    return socket::local_endpoint(error).family() == address_family::inet6;
+}
+
+inline time_point udp_socket::end_of_call() const noexcept {
+    return timeout() == never ? deadline() : detail::end_of(timeout());
+}
+
+/// For the system calls that socket.hpp does not make, under its rules: again after a signal, and where it could not go
+/// on and may wait, it waits. What forbids a call is looked at before each try, so that a flood cannot outrun it.
+template <class Call>
+int udp_socket::attempt(Call call, short events, time_point until, std::error_code& error) const noexcept {
+    for (;;) {
+        if (stop_ && stop_->stop_requested()) {
+            error = std::make_error_code(std::errc::operation_canceled);
+            return -1;
+        }
+        if (deadline() != time_point::max() && clock::now() >= deadline()) {
+            error = std::make_error_code(std::errc::timed_out);
+            return -1;
+        }
+        const auto result = call();
+        if (result >= 0) {
+            error.clear();
+            return static_cast<int>(result);
+        }
+        if (errno == EINTR) continue;
+        error = detail::last_error();
+        if (!detail::would_block(errno) || !is_blocking()) return -1;
+        std::error_code unknown;
+        if (events == POLLOUT && local_endpoint(unknown).port() == 0 && !unknown) {  // all ports are in use
+            error = std::make_error_code(std::errc::address_not_available);
+            return -1;
+        }
+        wait(events, until, error);
+        if (error) return -1;
+    }
+}
+
+inline void udp_socket::bind(const endpoint& where, std::error_code& error) noexcept {
+    const socket_address address = detail::to_socket_address(where, error);
+    if (!error) socket::bind(address, error);
+}
+inline void udp_socket::bind(const endpoint& where) { socket::bind(where); }
+
+inline endpoint udp_socket::local_endpoint(std::error_code& error) const noexcept {
+    const socket_address address = socket::local_endpoint(error);
+    return error ? endpoint{} : address.ip();
+}
+inline endpoint udp_socket::peer_endpoint(std::error_code& error) const noexcept {
+    const socket_address address = socket::peer_endpoint(error);
+    return error ? endpoint{} : address.ip();
+}
+
+// ---- one peer
+
+inline void udp_socket::connect(const endpoint& peer, std::error_code& error) noexcept {
+    const socket_address address = detail::to_socket_address(peer, error);
+    if (!error) socket::connect(address, error);
+}
+inline void udp_socket::connect(const endpoint& peer) { socket::connect(peer); }
+
+inline void udp_socket::disconnect(std::error_code& error) noexcept {
+    const endpoint before = local_endpoint(error);
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};  // connect(2)
+    if (!error && ::connect(native_handle(), &nobody, sizeof nobody) != 0) error = detail::last_error();
+    if (error) return;
+    const endpoint after = local_endpoint(error);
+    if (!error && after.port() != before.port()) bind({after.address(), before.port()}, error);
+}
+inline void udp_socket::disconnect() {
+    std::error_code error;
+    disconnect(error);
+    if (error) fail(error, "disconnect");
+}
+
+// ---- sending
+
+inline void udp_socket::send_to(const_buffer bytes, const endpoint& to, std::error_code& error, int flags) noexcept {
+    const socket_address address = detail::to_socket_address(to, error);
+    if (!error) socket::send_to(bytes, address, error, flags);
+}
+inline void udp_socket::send_to(const_buffer bytes, const endpoint& to, int flags) {
+    std::error_code error;
+    send_to(bytes, to, error, flags);
+    if (error)
+        detail::throw_error(error, "send_to ", to.to_string(),
+                            detail::datagram_size(bytes.size(), to.address(), error));
+}
+inline void udp_socket::send(const_buffer bytes, std::error_code& error, int flags) noexcept {
+    socket::send(bytes, error, flags);
+}
+inline void udp_socket::send(const_buffer bytes, int flags) {
+    std::error_code error;
+    send(bytes, error, flags);
+    if (!error) return;
+    std::error_code unknown;
+    const endpoint peer = peer_endpoint(unknown);
+    if (unknown) fail(error, "send");
+    detail::throw_error(error, "send to ", peer.to_string(),
+                        detail::datagram_size(bytes.size(), peer.address(), error));
+}
+
+/// `datagram(number, address)` is the payload of that datagram, and gives its destination; of no family, there is none.
+template <class Datagram>
+std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_point until,
+                                  std::error_code& error) noexcept {
+    mmsghdr messages[most_at_once];  // not set to zero: a batch of two should not cost that of 64
+    iovec parts[most_at_once];
+    sockaddr_in6 names[most_at_once];
+    for (std::size_t sent = 0;;) {
+        if (sent > 0 && until != time_point::max() && clock::now() >= until) {  // a fast path outruns every limit
+            error = std::make_error_code(std::errc::timed_out);
+            return sent;
+        }
+        std::error_code not_an_address;
+        std::size_t ready = 0;
+        for (; ready < std::min(most_at_once, count - sent); ++ready) {
+            socket_address to;
+            const const_buffer bytes = datagram(sent + ready, to, not_an_address);
+            if (not_an_address) break;
+            parts[ready] = {const_cast<std::byte*>(bytes.data()), bytes.size()};  // sendmmsg() only reads it
+            messages[ready] = {};
+            messages[ready].msg_hdr.msg_iov = &parts[ready];
+            messages[ready].msg_hdr.msg_iovlen = 1;
+            if (!to.is_ip()) continue;
+            std::memcpy(&names[ready], to.data(), to.size());
+            messages[ready].msg_hdr.msg_name = &names[ready];
+            messages[ready].msg_hdr.msg_namelen = to.size();
+        }
+        if (ready > 0) {
+            // It stops at the datagram that fails and, unless that is the first, forgets why. Asked again from there,
+            // it tells.
+            const int taken = attempt(
+                [&] { return ::sendmmsg(native_handle(), messages, static_cast<unsigned>(ready), MSG_NOSIGNAL); },
+                POLLOUT, until, error);
+            if (taken < 0) return sent;
+            sent += static_cast<std::size_t>(taken);
+            if (static_cast<std::size_t>(taken) < ready) continue;
+        }
+        error = not_an_address;
+        if (error || sent == count) return sent;
+    }
+}
+
+inline std::size_t udp_socket::send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept {
+    error.clear();
+    if (datagrams.empty()) return 0;
+    return send_many(
+        datagrams.size(),
+        [&](std::size_t number, socket_address& to, std::error_code& bad) {
+            if (datagrams[number].to != endpoint{}) to = detail::to_socket_address(datagrams[number].to, bad);
+            return datagrams[number].bytes;
+        },
+        end_of_call(), error);
+}
+inline void udp_socket::send_batch(std::span<const outgoing> datagrams) {
+    std::error_code error;
+    const std::size_t sent = send_batch(datagrams, error);
+    if (!error) return;
+    const auto& [bytes, to] = datagrams[sent];
+    std::error_code unknown;
+    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : to;
+    detail::throw_error(error, "send_batch (", std::to_string(sent), " of ", std::to_string(datagrams.size()),
+                        " datagrams sent) to ", where.to_string(),
+                        detail::datagram_size(bytes.size(), where.address(), error));
+}
+
+// ---- segments
+
+/// A kernel that does not know UDP_SEGMENT would overlook it, and send one long datagram; so it is asked first.
+inline bool udp_socket::kernel_can_segment() noexcept {
+    if (segmentation_ == segmentation::untried) {
+        int size = 0;
+        std::error_code error;
+        if (offload_allowed_) get_option(IPPROTO_UDP, UDP_SEGMENT, std::as_writable_bytes(std::span{&size, 1}), error);
+        segmentation_ = error || !offload_allowed_ ? segmentation::here : segmentation::kernel;
+    }
+    return segmentation_ == segmentation::kernel;
+}
+
+inline std::error_code udp_socket::send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
+                                               time_point until) noexcept {
+    const auto segment = static_cast<std::uint16_t>(size);
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof segment)> control{};
+    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    msghdr message{};
+    if (to.is_ip()) {
+        message.msg_name = const_cast<sockaddr*>(to.data());
+        message.msg_namelen = to.size();
+    }
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = IPPROTO_UDP;
+    header->cmsg_type = UDP_SEGMENT;
+    header->cmsg_len = CMSG_LEN(sizeof segment);
+    std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
+    std::error_code error;
+    attempt([&] { return ::sendmsg(native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, until, error);
+    return error;
+}
+
+inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t size, const endpoint& to,
+                                             std::error_code& error) noexcept {
+    if (size == 0) {
+        error = std::make_error_code(std::errc::invalid_argument);
+        return 0;
+    }
+    error.clear();
+    socket_address address;
+    if (to != endpoint{}) address = detail::to_socket_address(to, error);
+    if (error || bytes.empty()) return 0;
+    const std::size_t count = bytes.size() / size + (bytes.size() % size != 0);
+    const auto from = [&](std::size_t first, std::size_t segments) {
+        const auto rest = std::span<const std::byte>{bytes}.subspan(first * size);
+        return const_buffer{segments > rest.size() / size ? rest : rest.first(segments * size)};
+    };
+    const time_point until = end_of_call();
+    std::size_t sent = 0;
+    // What is merged must itself be no longer than a datagram.
+    const std::size_t together = std::min(most_at_once, max_datagram_v4 / size);
+    while (together > 1 && sent + 1 < count && kernel_can_segment()) {
+        if (sent > 0 && until != time_point::max() && clock::now() >= until) {
+            error = std::make_error_code(std::errc::timed_out);
+            return sent;
+        }
+        error = send_merged(from(sent, together), size, address, until);
+        // A segment longer than the MTU, a device or a socket without checksums (EINVAL, EMSGSIZE, EIO): the batch
+        // below either manages, or tells what is really wrong.
+        constexpr std::array refusals{EINVAL, EMSGSIZE, EIO, EOPNOTSUPP, ENOPROTOOPT};
+        if (error && std::find(refusals.begin(), refusals.end(), error.value()) != refusals.end()) break;
+        if (error) return sent;
+        sent += std::min(together, count - sent);
+    }
+    error.clear();
+    if (sent == count) return sent;
+    const std::size_t first = sent;
+    return first + send_many(
+                       count - first,
+                       [&](std::size_t number, socket_address& name, std::error_code&) {
+                           name = address;
+                           return from(first + number, 1);
+                       },
+                       until, error);
+}
+inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, const endpoint& to) {
+    std::error_code error;
+    const std::size_t sent = send_segments(bytes, size, to, error);
+    if (!error) return;
+    std::error_code unknown;
+    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : to;
+    detail::throw_error(error, "send_segments (", std::to_string(sent), " datagrams sent) to ", where.to_string(),
+                        detail::datagram_size(std::min(size, bytes.size()), where.address(), error));
+}
+
+// ---- receiving
+
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    if (receive_offload_) {
+        error = std::make_error_code(std::errc::operation_not_supported);
+        return {};
+    }
+    const socket::received got = socket::recv_from(buffer, error, flags);
+    if (error || !got.sender.is_ip()) return {};
+    return {got.bytes, got.sender.ip(), got.truncated};
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, int flags) {
+    std::error_code error;
+    const received result = recv_from(buffer, error, flags);
+    if (error) fail(error, "recv_from");
+    return result;
+}
+
+inline bool udp_socket::enable_receive_offload(std::error_code& error) noexcept {
+    error.clear();
+    const int on = 1;
+    std::error_code refused = std::make_error_code(std::errc::no_protocol_option);
+    if (offload_allowed_) set_option(IPPROTO_UDP, UDP_GRO, std::as_bytes(std::span{&on, 1}), refused);
+    if (refused && refused != std::errc::no_protocol_option) {
+        error = refused;
+        return false;
+    }
+    receive_offload_ = true;
+    return !refused;
+}
+inline bool udp_socket::enable_receive_offload() {
+    std::error_code error;
+    const bool merges = enable_receive_offload(error);
+    if (error) fail(error, "enable_receive_offload");
+    return merges;
+}
+
+inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : size_{size} {
+    if (count < 1 || count > 1024 || size < 1 || size > any_size)
+        throw std::invalid_argument{"a batch is of 1 to 1024 datagrams, of 1 to 65535 bytes"};
+    bytes_ = std::make_unique_for_overwrite<std::byte[]>(count * size);
+    slots_.resize(count);
+    messages_.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        slots_[i].part = {bytes_.get() + i * size, size};
+        messages_[i].msg_hdr.msg_iov = &slots_[i].part;
+        messages_[i].msg_hdr.msg_iovlen = 1;
+        messages_[i].msg_hdr.msg_name = slots_[i].sender.data();
+    }
+    // Linux merges up to 64, and a local sender's segments may come as they were sent: 64, or 128 in newer kernels.
+    received_.reserve(size == any_size ? count * 128 : count);
+}
+
+inline void datagram_batch::prepare(bool with_control) noexcept {
+    received_.clear();
+    for (std::size_t i = 0; i < messages_.size(); ++i) {  // the kernel has written over them
+        msghdr& header = messages_[i].msg_hdr;
+        header.msg_namelen = socket_address::capacity;
+        header.msg_control = with_control ? slots_[i].control.data() : nullptr;
+        header.msg_controllen = with_control ? slots_[i].control.size() : 0;
+        header.msg_flags = 0;
+    }
+}
+
+/// Of each message its datagrams: one, unless the kernel says of which size it has merged several.
+inline void datagram_batch::take_apart(std::size_t filled) {
+    for (std::size_t i = 0; i < filled; ++i) {
+        msghdr& header = messages_[i].msg_hdr;
+        slots_[i].sender.resize(header.msg_namelen);
+        const endpoint sender = slots_[i].sender.is_ip() ? slots_[i].sender.ip() : endpoint{};
+        std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
+        int each = 0;
+        if (header.msg_controllen > 0)
+            for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part))
+                if (part->cmsg_level == IPPROTO_UDP && part->cmsg_type == UDP_GRO)
+                    std::memcpy(&each, CMSG_DATA(part), sizeof each);
+        while (each > 0 && rest.size() > static_cast<std::size_t>(each)) {
+            received_.push_back({rest.first(static_cast<std::size_t>(each)), sender, false});
+            rest = rest.subspan(static_cast<std::size_t>(each));
+        }
+        received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});
+    }
+}
+
+inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_batch& batch,
+                                                                    std::error_code& error) noexcept {
+    if (receive_offload_ && batch.size() < datagram_batch::any_size) {
+        error = std::make_error_code(std::errc::invalid_argument);
+        return {};
+    }
+    batch.prepare(receive_offload_);
+    const int filled = attempt(
+        [&] {
+            return ::recvmmsg(native_handle(), batch.messages_.data(), static_cast<unsigned>(batch.count()),
+                              MSG_WAITFORONE, nullptr);
+        },
+        POLLIN, end_of_call(), error);
+    if (filled < 0) return {};
+    try {
+        batch.take_apart(static_cast<std::size_t>(filled));
+    } catch (const std::bad_alloc&) {  // a kernel that merges more than any has so far
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return batch.received_;
+}
+inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_batch& batch) {
+    std::error_code error;
+    const auto result = recv_batch(batch, error);
+    if (error) fail(error, "recv_batch");
+    return result;
+}
+
+// ---- multicast
+
+inline void udp_socket::membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
+                                   std::error_code& error) noexcept {
+    // The level is that of the group: an IPv6 socket takes IPv4's options for its IPv4 side (Linux).
+    const bool v4 = group.unmapped().is_v4();
+    const socket_address address = detail::to_socket_address({group.unmapped(), 0}, error);
+    if (error) return;
+    if (!v4 && interface == 0) {
+        sockaddr_in6 zoned;
+        std::memcpy(&zoned, address.data(), sizeof zoned);
+        interface = zoned.sin6_scope_id;
+    }
+    const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+    if (!source) {
+        group_req request{};
+        request.gr_interface = interface;
+        std::memcpy(&request.gr_group, address.data(), address.size());
+        return set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+    }
+    const socket_address from = detail::to_socket_address({source->unmapped(), 0}, error);
+    if (error) return;
+    group_source_req request{};
+    request.gsr_interface = interface;
+    std::memcpy(&request.gsr_group, address.data(), address.size());
+    std::memcpy(&request.gsr_source, from.data(), from.size());
+    set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+}
+inline void udp_socket::membership(int name, const ip_address& group, const ip_address* source, unsigned interface) {
+    std::error_code error;
+    membership(name, group, source, interface, error);
+    if (!error) return;
+    const bool joins = name == MCAST_JOIN_GROUP || name == MCAST_JOIN_SOURCE_GROUP;
+    fail(error, detail::joined(joins ? "join " : "leave ", group.to_string(), source ? " from " : "",
+                               source ? source->to_string() : ""));
+}
+
+inline void udp_socket::join(const ip_address& group, unsigned interface) {
+    membership(MCAST_JOIN_GROUP, group, nullptr, interface);
+}
+inline void udp_socket::join(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+    membership(MCAST_JOIN_GROUP, group, nullptr, interface, error);
+}
+inline void udp_socket::leave(const ip_address& group, unsigned interface) {
+    membership(MCAST_LEAVE_GROUP, group, nullptr, interface);
+}
+inline void udp_socket::leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+    membership(MCAST_LEAVE_GROUP, group, nullptr, interface, error);
+}
+inline void udp_socket::join(const ip_address& group, const ip_address& source, unsigned interface) {
+    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface);
+}
+inline void udp_socket::join(const ip_address& group, const ip_address& source, unsigned interface,
+                             std::error_code& error) noexcept {
+    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface, error);
+}
+inline void udp_socket::leave(const ip_address& group, const ip_address& source, unsigned interface) {
+    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface);
+}
+inline void udp_socket::leave(const ip_address& group, const ip_address& source, unsigned interface,
+                              std::error_code& error) noexcept {
+    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface, error);
+}
+
+/// On an IPv6 socket both, for it may send to IPv4 groups too.
+template <class ValueV4>
+void udp_socket::set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value,
+                               std::error_code& error) noexcept {
+    const bool v6 = is_v6();
+    if (v6) set_option(IPPROTO_IPV6, name_v6, std::as_bytes(std::span{&value, 1}), error);
+    if (v6 && error) return;
+    std::error_code v4_error;
+    set_option(IPPROTO_IP, name_v4, std::as_bytes(std::span{&value_v4, 1}), v4_error);
+    if (!v6) error = v4_error;
+}
+inline int udp_socket::get_multicast(int name_v4, int name_v6) const {
+    int value = 0;
+    const bool v6 = is_v6();
+    get_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? name_v6 : name_v4, std::as_writable_bytes(std::span{&value, 1}));
+    return value;
+}
+
+inline void udp_socket::set_multicast_interface(unsigned interface, std::error_code& error) noexcept {
+    ip_mreqn request{};
+    request.imr_ifindex = static_cast<int>(interface);
+    set_multicast(IP_MULTICAST_IF, request, IPV6_MULTICAST_IF, static_cast<int>(interface), error);
+}
+inline void udp_socket::set_multicast_interface(unsigned interface) {
+    std::error_code error;
+    set_multicast_interface(interface, error);
+    if (error) fail(error, detail::joined("multicast interface ", std::to_string(interface)));
+}
+
+inline void udp_socket::set_multicast_loop(bool loop, std::error_code& error) noexcept {
+    set_multicast(IP_MULTICAST_LOOP, static_cast<int>(loop), IPV6_MULTICAST_LOOP, loop, error);
+}
+inline void udp_socket::set_multicast_loop(bool loop) {
+    std::error_code error;
+    set_multicast_loop(loop, error);
+    if (error) fail(error, "multicast loop");
+}
+inline bool udp_socket::multicast_loop() const { return get_multicast(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP) != 0; }
+
+inline void udp_socket::set_multicast_ttl(int ttl, std::error_code& error) noexcept {
+    if (ttl < 0) {  // to the kernel, -1 means the default
+        error = std::make_error_code(std::errc::invalid_argument);
+        return;
+    }
+    set_multicast(IP_MULTICAST_TTL, ttl, IPV6_MULTICAST_HOPS, ttl, error);
+}
+inline void udp_socket::set_multicast_ttl(int ttl) {
+    std::error_code error;
+    set_multicast_ttl(ttl, error);
+    if (error) fail(error, detail::joined("multicast TTL ", std::to_string(ttl)));
+}
+inline int udp_socket::multicast_ttl() const { return get_multicast(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS); }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_HPP
