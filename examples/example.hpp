@@ -18,6 +18,7 @@
 #include <functional>
 #include <iostream>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -116,10 +117,12 @@ inline int run(int argc, char** argv, std::string_view help, const std::function
     }
 }
 
-/// One line of narration, whatever its parts are.
+/// One line of narration, whatever its parts are. In one piece, and at once: other threads say something, too.
 template <class... Parts>
 void say(const Parts&... parts) {
-    (std::cout << ... << parts) << std::endl;  // flushed: the next line may be another thread's
+    std::ostringstream line;
+    (line << ... << parts) << '\n';
+    std::cout << line.str() << std::flush;
 }
 /// A new step of a demonstration.
 inline void heading(std::string_view text) {

@@ -783,6 +783,92 @@ TEST_CASE("send_all sends everything to a reader that takes little at a time") {
     }
 }
 
+TEST_CASE("recv_exact fills the buffer however the bytes come") {
+    for (auto& [name, first, second] : support::links()) {
+        INFO(name);
+        const std::string text = pattern(200'000);
+        background sender{[&sending = second, &text] {
+            for (std::size_t at = 0; at < text.size(); at += 777)
+                sending.send_all(std::string_view{text}.substr(at, 777));
+            sending.close();
+        }};
+        std::string got(text.size() / 2, '?'), rest = got;
+        CHECK(first.recv_exact(got) == got.size());
+        CHECK(first.recv_exact(rest) == rest.size());
+        CHECK(got + rest == text);
+        CHECK(first.recv_exact(got) == 0);
+        CHECK(first.recv_exact(got) == 0);
+        sender.get();
+    }
+}
+
+TEST_CASE("recv_exact tells an end between two messages from an end in the middle of one") {
+    for (auto& [name, first, second] : support::links()) {
+        INFO(name);
+        const std::string peer = second.local_endpoint().to_string();
+        second.send_all("12345678abc");
+        second.close();
+        char message[8];
+        CHECK(first.recv_exact(message) == 8);
+        CHECK(std::string_view{message, 8} == "12345678");
+        const auto failure = failure_of([&] { first.recv_exact(message); });
+        CHECK(failure.code == std::errc::protocol_error);
+        CHECK(failure.what ==
+              "recv_exact (3 of 8 bytes, then the end of the stream) from " + peer + ": Protocol error");
+        CHECK(std::string_view{message, 3} == "abc");
+        CHECK(first.recv_exact(message) == 0);
+    }
+}
+
+TEST_CASE("after recv_exact has failed it is known how much came and the next call goes on") {
+    auto [first, second] = support::tcp_pair();
+    second.send_all("123");
+    first.set_timeout(a_while);
+    char message[8];
+    std::error_code error;
+    CHECK(first.recv_exact(message, error) == 3);
+    CHECK(error == std::errc::timed_out);
+    second.send_all("45678");
+    CHECK(first.recv_exact(std::span{message}.subspan(3), error) == 5);
+    CHECK_FALSE(error);
+    CHECK(std::string_view{message, 8} == "12345678");
+    CHECK(failure_of([&] { first.recv_exact(message); }).what ==
+          "recv_exact (0 of 8 bytes) from " + second.local_endpoint().to_string() + ": Connection timed out");
+    first.set_blocking(false);
+    CHECK(first.recv_exact(message, error) == 0);
+    CHECK(error == std::errc::operation_would_block);
+}
+
+TEST_CASE("to fill nothing recv_exact asks nobody") {
+    net::socket none;
+    CHECK(none.recv_exact(net::mutable_buffer{}) == 0);
+    std::error_code error = std::make_error_code(std::errc::timed_out);
+    CHECK(none.recv_exact(net::mutable_buffer{}, error) == 0);
+    CHECK_FALSE(error);
+    char one[1];
+    CHECK(failure_of([&] { none.recv_exact(one); }).code == std::errc::bad_file_descriptor);
+}
+
+TEST_CASE("a peer that trickles cannot stretch the timeout of recv_exact") {
+    auto [first, second] = support::tcp_pair();
+    std::atomic<bool> enough{false};
+    background trickle{[&, &sending = second] {
+        while (!enough) {
+            sending.send_all("x");
+            std::this_thread::sleep_for(1ms);
+        }
+    }};
+    first.set_timeout(a_while);
+    std::vector<std::byte> more_than_comes(1'000'000);
+    const auto start = net::clock::now();
+    std::error_code error;
+    CHECK(first.recv_exact(more_than_comes, error) > 0);
+    CHECK(error == std::errc::timed_out);
+    CHECK(net::clock::now() - start >= a_while);
+    enough = true;
+    trickle.get();
+}
+
 TEST_CASE("both directions are independent of each other") {
     for (auto& [name, first, second] : links()) {
         INFO(name);

@@ -1,5 +1,5 @@
 // netnotes/netnotes.hpp: everything
-// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp udp.hpp tcp.hpp tcp_server.hpp poll.hpp reactor.hpp makefile.hpp generator.hpp
+// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp udp.hpp tcp.hpp buffered_reader.hpp tcp_server.hpp poll.hpp reactor.hpp makefile.hpp generator.hpp
 //
 // For a first program, and for one that uses most of it. A header of the library never includes this one.
 //
@@ -7,6 +7,7 @@
 //             tcp_server.hpp                          one client at a time, a process for each, a thread for each
 //   floor 3   tcp.hpp     udp.hpp                     connections; datagrams
 //             poll.hpp                                waiting for many
+//             buffered_reader.hpp     makefile.hpp    messages out of a stream; a connection as a C++ stream
 //   floor 2   socket.hpp                              every system call on a socket
 //             socket_address.hpp                      the names of sockets and of hosts
 //   floor 1   ip.hpp      stop.hpp                    addresses are values; a wait that can be ended
@@ -18,6 +19,7 @@
 #ifndef NETNOTES_NETNOTES_HPP
 #define NETNOTES_NETNOTES_HPP
 
+#include "buffered_reader.hpp"
 #include "generator.hpp"
 #include "ip.hpp"
 #include "makefile.hpp"

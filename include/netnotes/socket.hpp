@@ -27,7 +27,7 @@
 //   socket(family, type)            socket                           socket{family, type}
 //   bind, listen, accept            bind, listen, accept4            bind, listen, accept
 //   connect / connect_ex            connect                          connect(where) / connect(where, error)
-//   recv / recv_into                recv                             recv(buffer): the buffer is yours
+//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
 //   send / sendall                  send / a loop                    send / send_all
 //   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
 //   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
@@ -275,6 +275,12 @@ class socket {
     /// MSG_WAITALL holds only for a socket that waits for ever.
     std::size_t recv(mutable_buffer buffer, int flags = 0);
     std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// Exactly buffer.size() bytes, however many receives that takes; the timeout is for the whole. 0 when the stream
+    /// had ended before the first of them, so that `while (s.recv_exact(header))` is a loop over messages; an end in
+    /// the middle is errc::protocol_error. The second form returns how many bytes stand in the buffer beside the
+    /// error, and the next call may go on behind them. For an empty buffer nobody is asked, and the answer is 0.
+    std::size_t recv_exact(mutable_buffer buffer);
+    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
     /// Hands bytes to the kernel and returns how many it took, perhaps not all. That they were taken does not
     /// mean that they have arrived, or have been sent at all. errc::broken_pipe, connection_reset.
     std::size_t send(const_buffer bytes, int flags = 0);
@@ -372,6 +378,7 @@ class socket {
     bool has_no_port() const noexcept;
     template <class Call>
     auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
+    std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
     std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
     [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
     [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
@@ -438,10 +445,8 @@ inline time_point later(time_point start, duration time) noexcept {
 }
 inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
 
-/// Waits for a descriptor (or none, -1) and for a stop (or none).
-inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
-                     std::error_code& error) noexcept {
-    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
+/// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
+inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
     for (;;) {
         timespec left{};
         if (until != time_point::max()) {
@@ -451,14 +456,20 @@ inline void wait_for(int descriptor, short events, const stop_event* stop, time_
             left.tv_sec = static_cast<time_t>(std::chrono::floor<seconds>(time).count());
             left.tv_nsec = static_cast<long>((time % seconds{1}).count());
         }
-        const int ready = ::ppoll(watched, 2, until == time_point::max() ? nullptr : &left, nullptr);
+        const int ready =
+            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
         if (ready < 0 && errno == EINTR) continue;  // with the time that is left
-        error = ready < 0                 ? last_error()
-                : watched[1].revents != 0 ? std::make_error_code(std::errc::operation_canceled)
-                : ready == 0              ? std::make_error_code(std::errc::timed_out)
-                                          : std::error_code{};
+        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
         return;
     }
+}
+
+/// Waits for a descriptor (or none, -1) and for a stop (or none).
+inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
+                     std::error_code& error) noexcept {
+    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
+    poll_until(watched, until, error);
+    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
 }
 }  // namespace detail
 
@@ -634,16 +645,50 @@ inline void socket::connect(const socket_address& where) {
     if (error) detail::throw_error(error, "connect ", where.to_string());
 }
 
-inline std::size_t socket::recv(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
-    const auto size = attempt([&] { return ::recv(descriptor_, buffer.data(), buffer.size(), flags); }, POLLIN, flags,
-                              time_point::min(), error);
+inline std::size_t socket::recv_until(mutable_buffer buffer, int flags, time_point until,
+                                      std::error_code& error) noexcept {
+    const auto size =
+        attempt([&] { return ::recv(descriptor_, buffer.data(), buffer.size(), flags); }, POLLIN, flags, until, error);
     return size < 0 ? 0 : static_cast<std::size_t>(size);
+}
+inline std::size_t socket::recv(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    return recv_until(buffer, flags, time_point::min(), error);
 }
 inline std::size_t socket::recv(mutable_buffer buffer, int flags) {
     std::error_code error;
     const std::size_t size = recv(buffer, error, flags);
     if (error) fail_with_peer(error, "recv from");
     return size;
+}
+
+inline std::size_t socket::recv_exact(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    const time_point until = end_of_call();
+    std::size_t filled = 0;
+    while (filled < buffer.size()) {
+        if (filled > 0 && until != time_point::max() && clock::now() >= until) {  // see send_all()
+            error = std::make_error_code(std::errc::timed_out);
+            return filled;
+        }
+        const std::size_t size = recv_until(buffer.subspan(filled), 0, until, error);
+        if (error) return filled;
+        if (size == 0) {
+            if (filled > 0) error = std::make_error_code(std::errc::protocol_error);
+            return filled;
+        }
+        filled += size;
+    }
+    return filled;
+}
+inline std::size_t socket::recv_exact(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t filled = recv_exact(buffer, error);
+    if (error)
+        fail_with_peer(
+            error,
+            detail::joined("recv_exact (", std::to_string(filled), " of ", std::to_string(buffer.size()), " bytes",
+                           error == std::errc::protocol_error ? ", then the end of the stream" : "", ") from"));
+    return filled;
 }
 
 inline std::size_t socket::send_until(const_buffer bytes, int flags, time_point until,
