@@ -89,13 +89,6 @@ void show_triggers() {
     say("there is no more, or the rest waits for the peer's next byte, which may never come.");
 }
 
-/// How many connections stand in a listener's queue (tcp(7), TCP_INFO: of a listener, tcpi_unacked is that).
-std::uint32_t queue_length(const net::tcp_listener& listener) {
-    tcp_info info{};
-    listener.get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&info, 1}));
-    return info.tcpi_unacked;
-}
-
 void show_forgotten_clients() {
     example::heading("Three clients arrive together, and the notes accept one");
     net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
@@ -104,7 +97,7 @@ void show_forgotten_clients() {
     poller.add(listener.native_handle(), net::interest::read, 0, net::trigger::edge);
     std::vector<net::tcp_stream> clients;
     while (clients.size() < 3) clients.emplace_back(listener.local_endpoint());
-    while (queue_length(listener) < 3) std::this_thread::yield();  // the last ACK may still be on its way
+    while (listener.queue_length() < 3) std::this_thread::yield();  // the last ACK may still be on its way
     say("epoll reports: ", ask(poller), ", once for all three");
     std::vector<net::tcp_stream> accepted;
     accepted.push_back(listener.accept().stream);

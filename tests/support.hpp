@@ -208,7 +208,8 @@ class background {
     }
 
   private:
-    static constexpr long waiting_calls[] = {SYS_ppoll,   SYS_recvfrom,   SYS_recvmsg,    SYS_sendto, SYS_accept4,
+    static constexpr long waiting_calls[] = {SYS_ppoll,   SYS_pselect6,   SYS_recvfrom,
+                                             SYS_recvmsg, SYS_sendto,     SYS_accept4,
 #ifdef SYS_poll  // the newer architectures have only ppoll and epoll_pwait
                                              SYS_poll,    SYS_epoll_wait,
 #endif

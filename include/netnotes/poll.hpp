@@ -11,9 +11,24 @@
 //                                                    |
 //                            { token of a: read }  { token of b: write }          handle them, wait again
 //
-// epoll(7) keeps the list of descriptors in the kernel, where each of them, when something happens to it, puts
-// itself on a list of the ready. A wait looks at that list only, so its cost follows what is active and not
-// what is connected. (select(2) and poll(2) are handed the whole list at every call and walk it.)
+// The kernel answers in three ways, and there is a poller for each; what is written for one runs on all:
+//
+//                           select_poller            poll_poller              epoll_poller
+//   it is handed            three sets of bits       a list of descriptors    nothing: it keeps the list itself
+//   descriptors             below FD_SETSIZE, 1024   any                      any
+//   a wait looks at         all, up to the highest   all                      those that are ready
+//   triggers                level, one_shot          level, one_shot          level, one_shot, edge
+//   read, write, urgent     yes                      yes                      yes
+//   peer_done               no: read, it brings 0    yes                      yes
+//   hang_up, error          as read; error as write  yes, and unasked         yes, and unasked
+//   a wait brings           all that is ready        all that is ready        128, the rest at the next
+//   a regular file          is always ready          is always ready          is refused
+//   closed, not removed     error, once; forgotten   error, once; forgotten   forgotten, if there is no duplicate
+//
+// select(2) and poll(2) are handed the whole list at every call, and the kernel asks each descriptor on it in
+// turn before it sleeps and after it has been woken. With epoll(7) a descriptor to which something happens puts
+// itself on a list of the ready, and a wait looks at that list only, so its cost follows what is active and not
+// what is connected: to find one ready among 19,900 takes select and poll 10 ms, and epoll 4 us.
 //
 // *Level* or *edge*? A level-triggered descriptor is reported at every wait as long as there is something to
 // read: read a part, and you are reminded. An edge-triggered one is reported when something *new* arrives:
@@ -24,9 +39,10 @@
 // A readiness is a hint, not a promise: a datagram with a bad checksum wakes you and is dropped when you look
 // (select(2), BUGS). So descriptors in a poller are non-blocking, and "would block" is a normal answer.
 //
-// On this page:  interest · event · trigger · the concept poller · epoll_poller
+// On this page:  interest · event · trigger · the concept poller · epoll_poller · select_poller · poll_poller
 // Above it:      reactor.hpp, a whole server on any poller
-// The notes:     epoll版-TCP服务器 (the epoll server); example 21
+// The notes:     单进程服务器,非阻塞模式 (asking each in turn), select版 TCP服务器 (select), 包含writeList服务器 (write
+//                queues), epoll版-TCP服务器 (epoll); examples 18 to 21
 
 #ifndef NETNOTES_POLL_HPP
 #define NETNOTES_POLL_HPP
@@ -36,14 +52,25 @@
 #endif
 #define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/select.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <limits>
 #include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 #include "socket.hpp"
 
@@ -71,7 +98,7 @@ constexpr bool any_of(interest set, interest flags) noexcept {
 
 enum class trigger {
     level,     ///< reported as long as it lasts
-    edge,      ///< reported when it begins, and whenever more comes
+    edge,      ///< reported when it begins, and whenever more comes. Where the poller has it: has_edge
     one_shot,  ///< reported once; then nothing until modify() arms it again
 };
 
@@ -83,24 +110,38 @@ struct event {
     interest ready = interest::none;
 };
 
-/// A way to wait. add() and modify() throw std::system_error; a descriptor must be removed *before* it is
-/// closed. wait() waits until something is ready or the time has passed (then the span is empty), whatever
-/// signals come; the events are valid until the next wait().
+/// A way to wait, for one thread. add() and modify() throw std::system_error:
+///
+///     errc::bad_file_descriptor        add: it is not open
+///     errc::file_exists                add: it is there already
+///     errc::no_such_file_or_directory  modify: it is not there
+///     errc::operation_not_supported    edge, where there is none
+///     errc::value_too_large            add: this poller can never hold a descriptor of that number. (Any other
+///                                      error is a shortage, of memory say, and may pass)
+///
+/// remove() of what is not there does nothing; a descriptor must be removed *before* it is closed, for its number
+/// may soon stand for something else. wait() waits until something is ready or the time has passed (then the span
+/// is empty), whatever signals come. Its events are valid until the next wait(): adding and removing do not touch
+/// them.
 template <class Poller>
 concept poller = requires(Poller& poller, int descriptor, interest what, std::uint64_t token, trigger how,
                           duration timeout) {
+    { Poller::has_edge } -> std::convertible_to<bool>;
     poller.add(descriptor, what, token, how);
     poller.modify(descriptor, what, token, how);
     poller.remove(descriptor);
     { poller.wait(timeout) } -> std::convertible_to<std::span<const event>>;
 };
 
+// ---- epoll ---------------------------------------------------------------------------------------------
+
 /// epoll(7), Linux. No limit of its own on the number of descriptors; there are RLIMIT_NOFILE, memory, and
 /// fs.epoll.max_user_watches, about 160 bytes each.
 class epoll_poller {
   public:
-    /// How many events one wait() brings at most; the rest comes with the next. One system call for a whole
-    /// batch is half the secret of a fast server.
+    static constexpr bool has_edge = true;
+    /// How many events one wait() brings at most; the rest comes with the next, before those that have been
+    /// reported come again. One system call for a whole batch is half the secret of a fast server.
     static constexpr std::size_t batch = 128;
 
     /// Throws std::system_error when no descriptor is to be had.
@@ -185,6 +226,280 @@ class epoll_poller {
     std::array<event, batch> events_{};
 };
 static_assert(poller<epoll_poller>);
+
+// ---- select and poll -----------------------------------------------------------------------------------
+
+namespace detail {
+/// The time that is left, for pselect(2) and ppoll(2), which count in nanoseconds and are never early.
+inline timespec time_left(time_point until) noexcept {
+    using std::chrono::nanoseconds, std::chrono::seconds;
+    const time_point now = clock::now();
+    const nanoseconds left = until > now ? std::chrono::ceil<nanoseconds>(until - now) : nanoseconds::zero();
+    return {static_cast<time_t>(left / seconds{1}), static_cast<long>((left % seconds{1}).count())};
+}
+[[noreturn]] inline void refuse(int error, const char* attempt, int descriptor, const char* why = "") {
+    throw_error(std::error_code{error, std::system_category()}, attempt, std::to_string(descriptor), why);
+}
+/// select(2) and poll(2) learn of a descriptor when they are called, so what epoll_ctl(2) refuses is asked here.
+inline void require_open(const char* attempt, int descriptor) {
+    if (::fcntl(descriptor, F_GETFD) < 0) refuse(errno, attempt, descriptor);
+}
+inline void require_no_edge(trigger how, const char* attempt, int descriptor) {
+    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ", edge-triggered: that takes an epoll_poller");
+}
+}  // namespace detail
+
+/// select(2): in every system, and for few descriptors. It is handed three sets of bits, and writes its answer over
+/// them; so they are copied for each call.
+///
+/// The sets have FD_SETSIZE bits, 1024 with glibc on every machine. (Not 2048 where there are 64 bits, as the notes
+/// have it; and /proc/sys/fs/file-max, to which they refer, is how many files the whole system may have open.) What
+/// has to be below is the *number* of each descriptor, not their count: a program that has 1100 files open cannot
+/// wait for one socket. And nothing stops a program that tries: FD_SET writes beyond the end of the set, and what
+/// was there is lost. Here add() refuses.
+///
+/// No memory is taken after it is made; about 25 kB.
+class select_poller {
+  public:
+    static constexpr bool has_edge = false;
+    /// One wait() reports all that is ready, so that none can hide behind the others.
+    static constexpr std::size_t batch = FD_SETSIZE;
+
+    select_poller() noexcept = default;
+    select_poller(select_poller&& other) noexcept : list_{std::exchange(other.list_, {})} {}
+    select_poller& operator=(select_poller&& other) noexcept {
+        std::swap(list_, other.list_);
+        return *this;
+    }
+
+    /// errc::value_too_large from FD_SETSIZE on. A regular file is always ready. See poller for the rest.
+    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "select add ";
+        if (descriptor >= FD_SETSIZE) refuse_number(attempt, descriptor);
+        detail::require_open(attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        if (FD_ISSET(descriptor, &list_.present)) detail::refuse(EEXIST, attempt, descriptor);
+        FD_SET(descriptor, &list_.present);
+        list_.end = std::max(list_.end, descriptor + 1);
+        set(descriptor, what, token, how);
+    }
+    /// No system call, and no allocation: it changes some bits, which the next wait() takes along.
+    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "select modify ";
+        if (!is_present(descriptor)) detail::refuse(ENOENT, attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        set(descriptor, what, token, how);
+    }
+    void remove(int descriptor) noexcept {
+        if (!is_present(descriptor)) return;
+        ask_for(descriptor, interest::none);
+        FD_CLR(descriptor, &list_.present);
+        while (list_.end > 0 && !FD_ISSET(list_.end - 1, &list_.present)) --list_.end;
+    }
+
+    /// Never returns early. A descriptor that was closed without remove() makes select(2) fail as a whole (EBADF):
+    /// it is looked for, reported once as an error, and forgotten.
+    std::span<const event> wait(duration timeout) {
+        const time_point until = detail::end_of(timeout);
+        for (;;) {
+            sets found = list_.asked;
+            const timespec left = detail::time_left(until);
+            const int ready = ::pselect(list_.end, &found.read, &found.write, &found.urgent,
+                                        until == time_point::max() ? nullptr : &left, nullptr);
+            if (ready < 0 && errno != EINTR && errno != EBADF)
+                throw std::system_error{errno, std::system_category(), "select"};
+            const std::size_t count = ready > 0 ? collect(found, ready) : ready < 0 && errno == EBADF ? forget() : 0;
+            if (count > 0 || (ready == 0 && clock::now() >= until)) return {events_.data(), count};
+        }
+    }
+
+  private:
+    struct sets {
+        fd_set read{}, write{}, urgent{};
+    };
+    struct list {
+        sets asked;
+        fd_set present{}, one_shot{};
+        int end = 0;  ///< one above the highest descriptor, where select(2) may stop looking
+        std::array<std::uint64_t, FD_SETSIZE> tokens{};
+    };
+
+    [[noreturn]] static void refuse_number(const char* attempt, int descriptor) {
+        static_assert(FD_SETSIZE == 1024, "the text below, and the first page, name the number");
+        detail::refuse(EOVERFLOW, attempt, descriptor, ": a descriptor must be below FD_SETSIZE, 1024");
+    }
+    bool is_present(int descriptor) const noexcept {
+        return descriptor >= 0 && descriptor < FD_SETSIZE && FD_ISSET(descriptor, &list_.present);
+    }
+    static void put(int descriptor, bool member, fd_set& set) noexcept {
+        if (member)
+            FD_SET(descriptor, &set);
+        else
+            FD_CLR(descriptor, &set);
+    }
+    void ask_for(int descriptor, interest what) noexcept {
+        put(descriptor, any_of(what, interest::read), list_.asked.read);
+        put(descriptor, any_of(what, interest::write), list_.asked.write);
+        put(descriptor, any_of(what, interest::urgent), list_.asked.urgent);
+    }
+    void set(int descriptor, interest what, std::uint64_t token, trigger how) noexcept {
+        ask_for(descriptor, what);
+        put(descriptor, how == trigger::one_shot, list_.one_shot);
+        list_.tokens[static_cast<std::size_t>(descriptor)] = token;
+    }
+    /// `left` counts down select's answer, the bits that are set in all three sets.
+    std::size_t collect(const sets& found, int left) noexcept {
+        std::size_t count = 0;
+        for (int descriptor = 0; left > 0 && descriptor < list_.end; ++descriptor) {
+            interest ready = interest::none;
+            if (FD_ISSET(descriptor, &found.read)) ready |= interest::read, --left;
+            if (FD_ISSET(descriptor, &found.write)) ready |= interest::write, --left;
+            if (FD_ISSET(descriptor, &found.urgent)) ready |= interest::urgent, --left;
+            if (ready == interest::none) continue;
+            events_[count++] = {list_.tokens[static_cast<std::size_t>(descriptor)], ready};
+            if (FD_ISSET(descriptor, &list_.one_shot)) ask_for(descriptor, interest::none);
+        }
+        return count;
+    }
+    std::size_t forget() noexcept {
+        std::size_t count = 0;
+        for (int descriptor = list_.end - 1; descriptor >= 0; --descriptor) {
+            if (!FD_ISSET(descriptor, &list_.present) || ::fcntl(descriptor, F_GETFD) >= 0) continue;
+            events_[count++] = {list_.tokens[static_cast<std::size_t>(descriptor)], interest::error};
+            remove(descriptor);
+        }
+        return count;
+    }
+
+    list list_;
+    std::array<event, batch> events_{};
+};
+static_assert(poller<select_poller>);
+
+/// poll(2): select without its limit. It is handed a list of descriptors, each with what is asked and room for the
+/// answer, so nothing has to be copied; still the kernel asks every one of them at every call.
+///
+/// Adding, modifying and removing take constant time, and no system call but one to see that the descriptor is open.
+/// Memory is taken by add() alone: 56 bytes for each descriptor, and 4 for each number up to the highest.
+class poll_poller {
+  public:
+    static constexpr bool has_edge = false;
+    // One wait() reports all that is ready, so that none can hide behind the others.
+
+    poll_poller() noexcept = default;
+    poll_poller(poll_poller&&) noexcept = default;
+    poll_poller& operator=(poll_poller&&) noexcept = default;
+
+    /// A regular file is always ready. See poller for the rest. std::bad_alloc leaves all as it was.
+    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "poll add ";
+        detail::require_open(attempt, descriptor);  // and so a number that can have a place
+        detail::require_no_edge(how, attempt, descriptor);
+        const auto number = static_cast<std::size_t>(descriptor);
+        if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
+        if (number >= places_.size()) places_.resize(number + 1, nowhere);
+        const std::size_t size = watched_.size();
+        if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
+        if (size == who_.capacity()) who_.reserve(watched_.capacity());
+        // Whoever adds may be walking through the events of the last wait(). So they stay where they are, and
+        // wait(), which must not fail for want of memory, finds the greater room ready.
+        if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
+        watched_.push_back({descriptor, to_raw(what), 0});
+        who_.push_back({descriptor, how == trigger::one_shot, token});
+        places_[number] = static_cast<std::uint32_t>(size);
+    }
+    /// No system call, and no allocation.
+    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "poll modify ";
+        const std::uint32_t place = place_of(descriptor);
+        if (place == nowhere) detail::refuse(ENOENT, attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        watched_[place] = {descriptor, to_raw(what), 0};
+        who_[place] = {descriptor, how == trigger::one_shot, token};
+    }
+    void remove(int descriptor) noexcept {
+        const std::uint32_t place = place_of(descriptor);
+        if (place == nowhere) return;
+        watched_[place] = watched_.back();  // the last one fills the gap
+        who_[place] = who_.back();
+        places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
+        places_[static_cast<std::size_t>(descriptor)] = nowhere;
+        watched_.pop_back();
+        who_.pop_back();
+    }
+
+    /// Never returns early. A descriptor that was closed without remove() is reported once as an error (POLLNVAL),
+    /// and forgotten. std::system_error when there are more descriptors than RLIMIT_NOFILE (poll(2)): somebody has
+    /// lowered it.
+    std::span<const event> wait(duration timeout) {
+        if (room_.size() > events_.size()) events_.swap(room_);
+        const time_point until = detail::end_of(timeout);
+        for (;;) {
+            const timespec left = detail::time_left(until);
+            const int ready =
+                ::ppoll(watched_.data(), watched_.size(), until == time_point::max() ? nullptr : &left, nullptr);
+            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "poll"};
+            if (ready > 0) return collect(static_cast<std::size_t>(ready));
+            if (ready == 0 && clock::now() >= until) return {};
+        }
+    }
+
+  private:
+    struct registration {
+        int descriptor;  ///< here, too: that of a one-shot one is not in watched_ until it is armed again
+        bool one_shot;
+        std::uint64_t token;
+    };
+    static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
+    struct flag {
+        interest what;
+        short raw;
+    };
+    static constexpr std::array<flag, 6> flags{{{interest::read, POLLIN},
+                                                {interest::write, POLLOUT},
+                                                {interest::peer_done, POLLRDHUP},
+                                                {interest::hang_up, POLLHUP},
+                                                {interest::error, POLLERR | POLLNVAL},
+                                                {interest::urgent, POLLPRI}}};
+
+    /// (poll(2) does not look at the bits of hang-up and error, which are reported anyway.)
+    static short to_raw(interest what) noexcept {
+        int raw = 0;
+        for (const flag& each : flags)
+            if (any_of(what, each.what)) raw |= each.raw;
+        return static_cast<short>(raw);
+    }
+    static interest from_raw(short raw) noexcept {
+        interest ready = interest::none;
+        for (const flag& each : flags)
+            if ((raw & each.raw) != 0) ready |= each.what;
+        return ready;
+    }
+    std::uint32_t place_of(int descriptor) const noexcept {
+        const auto number = static_cast<std::size_t>(descriptor);  // of a negative one far beyond all others
+        return number < places_.size() ? places_[number] : nowhere;
+    }
+    std::span<const event> collect(std::size_t ready) noexcept {
+        std::size_t count = 0;
+        for (std::size_t place = 0; count < ready && place < watched_.size();) {
+            const short raw = watched_[place].revents;
+            if (raw != 0) events_[count++] = {who_[place].token, from_raw(raw)};
+            if ((raw & POLLNVAL) != 0) {
+                remove(who_[place].descriptor);  // and look at this place again
+                continue;
+            }
+            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) passes over it
+            ++place;
+        }
+        return {events_.data(), count};
+    }
+
+    std::vector<pollfd> watched_;        // what the kernel is handed
+    std::vector<registration> who_;      // of the same place
+    std::vector<std::uint32_t> places_;  // by descriptor: where it stands in the two
+    std::vector<event> events_, room_;
+};
+static_assert(poller<poll_poller>);
 
 }  // namespace netnotes
 

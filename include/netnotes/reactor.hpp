@@ -4,10 +4,14 @@
 // A reactor waits for events and calls back: your code never waits, it is told. This one is a whole server on
 // any poller of poll.hpp and any listening stream socket, TCP or Unix:
 //
-//        net::reactor_server server{net::tcp_listener{where}.into_socket(), [](auto& client, auto bytes) {
+//        net::tcp_listener listener{where};
+//        listener.set_option(net::option::no_delay{});    // an answer does not wait until the last is acknowledged
+//        net::reactor_server server{std::move(listener).into_socket(), [](auto& client, auto bytes) {
 //            client.send(bytes);                                             // the echo server, complete
 //        }};
 //        server.run(stop);
+//
+// It waits with epoll, unless it is given another poller: {listener, handler, options, net::poll_poller{}}.
 //
 // The rest of this page is what makes the difference between that idea and a server that survives its clients.
 //
@@ -21,6 +25,8 @@
 //   too many clients                  wait in the kernel's queue until one leaves
 //   no descriptors left (EMFILE)      a level-triggered listener would report the waiting client for ever and
 //                                     the loop would spin; it is left alone until one leaves, or 100 ms
+//   a descriptor that the poller      is closed, and so its client refused: it would do him no good to wait. All
+//   cannot hold (select, from 1024)   others are served
 //   a connection closed in the        each event carries slot and generation of its connection, so an event of
 //   middle of a batch of events       the past cannot hit the next owner of the slot, nor of the descriptor
 //   a stop                            takes in what has already arrived, answers it, sends the queues, within a
@@ -36,7 +42,7 @@
 // It ends with the idle timeout at the latest, however much the peer goes on to say, and with a stop's grace.
 //
 // On this page:  reactor_options · connection · reactor_server
-// The notes:     包含writeList服务器 (write queues), epoll版-TCP服务器 (the epoll server); example 21
+// The notes:     包含writeList服务器 (write queues), epoll版-TCP服务器 (the epoll server); examples 20 and 21
 
 #ifndef NETNOTES_REACTOR_HPP
 #define NETNOTES_REACTOR_HPP
@@ -70,15 +76,15 @@ namespace netnotes {
 /// more than it is asked is bounded by max_queue.
 struct reactor_options {
     /// Edge: every connection is registered once, for all, and never again touched in the poller; it is read
-    /// until there is no more. Level: simpler, one read an event, and a system call whenever the wish to write
-    /// begins or ends.
-    trigger how = trigger::edge;
+    /// until there is no more. Level: simpler, one read an event, and the poller is told whenever the wish to write
+    /// begins or ends. Nothing: edge, where the poller has it (only epoll does), and else level.
+    std::optional<trigger> how{};
     std::size_t max_connections = 10'000;  ///< beyond, clients wait in the listener's queue
     std::size_t high_water = 64 * 1024;    ///< queued bytes above which a connection is not read
     std::size_t low_water = 16 * 1024;     ///< ... and at which it is read again
     std::size_t max_queue = 1024 * 1024;   ///< queued bytes above which it is closed
     std::size_t read_size = 64 * 1024;     ///< bytes that a read brings at most; one buffer for all connections
-    duration idle_timeout = std::chrono::minutes{5};  ///< without a byte in or out; `never` to allow it
+    duration idle_timeout = std::chrono::minutes{5};  ///< without a byte in or out; `never` to allow it. Above zero
     duration stop_grace = std::chrono::seconds{2};    ///< how long a stop may send what is queued
 };
 
@@ -174,20 +180,25 @@ class connection {
 ///                                                   idle one, no_buffer_space above max_queue,
 ///                                                   operation_canceled at a stop, or what the system said
 ///     on_error(connection&, const std::exception&)  the handler threw it; the connection is being closed
-///     on_accept_error(std::error_code)              no descriptors or no memory for a new client
+///     on_accept_error(std::error_code)              no descriptors or no memory for a new client; or the poller
+///                                                   cannot hold its descriptor (value_too_large), so it was closed
 template <class Handler, poller Poller = epoll_poller>
 class reactor_server {
   public:
     /// Takes a listening stream socket. Throws std::system_error, std::invalid_argument for options that
-    /// contradict each other.
+    /// contradict each other, or the poller: trigger::edge where it has none.
     explicit reactor_server(socket listener, Handler handler, reactor_options options = {}, Poller poller = {})
         : listener_{listener.release()},  // without the stop_event or the time limit that it may have had
           handler_{std::move(handler)},
           poller_{std::move(poller)},
           buffer_(options.read_size) {
         if (options.low_water > options.high_water || options.high_water > options.max_queue ||
-            options.read_size == 0 || options.max_connections == 0 || options.how == trigger::one_shot)
+            options.read_size == 0 || options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
+            options.how == trigger::one_shot)
             throw std::invalid_argument{"reactor options that contradict each other"};
+        if (!options.how) options.how = Poller::has_edge ? trigger::edge : trigger::level;
+        if (options.how == trigger::edge && !Poller::has_edge)
+            throw std::invalid_argument{"a reactor with trigger::edge on a poller that has no edges"};
         if (!listener_.get_option<option::accepts_connections>())
             throw std::invalid_argument{"the socket of a reactor server does not listen"};
         shared_.options = options;
@@ -370,6 +381,10 @@ void reactor_server<Handler, Poller>::accept_clients() {
                 continue;
             } catch (const std::system_error& failure) {  // ENOSPC, ENOMEM of epoll
                 error = failure.code();
+                if (error == std::errc::value_too_large) {  // no descriptor for this poller; and it is closed already
+                    if constexpr (requires { handler_.on_accept_error(error); }) handler_.on_accept_error(error);
+                    continue;
+                }
             } catch (const std::bad_alloc&) {
                 error = std::make_error_code(std::errc::not_enough_memory);
             }
@@ -400,7 +415,7 @@ void reactor_server<Handler, Poller>::admit(socket&& accepted, const socket_addr
     client->registered_ =
         is_edge() ? interest::read | interest::write | interest::peer_done | interest::urgent : interest::read;
     client->read_to_end_ = !peer.is_ip();  // a descriptor passed over a Unix socket makes a short read, too
-    poller_.add(client->native_handle(), client->registered_, id, shared_.options.how);
+    poller_.add(client->native_handle(), client->registered_, id, *shared_.options.how);
     free_slots_.pop_back();
     place.occupant = std::move(client);
     append_to_activity(*place.occupant);
@@ -518,8 +533,12 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
     interest wanted = client.is_read() ? interest::read : interest::none;
     if (client.queued() > 0) wanted |= interest::write;
     if (wanted == client.registered_) return;
-    poller_.modify(client.native_handle(), wanted, client.id_, trigger::level);
-    client.registered_ = wanted;
+    try {
+        poller_.modify(client.native_handle(), wanted, client.id_, trigger::level);
+        client.registered_ = wanted;
+    } catch (const std::system_error& failure) {  // its descriptor was closed behind our back: by the handler?
+        client.close(failure.code());
+    }
 }
 
 template <class Handler, poller Poller>
