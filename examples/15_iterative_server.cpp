@@ -49,19 +49,10 @@ struct echo {
             echoed += client.send_all(std::span{buffer}.first(size), error);
             if (error) break;
         }
-        if (!quiet) say(peer, "  gone: ", reason(error), ", after ", echoed, " bytes");
+        if (!quiet) say(peer, "  gone: ", example::farewell(error), ", after ", echoed, " bytes");
     }
     /// What goes wrong before there is a client to serve: no descriptor is free, say. The server tries on.
     void on_accept_error(std::error_code why) const { std::cerr << "accept: " << why.message() << '\n'; }
-
-  private:
-    static std::string reason(const std::error_code& error) {
-        // The notes say "has closed"; but one who has only ended his half may well be listening still.
-        if (!error) return "no more to say";
-        if (error == std::errc::timed_out) return "did nothing for too long";
-        if (error == std::errc::operation_canceled) return "the server stops";
-        return error.message();
-    }
 };
 
 void serve(const example::serve_options& options, net::duration patience) {
@@ -128,7 +119,8 @@ void one_at_a_time() {
     const std::string answer = heard(second);  // what he sent has waited in the kernel
     say("first client ended his half, and heard ", end);
     say("second client hears ", answer);
-    say("first client asks again: ", heard(first), ", ", heard(first), ", ", heard(first), ", ...");
+    const std::string again = heard(first), and_again = heard(first);
+    say("first client receives again, and hears ", again, "; again: ", and_again, "; and so it would go on");
     second.shutdown(net::shutdown_direction::send);
     say("second client ended his half, and heard ", heard(second));
 }
@@ -172,7 +164,7 @@ void stop_and_start_again() {
         } catch (const std::system_error& failure) {
             error = failure.code();
         }
-        say("a second server there: ", error.message());
+        say("a second server wants the same port while the first has it: ", error.message());
         server.stop();
         say("client hears ", heard(client));
     }

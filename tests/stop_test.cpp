@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -144,6 +145,117 @@ TEST_CASE("a request does not block when the counter is full and errno stays as 
     CHECK(errno == EDOM);
     CHECK(event.stop_requested());
     CHECK(is_readable(event, 0));
+}
+
+// ---- after a fork --------------------------------------------------------------------------------------
+
+namespace {
+/// What a child made by fork(2) answers: true or false. It exits without a word of Catch2's.
+template <class Call>
+bool in_a_child(Call call) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(call() ? 0 : 1);
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+/// What forking_server does in a child.
+void become_own(const net::stop_event& event) {
+    event.become_own_after_fork();
+    net::stop_on_signals::in_child(event);
+}
+}  // namespace
+
+TEST_CASE("the event of a child is its own and wakes nobody in its parent") {
+    net::stop_event event;
+    CHECK(in_a_child([&] {
+        const int number = event.native_handle();
+        const auto before = open_descriptors();
+        event.become_own_after_fork();
+        if (event.native_handle() != number || open_descriptors() != before || is_readable(event, 0)) return false;
+        if ((::fcntl(number, F_GETFD) & FD_CLOEXEC) == 0) return false;
+        event.request_stop();
+        return is_readable(event, 0) && event.stop_requested();
+    }));
+    CHECK_FALSE(event.stop_requested());
+    CHECK_FALSE(is_readable(event, 0));
+}
+
+TEST_CASE("the parent's request wakes nobody in a child that has an event of its own") {
+    net::stop_event event;
+    int own[2], asked[2];
+    REQUIRE(::pipe2(own, O_CLOEXEC) == 0);
+    REQUIRE(::pipe2(asked, O_CLOEXEC) == 0);
+    const auto await = [](int descriptor) {
+        char c = 0;
+        return ::read(descriptor, &c, 1) == 1;
+    };
+    background parent{[&] {
+        const bool heard = await(own[0]);
+        event.request_stop();
+        return heard && ::write(asked[1], "x", 1) == 1;
+    }};
+    CHECK(in_a_child([&] {
+        event.become_own_after_fork();
+        return ::write(own[1], "x", 1) == 1 && await(asked[0]) && !event.stop_requested() && !is_readable(event, 0);
+    }));
+    CHECK(parent.get());
+    for (const int descriptor : {own[0], own[1], asked[0], asked[1]}) ::close(descriptor);
+}
+
+TEST_CASE("a stop requested before the fork is requested in the child") {
+    net::stop_event event;
+    event.request_stop();
+    CHECK(in_a_child([&] {
+        event.become_own_after_fork();
+        return event.stop_requested() && is_readable(event, 0);
+    }));
+}
+
+TEST_CASE("a child is stopped by SIGTERM whatever its parent has made of the signal") {
+    for (void (*const handling)(int) : {SIG_DFL, SIG_IGN}) {
+        void (*const before)(int) = std::signal(SIGTERM, handling);
+        const net::stop_event event;  // const: in the parent nobody requests it
+        CHECK(in_a_child([&] {
+            become_own(event);
+            ::raise(SIGTERM);
+            return event.stop_requested() && is_readable(event, 0);
+        }));
+        CHECK_FALSE(event.stop_requested());
+        std::signal(SIGTERM, before);
+    }
+    // Signals that stop one event in the parent stop in the child the one that it was told.
+    net::stop_event of_parent, of_child;
+    const net::stop_on_signals on_signals{of_parent};
+    CHECK(in_a_child([&] {
+        become_own(of_child);
+        ::raise(SIGTERM);
+        return of_child.stop_requested() && !of_parent.stop_requested();
+    }));
+    CHECK_FALSE(is_readable(of_parent, 0));
+}
+
+TEST_CASE("a child is stopped by SIGINT unless the program has other plans for it") {
+    net::stop_event event;
+    CHECK(in_a_child([&] {
+        std::signal(SIGINT, SIG_DFL);
+        become_own(event);
+        ::raise(SIGINT);
+        return event.stop_requested();
+    }));
+    CHECK(in_a_child([&] {
+        std::signal(SIGINT, SIG_IGN);
+        become_own(event);
+        ::raise(SIGINT);
+        return !event.stop_requested();
+    }));
+    const own_action own{SIGINT};
+    CHECK(in_a_child([&] {
+        become_own(event);
+        ::raise(SIGINT);
+        return !event.stop_requested() && own_handler_ran == 1 && own.is_in_force();
+    }));
 }
 
 // ---- stop_on_signals -----------------------------------------------------------------------------------

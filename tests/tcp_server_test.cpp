@@ -1,29 +1,31 @@
-// What tcp.hpp promises: streams, listeners on both kinds of address, and a server that outlives its clients.
+// What tcp_server.hpp promises: servers that outlive their clients, one at a time, in processes, in threads.
 
 #include <netnotes/tcp_server.hpp>
 
 #include "support.hpp"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
-#include <array>
+#include <atomic>
 #include <condition_variable>
-#include <cstring>
+#include <csignal>
 #include <functional>
 #include <iterator>
 #include <list>
-#include <memory>
 #include <mutex>
 #include <optional>
-#include <tuple>
 
 using namespace std::chrono_literals;
-using namespace std::string_literals;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::StartsWith;
 using support::background;
-using support::closed_port;
 using support::failure_of;
 using support::loopbacks;
 using support::open_descriptors;
@@ -31,7 +33,6 @@ using support::pattern;
 
 namespace {
 
-constexpr auto a_while = 30ms;
 const net::endpoint anywhere_on_loopback{net::ipv4_address::loopback(), 0};
 
 std::string receive_all(net::tcp_stream& from) {
@@ -47,21 +48,6 @@ std::string receive_some(net::tcp_stream& from) {
 void reset(net::tcp_stream& connection) {
     connection.set_option(net::option::linger{0s});
     connection.close();
-}
-
-/// Holds a port at one address, without listening, and makes something with the same port at another. Until a port
-/// is found that is free at both.
-template <class Make>
-auto free_at_both(const net::ip_address& address, Make make) {
-    for (;;) {
-        net::socket held = support::bound(address, net::socket_type::stream);
-        try {
-            auto made = make(held.local_endpoint().ip().port());
-            return std::pair{std::move(held), std::move(made)};
-        } catch (const std::system_error& error) {
-            if (error.code() != std::errc::address_in_use) throw;
-        }
-    }
 }
 
 /// What one thread tells and another waits for, one word at a time.
@@ -120,31 +106,62 @@ class no_descriptors_left {
 
 }  // namespace
 
-// ---- The iterative server ------------------------------------------------------------------------------
+// ---- Servers of one process ----------------------------------------------------------------------------
 
 namespace {
+struct one_at_a_time {
+    template <class Handler>
+    static void serve(net::tcp_listener listener, Handler handler, const net::stop_event& stop) {
+        net::iterative_server{std::move(listener), std::move(handler)}.run(stop);
+    }
+};
+struct in_threads {
+    template <class Handler>
+    static void serve(net::tcp_listener listener, Handler handler, const net::stop_event& stop) {
+        net::threaded_server{std::move(listener), std::move(handler)}.run(stop);
+    }
+};
+struct in_many_threads {
+    template <class Handler>
+    static void serve(net::tcp_listener listener, Handler handler, const net::stop_event& stop) {
+        net::threaded_server{std::move(listener), std::move(handler), {.max_threads = 300}}.run(stop);
+    }
+};
+/// No more than two clients at a time.
+struct in_two_threads {
+    template <class Handler>
+    static void serve(net::tcp_listener listener, Handler handler, const net::stop_event& stop) {
+        net::threaded_server{std::move(listener), std::move(handler), {.max_threads = 2}}.run(stop);
+    }
+};
+
 /// A server in a thread of its own, until the end of the scope.
-template <class Handler>
+template <class Model>
 class running {
   public:
-    explicit running(Handler handler, net::tcp_listener listener = net::tcp_listener{anywhere_on_loopback})
-        : where_{listener.local_endpoint()}, server_{std::move(listener), std::move(handler)} {}
+    template <class Handler>
+    explicit running(Model, Handler handler, net::tcp_listener listener = net::tcp_listener{anywhere_on_loopback})
+        : where_{listener.local_endpoint()},
+          serve_{[this, handler = std::move(handler)] { Model::serve(std::move(listener_), handler, stop_); }},
+          listener_{std::move(listener)},
+          thread_{std::in_place, [this] { serve_(); }} {}
     ~running() { stop(); }
     [[nodiscard]] net::tcp_stream client() const { return net::tcp_stream{where_}; }
     [[nodiscard]] const net::endpoint& where() const { return where_; }
-    auto& thread() { return thread_; }
+    auto& thread() { return *thread_; }
     /// Asks it to stop, and returns when it has.
     void stop() {
         stop_.request_stop();
-        if (!std::exchange(stopped_, true)) thread_.get();
+        if (!std::exchange(stopped_, true)) thread_->get();
     }
 
   private:
     net::endpoint where_;
     net::stop_event stop_;
-    net::iterative_server<Handler> server_;
     bool stopped_ = false;
-    background<std::function<void()>> thread_{[this] { server_.run(stop_); }};
+    std::function<void()> serve_;
+    net::tcp_listener listener_;
+    std::optional<background<std::function<void()>>> thread_;
 };
 
 void echo(net::tcp_stream& stream, const net::endpoint&) {
@@ -158,12 +175,12 @@ std::string echo_of(net::tcp_stream& client, std::string_view text) {
 }
 }  // namespace
 
-TEST_CASE("the iterative server serves one client after another") {
+TEMPLATE_TEST_CASE("a server serves one client after another", "", one_at_a_time, in_threads, in_two_threads) {
     for (const net::ip_address& address : loopbacks()) {
         const auto before = open_descriptors();
         {
-            running server{echo, net::tcp_listener{{address, 0}}};
-            for (int i = 0; i < 5; ++i) {
+            running server{TestType{}, echo, net::tcp_listener{{address, 0}}};
+            for (int i = 0; i < 20; ++i) {  // more than two: a thread that has ended makes room
                 net::tcp_stream client = server.client();
                 CHECK(echo_of(client, "client " + std::to_string(i)) == "client " + std::to_string(i));
             }
@@ -172,12 +189,13 @@ TEST_CASE("the iterative server serves one client after another") {
     }
 }
 
-TEST_CASE("the handler is told who calls and its stream is closed when it returns") {
+TEMPLATE_TEST_CASE("the handler is told who calls and its stream is closed when it returns", "", one_at_a_time,
+                   in_threads) {
     story told;
-    running server{[&](net::tcp_stream& stream, const net::endpoint& peer) {
-        told.tell(peer.to_string());
-        stream.send_all("x");
-    }};
+    running server{TestType{}, [&](net::tcp_stream& stream, const net::endpoint& peer) {
+                       told.tell(peer.to_string());
+                       stream.send_all("x");
+                   }};
     net::tcp_stream client = server.client();
     CHECK(receive_all(client) == "x");
     CHECK(told.first(1)[0] == client.local_endpoint().to_string());
@@ -185,7 +203,8 @@ TEST_CASE("the handler is told who calls and its stream is closed when it return
 
 TEST_CASE("a client who has to wait is already connected and its bytes wait with it") {
     story told;
-    running server{[&](net::tcp_stream& stream, const net::endpoint&) { told.tell(receive_all(stream)); }};
+    running server{one_at_a_time{},
+                   [&](net::tcp_stream& stream, const net::endpoint&) { told.tell(receive_all(stream)); }};
     net::tcp_stream first = server.client();
     server.thread().await_waiting();
     net::tcp_stream second = server.client();
@@ -197,21 +216,21 @@ TEST_CASE("a client who has to wait is already connected and its bytes wait with
     CHECK(told.first(2) == words{"first", "second"});
 }
 
-TEST_CASE("what happens to one client does not disturb the next") {
+TEMPLATE_TEST_CASE("what happens to one client does not disturb the next", "", one_at_a_time, in_threads) {
     struct handler {
         story& told;
-        void operator()(net::tcp_stream& stream, const net::endpoint&) {
+        void operator()(net::tcp_stream& stream, const net::endpoint&) const {
             const std::string text = receive_some(stream);
             if (text == "throw") throw std::runtime_error{"the handler's own"};
             stream.send_all(text);
             told.tell(receive_all(stream));
         }
-        void on_error(const net::endpoint& peer, const std::exception& error) {
+        void on_error(const net::endpoint& peer, const std::exception& error) const {
             told.tell(peer.to_string() + ' ' + error.what());
         }
     };
     story told;
-    running server{handler{told}};
+    running server{TestType{}, handler{told}};
 
     net::tcp_stream thrower = server.client();
     const std::string thrower_name = thrower.local_endpoint().to_string();
@@ -236,30 +255,25 @@ TEST_CASE("what happens to one client does not disturb the next") {
     CHECK(receive_some(good) == "good");
 }
 
-TEST_CASE("a handler that is not interested in errors need not hear of them") {
-    running server{[](net::tcp_stream&, const net::endpoint&) { throw std::runtime_error{"unheard"}; }};
+TEMPLATE_TEST_CASE("a handler that is not interested in errors need not hear of them", "", one_at_a_time, in_threads) {
+    running server{TestType{}, [](net::tcp_stream&, const net::endpoint&) { throw std::runtime_error{"unheard"}; }};
     for (int i = 0; i < 3; ++i) {
         net::tcp_stream client = server.client();
         CHECK(receive_all(client).empty());
     }
 }
 
-TEST_CASE("a stop ends a server that has nothing to do and is no error") {
+TEMPLATE_TEST_CASE("a stop ends a server that has nothing to do and is no error", "", one_at_a_time, in_threads) {
     struct handler {
         story& told;
-        void operator()(net::tcp_stream& stream, const net::endpoint& peer) { echo(stream, peer); }
-        void on_accept_error(std::error_code why) { told.tell(why.message()); }
+        void operator()(net::tcp_stream& stream, const net::endpoint& peer) const { echo(stream, peer); }
+        void on_accept_error(std::error_code why) const { told.tell(why.message()); }
     };
     story told;
-    running server{handler{told}};
+    running server{TestType{}, handler{told}};
     server.thread().await_waiting();
     server.stop();
     CHECK(told.size() == 0);
-    // Its listener lives as long as the server object; but nobody is served any more.
-    net::tcp_stream late = server.client();
-    late.set_timeout(a_while);
-    late.send_all("x");
-    CHECK(failure_of([&] { receive_some(late); }).code == std::errc::timed_out);
 }
 
 TEST_CASE("a server whose listener does not listen says so") {
@@ -273,6 +287,44 @@ TEST_CASE("a server whose listener does not listen says so") {
     CHECK(failure_of([&] { server.run(stop); }).what == "accept: Invalid argument");
 }
 
+TEMPLATE_TEST_CASE("a listener that would not wait makes a server that does", "", one_at_a_time, in_threads) {
+    net::tcp_listener impatient{anywhere_on_loopback}, restless{anywhere_on_loopback};
+    impatient.set_timeout(0s);
+    restless.set_blocking(false);
+    for (net::tcp_listener* const listener : {&impatient, &restless}) {
+        running server{TestType{}, echo, std::move(*listener)};
+        net::tcp_stream client = server.client();
+        client.send_all("x");
+        CHECK(receive_some(client) == "x");
+        server.thread().await_waiting();
+        CHECK(echo_of(client, "y") == "y");
+    }
+}
+
+TEST_CASE("a server of processes or threads whose listener does not listen says so") {
+    const net::stop_event stop;
+    const auto deaf = [] {
+        net::tcp_listener listener{anywhere_on_loopback};
+        ::shutdown(listener.native_handle(), SHUT_RDWR);
+        return listener;
+    };
+    CHECK(failure_of([&] {
+              net::threaded_server{net::tcp_listener{}, echo}.run(stop);
+          }).code == std::errc::bad_file_descriptor);
+    CHECK(failure_of([&] {
+              net::forking_server{net::tcp_listener{}, echo}.run(stop);
+          }).code == std::errc::bad_file_descriptor);
+    CHECK(failure_of([&] { net::threaded_server{deaf(), echo}.run(stop); }).what == "accept: Invalid argument");
+    CHECK(failure_of([&] { net::forking_server{deaf(), echo}.run(stop); }).what == "accept: Invalid argument");
+}
+
+TEST_CASE("a server that may serve nobody is refused") {
+    CHECK_THROWS_AS((net::forking_server{net::tcp_listener{anywhere_on_loopback}, echo, {.max_children = 0}}),
+                    std::invalid_argument);
+    CHECK_THROWS_AS((net::threaded_server{net::tcp_listener{anywhere_on_loopback}, echo, {.max_threads = 0}}),
+                    std::invalid_argument);
+}
+
 TEST_CASE("a stop that was requested before ends a server at once") {
     net::stop_event stop;
     stop.request_stop();
@@ -284,10 +336,11 @@ TEST_CASE("a stop that was requested before ends a server at once") {
     CHECK(served == 0);
 }
 
-TEST_CASE("a stop ends the wait for a client who says nothing and is no error") {
+TEMPLATE_TEST_CASE("a stop ends the wait for a client who says nothing and is no error", "", one_at_a_time,
+                   in_threads) {
     struct handler {
         story& told;
-        void operator()(net::tcp_stream& stream, const net::endpoint&) {
+        void operator()(net::tcp_stream& stream, const net::endpoint&) const {
             told.tell("serving");
             try {
                 receive_all(stream);
@@ -296,10 +349,10 @@ TEST_CASE("a stop ends the wait for a client who says nothing and is no error") 
                 throw;
             }
         }
-        void on_error(const net::endpoint&, const std::exception&) { told.tell("reported"); }
+        void on_error(const net::endpoint&, const std::exception&) const { told.tell("reported"); }
     };
     story told;
-    running server{handler{told}};
+    running server{TestType{}, handler{told}};
     net::tcp_stream silent = server.client();
     told.first(1);
     server.thread().await_waiting();
@@ -308,13 +361,13 @@ TEST_CASE("a stop ends the wait for a client who says nothing and is no error") 
     CHECK(receive_all(silent).empty());
 }
 
-TEST_CASE("a stop ends the service of a client who never stops sending") {
+TEMPLATE_TEST_CASE("a stop ends the service of a client who never stops sending", "", one_at_a_time, in_threads) {
     story told;
-    running server{[&](net::tcp_stream& stream, const net::endpoint&) {
-        char buffer[512];
-        for (bool first = true; stream.recv(buffer) > 0; first = false)
-            if (first) told.tell("serving");
-    }};
+    running server{TestType{}, [&](net::tcp_stream& stream, const net::endpoint&) {
+                       char buffer[512];
+                       for (bool first = true; stream.recv(buffer) > 0; first = false)
+                           if (first) told.tell("serving");
+                   }};
     net::tcp_stream client = server.client();
     background sending{[&] {
         const std::string bytes = pattern(64 * 1024);
@@ -328,8 +381,9 @@ TEST_CASE("a stop ends the service of a client who never stops sending") {
     CHECK((error == std::errc::connection_reset || error == std::errc::broken_pipe));
 }
 
-TEST_CASE("a stop ends the service of a client who never reads") {
-    running server{[&](net::tcp_stream& stream, const net::endpoint&) { stream.send_all(pattern(64 << 20)); }};
+TEMPLATE_TEST_CASE("a stop ends the service of a client who never reads", "", one_at_a_time, in_threads) {
+    running server{TestType{},
+                   [&](net::tcp_stream& stream, const net::endpoint&) { stream.send_all(pattern(64 << 20)); }};
     net::tcp_stream client = server.client();
     CHECK_FALSE(receive_some(client).empty());
     server.thread().await_waiting();
@@ -337,14 +391,14 @@ TEST_CASE("a stop ends the service of a client who never reads") {
     CHECK(receive_all(client).size() < std::size_t{64} << 20);
 }
 
-TEST_CASE("a server without descriptors goes on when there is one again") {
+TEMPLATE_TEST_CASE("a server without descriptors goes on when there is one again", "", one_at_a_time, in_threads) {
     struct handler {
         story& told;
-        void operator()(net::tcp_stream& stream, const net::endpoint&) { stream.send_all("served"); }
-        void on_accept_error(std::error_code why) { told.tell(std::to_string(why.value())); }
+        void operator()(net::tcp_stream& stream, const net::endpoint&) const { stream.send_all("served"); }
+        void on_accept_error(std::error_code why) const { told.tell(std::to_string(why.value())); }
     };
     story told;
-    running server{handler{told}};
+    running server{TestType{}, handler{told}};
     net::tcp_stream first = server.client();
     CHECK(receive_all(first) == "served");
     net::socket waiting{net::address_family::inet, net::socket_type::stream};  // as long as there are any
@@ -359,4 +413,535 @@ TEST_CASE("a server without descriptors goes on when there is one again") {
     }
     CHECK(reported == words(2, std::to_string(EMFILE)));
     CHECK(heard == "served");
+}
+
+// ---- The threaded server -------------------------------------------------------------------------------
+
+namespace {
+template <class Handler>
+concept may_run_in_threads = requires {
+    typename net::threaded_server<Handler>;
+};
+struct changes_itself {
+    int served = 0;
+    void operator()(net::tcp_stream&, const net::endpoint&) { ++served; }
+};
+struct changes_nothing {
+    void operator()(net::tcp_stream&, const net::endpoint&) const {}
+};
+}  // namespace
+static_assert(!may_run_in_threads<changes_itself>, "many threads would change it at once");
+static_assert(may_run_in_threads<changes_nothing>);
+
+TEST_CASE("the threaded server serves all clients at once") {
+    running server{in_many_threads{}, echo};
+    std::vector<net::tcp_stream> clients;
+    while (clients.size() < 250) clients.push_back(server.client());
+    std::size_t right = 0;
+    for (std::size_t i = clients.size(); i-- > 0;) {  // the last to come is the first to ask, and all stay
+        const std::string text = "client " + std::to_string(i);
+        clients[i].send_all(text);
+        right += receive_some(clients[i]) == text;
+    }
+    CHECK(right == clients.size());
+    server.stop();
+    for (net::tcp_stream& client : clients) right -= receive_all(client).empty();
+    CHECK(right == 0);
+}
+
+TEST_CASE("the threaded server serves no more clients at once than it may") {
+    story told;
+    std::atomic<int> now{0}, most{0};
+    running server{in_two_threads{}, [&](net::tcp_stream& stream, const net::endpoint&) {
+                       const int here = ++now;
+                       for (int seen = most; seen < here && !most.compare_exchange_weak(seen, here);) {
+                       }
+                       told.tell(receive_some(stream));
+                       receive_all(stream);
+                       --now;
+                   }};
+    std::vector<net::tcp_stream> clients;
+    for (std::size_t i = 0; i < 10; ++i) {
+        clients.push_back(server.client());
+        clients.back().send_all("x");
+    }
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+        CHECK(told.first(std::min(i + 2, clients.size())).size() >= i + 1);  // who leaves makes room for another
+        clients[i].close();
+    }
+    server.stop();
+    CHECK(told.size() == 10);
+    CHECK(most == 2);
+}
+
+// ---- The forking server --------------------------------------------------------------------------------
+
+namespace {
+
+/// What processes tell, a line at a time: lines so short do not mix in a pipe.
+class wire {
+  public:
+    wire() {
+        int ends[2];
+        if (::pipe2(ends, O_CLOEXEC) != 0) throw std::system_error{errno, std::system_category(), "pipe2"};
+        reading_ = ends[0], writing_ = ends[1];
+    }
+    wire(const wire&) = delete;
+    wire& operator=(const wire&) = delete;
+    ~wire() {
+        ::close(reading_);
+        ::close(writing_);
+    }
+    void tell(std::string word) const {
+        word += '\n';
+        [[maybe_unused]] const auto written = ::write(writing_, word.data(), word.size());
+    }
+    /// The next; a test that would wait for ever fails instead.
+    [[nodiscard]] std::string next() const {
+        std::string word;
+        for (char c = 0;; word += c) {
+            pollfd watched{reading_, POLLIN, 0};
+            if (::poll(&watched, 1, 60'000) <= 0 || ::read(reading_, &c, 1) != 1) return "(nothing)";
+            if (c == '\n') return word;
+        }
+    }
+
+  private:
+    int reading_ = -1, writing_ = -1;
+};
+
+std::string described(int status) {
+    return WIFEXITED(status) ? "exit " + std::to_string(WEXITSTATUS(status))
+                             : "signal " + std::to_string(WTERMSIG(status));
+}
+bool has_children() {
+    siginfo_t any{};
+    return ::waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+/// Until the end of this process these system calls fail. False where the kernel has no such filters.
+template <class... Calls>
+bool refuse(int error, Calls... calls) {
+    std::vector<sock_filter> program{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+    for (const long call : {static_cast<long>(calls)...}) {
+        program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1));
+        program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)));
+    }
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+/// A process of its own, in a group of its own, which does one thing and exits: with 0 when that has ended well and
+/// has left neither descriptors nor children behind.
+class other_process {
+  public:
+    explicit other_process(const std::function<void()>& body) : process_{::fork()} {
+        if (process_ != 0) return;
+        ::setpgid(0, 0);
+        std::signal(SIGABRT, SIG_DFL);  // Catch2 would report it
+        const struct rlimit none {};
+        ::setrlimit(RLIMIT_CORE, &none);  // there will be crashes
+        const auto before = open_descriptors();
+        int status = 1;
+        try {
+            body();
+            status = has_children() ? 2 : open_descriptors() != before ? 3 : 0;
+        } catch (const std::exception&) {
+        }
+        ::_exit(status);
+    }
+    other_process(const other_process&) = delete;
+    other_process& operator=(const other_process&) = delete;
+    ~other_process() {
+        kill(SIGKILL);
+        end();
+    }
+    void kill(int signal) const {
+        if (!ended_) ::kill(process_, signal);
+    }
+    void kill_group(int signal) const {
+        if (!ended_) ::kill(-process_, signal);
+    }
+    std::string end() {
+        if (!ended_) ::waitpid(process_, &status_, 0);
+        ended_ = true;
+        return described(status_);
+    }
+    [[nodiscard]] pid_t id() const { return process_; }
+
+  private:
+    pid_t process_;
+    bool ended_ = false;
+    int status_ = 0;
+};
+
+/// A forking server in a process of its own, ready to be stopped by a signal. The handler is made there, of the stop.
+template <class Make>
+class forking {
+  public:
+    explicit forking(Make make, net::forking_options options = {}, const std::function<bool()>& prepare = {})
+        : process_{[&] {
+              const net::endpoint where{net::ipv4_address::loopback(), 0};
+              net::stop_event stop;
+              const net::stop_on_signals signals{stop};
+              net::tcp_listener listener{where};
+              const std::string port = std::to_string(listener.local_endpoint().port());
+              net::forking_server server{std::move(listener), make(stop), options};
+              ready_.tell(!prepare || prepare() ? port : "0");
+              server.run(stop);
+          }},
+          port_{static_cast<std::uint16_t>(std::stoi(ready_.next()))} {}
+    /// Could `prepare` do what it should?
+    [[nodiscard]] bool is_ready() const { return port_ != 0; }
+    [[nodiscard]] net::tcp_stream client() const {
+        return net::tcp_stream{net::endpoint{net::ipv4_address::loopback(), port_}};
+    }
+    std::string stop() {
+        process_.kill(SIGTERM);
+        return process_.end();
+    }
+    other_process& process() { return process_; }
+
+  private:
+    wire ready_;
+    other_process process_;
+    std::uint16_t port_;
+};
+
+/// Does what its client says, and tells what becomes of it.
+struct puppet {
+    const wire& told;
+    const net::stop_event& stop;
+
+    void operator()(net::tcp_stream& stream, const net::endpoint&) const {
+        for (std::string order; !(order = receive_some(stream)).empty();) {
+            if (order == "exit 7") ::_exit(7);
+            if (order == "abort") std::abort();
+            if (order == "kill") ::raise(SIGKILL);
+            if (order == "throw") throw std::runtime_error{"the handler's own"};
+            if (order == "throw 42") {
+                ::dup2(::open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);  // std::terminate() complains there
+                throw 42;
+            }
+            if (order == "hang")
+                for (told.tell("hangs");;) ::pause();
+            if (order == "who") order = std::to_string(::getpid());
+            if (order == "descriptors") order = std::to_string(open_descriptors());
+            if (order == "parent's") {
+                const std::filesystem::path folder = "/proc/" + std::to_string(::getppid()) + "/fd";
+                order = std::to_string(std::distance(std::filesystem::directory_iterator{folder}, {}));
+            }
+            if (order == "wait for the stop") {
+                stream.send_all(order);
+                std::error_code why;
+                net::detail::wait_for(-1, 0, &stop, net::time_point::max(), why);
+                return told.tell(stop.stop_requested() ? why.message() : "woken, but why?");
+            }
+            stream.send_all(order);
+        }
+    }
+    void on_error(const net::endpoint&, const std::exception& error) const { told.tell(error.what()); }
+    void on_exit(const net::endpoint&, int status) const {
+        siginfo_t other{};  // the clients here end one by one, but for a stop: nobody else should be dead
+        if (!stop.stop_requested()) ::waitid(P_ALL, 0, &other, WEXITED | WNOHANG | WNOWAIT);
+        told.tell(described(status) + (other.si_pid != 0 ? ", and a zombie" : ""));
+    }
+    void on_accept_error(std::error_code why) const { told.tell(why.message()); }
+};
+auto puppets(const wire& told) {
+    return [&](const net::stop_event& stop) { return puppet{told, stop}; };
+}
+std::string answer_to(net::tcp_stream& client, std::string_view order) {
+    client.send_all(order);
+    return receive_some(client);
+}
+std::string to_the_end(net::tcp_stream& client, std::string_view order) {
+    client.send_all(order);
+    return receive_all(client);
+}
+
+}  // namespace
+
+TEST_CASE("the forking server serves all clients at once and leaves nothing behind") {
+    const wire told;
+    forking server{puppets(told), {.max_children = 300}};
+    std::vector<net::tcp_stream> clients;
+    while (clients.size() < 250) clients.push_back(server.client());
+    std::size_t right = 0;
+    for (std::size_t i = clients.size(); i-- > 0;) {
+        const std::string text = "client " + std::to_string(i);
+        right += answer_to(clients[i], text) == text;
+    }
+    CHECK(right == clients.size());
+    for (std::size_t i = 0; i < 50; ++i) {
+        clients.back().close();
+        clients.pop_back();
+        CHECK(told.next() == "exit 0");  // waited for as soon as it has ended
+    }
+    CHECK(server.stop() == "exit 0");
+    for (net::tcp_stream& client : clients) right -= receive_all(client).empty();
+    CHECK(right == 50);
+    for (std::size_t i = 0; i < clients.size(); ++i) CHECK(told.next() == "exit 0");
+}
+
+TEST_CASE("a child that crashes is told and harms no other") {
+    const wire told;
+    forking server{puppets(told)};
+    net::tcp_stream friendly = server.client();
+    CHECK(answer_to(friendly, "hello") == "hello");
+    for (const auto& [order, report] :
+         {std::pair{"exit 7", "exit 7"}, {"abort", "signal 6"}, {"kill", "signal 9"}, {"throw 42", "signal 6"}}) {
+        net::tcp_stream client = server.client();
+        CHECK(to_the_end(client, order).empty());
+        CHECK(told.next() == report);
+        CHECK(answer_to(friendly, "still there?") == "still there?");
+    }
+    net::tcp_stream thrower = server.client();
+    CHECK(to_the_end(thrower, "throw").empty());
+    CHECK(told.next() == "the handler's own");
+    CHECK(told.next() == "exit 1");
+    friendly.close();
+    CHECK(told.next() == "exit 0");
+    CHECK(server.stop() == "exit 0");
+}
+
+TEST_CASE("the forking server has no more children than it may") {
+    struct shared {
+        std::atomic<int> now{0}, most{0};
+    };
+    void* const memory = ::mmap(nullptr, sizeof(shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(memory != MAP_FAILED);
+    shared& count = *new (memory) shared;
+    const wire told;
+    forking server{[&](const net::stop_event&) {
+                       return [&](net::tcp_stream& stream, const net::endpoint&) {
+                           const int here = ++count.now;
+                           for (int seen = count.most; seen < here && !count.most.compare_exchange_weak(seen, here);) {
+                           }
+                           told.tell(receive_some(stream));
+                           receive_all(stream);
+                           --count.now;
+                       };
+                   },
+                   {.max_children = 3}};
+    std::vector<net::tcp_stream> clients;
+    while (clients.size() < 10) {
+        clients.push_back(server.client());
+        clients.back().send_all("x");
+    }
+    CHECK(told.next() == "x");
+    CHECK(told.next() == "x");
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+        if (i < clients.size() - 2) CHECK(told.next() == "x");  // who leaves makes room for another
+        clients[i].close();
+    }
+    CHECK(server.stop() == "exit 0");
+    CHECK(count.most == 3);
+    ::munmap(memory, sizeof(shared));
+}
+
+TEST_CASE("a child has the descriptors that the program had and its client's and a server those of its children") {
+    const wire told;
+    forking server{puppets(told), {}, [&] {
+                       told.tell(std::to_string(open_descriptors()));  // with the stop and the listener
+                       return true;
+                   }};
+    const int before = std::stoi(told.next());
+    std::vector<net::tcp_stream> clients;
+    for (int i = 1; i <= 5; ++i) {
+        net::tcp_stream& client = clients.emplace_back(server.client());
+        CHECK(std::stoi(answer_to(client, "descriptors")) == before);  // the stream in place of the listener
+    }
+    for (int i = 0; i < 4; ++i) {
+        clients.pop_back();
+        CHECK(told.next() == "exit 0");
+    }
+    // The poller and the descriptor of this one child. (That of the folder is counted neither here nor there: the
+    // iterator of open_descriptors() counts its own.)
+    const int of_parent = std::stoi(answer_to(clients[0], "parent's"));
+    CHECK(of_parent + 1 == before + 2);
+    CHECK(server.stop() == "exit 0");
+}
+
+TEST_CASE("the forking server waits for no child but its own") {
+    const wire told;
+    other_process process{[&] {
+        net::stop_event stop;
+        const net::stop_on_signals signals{stop};
+        net::tcp_listener listener{anywhere_on_loopback};
+        const net::endpoint where = listener.local_endpoint();
+        const pid_t other = ::fork();
+        if (other == 0) ::_exit(5);
+        siginfo_t ended{};
+        ::waitid(P_PID, static_cast<id_t>(other), &ended, WEXITED | WNOWAIT);  // a zombie from before the first client
+        told.tell(std::to_string(where.port()));
+        struct handler {
+            void operator()(net::tcp_stream& stream, const net::endpoint&) const { stream.send_all("x"); }
+            void on_exit(const net::endpoint&, int status) const { told.tell(described(status)); }
+            const wire& told;
+        };
+        net::forking_server{std::move(listener), handler{told}}.run(stop);
+        int status = 0;
+        told.tell(::waitpid(other, &status, 0) == other ? described(status) : "somebody has taken it");
+    }};
+    const auto port = static_cast<std::uint16_t>(std::stoi(told.next()));
+    for (int i = 0; i < 3; ++i) {
+        net::tcp_stream client{net::endpoint{net::ipv4_address::loopback(), port}};
+        CHECK(receive_all(client) == "x");
+        CHECK(told.next() == "exit 0");
+    }
+    process.kill(SIGTERM);
+    CHECK(told.next() == "exit 5");
+    CHECK(process.end() == "exit 0");
+}
+
+TEST_CASE("a stop ends the children while their clients are connected and say nothing") {
+    for (const bool to_all : {false, true})  // to the server alone, and as Ctrl-C does
+        for (const int signal : {SIGTERM, SIGINT}) {
+            INFO("signal " << signal << (to_all ? " to all" : ""));
+            const wire told;
+            forking server{puppets(told)};
+            std::vector<net::tcp_stream> clients;
+            for (int i = 0; i < 3; ++i) CHECK(answer_to(clients.emplace_back(server.client()), "x") == "x");
+            to_all ? server.process().kill_group(signal) : server.process().kill(signal);
+            CHECK(server.process().end() == "exit 0");
+            for (net::tcp_stream& client : clients) CHECK(receive_all(client).empty());
+            for (int i = 0; i < 3; ++i) CHECK(told.next() == "exit 0");
+        }
+}
+
+TEST_CASE("a handler sees the stop in the child whichever way it looks") {
+    const wire told;
+    forking server{puppets(told)};
+    net::tcp_stream client = server.client();
+    CHECK(answer_to(client, "wait for the stop") == "wait for the stop");
+    CHECK(server.stop() == "exit 0");
+    CHECK(told.next() == "Operation canceled");
+    CHECK(told.next() == "exit 0");
+}
+
+TEST_CASE("a stop ends a child whose client never stops sending") {
+    const wire told;
+    forking server{[&](const net::stop_event&) {
+        return [&](net::tcp_stream& stream, const net::endpoint&) {
+            char buffer[512];
+            for (bool first = true; stream.recv(buffer) > 0; first = false)
+                if (first) told.tell("serving");
+        };
+    }};
+    net::tcp_stream client = server.client();
+    background sending{[&] {
+        const std::string bytes = pattern(64 * 1024);
+        std::error_code error;
+        while (!error) client.send_all(bytes, error);
+        return error;
+    }};
+    CHECK(told.next() == "serving");
+    CHECK(server.stop() == "exit 0");
+    const std::error_code error = sending.get();
+    CHECK((error == std::errc::connection_reset || error == std::errc::broken_pipe));
+}
+
+TEST_CASE("a child that does not heed the stop is killed when the grace is over") {
+    const wire told;
+    forking server{puppets(told), {.stop_grace = 1ms}};
+    net::tcp_stream client = server.client();
+    client.send_all("hang");
+    CHECK(told.next() == "hangs");
+    CHECK(server.stop() == "exit 0");
+    CHECK(told.next() == "signal 9");
+    CHECK(receive_all(client).empty());
+}
+
+TEST_CASE("a signal to one child stops that child and no other") {
+    const wire told;
+    forking server{puppets(told)};
+    net::tcp_stream first = server.client();
+    net::tcp_stream second = server.client();
+    CHECK(answer_to(first, "x") == "x");
+    const pid_t child = std::stoi(answer_to(second, "who"));
+    CHECK(child != server.process().id());
+    ::kill(child, SIGTERM);
+    CHECK(receive_all(second).empty());
+    CHECK(told.next() == "exit 0");
+    CHECK(answer_to(first, "still there?") == "still there?");
+    net::tcp_stream third = server.client();
+    CHECK(answer_to(third, "and for others?") == "and for others?");
+    CHECK(server.stop() == "exit 0");
+}
+
+TEST_CASE("children of a server that is killed end by themselves") {
+    const wire told;
+    forking server{puppets(told)};
+    net::tcp_stream client = server.client();
+    CHECK(answer_to(client, "x") == "x");
+    server.process().kill(SIGKILL);
+    CHECK(receive_all(client).empty());
+}
+
+TEST_CASE("children are waited for where the system has no descriptors for them") {
+    const wire told;
+    forking server{puppets(told), {}, [] { return refuse(ENOSYS, SYS_pidfd_open); }};
+    if (!server.is_ready()) NETNOTES_SKIP("no system call filters here");
+    for (int i = 0; i < 3; ++i) {
+        net::tcp_stream client = server.client();
+        CHECK(to_the_end(client, "exit 7").empty());
+        CHECK(told.next() == "exit 7");
+    }
+    net::tcp_stream silent = server.client();
+    CHECK(answer_to(silent, "x") == "x");
+    CHECK(server.stop() == "exit 0");
+    CHECK(told.next() == "exit 0");
+    CHECK(receive_all(silent).empty());
+}
+
+TEST_CASE("children of a program that ignores their ends are noticed nevertheless") {
+    const wire told;
+    forking server{puppets(told), {.max_children = 1}, [] { return std::signal(SIGCHLD, SIG_IGN) != SIG_ERR; }};
+    for (int i = 0; i < 3; ++i) {
+        net::tcp_stream client = server.client();
+        CHECK(to_the_end(client, "exit 7").empty());
+        CHECK(told.next() == "exit 0");  // the kernel keeps no status then
+    }
+    CHECK(server.stop() == "exit 0");
+}
+
+TEST_CASE("a client for whom no process is to be had is sent away and the server goes on") {
+    const wire told;
+    forking server{puppets(told), {}, [] {
+#ifdef SYS_fork
+                       return refuse(EAGAIN, SYS_fork, SYS_clone, SYS_clone3);
+#else
+                       return refuse(EAGAIN, SYS_clone, SYS_clone3);
+#endif
+                   }};
+    if (!server.is_ready()) NETNOTES_SKIP("no system call filters here");
+    for (int i = 0; i < 2; ++i) {
+        net::tcp_stream client = server.client();
+        CHECK(receive_all(client).empty());
+        CHECK(told.next() == "Resource temporarily unavailable");
+    }
+    CHECK(server.stop() == "exit 0");
+}
+
+TEST_CASE("a client for whom no thread is to be had is sent away and the server goes on") {
+    const wire told;
+    other_process process{[&] {
+        net::stop_event stop;
+        const net::stop_on_signals signals{stop};
+        net::tcp_listener listener{anywhere_on_loopback};
+        const std::string port = std::to_string(listener.local_endpoint().port());
+        net::threaded_server server{std::move(listener), puppet{told, stop}};
+        told.tell(refuse(EAGAIN, SYS_clone, SYS_clone3) ? port : "0");
+        server.run(stop);
+    }};
+    const auto port = static_cast<std::uint16_t>(std::stoi(told.next()));
+    if (port == 0) NETNOTES_SKIP("no system call filters here");
+    for (int i = 0; i < 2; ++i) {
+        net::tcp_stream client{net::endpoint{net::ipv4_address::loopback(), port}};
+        CHECK(receive_all(client).empty());
+        CHECK(told.next() == "Resource temporarily unavailable");
+    }
+    process.kill(SIGTERM);
+    CHECK(process.end() == "exit 0");
 }

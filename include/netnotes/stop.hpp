@@ -14,8 +14,12 @@
 //
 // Once requested, a stop stays requested: whoever waits for it later is woken at once.
 //
+// A fork(2) copies the flag and shares the descriptor: the parent's request would wake a child that waits, and be
+// overlooked by one that does not; a signal to one child would stop all. So a child makes the event its own,
+// and its parent asks it by a signal: become_own_after_fork() and in_child(), as forking_server does.
+//
 // On this page:  stop_event · stop_on_signals
-// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); examples 10, 15 and 21
+// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); examples 10, 15, 16 and 21
 
 #ifndef NETNOTES_STOP_HPP
 #define NETNOTES_STOP_HPP
@@ -28,6 +32,7 @@
 #endif
 #define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -55,7 +60,26 @@ class stop_event {
 
     /// Wakes all who wait, now and later. From any thread, as often as you like, and from a signal handler:
     /// write(2) is on the list of functions that are safe there (signal-safety(7)).
-    void request_stop() noexcept {
+    void request_stop() noexcept { request(); }
+    [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
+    /// Readable from the request on: for poll(2) and its relatives. Reading from it would undo the request.
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+
+    /// In a child made by fork(2), while it has one thread: from here on this event is the child's own, under the same
+    /// descriptor number, so that all who hold or wait for it go on doing so. It is requested if it was when the child
+    /// was made. Throws std::system_error when no descriptor is to be had.
+    void become_own_after_fork() const {
+        const int own = ::eventfd(stop_requested() ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
+        const bool done = own >= 0 && ::dup3(own, descriptor_, O_CLOEXEC) >= 0;
+        const int error = errno;
+        if (own >= 0) ::close(own);
+        if (!done) throw std::system_error{error, std::system_category(), "eventfd of a child"};
+    }
+
+  private:
+    friend class stop_on_signals;
+
+    void request() const noexcept {
         const int saved = errno;  // a handler must leave it as the interrupted code had it
         requested_.store(true, std::memory_order_release);
         const std::uint64_t one = 1;
@@ -63,14 +87,10 @@ class stop_event {
             ::write(descriptor_, &one, sizeof one);  // full is as good: it is readable
         errno = saved;
     }
-    [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
-    /// Readable from the request on: for poll(2) and its relatives. Reading from it would undo the request.
-    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
 
-  private:
     static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may not wait for a lock");
     int descriptor_;
-    std::atomic<bool> requested_{false};
+    mutable std::atomic<bool> requested_{false};  // a child of a server that may only wait for it is asked by a signal
 };
 
 /// As long as this object lives, SIGINT (Ctrl-C) and SIGTERM request a stop instead of killing the process; also
@@ -80,7 +100,7 @@ class stop_on_signals {
   public:
     /// Throws std::logic_error when there is one already, std::system_error when sigaction(2) fails.
     explicit stop_on_signals(stop_event& event) {
-        stop_event* none = nullptr;
+        const stop_event* none = nullptr;
         if (!target.compare_exchange_strong(none, &event))
             throw std::logic_error{"signals already stop something else"};
         struct sigaction action {};
@@ -98,10 +118,24 @@ class stop_on_signals {
     /// Puts back what was in force before.
     ~stop_on_signals() { give_back(); }
 
+    /// In a child made by fork(2), until it ends: SIGTERM requests a stop of `event`, and so does SIGINT unless the
+    /// program ignores it or handles it in a way of its own. Whatever the parent has made of its signals is the
+    /// parent's. Make the event the child's own first, and block both signals from before the fork until now.
+    static void in_child(const stop_event& event) noexcept {
+        target.store(&event);
+        handling.store(0);  // another thread of the parent may have been at it
+        struct sigaction action {};
+        struct sigaction before {};
+        action.sa_handler = handle;
+        ::sigaction(SIGTERM, &action, nullptr);
+        ::sigaction(SIGINT, nullptr, &before);
+        if (before.sa_handler == SIG_DFL) ::sigaction(SIGINT, &action, nullptr);
+    }
+
   private:
     static void handle(int) noexcept {
         ++handling;
-        if (stop_event* const event = target.load()) event->request_stop();
+        if (const stop_event* const event = target.load()) event->request();
         --handling;
     }
     void give_back() noexcept {
@@ -111,7 +145,7 @@ class stop_on_signals {
         }  // in another thread; the event may be gone as soon as we return
     }
     static constexpr std::array signals{SIGINT, SIGTERM};
-    static inline constinit std::atomic<stop_event*> target{nullptr};
+    static inline constinit std::atomic<const stop_event*> target{nullptr};
     static inline constinit std::atomic<int> handling{0};
     std::array<struct sigaction, signals.size()> before_{};
     std::size_t taken_ = 0;
