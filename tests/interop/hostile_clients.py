@@ -1,0 +1,393 @@
+#!/usr/bin/env python3
+"""hostile_clients.py [--clients N] PROGRAM...
+
+Starts each of these echo servers and sends it the clients that a server on the open net must expect: who ends his
+half first, who resets, who types one byte a second, who never reads, who sends a mebibyte in one go, who connects
+and leaves, a thousand times; and N at once (1000), where the server's model allows it. Every byte must come back
+as it was sent. Afterwards the server must be as before: as many descriptors and threads, no child, asleep. Then it
+is told to stop while clients are connected, and must leave with status 0 and nothing on standard error.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import random
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+HOST = "127.0.0.1"
+PATIENCE = 60  # seconds: not a measure of speed, only the point at which something counts as stuck
+
+# What belongs to a program's model. `alone`: serves one client at a time. `spins`: never sleeps, that is its lesson.
+# `limit`: how many descriptors it can watch.
+MODELS = {
+    "15_iterative_server": {"alone": True},
+    "16_forking_server": {"options": ["--max-children", "4000"]},
+    "17_threaded_server": {"options": ["--max-threads", "4000"]},
+    "18_nonblocking_server": {"spins": True},
+    "19_select_server": {"limit": 1024},
+    "20_select_write_queue_server": {"limit": 1024},
+}
+
+
+class Failure(Exception):
+    pass
+
+
+# ---- the server, seen from outside
+
+
+class Server:
+    def __init__(self, program):
+        self.name = os.path.basename(program)
+        self.model = MODELS.get(self.name, {})
+        self.output = tempfile.TemporaryFile("w+")
+        self.errors = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [program, "serve", "--port", "0", *self.model.get("options", [])],
+            stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.errors)
+        line = self.eventually(lambda: self.text(self.output).partition("\n"), lambda parts: parts[1], "a first line")[0]
+        if not line.startswith("listening on "):
+            raise Failure(f"its first line is {line!r}")
+        self.port = int(line.rpartition(":")[2])
+        self.at_rest = self.figures()
+
+    @staticmethod
+    def text(file):
+        file.seek(0)
+        return file.read()
+
+    def eventually(self, look, fits, what):
+        """Looks until what is seen fits. Of what a server does when a client has gone nobody tells us."""
+        end = time.monotonic() + PATIENCE
+        while not fits(seen := look()):
+            if self.process.poll() is not None:
+                raise Failure(f"it has ended, with status {self.process.returncode}: {self.text(self.errors)}")
+            if time.monotonic() > end:
+                raise Failure(f"still not {what}, after {PATIENCE} s: {seen}")
+            time.sleep(0.01)
+        return seen
+
+    def figures(self):
+        proc = f"/proc/{self.process.pid}"
+        tasks = os.listdir(f"{proc}/task")
+        children = []
+        for task in tasks:
+            with contextlib.suppress(FileNotFoundError), open(f"{proc}/task/{task}/children") as file:
+                children += file.read().split()
+        return {"descriptors": len(os.listdir(f"{proc}/fd")), "threads": len(tasks), "children": len(children)}
+
+    def is_asleep(self):
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "S"
+
+    def must_be_at_rest(self):
+        self.eventually(self.figures, lambda now: now == self.at_rest, f"as it was before its clients, {self.at_rest}")
+        if not self.model.get("spins"):
+            self.eventually(self.is_asleep, bool, "asleep")
+
+    def stop(self, how):
+        self.process.send_signal(how)
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"it does not stop at {how.name}") from None
+        if status != 0:
+            raise Failure(f"its exit status is {status}: {self.text(self.errors)}")
+        if errors := self.text(self.errors):
+            raise Failure(f"it wrote to standard error: {errors}")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+# ---- clients. Each returns when all is as it should be, and raises when it is not
+
+
+chance = random.Random(8)  # the same at every run
+
+
+def random_bytes(size):
+    return chance.randbytes(size)
+
+
+def must_be_equal(back, sent):
+    if back != sent:
+        wrong = next((i for i, (a, b) in enumerate(zip(back, sent)) if a != b), min(len(back), len(sent)))
+        raise Failure(f"{len(sent)} bytes were sent and {len(back)} came back, the first wrong one is number {wrong}")
+
+
+def reset(writer):
+    """Closing sends a reset now, and throws away what is not yet sent."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def connect(port):
+    return await asyncio.open_connection(HOST, port)
+
+
+async def close(writer):
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+async def in_one_go(port, size):
+    """Sends while it reads, says that this was all, and gets all."""
+    data = random_bytes(size)
+    reader, writer = await connect(port)
+    writer.write(data)
+    writer.write_eof()  # behind the data, whenever they are through
+    back = await reader.read()
+    await close(writer)
+    must_be_equal(back, data)
+
+
+async def dialogue(port, rounds):
+    reader, writer = await connect(port)
+    for _ in range(rounds):
+        data = random_bytes(chance.randint(1, 3000))
+        writer.write(data)
+        must_be_equal(await reader.readexactly(len(data)), data)
+    writer.write_eof()
+    must_be_equal(await reader.read(), b"")
+    await close(writer)
+
+
+async def byte_by_byte(port):
+    """One byte a second: three seconds that nobody else may have to wait."""
+    reader, writer = await connect(port)
+    for byte in (b"o", b"n", b"e"):
+        writer.write(byte)
+        must_be_equal(await reader.readexactly(1), byte)
+        await asyncio.sleep(1)
+    writer.write_eof()
+    must_be_equal(await reader.read(), b"")
+    await close(writer)
+
+
+async def reset_at_once(port):
+    _, writer = await connect(port)
+    reset(writer)
+
+
+async def reset_after_data(port):
+    _, writer = await connect(port)
+    writer.write(random_bytes(100_000))
+    reset(writer)
+
+
+async def reset_with_answer_unread(port):
+    reader, writer = await connect(port)
+    writer.write(b"answer me")
+    await reader.readexactly(1)
+    reset(writer)
+
+
+async def leave(port):
+    _, writer = await connect(port)
+    await close(writer)
+
+
+async def say_and_leave(port):
+    """Closes with the answer unread: the server's answer meets a reset, or a closed door."""
+    _, writer = await connect(port)
+    writer.write(b"x" * 1000)
+    await close(writer)
+
+
+class Deaf:
+    """Sends as long as the server takes it, and reads nothing."""
+
+    MOST = 128 << 20  # the kernel's buffers hold some 20 MiB; a server that takes more than this queues without bound
+
+    async def begin(self, port):
+        loop = asyncio.get_running_loop()
+        self.socket = socket.socket()
+        self.socket.setblocking(False)
+        self.piece = random_bytes(1 << 20)
+        self.sent = 0
+        await loop.sock_connect(self.socket, (HOST, port))
+        while self.sent < self.MOST:
+            offset = self.sent % len(self.piece)
+            try:
+                self.sent += self.socket.send(self.piece[offset:])
+            except BlockingIOError:
+                writable = asyncio.Event()
+                loop.add_writer(self.socket, writable.set)
+                try:
+                    await asyncio.wait_for(writable.wait(), 0.5)
+                except asyncio.TimeoutError:
+                    return self
+                finally:
+                    loop.remove_writer(self.socket)
+        raise Failure(f"the server has taken {self.sent} bytes of a client who reads none")
+
+    async def hear_all(self):
+        """Now it reads: nothing may be lost."""
+        loop = asyncio.get_running_loop()
+        self.socket.shutdown(socket.SHUT_WR)
+        heard = 0
+        while data := await loop.sock_recv(self.socket, 1 << 20):
+            offset = heard % len(self.piece)
+            expected = (self.piece + self.piece)[offset:offset + len(data)]
+            must_be_equal(data, expected)
+            heard += len(data)
+        if heard != self.sent:
+            raise Failure(f"a client who read late got {heard} bytes of {self.sent}")
+        self.socket.close()
+
+    def vanish(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+
+async def crowd(port, count, limit):
+    """All connected at the same time, and then all talk. Where a model has a limit, who is beyond it is turned away."""
+    connections = [await connect(port) for _ in range(count)]
+
+    async def talk(reader, writer):
+        data = random_bytes(chance.randint(1, 3000))
+        try:
+            writer.write(data)
+            back = await reader.readexactly(len(data))
+            writer.write_eof()
+            back += await reader.read()
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            if isinstance(error, asyncio.IncompleteReadError) and error.partial:
+                raise Failure("a client was left in the middle of an answer") from None
+            return False
+        must_be_equal(back, data)
+        await close(writer)
+        return True
+
+    served = sum(await asyncio.gather(*(talk(*connection) for connection in connections)))
+    for _, writer in connections:
+        writer.close()
+    least = count if limit is None else min(count, limit - 24)  # some descriptors are the server's own
+    if served < least:
+        raise Failure(f"{served} of {count} clients at once were served, of {least} at least")
+    return served
+
+
+# ---- the whole
+
+
+async def within_patience(what, awaitable):
+    try:
+        return await asyncio.wait_for(awaitable, PATIENCE)
+    except asyncio.TimeoutError:
+        raise Failure(f"{what}: stuck") from None
+    except (OSError, asyncio.IncompleteReadError) as error:
+        raise Failure(f"{what}: {type(error).__name__}: {error}") from None
+    except Failure as error:
+        raise Failure(f"{what}: {error}") from None
+
+
+async def attack(server, count):
+    port, alone = server.port, server.model.get("alone")
+    for what, client in (
+            ("a mebibyte in one go", in_one_go(port, 1 << 20)),
+            ("nothing, and the end", in_one_go(port, 0)),
+            ("a dialogue", dialogue(port, 100)),
+            ("a reset at once", reset_at_once(port)),
+            ("a reset after data", reset_after_data(port)),
+            ("a reset with the answer unread", reset_with_answer_unread(port)),
+            ("one byte a second", byte_by_byte(port)),
+            ("a dialogue after all that", dialogue(port, 3))):
+        await within_patience(what, client)
+
+    deaf = await within_patience("a client who does not read", Deaf().begin(port))
+    if not alone:
+        await within_patience("a dialogue beside a client who does not read", dialogue(port, 100))
+    await within_patience("a client who reads late", deaf.hear_all())
+    deaf = await within_patience("another client who does not read", Deaf().begin(port))
+    deaf.vanish()
+    await within_patience("a dialogue after he has vanished", dialogue(port, 3))
+
+    async def many(kind, how_many):
+        slots = asyncio.Semaphore(100)
+
+        async def one():
+            async with slots:
+                await kind(port)
+        await asyncio.gather(*(one() for _ in range(how_many)))
+
+    for kind in (leave, reset_at_once, say_and_leave):
+        await within_patience(f"{count} times {kind.__name__}", many(kind, count))
+    await within_patience("a dialogue after those", dialogue(port, 3))
+
+    if not alone:
+        together = [in_one_go(port, 1 << 20), byte_by_byte(port), dialogue(port, 200), reset_after_data(port),
+                    leave(port), in_one_go(port, 1), reset_with_answer_unread(port), dialogue(port, 200)]
+        await within_patience("all kinds together", asyncio.gather(*together))
+        limit = server.model.get("limit")
+        await within_patience(f"{count} clients at once", crowd(port, count, limit))
+        if limit is not None and count >= limit - 24:
+            server.must_be_at_rest()
+            served = await within_patience("more clients than it can watch", crowd(port, limit + 100, limit))
+            if served > limit:
+                raise Failure(f"{served} clients at once, with {limit} descriptors?")
+    server.must_be_at_rest()
+
+
+async def stop_while_connected(server, how):
+    """Who is connected at a stop hears the end, not a reset; and nobody can keep the server from stopping."""
+    silent = await connect(server.port)
+    talking = await connect(server.port)
+    deaf = None
+    if server.model.get("alone"):
+        silent[1].close()  # or it would be the only one
+    else:
+        deaf = await within_patience("a client who does not read", Deaf().begin(server.port))
+    talking[1].write(b"hello")
+    must_be_equal(await within_patience("a client at the stop", talking[0].readexactly(5)), b"hello")
+    await asyncio.get_running_loop().run_in_executor(None, server.stop, how)
+    for what, (reader, writer) in (("silent", silent), ("talking", talking)):
+        if not writer.is_closing():
+            must_be_equal(await within_patience(f"the {what} client at the stop", reader.read()), b"")
+        await close(writer)
+    if deaf:
+        deaf.vanish()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", type=int, default=1000)
+    parser.add_argument("programs", nargs="+", metavar="PROGRAM")
+    arguments = parser.parse_args()
+    # The servers inherit it. A select server has its own limit, which must be the lower one to be met.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    descriptors = 8192 if hard == resource.RLIM_INFINITY else min(hard, 8192)
+    if descriptors < 2 * arguments.clients + 200:
+        print(f"SKIPPED: {descriptors} descriptors do not do for {arguments.clients} clients")
+        return 77
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, hard))
+    status = 0
+    for number, program in enumerate(arguments.programs):
+        begin = time.monotonic()
+        server = None
+        try:
+            server = Server(program)
+            asyncio.run(attack(server, arguments.clients))
+            asyncio.run(stop_while_connected(server, (signal.SIGTERM, signal.SIGINT)[number % 2]))
+            print(f"{server.name}: well, after {time.monotonic() - begin:.1f} s", flush=True)
+        except Failure as failure:
+            status = 1
+            print(f"{os.path.basename(program)}: {failure}", flush=True)
+        finally:
+            if server and server.process.poll() is None:
+                server.kill()
+    return status
+
+
+sys.exit(main())
