@@ -71,7 +71,7 @@ std::string_view without_end(std::string_view line) {
 /// Between a keyboard, that is any descriptor with lines in it, and the peer of a connected socket.
 class chat {
   public:
-    static constexpr std::size_t longest = 1200;  // bytes in a datagram: no path will cut that up (RFC 8085 §3.2)
+    static constexpr std::size_t longest = 1200;  // bytes in a datagram: hardly a path cuts that up (RFC 9000 §14)
 
     chat(net::udp_socket socket, std::function<void(const std::string&)> show)
         : socket_{std::move(socket)}, show_{std::move(show)} {

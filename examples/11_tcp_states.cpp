@@ -211,7 +211,8 @@ void closing_without_shutdown() {
     ends both = ends::connected();
     both.client.close();
     both.are("client: close", state::fin_wait_2, state::close_wait);
-    say("So it stays until the server's program closes, for days if need be. Here it sends:");
+    say("The server stays so until its program closes, for days if need be; the client's end, which has no program");
+    say("any more, is forgotten after a minute (tcp_fin_timeout, tcp(7)). Here the server sends:");
     both.server.send_all("late");
     both.are("server: send. The bytes are taken, the answer is RST", state::closed, state::closed);
     std::error_code error;

@@ -49,7 +49,7 @@ std::string harmless(std::string_view text) {
     for (std::size_t i = 0, length = 1; i < text.size(); i += length) {
         const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
         length = byte(i) < 0x80 ? 1 : byte(i) < 0xc0 ? 0 : byte(i) < 0xe0 ? 2 : byte(i) < 0xf0 ? 3 : 4;
-        bool valid = length > 0 && i + length <= text.size();
+        bool valid = length > 0 && byte(i) < 0xf8 && i + length <= text.size();
         char32_t point = length < 2 ? byte(i) : byte(i) & (0x7fu >> length);
         for (std::size_t k = 1; valid && k < length; ++k) {
             valid = (byte(i + k) & 0xc0) == 0x80;
@@ -285,7 +285,7 @@ void a_conversation() {
     for (const char* piece : {"a receive ", "is not ", "a message\nnor is a send\n"}) bob.sends(piece);
     ann.hears(), ann.hears();
     say("bob would ring everybody's bell and clear everybody's screen; then he forgets to end his line:");
-    bob.says("ding \a and gone \x1b[2J");
+    bob.says("ding \a and gone \x1b[2J, and \xfc\x80\x80\x80");  // F4 would begin U+100000, FC nothing
     ann.hears();
     bob.says(std::string(100'000, 'x'));
     bob.hears();

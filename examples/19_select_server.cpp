@@ -212,6 +212,8 @@ void the_limit() {
     static_assert(FD_SETSIZE == 1024 && sizeof(fd_set) * 8 == FD_SETSIZE);
     say("a set has ", FD_SETSIZE, " bits, on 32-bit and on 64-bit machines (and not 2048), whatever the memory, and");
     say("whatever /proc/sys/fs/file-max says, which is how many files all programs together may have open");
+    say("And no macro raises it, nor another kernel: it is the size of the C library's set. The kernel has no such "
+        "limit.");
     net::select_poller poller;
     try {
         poller.add(FD_SETSIZE, net::interest::read, 0);

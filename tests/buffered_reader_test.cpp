@@ -17,6 +17,10 @@ using support::failure_of;
 using support::open_descriptors;
 using support::pattern;
 
+// What the sanitizers would otherwise end the program for.
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+extern "C" const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
+
 namespace {
 
 constexpr auto a_while = 30ms;
@@ -275,6 +279,17 @@ TEST_CASE("a length above the limit is refused before anything is read") {
     CHECK(reader.recv_exact(5) == result{"01234"});
     char all[5];  // the caller's own memory has the caller's bound
     CHECK(reader.recv_exact(all) == 5);
+}
+
+TEST_CASE("without a limit a length that no memory has is told as that and nothing is lost") {
+    scripted stream;
+    stream.brings("0123456789");
+    net::buffered_reader reader{stream, ~std::size_t{0}};
+    CHECK(reader.recv_exact(4) == result{"0123"});
+    std::error_code error;
+    CHECK(reader.recv_exact(~std::size_t{0}, error) == the_end);
+    CHECK(error == std::errc::not_enough_memory);
+    CHECK(reader.recv_exact(6) == result{"456789"});
 }
 
 TEST_CASE("memory stays within the limit whatever the peer sends") {

@@ -10,13 +10,17 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <limits>
 #include <map>
 #include <memory>
@@ -30,6 +34,13 @@
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 using net::interest, net::trigger, net::any_of;
+
+static std::atomic<int> looks_at_the_clock{0};
+/// In the place of the C library's, which the standard library's clocks call. The kernel's answer is the same.
+extern "C" int clock_gettime(clockid_t which, timespec* time) noexcept {
+    looks_at_the_clock.fetch_add(1, std::memory_order_relaxed);
+    return static_cast<int>(::syscall(SYS_clock_gettime, which, time));
+}
 
 namespace {
 
@@ -528,7 +539,19 @@ TEST_CASE("select refuses the descriptors that its sets have no bit for and take
         by_select.remove(1023);
         CHECK(events_of(by_select).empty());
 
-        net::poll_poller by_poll;  // has no such limit
+        // Nor has the kernel: the limit is the size of the C library's fd_set. It looks at as many bits as it is told.
+        std::array<std::uint8_t, 2 * sizeof(fd_set)> bits{};
+        const auto place = static_cast<std::size_t>(beyond.native_handle()) / 8;  // of a little-endian machine
+        bits[place] = static_cast<std::uint8_t>(1 << beyond.native_handle() % 8);
+        const auto asked = bits;
+        if constexpr (std::endian::native == std::endian::little) {
+            timespec no_time{};
+            CHECK(::syscall(SYS_pselect6, beyond.native_handle() + 1, bits.data(), nullptr, nullptr, &no_time,
+                            nullptr) == 1);
+            CHECK(bits == asked);
+        }
+
+        net::poll_poller by_poll;  // has no such limit, either
         by_poll.add(1024, interest::read, 3);
         CHECK(ready_of(by_poll) == interest::read);
     }
@@ -680,6 +703,22 @@ ON_EVERY_POLLER("a wait without events does not return before its time") {
         CHECK(poller.wait(timeout).empty());
         CHECK(net::clock::now() - before >= timeout);
     }
+}
+
+ON_EVERY_POLLER("a wait for ever and a wait of no time do not look at the clock") {
+    const auto looks_during = [](auto call) {
+        const int before = looks_at_the_clock;
+        call();
+        return looks_at_the_clock - before;
+    };
+    if (looks_during([] { (void)net::clock::now(); }) != 1) NETNOTES_SKIP("the standard library brings its own clock");
+    flag up{true};
+    TestType poller;
+    CHECK(looks_during([&] { poller.wait(now); }) == 0);
+    poller.add(up.native_handle(), interest::read, 1);
+    CHECK(looks_during([&] { poller.wait(now); }) == 0);
+    CHECK(looks_during([&] { poller.wait(net::never); }) == 0);
+    CHECK(looks_during([&] { poller.wait(1h); }) == 1);  // when the time began: a signal may make it begin anew
 }
 
 ON_EVERY_POLLER("signals do not end a wait before its time") {

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -811,7 +812,7 @@ TEST_CASE("recv_exact tells an end between two messages from an end in the middl
         char message[8];
         CHECK(first.recv_exact(message) == 8);
         CHECK(std::string_view{message, 8} == "12345678");
-        const auto failure = failure_of([&] { first.recv_exact(message); });
+        const auto failure = failure_of([&, &first = first] { first.recv_exact(message); });
         CHECK(failure.code == std::errc::protocol_error);
         CHECK(failure.what ==
               "recv_exact (3 of 8 bytes, then the end of the stream) from " + peer + ": Protocol error");
@@ -832,7 +833,7 @@ TEST_CASE("after recv_exact has failed it is known how much came and the next ca
     CHECK(first.recv_exact(std::span{message}.subspan(3), error) == 5);
     CHECK_FALSE(error);
     CHECK(std::string_view{message, 8} == "12345678");
-    CHECK(failure_of([&] { first.recv_exact(message); }).what ==
+    CHECK(failure_of([&, &first = first] { first.recv_exact(message); }).what ==
           "recv_exact (0 of 8 bytes) from " + second.local_endpoint().to_string() + ": Connection timed out");
     first.set_blocking(false);
     CHECK(first.recv_exact(message, error) == 0);
@@ -1815,6 +1816,41 @@ TEST_CASE("a connected datagram socket is told that nobody listens and one that 
         unconnected.recv_from(buffer, error);
         CHECK(error == std::errc::timed_out);
     }
+}
+
+TEST_CASE("a datagram socket that was shut down for receiving keeps to its limits although poll calls it readable") {
+    net::socket socket = bound(net::ipv4_address::loopback(), socket_type::datagram);
+    std::error_code error;
+    socket.shutdown(net::shutdown_direction::receive, error);  // ENOTCONN, and yet it is done
+    pollfd watched{socket.native_handle(), POLLIN, 0};
+    REQUIRE(::poll(&watched, 1, 0) == 1);
+    char buffer[8];
+    socket.set_timeout(a_while);
+    socket.recv_from(buffer, error);
+    CHECK(error == std::errc::timed_out);
+    socket.set_deadline(net::clock::now() + a_while);
+    socket.recv_from(buffer, error);
+    CHECK(error == std::errc::timed_out);
+    // Nor does it keep the processor busy: it gives it up again and again.
+    struct rusage before {};
+    struct rusage after {};
+    ::getrusage(RUSAGE_THREAD, &before);
+    socket.set_timeout(a_while);
+    socket.recv_from(buffer, error);
+    ::getrusage(RUSAGE_THREAD, &after);
+    CHECK(after.ru_nvcsw > before.ru_nvcsw);
+    // A stop ends it.
+    net::stop_event stop;
+    socket.set_timeout(net::never);
+    socket.stop_with(stop);
+    background waiting{[&] {
+        std::error_code why;
+        socket.recv_from(buffer, why);
+        return why;
+    }};
+    waiting.await_waiting();
+    stop.request_stop();
+    CHECK(waiting.get() == std::errc::operation_canceled);
 }
 
 TEST_CASE("a connected datagram socket hears its peer only") {

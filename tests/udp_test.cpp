@@ -553,6 +553,30 @@ TEST_CASE("a stop ends a wait, and forbids what comes after even where it need n
     });
 }
 
+TEST_CASE("what a socket was told holds when it has become a UDP socket") {
+    with_each_wait([](const std::string& name, auto wait) {
+        INFO(name);
+        net::stop_event stop;
+        net::socket plain{net::address_family::inet, net::socket_type::datagram};
+        plain.bind(net::endpoint{loopback, 0});
+        plain.stop_with(stop);
+        plain.set_timeout(0s);
+        net::udp_socket socket{std::move(plain)};
+        std::error_code error;
+        wait(socket, error);
+        CHECK(error == std::errc::timed_out);
+        stop.request_stop();
+        net::udp_socket{net::address_family::inet}.send_to("x", socket.local_endpoint());
+        wait(socket, error);
+        CHECK(error == std::errc::operation_canceled);
+        const std::array<net::udp_socket::outgoing, 1> one{{{"a", socket.local_endpoint()}}};
+        CHECK(socket.send_batch(one, error) == 0);
+        CHECK(error == std::errc::operation_canceled);
+        CHECK(socket.send_segments("ab", 1, socket.local_endpoint(), error) == 0);
+        CHECK(error == std::errc::operation_canceled);
+    });
+}
+
 TEST_CASE("a deadline that has passed forbids sending too") {
     net::udp_socket receiver = bound(loopback), sender = bound(loopback);
     const net::endpoint where = receiver.local_endpoint();

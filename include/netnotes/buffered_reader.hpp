@@ -192,7 +192,7 @@ template <byte_source Stream>
 bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& error) noexcept {
     const std::size_t size = end_ - begin_;
     if (size == 0) begin_ = end_ = 0;
-    if (begin_ + wanted <= capacity_) return true;
+    if (wanted <= capacity_ - begin_) return true;
     if (wanted > capacity_) {
         // Doubled, so that what a long message costs in copies is in proportion to its length.
         const std::size_t most = std::max({first_capacity, limit_, wanted});

@@ -133,6 +133,27 @@ concept poller = requires(Poller& poller, int descriptor, interest what, std::ui
     { poller.wait(timeout) } -> std::convertible_to<std::span<const event>>;
 };
 
+namespace detail {
+/// The time of a wait that may have to begin anew. The clock is read only where it has something to say: for `never`
+/// and for zero, which are most of a busy server's waits, it is not.
+class countdown {
+  public:
+    explicit countdown(duration timeout) noexcept
+        : left_{std::max(timeout, duration::zero())}, until_{is_limited() ? end_of(left_) : time_point::max()} {}
+    [[nodiscard]] duration left() const noexcept { return left_; }
+    /// Has it run out? Looks at the clock, and brings left() up to date.
+    [[nodiscard]] bool is_over() noexcept {
+        if (is_limited()) left_ = std::max(until_ - clock::now(), duration::zero());
+        return left_ == duration::zero();
+    }
+
+  private:
+    bool is_limited() const noexcept { return left_ != never && left_ != duration::zero(); }
+    duration left_;
+    time_point until_;
+};
+}  // namespace detail
+
 // ---- epoll ---------------------------------------------------------------------------------------------
 
 /// epoll(7), Linux. No limit of its own on the number of descriptors; there are RLIMIT_NOFILE, memory, and
@@ -173,17 +194,15 @@ class epoll_poller {
     /// Never returns early: time is rounded up to the next millisecond, the unit of epoll_wait(2), and what is
     /// longer than the 24 days that fit into its int is waited for in parts.
     std::span<const event> wait(duration timeout) {
-        const time_point until = detail::end_of(timeout);
-        for (;;) {
+        for (detail::countdown time{timeout};;) {
             const int ready =
-                ::epoll_wait(descriptor_, raw_.data(), static_cast<int>(raw_.size()), milliseconds(timeout));
-            if (ready > 0 || (ready == 0 && clock::now() >= until)) {
+                ::epoll_wait(descriptor_, raw_.data(), static_cast<int>(raw_.size()), milliseconds(time.left()));
+            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "epoll_wait"};
+            if (ready > 0 || (time.is_over() && ready == 0)) {
                 for (std::size_t i = 0; i < static_cast<std::size_t>(ready); ++i)
                     events_[i] = {raw_[i].data.u64, from_raw(raw_[i].events)};
                 return {events_.data(), static_cast<std::size_t>(ready)};
             }
-            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "epoll_wait"};
-            if (until != time_point::max()) timeout = until - clock::now();
         }
     }
 
@@ -230,12 +249,11 @@ static_assert(poller<epoll_poller>);
 // ---- select and poll -----------------------------------------------------------------------------------
 
 namespace detail {
-/// The time that is left, for pselect(2) and ppoll(2), which count in nanoseconds and are never early.
-inline timespec time_left(time_point until) noexcept {
+/// For pselect(2) and ppoll(2), which count in nanoseconds and are never early.
+inline timespec to_timespec(duration time) noexcept {
     using std::chrono::nanoseconds, std::chrono::seconds;
-    const time_point now = clock::now();
-    const nanoseconds left = until > now ? std::chrono::ceil<nanoseconds>(until - now) : nanoseconds::zero();
-    return {static_cast<time_t>(left / seconds{1}), static_cast<long>((left % seconds{1}).count())};
+    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
+    return {static_cast<time_t>(whole / seconds{1}), static_cast<long>((whole % seconds{1}).count())};
 }
 [[noreturn]] inline void refuse(int error, const char* attempt, int descriptor, const char* why = "") {
     throw_error(std::error_code{error, std::system_category()}, attempt, std::to_string(descriptor), why);
@@ -253,9 +271,10 @@ inline void require_no_edge(trigger how, const char* attempt, int descriptor) {
 /// them; so they are copied for each call.
 ///
 /// The sets have FD_SETSIZE bits, 1024 with glibc on every machine. (Not 2048 where there are 64 bits, as the notes
-/// have it; and /proc/sys/fs/file-max, to which they refer, is how many files the whole system may have open.) What
-/// has to be below is the *number* of each descriptor, not their count: a program that has 1100 files open cannot
-/// wait for one socket. And nothing stops a program that tries: FD_SET writes beyond the end of the set, and what
+/// have it; and /proc/sys/fs/file-max, to which they refer, is how many files the whole system may have open. Nor does
+/// a macro or another kernel raise it: the kernel has no limit, glibc's fd_set is as large as it is.) What has to be
+/// below is the *number* of each descriptor, not their count: a program that has 1100 files open cannot wait for one
+/// socket that it opens then. And nothing stops a program that tries: FD_SET writes beyond the end of the set, and what
 /// was there is lost. Here add() refuses.
 ///
 /// No memory is taken after it is made; about 25 kB.
@@ -300,16 +319,15 @@ class select_poller {
     /// Never returns early. A descriptor that was closed without remove() makes select(2) fail as a whole (EBADF):
     /// it is looked for, reported once as an error, and forgotten.
     std::span<const event> wait(duration timeout) {
-        const time_point until = detail::end_of(timeout);
-        for (;;) {
+        for (detail::countdown time{timeout};;) {
             sets found = list_.asked;
-            const timespec left = detail::time_left(until);
+            const timespec left = detail::to_timespec(time.left());
             const int ready = ::pselect(list_.end, &found.read, &found.write, &found.urgent,
-                                        until == time_point::max() ? nullptr : &left, nullptr);
+                                        time.left() == never ? nullptr : &left, nullptr);
             if (ready < 0 && errno != EINTR && errno != EBADF)
                 throw std::system_error{errno, std::system_category(), "select"};
             const std::size_t count = ready > 0 ? collect(found, ready) : ready < 0 && errno == EBADF ? forget() : 0;
-            if (count > 0 || (ready == 0 && clock::now() >= until)) return {events_.data(), count};
+            if (count > 0 || (time.is_over() && ready == 0)) return {events_.data(), count};
         }
     }
 
@@ -433,14 +451,13 @@ class poll_poller {
     /// lowered it.
     std::span<const event> wait(duration timeout) {
         if (room_.size() > events_.size()) events_.swap(room_);
-        const time_point until = detail::end_of(timeout);
-        for (;;) {
-            const timespec left = detail::time_left(until);
+        for (detail::countdown time{timeout};;) {
+            const timespec left = detail::to_timespec(time.left());
             const int ready =
-                ::ppoll(watched_.data(), watched_.size(), until == time_point::max() ? nullptr : &left, nullptr);
+                ::ppoll(watched_.data(), watched_.size(), time.left() == never ? nullptr : &left, nullptr);
             if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "poll"};
             if (ready > 0) return collect(static_cast<std::size_t>(ready));
-            if (ready == 0 && clock::now() >= until) return {};
+            if (time.is_over() && ready == 0) return {};
         }
     }
 

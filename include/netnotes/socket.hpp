@@ -368,19 +368,22 @@ class socket {
     /// For calls of your own on native_handle().
     void wait(short events, time_point until, std::error_code& error) const noexcept;
 
+  protected:
+    // For sockets that make system calls of their own, under the same rules.
+    time_point end_of_call() const noexcept;
+    template <class Call>
+    auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
+    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
+
   private:
     // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
     // stopped. (recv() would do with a flag, but accept() and connect() have none.)
     void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop);
-    time_point end_of_call() const noexcept;
     std::error_code forbidden() const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
     bool has_no_port() const noexcept;
-    template <class Call>
-    auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
     std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
     std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
-    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
     [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
 
     native_handle_type descriptor_ = -1;
@@ -511,9 +514,11 @@ template <class Call>
 auto socket::attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept {
     decltype(call()) result = -1;
     if ((error = forbidden())) return result;
-    // poll() sees our own queue, but not that of the Unix socket whom send_to() names: there it may say that there is
-    // room, and yet there is none.
-    for (bool poll_was_wrong = false;;) {
+    // poll() may say that a call can go on which cannot. It sees our own queue, but not that of the Unix socket whom
+    // send_to() names. It calls a datagram readable whose checksum is wrong, and a datagram socket that was shut down;
+    // and another thread may be faster. Neither the processor nor the time limit may be lost on that.
+    const int most_in_a_row = events == POLLOUT ? 1 : 16;
+    for (int polls_in_a_row = 0;;) {
         result = call();
         if (result >= 0) {
             error.clear();
@@ -527,12 +532,13 @@ auto socket::attempt(Call call, short events, int flags, time_point until, std::
             return result;
         }
         if (until == time_point::min()) until = end_of_call();
-        if (poll_was_wrong)
-            wait_a_moment(until, error);
-        else
+        if (polls_in_a_row++ < most_in_a_row) {
             wait(events, until, error);
+        } else {
+            wait_a_moment(until, error);
+            polls_in_a_row = 0;
+        }
         if (error) return result;
-        poll_was_wrong = events == POLLOUT && !poll_was_wrong;
     }
 }
 

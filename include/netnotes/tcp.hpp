@@ -213,8 +213,8 @@ class tcp_stream : private socket {
     /// by one address is reached, and who waits for a dead one waits a quarter of a second and not two minutes.
     ///
     /// Resolving comes first and blocks, for seconds when no name server answers; no stop can end it (getaddrinfo(3)),
-    /// and the timeout begins behind it. Hence, too, all addresses of both families are known when the first attempt begins, and the
-    /// resolution delay of RFC 8305 §3 has no place here.
+    /// and the timeout begins behind it. Hence, too, all addresses of both families are known when the first attempt
+    /// begins, and the resolution delay of RFC 8305 §3 has no place here.
     ///
     /// When none stands the error is the one that tells most: refused, before no answer, before no way there. what()
     /// says whose it is and how many there were.

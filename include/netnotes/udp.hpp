@@ -14,7 +14,7 @@
 //
 // How large may one be? 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP), 65,527 over IPv6; the
 // notes say "64 KB". But above the path's MTU, often 1,500, it travels in fragments, and one lost fragment
-// loses all. Programs that care stay under 1,200 (RFC 8085 §3.2).
+// loses all (RFC 8085 §3.2). 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
 //
 // *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, send()
 // needs no address, and "nobody listens there" (ICMP port unreachable) is reported, by the next call, as
@@ -112,7 +112,7 @@ class udp_socket : private socket {
     /// errc::address_in_use, permission_denied below port 1024, address_not_available.
     explicit udp_socket(const endpoint& where, udp_options options = {});
     udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept;
-    /// Takes over a UDP socket over IPv4 or IPv6, as it is. A stop that it obeyed must be told to this one anew.
+    /// Takes over a UDP socket over IPv4 or IPv6, as it is: with its limits, and the stop that it obeys.
     explicit udp_socket(socket&& taken) noexcept : socket{std::move(taken)} {}
 
     using socket::close;
@@ -126,15 +126,11 @@ class udp_socket : private socket {
     using socket::set_deadline;
     using socket::set_option;
     using socket::set_timeout;
+    using socket::stop_with;
     using socket::take_error;
     using socket::timeout;
     using socket::wait;
 
-    /// See socket::stop_with().
-    void stop_with(const stop_event& stop) {
-        socket::stop_with(stop);
-        stop_ = &stop;
-    }
     /// The same as a plain socket.
     [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
 
@@ -261,9 +257,6 @@ class udp_socket : private socket {
     static constexpr std::size_t most_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
 
     void prepare(udp_options options, std::error_code& error) noexcept;
-    time_point end_of_call() const noexcept;
-    template <class Call>
-    int attempt(Call call, short events, time_point until, std::error_code& error) const noexcept;
     template <class Datagram>
     std::size_t send_many(std::size_t count, Datagram datagram, time_point until, std::error_code& error) noexcept;
     bool kernel_can_segment() noexcept;
@@ -276,9 +269,7 @@ class udp_socket : private socket {
     template <class ValueV4>
     void set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value, std::error_code& error) noexcept;
     int get_multicast(int name_v4, int name_v6) const;
-    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
 
-    const stop_event* stop_ = nullptr;
     enum class segmentation : char { untried, kernel, here } segmentation_ = segmentation::untried;
     bool offload_allowed_ = true;
     bool receive_offload_ = false;
@@ -349,7 +340,7 @@ inline address_family family_of_address(const ip_address& address) noexcept {
 }
 }  // namespace detail
 
-// ---- making, waiting, failing
+// ---- making
 
 inline void udp_socket::prepare(udp_options options, std::error_code& error) noexcept {
     if (options.reuse_address) set_option(option::reuse_address{}, error);
@@ -385,50 +376,9 @@ inline udp_socket::udp_socket(const endpoint& where, udp_options options)
     bind(where);
 }
 
-inline void udp_socket::fail(const std::error_code& error, const std::string& what) const {
-    std::error_code unknown;
-    const endpoint local = local_endpoint(unknown);
-    detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
-}
-
 inline bool udp_socket::is_v6() const noexcept {
     std::error_code error;
     return socket::local_endpoint(error).family() == address_family::inet6;
-}
-
-inline time_point udp_socket::end_of_call() const noexcept {
-    return timeout() == never ? deadline() : detail::end_of(timeout());
-}
-
-/// For the system calls that socket.hpp does not make, under its rules: again after a signal, and where it could not go
-/// on and may wait, it waits. What forbids a call is looked at before each try, so that a flood cannot outrun it.
-template <class Call>
-int udp_socket::attempt(Call call, short events, time_point until, std::error_code& error) const noexcept {
-    for (;;) {
-        if (stop_ && stop_->stop_requested()) {
-            error = std::make_error_code(std::errc::operation_canceled);
-            return -1;
-        }
-        if (deadline() != time_point::max() && clock::now() >= deadline()) {
-            error = std::make_error_code(std::errc::timed_out);
-            return -1;
-        }
-        const auto result = call();
-        if (result >= 0) {
-            error.clear();
-            return static_cast<int>(result);
-        }
-        if (errno == EINTR) continue;
-        error = detail::last_error();
-        if (!detail::would_block(errno) || !is_blocking()) return -1;
-        std::error_code unknown;
-        if (events == POLLOUT && local_endpoint(unknown).port() == 0 && !unknown) {  // all ports are in use
-            error = std::make_error_code(std::errc::address_not_available);
-            return -1;
-        }
-        wait(events, until, error);
-        if (error) return -1;
-    }
 }
 
 inline void udp_socket::bind(const endpoint& where, std::error_code& error) noexcept {
@@ -527,7 +477,7 @@ std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_poi
             // it tells.
             const int taken = attempt(
                 [&] { return ::sendmmsg(native_handle(), messages, static_cast<unsigned>(ready), MSG_NOSIGNAL); },
-                POLLOUT, until, error);
+                POLLOUT, 0, until, error);
             if (taken < 0) return sent;
             sent += static_cast<std::size_t>(taken);
             if (static_cast<std::size_t>(taken) < ready) continue;
@@ -593,7 +543,7 @@ inline std::error_code udp_socket::send_merged(const_buffer bytes, std::size_t s
     header->cmsg_len = CMSG_LEN(sizeof segment);
     std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
     std::error_code error;
-    attempt([&] { return ::sendmsg(native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, until, error);
+    attempt([&] { return ::sendmsg(native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0, until, error);
     return error;
 }
 
@@ -746,7 +696,7 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
             return ::recvmmsg(native_handle(), batch.messages_.data(), static_cast<unsigned>(batch.count()),
                               MSG_WAITFORONE, nullptr);
         },
-        POLLIN, end_of_call(), error);
+        POLLIN, 0, end_of_call(), error);
     if (filled < 0) return {};
     try {
         batch.take_apart(static_cast<std::size_t>(filled));

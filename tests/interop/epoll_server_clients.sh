@@ -69,8 +69,9 @@ start() {
     shift
     rm -f "$scratch/stdout"
     mkfifo "$scratch/stdout"
-    # `timeout` hands on signals and the exit status; and it ends what this script, if killed, leaves behind.
-    timeout 100 "$program" serve --port 0 --quiet "$@" >"$scratch/stdout" 2>"$scratch/stderr" &
+    # `timeout` hands on signals and the exit status; and it ends what this script, if killed, leaves behind. Without
+    # --foreground it sends each twice, and SIGCONT behind it, on which LeakSanitizer hangs when the program just ends.
+    timeout --foreground 100 "$program" serve --port 0 --quiet "$@" >"$scratch/stdout" 2>"$scratch/stderr" &
     server=$!
     exec 3<"$scratch/stdout"
     line=

@@ -4,8 +4,9 @@
 Starts each of these echo servers and sends it the clients that a server on the open net must expect: who ends his
 half first, who resets, who types one byte a second, who never reads, who sends a mebibyte in one go, who connects
 and leaves, a thousand times; and N at once (1000), where the server's model allows it. Every byte must come back
-as it was sent. Afterwards the server must be as before: as many descriptors and threads, no child, asleep. Then it
-is told to stop while clients are connected, and must leave with status 0 and nothing on standard error.
+as it was sent. Afterwards the server must be as before: as many descriptors and threads, no child, no more memory,
+asleep. Then it is told to stop while clients are connected: they must hear the end, and it must leave with status 0
+and nothing on standard error.
 """
 
 import argparse
@@ -57,6 +58,13 @@ class Server:
         if not line.startswith("listening on "):
             raise Failure(f"its first line is {line!r}")
         self.port = int(line.rpartition(":")[2])
+        # What it needs for itself it may open only now, or with its first client.
+        with socket.create_connection((HOST, self.port), PATIENCE) as first:
+            first.sendall(b"first")
+            first.shutdown(socket.SHUT_WR)
+            while first.recv(100):
+                pass
+        self.must_sleep()
         self.at_rest = self.figures()
 
     @staticmethod
@@ -84,14 +92,40 @@ class Server:
                 children += file.read().split()
         return {"descriptors": len(os.listdir(f"{proc}/fd")), "threads": len(tasks), "children": len(children)}
 
+    def memory(self):
+        """KiB of its own, in use now."""
+        with open(f"/proc/{self.process.pid}/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("RssAnon:"))
+
+    def work(self):
+        """Is a thread awake? And what have they done so far: ticks of processor time, and how often they were put to
+        sleep or displaced."""
+        awake, ticks, switches = False, 0, 0
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                with open(f"/proc/{self.process.pid}/task/{task}/stat") as file:
+                    fields = file.read().rpartition(")")[2].split()
+                with open(f"/proc/{self.process.pid}/task/{task}/status") as file:
+                    switches += sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
+                awake = awake or fields[0] != "S"
+                ticks += int(fields[11]) + int(fields[12])
+        return awake, ticks, switches
+
     def is_asleep(self):
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] == "S"
+        """One look at its state would not do: who wakes each millisecond, to find nothing, is asleep nearly always. (The
+        thread that watches over a program built with -fsanitize=thread wakes ten times a second. That is allowed.)"""
+        _, ticks, switches = self.work()
+        time.sleep(0.25)
+        awake, more_ticks, more_switches = self.work()
+        return not awake and more_ticks - ticks <= 1 and more_switches - switches <= 8
+
+    def must_sleep(self):
+        if not self.model.get("spins"):
+            self.eventually(self.is_asleep, bool, "asleep")
 
     def must_be_at_rest(self):
         self.eventually(self.figures, lambda now: now == self.at_rest, f"as it was before its clients, {self.at_rest}")
-        if not self.model.get("spins"):
-            self.eventually(self.is_asleep, bool, "asleep")
+        self.must_sleep()
 
     def stop(self, how):
         self.process.send_signal(how)
@@ -205,6 +239,25 @@ async def say_and_leave(port):
     await close(writer)
 
 
+async def end_and_read_late(port, size):
+    """Has ended his half before he reads the first byte. The buffers on the way to him are made small, so that with
+    some size or other the server has read the end while it still holds bytes that the kernel did not take."""
+    loop = asyncio.get_running_loop()
+    data = random_bytes(size)
+    back = b""
+    with socket.socket() as client:
+        client.setblocking(False)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 10)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1000)  # the server's send buffer is some segments long
+        await loop.sock_connect(client, (HOST, port))
+        await loop.sock_sendall(client, data)
+        client.shutdown(socket.SHUT_WR)
+        await asyncio.sleep(0.1)
+        while piece := await loop.sock_recv(client, 1 << 16):
+            back += piece
+    must_be_equal(back, data)
+
+
 class Deaf:
     """Sends as long as the server takes it, and reads nothing."""
 
@@ -295,16 +348,16 @@ async def within_patience(what, awaitable):
 
 async def attack(server, count):
     port, alone = server.port, server.model.get("alone")
-    for what, client in (
-            ("a mebibyte in one go", in_one_go(port, 1 << 20)),
-            ("nothing, and the end", in_one_go(port, 0)),
-            ("a dialogue", dialogue(port, 100)),
-            ("a reset at once", reset_at_once(port)),
-            ("a reset after data", reset_after_data(port)),
-            ("a reset with the answer unread", reset_with_answer_unread(port)),
-            ("one byte a second", byte_by_byte(port)),
-            ("a dialogue after all that", dialogue(port, 3))):
-        await within_patience(what, client)
+    for what, client, *amount in (
+            ("a mebibyte in one go", in_one_go, 1 << 20),
+            ("nothing, and the end", in_one_go, 0),
+            ("a dialogue", dialogue, 100),
+            ("a reset at once", reset_at_once),
+            ("a reset after data", reset_after_data),
+            ("a reset with the answer unread", reset_with_answer_unread),
+            ("one byte a second", byte_by_byte),
+            ("a dialogue after all that", dialogue, 3)):
+        await within_patience(what, client(port, *amount))
 
     deaf = await within_patience("a client who does not read", Deaf().begin(port))
     if not alone:
@@ -326,7 +379,16 @@ async def attack(server, count):
         await within_patience(f"{count} times {kind.__name__}", many(kind, count))
     await within_patience("a dialogue after those", dialogue(port, 3))
 
+    server.must_be_at_rest()  # and has by now all the memory that it needs
+    before = server.memory()
+    await within_patience(f"{count} clients more", many(say_and_leave, count))
+    server.must_be_at_rest()
+    if (grown := server.memory() - before) > 4 * count:
+        raise Failure(f"it has grown by {grown} KiB over {count} clients who came one after another")
+
     if not alone:
+        late = [end_and_read_late(port, size) for size in range(8 << 10, 256 << 10, 4 << 10)]
+        await within_patience("clients who end first and then read", asyncio.gather(*late))
         together = [in_one_go(port, 1 << 20), byte_by_byte(port), dialogue(port, 200), reset_after_data(port),
                     leave(port), in_one_go(port, 1), reset_with_answer_unread(port), dialogue(port, 200)]
         await within_patience("all kinds together", asyncio.gather(*together))
@@ -342,19 +404,17 @@ async def attack(server, count):
 
 async def stop_while_connected(server, how):
     """Who is connected at a stop hears the end, not a reset; and nobody can keep the server from stopping."""
-    silent = await connect(server.port)
-    talking = await connect(server.port)
+    clients = {}
     deaf = None
-    if server.model.get("alone"):
-        silent[1].close()  # or it would be the only one
-    else:
+    if not server.model.get("alone"):
+        clients["silent"] = await within_patience("a client before the stop", connect(server.port))
         deaf = await within_patience("a client who does not read", Deaf().begin(server.port))
+    clients["talking"] = talking = await within_patience("a client before the stop", connect(server.port))
     talking[1].write(b"hello")
-    must_be_equal(await within_patience("a client at the stop", talking[0].readexactly(5)), b"hello")
+    must_be_equal(await within_patience("a client before the stop", talking[0].readexactly(5)), b"hello")
     await asyncio.get_running_loop().run_in_executor(None, server.stop, how)
-    for what, (reader, writer) in (("silent", silent), ("talking", talking)):
-        if not writer.is_closing():
-            must_be_equal(await within_patience(f"the {what} client at the stop", reader.read()), b"")
+    for what, (reader, writer) in clients.items():
+        must_be_equal(await within_patience(f"the {what} client at the stop", reader.read()), b"")
         await close(writer)
     if deaf:
         deaf.vanish()
@@ -381,7 +441,7 @@ def main():
             asyncio.run(attack(server, arguments.clients))
             asyncio.run(stop_while_connected(server, (signal.SIGTERM, signal.SIGINT)[number % 2]))
             print(f"{server.name}: well, after {time.monotonic() - begin:.1f} s", flush=True)
-        except Failure as failure:
+        except (Failure, OSError) as failure:
             status = 1
             print(f"{os.path.basename(program)}: {failure}", flush=True)
         finally:
