@@ -3,7 +3,9 @@
 // The linker hands every call of recv() in this program to __wrap_recv() below (-Wl,--wrap=recv; the whole list
 // is in CMakeLists.txt and meson.build), so what is tested is the very code that users compile: no hook, no
 // macro, no virtual function. A *script* says which calls are to fail and how. A thread that is *under* a
-// script gets its faults; all other threads, the peers in a test for example, talk to the kernel undisturbed.
+// script gets its faults; all other threads, the peers in a test for example, talk to the kernel undisturbed. A
+// process that it makes by fork(2) stays under the script, and they count together: the third recv is the third
+// of all of them. So do the threads that it starts, where the script says follow_threads().
 //
 //     faults::script script;
 //     script.fail(faults::call::recv, ECONNRESET, 3);    // the third recv
@@ -23,11 +25,16 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstddef>
@@ -35,8 +42,12 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <random>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 namespace faults {
@@ -47,33 +58,53 @@ enum class call : unsigned {
     bind,
     close,
     connect,
+    dup3,
     epoll_create1,
     epoll_ctl,
     epoll_wait,
     eventfd,
     fcntl,
+    fork,
     getpeername,
     getsockname,
     getsockopt,
     listen,
+    pidfd_open,  ///< with syscall(2)
     ppoll,
+    pselect,
+    read,
     recv,
+    recvmmsg,
     recvmsg,
     send,
+    sendmmsg,
+    sendmsg,
     sendto,
     setsockopt,
     shutdown,
     socket,
     socketpair,
+    thread_start,  ///< of a std::thread
+    waitpid,
     write,
 };
 inline constexpr std::array names{
-    "accept4", "bind",        "close",       "connect",    "epoll_create1", "epoll_ctl",  "epoll_wait", "eventfd",
-    "fcntl",   "getpeername", "getsockname", "getsockopt", "listen",        "ppoll",      "recv",       "recvmsg",
-    "send",    "sendto",      "setsockopt",  "shutdown",   "socket",        "socketpair", "write",
+    "accept4",    "bind",       "close",        "connect", "dup3",        "epoll_create1", "epoll_ctl",
+    "epoll_wait", "eventfd",    "fcntl",        "fork",    "getpeername", "getsockname",   "getsockopt",
+    "listen",     "pidfd_open", "ppoll",        "pselect", "read",        "recv",          "recvmmsg",
+    "recvmsg",    "send",       "sendmmsg",     "sendmsg", "sendto",      "setsockopt",    "shutdown",
+    "socket",     "socketpair", "thread_start", "waitpid", "write",
 };
 static_assert(names.size() == static_cast<std::size_t>(call::write) + 1);
 inline const char* name(call what) { return names[static_cast<std::size_t>(what)]; }
+
+/// Those that may wait, and that a signal can then interrupt (signal(7)).
+inline constexpr std::array interruptible{call::accept4, call::connect,  call::epoll_wait, call::ppoll, call::pselect,
+                                          call::recv,    call::recvmmsg, call::recvmsg,    call::send,  call::sendmmsg,
+                                          call::sendmsg, call::sendto,   call::waitpid};
+inline bool may_be_interrupted(call what) {
+    return std::find(interruptible.begin(), interruptible.end(), what) != interruptible.end();
+}
 
 /// What is to happen to one call: an error, or a transfer of that many bytes at most.
 struct fate {
@@ -82,34 +113,39 @@ struct fate {
     friend bool operator==(const fate&, const fate&) = default;
 };
 
-/// Says which calls fail, and counts them. May be shared by threads; reproducible for one.
+/// Says which calls fail, and counts them. May be shared by threads and by processes; reproducible for one.
 class script {
   public:
+    script() : shared_{make_shared_memory()} {}
+    script(const script&) = delete;
+    script& operator=(const script&) = delete;
+    ~script() { ::munmap(shared_, sizeof(counted)); }
+
     /// The nth call from now on fails, the next being the first.
     void fail(call what, int error, unsigned nth = 1) {
-        const std::lock_guard lock{mutex_};
-        plan& chosen = plan_of(what);
-        chosen.errors[chosen.made + nth] = error;
+        const std::lock_guard lock{*shared_};
+        plan_of(what).errors[count_of(what).made + nth] = error;
     }
     /// Every call from now on.
     void fail_always(call what, int error) {
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{*shared_};
         plan_of(what).error = error;
     }
     /// As if signals came: every call is interrupted so many times before it gets through.
     void interrupt(call what, unsigned times) {
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{*shared_};
         plan_of(what).interruptions = times;
     }
-    /// Every transfer is cut to so many bytes. For streams: a datagram goes whole or not at all.
-    void at_most(call what, std::size_t bytes) {
-        const std::lock_guard lock{mutex_};
-        plan_of(what).most = bytes;
+    /// Every transfer is cut to so many bytes. For streams: a datagram goes whole or not at all; of sendmmsg and
+    /// recvmmsg it is so many datagrams.
+    void at_most(call what, std::size_t number) {
+        const std::lock_guard lock{*shared_};
+        plan_of(what).most = number;
     }
     /// So many of a hundred calls that may wait are interrupted, and so many of a hundred transfers of a stream
     /// cut to a few bytes. The same seed and the same calls meet the same fate.
     void random(std::uint32_t seed, unsigned percent) {
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{*shared_};
         random_.seed(seed);
         percent_ = percent;
     }
@@ -117,80 +153,101 @@ class script {
     /// Something to be done before every call of `what`, by the thread that calls: to hold it at the worst moment.
     /// Set it before the first call.
     void before(call what, std::function<void()> step) {
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{*shared_};
         plan_of(what).step = std::move(step);
     }
+    /// The threads that a thread under this script starts are under it, too. Set it before the first of them.
+    void follow_threads() { follows_threads_ = true; }
+    [[nodiscard]] bool follows_threads() const { return follows_threads_; }
 
     /// How many calls there were, those that failed included.
     [[nodiscard]] unsigned made(call what) {
-        const std::lock_guard lock{mutex_};
-        return plan_of(what).made;
+        const std::lock_guard lock{*shared_};
+        return count_of(what).made;
     }
     /// How many calls have met with an error of this script.
     [[nodiscard]] unsigned failed() {
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{*shared_};
         unsigned all = 0;
-        for (const plan& each : plans_) all += each.failed;
+        for (const count& each : shared_->counts) all += each.failed;
         return all;
     }
     [[nodiscard]] unsigned failed(call what) {
-        const std::lock_guard lock{mutex_};
-        return plan_of(what).failed;
+        const std::lock_guard lock{*shared_};
+        return count_of(what).failed;
     }
 
     /// Decides about the next call.
     fate next(call what) {
         if (const auto& step = plan_of(what).step) step();
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{*shared_};
         const fate decided = decide(what);
-        plan_of(what).failed += decided.error != 0;
+        count_of(what).failed += decided.error != 0;
         return decided;
     }
 
   private:
     struct plan {
         std::function<void()> step;
-        unsigned made = 0, failed = 0;
         std::map<unsigned, int> errors;
         int error = 0;
-        unsigned interruptions = 0, interrupted = 0;
+        unsigned interruptions = 0;
         std::size_t most = fate{}.most;
     };
+    struct count {
+        unsigned made = 0, failed = 0, interrupted = 0;
+    };
+    /// What parent and child go on sharing after a fork, and so a lock that does not belong to one process.
+    struct counted {
+        std::array<count, names.size()> counts{};
+        std::atomic_flag is_locked = ATOMIC_FLAG_INIT;
+        void lock() {
+            while (is_locked.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
+        }
+        void unlock() { is_locked.clear(std::memory_order_release); }
+    };
+    static counted* make_shared_memory() {
+        void* const memory =
+            ::mmap(nullptr, sizeof(counted), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) throw std::bad_alloc{};
+        return new (memory) counted;
+    }
     plan& plan_of(call what) { return plans_[static_cast<std::size_t>(what)]; }
+    count& count_of(call what) { return shared_->counts[static_cast<std::size_t>(what)]; }
 
     fate decide(call what) {
         plan& chosen = plan_of(what);
-        ++chosen.made;
-        if (const auto found = chosen.errors.find(chosen.made); found != chosen.errors.end()) return {found->second};
+        count& so_far = count_of(what);
+        ++so_far.made;
+        if (const auto found = chosen.errors.find(so_far.made); found != chosen.errors.end()) return {found->second};
         if (chosen.error != 0) return {chosen.error};
-        if (chosen.interrupted < chosen.interruptions) {
-            ++chosen.interrupted;
+        if (so_far.interrupted < chosen.interruptions) {
+            ++so_far.interrupted;
             return {EINTR};
         }
-        chosen.interrupted = 0;
+        so_far.interrupted = 0;
         fate decided{0, chosen.most};
         if (percent_ > 0) {
             const bool is_transfer = what == call::recv || what == call::send;
-            const bool may_wait = is_transfer || what == call::accept4 || what == call::connect ||
-                                  what == call::epoll_wait || what == call::ppoll || what == call::recvmsg ||
-                                  what == call::sendto;
-            if (may_wait && random_() % 100 < percent_) return {EINTR};
+            if (may_be_interrupted(what) && random_() % 100 < percent_) return {EINTR};
             if (is_transfer && random_() % 100 < percent_)
                 decided.most = std::min<std::size_t>(decided.most, 1 + random_() % 7);
         }
         return decided;
     }
 
-    std::mutex mutex_;
+    counted* shared_;
     std::array<plan, names.size()> plans_{};
     std::mt19937 random_;
     unsigned percent_ = 0;
+    bool follows_threads_ = false;
 };
 
 /// Puts the calls of this thread under a script, until the end of the scope.
 class under {
   public:
     explicit under(script& chosen) : before_{std::exchange(current(), &chosen)} {}
+    under() : before_{std::exchange(current(), nullptr)} {}  ///< under none
     under(const under&) = delete;
     under& operator=(const under&) = delete;
     ~under() { current() = before_; }
@@ -212,6 +269,20 @@ auto meet(call what, Real real) -> decltype(real(std::size_t{})) {
     errno = decided.error;
     return -1;
 }
+
+/// What a new thread does first, where the script follows it.
+class heir : public std::thread::_State {
+  public:
+    heir(std::unique_ptr<std::thread::_State> work, script& chosen) : work_{std::move(work)}, script_{chosen} {}
+    void _M_run() override {
+        const under here{script_};
+        work_->_M_run();
+    }
+
+  private:
+    std::unique_ptr<std::thread::_State> work_;
+    script& script_;
+};
 
 }  // namespace faults
 
@@ -248,6 +319,10 @@ int __wrap_connect(int fd, const sockaddr* address, socklen_t size) {
     }
     return result;
 }
+int __real_dup3(int, int, int);
+int __wrap_dup3(int from, int to, int flags) {
+    return faults::meet(faults::call::dup3, [=](auto) { return __real_dup3(from, to, flags); });
+}
 int __real_epoll_create1(int);
 int __wrap_epoll_create1(int flags) {
     return faults::meet(faults::call::epoll_create1, [=](auto) { return __real_epoll_create1(flags); });
@@ -272,6 +347,10 @@ int __wrap_fcntl(int fd, int command, ...) {
     va_end(arguments);
     return faults::meet(faults::call::fcntl, [=](auto) { return __real_fcntl(fd, command, argument); });
 }
+pid_t __real_fork();
+pid_t __wrap_fork() {
+    return faults::meet(faults::call::fork, [](auto) { return __real_fork(); });
+}
 int __real_getpeername(int, sockaddr*, socklen_t*);
 int __wrap_getpeername(int fd, sockaddr* address, socklen_t* size) {
     return faults::meet(faults::call::getpeername, [=](auto) { return __real_getpeername(fd, address, size); });
@@ -293,10 +372,26 @@ int __real_ppoll(pollfd*, nfds_t, const timespec*, const sigset_t*);
 int __wrap_ppoll(pollfd* watched, nfds_t count, const timespec* timeout, const sigset_t* signals) {
     return faults::meet(faults::call::ppoll, [=](auto) { return __real_ppoll(watched, count, timeout, signals); });
 }
+int __real_pselect(int, fd_set*, fd_set*, fd_set*, const timespec*, const sigset_t*);
+int __wrap_pselect(int end, fd_set* read, fd_set* write, fd_set* urgent, const timespec* timeout,
+                   const sigset_t* signals) {
+    return faults::meet(faults::call::pselect,
+                        [=](auto) { return __real_pselect(end, read, write, urgent, timeout, signals); });
+}
+ssize_t __real_read(int, void*, size_t);
+ssize_t __wrap_read(int fd, void* buffer, size_t size) {
+    return faults::meet(faults::call::read, [=](auto) { return __real_read(fd, buffer, size); });
+}
 ssize_t __real_recv(int, void*, size_t, int);
 ssize_t __wrap_recv(int fd, void* buffer, size_t size, int flags) {
     return faults::meet(faults::call::recv,
                         [=](std::size_t most) { return __real_recv(fd, buffer, std::min(size, most), flags); });
+}
+int __real_recvmmsg(int, mmsghdr*, unsigned, int, timespec*);
+int __wrap_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
+    return faults::meet(faults::call::recvmmsg, [=](std::size_t most) {
+        return __real_recvmmsg(fd, messages, static_cast<unsigned>(std::min<std::size_t>(count, most)), flags, timeout);
+    });
 }
 ssize_t __real_recvmsg(int, msghdr*, int);
 ssize_t __wrap_recvmsg(int fd, msghdr* message, int flags) {
@@ -306,6 +401,16 @@ ssize_t __real_send(int, const void*, size_t, int);
 ssize_t __wrap_send(int fd, const void* buffer, size_t size, int flags) {
     return faults::meet(faults::call::send,
                         [=](std::size_t most) { return __real_send(fd, buffer, std::min(size, most), flags); });
+}
+int __real_sendmmsg(int, mmsghdr*, unsigned, int);
+int __wrap_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
+    return faults::meet(faults::call::sendmmsg, [=](std::size_t most) {
+        return __real_sendmmsg(fd, messages, static_cast<unsigned>(std::min<std::size_t>(count, most)), flags);
+    });
+}
+ssize_t __real_sendmsg(int, const msghdr*, int);
+ssize_t __wrap_sendmsg(int fd, const msghdr* message, int flags) {
+    return faults::meet(faults::call::sendmsg, [=](auto) { return __real_sendmsg(fd, message, flags); });
 }
 ssize_t __real_sendto(int, const void*, size_t, int, const sockaddr*, socklen_t);
 ssize_t __wrap_sendto(int fd, const void* buffer, size_t size, int flags, const sockaddr* address, socklen_t length) {
@@ -329,6 +434,39 @@ int __real_socketpair(int, int, int, int*);
 int __wrap_socketpair(int family, int type, int protocol, int* pair) {
     return faults::meet(faults::call::socketpair,
                         [=](auto) { return __real_socketpair(family, type, protocol, pair); });
+}
+// For calls that the C library may not know yet. The library makes none with more than four arguments.
+long __real_syscall(long, ...);
+long __wrap_syscall(long number, ...) {
+    long arguments[4];
+    std::va_list list;
+    va_start(list, number);
+    for (long& each : arguments) each = va_arg(list, long);  // if there are so many, as in fcntl
+    va_end(list);
+    const auto real = [&](auto) {
+        return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3]);
+    };
+#ifdef SYS_pidfd_open
+    if (number == SYS_pidfd_open) return faults::meet(faults::call::pidfd_open, real);
+#endif
+    return real(0);
+}
+// std::thread{...} calls this member of its, and it pthread_create(3), but inside of libstdc++, where no linker
+// of ours comes. As there, the lack is thrown.
+void __real__ZNSt6thread15_M_start_threadESt10unique_ptrINS_6_StateESt14default_deleteIS1_EEPFvvE(
+    std::thread*, std::unique_ptr<std::thread::_State>, void (*)());
+void __wrap__ZNSt6thread15_M_start_threadESt10unique_ptrINS_6_StateESt14default_deleteIS1_EEPFvvE(
+    std::thread* thread, std::unique_ptr<std::thread::_State> work, void (*depends)()) {
+    if (faults::meet(faults::call::thread_start, [](auto) { return 0; }) != 0)
+        throw std::system_error{errno, std::generic_category()};
+    if (faults::script* const chosen = faults::under::current(); chosen && chosen->follows_threads())
+        work = std::make_unique<faults::heir>(std::move(work), *chosen);
+    __real__ZNSt6thread15_M_start_threadESt10unique_ptrINS_6_StateESt14default_deleteIS1_EEPFvvE(
+        thread, std::move(work), depends);
+}
+pid_t __real_waitpid(pid_t, int*, int);
+pid_t __wrap_waitpid(pid_t process, int* status, int options) {
+    return faults::meet(faults::call::waitpid, [=](auto) { return __real_waitpid(process, status, options); });
 }
 ssize_t __real_write(int, const void*, size_t);
 ssize_t __wrap_write(int fd, const void* bytes, size_t size) {
