@@ -5,7 +5,7 @@
 // list of those who listen is read.
 //
 // The notes:     Python Internet 模块 (protocols and ports), 端口 (ports), 端口分类 (the classes of ports),
-//                查看端口 (looking at ports)
+//                查看端口 (looking at ports); of UDP特点 and 背景描述, what uses UDP and what TCP
 // Type:          04_ports_and_services                      the demonstration
 //                04_ports_and_services --listening          who listens on this computer, as `ss -tln` shows it
 //                04_ports_and_services --service imaps      the port of a service
@@ -101,6 +101,25 @@ void show_table_put_right() {
         "everybody on its way; what one uses instead, encrypted:\n");
     for (const char* name : {"https", "submissions", "submission", "imaps", "pop3s", "ssh"})
         show(*net::find_service(name, net::transport::tcp));
+
+    say("\nAnd which transport they use, by 背景描述 and UDP特点 in the notes, and today:\n");
+    const struct {
+        const char* protocol;
+        const char* notes;
+        std::string_view service;
+        const char* remark;
+    } transports[] = {{"DNS", "UDP", "domain", "both; every implementation must have TCP, too (RFC 7766 §5)"},
+                      {"NFS", "UDP", "nfs", "TCP, as version 4 must not congest the net (RFC 7530 §3.1)"},
+                      {"HTTP", "TCP", "http", "TCP"},
+                      {"HTTPS", "-", "https", "TCP, and UDP for HTTP/3 (RFC 9114 §3.1)"},
+                      {"RIP", "UDP", "router", "UDP, but routes: no share prices, no flights (RFC 2453 §3)"}};
+    say(std::left, std::setw(10), "protocol", std::setw(11), "the notes", "today");
+    for (const auto& [protocol, notes_say, name, remark] : transports) {
+        std::string ports;
+        for (const net::service& service : net::services)
+            if (service.name == name) ports += std::to_string(service.port) + '/' + name_of(service.transport) + ' ';
+        say(std::left, std::setw(10), protocol, std::setw(11), notes_say, std::setw(17), ports, remark);
+    }
 }
 
 // ---- Classes, and the ports that the system gives out --------------------------------------------------
@@ -247,6 +266,7 @@ void show_port_zero() {
     say("  TCP, connect to ", anywhere, ": ", error.message());
     net::socket{inet, datagram}.send_to("anybody?", anywhere, error);
     say("  UDP, send to ", anywhere, ":    ", error.message());
+    say("\nA datagram may *come* from port 0, though: its sender wants no answer (RFC 768).");
 }
 
 // ---- Who listens ---------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ void answers() {
     const auto question = server.recv_from(buffer);
     server.send_to("answer", question.sender);
     say("client gets ", shown(client.recv_from(buffer)));
+    say("a question and its answer: 2 datagrams; over TCP, with a connection for it, 8 to 11 segments: see 12");
 
     client.send_to("question", server.local_endpoint());  // ... and the server does not answer
     client.set_timeout(50ms);

@@ -12,7 +12,8 @@
 //
 // The protocol, which nc and telnet can speak: the server greets with one line. Then it answers each line with
 // "received N bytes"; N does not count the line's end, "\n" or "\r\n". When the client has no more to say, or
-// has said nothing for a minute, the server closes.
+// has said nothing for a minute, the server closes. (6666 is the notes' port, and good enough for this. For HTTP take
+// another: browsers refuse 6665 to 6669, which belong to IRC.)
 //
 // The notes:     socket 简单服务器, socket 客户端例子 (a simple server and its client), TCP服务器, TCP客户端 (a TCP
 //                server and its client, which ask each other)

@@ -12,7 +12,11 @@
 //
 // Three segments open it, for each side numbers its bytes from a number of its own, and needs to hear that the other
 // has it (RFC 9293 §3.4.1). An old SYN that turns up late opens nothing: its SYN, ACK is answered by RST. (The notes say
-// that a SYN carries no data. It may, and with Fast Open, RFC 7413, it does.)
+// that a SYN carries no data. It may, and with Fast Open, RFC 7413, it does.) Who asks is the client, say the notes; but
+// both may ask at once (§3.5).
+//
+// Each FIN closes one direction, carries ACK, and may carry the last bytes. The second is not, as the notes have it,
+// an agreement to close: like the first it says that its side has no more to send, and that may be hours later (§3.6).
 //
 // Most of these states last a few microseconds. To see them we hold up the next step: a full queue drops the SYN,
 // TCP_DEFER_ACCEPT ignores the last ACK of the handshake, and a FIN waits behind bytes for which the peer has no room.
@@ -199,11 +203,17 @@ void closing() {
     both.are("server: shutdown(send). FIN waits behind many bytes", state::fin_wait_2, state::last_ack);
     drain(both.client);
     both.are("client: reads all, to the end: FIN has come", state::time_wait, state::closed);
-    // A setting there is none: the 60 s are compiled into the kernel, and tcp_fin_timeout is about FIN-WAIT-2.
+    // The 60 s are compiled into the kernel, and tcp_fin_timeout, in spite of its name, is about FIN-WAIT-2.
     const unsigned left = look_up(both.client_name, both.server_name).timer;
     say("TIME-WAIT is over in ", (left + 999) / 1000 * 10,
-        " s; 2 MSL would be four minutes by RFC 9293. Should its ACK");
-    say("be lost, then the server is in LAST-ACK, sends FIN again, and there is somebody to answer.");
+        " s, on Linux always: there is no setting for it. 2 MSL would be four minutes by");
+    say("RFC 9293. Should its ACK be lost, then the server, in LAST-ACK, sends FIN again, and somebody can answer.");
+}
+
+unsigned setting(const std::string& name) {
+    unsigned number = 0;
+    std::ifstream{"/proc/sys/net/ipv4/" + name} >> number;
+    return number;
 }
 
 void closing_without_shutdown() {
@@ -211,8 +221,11 @@ void closing_without_shutdown() {
     ends both = ends::connected();
     both.client.close();
     both.are("client: close", state::fin_wait_2, state::close_wait);
+    const unsigned left = look_up(both.client_name, both.server_name).timer, most = 100 * setting("tcp_fin_timeout");
     say("The server stays so until its program closes, for days if need be; the client's end, which has no program");
-    say("any more, is forgotten after a minute (tcp_fin_timeout, tcp(7)). Here the server sends:");
+    say("any more, is forgotten when a timer rings (tcp_fin_timeout, a minute by default). Does it run? ",
+        left > 0 && left <= most ? "yes" : "no");
+    say("Here the server sends first:");
     both.server.send_all("late");
     both.are("server: send. The bytes are taken, the answer is RST", state::closed, state::closed);
     std::error_code error;
@@ -259,19 +272,15 @@ void reset() {
     say("server: recv gives what had arrived, ", size, " bytes, and then: ", error.message());
 }
 
-int setting(const std::string& name) {
-    int number = 0;
-    std::ifstream{"/proc/sys/net/ipv4/" + name} >> number;
-    return number;
-}
-
 void keep_alive() {
     heading("Keep-alive: how long until a dead peer is noticed");
-    say("                    the notes     this machine");
-    say("silence before      2 hours       ", setting("tcp_keepalive_time"), " s");
-    say("between two probes  75 minutes    ", setting("tcp_keepalive_intvl"), " s");
-    say("probes              10            ", setting("tcp_keepalive_probes"));
-    static_assert(net::keep_alive{}.until_verdict() == 7875s);
+    constexpr net::keep_alive usual;
+    static_assert(usual.until_verdict() == 7875s);
+    say("                    the notes     tcp(7)    this machine");
+    say("silence before      2 hours       ", usual.idle.count(), " s    here: ", setting("tcp_keepalive_time"), " s");
+    say("between two probes  75 minutes    ", usual.interval.count(), " s      here: ", setting("tcp_keepalive_intvl"),
+        " s");
+    say("probes              10            ", usual.count, "         here: ", setting("tcp_keepalive_probes"));
     ends both = ends::connected();
     say("and a new connection, which \"also has\" this timer: keep-alive is ", both.client.keep_alive() ? "on" : "off");
     both.client.set_keep_alive(net::keep_alive{.idle = 60s, .interval = 10s, .count = 3});
@@ -355,12 +364,14 @@ void show_segments(net::socket& capture, const ends& both) {
         const auto number = [&](std::size_t at) {
             return static_cast<std::uint32_t>(word(at)) << 16 | static_cast<std::uint32_t>(word(at + 2));
         };
+        // Eight flags since RFC 3168; the notes have six, and two more reserved bits.
+        constexpr const char* names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
         std::string flags;
-        for (const auto& [bit, name] : {std::pair{2, "SYN"}, {1, "FIN"}, {4, "RST"}, {8, "PSH"}, {16, "ACK"}})
-            if (packet[tcp + 13] & bit) flags.append(flags.empty() ? "" : "+").append(name);
+        for (unsigned bit = 0; bit < 8; ++bit)
+            if (packet[tcp + 13] >> bit & 1) flags.append(flags.empty() ? "" : "+").append(names[bit]);
         const std::uint32_t seq = number(tcp + 4), ack = number(tcp + 8);
         if (packet[tcp + 13] & 2) first[by_server] = seq;
-        const std::size_t header = tcp + (packet[tcp + 12] >> 4) * 4u;
+        const std::size_t header = tcp + (packet[tcp + 12] >> 4) * 4u;  // the data offset counts words of 32 bits
         const std::size_t size = static_cast<std::size_t>(word(2)) - header;
         const bool acknowledges = (packet[tcp + 13] & 16) != 0;
         flags.resize(12, ' ');

@@ -6,6 +6,9 @@
 // The notes give short ones to the web. So it was; since HTTP/1.1 a connection stays open unless somebody says otherwise
 // (RFC 9112 §9.3). And who closes a short one first is up to the protocol: in HTTP/1.0 it was the server.
 //
+// Nor need long ones be few: an idle one costs the server some KB of memory, and servers that wait for events, as this
+// one does, hold hundreds of thousands.
+//
 // On a long connection somebody must say where a message ends; before, the end of the connection did. And a server
 // with long connections fills up with clients who say nothing. The notes know two defences, and this server has them,
 // and a third, without which one client with a single endless line would do:

@@ -276,6 +276,9 @@ void what_listen_means() {
         if (!error) error = late.take_error();
         say("The server accepts one. His call was dropped, and after a second his kernel calls again: ",
             error ? error.message() : "connected");
+        say("If many call again at once, the queue may overflow at their last ACK, which is dropped: they "
+            "believe\n"
+            "that they are connected, and the server does not know them yet, or ever.");
     }
     const int most = std::numeric_limits<int>::max();
     const net::tcp_listener listener{anywhere, {.backlog = most}};

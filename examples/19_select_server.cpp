@@ -21,8 +21,12 @@
 
 #include <netnotes/poll.hpp>
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <fstream>
 #include <map>
 
 using example::heading;
@@ -190,6 +194,7 @@ void the_question_is_overwritten() {
     const auto ask = [&](fd_set& set) {
         timeval now{};
         const int count = ::select(end, &set, nullptr, nullptr, &now);
+        if (count < 0) return std::generic_category().message(errno);
         std::string text = std::to_string(count) + ", and the set holds";
         for (std::size_t i = 0; i < names.size(); ++i)
             if (FD_ISSET(pairs[i].first.native_handle(), &set)) text += std::string{" "} + names[i];
@@ -204,14 +209,32 @@ void the_question_is_overwritten() {
     say("  the same set again: ", ask(set));
     set = asked;
     say("  a fresh copy:       ", ask(set));
-    say("At every call the kernel asks each socket that is in the set, and looks no further than the highest of them.");
+    say("At every call the kernel asks each that is in the set and below the number that select is given, not ",
+        FD_SETSIZE, ":");
+    const int closed = ::fcntl(end - 1, F_DUPFD_CLOEXEC, end);
+    ::close(closed);
+    FD_SET(closed, &asked);
+    set = asked;
+    say("  and a closed descriptor, not below it: ", ask(set));
+    end = closed + 1;
+    set = asked;
+    say("  and a closed descriptor, below it:     ", ask(set));
+    struct stat what {};
+    ::fstat(pairs[0].first.native_handle(), &what);
+    say("The notes take them for devices with drivers. fstat(2) calls them ",
+        S_ISSOCK(what.st_mode)  ? "sockets: their protocol knows what is ready"
+        : S_ISCHR(what.st_mode) ? "devices"
+                                : "something else");
 }
 
 void the_limit() {
     heading("select 优缺点: the number 1024");
     static_assert(FD_SETSIZE == 1024 && sizeof(fd_set) * 8 == FD_SETSIZE);
     say("a set has ", FD_SETSIZE, " bits, on 32-bit and on 64-bit machines (and not 2048), whatever the memory, and");
-    say("whatever /proc/sys/fs/file-max says, which is how many files all programs together may have open");
+    std::uint64_t all_files = 0;
+    std::ifstream{"/proc/sys/fs/file-max"} >> all_files;
+    say("whatever /proc/sys/fs/file-max says, here: ", all_files,
+        ". That many files all programs together may have open.");
     say("And no macro raises it, nor another kernel: it is the size of the C library's set. The kernel has no such "
         "limit.");
     net::select_poller poller;

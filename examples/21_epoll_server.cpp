@@ -19,6 +19,10 @@
 
 #include <netnotes/reactor.hpp>
 
+#include <sys/resource.h>
+
+#include <fstream>
+
 using example::say;
 
 namespace {
@@ -121,6 +125,21 @@ void show_reset() {
     say("No branch of the notes' server fits, and the descriptor is lost. Test the bit.");
 }
 
+void show_limits() {
+    example::heading("\"No limit to the connections\", say the notes. These four are:");
+    const auto setting = [](const char* name) {
+        std::uint64_t number = 0;
+        std::ifstream{std::string{"/proc/sys/fs/"} + name} >> number;
+        return number;
+    };
+    rlimit descriptors{};
+    ::getrlimit(RLIMIT_NOFILE, &descriptors);
+    say("descriptors of a process, RLIMIT_NOFILE (ulimit -n)    here: ", descriptors.rlim_cur);
+    say("  ... which may be raised up to fs.nr_open             here: ", setting("nr_open"));
+    say("open files of all processes, fs.file-max               here: ", setting("file-max"));
+    say("what a user may watch, fs.epoll.max_user_watches       here: ", setting("epoll/max_user_watches"));
+}
+
 void show_server(net::trigger how) {
     example::heading(how == net::trigger::edge ? "The server, edge-triggered" : "The server, level-triggered");
     net::tcp_listener listener{{net::ipv6_address::any(), 0}};  // dual stack: IPv4 clients as well
@@ -203,6 +222,7 @@ int main(int argc, char** argv) {
                                  show_triggers();
                                  show_forgotten_clients();
                                  show_reset();
+                                 show_limits();
                                  show_server(net::trigger::level);
                                  show_server(net::trigger::edge);
                                  say("The clients cannot tell the two apart. The server can: edge-triggered it saves "

@@ -65,6 +65,13 @@ static_assert(is_port_of("imaps", 993, net::transport::tcp));
 static_assert(is_port_of("nntp", 119, net::transport::tcp) && is_port_of("pop3", 110, net::transport::tcp));
 static_assert(is_port_of("telnet", 23, net::transport::tcp) && is_port_of("gopher", 70, net::transport::tcp));
 static_assert(net::find_service(143, net::transport::tcp)->name.starts_with("imap"));
+// UDP and TCP: "NFS belongs to UDP". Version 4 needs a transport that avoids congestion (RFC 7530 §3.1). "RIP, share
+// prices for example": it tells routers their routes, and only over UDP (RFC 2453 §3).
+static_assert(is_port_of("nfs", 2049, net::transport::tcp));
+static_assert(net::find_service("nfs", net::transport::udp) == nullptr);
+static_assert(net::find_service(2049, net::transport::udp) == nullptr);
+static_assert(is_port_of("router", 520, net::transport::udp));
+static_assert(net::find_service("router", net::transport::tcp) == nullptr);
 
 // Ports: "a port number is unique". It is, in one transport: TCP's 53 and UDP's 53 are two (RFC 6335 §3).
 static_assert(is_port_of("domain", 53, net::transport::tcp) && is_port_of("domain", 53, net::transport::udp));

@@ -36,11 +36,22 @@ using Catch::Matchers::ContainsSubstring;
 using net::interest, net::trigger, net::any_of;
 
 static std::atomic<int> looks_at_the_clock{0};
+// Not under a sanitizer, which has put its own function in that place, and looks at the clock before main() begins. Then
+// the test that counts is skipped.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WITH_THE_OWN_CLOCK
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define WITH_THE_OWN_CLOCK
+#endif
+#endif
+#ifndef WITH_THE_OWN_CLOCK
 /// In the place of the C library's, which the standard library's clocks call. The kernel's answer is the same.
 extern "C" int clock_gettime(clockid_t which, timespec* time) noexcept {
     looks_at_the_clock.fetch_add(1, std::memory_order_relaxed);
     return static_cast<int>(::syscall(SYS_clock_gettime, which, time));
 }
+#endif
 
 namespace {
 
@@ -721,7 +732,15 @@ ON_EVERY_POLLER("a wait for ever and a wait of no time do not look at the clock"
     CHECK(looks_during([&] { poller.wait(1h); }) == 1);  // when the time began: a signal may make it begin anew
 }
 
-ON_EVERY_POLLER("signals do not end a wait before its time") {
+// ThreadSanitizer runs a handler when the thread next calls something that it intercepts, and g++'s does not intercept
+// pselect(): there no signal would ever be seen.
+#if defined(__SANITIZE_THREAD__)
+#define ON_EVERY_POLLER_THAT_SEES_SIGNALS(name) TEMPLATE_TEST_CASE(name, "", net::poll_poller, net::epoll_poller)
+#else
+#define ON_EVERY_POLLER_THAT_SEES_SIGNALS ON_EVERY_POLLER
+#endif
+
+ON_EVERY_POLLER_THAT_SEES_SIGNALS("signals do not end a wait before its time") {
     TestType poller;
     signals_seen = 0;
     const signal_storm storm;
@@ -731,7 +750,7 @@ ON_EVERY_POLLER("signals do not end a wait before its time") {
     CHECK(signals_seen > 0);
 }
 
-ON_EVERY_POLLER("a wait for ever outlasts signals and ends with an event") {
+ON_EVERY_POLLER_THAT_SEES_SIGNALS("a wait for ever outlasts signals and ends with an event") {
     auto [ours, theirs] = net::socket_pair();
     TestType poller;
     poller.add(ours.native_handle(), interest::read, 1);

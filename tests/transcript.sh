@@ -17,6 +17,8 @@ s/\<port [1-9][0-9]{4}\>/port PORT/g
 s/\<range [0-9]+ to [0-9]+/range FIRST to LAST/g
 s/\<descriptor [0-9]+/descriptor N/g
 s/\<pid [0-9]+/pid N/g
+# a setting of this machine, for comparison
+s/\<here: [0-9]+/here: N/g
 # where a demonstration may have had a network of its own, and where not
 s/^played in: .*/played in: PLACE/
 s#/tmp/[^][:space:]"'\''`,;:)}>]+#/tmp/PATH#g

@@ -262,11 +262,27 @@ TEST_CASE("the limit of a datagram is the protocol's, and the error says how man
     CHECK(net::max_datagram(net::ip_address::parse("::ffff:127.0.0.1").value()) == net::max_datagram_v4);
 }
 
-TEST_CASE("a datagram to port 0 is refused, for it is never on the wire") {
+TEST_CASE("a datagram to port 0 is refused, for nobody can be there") {
     net::udp_socket sender = bound(loopback);
     std::error_code error;
     sender.send_to("x", {loopback, 0}, error);
     CHECK(error == std::errc::invalid_argument);
+}
+
+TEST_CASE("a datagram from port 0 is received, as its sender wants no answer") {
+    std::error_code error;
+    net::socket raw{net::address_family::inet, static_cast<net::socket_type>(SOCK_RAW), IPPROTO_UDP, error};
+    if (error) NETNOTES_SKIP("without a privilege nobody can send from port 0: " << error.message());
+    net::udp_socket receiver = bound(loopback);
+    const std::uint16_t port = receiver.local_endpoint().port();
+    // RFC 768: source port, destination port, length, checksum (0: there is none), data.
+    const std::array<std::uint8_t, 9> datagram{
+        0, 0, static_cast<std::uint8_t>(port >> 8), static_cast<std::uint8_t>(port & 0xff), 0, 9, 0, 0, 'x'};
+    raw.send_to(datagram, receiver.local_endpoint());
+    char buffer[8];
+    const auto got = receiver.recv_from(buffer);
+    CHECK(net::as_text(got.bytes) == "x");
+    CHECK(got.sender == net::endpoint{loopback, 0});
 }
 
 TEST_CASE("a zone that is no interface is an error and not the end of the program") {

@@ -17,6 +17,11 @@
 //        recv() -> "bye"     <─── 3 bytes ──────────────  send_all("bye"): the other half is still open
 //        recv() -> 0         <─── FIN ──────────────────  close()
 //
+// Two limits hold the bytes under way: flow control, the room that the peer has, and congestion control, a guess at
+// what the net can carry (RFC 5681). connection_info shows them: peer_window and congestion_window. In a segment's
+// header the data offset counts words of 32 bits, and four reserved bits and eight flags follow it, not six and six
+// as in the notes (RFC 9293 §3.1).
+//
 // Whoever closes first keeps the connection's ghost for a minute (TIME_WAIT), and with it the port. A server
 // that closes first could then not be started again on that port; hence listeners set SO_REUSEADDR, from the
 // first run on, for on Linux it helps only if the earlier socket had it too.

@@ -1,10 +1,12 @@
 // netnotes/udp.hpp: datagrams
 // SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp
 //
-// UDP adds two things to IP: ports, and a checksum. What it keeps are the borders of messages: one send is one
+// UDP adds two things to IP: ports, and a checksum. Both addresses are in IP's header; UDP's own 8 bytes are both
+// ports, the length, and the checksum (RFC 768). What it keeps are the borders of messages: one send is one
 // receive, whole or not at all. What it promises is nothing: a datagram may be lost, come twice, or overtake
 // another, and nobody is told. (A *damaged* one is never delivered; the checksum sees to that.) A program that
-// needs more than that must do it itself, and must not flood a path that is full (RFC 8085 §3.1).
+// needs more than that must do it itself, and must not flood a path that is full (RFC 8085 §3.1). Many do,
+// and mostly across the Internet, not only, as the notes have it, in local networks: QUIC, WebRTC, NTP, WireGuard, DNS.
 //
 //        sender                                       receiver
 //          | send_to("one") ────────────────────────>  | recv_from() -> "one", and who sent it
@@ -161,7 +163,7 @@ class udp_socket : private socket {
     /// One datagram, whole or not at all. It waits only while the send buffer is full, which is seldom. That it was
     /// sent does not mean that it arrives, or that anybody is there. Throws std::system_error: errc::message_size
     /// above the limit, which what() names; permission_denied to a broadcast address without option::broadcast;
-    /// invalid_argument to port 0, which is never on the wire; network_unreachable. `flags` as in send(2).
+    /// invalid_argument to port 0, where nobody can be; network_unreachable. `flags` as in send(2).
     void send_to(const_buffer bytes, const endpoint& to, int flags = 0);
     void send_to(const_buffer bytes, const endpoint& to, std::error_code& error, int flags = 0) noexcept;
     /// The same to the peer of a connected socket; else errc::destination_address_required. errc::connection_refused
@@ -173,8 +175,10 @@ class udp_socket : private socket {
 
     struct received {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled; an empty datagram fills none
-        endpoint sender;             ///< an IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped()
-        bool truncated = false;      ///< the datagram was longer than the buffer, and the rest of it is gone
+        /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
+        /// sender wants no answer (RFC 768), and Linux would send him none.
+        endpoint sender;
+        bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
     };
     /// Waits for one datagram; one system call where it is there already, and no allocation. A connected socket hears
     /// its peer only, and throws errc::connection_refused when one of its own datagrams found nobody; then it can go
