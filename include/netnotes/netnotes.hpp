@@ -1,8 +1,9 @@
 // netnotes/netnotes.hpp: everything
-// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp udp.hpp tcp.hpp buffered_reader.hpp tcp_server.hpp poll.hpp reactor.hpp makefile.hpp generator.hpp
+// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp udp.hpp tcp.hpp buffered_reader.hpp tcp_server.hpp poll.hpp reactor.hpp makefile.hpp generator.hpp task.hpp timer_wheel.hpp event_loop.hpp task_group.hpp async_sync.hpp async_signal.hpp async_socket.hpp async_buffer.hpp coro.hpp
 //
 // For a first program, and for one that uses most of it. A header of the library never includes this one.
 //
+//   floor 5   coro.hpp                                coroutines: tasks, their loop, sockets for them
 //   floor 4   reactor.hpp                             a server for thousands of clients, in one thread
 //             tcp_server.hpp                          one client at a time, a process for each, a thread for each
 //   floor 3   tcp.hpp     udp.hpp                     connections; datagrams
@@ -20,6 +21,7 @@
 #define NETNOTES_NETNOTES_HPP
 
 #include "buffered_reader.hpp"
+#include "coro.hpp"
 #include "generator.hpp"
 #include "ip.hpp"
 #include "makefile.hpp"

@@ -1,0 +1,267 @@
+// examples/26_coroutine_server.cpp: an echo server that reads like the one for a single client
+//
+//        accept ──> spawn(echo)     a frame for each client, on the heap
+//        accept ──> spawn(echo)     waiting, it costs that and nothing else: no thread, no stack, no buffer
+//
+// Compare the function `echo` below with the handlers of the others: 15 serves one client at a time with the same loop,
+// 16 and 17 pay a process or a thread for each, 18 to 21 have turned it inside out, into what is to be done when
+// something comes. Here it is the loop of 15 again, with co_await before what may have to wait.
+//
+// The notes:     gevent版-TCP服务器 (the gevent server)
+// Type:          26_coroutine_server                                    a demonstration
+//                26_coroutine_server serve --threads 2 --idle 60        the server; Ctrl-C stops it
+//                26_coroutine_server connect localhost 6666             a client: type, and see it come back
+// You will see:  what 26_coroutine_server.txt shows: 500 clients at once; one who takes no answers, and nobody else
+//                notices; one who is silent for too long; one more than there is room for; a stop while all are connected
+
+#include <netnotes/coro.hpp>
+
+#include "example.hpp"
+
+using example::heading;
+using example::say;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+struct limits {
+    net::duration idle = 5min;
+    std::size_t connections = 10'000;
+    bool quiet = true;
+};
+
+// ---- The server -----------------------------------------------------------------------------------------
+
+/// The notes' server calls recv once and sends once, and its `break` stands outside of any loop.
+net::task<> echo_all(net::async_stream& client) {
+    for (;;) {
+        auto bytes = co_await client.recv();
+        if (bytes.empty()) co_return;
+        co_await client.send_all(bytes);
+    }
+}
+
+/// A client, from his first byte to his last. The place is his as long as this runs.
+net::task<> serve_client(net::async_stream client, net::socket_address peer, limits allowed,
+                         [[maybe_unused]] net::async_semaphore::permit place) {
+    if (!allowed.quiet) say(peer.to_string(), "  connected");
+    std::error_code why;
+    try {
+        client.set_timeout(allowed.idle);
+        co_await echo_all(client);
+    } catch (const std::system_error& error) {
+        why = error.code();  // his own end, and nobody else's
+    }
+    if (!allowed.quiet) say(peer.to_string(), "  gone: ", example::farewell(why));
+}
+
+net::task<> serve(net::async_listener& listener, limits allowed) {
+    net::async_semaphore room{allowed.connections};
+    const auto clients = [&](net::task_group& group) -> net::task<> {
+        for (;;) {
+            // Who finds no place waits in the kernel's queue.
+            auto place = co_await room.acquire();
+            std::error_code trouble;
+            try {
+                auto next = co_await listener.accept();
+                group.spawn(serve_client(std::move(next.stream), next.peer, allowed, std::move(place)));
+            } catch (const std::system_error& error) {
+                if (error.code() == std::errc::operation_canceled) throw;
+                trouble = error.code();
+            }
+            if (trouble) {  // no descriptor is free, say: it may pass, and the client waits in the queue
+                std::cerr << "accept: " << trouble.message() << '\n';
+                co_await net::sleep_for(100ms);
+            }
+        }
+    };
+    co_await net::with_group(clients);
+}
+
+/// One loop, one thread. With several each has a listener of its own on the same port, and the kernel shares out the
+/// clients among them (SO_REUSEPORT).
+void run_loop(net::tcp_listener listener, const limits& allowed, const net::stop_event& stop) {
+    net::event_loop loop;
+    net::async_listener source{loop, std::move(listener).into_socket()};
+    loop.run(serve(source, allowed), stop);
+}
+
+net::tcp_listener listen(const net::endpoint& where, bool shared) {
+    net::tcp_listener listener{where, {.reuse_port = shared}};
+    listener.set_option(net::option::no_delay{});  // an answer must not wait for the acknowledgment of the last
+    return listener;
+}
+
+void serve(const example::serve_options& options, limits allowed, unsigned threads) {
+    net::stop_event stop;
+    const net::stop_on_signals signals{stop};
+    allowed.quiet = options.quiet;
+    net::tcp_listener first = listen(options.where, threads > 1);
+    const net::endpoint where = first.local_endpoint();
+    std::vector<std::unique_ptr<example::background>> others;
+    for (unsigned i = 1; i < threads; ++i) {
+        auto listener = std::make_shared<net::tcp_listener>(listen(where, true));
+        others.push_back(std::make_unique<example::background>(
+            stop, [listener, &allowed, &stop] { run_loop(std::move(*listener), allowed, stop); }));
+    }
+    example::announce(where);
+    run_loop(std::move(first), allowed, stop);
+    for (auto& other : others) other->finish();
+}
+
+// ---- The demonstration ----------------------------------------------------------------------------------
+
+/// Sends, and gives what has come back by then.
+net::task<std::string> exchange(net::async_stream& server, std::string text) {
+    co_await server.send_all(text);
+    std::string answer(text.size(), '\0');
+    co_await server.recv_exact(answer);
+    co_return answer;
+}
+
+net::task<std::size_t> one_of_many(net::socket_address where, std::size_t number, net::async_event& all_are_there,
+                                   std::size_t& connected, std::size_t count) {
+    auto server = co_await net::async_stream::connect(where);
+    if (++connected == count) all_are_there.set();
+    co_await all_are_there.wait();
+    const std::string text = "client " + std::to_string(number);
+    const std::string answer = co_await exchange(server, text);
+    co_return answer == text;
+}
+
+net::task<> many(net::socket_address where) {
+    constexpr std::size_t count = 500;
+    net::async_event all_are_there;
+    std::size_t connected = 0, right = 0;
+    std::vector<net::join_handle<std::size_t>> clients;
+    for (std::size_t i = 0; i < count; ++i)
+        clients.push_back(net::spawn(one_of_many(where, i, all_are_there, connected, count)));
+    for (auto& client : clients) right += co_await client.join();
+    say(count, " clients at once: ", right, " right answers");
+}
+
+net::task<> send_much(net::async_stream& server, const std::string& flood) {
+    co_await server.send_all(flood);
+    server.shutdown(net::shutdown_direction::send);
+}
+
+net::task<> slow_reader(net::socket_address where) {
+    const std::string flood(32 << 20, 'z');  // far more than the kernel's buffers hold
+    auto slow = co_await net::async_stream::connect(where);
+    auto other = co_await net::async_stream::connect(where);
+    auto sender = net::spawn(send_much(slow, flood));
+    std::size_t right = 0;
+    for (int i = 0; i < 1000; ++i) {
+        const std::string answer = co_await exchange(other, "ping");
+        right += answer == "ping";
+    }
+    say("while one client sends 32 MiB and takes no answer, another gets ", right, " of 1000");
+    std::size_t returned = 0;
+    for (;;) {
+        const auto bytes = co_await slow.recv();
+        if (bytes.empty()) break;
+        returned += bytes.size();
+    }
+    co_await sender.join();
+    say("when it reads at last, all comes back: ", returned, " bytes");
+}
+
+net::task<> silent(net::socket_address where) {
+    auto server = co_await net::async_stream::connect(where);
+    const auto end = co_await server.recv();
+    say("a client who is silent, where 50 ms are allowed, reads the end: ", end.size(), " bytes");
+}
+
+net::task<> one_too_many(net::socket_address where) {
+    auto first = co_await net::async_stream::connect(where);
+    const std::string here = co_await exchange(first, "I have the place");
+    say("the only place is taken: ", here);
+    auto second = co_await net::async_stream::connect(where);
+    auto answer = net::spawn(exchange(second, "and I wait for it"));
+    co_await net::sleep_for(20ms);
+    say("the second client is connected, and served: ", answer.has_ended() ? "yes" : "no, he waits in the queue");
+    first.close();
+    const std::string text = co_await answer.join();
+    say("the first leaves, the second is served: ", text);
+}
+
+/// A server and a client in one loop; when the client is done the server is cancelled.
+net::task<> beside(net::async_listener& listener, limits allowed, net::task<> client) {
+    auto server = net::spawn(serve(listener, allowed), "server");
+    co_await std::move(client);
+    server.cancel();
+    try {
+        co_await server.join();
+    } catch (const std::system_error& error) {
+        if (error.code() != std::errc::operation_canceled) throw;
+    }
+}
+
+void play(net::task<> (*client)(net::socket_address), const limits& allowed = {}) {
+    net::event_loop loop;
+    net::async_listener listener{loop, listen({net::ipv4_address::loopback(), 0}, false).into_socket()};
+    loop.run(beside(listener, allowed, client(listener.local_endpoint())));
+}
+
+void stop_while_connected() {
+    net::tcp_listener listener = listen({net::ipv4_address::loopback(), 0}, false);
+    const net::endpoint where = listener.local_endpoint();
+    net::stop_event stop;
+    example::background server{stop, [&] { run_loop(std::move(listener), {}, stop); }};
+    net::tcp_stream client{where};
+    client.send_all("hello");
+    std::string answer(5, '\0');
+    client.recv_exact(answer);
+    stop.request_stop();
+    server.finish();
+    std::byte more[1];
+    say("a client says ", answer,
+        "; the server is asked to stop, and has; the client reads the end: ", client.recv(more), " bytes");
+}
+
+void demonstrate() {
+    heading("gevent版-TCP服务器: client and server are tasks of one loop");
+    play(many);
+    play(slow_reader);
+    heading("What a server on the open net needs, too");
+    play(silent, {.idle = 50ms});
+    play(one_too_many, {.connections = 1});
+    stop_while_connected();
+}
+
+constexpr std::string_view help = R"(usage: 26_coroutine_server
+       26_coroutine_server serve [--bind ADDRESS] [--port N] [--threads N] [--idle N] [--max-connections N] [--quiet]
+       26_coroutine_server connect HOST PORT
+       26_coroutine_server --help
+
+An echo server with a coroutine for each client. Without an argument: a demonstration.
+
+  serve                  sends every client back what he says
+  --bind ADDRESS         where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
+  --port N               6666 by default; 0 lets the system choose
+  --threads N            so many loops, each with a thread and a listener of its own; 1 by default
+  --idle N               a client who does nothing for so many seconds is closed; 300 by default
+  --max-connections N    for each thread; beyond, clients wait in the queue; 10000 by default
+  --quiet                only the line `listening on ADDRESS:PORT`
+  connect                sends what you type and shows what the server says; Ctrl-D ends it
+)";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    limits allowed;
+    unsigned threads = 1;
+    example::roles roles;
+    roles.more_options = [&](example::arguments& words) {
+        threads = words.number("--threads", 1, 256).value_or(threads);
+        if (const auto seconds = words.number("--idle", 1, 86'400)) allowed.idle = std::chrono::seconds{*seconds};
+        if (const auto most = words.number("--max-connections", 1, 1'000'000)) allowed.connections = *most;
+    };
+    roles.demonstrate = demonstrate;
+    roles.serve = [&](const example::serve_options& options) { serve(options, allowed, threads); };
+    roles.connect = [](const std::string& host, std::uint16_t port) {
+        example::talk(net::tcp_stream::connect(host, port));
+    };
+    return example::run(argc, argv, help, roles);
+}

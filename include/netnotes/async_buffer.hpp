@@ -1,0 +1,243 @@
+// netnotes/async_buffer.hpp: lines and frames for tasks, without a system call for each
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp buffered_reader.hpp tcp.hpp poll.hpp task.hpp timer_wheel.hpp event_loop.hpp async_socket.hpp
+//
+// A protocol of lines is written down as it is thought of: read a line, answer it, read the next.
+//
+//     for (;;) {
+//         auto line = co_await client.recv_line();
+//         if (!line) break;
+//         co_await client.write(answer(*line));
+//     }
+//
+// A client who sends sixteen lines at once would cost sixteen receives and sixteen sends, if each of these calls were a
+// system call. Here one receive brings them all, and the answers gather in a buffer that is sent when there is nothing
+// more to read, that is, just before we would wait:
+//
+//        recv_line() ──> "one"      from recv(2), which brought   one | two | three
+//        write("1")                                                                        [1]
+//        recv_line() ──> "two"      from the buffer
+//        write("2")                                                                        [1|2]
+//        recv_line() ──> "three"    from the buffer
+//        write("3")                                                                        [1|2|3]
+//        recv_line() ──> nothing there: send [1|2|3], and only now wait
+//
+// So nobody waits for an answer that lies in a buffer, and nobody need think of flushing; but before a pause that is not
+// a receive (a sleep, another connection) flush() says what is to go out now, and so it does before the end.
+//
+// On this page:  async_buffered_stream
+// The notes:     their receivers take each recv for a message (TCP服务器, gevent版-TCP服务器)
+
+#ifndef NETNOTES_ASYNC_BUFFER_HPP
+#define NETNOTES_ASYNC_BUFFER_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "async_socket.hpp"
+#include "buffered_reader.hpp"
+
+namespace netnotes {
+
+namespace detail {
+class buffered_state;
+template <class Result, class Call>
+class reading;
+class writing;
+}  // namespace detail
+
+/// A connection read by messages and written through a buffer. See buffered_reader for what the reading calls do at the
+/// end of the stream, with a message that is too long, and after an error: nothing is lost, call again. Views are valid
+/// until the next reading call. For one task, or one that reads and one that writes.
+class async_buffered_stream {
+  public:
+    /// None.
+    async_buffered_stream() noexcept = default;
+    /// Takes the stream. No message may be longer than `limit`; write() waits while more than `high_water` bytes have
+    /// gathered. Both buffers grow from 4 KiB, when they are first needed.
+    explicit async_buffered_stream(async_stream stream, std::size_t limit = 64 * 1024,
+                                   std::size_t high_water = 64 * 1024);
+    /// What has gathered and was not flushed is lost.
+    async_buffered_stream(async_buffered_stream&&) noexcept;
+    async_buffered_stream& operator=(async_buffered_stream&&) noexcept;
+    ~async_buffered_stream();
+
+    /// The next line without its "\n" or "\r\n"; none at the end. std::optional<std::string_view>.
+    [[nodiscard]] auto recv_line();
+    /// The next bytes up to and with the delimiter, which must stay where it is until then; none at the end.
+    [[nodiscard]] auto recv_until(std::string_view delimiter);
+    /// The next `size` bytes, none at the end.
+    [[nodiscard]] auto recv_exact(std::size_t size);
+
+    /// Puts the bytes behind what has gathered. It waits only when that is too much, until all of it is sent.
+    [[nodiscard]] detail::writing write(const_buffer bytes);
+    /// Sends what has gathered, and waits until the kernel has it.
+    [[nodiscard]] detail::writing flush();
+    /// Bytes that have gathered.
+    [[nodiscard]] std::size_t unsent() const noexcept;
+    /// The connection, for its options, its peer, its timeout, shutdown and close.
+    [[nodiscard]] async_stream& stream() noexcept;
+
+  private:
+    std::unique_ptr<detail::buffered_state> state_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class buffered_operation;
+
+class buffered_state {
+  public:
+    buffered_state(async_stream&& taken, std::size_t limit, std::size_t most)
+        : stream{std::move(taken)}, reader{from, limit}, high_water{most} {}
+
+    /// What the reader reads from: the socket, but what has gathered goes out first.
+    struct source {
+        std::size_t recv(mutable_buffer room, std::error_code& error) noexcept;
+        buffered_state& state;
+        buffered_operation* current = nullptr;  ///< on whose behalf
+    };
+    [[nodiscard]] io_node& node() const noexcept { return stream.node(); }
+    [[nodiscard]] std::size_t unsent() const noexcept { return out.size() - sent; }
+
+    async_stream stream;
+    source from{*this};
+    buffered_reader<source> reader;
+    std::size_t high_water;
+    std::string out;
+    std::size_t sent = 0;  // of that
+};
+
+class buffered_operation : public socket_operation {
+  protected:
+    friend buffered_state;
+    buffered_operation(buffered_state& state, direction way) noexcept
+        : socket_operation{state.node(), way}, state_{state} {}
+    ~buffered_operation() = default;
+
+    /// Until all is sent. False when it has to wait.
+    bool send_gathered() noexcept {
+        while (state_.unsent() > 0) {
+            const bool done = transmit([this] {
+                const auto taken =
+                    ::send(node_.descriptor(), state_.out.data() + state_.sent, state_.unsent(), MSG_NOSIGNAL);
+                if (taken > 0) state_.sent += static_cast<std::size_t>(taken);
+                return taken;
+            });
+            if (!done) return false;
+            if (error_ != 0) return true;
+        }
+        state_.out.clear();
+        state_.sent = 0;
+        return true;
+    }
+
+    buffered_state& state_;
+};
+
+inline std::size_t buffered_state::source::recv(mutable_buffer room, std::error_code& error) noexcept {
+    buffered_operation& operation = *current;
+    std::size_t size = 0;
+    // Another task that already waits until it can send does it for us.
+    if (state.unsent() > 0 && !state.node().has_writer() && !operation.send_gathered()) {
+        operation.direction_ = buffered_operation::direction::write;
+        error = std::make_error_code(std::errc::operation_would_block);
+        return 0;
+    }
+    operation.direction_ = buffered_operation::direction::read;
+    if (operation.error_ == 0 &&
+        !operation.receive([&] { return ::recv(state.node().descriptor(), room.data(), room.size(), 0); }, size,
+                           room.size())) {
+        error = std::make_error_code(std::errc::operation_would_block);
+        return 0;
+    }
+    error = {operation.error_, std::system_category()};
+    return size;
+}
+
+template <class Result, class Call>
+class [[nodiscard]] reading final : public buffered_operation {
+  public:
+    reading(buffered_state& state, const char* what, Call call) noexcept
+        : buffered_operation{state, direction::read}, what_{what}, call_{std::move(call)} {}
+    Result await_resume() const {
+        if (error_ != 0) fail(what_);
+        return result_;
+    }
+
+  private:
+    bool attempt() noexcept override {
+        std::error_code error;
+        state_.from.current = this;
+        result_ = call_(state_.reader, error);
+        if (error == std::errc::operation_would_block) return false;
+        error_ = error.value();
+        return true;
+    }
+    const char* what_;
+    Call call_;
+    Result result_{};
+};
+
+class [[nodiscard]] writing final : public buffered_operation {
+  public:
+    writing(buffered_state& state, std::size_t most) noexcept
+        : buffered_operation{state, direction::write}, most_{most} {}
+    void await_resume() const { throw_if_failed("send to"); }
+
+  private:
+    bool attempt() noexcept override { return state_.unsent() <= most_ || send_gathered(); }
+    std::size_t most_;
+};
+
+}  // namespace detail
+
+inline async_buffered_stream::async_buffered_stream(async_stream stream, std::size_t limit, std::size_t high_water)
+    : state_{new detail::buffered_state{std::move(stream), limit, high_water}} {}
+inline async_buffered_stream::async_buffered_stream(async_buffered_stream&&) noexcept = default;
+inline async_buffered_stream& async_buffered_stream::operator=(async_buffered_stream&&) noexcept = default;
+inline async_buffered_stream::~async_buffered_stream() = default;
+
+inline auto async_buffered_stream::recv_line() {
+    const auto call = [](auto& reader, std::error_code& error) noexcept { return reader.recv_line(error); };
+    return detail::reading<std::optional<std::string_view>, decltype(call)>{*state_, "recv_line from", call};
+}
+inline auto async_buffered_stream::recv_until(std::string_view delimiter) {
+    const auto call = [delimiter](auto& reader, std::error_code& error) noexcept {
+        return reader.recv_until(delimiter, error);
+    };
+    return detail::reading<std::optional<std::string_view>, decltype(call)>{*state_, "recv_until from", call};
+}
+inline auto async_buffered_stream::recv_exact(std::size_t size) {
+    const auto call = [size](auto& reader, std::error_code& error) noexcept { return reader.recv_exact(size, error); };
+    return detail::reading<std::optional<std::string_view>, decltype(call)>{*state_, "recv_exact from", call};
+}
+inline detail::writing async_buffered_stream::write(const_buffer bytes) {
+    if (state_->sent > 0 && state_->out.size() + bytes.size() > state_->out.capacity()) {
+        state_->out.erase(0, state_->sent);
+        state_->sent = 0;
+    }
+    state_->out.append(as_text(bytes));
+    return {*state_, state_->high_water};
+}
+inline detail::writing async_buffered_stream::flush() { return {*state_, 0}; }
+inline std::size_t async_buffered_stream::unsent() const noexcept { return state_->unsent(); }
+inline async_stream& async_buffered_stream::stream() noexcept { return state_->stream; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_ASYNC_BUFFER_HPP

@@ -1,0 +1,498 @@
+// netnotes/async_socket.hpp: sockets for tasks
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp poll.hpp task.hpp timer_wheel.hpp event_loop.hpp
+//
+// The calls of socket.hpp, with co_await before those that may have to wait. A server for thousands reads like the one
+// for a single client:
+//
+//     task<> echo(async_stream client) {
+//         for (;;) {
+//             auto bytes = co_await client.recv();                lent by the loop, until we wait again
+//             if (bytes.empty()) co_return;                       the end
+//             co_await client.send_all(bytes);
+//         }
+//     }
+//     task<> serve(async_listener listener) {
+//         for (;;) spawn(echo((co_await listener.accept()).stream));
+//     }
+//
+//        recv() ──> is there anything? ──yes──> recv(2) ──> go on at once, nobody was asked to wait
+//                          |no, as we remember
+//                          └──> aside ──> epoll: readable ──> recv(2) ──> go on
+//
+// What makes it cheap is what it does not do. A descriptor is registered with epoll once, for all. A receive that has
+// given less than there was room for has emptied the socket, so the next one waits without asking. Bytes are sent at
+// once and waited for only when the kernel takes no more. And who waits for bytes holds no buffer for them: when they
+// come, the loop's own is lent; so a connection that is silent costs its frame, and nothing else.
+//
+// A peer who always has something for us does not keep the others waiting: after some calls that did not wait, the next
+// one does.
+//
+// On this page:  async_stream · async_listener · async_datagram
+// The notes:     gevent版-TCP服务器 (the gevent server); example 26
+
+#ifndef NETNOTES_ASYNC_SOCKET_HPP
+#define NETNOTES_ASYNC_SOCKET_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "event_loop.hpp"
+#include "tcp.hpp"
+
+namespace netnotes {
+
+namespace detail {
+/// A socket and what the loop knows of it. It stays where it is while the object that owns it moves, for those who wait.
+class socket_node final : public io_node {
+  public:
+    socket_node(event_loop& loop, socket&& taken) : io_node{loop, taken.native_handle()}, own{std::move(taken)} {
+        own.set_blocking(false);
+        // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
+        std::error_code unknown;
+        read_to_end = !own.local_endpoint(unknown).is_ip();
+    }
+    socket own;
+
+  private:
+    ~socket_node() override = default;
+    void leave() noexcept override {
+        io_node::leave();
+        std::error_code unimportant;
+        own.close(unimportant);
+    }
+};
+
+class async_socket {
+  public:
+    [[nodiscard]] bool is_open() const noexcept { return node_ != nullptr; }
+    /// -1 when it is closed.
+    [[nodiscard]] int native_handle() const noexcept { return node_ ? node_->descriptor() : -1; }
+    template <class Option>
+    void set_option(const Option& option) {
+        opened().own.set_option(option);
+    }
+    template <class Option>
+    [[nodiscard]] auto get_option() const {
+        return opened().own.get_option<Option>();
+    }
+    [[nodiscard]] socket_address local_endpoint() const { return opened().own.local_endpoint(); }
+    /// Each call from now on waits at most so long for the peer, and then throws errc::timed_out. `never` is for ever.
+    void set_timeout(duration timeout) { opened().set_timeout(timeout); }
+    [[nodiscard]] duration timeout() const { return opened().timeout(); }
+    /// At once. A task that waits for it is told errc::bad_file_descriptor, and so is who uses it later.
+    void close() noexcept { node_.reset(); }
+    /// For those who write awaitables.
+    [[nodiscard]] io_node& node() const { return opened(); }
+
+  protected:
+    async_socket() noexcept = default;
+    async_socket(event_loop& loop, socket&& made) : node_{new socket_node{loop, std::move(made)}} {}
+    async_socket(async_socket&&) noexcept = default;
+    async_socket& operator=(async_socket&&) noexcept = default;
+    ~async_socket() = default;
+
+    [[nodiscard]] socket_node& opened() const {
+        if (!node_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+        return *node_;
+    }
+    std::unique_ptr<socket_node, io_node::retire> node_;
+};
+class receiving_lent;
+class receiving;
+class receiving_exactly;
+class sending;
+class sending_all;
+class connecting;
+class accepting;
+class receiving_from;
+class sending_to;
+}  // namespace detail
+
+/// A connection, of TCP or a Unix socket, for tasks: one may receive while another sends, but not two in one direction
+/// at once (std::logic_error). All throw std::system_error: errc::operation_canceled when the task is cancelled, or what
+/// the system says.
+class async_stream : public detail::async_socket {
+  public:
+    async_stream() noexcept = default;
+    /// Takes a connected stream socket, for the loop that runs in this thread, or another, which it must not outlive.
+    /// Throws std::system_error when the poller refuses it.
+    explicit async_stream(socket connected) : async_stream{event_loop::current(), std::move(connected)} {}
+    explicit async_stream(tcp_stream connected) : async_stream{std::move(connected).into_socket()} {}
+    async_stream(event_loop& loop, socket connected) : async_socket{loop, std::move(connected)} {}
+
+    /// Connects, and gives the stream. errc::connection_refused, timed_out after about two minutes, ...
+    [[nodiscard]] static task<async_stream> connect(socket_address where);
+
+    [[nodiscard]] socket_address peer_endpoint() const { return opened().own.peer_endpoint(); }
+
+    /// What has come, at most 64 KiB; nothing at the end of the stream. It lies in the loop's buffer, for the next who
+    /// receives: it is valid until the next co_await or task_group::spawn(). Only send() and send_all(), of the same
+    /// stream or another, may be given it there, for they copy what they must.
+    [[nodiscard]] detail::receiving_lent recv();
+    /// At least one byte, at most buffer.size(); 0 at the end of the stream.
+    [[nodiscard]] detail::receiving recv(mutable_buffer buffer);
+    /// The whole buffer; or 0, when the stream had ended before. An end in the middle is errc::protocol_error.
+    [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer);
+    /// Some of the bytes, at least one; gives how many. They must stay where they are until it is done, unless they are
+    /// what recv() lent.
+    [[nodiscard]] detail::sending send(const_buffer bytes);
+    /// All of them. The same holds for them.
+    [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
+
+    /// See socket::shutdown(). Does not wait.
+    void shutdown(shutdown_direction direction) { opened().own.shutdown(direction); }
+};
+
+/// Makes connections, for tasks.
+class async_listener : public detail::async_socket {
+  public:
+    async_listener() noexcept = default;
+    /// Takes a listening stream socket.
+    explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
+    explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
+    async_listener(event_loop& loop, socket listening) : async_socket{loop, std::move(listening)} {}
+
+    struct accepted;
+    /// The next connection. errc::too_many_files_open and the like leave it in the queue: wait a little before the next.
+    [[nodiscard]] detail::accepting accept();
+};
+struct async_listener::accepted {
+    accepted(async_stream&& connection, const socket_address& from) noexcept
+        : stream{std::move(connection)}, peer{from} {}
+    async_stream stream;
+    socket_address peer;
+};
+
+/// Datagrams, for tasks.
+class async_datagram : public detail::async_socket {
+  public:
+    async_datagram() noexcept = default;
+    /// Takes a datagram socket.
+    explicit async_datagram(socket made) : async_datagram{event_loop::current(), std::move(made)} {}
+    async_datagram(event_loop& loop, socket made) : async_socket{loop, std::move(made)} {}
+
+    /// One datagram, its sender, and whether it was longer than the buffer; see socket::recv_from().
+    [[nodiscard]] detail::receiving_from recv_from(mutable_buffer buffer);
+    /// One datagram, whole or not at all.
+    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where);
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class socket_operation : public io_operation {
+  protected:
+    using io_operation::io_operation;
+    ~socket_operation() = default;
+    void throw_if_failed(const char* attempt) const {
+        if (error_ != 0) fail(attempt);
+    }
+    /// "recv from 192.0.2.1:80: Connection reset by peer"
+    [[noreturn]] void fail(const std::string& attempt) const {
+        socket_address peer;
+        socklen_t size = socket_address::capacity;
+        // Of one that was closed the number may be another's by now.
+        const bool known = error_ != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
+        if (known) peer.resize(size);
+        detail::throw_error({error_, std::system_category()}, attempt, known ? " " : " the peer",
+                            known ? peer.to_string() : "");
+    }
+};
+
+class [[nodiscard]] receiving_lent final : public socket_operation {
+  public:
+    explicit receiving_lent(io_node& node) noexcept : socket_operation{node, direction::read} {}
+    std::span<std::byte> await_resume() const {
+        throw_if_failed("recv from");
+        return node_.loop().lent_buffer().first(size_);
+    }
+
+  private:
+    bool attempt() noexcept override {
+        const std::span<std::byte> room = node_.loop().lent_buffer();
+        return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size_, room.size());
+    }
+    std::size_t size_ = 0;
+};
+
+class [[nodiscard]] receiving final : public socket_operation {
+  public:
+    receiving(io_node& node, mutable_buffer room) noexcept : socket_operation{node, direction::read}, room_{room} {}
+    std::size_t await_resume() const {
+        throw_if_failed("recv from");
+        return size_;
+    }
+
+  private:
+    bool attempt() noexcept override {
+        if (room_.empty()) return true;
+        return receive([&] { return ::recv(node_.descriptor(), room_.data(), room_.size(), 0); }, size_, room_.size());
+    }
+    mutable_buffer room_;
+    std::size_t size_ = 0;
+};
+
+class [[nodiscard]] receiving_exactly final : public socket_operation {
+  public:
+    receiving_exactly(io_node& node, mutable_buffer room) noexcept
+        : socket_operation{node, direction::read}, room_{room} {}
+    std::size_t await_resume() const {
+        if (error_ != 0)
+            fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
+                                " bytes) from"));
+        return filled_;
+    }
+
+  private:
+    bool attempt() noexcept override {
+        while (filled_ < room_.size()) {
+            const std::span<std::byte> rest = room_.subspan(filled_);
+            std::size_t size = 0;
+            if (!receive([&] { return ::recv(node_.descriptor(), rest.data(), rest.size(), 0); }, size, rest.size()))
+                return false;
+            if (size == 0) {
+                if (error_ == 0 && filled_ > 0) error_ = EPROTO;  // the end, in the middle
+                return true;
+            }
+            filled_ += size;
+        }
+        return true;
+    }
+    mutable_buffer room_;
+    std::size_t filled_ = 0;
+};
+
+/// Bytes to send. They may be what recv() has lent: then they are kept while we wait, for others receive into that.
+class sending_bytes : public socket_operation {
+  public:
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (!io_operation::await_suspend(waiter)) return false;
+        keep_rest();
+        return true;
+    }
+
+  protected:
+    sending_bytes(io_node& node, const_buffer bytes) noexcept
+        : socket_operation{node, direction::write}, rest_{bytes} {}
+    ~sending_bytes() = default;
+    /// False when it has to wait.
+    bool send_some() noexcept {
+        return transmit([&] {
+            const auto sent = ::send(node_.descriptor(), rest_.data(), rest_.size(), MSG_NOSIGNAL);
+            if (sent > 0) rest_ = rest_.subspan(static_cast<std::size_t>(sent));
+            return sent;
+        });
+    }
+    std::span<const std::byte> rest_;
+
+  private:
+    void keep_rest() {
+        const std::span<std::byte> lent = node_.loop().lent_buffer();
+        const std::less<const std::byte*> before;
+        if (before(rest_.data(), lent.data()) || !before(rest_.data(), lent.data() + lent.size())) return;
+        kept_.reset(new (std::nothrow) std::byte[rest_.size()]);
+        if (!kept_) {
+            error_ = ENOMEM;
+            fail("send to");
+        }
+        std::copy(rest_.begin(), rest_.end(), kept_.get());
+        rest_ = std::span<const std::byte>{kept_.get(), rest_.size()};
+    }
+    std::unique_ptr<std::byte[]> kept_;
+};
+
+class [[nodiscard]] sending final : public sending_bytes {
+  public:
+    sending(io_node& node, const_buffer bytes) noexcept : sending_bytes{node, bytes}, size_{bytes.size()} {}
+    std::size_t await_resume() const {
+        throw_if_failed("send to");
+        return size_ - rest_.size();
+    }
+
+  private:
+    bool attempt() noexcept override { return send_some(); }
+    std::size_t size_;
+};
+
+class [[nodiscard]] sending_all final : public sending_bytes {
+  public:
+    sending_all(io_node& node, const_buffer bytes) noexcept : sending_bytes{node, bytes} {}
+    void await_resume() const {
+        if (error_ != 0) fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
+    }
+
+  private:
+    bool attempt() noexcept override {
+        while (!rest_.empty()) {
+            if (!send_some()) return false;
+            if (error_ != 0) return true;
+        }
+        return true;
+    }
+};
+
+/// Nothing can be polled for room in the queue of another Unix socket (unix(7)): one looks again now and then.
+class pausing_operation : public socket_operation, private loop_timer {
+  protected:
+    using socket_operation::socket_operation;
+    ~pausing_operation() = default;
+    [[nodiscard]] bool is_pausing() const noexcept { return is_armed(); }
+    void pause() noexcept { node_.loop().arm(*this, later(node_.loop().now(), std::chrono::milliseconds{5})); }
+
+  private:
+    void expired() noexcept override {
+        if (!is_waiting()) return;
+        node_.writable = true;
+        node_.loop().look_again(node_);
+    }
+};
+
+class [[nodiscard]] connecting final : public pausing_operation {
+  public:
+    connecting(io_node& node, const socket_address& where) noexcept
+        : pausing_operation{node, direction::write}, where_{where} {}
+    void await_resume() const {
+        if (error_ != 0) detail::throw_error({error_, std::system_category()}, "connect ", where_.to_string());
+    }
+
+  private:
+    bool attempt() noexcept override {
+        if (is_pausing()) return false;
+        if (has_begun_) {
+            if (!node_.writable) return false;
+            socklen_t size = sizeof error_;
+            if (::getsockopt(node_.descriptor(), SOL_SOCKET, SO_ERROR, &error_, &size) != 0) error_ = errno;
+            return true;
+        }
+        // What the poller has said before, of a socket that is not connected, is of no worth: that it is hung up. What
+        // it says from here on is, for the peer's first bytes may come together with the news that we are connected.
+        node_.readable = false;
+        node_.read_to_end = !where_.is_ip();
+        if (::connect(node_.descriptor(), where_.data(), where_.size()) == 0) return true;
+        // Interrupted or not, it goes on by itself, and the socket turns writable when it is decided.
+        if (errno == EINPROGRESS || errno == EINTR) {
+            has_begun_ = true;
+            return node_.writable = false;
+        }
+        if (detail::would_block(errno) && !where_.is_ip()) {
+            pause();
+            return false;
+        }
+        error_ = detail::would_block(errno) ? EADDRNOTAVAIL : errno;  // out of ports; see socket.hpp
+        return true;
+    }
+    socket_address where_;
+    bool has_begun_ = false;
+};
+
+class [[nodiscard]] accepting final : public socket_operation {
+  public:
+    explicit accepting(socket_node& node) noexcept : socket_operation{node, direction::read}, listener_{node.own} {}
+    async_listener::accepted await_resume() {
+        if (error_ != 0) throw std::system_error{error_, std::system_category(), "accept"};
+        return {async_stream{node_.loop(), std::move(made_.connection)}, made_.peer};
+    }
+
+  private:
+    bool attempt() noexcept override {
+        if (!node_.readable) return false;
+        std::error_code error;
+        made_ = listener_.accept(error);
+        if (error == std::errc::operation_would_block) return node_.readable = false;
+        error_ = error.value();
+        return true;
+    }
+    socket& listener_;
+    socket::accepted made_;
+};
+
+class [[nodiscard]] receiving_from final : public socket_operation {
+  public:
+    receiving_from(socket_node& node, mutable_buffer room) noexcept
+        : socket_operation{node, direction::read}, from_{node.own}, room_{room} {}
+    socket::received await_resume() const {
+        if (error_ != 0) throw std::system_error{error_, std::system_category(), "recv_from"};
+        return received_;
+    }
+
+  private:
+    bool attempt() noexcept override {
+        if (!node_.readable) return false;
+        std::error_code error;
+        received_ = from_.recv_from(room_, error);
+        if (error == std::errc::operation_would_block) return node_.readable = false;
+        error_ = error.value();
+        return true;
+    }
+    socket& from_;
+    mutable_buffer room_;
+    socket::received received_;
+};
+
+class [[nodiscard]] sending_to final : public pausing_operation {
+  public:
+    sending_to(socket_node& node, const_buffer bytes, const socket_address& where) noexcept
+        : pausing_operation{node, direction::write}, by_{node.own}, bytes_{bytes}, where_{where} {}
+    void await_resume() const {
+        if (error_ != 0)
+            detail::throw_error({error_, std::system_category()}, "send_to ", where_.to_string(), " (",
+                                std::to_string(bytes_.size()), " bytes)");
+    }
+
+  private:
+    bool attempt() noexcept override {
+        // A Unix socket turns writable by each failure, for what was not sent is freed: so that is not asked.
+        if (is_pausing() || !node_.writable) return false;
+        std::error_code error;
+        by_.send_to(bytes_, where_, error);
+        if (error == std::errc::operation_would_block) {
+            if (!where_.is_ip()) pause();
+            return node_.writable = false;
+        }
+        error_ = error.value();
+        return true;
+    }
+    socket& by_;
+    const_buffer bytes_;
+    socket_address where_;
+};
+
+}  // namespace detail
+
+inline task<async_stream> async_stream::connect(socket_address where) {
+    async_stream stream{socket{where.family(), socket_type::stream}};
+    co_await detail::connecting{*stream.node_, where};
+    co_return stream;
+}
+inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{opened()}; }
+inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::sending async_stream::send(const_buffer bytes) { return {opened(), bytes}; }
+inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {opened(), bytes}; }
+inline detail::accepting async_listener::accept() { return detail::accepting{opened()}; }
+inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where) {
+    return {opened(), bytes, where};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_ASYNC_SOCKET_HPP

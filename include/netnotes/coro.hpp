@@ -1,0 +1,29 @@
+// netnotes/coro.hpp: coroutines, from yield to a server
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp buffered_reader.hpp tcp.hpp poll.hpp generator.hpp task.hpp timer_wheel.hpp event_loop.hpp task_group.hpp async_sync.hpp async_signal.hpp async_socket.hpp async_buffer.hpp
+//
+// All of it at once. Each of these is a chapter that reads and compiles with those below it alone:
+//
+//     async_buffer.hpp    lines and frames for tasks           async_signal.hpp  what reaches a loop from outside
+//     async_socket.hpp    sockets for tasks                    async_sync.hpp    tasks that wait for one another
+//     task_group.hpp      tasks beside one another
+//     event_loop.hpp      who goes on with a task, and when
+//     task.hpp            functions that wait                  timer_wheel.hpp   a hundred thousand timers
+//     generator.hpp       functions that pause
+//
+// If you use g++ 12, read the first page of task.hpp: it names what that compiler silently gets wrong.
+//
+// The notes:     协程 至 gevent (coroutines, greenlet, gevent), gevent版-TCP服务器 (the gevent server); examples 22 to 26
+
+#ifndef NETNOTES_CORO_HPP
+#define NETNOTES_CORO_HPP
+
+#include "async_buffer.hpp"
+#include "async_signal.hpp"
+#include "async_socket.hpp"
+#include "async_sync.hpp"
+#include "event_loop.hpp"
+#include "generator.hpp"
+#include "task.hpp"
+#include "task_group.hpp"
+
+#endif  // NETNOTES_CORO_HPP
