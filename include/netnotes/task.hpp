@@ -226,7 +226,7 @@ class frame_store {
     }
 
   private:
-    static constexpr std::size_t step = 64;        // bytes by which the sizes are told apart
+    static constexpr std::size_t step = 16;        // bytes by which the sizes are told apart: malloc's own
     static constexpr std::uint32_t longest = 256;  // of one size; what is beyond goes back to the system
     struct link {
         link* next;
@@ -245,7 +245,7 @@ class frame_store {
     }
 
     // Without a constructor or a destructor of its own: then a thread_local one costs no look at whether it is made.
-    std::array<list, 32> lists_;
+    std::array<list, 128> lists_;
     bool open_;
     bool closed_;
 };
