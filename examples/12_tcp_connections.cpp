@@ -70,7 +70,7 @@ class line_server {
 
     void on_open(net::connection& client) {
         const std::size_t number = ++count_[one_client(client)];
-        if (!quiet_) say(client.peer().to_string(), "  connected, the ", number, ". of its address");
+        if (!quiet_) say(client.peer().to_string(), "  connected, number ", number, " of its address");
         if (number <= allowed_.per_client) {
             sessions_.try_emplace(client.id(), allowed_.line);
             return;
@@ -94,11 +94,7 @@ class line_server {
         sessions_.erase(client.id());
         const auto its = count_.find(one_client(client));
         if (its != count_.end() && --its->second == 0) count_.erase(its);  // none: no memory was left to count it
-        if (!quiet_)
-            say(client.peer().to_string(), "  gone",
-                why == std::errc::timed_out ? ": said nothing for too long"
-                : why                       ? ": " + why.message()
-                                            : "");
+        if (!quiet_) say(client.peer().to_string(), "  gone: ", example::farewell(why));
     }
     void on_accept_error(std::error_code why) const { std::cerr << "accept: " << why.message() << '\n'; }
 
