@@ -3,6 +3,7 @@
 // All tests about time are in virtual time, but for the few whose subject is the real one; those assert only that
 // nothing comes too early.
 
+#include <netnotes/async_descriptor.hpp>
 #include <netnotes/event_loop.hpp>
 
 #include "catch.hpp"

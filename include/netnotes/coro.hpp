@@ -1,12 +1,12 @@
 // netnotes/coro.hpp: coroutines, from yield to a server
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp buffered_reader.hpp tcp.hpp poll.hpp generator.hpp task.hpp timer_wheel.hpp event_loop.hpp task_group.hpp async_sync.hpp async_signal.hpp async_socket.hpp async_buffer.hpp
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp buffered_reader.hpp tcp.hpp poll.hpp generator.hpp task.hpp timer_wheel.hpp event_loop.hpp async_descriptor.hpp task_group.hpp async_sync.hpp async_signal.hpp async_socket.hpp async_buffer.hpp
 //
 // All of it at once. Each of these is a chapter that reads and compiles with those below it alone:
 //
 //     async_buffer.hpp    lines and frames for tasks           async_signal.hpp  what reaches a loop from outside
 //     async_socket.hpp    sockets for tasks                    async_sync.hpp    tasks that wait for one another
 //     task_group.hpp      tasks beside one another
-//     event_loop.hpp      who goes on with a task, and when
+//     event_loop.hpp      who goes on with a task, and when    async_descriptor.hpp  any descriptor, for tasks
 //     task.hpp            functions that wait                  timer_wheel.hpp   a hundred thousand timers
 //     generator.hpp       functions that pause
 //
@@ -18,6 +18,7 @@
 #define NETNOTES_CORO_HPP
 
 #include "async_buffer.hpp"
+#include "async_descriptor.hpp"
 #include "async_signal.hpp"
 #include "async_socket.hpp"
 #include "async_sync.hpp"

@@ -24,7 +24,8 @@
 // run() ends with its task, and what it has spawned and not awaited is cancelled and awaited first: nothing is left
 // behind. An exception that nobody can catch, of a task whose handle was dropped, ends the run and comes out of it.
 //
-// On this page:  loop_options · event_loop · join_handle · spawn, yield, sleep_for, sleep_until · async_descriptor
+// On this page:  loop_options · event_loop · join_handle · spawn, yield, sleep_for, sleep_until · and below, for those
+//                who write awaitables: loop_operation, io_node, io_operation
 // The notes:     协程问题, 例子 (who switches; 1:N), gevent (spawn, join, sleep); example 24
 
 #ifndef NETNOTES_EVENT_LOOP_HPP
@@ -252,28 +253,6 @@ class joining;
 /// Waits for a time, measured by the loop's clock: never shorter, and up to two milliseconds longer.
 [[nodiscard]] detail::sleeping sleep_for(duration time) noexcept;
 [[nodiscard]] detail::sleeping sleep_until(time_point when) noexcept;
-
-/// A descriptor that can be waited for, of any kind that epoll knows: pipes, terminals, inotify, ... It is registered
-/// once, edge-triggered, and neither owned nor made non-blocking.
-class async_descriptor {
-  public:
-    /// Throws std::system_error: errc::operation_not_permitted for a regular file, which is always ready.
-    async_descriptor(event_loop& loop, int descriptor);
-    async_descriptor(async_descriptor&&) noexcept = default;
-    async_descriptor& operator=(async_descriptor&&) noexcept = default;
-
-    class waiting;
-    /// `co_await d.readable()`: until there is something to read, or the end, or an error. Then read until there is no
-    /// more (EAGAIN), for the next readable() waits for what is new.
-    [[nodiscard]] waiting readable() noexcept;
-    [[nodiscard]] waiting writable() noexcept;
-
-  private:
-    struct retire {
-        void operator()(detail::io_node* node) const noexcept;
-    };
-    std::unique_ptr<detail::io_node, retire> node_;
-};
 
 // ========================================================================================================
 // How it is done
@@ -983,30 +962,6 @@ join_handle<T> spawn(task<T> what, const char* name) {
 inline detail::yielding yield() noexcept { return {}; }
 inline detail::sleeping sleep_for(duration time) noexcept { return {time, time_point::max()}; }
 inline detail::sleeping sleep_until(time_point when) noexcept { return {never, when}; }
-
-class [[nodiscard]] async_descriptor::waiting : public detail::io_operation {
-  public:
-    void await_resume() const {
-        if (error_ != 0) throw std::system_error{error_, std::system_category(), "wait for a descriptor"};
-    }
-
-  private:
-    friend async_descriptor;
-    using detail::io_operation::io_operation;
-    bool attempt() noexcept override {
-        return std::exchange(direction_ == direction::read ? node_.readable : node_.writable, false);
-    }
-};
-
-inline async_descriptor::async_descriptor(event_loop& loop, int descriptor)
-    : node_{new detail::io_node{loop, descriptor}} {
-    node_->writable = false;  // the poller will say so if it is
-}
-inline void async_descriptor::retire::operator()(detail::io_node* node) const noexcept {
-    detail::io_node::retire{}(node);
-}
-inline async_descriptor::waiting async_descriptor::readable() noexcept { return {*node_, waiting::direction::read}; }
-inline async_descriptor::waiting async_descriptor::writable() noexcept { return {*node_, waiting::direction::write}; }
 
 }  // namespace netnotes
 
