@@ -271,7 +271,7 @@ TEST_CASE("a mutex keeps others out across a wait, also when its holder is cance
 // ---- the channel ---------------------------------------------------------------------------------------
 
 TEST_CASE("a channel keeps so many values, and who sends one more waits; with 0 each waits for his receiver") {
-    for (const std::size_t capacity : {0, 1, 3}) {
+    for (const std::size_t capacity : {0u, 1u, 3u}) {
         CAPTURE(capacity);
         in_a_loop([capacity]() -> task<> {
             net::channel<int> channel{capacity};
@@ -296,7 +296,7 @@ TEST_CASE("a channel keeps so many values, and who sends one more waits; with 0 
 }
 
 TEST_CASE("a value goes to who has waited longest, without being kept") {
-    for (const std::size_t capacity : {0, 1}) {
+    for (const std::size_t capacity : {0u, 1u}) {
         in_a_loop([capacity]() -> task<> {
             net::channel<int> channel{capacity};
             auto first = net::spawn(receive_one(channel));
@@ -315,7 +315,7 @@ TEST_CASE("a value goes to who has waited longest, without being kept") {
 
 TEST_CASE("between several senders and receivers each value arrives once, and those of one sender in order") {
     std::mt19937 random{11};
-    for (const std::size_t capacity : {0, 1, 2, 7})
+    for (const std::size_t capacity : {0u, 1u, 2u, 7u})
         for (int round = 0; round < 8; ++round) {
             const auto seed = static_cast<unsigned>(random());
             CAPTURE(capacity, seed);
@@ -404,7 +404,7 @@ TEST_CASE("close() ends those who wait for a value") {
 }
 
 TEST_CASE("a cancelled receiver takes no value with it, and a cancelled sender leaves none") {
-    for (const std::size_t capacity : {0, 1}) {
+    for (const std::size_t capacity : {0u, 1u}) {
         in_a_loop([capacity]() -> task<> {
             net::channel<int> channel{capacity};
             auto receiver = net::spawn(receive_one(channel));
@@ -444,7 +444,7 @@ TEST_CASE("a value that has been handed over is received, though the receiver is
 
 TEST_CASE("values are sent or refused, received or kept, and never both or neither, whoever is cancelled") {
     std::mt19937 random{13};
-    for (const std::size_t capacity : {0, 1, 3})
+    for (const std::size_t capacity : {0u, 1u, 3u})
         for (int round = 0; round < 20; ++round) {
             const auto seed = static_cast<unsigned>(random());
             CAPTURE(capacity, seed);

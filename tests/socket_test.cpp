@@ -812,7 +812,7 @@ TEST_CASE("recv_exact tells an end between two messages from an end in the middl
         char message[8];
         CHECK(first.recv_exact(message) == 8);
         CHECK(std::string_view{message, 8} == "12345678");
-        const auto failure = failure_of([&, &first = first] { first.recv_exact(message); });
+        const auto failure = failure_of([&message, &from = first] { from.recv_exact(message); });
         CHECK(failure.code == std::errc::protocol_error);
         CHECK(failure.what ==
               "recv_exact (3 of 8 bytes, then the end of the stream) from " + peer + ": Protocol error");
@@ -833,7 +833,7 @@ TEST_CASE("after recv_exact has failed it is known how much came and the next ca
     CHECK(first.recv_exact(std::span{message}.subspan(3), error) == 5);
     CHECK_FALSE(error);
     CHECK(std::string_view{message, 8} == "12345678");
-    CHECK(failure_of([&, &first = first] { first.recv_exact(message); }).what ==
+    CHECK(failure_of([&message, &from = first] { from.recv_exact(message); }).what ==
           "recv_exact (0 of 8 bytes) from " + second.local_endpoint().to_string() + ": Connection timed out");
     first.set_blocking(false);
     CHECK(first.recv_exact(message, error) == 0);
