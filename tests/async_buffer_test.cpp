@@ -3,6 +3,7 @@
 #include <netnotes/async_buffer.hpp>
 #include <netnotes/task_group.hpp>
 
+#include "back_end.hpp"
 #include "support.hpp"
 
 #include <random>
@@ -72,7 +73,7 @@ struct pair_of_ends {
         std::error_code error;
         return {buffer, peer.recv(buffer, error)};
     }
-    net::event_loop loop;
+    test_loop loop;
     net::socket peer;
     net::async_buffered_stream end;
 };
@@ -215,7 +216,7 @@ TEST_CASE("above the high water mark a write sends and waits for the peer") {
 
 TEST_CASE("a peer that does not read stops the reader of its lines and no byte is lost") {
     // It sends more lines than all buffers hold, while it takes no answer: so we must stop taking its lines.
-    net::event_loop loop;
+    test_loop loop;
     auto [one, other] = net::socket_pair();
     net::async_buffered_stream server{net::async_stream{loop, std::move(one)}};
     net::async_stream client{loop, std::move(other)};
@@ -253,7 +254,7 @@ TEST_CASE("an error of sending comes out of the call that sends") {
 TEST_CASE("random pieces in both directions arrive as they were sent") {
     std::mt19937 random{2026};
     for (int round = 0; round < 20; ++round) {
-        net::event_loop loop;
+        test_loop loop;
         auto [one, other] = net::socket_pair();
         net::async_buffered_stream server{net::async_stream{loop, std::move(one)}};
         net::async_stream client{loop, std::move(other)};

@@ -3,6 +3,7 @@
 #include <netnotes/async_signal.hpp>
 #include <netnotes/task_group.hpp>
 
+#include "back_end.hpp"
 #include "support.hpp"
 
 #include <atomic>
@@ -34,7 +35,7 @@ net::task<> count_waits(net::remote_event& event, int& count) {
 // ---- Signals -------------------------------------------------------------------------------------------
 
 TEST_CASE("signals that came before are given one after another and each once") {
-    net::event_loop loop;
+    test_loop loop;
     const auto body = [](net::event_loop& in) -> net::task<> {
         net::async_signals signals{in, SIGUSR1, SIGUSR2};
         ::raise(SIGUSR2);
@@ -55,7 +56,7 @@ TEST_CASE("signals that came before are given one after another and each once") 
 }
 
 TEST_CASE("a signal wakes a loop that sleeps") {
-    net::event_loop loop;
+    test_loop loop;
     const auto body = [](net::event_loop& in) -> net::task<> {
         net::async_signals signals{in, SIGUSR1};
         std::thread sender{[] { ::kill(::getpid(), SIGUSR1); }};
@@ -69,7 +70,7 @@ TEST_CASE("a signal wakes a loop that sleeps") {
 TEST_CASE("what was in force before is in force again") {
     ::signal(SIGUSR1, SIG_IGN);
     {
-        net::event_loop loop;
+        test_loop loop;
         net::async_signals signals{loop, SIGUSR1, SIGUSR1};
         CHECK(disposition(SIGUSR1) != SIG_IGN);
         ::raise(SIGUSR1);  // and nobody takes it
@@ -79,7 +80,7 @@ TEST_CASE("what was in force before is in force again") {
 }
 
 TEST_CASE("a signal has one owner and what is no signal none") {
-    net::event_loop loop;
+    test_loop loop;
     net::async_signals signals{loop, SIGUSR1};
     const auto usr2 = disposition(SIGUSR2);
     CHECK_THROWS_AS((net::async_signals{loop, SIGUSR2, SIGUSR1}), std::logic_error);
@@ -91,7 +92,7 @@ TEST_CASE("a signal has one owner and what is no signal none") {
 }
 
 TEST_CASE("waiting for a signal can be cancelled and takes none with it") {
-    net::event_loop loop;
+    test_loop loop;
     const auto body = [](net::event_loop& in) -> net::task<> {
         net::async_signals signals{in, SIGUSR1};
         auto waits = net::spawn(next(signals));
@@ -115,7 +116,7 @@ TEST_CASE("waiting for a signal can be cancelled and takes none with it") {
 // ---- Other threads -------------------------------------------------------------------------------------
 
 TEST_CASE("an event that was set many times before it is awaited is one") {
-    net::event_loop loop{{.virtual_time = true}};
+    test_loop loop{{.virtual_time = true}};
     const auto body = [](net::event_loop& in) -> net::task<> {
         net::remote_event event{in};
         int count = 0;
@@ -135,7 +136,7 @@ TEST_CASE("an event that was set many times before it is awaited is one") {
 TEST_CASE("no setting by another thread is missed") {
     // Each thread sets, and goes on when the loop has taken note: one lost wake-up, and this would never end.
     constexpr int rounds = 2000;
-    net::event_loop loop;
+    test_loop loop;
     std::atomic<int> noted{0};
     const auto body = [&](net::remote_event& event, net::event_loop& in) -> net::task<> {
         std::thread other{[&] {
@@ -157,7 +158,7 @@ TEST_CASE("no setting by another thread is missed") {
 }
 
 TEST_CASE("several tasks that wait for one event are woken one for each setting") {
-    net::event_loop loop{{.virtual_time = true}};
+    test_loop loop{{.virtual_time = true}};
     const auto body = [](net::event_loop& in) -> net::task<> {
         net::remote_event event{in};
         int count = 0;
@@ -175,7 +176,7 @@ TEST_CASE("several tasks that wait for one event are woken one for each setting"
 }
 
 TEST_CASE("an event that is destroyed while the loop has yet to hear of it is no trouble") {
-    net::event_loop loop;
+    test_loop loop;
     { net::remote_event{loop}.set(); }
     const auto body = []() -> net::task<> { co_await net::sleep_for(1ms); };
     loop.run(body());

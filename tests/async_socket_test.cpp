@@ -4,6 +4,7 @@
 #include <netnotes/task_group.hpp>
 #include <netnotes/udp.hpp>
 
+#include "back_end.hpp"
 #include "support.hpp"
 
 #include <sys/resource.h>
@@ -95,7 +96,7 @@ two_ends connected(net::event_loop& loop, const net::ip_address* address = nullp
 TEST_CASE("every byte arrives, in both directions at once, whatever the pieces") {
     const auto all_addresses = support::loopbacks();
     for (std::size_t way = 0; way <= all_addresses.size(); ++way) {
-        net::event_loop loop;
+        test_loop loop;
         two_ends ends = connected(loop, way == 0 ? nullptr : &all_addresses[way - 1]);
         const std::string there = pattern(3 << 20, 1), back = pattern(2 << 20, 2);
         const auto body = [&]() -> net::task<> {
@@ -110,7 +111,7 @@ TEST_CASE("every byte arrives, in both directions at once, whatever the pieces")
 }
 
 TEST_CASE("recv_exact gives the whole, nothing at the end, and an end in the middle is an error") {
-    net::event_loop loop;
+    test_loop loop;
     two_ends ends = connected(loop);
     const auto body = [&]() -> net::task<> {
         co_await ends.one.send_all("12345678");
@@ -133,7 +134,7 @@ TEST_CASE("recv_exact gives the whole, nothing at the end, and an end in the mid
 }
 
 TEST_CASE("a receive into the caller's buffer gives what there is, and into none nothing") {
-    net::event_loop loop;
+    test_loop loop;
     two_ends ends = connected(loop);
     const auto body = [&]() -> net::task<> {
         char buffer[100];
@@ -152,7 +153,7 @@ TEST_CASE("a receive into the caller's buffer gives what there is, and into none
 TEST_CASE("what was lent can be sent on, although others receive while the sending waits") {
     // The echo's peer does not read, so its send_all() of lent bytes has to wait in the middle; meanwhile another
     // connection receives into the same buffer.
-    net::event_loop loop;
+    test_loop loop;
     two_ends slow = connected(loop), busy = connected(loop);
     const std::string flood = pattern(4 << 20, 5), other = pattern(1 << 20, 6);
     const auto body = [&]() -> net::task<> {
@@ -172,7 +173,7 @@ TEST_CASE("what was lent can be sent on, although others receive while the sendi
 }
 
 TEST_CASE("one direction can end while the other goes on") {
-    net::event_loop loop;
+    test_loop loop;
     two_ends ends = connected(loop);
     const auto body = [&]() -> net::task<> {
         ends.one.shutdown(net::shutdown_direction::send);
@@ -188,7 +189,7 @@ TEST_CASE("one direction can end while the other goes on") {
 // ---- What goes wrong -----------------------------------------------------------------------------------
 
 TEST_CASE("a reset is an error that names the peer's, and to send then is one, too") {
-    net::event_loop loop;
+    test_loop loop;
     const net::ip_address here = net::ipv4_address::loopback();
     two_ends ends = connected(loop, &here);
     const auto body = [&]() -> net::task<> {
@@ -203,7 +204,7 @@ TEST_CASE("a reset is an error that names the peer's, and to send then is one, t
 }
 
 TEST_CASE("a timeout is for each call, and ends when it is taken back") {
-    net::event_loop loop{{.virtual_time = true}};
+    test_loop loop{{.virtual_time = true}};
     two_ends ends = connected(loop);
     const auto body = [&]() -> net::task<> {
         ends.other.set_timeout(3s);
@@ -225,7 +226,7 @@ TEST_CASE("a timeout is for each call, and ends when it is taken back") {
 }
 
 TEST_CASE("two tasks may not read one stream, and one may read while another writes") {
-    net::event_loop loop;
+    test_loop loop;
     two_ends ends = connected(loop);
     const auto body = [&]() -> net::task<> {
         auto first = net::spawn(receive_once(ends.other));
@@ -246,7 +247,7 @@ TEST_CASE("two tasks may not read one stream, and one may read while another wri
 }
 
 TEST_CASE("a stream may be moved while a task waits on it, and closed") {
-    net::event_loop loop;
+    test_loop loop;
     two_ends ends = connected(loop);
     const auto body = [&]() -> net::task<> {
         auto first = net::spawn(receive_once(ends.other));
@@ -276,7 +277,7 @@ TEST_CASE("a stream of another loop is refused") {
 
 TEST_CASE("a server takes all clients that come, and each has its own bytes back") {
     for (const net::ip_address& address : support::loopbacks()) {
-        net::event_loop loop;
+        test_loop loop;
         const auto before = open_descriptors();
         {
             net::async_listener listener{loop, net::tcp_listener{{address, 0}}.into_socket()};
@@ -311,7 +312,7 @@ TEST_CASE("a server takes all clients that come, and each has its own bytes back
 }
 
 TEST_CASE("a refused connection is an error that names who refused") {
-    net::event_loop loop;
+    test_loop loop;
     const support::closed_port closed{net::ipv4_address::loopback()};
     const net::endpoint nobody = closed.where();
     const auto connects = [](net::socket_address where) -> net::task<> { co_await net::async_stream::connect(where); };
@@ -328,7 +329,7 @@ TEST_CASE("a refused connection is an error that names who refused") {
 }
 
 TEST_CASE("whatever waits can be cancelled, and leaves no descriptor behind") {
-    net::event_loop loop;
+    test_loop loop;
     const auto before = open_descriptors();
     {
         net::async_listener listener{loop, net::tcp_listener{{net::ipv4_address::loopback(), 0}}.into_socket()};
@@ -355,7 +356,7 @@ TEST_CASE("whatever waits can be cancelled, and leaves no descriptor behind") {
 }
 
 TEST_CASE("without a free descriptor accept is an error, and the client waits in the queue") {
-    net::event_loop loop;
+    test_loop loop;
     net::async_listener listener{loop, net::tcp_listener{{net::ipv4_address::loopback(), 0}}.into_socket()};
     net::tcp_stream client{listener.local_endpoint().ip()};
     const auto accepts = [&]() -> net::task<> { co_await listener.accept(); };
@@ -376,7 +377,7 @@ TEST_CASE("without a free descriptor accept is an error, and the client waits in
 }
 
 TEST_CASE("a stop ends a server, and its clients hear the end") {
-    net::event_loop loop;
+    test_loop loop;
     net::stop_event stop;
     net::async_listener listener{loop, net::tcp_listener{{net::ipv4_address::loopback(), 0}}.into_socket()};
     net::tcp_stream client{listener.local_endpoint().ip()};
@@ -393,7 +394,7 @@ TEST_CASE("a stop ends a server, and its clients hear the end") {
 // ---- Fairness ------------------------------------------------------------------------------------------
 
 TEST_CASE("a peer who always has something to say does not starve the others") {
-    net::event_loop loop;
+    test_loop loop;
     two_ends flood = connected(loop);
     const std::string much(1 << 20, 'm');
     const auto body = [&]() -> net::task<> {
@@ -421,7 +422,7 @@ TEST_CASE("a peer who always has something to say does not starve the others") {
 // ---- Datagrams -----------------------------------------------------------------------------------------
 
 TEST_CASE("datagrams come whole, with their sender, empty ones too, and one that is cut off says so") {
-    net::event_loop loop;
+    test_loop loop;
     const net::endpoint anywhere{net::ipv4_address::loopback(), 0};
     net::async_datagram receiver{loop, net::udp_socket{anywhere}.into_socket()};
     net::async_datagram sender{loop, net::udp_socket{anywhere}.into_socket()};

@@ -3,6 +3,7 @@
 #include <netnotes/async_sync.hpp>
 #include <netnotes/task_group.hpp>
 
+#include "back_end.hpp"
 #include "catch.hpp"
 #include "support.hpp"
 
@@ -21,7 +22,7 @@ namespace {
 /// Runs the task that `body` gives, in a loop of its own whose time is virtual.
 template <class Body>
 void in_a_loop(Body body) {
-    net::event_loop loop{{.virtual_time = true}};
+    test_loop loop{{.virtual_time = true}};
     loop.run(body());
     CHECK(loop.size() == 0);
 }
@@ -595,7 +596,7 @@ TEST_CASE(
     net::async_event event;
     std::vector<int> order;
     {
-        net::event_loop loop{{.virtual_time = true}};
+        test_loop loop{{.virtual_time = true}};
         auto never_run = loop.spawn(note_after(event, order, 1));
     }
     event.set();

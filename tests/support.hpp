@@ -213,7 +213,8 @@ class background {
 #ifdef SYS_poll  // the newer architectures have only ppoll and epoll_pwait
                                              SYS_poll,    SYS_epoll_wait,
 #endif
-                                             SYS_connect, SYS_read,       SYS_epoll_pwait};
+                                             SYS_connect, SYS_read,       SYS_epoll_pwait,
+                                             SYS_io_uring_enter};
     std::atomic<pid_t> id_{0};
     std::packaged_task<result()> task_;
     std::future<result> future_;

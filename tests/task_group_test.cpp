@@ -4,6 +4,7 @@
 #include <netnotes/async_sync.hpp>
 #include <netnotes/task_group.hpp>
 
+#include "back_end.hpp"
 #include "catch.hpp"
 #include "support.hpp"
 
@@ -30,7 +31,7 @@ struct token {
 /// Runs the task that `body` gives, in a loop of its own whose time is virtual, and says how long it took.
 template <class Body>
 net::duration in_a_loop(Body body) {
-    net::event_loop loop{{.virtual_time = true}};
+    test_loop loop{{.virtual_time = true}};
     const auto begin = loop.now();
     loop.run(body());
     CHECK(loop.size() == 0);

@@ -4,6 +4,7 @@
 
 #include <netnotes/task.hpp>
 
+#include "back_end.hpp"
 #include "catch.hpp"
 
 #include <malloc.h>

@@ -1,5 +1,5 @@
 // netnotes/async_buffer.hpp: lines and frames for tasks, without a system call for each
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp buffered_reader.hpp tcp.hpp poll.hpp task.hpp timer_wheel.hpp event_loop.hpp async_socket.hpp
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp buffered_reader.hpp tcp.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp async_socket.hpp
 //
 // A protocol of lines is written down as it is thought of: read a line, answer it, read the next.
 //
@@ -51,8 +51,11 @@ namespace netnotes {
 
 namespace detail {
 class buffered_state;
-template <class Result, class Call>
+template <class Message>
 class reading;
+struct line_message;
+struct delimited_message;
+struct sized_message;
 class writing;
 }  // namespace detail
 
@@ -73,11 +76,11 @@ class async_buffered_stream {
     ~async_buffered_stream();
 
     /// The next line without its "\n" or "\r\n"; none at the end. std::optional<std::string_view>.
-    [[nodiscard]] auto recv_line();
+    [[nodiscard]] detail::reading<detail::line_message> recv_line();
     /// The next bytes up to and with the delimiter, which must stay where it is until then; none at the end.
-    [[nodiscard]] auto recv_until(std::string_view delimiter);
+    [[nodiscard]] detail::reading<detail::delimited_message> recv_until(std::string_view delimiter);
     /// The next `size` bytes, none at the end.
-    [[nodiscard]] auto recv_exact(std::size_t size);
+    [[nodiscard]] detail::reading<detail::sized_message> recv_exact(std::size_t size);
 
     /// Puts the bytes behind what has gathered. It waits only when that is too much, until all of it is sent.
     [[nodiscard]] detail::writing write(const_buffer bytes);
@@ -159,9 +162,7 @@ inline std::size_t buffered_state::source::recv(mutable_buffer room, std::error_
         return 0;
     }
     operation.direction_ = buffered_operation::direction::read;
-    if (operation.error_ == 0 &&
-        !operation.receive([&] { return ::recv(state.node().descriptor(), room.data(), room.size(), 0); }, size,
-                           room.size())) {
+    if (operation.error_ == 0 && !operation.receive(room, size)) {
         error = std::make_error_code(std::errc::operation_would_block);
         return 0;
     }
@@ -169,38 +170,63 @@ inline std::size_t buffered_state::source::recv(mutable_buffer room, std::error_
     return size;
 }
 
-template <class Result, class Call>
-class [[nodiscard]] reading final : public buffered_operation {
+/// `Message` says what is read: take() of what is there, receive() of what is still to come.
+template <class Message>
+class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered_operation> {
+    using base = io_awaiter<reading<Message>, buffered_operation>;
+
   public:
-    reading(buffered_state& state, const char* what, Call call) noexcept
-        : buffered_operation{state, direction::read}, what_{what}, call_{std::move(call)} {}
-    Result await_resume() const {
-        if (error_ != 0) fail(what_);
+    reading(buffered_state& state, Message message) noexcept
+        : base{state, base::direction::read}, message_{std::move(message)} {}
+    /// What lies in the buffer is taken without ado, so that many small messages cost little. The buffer has its bound,
+    /// and so has the time for which it keeps others waiting.
+    bool await_ready() noexcept {
+        result_ = message_.take(this->state_.reader);
+        return result_.has_value();
+    }
+    std::optional<std::string_view> await_resume() const {
+        if (this->error_ != 0) this->fail(Message::name);
         return result_;
     }
-
-  private:
     bool attempt() noexcept override {
         std::error_code error;
-        state_.from.current = this;
-        result_ = call_(state_.reader, error);
+        this->state_.from.current = this;
+        result_ = message_.receive(this->state_.reader, error);
         if (error == std::errc::operation_would_block) return false;
-        error_ = error.value();
+        this->error_ = error.value();
         return true;
     }
-    const char* what_;
-    Call call_;
-    Result result_{};
-};
-
-class [[nodiscard]] writing final : public buffered_operation {
-  public:
-    writing(buffered_state& state, std::size_t most) noexcept
-        : buffered_operation{state, direction::write}, most_{most} {}
-    void await_resume() const { throw_if_failed("send to"); }
 
   private:
-    bool attempt() noexcept override { return state_.unsent() <= most_ || send_gathered(); }
+    Message message_;
+    std::optional<std::string_view> result_;
+};
+struct line_message {
+    static constexpr const char* name = "recv_line from";
+    auto take(auto& reader) const noexcept { return reader.take_line(); }
+    auto receive(auto& reader, std::error_code& error) const noexcept { return reader.recv_line(error); }
+};
+struct delimited_message {
+    static constexpr const char* name = "recv_until from";
+    auto take(auto& reader) const noexcept { return reader.take_until(delimiter); }
+    auto receive(auto& reader, std::error_code& error) const noexcept { return reader.recv_until(delimiter, error); }
+    std::string_view delimiter;
+};
+struct sized_message {
+    static constexpr const char* name = "recv_exact from";
+    auto take(auto& reader) const noexcept { return reader.take_exact(size); }
+    auto receive(auto& reader, std::error_code& error) const noexcept { return reader.recv_exact(size, error); }
+    std::size_t size;
+};
+
+class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operation> {
+  public:
+    writing(buffered_state& state, std::size_t most) noexcept : io_awaiter{state, direction::write}, most_{most} {}
+    bool await_ready() const noexcept { return state_.unsent() <= most_; }
+    void await_resume() const { throw_if_failed("send to"); }
+    bool attempt() noexcept override { return send_gathered(); }
+
+  private:
     std::size_t most_;
 };
 
@@ -212,19 +238,12 @@ inline async_buffered_stream::async_buffered_stream(async_buffered_stream&&) noe
 inline async_buffered_stream& async_buffered_stream::operator=(async_buffered_stream&&) noexcept = default;
 inline async_buffered_stream::~async_buffered_stream() = default;
 
-inline auto async_buffered_stream::recv_line() {
-    const auto call = [](auto& reader, std::error_code& error) noexcept { return reader.recv_line(error); };
-    return detail::reading<std::optional<std::string_view>, decltype(call)>{*state_, "recv_line from", call};
+inline detail::reading<detail::line_message> async_buffered_stream::recv_line() { return {*state_, {}}; }
+inline detail::reading<detail::delimited_message> async_buffered_stream::recv_until(std::string_view delimiter) {
+    return {*state_, {delimiter}};
 }
-inline auto async_buffered_stream::recv_until(std::string_view delimiter) {
-    const auto call = [delimiter](auto& reader, std::error_code& error) noexcept {
-        return reader.recv_until(delimiter, error);
-    };
-    return detail::reading<std::optional<std::string_view>, decltype(call)>{*state_, "recv_until from", call};
-}
-inline auto async_buffered_stream::recv_exact(std::size_t size) {
-    const auto call = [size](auto& reader, std::error_code& error) noexcept { return reader.recv_exact(size, error); };
-    return detail::reading<std::optional<std::string_view>, decltype(call)>{*state_, "recv_exact from", call};
+inline detail::reading<detail::sized_message> async_buffered_stream::recv_exact(std::size_t size) {
+    return {*state_, {size}};
 }
 inline detail::writing async_buffered_stream::write(const_buffer bytes) {
     if (state_->sent > 0 && state_->out.size() + bytes.size() > state_->out.capacity()) {

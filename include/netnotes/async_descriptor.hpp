@@ -1,5 +1,5 @@
 // netnotes/async_descriptor.hpp: any descriptor, for tasks
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp event_loop.hpp
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp
 //
 // Not everything that one waits for is a socket. A pipe to another program, a terminal, a timerfd, an inotify: whatever
 // epoll knows can be waited for by a task, and then be read with the call that belongs to it:

@@ -1,5 +1,5 @@
 // netnotes/async_signal.hpp: what reaches a loop from outside
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp event_loop.hpp async_sync.hpp
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp async_sync.hpp
 //
 // A signal handler interrupts the program anywhere, in the middle of malloc() perhaps, and so it may do next to nothing
 // (signal-safety(7)). Another thread may run at any time. Neither may touch what the tasks of a loop share. What both can

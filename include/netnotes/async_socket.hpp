@@ -1,5 +1,5 @@
 // netnotes/async_socket.hpp: sockets for tasks
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp poll.hpp task.hpp timer_wheel.hpp event_loop.hpp
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp
 //
 // The calls of socket.hpp, with co_await before those that may have to wait. A server for thousands reads like the one
 // for a single client:
@@ -42,7 +42,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <new>
 #include <span>
@@ -59,7 +58,8 @@ namespace detail {
 /// A socket and what the loop knows of it. It stays where it is while the object that owns it moves, for those who wait.
 class socket_node final : public io_node {
   public:
-    socket_node(event_loop& loop, socket&& taken) : io_node{loop, taken.native_handle()}, own{std::move(taken)} {
+    socket_node(event_loop& loop, socket&& taken, kind what)
+        : io_node{loop, taken.native_handle(), what}, own{std::move(taken)} {
         own.set_blocking(false);
         // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
         std::error_code unknown;
@@ -100,7 +100,8 @@ class async_socket {
 
   protected:
     async_socket() noexcept = default;
-    async_socket(event_loop& loop, socket&& made) : node_{new socket_node{loop, std::move(made)}} {}
+    async_socket(event_loop& loop, socket&& made, io_node::kind what)
+        : node_{new socket_node{loop, std::move(made), what}} {}
     async_socket(async_socket&&) noexcept = default;
     async_socket& operator=(async_socket&&) noexcept = default;
     ~async_socket() = default;
@@ -132,7 +133,8 @@ class async_stream : public detail::async_socket {
     /// Throws std::system_error when the poller refuses it.
     explicit async_stream(socket connected) : async_stream{event_loop::current(), std::move(connected)} {}
     explicit async_stream(tcp_stream connected) : async_stream{std::move(connected).into_socket()} {}
-    async_stream(event_loop& loop, socket connected) : async_socket{loop, std::move(connected)} {}
+    async_stream(event_loop& loop, socket connected)
+        : async_socket{loop, std::move(connected), detail::io_node::kind::stream} {}
 
     /// Connects, and gives the stream. errc::connection_refused, timed_out after about two minutes, ...
     [[nodiscard]] static task<async_stream> connect(socket_address where);
@@ -164,7 +166,8 @@ class async_listener : public detail::async_socket {
     /// Takes a listening stream socket.
     explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
     explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
-    async_listener(event_loop& loop, socket listening) : async_socket{loop, std::move(listening)} {}
+    async_listener(event_loop& loop, socket listening)
+        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
 
     struct accepted;
     /// The next connection. errc::too_many_files_open and the like leave it in the queue: wait a little before the next.
@@ -183,7 +186,7 @@ class async_datagram : public detail::async_socket {
     async_datagram() noexcept = default;
     /// Takes a datagram socket.
     explicit async_datagram(socket made) : async_datagram{event_loop::current(), std::move(made)} {}
-    async_datagram(event_loop& loop, socket made) : async_socket{loop, std::move(made)} {}
+    async_datagram(event_loop& loop, socket made) : async_socket{loop, std::move(made), detail::io_node::kind::any} {}
 
     /// One datagram, its sender, and whether it was longer than the buffer; see socket::recv_from().
     [[nodiscard]] detail::receiving_from recv_from(mutable_buffer buffer);
@@ -216,57 +219,50 @@ class socket_operation : public io_operation {
     }
 };
 
-class [[nodiscard]] receiving_lent final : public socket_operation {
+class [[nodiscard]] receiving_lent final : public io_awaiter<receiving_lent, socket_operation> {
   public:
-    explicit receiving_lent(io_node& node) noexcept : socket_operation{node, direction::read} {}
+    explicit receiving_lent(io_node& node) noexcept : io_awaiter{node, direction::read} {}
     std::span<std::byte> await_resume() const {
         throw_if_failed("recv from");
-        return node_.loop().lent_buffer().first(size_);
+        return bytes_;
     }
+    bool attempt() noexcept override { return node_.readable && receive_lent(bytes_); }
 
   private:
-    bool attempt() noexcept override {
-        const std::span<std::byte> room = node_.loop().lent_buffer();
-        return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size_, room.size());
-    }
-    std::size_t size_ = 0;
+    std::span<std::byte> bytes_;
 };
 
-class [[nodiscard]] receiving final : public socket_operation {
+class [[nodiscard]] receiving final : public io_awaiter<receiving, socket_operation> {
   public:
-    receiving(io_node& node, mutable_buffer room) noexcept : socket_operation{node, direction::read}, room_{room} {}
+    receiving(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
     std::size_t await_resume() const {
         throw_if_failed("recv from");
         return size_;
     }
-
-  private:
     bool attempt() noexcept override {
         if (room_.empty()) return true;
-        return receive([&] { return ::recv(node_.descriptor(), room_.data(), room_.size(), 0); }, size_, room_.size());
+        return receive(room_, size_);
     }
+
+  private:
     mutable_buffer room_;
     std::size_t size_ = 0;
 };
 
-class [[nodiscard]] receiving_exactly final : public socket_operation {
+class [[nodiscard]] receiving_exactly final : public io_awaiter<receiving_exactly, socket_operation> {
   public:
-    receiving_exactly(io_node& node, mutable_buffer room) noexcept
-        : socket_operation{node, direction::read}, room_{room} {}
+    receiving_exactly(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
     std::size_t await_resume() const {
         if (error_ != 0)
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
                                 " bytes) from"));
         return filled_;
     }
-
-  private:
     bool attempt() noexcept override {
         while (filled_ < room_.size()) {
             const std::span<std::byte> rest = room_.subspan(filled_);
             std::size_t size = 0;
-            if (!receive([&] { return ::recv(node_.descriptor(), rest.data(), rest.size(), 0); }, size, rest.size()))
-                return false;
+            if (!receive(rest, size)) return false;
             if (size == 0) {
                 if (error_ == 0 && filled_ > 0) error_ = EPROTO;  // the end, in the middle
                 return true;
@@ -275,20 +271,14 @@ class [[nodiscard]] receiving_exactly final : public socket_operation {
         }
         return true;
     }
+
+  private:
     mutable_buffer room_;
     std::size_t filled_ = 0;
 };
 
 /// Bytes to send. They may be what recv() has lent: then they are kept while we wait, for others receive into that.
 class sending_bytes : public socket_operation {
-  public:
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (!io_operation::await_suspend(waiter)) return false;
-        keep_rest();
-        return true;
-    }
-
   protected:
     sending_bytes(io_node& node, const_buffer bytes) noexcept
         : socket_operation{node, direction::write}, rest_{bytes} {}
@@ -303,11 +293,9 @@ class sending_bytes : public socket_operation {
     }
     std::span<const std::byte> rest_;
 
-  private:
+    /// When it has to wait.
     void keep_rest() {
-        const std::span<std::byte> lent = node_.loop().lent_buffer();
-        const std::less<const std::byte*> before;
-        if (before(rest_.data(), lent.data()) || !before(rest_.data(), lent.data() + lent.size())) return;
+        if (!node_.loop().has_lent(rest_)) return;
         kept_.reset(new (std::nothrow) std::byte[rest_.size()]);
         if (!kept_) {
             error_ = ENOMEM;
@@ -316,30 +304,44 @@ class sending_bytes : public socket_operation {
         std::copy(rest_.begin(), rest_.end(), kept_.get());
         rest_ = std::span<const std::byte>{kept_.get(), rest_.size()};
     }
+
+  private:
     std::unique_ptr<std::byte[]> kept_;
 };
-
-class [[nodiscard]] sending final : public sending_bytes {
+template <class Derived>
+class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
   public:
-    sending(io_node& node, const_buffer bytes) noexcept : sending_bytes{node, bytes}, size_{bytes.size()} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        const bool waits = io_awaiter<Derived, sending_bytes>::await_suspend(waiter);
+        if (waits) this->keep_rest();
+        return waits;
+    }
+
+  protected:
+    using io_awaiter<Derived, sending_bytes>::io_awaiter;
+    ~sending_awaiter() = default;
+};
+
+class [[nodiscard]] sending final : public sending_awaiter<sending> {
+  public:
+    sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes}, size_{bytes.size()} {}
     std::size_t await_resume() const {
         throw_if_failed("send to");
         return size_ - rest_.size();
     }
+    bool attempt() noexcept override { return send_some(); }
 
   private:
-    bool attempt() noexcept override { return send_some(); }
     std::size_t size_;
 };
 
-class [[nodiscard]] sending_all final : public sending_bytes {
+class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
   public:
-    sending_all(io_node& node, const_buffer bytes) noexcept : sending_bytes{node, bytes} {}
+    sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
     void await_resume() const {
         if (error_ != 0) fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
-
-  private:
     bool attempt() noexcept override {
         while (!rest_.empty()) {
             if (!send_some()) return false;
@@ -365,15 +367,13 @@ class pausing_operation : public socket_operation, private loop_timer {
     }
 };
 
-class [[nodiscard]] connecting final : public pausing_operation {
+class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_operation> {
   public:
     connecting(io_node& node, const socket_address& where) noexcept
-        : pausing_operation{node, direction::write}, where_{where} {}
+        : io_awaiter{node, direction::write}, where_{where} {}
     void await_resume() const {
         if (error_ != 0) detail::throw_error({error_, std::system_category()}, "connect ", where_.to_string());
     }
-
-  private:
     bool attempt() noexcept override {
         if (is_pausing()) return false;
         if (has_begun_) {
@@ -399,41 +399,52 @@ class [[nodiscard]] connecting final : public pausing_operation {
         error_ = detail::would_block(errno) ? EADDRNOTAVAIL : errno;  // out of ports; see socket.hpp
         return true;
     }
+
+  private:
     socket_address where_;
     bool has_begun_ = false;
 };
 
-class [[nodiscard]] accepting final : public socket_operation {
+class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operation> {
   public:
-    explicit accepting(socket_node& node) noexcept : socket_operation{node, direction::read}, listener_{node.own} {}
+    explicit accepting(socket_node& node) noexcept : io_awaiter{node, direction::read}, listener_{node.own} {}
     async_listener::accepted await_resume() {
         if (error_ != 0) throw std::system_error{error_, std::system_category(), "accept"};
-        return {async_stream{node_.loop(), std::move(made_.connection)}, made_.peer};
+        return {async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection)}, made_.peer};
     }
-
-  private:
     bool attempt() noexcept override {
         if (!node_.readable) return false;
+        if (node_.ring) return accept_from_ring();
         std::error_code error;
         made_ = listener_.accept(error);
         if (error == std::errc::operation_would_block) return node_.readable = false;
         error_ = error.value();
         return true;
     }
+
+  private:
+    bool accept_from_ring() noexcept {
+        int descriptor = -1;
+        if (!node_.ring->accept(descriptor, error_)) return false;
+        if (error_ != 0) return true;
+        made_.connection = socket{descriptor};
+        // Who has left already has no name any more, but what he sent can still be received.
+        std::error_code has_left;
+        made_.peer = made_.connection.peer_endpoint(has_left);
+        return true;
+    }
     socket& listener_;
     socket::accepted made_;
 };
 
-class [[nodiscard]] receiving_from final : public socket_operation {
+class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, socket_operation> {
   public:
     receiving_from(socket_node& node, mutable_buffer room) noexcept
-        : socket_operation{node, direction::read}, from_{node.own}, room_{room} {}
+        : io_awaiter{node, direction::read}, from_{node.own}, room_{room} {}
     socket::received await_resume() const {
         if (error_ != 0) throw std::system_error{error_, std::system_category(), "recv_from"};
         return received_;
     }
-
-  private:
     bool attempt() noexcept override {
         if (!node_.readable) return false;
         std::error_code error;
@@ -442,22 +453,22 @@ class [[nodiscard]] receiving_from final : public socket_operation {
         error_ = error.value();
         return true;
     }
+
+  private:
     socket& from_;
     mutable_buffer room_;
     socket::received received_;
 };
 
-class [[nodiscard]] sending_to final : public pausing_operation {
+class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
   public:
     sending_to(socket_node& node, const_buffer bytes, const socket_address& where) noexcept
-        : pausing_operation{node, direction::write}, by_{node.own}, bytes_{bytes}, where_{where} {}
+        : io_awaiter{node, direction::write}, by_{node.own}, bytes_{bytes}, where_{where} {}
     void await_resume() const {
         if (error_ != 0)
             detail::throw_error({error_, std::system_category()}, "send_to ", where_.to_string(), " (",
                                 std::to_string(bytes_.size()), " bytes)");
     }
-
-  private:
     bool attempt() noexcept override {
         // A Unix socket turns writable by each failure, for what was not sent is freed: so that is not asked.
         if (is_pausing() || !node_.writable) return false;
@@ -470,6 +481,8 @@ class [[nodiscard]] sending_to final : public pausing_operation {
         error_ = error.value();
         return true;
     }
+
+  private:
     socket& by_;
     const_buffer bytes_;
     socket_address where_;

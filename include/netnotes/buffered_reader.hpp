@@ -103,6 +103,12 @@ class buffered_reader {
     bool skip_until(std::string_view delimiter);
     bool skip_until(std::string_view delimiter, std::error_code& error) noexcept;
 
+    /// The same as recv_until(), recv_line() and recv_exact(), of what has been received already, and none when that is
+    /// not enough. They ask nobody and do not wait.
+    std::optional<std::string_view> take_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> take_line() noexcept;
+    std::optional<std::string_view> take_exact(std::size_t size) noexcept;
+
     /// What has been received and not yet taken; valid until the next call. Asks nobody.
     [[nodiscard]] std::string_view buffered() const noexcept { return {memory_.get() + begin_, end_ - begin_}; }
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
@@ -130,7 +136,7 @@ class buffered_reader {
         bool used = false;
     };
 
-    bool prepare_search(std::string_view delimiter, std::error_code& error) noexcept;
+    std::errc prepare_search(std::string_view delimiter) noexcept;
     std::optional<std::size_t> find(std::string_view delimiter) noexcept;
     std::string_view take(std::size_t size) noexcept {
         const std::string_view taken = buffered().substr(0, size);
@@ -157,34 +163,58 @@ class buffered_reader {
 // How it is done
 // ========================================================================================================
 
-/// What was searched for one delimiter has not been searched for another.
+/// What was searched for one delimiter has not been searched for another. Most are a single byte, and then none of this
+/// needs a call.
 template <byte_source Stream>
-bool buffered_reader<Stream>::prepare_search(std::string_view delimiter, std::error_code& error) noexcept {
-    error.clear();
-    if (delimiter == searched_for_) {
-        if (!delimiter.empty()) return true;
-        error = std::make_error_code(std::errc::invalid_argument);
-        return false;
-    }
+std::errc buffered_reader<Stream>::prepare_search(std::string_view delimiter) noexcept {
+    if (delimiter.empty()) return std::errc::invalid_argument;
+    if (delimiter.size() == searched_for_.size() && delimiter.front() == searched_for_.front() &&
+        (delimiter.size() == 1 || delimiter == searched_for_))
+        return {};
     searched_ = 0;
     try {
         searched_for_ = delimiter;
     } catch (...) {  // a long one, and no memory for it
-        error = std::make_error_code(std::errc::not_enough_memory);
-        return false;
+        searched_for_.clear();
+        return std::errc::not_enough_memory;
     }
-    return prepare_search(searched_for_, error);
+    return {};
 }
 
 /// Where the delimiter begins. Of what was searched before, only its last bytes are looked at again, for they may be
 /// the first ones of a delimiter that has now arrived.
 template <byte_source Stream>
 std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimiter) noexcept {
+    const std::string_view there = buffered();
     const std::size_t from = searched_ - std::min(searched_, delimiter.size() - 1);
-    const std::size_t found = buffered().find(delimiter, from);
+    std::size_t found = std::string_view::npos;
+    if (delimiter.size() > 1)
+        found = there.find(delimiter, from);
+    else if (from < there.size())
+        if (const void* const at = std::memchr(there.data() + from, delimiter.front(), there.size() - from))
+            found = static_cast<std::size_t>(static_cast<const char*>(at) - there.data());
     if (found != std::string_view::npos) return found;
-    searched_ = buffered().size();
+    searched_ = there.size();
     return std::nullopt;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_until(std::string_view delimiter) noexcept {
+    if (begin_ == end_ || prepare_search(delimiter) != std::errc{}) return std::nullopt;
+    const auto found = find(delimiter);
+    if (!found || *found + delimiter.size() > limit_) return std::nullopt;
+    return take(*found + delimiter.size());
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_line() noexcept {
+    auto line = take_until("\n");
+    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
+    return line;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_exact(std::size_t size) noexcept {
+    if (size > limit_ || buffered().size() < size) return std::nullopt;
+    return take(size);
 }
 
 /// Makes room for `wanted` bytes from begin_ on, which are more than there are.
@@ -248,7 +278,9 @@ template <byte_source Stream>
 std::optional<std::string_view> buffered_reader<Stream>::next(std::string_view delimiter, bool& ended,
                                                               std::error_code& error) noexcept {
     ended = false;
-    if (!prepare_search(delimiter, error)) return std::nullopt;
+    const std::errc failure = prepare_search(delimiter);
+    error = std::make_error_code(failure);
+    if (error) return std::nullopt;
     delimiter = searched_for_;  // it may have been taken out of this very buffer, which is now written to
     for (time_limit time{stream_};;) {
         const auto found = find(delimiter);
@@ -327,7 +359,9 @@ std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer, std::error_code
 
 template <byte_source Stream>
 bool buffered_reader<Stream>::skip_until(std::string_view delimiter, std::error_code& error) noexcept {
-    if (!prepare_search(delimiter, error)) return false;
+    const std::errc failure = prepare_search(delimiter);
+    error = std::make_error_code(failure);
+    if (error) return false;
     delimiter = searched_for_;
     for (time_limit time{stream_};;) {
         if (const auto found = find(delimiter)) {

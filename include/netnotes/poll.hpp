@@ -82,14 +82,15 @@ namespace netnotes {
 
 /// What one waits for, and what has come. A set of flags: test a bit, never compare the whole, for an error
 /// and a hang-up come along unasked. (The notes test `events == EPOLLIN` and so lose every client that resets.)
+/// The values are those of epoll(7) and poll(2): what the kernel reports need not be translated.
 enum class interest : std::uint32_t {
     none = 0,
-    read = 1,       ///< bytes, a connection to accept, or the end of the stream
-    write = 2,      ///< room in the send buffer, or a connect() that is done
-    peer_done = 4,  ///< the peer has shut down its sending side; bytes may still wait to be read
-    hang_up = 8,    ///< both directions are finished. Only reported, never asked for
-    error = 16,     ///< socket::take_error() tells which. Only reported, never asked for
-    urgent = 32,    ///< TCP's urgent data is there: a receive stops at its mark, though there is more behind it
+    read = 0x1,          ///< bytes, a connection to accept, or the end of the stream
+    urgent = 0x2,        ///< TCP's urgent data is there: a receive stops at its mark, though there is more behind it
+    write = 0x4,         ///< room in the send buffer, or a connect() that is done
+    error = 0x8,         ///< socket::take_error() tells which. Only reported, never asked for
+    hang_up = 0x10,      ///< both directions are finished. Only reported, never asked for
+    peer_done = 0x2000,  ///< the peer has shut down its sending side; bytes may still wait to be read
 };
 constexpr interest operator|(interest a, interest b) noexcept {
     return static_cast<interest>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
@@ -99,6 +100,15 @@ constexpr interest& operator|=(interest& a, interest b) noexcept { return a = a 
 constexpr bool any_of(interest set, interest flags) noexcept {
     return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(flags)) != 0;
 }
+
+namespace detail {
+static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR == 0x8 && EPOLLHUP == 0x10 &&
+              EPOLLRDHUP == 0x2000);
+static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x8 && POLLHUP == 0x10 &&
+              POLLRDHUP == 0x2000);
+constexpr std::uint32_t to_bits(interest what) noexcept { return static_cast<std::uint32_t>(what); }
+constexpr interest to_interest(std::uint32_t bits) noexcept { return static_cast<interest>(bits & 0x201f); }
+}  // namespace detail
 
 enum class trigger {
     level,     ///< reported as long as it lasts
@@ -204,7 +214,7 @@ class epoll_poller {
             if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "epoll_wait"};
             if (ready > 0 || (time.is_over() && ready == 0)) {
                 for (std::size_t i = 0; i < static_cast<std::size_t>(ready); ++i)
-                    events_[i] = {raw_[i].data.u64, from_raw(raw_[i].events)};
+                    events_[i] = {raw_[i].data.u64, detail::to_interest(raw_[i].events)};
                 return {events_.data(), static_cast<std::size_t>(ready)};
             }
         }
@@ -217,24 +227,10 @@ class epoll_poller {
         return static_cast<int>(std::clamp<std::int64_t>(rounded, 0, std::numeric_limits<int>::max()));
     }
     static constexpr std::uint32_t to_raw(interest what, trigger how) noexcept {
-        std::uint32_t raw = how == trigger::edge       ? std::uint32_t{EPOLLET}
-                            : how == trigger::one_shot ? std::uint32_t{EPOLLONESHOT}
-                                                       : 0u;
-        if (any_of(what, interest::read)) raw |= EPOLLIN;
-        if (any_of(what, interest::write)) raw |= EPOLLOUT;
-        if (any_of(what, interest::peer_done)) raw |= EPOLLRDHUP;
-        if (any_of(what, interest::urgent)) raw |= EPOLLPRI;
-        return raw;
-    }
-    static constexpr interest from_raw(std::uint32_t raw) noexcept {
-        interest ready = interest::none;
-        if (raw & EPOLLIN) ready |= interest::read;
-        if (raw & EPOLLOUT) ready |= interest::write;
-        if (raw & EPOLLRDHUP) ready |= interest::peer_done;
-        if (raw & EPOLLHUP) ready |= interest::hang_up;
-        if (raw & EPOLLERR) ready |= interest::error;
-        if (raw & EPOLLPRI) ready |= interest::urgent;
-        return ready;
+        const std::uint32_t bits = how == trigger::edge       ? std::uint32_t{EPOLLET}
+                                   : how == trigger::one_shot ? std::uint32_t{EPOLLONESHOT}
+                                                              : 0u;
+        return bits | detail::to_bits(what);
     }
     void control(int operation, int descriptor, interest what, std::uint64_t token, trigger how, const char* attempt) {
         epoll_event raw{};
@@ -472,29 +468,10 @@ class poll_poller {
         std::uint64_t token;
     };
     static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
-    struct flag {
-        interest what;
-        short raw;
-    };
-    static constexpr std::array<flag, 6> flags{{{interest::read, POLLIN},
-                                                {interest::write, POLLOUT},
-                                                {interest::peer_done, POLLRDHUP},
-                                                {interest::hang_up, POLLHUP},
-                                                {interest::error, POLLERR | POLLNVAL},
-                                                {interest::urgent, POLLPRI}}};
-
-    /// (poll(2) does not look at the bits of hang-up and error, which are reported anyway.)
-    static short to_raw(interest what) noexcept {
-        int raw = 0;
-        for (const flag& each : flags)
-            if (any_of(what, each.what)) raw |= each.raw;
-        return static_cast<short>(raw);
-    }
+    static short to_raw(interest what) noexcept { return static_cast<short>(detail::to_bits(what)); }
     static interest from_raw(short raw) noexcept {
-        interest ready = interest::none;
-        for (const flag& each : flags)
-            if ((raw & each.raw) != 0) ready |= each.what;
-        return ready;
+        const interest ready = detail::to_interest(static_cast<std::uint16_t>(raw));
+        return (raw & POLLNVAL) != 0 ? ready | interest::error : ready;
     }
     std::uint32_t place_of(int descriptor) const noexcept {
         const auto number = static_cast<std::size_t>(descriptor);  // of a negative one far beyond all others

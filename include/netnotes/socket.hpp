@@ -583,6 +583,16 @@ inline void socket::listen(int backlog) {
     if (error) fail(error, "listen");
 }
 
+namespace detail {
+/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
+/// The next one may be well.
+inline bool is_passed_over(int error) noexcept {
+    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
+                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
+    return std::find(errors.begin(), errors.end(), error) != errors.end();
+}
+}  // namespace detail
+
 inline socket::accepted socket::accept(std::error_code& error) noexcept {
     accepted result;
     const bool new_waits_in_kernel = blocking_ && !stop_;
@@ -603,11 +613,7 @@ inline socket::accepted socket::accept(std::error_code& error) noexcept {
             result.connection.stop_ = stop_;
             return result;
         }
-        // The connection failed while it stood in the queue; that is no fault of the listener's (accept(2),
-        // "Error handling"). The next one may be well.
-        constexpr std::array passed_over{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
-                                         EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
-        if (std::find(passed_over.begin(), passed_over.end(), error.value()) == passed_over.end()) return result;
+        if (!detail::is_passed_over(error.value())) return result;
         if (until != time_point::max() && clock::now() >= until) {  // however many have died
             error = std::make_error_code(std::errc::timed_out);
             return result;

@@ -60,9 +60,8 @@
 
 namespace netnotes {
 
-class event_loop;
-
 namespace detail {
+class scheduler;
 template <class T>
 class task_promise;
 template <class T>
@@ -120,12 +119,12 @@ class fiber {
     /// waits for later. The chain goes on when the loop comes to it, not inside this call.
     void cancel() noexcept;
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
-    [[nodiscard]] event_loop& loop() const noexcept { return *loop_; }
+    [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
     [[nodiscard]] const char* name() const noexcept { return name_; }
 
   protected:
     fiber() noexcept = default;
-    fiber(event_loop& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
+    fiber(scheduler& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
     /// A part of another chain, which waits for it.
     void belongs_to(const fiber& parent) noexcept {
         loop_ = parent.loop_;
@@ -139,7 +138,7 @@ class fiber {
   private:
     friend operation;
     friend class task_promise_base;
-    event_loop* loop_ = nullptr;
+    scheduler* loop_ = nullptr;
     const char* name_ = "";
     operation* waits_for_ = nullptr;
     bool cancelled_ = false;
