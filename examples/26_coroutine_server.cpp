@@ -79,8 +79,7 @@ net::task<> serve(net::async_listener& listener, limits allowed) {
     co_await net::with_group(clients);
 }
 
-/// One loop, one thread. With several each has a listener of its own on the same port, and the kernel shares out the
-/// clients among them (SO_REUSEPORT).
+/// One loop, one thread.
 void run_loop(net::tcp_listener listener, const limits& allowed, const net::stop_event& stop) {
     net::event_loop loop;
     net::async_listener source{loop, std::move(listener).into_socket()};
@@ -93,21 +92,25 @@ net::tcp_listener listen(const net::endpoint& where, bool shared) {
     return listener;
 }
 
-void serve(const example::serve_options& options, limits allowed, unsigned threads) {
+net::task<> serve_on(net::async_listener listener, limits allowed) { co_await serve(listener, allowed); }
+
+/// With several loops each has a listener of its own on the same port, and the kernel shares out the clients among them.
+void serve(const example::serve_options& options, limits allowed, const net::every_core_options& how) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
     allowed.quiet = options.quiet;
-    net::tcp_listener first = listen(options.where, threads > 1);
-    const net::endpoint where = first.local_endpoint();
-    std::vector<std::unique_ptr<example::background>> others;
-    for (unsigned i = 1; i < threads; ++i) {
-        auto listener = std::make_shared<net::tcp_listener>(listen(where, true));
-        others.push_back(std::make_unique<example::background>(
-            stop, [listener, &allowed, &stop] { run_loop(std::move(*listener), allowed, stop); }));
+    std::vector<net::tcp_listener> listeners;
+    net::endpoint where = options.where;
+    for (unsigned i = 0; i < how.threads; ++i) {
+        listeners.push_back(listen(where, how.threads > 1));
+        where = listeners.front().local_endpoint();
     }
+    const auto begin = [&](net::event_loop& loop, unsigned index) {
+        if (loop.refusal() && index == 0) std::cerr << "io_uring: " << loop.refusal().message() << "; epoll instead\n";
+        return serve_on(net::async_listener{loop, std::move(listeners[index]).into_socket()}, allowed);
+    };
     example::announce(where);
-    run_loop(std::move(first), allowed, stop);
-    for (auto& other : others) other->finish();
+    net::run_on_every_core(begin, stop, how);
 }
 
 // ---- The demonstration ----------------------------------------------------------------------------------
@@ -231,7 +234,8 @@ void demonstrate() {
 }
 
 constexpr std::string_view help = R"(usage: 26_coroutine_server
-       26_coroutine_server serve [--bind ADDRESS] [--port N] [--threads N] [--idle N] [--max-connections N] [--quiet]
+       26_coroutine_server serve [--bind ADDRESS] [--port N] [--threads N] [--backend epoll|io_uring] [--idle N]
+                                 [--max-connections N] [--quiet]
        26_coroutine_server connect HOST PORT
        26_coroutine_server --help
 
@@ -241,6 +245,7 @@ An echo server with a coroutine for each client. Without an argument: a demonstr
   --bind ADDRESS         where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
   --port N               6666 by default; 0 lets the system choose
   --threads N            so many loops, each with a thread and a listener of its own; 1 by default
+  --backend WHICH        how a loop waits: epoll, the default, or io_uring where the kernel allows it
   --idle N               a client who does nothing for so many seconds is closed; 300 by default
   --max-connections N    for each thread; beyond, clients wait in the queue; 10000 by default
   --quiet                only the line `listening on ADDRESS:PORT`
@@ -251,15 +256,20 @@ An echo server with a coroutine for each client. Without an argument: a demonstr
 
 int main(int argc, char** argv) {
     limits allowed;
-    unsigned threads = 1;
+    net::every_core_options how{.threads = 1};
     example::roles roles;
     roles.more_options = [&](example::arguments& words) {
-        threads = words.number("--threads", 1, 256).value_or(threads);
+        how.threads = words.number("--threads", 1, 256).value_or(how.threads);
+        if (const auto backend = words.value("--backend")) {
+            if (*backend != "epoll" && *backend != "io_uring")
+                throw example::usage_error{"--backend is epoll or io_uring"};
+            if (*backend == "io_uring") how.loop.backend = net::io_backend::io_uring;
+        }
         if (const auto seconds = words.number("--idle", 1, 86'400)) allowed.idle = std::chrono::seconds{*seconds};
         if (const auto most = words.number("--max-connections", 1, 1'000'000)) allowed.connections = *most;
     };
     roles.demonstrate = demonstrate;
-    roles.serve = [&](const example::serve_options& options) { serve(options, allowed, threads); };
+    roles.serve = [&](const example::serve_options& options) { serve(options, allowed, how); };
     roles.connect = [](const std::string& host, std::uint16_t port) {
         example::talk(net::tcp_stream::connect(host, port));
     };

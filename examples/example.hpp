@@ -61,6 +61,16 @@ class arguments {
         refuse_twice(name);
         return value;
     }
+    /// The words behind each `name`, for options that may be given several times.
+    std::vector<std::string> values(std::string_view name) {
+        std::vector<std::string> all;
+        for (auto found = find(name); found != rest_.end(); found = find(name)) {
+            if (found + 1 == rest_.end()) throw usage_error{std::string{name} + " needs a value"};
+            all.push_back(*(found + 1));
+            rest_.erase(found, found + 2);
+        }
+        return all;
+    }
     /// ... as a number from `least` to `most`.
     std::optional<unsigned> number(std::string_view name, unsigned least, unsigned most) {
         const auto text = value(name);

@@ -21,6 +21,11 @@ s/\<pid [0-9]+/pid N/g
 s/\<here: [0-9]+/here: N/g
 # where a demonstration may have had a network of its own, and where not
 s/^played in: .*/played in: PLACE/
+# the table of 27: figures with their unit behind them, in columns
+s= +[0-9]+(\.[0-9]+)?(/s|us|x|B|%)\>= N\2=g
+s= +[0-9]+(\.[0-9]+)?%= N%=g
+# ... and its row that not every kernel allows
+s/^\.\.\. on io_uring .*/... on io_uring  FIGURES/
 s#/tmp/[^][:space:]"'\''`,;:)}>]+#/tmp/PATH#g
 '
 
