@@ -1,0 +1,749 @@
+// netnotes/tftp_transfer.hpp: the transfer of a file, without a net and without a clock
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp tftp_packet.hpp
+//
+// One machine for both ends and both directions. Datagrams and the time go in; datagrams and a deadline come out. Whoever
+// drives it has a socket and a clock: the blocking client, the server for thousands, and the tests, whose net loses,
+// doubles and reorders as they wish, and whose clock jumps.
+//
+//        reader                              server           reader                             server
+//          │ read request ────────────────> :69 │                │ read request, windowsize=4 ───> :69 │
+//          │ <─────────────── data 1   :49152   │                │ <── option acknowledgment   :49152  │
+//          │ acknowledgment 1 ───────> :49152   │                │ acknowledgment 0 ─────────> :49152  │
+//          │ <─────────────── data 2            │                │ <──── data 1, 2, 3, 4               │
+//          │ acknowledgment 2 ───────>          │                │ acknowledgment 4 ─────────>         │
+//          │ <── data 3, short: the last        │                │ <──── data 5, 7, 8      (6 is lost) │
+//          │ acknowledgment 3 ───────>          │                │ acknowledgment 5 ─────────>         │ from 6 again
+//
+// What a receiver must do, and the notes' client does not:
+//   - number: a block that comes twice is written once, and acknowledged again, for it came twice because the
+//     acknowledgment was lost (RFC 1350 §5). The notes count every datagram, and so lose one byte in two.
+//   - wait with a limit, and say again what was not answered: anything may be lost. Each time twice as long (RFC 1123
+//     §4.2.3.2).
+//   - know whom it talks to: the first answer comes from a new port, and from then on all others are strangers, who get
+//     error 5 and disturb nobody (RFC 1350 §4).
+//   - believe an error, tell it with its code and its words, and never answer it.
+// And what a sender must not do: send a block again because an acknowledgment came twice. Two ends that both do so double
+// every block from there on: the Sorcerer's Apprentice (RFC 1123 §4.2.3.1).
+//
+// Blocks are counted in 64 bits here, and their numbers on the wire roll over, so a file may have any size.
+//
+// On this page:  source, sink · settings · outcome · transfer
+// The notes:     TFTP下载过程, tftp 客户端; example 14
+
+#ifndef NETNOTES_TFTP_TRANSFER_HPP
+#define NETNOTES_TFTP_TRANSFER_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "ip.hpp"
+#include "tftp_packet.hpp"
+
+namespace netnotes::tftp {
+
+using duration = std::chrono::nanoseconds;
+using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
+
+/// Where the bytes come from. Asked in order, once.
+class source {
+  public:
+    virtual ~source() = default;
+    /// Fills the room from its front; 0 only at the end, or with an error.
+    virtual std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept = 0;
+    /// Bytes in all, where that is known beforehand.
+    [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
+};
+
+/// Where they go. In order, each once.
+class sink {
+  public:
+    virtual ~sink() = default;
+    virtual void write(std::span<const std::byte> bytes, std::error_code& error) noexcept = 0;
+    /// How much the peer says there will be, before the first write(). An error refuses the transfer.
+    virtual void expect(std::uint64_t /*size*/, std::error_code& /*error*/) noexcept {}
+    /// All is there. Called before the last acknowledgment, so that the sender hears of a full disk. Nothing is written
+    /// behind it; where it is not called the transfer has failed.
+    virtual void finish(std::error_code& error) noexcept = 0;
+};
+
+struct settings {
+    // What a client asks for, and the most that a server grants.
+    std::uint16_t block_size = 1428;         ///< fits into an Ethernet frame with IPv4 or IPv6; 8 to 65,464
+    std::uint16_t window_size = 1;           ///< 1 to 65,535
+    std::optional<std::uint8_t> timeout{};   ///< seconds, to be agreed on; none: each end minds its own
+    std::optional<std::uint8_t> rollover{};  ///< 0 or 1, to be agreed on; none: 0, unasked
+    bool with_options = true;                ///< false: what RFC 1350 knows, and no more
+    // How long one waits.
+    duration first_timeout = std::chrono::seconds{1};  ///< until round trips have been measured
+    duration least_timeout = std::chrono::milliseconds{200};
+    duration most_timeout = std::chrono::seconds{8};
+    duration patience = std::chrono::seconds{30};  ///< a peer with whom nothing has gone on for so long is given up
+    duration dally{};  ///< how long a receiver stays after the end, to acknowledge again what the sender may send again
+    // Bounds.
+    std::size_t most_memory = std::size_t{4} << 20;  ///< bytes that a window may take; a wider one is not agreed on
+    std::uint64_t most_bytes = ~std::uint64_t{0};    ///< a longer file is refused, or broken off
+};
+
+/// How it ended, and what it took.
+struct outcome {
+    /// None when the file is whole. From the peer: a tftp::error; from here: the system's, errc::timed_out, ...
+    std::error_code error{};
+    std::string message{};  ///< the peer's words, or what was attempted here
+    bool is_from_peer = false;
+    std::uint64_t bytes = 0;       ///< of the file
+    std::uint64_t blocks = 0;      ///< that have been acknowledged, or received
+    std::uint64_t repeated = 0;    ///< datagrams that were sent again
+    std::uint64_t duplicates = 0;  ///< that have come again, or out of order
+    std::uint16_t block_size = usual_block_size, window_size = 1;
+    std::optional<std::uint64_t> size{};  ///< the peer's or the source's word for the whole
+
+    [[nodiscard]] bool is_whole() const noexcept { return !error; }
+};
+
+class transfer {
+  public:
+    /// A client: reads the file into the sink, or writes it from the source. Source and sink must outlive it. begin()
+    /// sends the request to `server`. Throws std::invalid_argument for a name or a setting that no request can carry.
+    transfer(const endpoint& server, std::string_view file_name, mode how, sink& into, const settings& wishes);
+    transfer(const endpoint& server, std::string_view file_name, mode how, source& from, const settings& wishes);
+    /// A server, that answers the request of `client`.
+    transfer(const endpoint& client, const packet& request, source& from, const settings& limits);
+    transfer(const endpoint& client, const packet& request, sink& into, const settings& limits);
+    transfer(const transfer&) = delete;
+    transfer& operator=(const transfer&) = delete;
+
+    void begin(time_point now) noexcept;
+    /// A datagram has come, from whomever.
+    void receive(const endpoint& from, std::span<const std::byte> datagram, time_point now) noexcept;
+    /// When to call expired(); the end of time when there is nothing to wait for.
+    [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
+    void expired(time_point now) noexcept;
+    /// Gives up, and tells the peer so.
+    void abort(error code, std::error_code why, std::string_view message) noexcept;
+
+    /// What is to be sent now: datagrams of `segment` bytes, one behind the other, the last perhaps shorter, so that one
+    /// call can hand over all of them (UDP_SEGMENT); of nothing: no bytes. Valid until the next call of anything here.
+    struct outgoing {
+        endpoint to{};
+        std::span<const std::byte> bytes{};
+        std::size_t segment = 0;
+    };
+    [[nodiscard]] outgoing next(std::size_t most_segments = 64, std::size_t most_bytes = 65'000) noexcept;
+
+    /// Is it decided? A receiver may stay a little longer: see has_ended().
+    [[nodiscard]] bool has_outcome() const noexcept { return state_ == state::dallying || state_ == state::ended; }
+    /// Nothing more to send or to wait for, once next() is empty.
+    [[nodiscard]] bool has_ended() const noexcept { return state_ == state::ended; }
+    [[nodiscard]] const outcome& result() const noexcept { return result_; }
+    [[nodiscard]] const endpoint& peer() const noexcept { return peer_; }
+
+  private:
+    enum class state : unsigned char {
+        requesting,  // the request is sent, and unanswered
+        accepting,   // the option acknowledgment is sent, and unanswered
+        sending,
+        receiving,
+        dallying,
+        ended,
+    };
+    static constexpr std::size_t netascii_piece = 1024;
+
+    transfer(const endpoint& peer, mode how, source* from, sink* into, const settings& wishes);
+    void request(opcode what, std::string_view file_name);
+    void answer(const packet& request);
+    void agree_on(const options& granted) noexcept;
+    [[nodiscard]] bool is_acceptable(const packet& acknowledgment) const noexcept;
+    [[nodiscard]] std::uint16_t most_window(std::uint16_t block_size) const noexcept;
+
+    // The number on the wire of the block that is the count-th, from 1 on; 0 is what is before the first.
+    [[nodiscard]] std::uint32_t numbers() const noexcept { return rolls_to_one_ ? 65'535 : 65'536; }
+    [[nodiscard]] std::uint16_t number_of(std::uint64_t count) const noexcept {
+        if (count <= 65'535) return static_cast<std::uint16_t>(count);
+        return static_cast<std::uint16_t>(rolls_to_one_ ? (count - 1) % 65'535 + 1 : count % 65'536);
+    }
+    /// How many blocks behind the count-th the one with this number is; below numbers().
+    [[nodiscard]] std::uint32_t distance(std::uint64_t count, std::uint16_t number) const noexcept {
+        return (number + numbers() - number_of(count) % numbers()) % numbers();
+    }
+
+    void from_peer(const packet& what) noexcept;
+    void learn_peer(const endpoint& from) noexcept { peer_ = from, knows_peer_ = true; }
+    void acknowledged(std::uint16_t number) noexcept;
+    void received(const packet& what) noexcept;
+    bool deliver(std::span<const std::byte> data) noexcept;
+    bool deliver_lines(std::span<const std::byte> data) noexcept;
+    void finish() noexcept;
+
+    bool begin_sending() noexcept;
+    void begin_receiving() noexcept;
+    bool load() noexcept;
+    std::size_t fill(std::span<std::byte> block) noexcept;
+    [[nodiscard]] std::span<std::byte> slot(std::uint64_t count) const noexcept;
+    outgoing next_blocks(std::size_t most_segments, std::size_t most_bytes) noexcept;
+
+    void say(std::size_t size) noexcept {
+        control_size_ = size;
+        says_control_ = size > 0;
+    }
+    void acknowledge() noexcept {
+        say(write_acknowledgment(control_, number_of(done_)));
+        unacknowledged_ = 0;
+    }
+    void wait_for_answer() noexcept { deadline_ = now_ + timeout_; }
+    void has_progressed() noexcept {
+        attempts_ = 0;
+        progress_ = now_;
+        wait_for_answer();
+    }
+    void measure(duration round_trip) noexcept;
+    void fail(error code, std::error_code why, std::string_view message) noexcept;
+    void end(std::error_code why, std::string_view message, bool is_from_peer) noexcept;
+
+    settings settings_;
+    mode mode_;
+    source* source_;
+    sink* sink_;
+    endpoint peer_;
+    bool is_client_ = false, knows_peer_ = false, rolls_to_one_ = false;
+    state state_ = state::requesting;
+    options asked_{};  // by us or of us
+    outcome result_{};
+
+    // Time.
+    time_point now_{}, deadline_ = time_point::max(), asked_at_{}, progress_{};
+    duration timeout_, base_timeout_, smoothed_{}, variation_{};
+    bool is_measured_ = false, is_timing_ = false;
+    std::uint64_t timed_block_ = 0;
+    unsigned attempts_ = 0;
+
+    // Blocks: done_ of them have been acknowledged, or received in order.
+    std::uint64_t done_ = 0;
+    std::uint64_t next_ = 1;      // the next to send
+    std::uint64_t loaded_ = 0;    // of them are, or were, in the ring
+    std::uint64_t last_ = 0;      // the number of the last one, once it is known
+    std::uint64_t furthest_ = 0;  // sent so far; what is not beyond it is sent again
+    std::uint32_t unacknowledged_ = 0;
+    bool has_told_gap_ = false, has_restarted_ = false;
+    std::size_t last_size_ = 0;  // bytes of the last one
+    std::unique_ptr<std::byte[]> ring_{};
+    std::size_t slots_ = 0;
+
+    // What is said besides data: the last such datagram, for it may have to be said again.
+    std::array<std::byte, most_request_size> control_{};
+    std::size_t control_size_ = 0;
+    bool says_control_ = false;
+    endpoint stranger_{};
+    bool says_stranger_ = false;
+    std::array<std::byte, 32> for_stranger_{};
+    std::size_t for_stranger_size_ = 0;
+
+    netascii_encoder encoder_{};
+    netascii_decoder decoder_{};
+    std::array<std::byte, netascii_piece> piece_{};  // of a text, before or behind its conversion
+    std::size_t piece_begin_ = 0, piece_end_ = 0;
+    bool source_has_ended_ = false;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline transfer::transfer(const endpoint& peer, mode how, source* from, sink* into, const settings& wishes)
+    : settings_{wishes},
+      mode_{how},
+      source_{from},
+      sink_{into},
+      peer_{peer},
+      timeout_{wishes.first_timeout},
+      base_timeout_{wishes.first_timeout} {
+    if (wishes.block_size < least_block_size || wishes.block_size > most_block_size || wishes.window_size == 0 ||
+        wishes.timeout == 0 || wishes.rollover.value_or(0) > 1)
+        throw std::invalid_argument{"TFTP: a block size is from 8 to 65464, a window from 1 on, a timeout from 1 on"};
+}
+inline transfer::transfer(const endpoint& server, std::string_view file_name, mode how, sink& into,
+                          const settings& wishes)
+    : transfer{server, how, nullptr, &into, wishes} {
+    request(opcode::read_request, file_name);
+}
+inline transfer::transfer(const endpoint& server, std::string_view file_name, mode how, source& from,
+                          const settings& wishes)
+    : transfer{server, how, &from, nullptr, wishes} {
+    request(opcode::write_request, file_name);
+}
+inline transfer::transfer(const endpoint& client, const packet& request, source& from, const settings& limits)
+    : transfer{client, request.mode.value_or(mode::octet), &from, nullptr, limits} {
+    answer(request);
+}
+inline transfer::transfer(const endpoint& client, const packet& request, sink& into, const settings& limits)
+    : transfer{client, request.mode.value_or(mode::octet), nullptr, &into, limits} {
+    answer(request);
+}
+
+// ---- what is agreed on
+
+/// A window lies in memory, whole.
+inline std::uint16_t transfer::most_window(std::uint16_t block_size) const noexcept {
+    const std::size_t fit = settings_.most_memory / (block_size + data_header_size);
+    return static_cast<std::uint16_t>(std::clamp<std::size_t>(fit, 1, settings_.window_size));
+}
+
+inline void transfer::request(opcode what, std::string_view file_name) {
+    is_client_ = true;
+    if (settings_.with_options) {
+        if (settings_.block_size != usual_block_size) asked_.block_size = settings_.block_size;
+        if (const auto window = most_window(settings_.block_size); window != 1) asked_.window_size = window;
+        asked_.timeout = settings_.timeout;
+        asked_.rollover = settings_.rollover;
+        // Of a text neither end knows how long it is on the other's disk.
+        if (mode_ == mode::octet) asked_.transfer_size = source_ ? source_->size() : std::uint64_t{0};
+    }
+    control_size_ = write_request(control_, what, file_name, mode_, asked_);
+    if (control_size_ == 0) throw std::invalid_argument{"TFTP: no name for a file, or one that is too long"};
+    if (source_) result_.size = source_->size();
+}
+
+/// Grants what was asked for, or as much of it as we allow. What was not asked for is not granted (RFC 2347).
+inline void transfer::answer(const packet& request) {
+    knows_peer_ = true;
+    options granted;
+    if (settings_.with_options) {
+        asked_ = request.options;
+        if (asked_.block_size) granted.block_size = std::min(*asked_.block_size, settings_.block_size);
+        const std::uint16_t block_size = granted.block_size.value_or(usual_block_size);
+        if (asked_.window_size) granted.window_size = std::min(*asked_.window_size, most_window(block_size));
+        granted.timeout = asked_.timeout;
+        granted.rollover = asked_.rollover;
+        if (asked_.transfer_size && mode_ == mode::octet)
+            granted.transfer_size = source_ ? source_->size() : asked_.transfer_size;
+    }
+    if (source_) result_.size = source_->size();
+    agree_on(granted);
+    if (granted.any()) {
+        control_size_ = write_option_acknowledgment(control_, granted);
+        state_ = state::accepting;
+    } else
+        state_ = source_ ? state::sending : state::receiving;
+}
+
+inline void transfer::agree_on(const options& granted) noexcept {
+    result_.block_size = granted.block_size.value_or(usual_block_size);
+    result_.window_size = granted.window_size.value_or(1);
+    rolls_to_one_ = granted.rollover == 1;
+    if (granted.timeout) timeout_ = base_timeout_ = std::chrono::seconds{*granted.timeout};
+    if (!sink_) return;
+    result_.size = is_client_ || granted.transfer_size ? granted.transfer_size : asked_.transfer_size;
+}
+
+/// A server may grant less than was asked for, and nothing else.
+inline bool transfer::is_acceptable(const packet& acknowledgment) const noexcept {
+    const options& granted = acknowledgment.options;
+    const auto fits = [](const auto& what, const auto& most) { return !what || (most && *what <= *most); };
+    return !acknowledgment.has_bad_option && fits(granted.block_size, asked_.block_size) &&
+           fits(granted.window_size, asked_.window_size) && (!granted.timeout || granted.timeout == asked_.timeout) &&
+           (!granted.rollover || granted.rollover == asked_.rollover) &&
+           (!granted.transfer_size || asked_.transfer_size);
+}
+
+// ---- what comes in
+
+inline void transfer::begin(time_point now) noexcept {
+    now_ = asked_at_ = progress_ = now;
+    if (sink_ && result_.size && !is_client_) {
+        std::error_code refusal;
+        if (*result_.size > settings_.most_bytes) refusal = make_error_code(error::disk_full);
+        if (!refusal) sink_->expect(*result_.size, refusal);
+        if (refusal) return fail(error::disk_full, refusal, "the file is too long");
+    }
+    if (state_ == state::sending) {
+        if (!begin_sending()) return;
+    } else if (state_ == state::receiving)
+        acknowledge();  // of nothing: go on
+    else
+        says_control_ = true;
+    wait_for_answer();
+}
+
+inline void transfer::receive(const endpoint& from, std::span<const std::byte> datagram, time_point now) noexcept {
+    now_ = now;
+    if (state_ == state::ended) return;
+    const bool is_peer = knows_peer_ ? from == peer_ : from.address() == peer_.address();
+    const auto what = parse(datagram);
+    if (!is_peer) {
+        // One answer at a time, however many ask; and none to an error, or two strangers could go on for ever.
+        if (says_stranger_ || !what || what->what == opcode::error) return;
+        stranger_ = from;
+        for_stranger_size_ =
+            write_error(for_stranger_, error::unknown_transfer_id, to_string(error::unknown_transfer_id));
+        says_stranger_ = true;
+        return;
+    }
+    if (!what) return;
+    if (!knows_peer_) {
+        // What has no business here does not make anybody our peer.
+        const bool is_answer = what->what == opcode::error || what->what == opcode::option_acknowledgment ||
+                               (sink_ && what->what == opcode::data && what->block == 1) ||
+                               (source_ && what->what == opcode::acknowledgment && what->block == 0);
+        if (!is_answer) return;
+        learn_peer(from);
+    }
+    from_peer(*what);
+}
+
+inline void transfer::from_peer(const packet& what) noexcept {
+    switch (what.what) {
+        case opcode::error:
+            if (state_ == state::dallying) return;
+            return end(make_error_code(static_cast<error>(what.error_code)), what.message, true);
+        case opcode::option_acknowledgment:
+            if (!is_client_ || state_ == state::dallying) return;
+            if (state_ != state::requesting) {
+                // It was said again, so what we have answered was lost. (A sender's answer is data, and has its timer.)
+                if (state_ == state::receiving && done_ == 0) acknowledge();
+                return;
+            }
+            if (!is_acceptable(what))
+                return fail(error::option_refused, make_error_code(error::option_refused),
+                            "the server grants what was not asked for");
+            if (attempts_ == 0) measure(now_ - asked_at_);
+            agree_on(what.options);
+            if (sink_) {
+                begin_receiving();
+                if (state_ == state::receiving) acknowledge();
+            } else if (!begin_sending())
+                return;
+            return has_progressed();
+        case opcode::data:
+            if (!sink_) return;
+            if (state_ == state::requesting) {
+                agree_on({});  // a server that knows no options
+                if (attempts_ == 0) measure(now_ - asked_at_);
+                begin_receiving();
+            } else if (state_ == state::accepting) {
+                if (attempts_ == 0) measure(now_ - asked_at_);
+                state_ = state::receiving;
+            }
+            return received(what);
+        case opcode::acknowledgment:
+            if (!source_) return;
+            if (state_ == state::requesting || state_ == state::accepting) {
+                if (what.block != 0) return;
+                if (state_ == state::requesting) agree_on({});
+                if (attempts_ == 0) measure(now_ - asked_at_);
+                if (begin_sending()) has_progressed();
+                return;
+            }
+            if (state_ == state::sending) acknowledged(what.block);
+            return;
+        default: return;  // a request: it has come before, and is being answered
+    }
+}
+
+inline void transfer::acknowledged(std::uint16_t number) noexcept {
+    const std::uint32_t count = distance(done_, number);
+    if (done_ + count > furthest_)
+        return;  // of what was never sent: an old one, from before a roll-over or a repetition
+    if (count == 0) {
+        // Of a single block it means nothing, see the Sorcerer's Apprentice. In a window it may mean that the first one
+        // was lost; then the window is sent again, once, and after that only time decides.
+        if (result_.window_size == 1 || next_ == done_ + 1 || std::exchange(has_restarted_, true)) return;
+        is_timing_ = false;
+        next_ = done_ + 1;
+        return;
+    }
+    done_ += count;
+    result_.blocks = done_;
+    has_restarted_ = false;
+    if (is_timing_ && done_ >= timed_block_) {
+        is_timing_ = false;
+        measure(now_ - asked_at_);
+    }
+    timeout_ = base_timeout_;
+    if (last_ != 0 && done_ == last_) {
+        return end({}, {}, false);
+    }
+    // Not the end of what was sent, so there is a gap behind it: all from there on again (RFC 7440 §4).
+    if (done_ + 1 < next_ && done_ < furthest_) is_timing_ = false;
+    next_ = done_ + 1;
+    has_progressed();
+}
+
+inline void transfer::received(const packet& what) noexcept {
+    const std::uint32_t ahead = distance(done_ + 1, what.block);
+    if (ahead != 0 || state_ == state::dallying) {
+        ++result_.duplicates;
+        const bool is_last_again = distance(done_, what.block) == 0 && done_ > 0;
+        if (state_ == state::dallying) {
+            if (is_last_again) acknowledge();
+        } else if (is_last_again && result_.window_size == 1) {
+            acknowledge();  // our acknowledgment was lost
+        } else if (ahead < result_.window_size && !std::exchange(has_told_gap_, true)) {
+            acknowledge();  // one is missing: from there on again, please; told once, not for each that comes behind it
+        }
+        return;
+    }
+    if (what.data.size() > result_.block_size)
+        return fail(error::illegal_operation, make_error_code(error::illegal_operation),
+                    "a block is longer than was agreed on");
+    ++done_;
+    result_.blocks = done_;
+    has_told_gap_ = false;
+    if (is_timing_ && done_ >= timed_block_) {
+        is_timing_ = false;
+        measure(now_ - asked_at_);
+    }
+    timeout_ = base_timeout_;
+    if (!deliver(what.data)) return;
+    has_progressed();
+    if (what.data.size() < result_.block_size) return finish();
+    if (++unacknowledged_ < result_.window_size) return;
+    acknowledge();
+    timed_block_ = done_ + 1;
+    asked_at_ = now_;
+    is_timing_ = true;
+}
+
+inline void transfer::finish() noexcept {
+    std::error_code failure;
+    if (const auto rest = decoder_.finish()) {
+        ++result_.bytes;
+        sink_->write(std::span{&*rest, 1}, failure);
+    }
+    // The peer's word for the size is no promise, and a short block in the middle would otherwise pass for the end.
+    if (!failure && result_.size && mode_ == mode::octet && result_.bytes != *result_.size)
+        return fail(error::not_defined, std::make_error_code(std::errc::protocol_error),
+                    "the file is not as long as announced");
+    if (!failure) sink_->finish(failure);
+    if (failure) return fail(error::disk_full, failure, "the file cannot be kept");
+    acknowledge();
+    state_ = state::dallying;
+    if (settings_.dally <= duration::zero()) return end({}, {}, false);
+    deadline_ = now_ + settings_.dally;
+}
+
+inline bool transfer::deliver(std::span<const std::byte> data) noexcept {
+    if (mode_ == mode::netascii) return deliver_lines(data);
+    result_.bytes += data.size();
+    if (result_.bytes > settings_.most_bytes) {
+        fail(error::disk_full, std::make_error_code(std::errc::file_too_large), "the file is too long");
+        return false;
+    }
+    if (data.empty()) return true;
+    std::error_code failure;
+    sink_->write(data, failure);
+    if (failure) fail(error::disk_full, failure, "the file cannot be written");
+    return !failure;
+}
+inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
+    std::error_code failure;
+    while (!data.empty() && !failure) {
+        const auto now = data.first(std::min(data.size(), piece_.size()));
+        data = data.subspan(now.size());
+        std::copy(now.begin(), now.end(), piece_.begin());
+        std::optional<std::byte> before;
+        const std::size_t size = decoder_.decode(std::span{piece_}.first(now.size()), before);
+        result_.bytes += size + (before ? 1 : 0);
+        if (result_.bytes > settings_.most_bytes) {
+            fail(error::disk_full, std::make_error_code(std::errc::file_too_large), "the file is too long");
+            return false;
+        }
+        if (before) sink_->write(std::span{&*before, 1}, failure);
+        if (!failure && size > 0) sink_->write(std::span{piece_}.first(size), failure);
+    }
+    if (failure) fail(error::disk_full, failure, "the file cannot be written");
+    return !failure;
+}
+
+// ---- time
+
+/// RFC 6298 §2, and never of what was said twice (Karn).
+inline void transfer::measure(duration round_trip) noexcept {
+    if (!is_measured_) {
+        is_measured_ = true;
+        smoothed_ = round_trip;
+        variation_ = round_trip / 2;
+    } else {
+        const duration error = round_trip > smoothed_ ? round_trip - smoothed_ : smoothed_ - round_trip;
+        variation_ += (error - variation_) / 4;
+        smoothed_ += (round_trip - smoothed_) / 8;
+    }
+    base_timeout_ = std::clamp(smoothed_ + 4 * variation_, settings_.least_timeout, settings_.most_timeout);
+    timeout_ = base_timeout_;
+}
+
+inline void transfer::expired(time_point now) noexcept {
+    now_ = now;
+    if (state_ == state::ended || now < deadline_) return;
+    if (state_ == state::dallying) return end({}, {}, false);
+    ++attempts_;
+    if (now - progress_ >= settings_.patience)
+        return fail(error::not_defined, std::make_error_code(std::errc::timed_out), "no answer for too long");
+    is_timing_ = false;
+    timeout_ = std::min(2 * timeout_, std::max(settings_.most_timeout, base_timeout_));
+    if (state_ == state::sending)
+        next_ = done_ + 1;
+    else {
+        if (state_ == state::receiving) acknowledge();
+        has_told_gap_ = false;
+        says_control_ = true;
+        ++result_.repeated;
+    }
+    wait_for_answer();
+}
+
+inline void transfer::abort(error code, std::error_code why, std::string_view message) noexcept {
+    if (state_ != state::ended && state_ != state::dallying) fail(code, why, message);
+}
+
+/// It ends here, and the peer is told, once. (Who has not answered yet is told as well: he may have begun.)
+inline void transfer::fail(error code, std::error_code why, std::string_view message) noexcept {
+    say(write_error(control_, code, message));
+    end(why, message, false);
+}
+inline void transfer::end(std::error_code why, std::string_view message, bool is_from_peer) noexcept {
+    // An error without a number is none to std::error_code.
+    result_.error = is_from_peer && !why ? std::make_error_code(std::errc::protocol_error) : why;
+    try {
+        for (const char c : message.substr(0, 200)) result_.message += c >= ' ' && c != 0x7f ? c : '?';
+    } catch (const std::bad_alloc&) {  // the code says enough
+    }
+    result_.is_from_peer = is_from_peer;
+    state_ = state::ended;
+    deadline_ = time_point::max();
+}
+
+// ---- what goes out
+
+inline void transfer::begin_receiving() noexcept {
+    state_ = state::receiving;
+    if (!result_.size) return;
+    std::error_code refusal;
+    if (*result_.size > settings_.most_bytes) refusal = std::make_error_code(std::errc::file_too_large);
+    if (!refusal) sink_->expect(*result_.size, refusal);
+    if (refusal) fail(error::disk_full, refusal, "the file is too long");
+}
+
+inline bool transfer::begin_sending() noexcept {
+    state_ = state::sending;
+    if (ring_) return true;
+    slots_ = result_.window_size;
+    if (result_.size && mode_ == mode::octet)
+        slots_ = static_cast<std::size_t>(std::min<std::uint64_t>(slots_, *result_.size / result_.block_size + 1));
+    ring_.reset(new (std::nothrow) std::byte[slots_ * (result_.block_size + data_header_size)]);
+    if (ring_) return true;
+    fail(error::not_defined, std::make_error_code(std::errc::not_enough_memory), "no memory for a window");
+    return false;
+}
+
+/// The place of a block, with its header. Neighbours lie side by side, so that several go out at once.
+inline std::span<std::byte> transfer::slot(std::uint64_t count) const noexcept {
+    const std::size_t size = result_.block_size + data_header_size;
+    return {ring_.get() + static_cast<std::size_t>((count - 1) % slots_) * size, size};
+}
+
+/// Brings the block behind the last one that was loaded into the ring. False when that failed.
+inline bool transfer::load() noexcept {
+    const std::span<std::byte> place = slot(loaded_ + 1);
+    write_data_header(place, number_of(loaded_ + 1));
+    const std::size_t size = fill(place.subspan(data_header_size));
+    if (state_ == state::ended) return false;
+    ++loaded_;
+    if (size == result_.block_size) return true;
+    last_ = loaded_;
+    last_size_ = size;
+    return true;
+}
+inline std::size_t transfer::fill(std::span<std::byte> block) noexcept {
+    std::size_t filled = 0;
+    std::error_code failure;
+    while (filled < block.size()) {
+        if (mode_ == mode::octet) {
+            // What was announced is what is sent: a file that grows meanwhile ends where it ended.
+            std::span<std::byte> room = block.subspan(filled);
+            if (result_.size)
+                room = room.first(
+                    static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), *result_.size - result_.bytes)));
+            const std::size_t size = room.empty() ? 0 : source_->read(room, failure);
+            if (size == 0) break;
+            filled += size;
+            result_.bytes += size;
+        } else {
+            if (piece_begin_ == piece_end_ && !source_has_ended_) {
+                piece_begin_ = 0;
+                piece_end_ = source_->read(piece_, failure);
+                result_.bytes += piece_end_;
+                source_has_ended_ = piece_end_ == 0;
+            }
+            const auto done = encoder_.encode(std::span{piece_}.subspan(piece_begin_, piece_end_ - piece_begin_),
+                                              block.subspan(filled));
+            piece_begin_ += done.taken;
+            filled += done.made;
+            if (done.made == 0) break;
+        }
+    }
+    if (failure)
+        fail(error::not_defined, failure, "the file cannot be read");
+    else if (mode_ == mode::octet && filled < block.size() && result_.size && result_.bytes < *result_.size)
+        fail(error::not_defined, std::make_error_code(std::errc::io_error), "the file has become shorter");
+    else if (result_.bytes > settings_.most_bytes)
+        fail(error::disk_full, std::make_error_code(std::errc::file_too_large), "the file is too long");
+    return filled;
+}
+
+inline transfer::outgoing transfer::next(std::size_t most_segments, std::size_t most_bytes) noexcept {
+    if (std::exchange(says_control_, false)) return {peer_, std::span{control_}.first(control_size_), control_size_};
+    if (state_ == state::sending) {
+        const outgoing blocks = next_blocks(most_segments, most_bytes);
+        if (!blocks.bytes.empty()) return blocks;
+        if (std::exchange(says_control_, false))  // reading has failed
+            return {peer_, std::span{control_}.first(control_size_), control_size_};
+    }
+    if (std::exchange(says_stranger_, false))
+        return {stranger_, std::span{for_stranger_}.first(for_stranger_size_), for_stranger_size_};
+    return {};
+}
+
+inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::size_t most_bytes) noexcept {
+    const std::size_t size = result_.block_size + data_header_size;
+    std::size_t count = 0, bytes = 0;
+    const std::uint64_t first = next_;
+    while (next_ <= done_ + slots_ && (last_ == 0 || next_ <= last_) && count < most_segments) {
+        if (count > 0 && (bytes + size > most_bytes || (next_ - 1) % slots_ == 0)) break;  // the ring's end
+        if (next_ > loaded_ && !load()) return {};
+        bytes += next_ == last_ ? last_size_ + data_header_size : size;
+        if (next_ <= furthest_) ++result_.repeated;
+        ++next_;
+        ++count;
+    }
+    if (count == 0) return {};
+    if (next_ - 1 > furthest_) {
+        furthest_ = next_ - 1;
+        if (!is_timing_ && attempts_ == 0) {
+            is_timing_ = true;
+            timed_block_ = furthest_;
+            asked_at_ = now_;
+        }
+    }
+    wait_for_answer();
+    return {peer_, {slot(first).data(), bytes}, size};
+}
+
+}  // namespace netnotes::tftp
+
+#endif  // NETNOTES_TFTP_TRANSFER_HPP

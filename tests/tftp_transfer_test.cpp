@@ -1,0 +1,633 @@
+// What tftp_transfer.hpp promises, rule by rule, and on a net as bad as can be; in virtual time, without a socket.
+
+#include <netnotes/tftp_transfer.hpp>
+
+#include "tftp_link.hpp"
+
+#include "catch.hpp"
+
+using namespace std::chrono_literals;
+using tftp_link::as_bytes;
+using tftp_link::bytes;
+using tftp_link::lossy_link;
+using tftp_link::memory_sink;
+using tftp_link::memory_source;
+namespace net = netnotes;
+namespace tftp = netnotes::tftp;
+
+namespace {
+
+const tftp::settings plain{.block_size = 512, .with_options = false};
+const tftp::time_point start{1h};
+const net::endpoint stranger{net::ipv4_address{"198.51.100.7"}, 4'000};
+
+bytes datagram(std::initializer_list<int> head, std::string_view rest = {}) {
+    bytes made;
+    for (const int each : head) made.push_back(static_cast<std::byte>(each));
+    const bytes more = as_bytes(rest);
+    made.insert(made.end(), more.begin(), more.end());
+    return made;
+}
+bytes data(int block, std::string_view content) { return datagram({0, 3, block >> 8, block & 255}, content); }
+bytes acknowledgment(int block) { return datagram({0, 4, block >> 8, block & 255}); }
+bytes nothing() { return {}; }
+bytes text_with_nuls(int opcode, std::string_view text) {  // '|' stands for NUL
+    bytes made = datagram({0, opcode}, text);
+    std::replace(made.begin(), made.end(), std::byte{'|'}, std::byte{0});
+    return made;
+}
+/// Everything that is to be sent now, one behind the other.
+bytes said(tftp::transfer& by, net::endpoint* to = nullptr) {
+    bytes all;
+    for (auto out = by.next(); !out.bytes.empty(); out = by.next()) {
+        if (to) *to = out.to;
+        all.insert(all.end(), out.bytes.begin(), out.bytes.end());
+    }
+    return all;
+}
+bytes operator+(bytes a, const bytes& b) {
+    a.insert(a.end(), b.begin(), b.end());
+    return a;
+}
+const std::string block(512, 'x');
+bytes content_of(std::size_t size, std::uint64_t seed) {
+    std::mt19937_64 random{seed};
+    bytes made(size);
+    for (auto& each : made) {
+        const auto kind = random() % 8;  // often what netascii has to translate
+        each = static_cast<std::byte>(kind == 0 ? '\n' : kind == 1 ? '\r' : kind == 2 ? 0 : random() & 255);
+    }
+    return made;
+}
+tftp::packet request_of(const bytes& datagram) { return tftp::parse(datagram).value(); }
+
+}  // namespace
+
+// ---- RFC 1350 ------------------------------------------------------------------------------------------
+
+TEST_CASE("RFC 1350 section 4: a read request goes to port 69, and the answer's port is the peer from then on") {
+    memory_sink file;
+    tftp::transfer client{lossy_link::server_door, "motd", tftp::mode::octet, file, plain};
+    client.begin(start);
+    net::endpoint to;
+    CHECK(said(client, &to) == text_with_nuls(1, "motd|octet|"));
+    CHECK(to == lossy_link::server_door);
+    client.receive(lossy_link::server_port, data(1, block), start);
+    CHECK(said(client, &to) == acknowledgment(1));
+    CHECK(to == lossy_link::server_port);
+    client.receive(lossy_link::server_port, data(2, "end"), start);
+    CHECK(said(client) == acknowledgment(2));
+    CHECK(client.has_ended());
+    CHECK(client.result().is_whole());
+    CHECK(file.is_finished);
+    CHECK(file.content == as_bytes(block + "end"));
+}
+
+TEST_CASE("RFC 1350 section 6: a file of a multiple of the block size ends with an empty block") {
+    for (const std::size_t size : {0u, 1u, 511u, 512u, 513u, 1024u}) {
+        const bytes content = content_of(size, 1);
+        memory_source file{content};
+        tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), file, plain};
+        server.begin(start);
+        bytes got;
+        for (int number = 1;; ++number) {
+            const bytes out = said(server);
+            REQUIRE(out.size() >= 4);
+            CHECK(bytes(out.begin(), out.begin() + 4) == data(number, ""));
+            got.insert(got.end(), out.begin() + 4, out.end());
+            server.receive(lossy_link::client_port, acknowledgment(number), start);
+            if (out.size() < 516) break;
+        }
+        CHECK(got == content);
+        CHECK(server.has_ended());
+        CHECK(server.result().is_whole());
+        CHECK(server.result().blocks == size / 512 + 1);
+    }
+}
+
+TEST_CASE("RFC 1350 section 5: a block that comes again is acknowledged again, and written once") {
+    memory_sink file;
+    tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, plain};
+    client.begin(start);
+    said(client);
+    for (int i = 0; i < 3; ++i) {
+        client.receive(lossy_link::server_port, data(1, block), start);
+        CHECK(said(client) == acknowledgment(1));
+    }
+    client.receive(lossy_link::server_port, data(2, "."), start);
+    CHECK(said(client) == acknowledgment(2));
+    CHECK(file.content == as_bytes(block + "."));
+    CHECK(client.result().duplicates == 2);
+}
+
+TEST_CASE("RFC 1123 section 4.2.3.1: an acknowledgment that comes again never brings a second block") {
+    memory_source file{as_bytes(block + block + ".")};
+    tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), file, plain};
+    server.begin(start);
+    CHECK(said(server) == data(1, block));
+    server.receive(lossy_link::client_port, acknowledgment(1), start);
+    CHECK(said(server) == data(2, block));
+    for (int i = 0; i < 5; ++i) {
+        server.receive(lossy_link::client_port, acknowledgment(1), start);
+        CHECK(said(server) == nothing());
+    }
+    server.receive(lossy_link::client_port, acknowledgment(2), start);
+    CHECK(said(server) == data(3, "."));
+}
+
+TEST_CASE(
+    "RFC 1123 section 4.2.3.2: what is not answered is said again, each time after twice as long, and not for ever") {
+    memory_source file{as_bytes("hello")};
+    tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), file, plain};
+    server.begin(start);
+    CHECK(said(server) == data(1, "hello"));
+    tftp::time_point now = start;
+    std::vector<tftp::duration> waits;
+    while (!server.has_ended()) {
+        waits.push_back(server.deadline() - now);
+        now = server.deadline();
+        server.expired(now - 1ns);
+        CHECK(said(server) == nothing());  // not before the time
+        server.expired(now);
+        if (!server.has_ended()) CHECK(said(server) == data(1, "hello"));
+    }
+    CHECK(waits == std::vector<tftp::duration>{1s, 2s, 4s, 8s, 8s, 8s});
+    CHECK(server.result().error == std::errc::timed_out);
+    CHECK(said(server) == text_with_nuls(5, "||no answer for too long|"));
+    CHECK(said(server) == nothing());
+}
+
+TEST_CASE("RFC 1123 section 4.2.3.2: the time to wait follows the round trips that were measured") {
+    memory_source file{content_of(100'000, 2)};
+    tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), file, plain};
+    server.begin(start);
+    tftp::time_point now = start;
+    for (int number = 1; number < 60; ++number) {
+        said(server);
+        now += 400ms;
+        server.receive(lossy_link::client_port, acknowledgment(number), now);
+    }
+    said(server);
+    CHECK(server.deadline() - now >= 400ms);
+    CHECK(server.deadline() - now < 500ms);
+}
+
+TEST_CASE("RFC 1350 section 4: a stranger gets error 5, and the transfer goes on undisturbed") {
+    memory_sink file;
+    tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, plain};
+    client.begin(start);
+    said(client);
+    client.receive(stranger, data(1, "poison"), start);  // before anybody has answered
+    net::endpoint to;
+    CHECK(said(client, &to) == text_with_nuls(5, std::string{"|\x05"} + "Unknown transfer ID|"));
+    CHECK(to == stranger);
+    client.receive(lossy_link::server_port, data(1, block), start);
+    said(client);
+    const net::endpoint other_port{lossy_link::server_port.address(), 1};
+    client.receive(other_port, data(2, "poison"), start);
+    client.receive(other_port, data(2, "poison"), start);
+    CHECK(said(client, &to) == text_with_nuls(5, std::string{"|\x05"} + "Unknown transfer ID|"));  // once for both
+    CHECK(to == other_port);
+    client.receive(other_port, text_with_nuls(5, "||you!|"), start);
+    CHECK(said(client) == nothing());  // an error is never answered
+    client.receive(lossy_link::server_port, data(2, "."), start);
+    CHECK(said(client) == acknowledgment(2));
+    CHECK(file.content == as_bytes(block + "."));
+}
+
+TEST_CASE("RFC 1350 section 7: an error ends it, with its code and its words, and is not answered") {
+    for (int code = 0; code < 12; ++code) {
+        memory_sink file;
+        tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, plain};
+        client.begin(start);
+        said(client);
+        client.receive(lossy_link::server_port, data(1, block), start);
+        said(client);
+        client.receive(lossy_link::server_port, datagram({0, 5, 0, code}, std::string_view{"no\x1b[2J\0", 7}), start);
+        CHECK(client.has_ended());
+        CHECK(!client.result().is_whole());
+        CHECK(client.result().is_from_peer);
+        if (code > 0) CHECK(client.result().error == std::error_code{code, tftp::error_category()});
+        CHECK(client.result().message == "no?[2J");  // what a terminal would obey is not passed on
+        CHECK(said(client) == nothing());
+        CHECK(!file.is_finished);
+    }
+}
+
+TEST_CASE("RFC 1350 section 6: a short datagram that is out of order, or no data, does not end the file") {
+    memory_sink file;
+    tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, plain};
+    client.begin(start);
+    said(client);
+    client.receive(lossy_link::server_port, data(1, block), start);
+    said(client);
+    for (const bytes& stray :
+         {nothing(), datagram({0}), datagram({0, 3}), datagram({0, 3, 0}), data(7, ""), data(0, "x"), acknowledgment(2),
+          datagram({0, 9, 0, 2}), text_with_nuls(1, "f|octet|"), text_with_nuls(6, "")}) {
+        client.receive(lossy_link::server_port, stray, start);
+        CHECK(!client.has_ended());
+        CHECK(said(client) == nothing());
+    }
+    client.receive(lossy_link::server_port, data(2, "."), start);
+    CHECK(client.result().is_whole());
+    CHECK(file.content == as_bytes(block + "."));
+}
+
+TEST_CASE("a full disk is an error to both ends, also at the very last") {
+    for (const bool at_the_end : {false, true}) {
+        memory_sink file;
+        if (at_the_end)
+            file.at_the_end = std::make_error_code(std::errc::no_space_on_device);
+        else
+            file.room = 600;
+        tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, plain};
+        client.begin(start);
+        said(client);
+        client.receive(lossy_link::server_port, data(1, block), start);
+        CHECK(said(client) == acknowledgment(1));
+        client.receive(lossy_link::server_port, data(2, at_the_end ? "." : std::string_view{block}.substr(1)), start);
+        const bytes last = said(client);
+        CHECK(bytes(last.begin(), last.begin() + 4) == datagram({0, 5, 0, 3}));
+        CHECK(client.result().error == std::errc::no_space_on_device);
+        CHECK(!file.is_finished);
+    }
+}
+
+TEST_CASE("a receiver that dallies acknowledges the last block again, and then is gone") {
+    memory_sink file;
+    tftp::settings dallying = plain;
+    dallying.dally = 3s;
+    tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, dallying};
+    client.begin(start);
+    said(client);
+    client.receive(lossy_link::server_port, data(1, "."), start);
+    CHECK(said(client) == acknowledgment(1));
+    CHECK(client.has_outcome());
+    CHECK(!client.has_ended());
+    client.receive(lossy_link::server_port, data(1, "."), start + 2s);
+    CHECK(said(client) == acknowledgment(1));
+    client.expired(start + 3s);
+    CHECK(client.has_ended());
+    client.receive(lossy_link::server_port, data(1, "."), start + 4s);
+    CHECK(said(client) == nothing());
+    CHECK(client.result().is_whole());
+}
+
+// ---- RFC 2347, 2348, 2349 ------------------------------------------------------------------------------
+
+TEST_CASE("RFC 2347: a reader acknowledges an option acknowledgment with block 0, as often as it comes") {
+    memory_sink file;
+    tftp::transfer client{
+        lossy_link::server_door, "f", tftp::mode::octet, file, {.block_size = 1024, .window_size = 2, .timeout = 3}};
+    client.begin(start);
+    CHECK(said(client) == text_with_nuls(1, "f|octet|blksize|1024|windowsize|2|timeout|3|tsize|0|"));
+    const bytes granted = text_with_nuls(6, "BLKSIZE|600|timeout|3|tsize|601|");
+    client.receive(lossy_link::server_port, granted, start);
+    CHECK(said(client) == acknowledgment(0));
+    client.receive(lossy_link::server_port, granted, start);
+    CHECK(said(client) == acknowledgment(0));
+    CHECK(client.result().block_size == 600);
+    CHECK(client.result().window_size == 1);
+    CHECK(client.result().size == 601);
+    CHECK(client.deadline() - start == 3s);  // RFC 2349
+    client.receive(lossy_link::server_port, data(1, std::string(600, 'a')), start);
+    CHECK(said(client) == acknowledgment(1));
+    client.receive(lossy_link::server_port, data(2, "b"), start);
+    CHECK(client.result().is_whole());
+}
+
+TEST_CASE("RFC 2347: what was not asked for is refused with error 8") {
+    for (const char* const granted : {"blksize|1025|", "blksize|7|", "windowsize|2|", "timeout|2|", "rollover|1|",
+                                      "multicast||", "blksize|600|blksize|600|", "blksize||", "tsize|x|"}) {
+        memory_sink file;
+        tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, {.block_size = 1024}};
+        client.begin(start);
+        said(client);
+        client.receive(lossy_link::server_port, text_with_nuls(6, granted), start);
+        const bytes answer = said(client);
+        INFO(granted);
+        REQUIRE(answer.size() > 4);
+        CHECK(bytes(answer.begin(), answer.begin() + 4) == datagram({0, 5, 0, 8}));
+        CHECK(client.result().error == tftp::error::option_refused);
+    }
+}
+
+TEST_CASE("RFC 2347: a server that knows no options answers at once, and all is as usual") {
+    memory_sink file;
+    tftp::transfer client{
+        lossy_link::server_door, "f", tftp::mode::octet, file, {.block_size = 1024, .window_size = 8}};
+    client.begin(start);
+    said(client);
+    client.receive(lossy_link::server_port, data(1, block), start);
+    CHECK(said(client) == acknowledgment(1));
+    CHECK(client.result().block_size == 512);
+    CHECK(client.result().window_size == 1);
+}
+
+TEST_CASE("RFC 2347, 2348, 2349, 7440: a server grants what it can, tells the size, and passes over the rest") {
+    memory_source file{as_bytes(std::string(3'000, 'y'))};
+    const bytes asked =
+        text_with_nuls(1, "f|OCTET|blksize|65464|WindowSize|65535|timeout|0|tsize|0|multicast||rollover|1|");
+    tftp::transfer server{lossy_link::client_port, request_of(asked), file, {.block_size = 1024, .window_size = 16}};
+    server.begin(start);
+    CHECK(said(server) == text_with_nuls(6, "blksize|1024|windowsize|16|tsize|3000|rollover|1|"));
+    server.expired(server.deadline());
+    CHECK(said(server) == text_with_nuls(6, "blksize|1024|windowsize|16|tsize|3000|rollover|1|"));
+    server.receive(lossy_link::client_port, acknowledgment(0), start + 1s);
+    CHECK(said(server) ==
+          data(1, std::string(1024, 'y')) + data(2, std::string(1024, 'y')) + data(3, std::string(952, 'y')));
+    server.receive(lossy_link::client_port, acknowledgment(3), start + 1s);
+    CHECK(server.result().is_whole());
+}
+
+TEST_CASE("a window is never wider than the memory that it may take") {
+    memory_source file{as_bytes("x")};
+    const bytes asked = text_with_nuls(1, "f|octet|blksize|65464|windowsize|65535|");
+    tftp::transfer server{lossy_link::client_port,
+                          request_of(asked),
+                          file,
+                          {.block_size = 65'464, .window_size = 65'535, .most_memory = 1'000'000}};
+    server.begin(start);
+    CHECK(said(server) == text_with_nuls(6, "blksize|65464|windowsize|15|"));
+}
+
+TEST_CASE("RFC 2349: a writer tells the size, and a server refuses what is too long before a byte of it") {
+    memory_source file{as_bytes(std::string(5'000, 'z'))};
+    tftp::transfer client{lossy_link::server_door, "up", tftp::mode::octet, file, {}};
+    client.begin(start);
+    const bytes request = said(client);
+    CHECK(request == text_with_nuls(2, "up|octet|blksize|1428|tsize|5000|"));
+    memory_sink disk;
+    tftp::transfer server{lossy_link::client_port, request_of(request), disk, {.most_bytes = 4'999}};
+    server.begin(start);
+    const bytes refusal = said(server);
+    CHECK(bytes(refusal.begin(), refusal.begin() + 4) == datagram({0, 5, 0, 3}));
+    client.receive(lossy_link::server_port, refusal, start);
+    CHECK(client.result().error == tftp::error::disk_full);
+}
+
+TEST_CASE("a file that is longer or shorter than announced is no whole file") {
+    memory_sink file;
+    tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, {}};
+    client.begin(start);
+    said(client);
+    client.receive(lossy_link::server_port, text_with_nuls(6, "tsize|1000|"), start);
+    said(client);
+    client.receive(lossy_link::server_port, data(1, "too short"), start);
+    CHECK(client.result().error == std::errc::protocol_error);
+    CHECK(!file.is_finished);
+}
+
+// ---- RFC 7440 ------------------------------------------------------------------------------------------
+
+TEST_CASE("RFC 7440: a window goes out as one run of equal datagrams, and one acknowledgment answers it") {
+    memory_source file{as_bytes(std::string(8 * 10 + 3, 'w'))};
+    const bytes asked = text_with_nuls(1, "f|octet|blksize|8|windowsize|4|");
+    tftp::transfer server{lossy_link::client_port, request_of(asked), file, {.window_size = 4}};
+    server.begin(start);
+    said(server);
+    server.receive(lossy_link::client_port, acknowledgment(0), start);
+    auto out = server.next();
+    CHECK(out.segment == 12);
+    CHECK(out.bytes.size() == 48);
+    CHECK(server.next().bytes.empty());
+    server.receive(lossy_link::client_port, acknowledgment(4), start);
+    CHECK(server.next().bytes.size() == 48);
+    server.receive(lossy_link::client_port, acknowledgment(8), start);
+    out = server.next();
+    CHECK(out.bytes.size() == 12 + 12 + 7);  // the last is short
+    server.receive(lossy_link::client_port, acknowledgment(11), start);
+    CHECK(server.result().is_whole());
+}
+
+TEST_CASE("RFC 7440 section 4: a gap is told once, and the sender goes on from there") {
+    const std::string eight = "12345678";
+    memory_sink file;
+    tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, {.block_size = 8, .window_size = 4}};
+    client.begin(start);
+    said(client);
+    client.receive(lossy_link::server_port, text_with_nuls(6, "blksize|8|windowsize|4|"), start);
+    said(client);
+    client.receive(lossy_link::server_port, data(1, eight), start);
+    CHECK(said(client) == nothing());
+    client.receive(lossy_link::server_port, data(3, eight), start);  // 2 is lost
+    CHECK(said(client) == acknowledgment(1));
+    client.receive(lossy_link::server_port, data(4, eight), start);
+    CHECK(said(client) == nothing());
+    for (int number = 2; number <= 4; ++number) client.receive(lossy_link::server_port, data(number, eight), start);
+    CHECK(said(client) == nothing());
+    client.receive(lossy_link::server_port, data(5, eight), start);  // the fourth of the new window
+    CHECK(said(client) == acknowledgment(5));
+
+    memory_source content{as_bytes(std::string(100, 'w'))};
+    tftp::transfer server{lossy_link::client_port,
+                          request_of(text_with_nuls(1, "f|octet|blksize|8|windowsize|4|")),
+                          content,
+                          {.window_size = 4}};
+    server.begin(start);
+    said(server);
+    server.receive(lossy_link::client_port, acknowledgment(0), start);
+    said(server);
+    server.receive(lossy_link::client_port, acknowledgment(1), start);
+    const std::string www(8, 'w');
+    CHECK(said(server) == data(2, www) + data(3, www) + data(4, www) + data(5, www));
+    CHECK(server.result().repeated == 3);
+}
+
+TEST_CASE(
+    "RFC 7440 section 4: a lost first block of a window is sent again at its acknowledgment, and that only once") {
+    memory_source content{as_bytes(std::string(100, 'w'))};
+    tftp::transfer server{lossy_link::client_port,
+                          request_of(text_with_nuls(1, "f|octet|blksize|8|windowsize|4|")),
+                          content,
+                          {.window_size = 4}};
+    server.begin(start);
+    said(server);
+    server.receive(lossy_link::client_port, acknowledgment(0), start);
+    CHECK(said(server).size() == 48);
+    server.receive(lossy_link::client_port, acknowledgment(0), start);
+    CHECK(said(server).size() == 48);
+    server.receive(lossy_link::client_port, acknowledgment(0), start);
+    CHECK(said(server) == nothing());
+}
+
+// ---- Files without a limit, and text -------------------------------------------------------------------
+
+TEST_CASE("block numbers roll over, to 0 or, where that is agreed, to 1") {
+    for (const auto rollover :
+         {std::optional<std::uint8_t>{}, std::optional<std::uint8_t>{0}, std::optional<std::uint8_t>{1}}) {
+        const bytes content = content_of(8 * 140'000 + 5, 3);
+        memory_source from{content};
+        memory_sink to;
+        lossy_link between{1, {.lost = 0.001}};
+        tftp::transfer client{lossy_link::server_door,
+                              "f",
+                              tftp::mode::octet,
+                              to,
+                              {.block_size = 8, .window_size = 32, .rollover = rollover}};
+        std::vector<int> behind_last;
+        int previous = 0;
+        const auto note = [&](bool from_client, std::span<const std::byte> what, int) {
+            const auto seen = tftp::parse(what);
+            if (from_client || seen->what != tftp::opcode::data) return;
+            if (previous == 65'535) behind_last.push_back(seen->block);
+            previous = seen->block;
+        };
+        const auto serve = [&](const tftp::packet& request) {
+            return std::make_unique<tftp::transfer>(lossy_link::client_port, request, from,
+                                                    tftp::settings{.window_size = 64});
+        };
+        CHECK(between.run(client, serve, note));
+        CHECK(client.result().is_whole());
+        CHECK((to.content == content));
+        const int expected = rollover == 1 ? 1 : 0;
+        CHECK(std::count(behind_last.begin(), behind_last.end(), expected) >= 2);
+    }
+}
+
+TEST_CASE("RFC 1350: a text travels as netascii, whatever the cuts, and arrives as it was") {
+    for (const std::size_t size : {0u, 1u, 7u, 8u, 9u, 500u, 5'000u}) {
+        for (const std::uint16_t block_size :
+             {std::uint16_t{8}, std::uint16_t{9}, std::uint16_t{511}, std::uint16_t{512}, std::uint16_t{513}}) {
+            const bytes content = content_of(size, size + block_size);
+            memory_source from{content};
+            memory_sink to;
+            lossy_link between{1, {}};
+            tftp::transfer client{lossy_link::server_door, "f", tftp::mode::netascii, to, {.block_size = block_size}};
+            const auto serve = [&](const tftp::packet& request) {
+                CHECK(!request.options.transfer_size);  // nobody knows how long it is there
+                return std::make_unique<tftp::transfer>(lossy_link::client_port, request, from, tftp::settings{});
+            };
+            CHECK(between.run(client, serve));
+            CHECK(client.result().is_whole());
+            CHECK((to.content == content));
+        }
+    }
+}
+
+// ---- A bad net -----------------------------------------------------------------------------------------
+
+TEST_CASE("whatever the net loses, doubles and reorders: the file is whole, or there is an error, within a bound") {
+    constexpr int runs = 10'000;
+    int whole = 0, failed = 0;
+    for (int run = 0; run < runs; ++run) {
+        std::mt19937_64 random{static_cast<std::uint64_t>(run)};
+        const auto any_of = [&](auto... values) {
+            const std::array all{values...};
+            return all[random() % all.size()];
+        };
+        const bool is_upload = random() % 2 == 0;
+        const auto mode = random() % 4 == 0 ? tftp::mode::netascii : tftp::mode::octet;
+        tftp::settings wish{.block_size = static_cast<std::uint16_t>(any_of(8, 64, 512, 512, 1428)),
+                            .window_size = static_cast<std::uint16_t>(any_of(1, 1, 2, 3, 8, 64)),
+                            .with_options = random() % 8 != 0,
+                            .dally = any_of(tftp::duration{0}, tftp::duration{60s})};
+        if (random() % 4 == 0) wish.timeout = static_cast<std::uint8_t>(1 + random() % 3);
+        if (random() % 4 == 0) wish.rollover = static_cast<std::uint8_t>(random() % 2);
+        tftp::settings limit{.block_size = static_cast<std::uint16_t>(any_of(512, 1428, 65'464)),
+                             .window_size = static_cast<std::uint16_t>(any_of(1, 4, 64)),
+                             .with_options = random() % 8 != 0,
+                             .dally = any_of(tftp::duration{0}, tftp::duration{60s})};
+        const std::size_t block_size = wish.block_size;
+        const std::size_t size = any_of(std::size_t{0}, std::size_t{1}, block_size - 1, block_size, block_size + 1,
+                                        10 * block_size, static_cast<std::size_t>(random() % (30 * block_size)));
+        const double worst = any_of(0.0, 0.1, 0.3, 0.5);
+        const auto chance = [&] { return worst * static_cast<double>(random() % 101) / 100; };
+        const bytes content = content_of(size, static_cast<std::uint64_t>(run));
+        memory_source from{content, random() % 2 == 0};
+        memory_sink to;
+        lossy_link between{static_cast<std::uint64_t>(run), {.lost = chance(), .doubled = chance(), .late = chance()}};
+        std::unique_ptr<tftp::transfer> client;
+        if (is_upload)
+            client = std::make_unique<tftp::transfer>(lossy_link::server_door, "f", mode, from, wish);
+        else
+            client = std::make_unique<tftp::transfer>(lossy_link::server_door, "f", mode, to, wish);
+        const auto serve = [&](const tftp::packet& request) {
+            return is_upload ? std::make_unique<tftp::transfer>(lossy_link::client_port, request, to, limit)
+                             : std::make_unique<tftp::transfer>(lossy_link::client_port, request, from, limit);
+        };
+        INFO("run " << run);
+        const tftp::time_point begin = between.now;
+        REQUIRE(between.run(*client, serve));
+        REQUIRE(client->has_ended());
+        REQUIRE(between.sent_after_end == 0);
+        // Each block may wait for as long as patience lasts, and a little.
+        REQUIRE(between.now - begin < 50s * (size / 8 + 10));
+        const tftp::transfer* const receiver = is_upload ? between.server.get() : client.get();
+        if (receiver && receiver->result().is_whole()) {
+            REQUIRE(to.is_finished);
+            REQUIRE((to.content == content));
+            ++whole;
+        } else {
+            REQUIRE(!to.is_finished);
+            ++failed;
+        }
+        // The sender may be in doubt (two generals), but he never believes in what is not there.
+        const tftp::transfer* const sender = is_upload ? client.get() : between.server.get();
+        if (sender && sender->result().is_whole()) REQUIRE(to.is_finished);
+        if (worst == 0) REQUIRE(client->result().is_whole());
+    }
+    CHECK(whole > runs * 9 / 10);
+    INFO(failed << " gave up");
+    CHECK(whole + failed == runs);
+}
+
+TEST_CASE("any datagram in any state: no crash, no answer to nonsense that grows, and an end") {
+    std::mt19937_64 random{7};
+    const std::vector<bytes> words{text_with_nuls(1, "f|octet|"),
+                                   text_with_nuls(2, "f|netascii|blksize|8|"),
+                                   data(0, ""),
+                                   data(1, block),
+                                   data(2, "x"),
+                                   data(65'535, block),
+                                   acknowledgment(0),
+                                   acknowledgment(1),
+                                   acknowledgment(2),
+                                   acknowledgment(65'535),
+                                   text_with_nuls(6, "blksize|8|"),
+                                   text_with_nuls(6, "tsize|9|"),
+                                   text_with_nuls(6, ""),
+                                   datagram({0, 7}),
+                                   datagram({}),
+                                   datagram({0, 5, 0})};
+    for (int run = 0; run < 20'000; ++run) {
+        memory_sink to;
+        memory_source from{content_of(random() % 3'000, 1)};
+        const tftp::settings how{.block_size = 8, .window_size = static_cast<std::uint16_t>(1 + random() % 4)};
+        const auto request =
+            request_of(text_with_nuls(1 + run % 2, random() % 2 == 0 ? "f|octet|" : "f|octet|blksize|8|windowsize|3|"));
+        std::unique_ptr<tftp::transfer> one;
+        switch (run % 4) {
+            case 0:
+                one = std::make_unique<tftp::transfer>(lossy_link::server_door, "f", tftp::mode::octet, to, how);
+                break;
+            case 1:
+                one = std::make_unique<tftp::transfer>(lossy_link::server_door, "f", tftp::mode::octet, from, how);
+                break;
+            case 2: one = std::make_unique<tftp::transfer>(lossy_link::server_port, request, from, how); break;
+            default: one = std::make_unique<tftp::transfer>(lossy_link::server_port, request, to, how);
+        }
+        tftp::time_point now = start;
+        one->begin(now);
+        for (int step = 0; step < 30; ++step) {
+            std::size_t sent = 0;
+            for (auto out = one->next(); !out.bytes.empty(); out = one->next()) sent += out.bytes.size();
+            REQUIRE(sent < 4 * 516 + 600);
+            if (random() % 8 == 0 && one->deadline() != tftp::time_point::max()) {
+                now = std::max(now, one->deadline());
+                one->expired(now);
+            } else
+                one->receive(random() % 8 == 0 ? stranger : lossy_link::server_port, words[random() % words.size()],
+                             now);
+        }
+        for (int i = 0; i < 100 && !one->has_ended(); ++i) {
+            now = std::max(now, one->deadline());
+            one->expired(now);
+            while (!one->next().bytes.empty()) continue;
+        }
+        REQUIRE(one->has_ended());
+        one->receive(lossy_link::server_port, data(1, block), now);
+        while (one->next().bytes.size() > 0) continue;
+        REQUIRE(one->deadline() == tftp::time_point::max());
+    }
+}
