@@ -58,12 +58,11 @@ namespace detail {
 /// A socket and what the loop knows of it. It stays where it is while the object that owns it moves, for those who wait.
 class socket_node final : public io_node {
   public:
-    socket_node(event_loop& loop, socket&& taken, kind what)
+    socket_node(event_loop& loop, socket&& taken, kind what, bool is_ip)
         : io_node{loop, taken.native_handle(), what}, own{std::move(taken)} {
         own.set_blocking(false);
         // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
-        std::error_code unknown;
-        read_to_end = !own.local_endpoint(unknown).is_ip();
+        read_to_end = !is_ip;
     }
     socket own;
 
@@ -100,8 +99,13 @@ class async_socket {
 
   protected:
     async_socket() noexcept = default;
-    async_socket(event_loop& loop, socket&& made, io_node::kind what)
-        : node_{new socket_node{loop, std::move(made), what}} {}
+    async_socket(event_loop& loop, socket&& made, io_node::kind what) : async_socket{loop, made, what, is_ip(made)} {}
+    async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip)
+        : node_{new socket_node{loop, std::move(made), what, is_ip}} {}
+    static bool is_ip(const socket& made) noexcept {
+        std::error_code unknown;
+        return made.local_endpoint(unknown).is_ip();
+    }
     async_socket(async_socket&&) noexcept = default;
     async_socket& operator=(async_socket&&) noexcept = default;
     ~async_socket() = default;
@@ -157,6 +161,11 @@ class async_stream : public detail::async_socket {
 
     /// See socket::shutdown(). Does not wait.
     void shutdown(shutdown_direction direction) { opened().own.shutdown(direction); }
+
+  private:
+    friend detail::accepting;
+    async_stream(event_loop& loop, socket&& accepted, bool is_ip)
+        : async_socket{loop, accepted, detail::io_node::kind::stream, is_ip} {}
 };
 
 /// Makes connections, for tasks.
@@ -410,7 +419,9 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operat
     explicit accepting(socket_node& node) noexcept : io_awaiter{node, direction::read}, listener_{node.own} {}
     async_listener::accepted await_resume() {
         if (error_ != 0) throw std::system_error{error_, std::system_category(), "accept"};
-        return {async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection)}, made_.peer};
+        // That it is like its peer saves a system call for each connection.
+        const bool is_ip = made_.peer.is_ip();
+        return {async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), is_ip}, made_.peer};
     }
     bool attempt() noexcept override {
         if (!node_.readable) return false;

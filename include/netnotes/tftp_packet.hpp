@@ -1,29 +1,30 @@
-// netnotes/tftp_packet.hpp: the packets of TFTP
-// SPDX-License-Identifier: MIT                 version 0.1.0                 copy with: ip_text.hpp ip.hpp
+// netnotes/tftp_packet.hpp: what TFTP says, byte by byte
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp
 //
-// The Trivial File Transfer Protocol (RFC 1350) moves one file over UDP: to a machine that has no more than a boot ROM,
-// so it has to be small. There are six packets, and each begins with its number in two bytes, high byte first:
+// The Trivial File Transfer Protocol moves a file with six kinds of datagrams. All begin with two bytes that say which:
 //
-//        1 RRQ    | 0 1 | file name | 0 | mode | 0 | option | 0 | value | 0 | ...   "send me that file"
-//        2 WRQ    | 0 2 | the same                                                  "take this file"
-//        3 DATA   | 0 3 | block number |  0 to 512 bytes of the file                the first block is number 1
-//        4 ACK    | 0 4 | block number |                                            "I have it, and all before it"
-//        5 ERROR  | 0 5 | code | text | 0 |                                         and that was the end
-//        6 OACK   | 0 6 | option | 0 | value | 0 | ...                              "of your options, these" (RFC 2347)
+//        2 bytes     string    1     string    1   then, as often as wanted, an option and its value (RFC 2347)
+//       ┌────────┬───────────┬───┬───────────┬───┬───────────┬───┬───────────┬───┐
+//       │ 1 or 2 │ file name │ 0 │   mode    │ 0 │ "blksize" │ 0 │  "1428"   │ 0 │   read, write request
+//       └────────┴───────────┴───┴───────────┴───┴───────────┴───┴───────────┴───┘
+//       ┌────────┬───────────┬─────────────────────────────┐
+//       │   3    │ block no. │ 512 bytes; fewer: the last  │                           data
+//       └────────┴───────────┴─────────────────────────────┘
+//       ┌────────┬───────────┐    ┌────────┬──────┬─────────┬───┐  ┌────────┬───────────┬───┬─────────┬───┐
+//       │   4    │ block no. │    │   5    │ code │ message │ 0 │  │   6    │ "blksize" │ 0 │ "1428"  │ 0 │
+//       └────────┴───────────┘    └────────┴──────┴─────────┴───┘  └────────┴───────────┴───┴─────────┴───┘
+//        acknowledgment            error                            option acknowledgment (RFC 2347)
 //
-// A block that is shorter than the others is the last one. So a file of exactly 1,024 bytes takes three blocks, and
-// the third is empty: without it the receiver could not know that there is no more. The number is there to tell a new
-// block from a copy of the old one. It has 16 bits, and after 65,535 it begins again, although RFC 1350 has no word
-// on that.
+// The notes list the first five (RFC 1350); the sixth, and error code 8, came with the options: block sizes up to 65,464
+// (RFC 2348), the size of the file and the time between attempts (RFC 2349), several blocks at a time (RFC 7440). A file
+// whose length is a multiple of the block size ends with an *empty* block, for only a short one says that it is the last.
+// Names are counted in bytes, not in characters: "文件.txt" has ten.
 //
-// In netascii (RFC 764) a text's line ends in CR LF on the wire, whatever ends it in the file, and a CR that is no
-// line's end is followed by NUL. A pair may be cut by the border of two blocks, so whoever converts has to remember.
+// This page has values and bytes only: no socket, no file, no time. What comes from the net is read with its bounds and
+// refused when it is not what it says to be; nothing is allocated on the way.
 //
-// Everything here is values and bytes: no socket, no clock. Whoever reads a packet reads what a stranger wrote, so
-// reading never leaves the datagram, and gives views into it instead of copies.
-//
-// On this page:  opcode · errc · mode · options · reading a packet · writing one · describe · netascii · uri
-// The notes:     TFTP协议分析, TFTP下载器 (the protocol, the downloader); example 14
+// On this page:  opcode · error · mode · options · packet, parse · write_... · netascii_encoder, netascii_decoder · uri
+// The notes:     TFTP 协议介绍, TFTP数据包的格式; example 14
 
 #ifndef NETNOTES_TFTP_PACKET_HPP
 #define NETNOTES_TFTP_PACKET_HPP
@@ -34,679 +35,531 @@
 #define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <type_traits>
 
 #include "ip.hpp"
 
 namespace netnotes::tftp {
 
-// ---- Numbers -------------------------------------------------------------------------------------------
+/// Where servers listen; the transfer itself then goes between two other ports (RFC 1350 §4).
+inline constexpr std::uint16_t port = 69;
 
-/// The port to which a request goes. Everything after it goes to another, which the answer tells (RFC 1350 §4).
-inline constexpr std::uint16_t default_port = 69;
-
+/// RFC 1350 §5, RFC 2347.
 enum class opcode : std::uint16_t {
-    read_request = 1,            ///< RRQ
-    write_request = 2,           ///< WRQ
-    data = 3,                    ///< DATA
-    acknowledgement = 4,         ///< ACK
-    error = 5,                   ///< ERROR
-    option_acknowledgement = 6,  ///< OACK (RFC 2347)
+    read_request = 1,
+    write_request = 2,
+    data = 3,
+    acknowledgment = 4,
+    error = 5,
+    option_acknowledgment = 6,
 };
 
-/// The codes of an ERROR packet (RFC 1350, appendix; RFC 2347). As std::error_code they have RFC 1350's words, and
-/// they are comparable with those of the system: `error == std::errc::no_such_file_or_directory`.
-enum class errc : std::uint16_t {
-    not_defined = 0,  ///< the packet's text says what it is
+/// What an error datagram says (RFC 1350, appendix; RFC 2347). It is a std::error_code, too.
+enum class error : std::uint16_t {
+    not_defined = 0,  ///< see its message
     file_not_found = 1,
     access_violation = 2,
-    disk_full = 3,  ///< or more than one is allowed to write
+    disk_full = 3,  ///< or an allocation exceeded
     illegal_operation = 4,
     unknown_transfer_id = 5,  ///< from a port that has no part in this transfer
-    file_exists = 6,
-    no_such_user = 7,    ///< of `mail`, which nobody has any more
-    option_refused = 8,  ///< the end of a negotiation (RFC 2347)
+    file_already_exists = 6,
+    no_such_user = 7,
+    option_refused = 8,
 };
-
-/// Of errc. A code of 0 is an error too, and std::error_code takes every 0 for none: so `value()` is the packet's
-/// number + 1.
-[[nodiscard]] const std::error_category& category() noexcept;
-[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept {
-    return {static_cast<int>(code) + 1, category()};
+[[nodiscard]] constexpr std::string_view to_string(error code) noexcept;
+[[nodiscard]] const std::error_category& error_category() noexcept;
+[[nodiscard]] inline std::error_code make_error_code(error code) noexcept {
+    return {static_cast<int>(code), error_category()};
 }
-/// The code by which a peer is told of an error of ours: of our category itself, else its nearest relative (ENOSPC is
-/// disk_full, EACCES access_violation), else not_defined.
-[[nodiscard]] errc to_errc(const std::error_code& error) noexcept;
 
-/// How the bytes of a file become those of the blocks.
-enum class mode : std::uint8_t {
+/// How the bytes of a file are to be understood. The third, "mail", is obsolete (RFC 1350 §1).
+enum class mode {
     octet,     ///< as they are
-    netascii,  ///< as a text, with CR LF between its lines
+    netascii,  ///< lines: "\n" travels as CR LF, CR as CR NUL (RFC 764); see netascii_encoder
 };
-[[nodiscard]] constexpr std::string_view to_string(mode which) noexcept {
-    return which == mode::octet ? "octet" : "netascii";
+[[nodiscard]] constexpr std::string_view to_string(mode what) noexcept {
+    return what == mode::octet ? "octet" : "netascii";
 }
 
-// ---- Options -------------------------------------------------------------------------------------------
+inline constexpr std::uint16_t least_block_size = 8, most_block_size = 65'464, usual_block_size = 512;
+/// Of a request without its file name and mode: no option of ours is longer. A request has at most 512 bytes (RFC 2347).
+inline constexpr std::size_t most_request_size = 512;
 
-inline constexpr std::uint16_t default_block_size = 512;    ///< RFC 1350 §5
-inline constexpr std::uint16_t least_block_size = 8;        ///< RFC 2348
-inline constexpr std::uint16_t largest_block_size = 65464;  ///< RFC 2348
-inline constexpr std::size_t header_size = 4;               ///< in front of a DATA packet's bytes
-inline constexpr std::size_t largest_request = 512;         ///< RFC 2347, of a RRQ or WRQ with its options
-
-/// What client and server may agree on, in a request, or in the OACK that answers it. What is not there was not asked
-/// for, or not granted.
+/// What a request asks for, and an option acknowledgment grants; those that are absent keep their usual value.
 struct options {
-    std::optional<std::uint16_t> block_size;   ///< blksize: 8 to 65,464 bytes (RFC 2348)
-    std::optional<std::uint16_t> timeout;      ///< timeout: 1 to 255 seconds (RFC 2349)
-    std::optional<std::uint64_t> file_size;    ///< tsize: bytes; 0 in a read request asks for it (RFC 2349)
-    std::optional<std::uint16_t> window_size;  ///< windowsize: blocks to an ACK, 1 to 65,535 (RFC 7440)
-    std::optional<std::uint16_t> rollover;     ///< rollover: the number after 65,535, 0 or 1; no RFC, but tftpd-hpa
+    std::optional<std::uint16_t> block_size;     ///< bytes: 8 to 65,464 (RFC 2348); else 512
+    std::optional<std::uint16_t> window_size;    ///< blocks until an acknowledgment: 1 to 65,535 (RFC 7440); else 1
+    std::optional<std::uint8_t> timeout;         ///< seconds: 1 to 255 (RFC 2349)
+    std::optional<std::uint64_t> transfer_size;  ///< bytes; a reader asks with 0 (RFC 2349)
+    /// What follows block 65,535: 0, as most do unasked, or 1. In no RFC; atftp and others know it.
+    std::optional<std::uint8_t> rollover;
 
-    [[nodiscard]] constexpr bool is_empty() const noexcept {
-        return !block_size && !timeout && !file_size && !window_size && !rollover;
+    [[nodiscard]] bool any() const noexcept {
+        return block_size || window_size || timeout || transfer_size || rollover;
     }
-    friend constexpr bool operator==(const options&, const options&) noexcept = default;
+    friend bool operator==(const options&, const options&) = default;
 };
 
-// ---- Reading -------------------------------------------------------------------------------------------
-//
-// Each of these takes a whole datagram, of any content, and gives nothing when it is not such a packet. Texts and
-// bytes are views into the datagram. None allocates or throws.
-
-/// A RRQ or WRQ.
-struct request {
-    opcode operation = opcode::read_request;  ///< or write_request
-    std::string_view name;                    ///< of the file: any bytes but NUL, at least one. Not a path to be trusted
-    tftp::mode mode = mode::octet;
-    /// Those that are known and have a sensible value; the first, of an option that comes twice (RFC 2347 allows none).
-    /// A size above its range stands for the largest, since the answer may be less.
-    tftp::options options;
+/// A datagram, read. Its views point into the datagram.
+struct packet {
+    opcode what{};
+    std::string_view file_name{};      ///< of a request; never empty
+    std::optional<tftp::mode> mode{};  ///< of a request; none: one that nobody knows, or "mail"
+    tftp::options options{};           ///< of a request or an option acknowledgment
+    /// One with a value out of its range, given twice, or (in an acknowledgment) that nobody asked for. In a request such
+    /// an option is passed over as if it were absent; an acknowledgment with one is to be refused.
+    bool has_bad_option = false;
+    std::uint16_t block = 0;  ///< of data or an acknowledgment
+    std::span<const std::byte> data{};
+    std::uint16_t error_code = 0;  ///< as it came: it may be one that no RFC knows
+    std::string_view message{};    ///< of an error; anything at all may stand in it
 };
 
-/// Why a request cannot be served, and what to answer.
-struct refusal {
-    errc code = errc::illegal_operation;
-    std::string_view text;
-};
+/// None for what is no TFTP datagram: cut off, without an end, or of no known kind.
+[[nodiscard]] std::optional<packet> parse(std::span<const std::byte> datagram) noexcept;
 
-struct data {
-    std::uint16_t block = 0;
-    std::span<const std::byte> payload;
-};
+// -- Writing. Each gives the bytes used of `room`, which must be large enough: most_request_size is, for all of them.
 
-struct error_packet {
-    std::uint16_t code = 0;  ///< as it came: it may be above those of errc
-    std::string_view text;   ///< as it came: it may hold control characters. See shown()
-};
+/// `what` is read_request or write_request. 0 when the name is empty, has a NUL, or does not fit.
+[[nodiscard]] std::size_t write_request(std::span<std::byte> room, opcode what, std::string_view file_name, mode how,
+                                        const options& wished) noexcept;
+/// The four bytes before the data.
+inline constexpr std::size_t data_header_size = 4;
+std::size_t write_data_header(std::span<std::byte> room, std::uint16_t block) noexcept;
+std::size_t write_acknowledgment(std::span<std::byte> room, std::uint16_t block) noexcept;
+std::size_t write_option_acknowledgment(std::span<std::byte> room, const options& granted) noexcept;
+/// The message is cut to what fits, and at its first NUL.
+std::size_t write_error(std::span<std::byte> room, error code, std::string_view message) noexcept;
 
-struct option_acknowledgement {
-    tftp::options options;
-    /// False when an option is unknown, comes twice or is out of its range. Such an OACK is answered by ERROR 8.
-    bool is_valid = true;
-};
-
-/// None for fewer than two bytes, and for a number that is no opcode.
-[[nodiscard]] std::optional<opcode> opcode_of(std::span<const std::byte> datagram) noexcept;
-/// For what is not a request, `why` has no text: that should not be answered.
-[[nodiscard]] std::optional<request> parse_request(std::span<const std::byte> datagram, refusal& why) noexcept;
-[[nodiscard]] std::optional<request> parse_request(std::span<const std::byte> datagram) noexcept;
-[[nodiscard]] std::optional<data> parse_data(std::span<const std::byte> datagram) noexcept;
-/// The block's number. Bytes behind it do not matter.
-[[nodiscard]] std::optional<std::uint16_t> parse_acknowledgement(std::span<const std::byte> datagram) noexcept;
-/// A text without its NUL, or none at all, is taken too: the code is what matters.
-[[nodiscard]] std::optional<error_packet> parse_error_packet(std::span<const std::byte> datagram) noexcept;
-/// None when it is cut off. One without any option is whole: nothing was granted.
-[[nodiscard]] std::optional<option_acknowledgement> parse_option_acknowledgement(
-    std::span<const std::byte> datagram) noexcept;
-
-/// A stranger's text made fit for a terminal or a log: control characters as '?', and no more than `most` bytes.
-[[nodiscard]] std::string shown(std::string_view text, std::size_t most = 128);
-/// A packet in a line, for diaries and logs: `RRQ "kernel.img" octet blksize=1428`, `DATA 7, 512 bytes`, `ACK 7`,
-/// `ERROR 1 "File not found"`, `malformed, 3 bytes`.
-[[nodiscard]] std::string describe(std::span<const std::byte> datagram);
-
-// ---- Writing -------------------------------------------------------------------------------------------
-//
-// Each of these writes a packet to the beginning of `out` and gives its size; 0 when there is not enough room.
-
-/// 0 too when the name is empty or holds a NUL. Whoever keeps to RFC 2347 gives it largest_request bytes.
-[[nodiscard]] std::size_t write_request(std::span<std::byte> out, const request& what) noexcept;
-/// The four bytes in front of the payload.
-std::size_t write_data_header(std::span<std::byte> out, std::uint16_t block) noexcept;
-[[nodiscard]] std::size_t write_acknowledgement(std::span<std::byte> out, std::uint16_t block) noexcept;
-/// Of a text that is too long, or holds a NUL, the beginning. An empty one becomes RFC 1350's words for the code.
-[[nodiscard]] std::size_t write_error(std::span<std::byte> out, errc code, std::string_view text = {}) noexcept;
-[[nodiscard]] std::size_t write_option_acknowledgement(std::span<std::byte> out, const options& granted) noexcept;
-
-// ---- Netascii ------------------------------------------------------------------------------------------
-
-/// From a file, in which LF ends a line, to the wire: LF becomes CR LF, and CR becomes CR NUL. It goes on where it was
-/// stopped, so both texts may be cut anywhere.
+/// From our lines to those of the net: "\n" becomes CR LF, and a CR that is none of a line's end CR NUL. A pair may be cut
+/// anywhere: what did not fit comes first the next time.
 class netascii_encoder {
   public:
     struct progress {
-        std::size_t read, written;
+        std::size_t taken, made;
     };
-    /// Until all of `file` has been read, or `wire` is full.
-    progress encode(std::span<const std::byte> file, std::span<std::byte> wire) noexcept;
-    /// The second byte of a pair is still to be written, though `file` has been read: give it room once more.
-    [[nodiscard]] bool is_pending() const noexcept { return is_pending_; }
+    progress encode(std::span<const std::byte> from, std::span<std::byte> to) noexcept;
+    /// Is there half a pair that is still to be written?
+    [[nodiscard]] bool has_rest() const noexcept { return rest_.has_value(); }
 
   private:
-    bool is_pending_ = false;
-    std::byte second_{};
+    std::optional<std::byte> rest_;
 };
 
-/// And back. A CR with something else behind it, which no proper sender writes, stays as it is.
+/// The other way, in place: it never grows. A CR before anything else than LF or NUL stays what it is.
 class netascii_decoder {
   public:
-    using progress = netascii_encoder::progress;
-    /// Until all of `wire` has been read, or `file` is full. One byte more than in `wire` is always enough room.
-    progress decode(std::span<const std::byte> wire, std::span<std::byte> file) noexcept;
-    /// At the end: true when a CR was the last byte, and nothing came behind it. It belongs to the file.
-    [[nodiscard]] bool is_pending() const noexcept { return is_pending_; }
+    /// Room before the bytes is not needed, but for one that a cut has left over: it is given in `before`, and belongs in
+    /// front of them. Gives how many bytes are left.
+    std::size_t decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept;
+    /// At the end: a CR behind which nothing came.
+    [[nodiscard]] std::optional<std::byte> finish() noexcept {
+        if (!has_cr_) return std::nullopt;
+        has_cr_ = false;
+        return std::byte{'\r'};
+    }
 
   private:
-    bool is_pending_ = false;
+    bool has_cr_ = false;
 };
 
-// ---- URIs ----------------------------------------------------------------------------------------------
-
-/// The name of a file on a server (RFC 3617): `tftp://example.org/dir/file;mode=netascii`. Beyond the RFC it may
-/// have a port (`tftp://[2001:db8::1]:6969/file`), and options of the transfer, each behind a ';', '?' or '&':
-/// `tftp://192.0.2.1/kernel.img?blksize=1428&windowsize=16`. A ';', '?', '&', '#' or '%' of the file's name itself is
-/// written as %3B, %3F, %26, %23, %25.
+/// tftp://host[:port]/file[;mode=octet|netascii][?blksize=N&windowsize=N] (RFC 3617; the part behind "?" is ours: that RFC
+/// has no way to ask for options). An IPv6 address stands in brackets; %xx is a byte.
 struct uri {
-    std::string host;  ///< a name or an address, an IPv6 address without its brackets
-    std::uint16_t port = default_port;
-    std::string file;  ///< decoded. A leading slash is part of it only if there are two
+    std::string host{};  ///< without brackets
+    std::uint16_t port = tftp::port;
+    std::string file_name{};  ///< without the slash behind the host: "tftp://h//etc/motd" means "/etc/motd"
     tftp::mode mode = mode::octet;
-    tftp::options options;  ///< blksize, windowsize, timeout
+    tftp::options options{};
 
-    /// Throws parse_error, which says what is wrong and where.
-    [[nodiscard]] static uri parse(std::string_view text);
+    /// None when it is none, and why. Not a word is read as something that it is not.
     [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
-    /// Such that parse() gives the same again.
-    [[nodiscard]] std::string to_string() const;
-    friend bool operator==(const uri&, const uri&) = default;
+    /// Throws parse_error.
+    [[nodiscard]] static uri parse(std::string_view text);
 };
-
-}  // namespace netnotes::tftp
-
-template <>
-struct std::is_error_code_enum<netnotes::tftp::errc> : std::true_type {};
 
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
 
-namespace netnotes::detail {
-
-inline std::uint16_t load_16(const std::byte* at) noexcept {
-    return static_cast<std::uint16_t>(std::to_integer<unsigned>(at[0]) << 8 | std::to_integer<unsigned>(at[1]));
-}
-inline void store_16(std::byte* at, std::uint16_t value) noexcept {
-    at[0] = static_cast<std::byte>(value >> 8);
-    at[1] = static_cast<std::byte>(value & 0xff);
-}
-
-/// The letters of ASCII count as equal in both cases, and no others, whatever the locale says.
-constexpr bool equal_in_any_case(std::string_view a, std::string_view lower) noexcept {
-    return std::equal(a.begin(), a.end(), lower.begin(), lower.end(), [](char x, char y) {
-        return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + ('a' - 'A')) : x) == y;
-    });
+constexpr std::string_view to_string(error code) noexcept {
+    switch (code) {
+        case error::not_defined: return "Not defined, see error message";
+        case error::file_not_found: return "File not found";
+        case error::access_violation: return "Access violation";
+        case error::disk_full: return "Disk full or allocation exceeded";
+        case error::illegal_operation: return "Illegal TFTP operation";
+        case error::unknown_transfer_id: return "Unknown transfer ID";
+        case error::file_already_exists: return "File already exists";
+        case error::no_such_user: return "No such user";
+        case error::option_refused: return "Option negotiation refused";
+    }
+    return "An error that no RFC knows";
 }
 
-/// Digits and nothing else. Above 2^64 - 1, that.
-inline std::optional<std::uint64_t> read_digits(std::string_view text) noexcept {
-    std::uint64_t value = 0;
-    if (text.empty() || text.front() == '-') return std::nullopt;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (end != text.data() + text.size()) return std::nullopt;
-    return error == std::errc::result_out_of_range ? UINT64_MAX : value;
-}
+namespace detail {
 
-/// The texts of a packet, each with a NUL behind it.
-class text_reader {
+class category final : public std::error_category {
   public:
-    explicit text_reader(std::span<const std::byte> bytes) noexcept
-        : rest_{reinterpret_cast<const char*>(bytes.data()), bytes.size()} {}
-    [[nodiscard]] bool is_at_end() const noexcept { return rest_.empty(); }
-    /// False when there is no NUL any more.
-    [[nodiscard]] bool next(std::string_view& text) noexcept {
-        const std::size_t end = rest_.find('\0');
-        if (end == rest_.npos) return false;
-        text = rest_.substr(0, end);
-        rest_.remove_prefix(end + 1);
+    [[nodiscard]] const char* name() const noexcept override { return "tftp"; }
+    [[nodiscard]] std::string message(int code) const override {
+        return std::string{to_string(static_cast<error>(code))};
+    }
+};
+
+/// Reads a datagram from its front.
+class reader {
+  public:
+    explicit reader(std::span<const std::byte> bytes) noexcept : rest_{bytes} {}
+    [[nodiscard]] bool empty() const noexcept { return rest_.empty(); }
+    [[nodiscard]] std::span<const std::byte> rest() const noexcept { return rest_; }
+    std::optional<std::uint16_t> number() noexcept {
+        if (rest_.size() < 2) return std::nullopt;
+        const auto value = std::to_integer<unsigned>(rest_[0]) << 8 | std::to_integer<unsigned>(rest_[1]);
+        rest_ = rest_.subspan(2);
+        return static_cast<std::uint16_t>(value);
+    }
+    /// What stands before the next NUL. None when there is no NUL any more.
+    std::optional<std::string_view> text() noexcept {
+        if (rest_.empty()) return std::nullopt;
+        const auto* const begin = reinterpret_cast<const char*>(rest_.data());
+        const auto* const end = static_cast<const char*>(std::memchr(begin, 0, rest_.size()));
+        if (!end) return std::nullopt;
+        const std::string_view found{begin, static_cast<std::size_t>(end - begin)};
+        rest_ = rest_.subspan(found.size() + 1);
+        return found;
+    }
+
+  private:
+    std::span<const std::byte> rest_;
+};
+
+/// Writes one; what does not fit makes it fail, for good.
+class writer {
+  public:
+    explicit writer(std::span<std::byte> room) noexcept : room_{room} {}
+    void number(unsigned value) noexcept {
+        put(static_cast<std::byte>(value >> 8));
+        put(static_cast<std::byte>(value));
+    }
+    void text(std::string_view value) noexcept {
+        for (const char c : value) put(static_cast<std::byte>(c));
+        put(std::byte{0});
+    }
+    void option(std::string_view name, std::uint64_t value) noexcept {
+        std::array<char, 20> digits;
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+        text(name);
+        text({digits.data(), static_cast<std::size_t>(end - digits.data())});
+    }
+    void all(const options& what) noexcept {
+        if (what.block_size) option("blksize", *what.block_size);
+        if (what.window_size) option("windowsize", *what.window_size);
+        if (what.timeout) option("timeout", *what.timeout);
+        if (what.transfer_size) option("tsize", *what.transfer_size);
+        if (what.rollover) option("rollover", *what.rollover);
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return fits_ ? used_ : 0; }
+
+  private:
+    void put(std::byte byte) noexcept {
+        if (used_ < room_.size())
+            room_[used_++] = byte;
+        else
+            fits_ = false;
+    }
+    std::span<std::byte> room_;
+    std::size_t used_ = 0;
+    bool fits_ = true;
+};
+
+/// The words of the protocol are written in any mixture of cases (RFC 1350 §5, RFC 2347).
+constexpr bool same_word(std::string_view a, std::string_view b) noexcept {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+/// Sets it, once, to a decimal number in its range. False when it is none.
+template <class Number>
+bool set_once(std::optional<Number>& option, std::string_view text, std::uint64_t least, std::uint64_t most) noexcept {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
+        return false;
+    if (option) return false;
+    option = static_cast<Number>(value);
+    return true;
+}
+/// False for one that is known, and wrong. Unknown ones are passed over (RFC 2347).
+inline bool set_option(options& all, std::string_view name, std::string_view value, bool& is_known) noexcept {
+    is_known = true;
+    if (same_word(name, "blksize")) return set_once(all.block_size, value, least_block_size, most_block_size);
+    if (same_word(name, "windowsize")) return set_once(all.window_size, value, 1, 65'535);
+    if (same_word(name, "timeout")) return set_once(all.timeout, value, 1, 255);
+    if (same_word(name, "tsize")) return set_once(all.transfer_size, value, 0, ~std::uint64_t{0});
+    if (same_word(name, "rollover")) return set_once(all.rollover, value, 0, 1);
+    is_known = false;
+    return true;
+}
+/// False when they are cut off.
+inline bool read_options(reader& from, packet& into) noexcept {
+    while (!from.empty()) {
+        const auto name = from.text();
+        const auto value = name ? from.text() : std::nullopt;
+        if (!value) return false;
+        bool is_known = false;
+        if (!set_option(into.options, *name, *value, is_known) ||
+            (!is_known && into.what == opcode::option_acknowledgment))
+            into.has_bad_option = true;
+    }
+    return true;
+}
+
+}  // namespace detail
+
+inline const std::error_category& error_category() noexcept {
+    static const detail::category only;
+    return only;
+}
+
+inline std::optional<packet> parse(std::span<const std::byte> datagram) noexcept {
+    detail::reader from{datagram};
+    packet read;
+    const auto what = from.number();
+    if (!what) return std::nullopt;
+    read.what = static_cast<opcode>(*what);
+    switch (read.what) {
+        case opcode::read_request:
+        case opcode::write_request: {
+            const auto name = from.text();
+            const auto how = name ? from.text() : std::nullopt;
+            if (!how || name->empty()) return std::nullopt;
+            read.file_name = *name;
+            if (detail::same_word(*how, "octet")) read.mode = mode::octet;
+            if (detail::same_word(*how, "netascii")) read.mode = mode::netascii;
+            if (!detail::read_options(from, read)) return std::nullopt;
+            return read;
+        }
+        case opcode::data:
+        case opcode::acknowledgment: {
+            const auto block = from.number();
+            if (!block) return std::nullopt;
+            read.block = *block;
+            if (read.what == opcode::data) read.data = from.rest();
+            return read;  // some add bytes to an acknowledgment, and mean nothing by it
+        }
+        case opcode::error: {
+            const auto code = from.number();
+            if (!code) return std::nullopt;
+            read.error_code = *code;
+            // The message is for people; some forget its end, and it would be a pity to lose the code for that.
+            const auto message = from.text();
+            read.message =
+                message ? *message
+                        : std::string_view{reinterpret_cast<const char*>(from.rest().data()), from.rest().size()};
+            return read;
+        }
+        case opcode::option_acknowledgment:
+            if (!detail::read_options(from, read)) return std::nullopt;
+            return read;
+    }
+    return std::nullopt;
+}
+
+inline std::size_t write_request(std::span<std::byte> room, opcode what, std::string_view file_name, mode how,
+                                 const options& wished) noexcept {
+    if (file_name.empty() || file_name.find('\0') != file_name.npos) return 0;
+    detail::writer to{room.first(std::min(room.size(), most_request_size))};
+    to.number(static_cast<unsigned>(what));
+    to.text(file_name);
+    to.text(to_string(how));
+    to.all(wished);
+    return to.size();
+}
+inline std::size_t write_data_header(std::span<std::byte> room, std::uint16_t block) noexcept {
+    detail::writer to{room};
+    to.number(static_cast<unsigned>(opcode::data));
+    to.number(block);
+    return to.size();
+}
+inline std::size_t write_acknowledgment(std::span<std::byte> room, std::uint16_t block) noexcept {
+    detail::writer to{room};
+    to.number(static_cast<unsigned>(opcode::acknowledgment));
+    to.number(block);
+    return to.size();
+}
+inline std::size_t write_option_acknowledgment(std::span<std::byte> room, const options& granted) noexcept {
+    detail::writer to{room};
+    to.number(static_cast<unsigned>(opcode::option_acknowledgment));
+    to.all(granted);
+    return to.size();
+}
+inline std::size_t write_error(std::span<std::byte> room, error code, std::string_view message) noexcept {
+    detail::writer to{room};
+    to.number(static_cast<unsigned>(opcode::error));
+    to.number(static_cast<unsigned>(code));
+    message = message.substr(
+        0, std::min({message.find('\0'), message.size(), room.size() - std::min<std::size_t>(room.size(), 5)}));
+    to.text(message);
+    return to.size();
+}
+
+inline netascii_encoder::progress netascii_encoder::encode(std::span<const std::byte> from,
+                                                           std::span<std::byte> to) noexcept {
+    progress done{0, 0};
+    while (done.made < to.size()) {
+        if (rest_) {
+            to[done.made++] = *rest_;
+            rest_.reset();
+            continue;
+        }
+        if (done.taken == from.size()) break;
+        const std::byte byte = from[done.taken++];
+        if (byte == std::byte{'\n'} || byte == std::byte{'\r'}) {
+            to[done.made++] = std::byte{'\r'};
+            rest_ = byte == std::byte{'\n'} ? byte : std::byte{0};
+        } else
+            to[done.made++] = byte;
+    }
+    return done;
+}
+
+inline std::size_t netascii_decoder::decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept {
+    before.reset();
+    std::size_t made = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const std::byte byte = bytes[i];
+        if (has_cr_) {
+            has_cr_ = false;
+            if (byte == std::byte{'\n'} || byte == std::byte{0}) {
+                const std::byte meant = byte == std::byte{'\n'} ? byte : std::byte{'\r'};
+                bytes[made++] = meant;
+                continue;
+            }
+            // It was a CR by itself. If it came with the last datagram there is no room for it here.
+            if (i == 0)
+                before = std::byte{'\r'};
+            else
+                bytes[made++] = std::byte{'\r'};
+        }
+        if (byte == std::byte{'\r'})
+            has_cr_ = true;
+        else
+            bytes[made++] = byte;
+    }
+    return made;
+}
+
+namespace detail {
+
+/// Where the text goes wrong is told by its place in the whole.
+class uri_reader {
+  public:
+    uri_reader(std::string_view text, parse_failure& why) noexcept : text_{text}, why_{why} {}
+
+    std::optional<uri> read() {
+        constexpr std::string_view scheme = "tftp://";
+        if (!same_word(text_.substr(0, scheme.size()), scheme)) return refused("it does not begin with tftp://", 0);
+        const std::size_t host = scheme.size();
+        const std::size_t slash = std::min(text_.find('/', host), text_.size());
+        if (!read_authority(host, slash)) return std::nullopt;
+        if (slash == text_.size()) return refused("a file name is missing", slash);
+        const std::size_t query = std::min(text_.find('?', slash), text_.size());
+        const std::size_t semicolon = std::min(text_.find(';', slash), query);
+        if (!decode(slash + 1, semicolon, result_.file_name)) return std::nullopt;
+        if (result_.file_name.empty()) return refused("a file name is missing", slash + 1);
+        if (semicolon < query && !read_mode(semicolon + 1, query)) return std::nullopt;
+        if (query < text_.size() && !read_options(query + 1)) return std::nullopt;
+        return result_;
+    }
+
+  private:
+    std::nullopt_t refused(std::string_view reason, std::size_t place) noexcept {
+        why_ = parse_failure{reason, place};
+        return std::nullopt;
+    }
+    bool read_authority(std::size_t begin, std::size_t end) {
+        const std::string_view all = text_.substr(begin, end - begin);
+        std::size_t behind_host = std::min(all.find(':'), all.size());
+        if (all.starts_with('[')) {
+            const std::size_t bracket = all.find(']');
+            if (bracket == all.npos) return refused("']' is missing", end), false;
+            result_.host = all.substr(1, bracket - 1);
+            behind_host = bracket + 1;
+            if (!ipv6_address::parse(result_.host))
+                return refused("what stands in brackets is no IPv6 address", begin + 1), false;
+        } else if (!decode(begin, begin + behind_host, result_.host))
+            return false;
+        if (result_.host.empty()) return refused("a host is missing", begin), false;
+        if (behind_host == all.size()) return true;
+        if (all[behind_host] != ':') return refused("behind ']' comes ':' or '/'", begin + behind_host), false;
+        const std::string_view number = all.substr(behind_host + 1);
+        std::optional<std::uint16_t> port;
+        if (!set_once(port, number, 1, 65'535))
+            return refused("a port is a number from 1 to 65535", begin + behind_host + 1), false;
+        result_.port = *port;
+        return true;
+    }
+    bool read_mode(std::size_t begin, std::size_t end) noexcept {
+        const std::string_view word = text_.substr(begin, end - begin);
+        if (!same_word(word.substr(0, 5), "mode="))
+            return refused("behind ';' comes mode=octet or mode=netascii", begin), false;
+        const std::string_view value = word.substr(5);
+        if (same_word(value, "netascii"))
+            result_.mode = mode::netascii;
+        else if (!same_word(value, "octet"))
+            return refused("a mode is octet or netascii", begin + 5), false;
+        return true;
+    }
+    bool read_options(std::size_t begin) noexcept {
+        while (begin < text_.size()) {
+            const std::size_t end = std::min(text_.find('&', begin), text_.size());
+            const std::string_view word = text_.substr(begin, end - begin);
+            const std::size_t equals = word.find('=');
+            bool is_known = false;
+            if (equals == word.npos ||
+                !set_option(result_.options, word.substr(0, equals), word.substr(equals + 1), is_known) || !is_known)
+                return refused("no option of TFTP, or not in its range", begin), false;
+            begin = end + 1;
+        }
+        return true;
+    }
+    bool decode(std::size_t begin, std::size_t end, std::string& into) {
+        for (std::size_t i = begin; i < end; ++i) {
+            char byte = text_[i];
+            if (byte == '%') {
+                unsigned value = 0;
+                const char* const digits = text_.data() + i + 1;
+                if (end - i < 3 || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2)
+                    return refused("behind '%' come two hexadecimal digits", i + 1), false;
+                byte = static_cast<char>(value);
+                i += 2;
+            }
+            if (byte == '\0') return refused("a name has no NUL", i), false;
+            into += byte;
+        }
         return true;
     }
 
-  private:
-    std::string_view rest_;
+    std::string_view text_;
+    parse_failure& why_;
+    uri result_;
 };
 
-class text_writer {
-  public:
-    explicit text_writer(std::span<std::byte> out) noexcept : out_{out} {}
-    void number(std::uint16_t value) noexcept {
-        if (const auto place = room(2); place.data()) store_16(place.data(), value);
-    }
-    void text(std::string_view value) noexcept {
-        const auto place = room(value.size() + 1);
-        if (!place.data()) return;
-        std::copy_n(reinterpret_cast<const std::byte*>(value.data()), value.size(), place.data());
-        place.back() = std::byte{0};
-    }
-    void option(std::string_view name, std::uint64_t value) noexcept {
-        char digits[20];
-        text(name);
-        text({digits, static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, value).ptr - digits)});
-    }
-    void options(const tftp::options& all) noexcept {
-        if (all.block_size) option("blksize", *all.block_size);
-        if (all.timeout) option("timeout", *all.timeout);
-        if (all.file_size) option("tsize", *all.file_size);
-        if (all.window_size) option("windowsize", *all.window_size);
-        if (all.rollover) option("rollover", *all.rollover);
-    }
-    /// 0 when something did not fit.
-    [[nodiscard]] std::size_t size() const noexcept { return is_full_ ? 0 : used_; }
-
-  private:
-    std::span<std::byte> room(std::size_t size) noexcept {
-        if (is_full_ || size > out_.size() - used_) {
-            is_full_ = true;
-            return {};
-        }
-        used_ += size;
-        return out_.subspan(used_ - size, size);
-    }
-    std::span<std::byte> out_;
-    std::size_t used_ = 0;
-    bool is_full_ = false;
-};
-
-enum class tftp_option_reading {
-    understood,
-    unknown,
-    out_of_range,
-    repeated,
-};
-/// `clamp`: a size above its range becomes the largest. That is for requests, whose answer may be less.
-inline tftp_option_reading read_tftp_option(tftp::options& all, std::string_view name, std::string_view value,
-                                            bool clamp) noexcept {
-    using enum tftp_option_reading;
-    const auto take = [&](auto& option, std::uint64_t least, std::uint64_t most, bool may_clamp) {
-        if (option) return repeated;
-        const auto number = read_digits(value);
-        if (!number || *number < least || (*number > most && !may_clamp)) return out_of_range;
-        option = static_cast<typename std::remove_reference_t<decltype(option)>::value_type>(std::min(*number, most));
-        return understood;
-    };
-    if (equal_in_any_case(name, "blksize"))
-        return take(all.block_size, tftp::least_block_size, tftp::largest_block_size, clamp);
-    if (equal_in_any_case(name, "timeout")) return take(all.timeout, 1, 255, false);
-    if (equal_in_any_case(name, "tsize")) return take(all.file_size, 0, UINT64_MAX, true);
-    if (equal_in_any_case(name, "windowsize")) return take(all.window_size, 1, 65535, clamp);
-    if (equal_in_any_case(name, "rollover")) return take(all.rollover, 0, 1, false);
-    return unknown;
-}
-
-}  // namespace netnotes::detail
-
-namespace netnotes::tftp {
-
-inline const std::error_category& category() noexcept {
-    static const struct final_category final : std::error_category {
-        [[nodiscard]] const char* name() const noexcept override { return "tftp"; }
-        [[nodiscard]] std::string message(int value) const override {
-            static constexpr const char* words[] = {"Error that has no number of its own",
-                                                    "File not found",
-                                                    "Access violation",
-                                                    "Disk full or allocation exceeded",
-                                                    "Illegal TFTP operation",
-                                                    "Unknown transfer ID",
-                                                    "File already exists",
-                                                    "No such user",
-                                                    "Terminate transfer due to option negotiation"};
-            return value >= 1 && value <= 9 ? words[value - 1] : "Unknown TFTP error";
-        }
-        [[nodiscard]] std::error_condition default_error_condition(int value) const noexcept override {
-            switch (static_cast<errc>(value - 1)) {
-                case errc::file_not_found: return std::errc::no_such_file_or_directory;
-                case errc::access_violation: return std::errc::permission_denied;
-                case errc::disk_full: return std::errc::no_space_on_device;
-                case errc::illegal_operation: return std::errc::protocol_error;
-                case errc::file_exists: return std::errc::file_exists;
-                default: return {value, *this};
-            }
-        }
-    } category;
-    return category;
-}
-
-inline errc to_errc(const std::error_code& error) noexcept {
-    if (error.category() == category())
-        return error.value() >= 1 && error.value() <= 9 ? static_cast<errc>(error.value() - 1) : errc::not_defined;
-    const auto is_one_of = [&](auto... conditions) { return ((error == conditions) || ...); };
-    if (is_one_of(std::errc::no_such_file_or_directory, std::errc::not_a_directory)) return errc::file_not_found;
-    if (is_one_of(std::errc::permission_denied, std::errc::operation_not_permitted, std::errc::read_only_file_system,
-                  std::errc::is_a_directory, std::errc::too_many_symbolic_link_levels))
-        return errc::access_violation;
-    if (is_one_of(std::errc::no_space_on_device, std::errc::file_too_large) ||
-        error == std::error_code{EDQUOT, std::system_category()} ||
-        error == std::error_code{EDQUOT, std::generic_category()})
-        return errc::disk_full;
-    if (error == std::errc::file_exists) return errc::file_exists;
-    return errc::not_defined;
-}
-
-// ---- reading
-
-inline std::optional<opcode> opcode_of(std::span<const std::byte> datagram) noexcept {
-    if (datagram.size() < 2) return std::nullopt;
-    const std::uint16_t number = detail::load_16(datagram.data());
-    if (number < 1 || number > 6) return std::nullopt;
-    return static_cast<opcode>(number);
-}
-
-inline std::optional<request> parse_request(std::span<const std::byte> datagram, refusal& why) noexcept {
-    const auto refused = [&](std::string_view text) {
-        why = {errc::illegal_operation, text};
-        return std::nullopt;
-    };
-    const auto operation = opcode_of(datagram);
-    if (operation != opcode::read_request && operation != opcode::write_request) return refused({});
-    request read{.operation = *operation, .name = {}, .mode = {}, .options = {}};
-    detail::text_reader texts{datagram.subspan(2)};
-    std::string_view mode_name;
-    if (!texts.next(read.name) || !texts.next(mode_name)) return refused("The request is cut off");
-    if (read.name.empty()) return refused("The file has no name");
-    if (detail::equal_in_any_case(mode_name, "netascii")) {
-        read.mode = mode::netascii;
-    } else if (detail::equal_in_any_case(mode_name, "mail")) {
-        return refused("Mail is not taken");  // RFC 1350 §5: it should not be implemented
-    } else if (!detail::equal_in_any_case(mode_name, "octet")) {
-        return refused("The mode is neither octet nor netascii");
-    }
-    while (!texts.is_at_end()) {
-        std::string_view name, value;
-        if (!texts.next(name)) return refused("The request is cut off");
-        if (name.empty()) break;  // some boot ROMs fill up with NUL
-        if (!texts.next(value)) return refused("The request is cut off");
-        detail::read_tftp_option(read.options, name, value, true);  // what is not understood is as if not asked for
-    }
-    return read;
-}
-inline std::optional<request> parse_request(std::span<const std::byte> datagram) noexcept {
-    refusal why;
-    return parse_request(datagram, why);
-}
-
-inline std::optional<data> parse_data(std::span<const std::byte> datagram) noexcept {
-    if (datagram.size() < header_size || opcode_of(datagram) != opcode::data) return std::nullopt;
-    return data{detail::load_16(datagram.data() + 2), datagram.subspan(header_size)};
-}
-
-inline std::optional<std::uint16_t> parse_acknowledgement(std::span<const std::byte> datagram) noexcept {
-    if (datagram.size() < 4 || opcode_of(datagram) != opcode::acknowledgement) return std::nullopt;
-    return detail::load_16(datagram.data() + 2);
-}
-
-inline std::optional<error_packet> parse_error_packet(std::span<const std::byte> datagram) noexcept {
-    if (datagram.size() < 4 || opcode_of(datagram) != opcode::error) return std::nullopt;
-    const std::string_view rest{reinterpret_cast<const char*>(datagram.data()) + 4, datagram.size() - 4};
-    return error_packet{detail::load_16(datagram.data() + 2), rest.substr(0, rest.find('\0'))};
-}
-
-inline std::optional<option_acknowledgement> parse_option_acknowledgement(
-    std::span<const std::byte> datagram) noexcept {
-    if (opcode_of(datagram) != opcode::option_acknowledgement) return std::nullopt;
-    option_acknowledgement read;
-    for (detail::text_reader texts{datagram.subspan(2)}; !texts.is_at_end();) {
-        std::string_view name, value;
-        if (!texts.next(name)) return std::nullopt;
-        if (name.empty()) break;
-        if (!texts.next(value)) return std::nullopt;
-        if (detail::read_tftp_option(read.options, name, value, false) != detail::tftp_option_reading::understood)
-            read.is_valid = false;
-    }
-    return read;
-}
-
-inline std::string shown(std::string_view text, std::size_t most) {
-    std::string safe{text.substr(0, most)};
-    for (char& c : safe)
-        if ((c >= 0 && c < ' ') || c == '\x7f') c = '?';  // and a text in UTF-8 stays one
-    return safe;
-}
-
-inline std::string describe(std::span<const std::byte> datagram) {
-    const auto with_options = [](std::string text, const options& all) {
-        const auto add = [&](const char* name, const auto& value) {
-            if (value) text += netnotes::detail::joined(' ', name, '=', std::to_string(*value));
-        };
-        add("blksize", all.block_size);
-        add("timeout", all.timeout);
-        add("tsize", all.file_size);
-        add("windowsize", all.window_size);
-        add("rollover", all.rollover);
-        return text;
-    };
-    const auto quoted = [](std::string_view text) { return netnotes::detail::joined('"', shown(text, 64), '"'); };
-    if (const auto read = parse_request(datagram))
-        return with_options(netnotes::detail::joined(read->operation == opcode::read_request ? "RRQ " : "WRQ ",
-                                                     quoted(read->name), ' ', to_string(read->mode)),
-                            read->options);
-    if (const auto read = parse_data(datagram))
-        return netnotes::detail::joined("DATA ", std::to_string(read->block), ", ",
-                                        std::to_string(read->payload.size()), " bytes");
-    if (const auto block = parse_acknowledgement(datagram))
-        return netnotes::detail::joined("ACK ", std::to_string(*block));
-    if (const auto read = parse_error_packet(datagram))
-        return netnotes::detail::joined("ERROR ", std::to_string(read->code), ' ', quoted(read->text));
-    if (const auto read = parse_option_acknowledgement(datagram)) return with_options("OACK", read->options);
-    return netnotes::detail::joined("malformed, ", std::to_string(datagram.size()), " bytes");
-}
-
-// ---- writing
-
-inline std::size_t write_request(std::span<std::byte> out, const request& what) noexcept {
-    if (what.name.empty() || what.name.find('\0') != what.name.npos) return 0;
-    detail::text_writer writer{out};
-    writer.number(static_cast<std::uint16_t>(what.operation));
-    writer.text(what.name);
-    writer.text(to_string(what.mode));
-    writer.options(what.options);
-    return writer.size();
-}
-
-inline std::size_t write_data_header(std::span<std::byte> out, std::uint16_t block) noexcept {
-    if (out.size() < header_size) return 0;
-    detail::store_16(out.data(), static_cast<std::uint16_t>(opcode::data));
-    detail::store_16(out.data() + 2, block);
-    return header_size;
-}
-
-inline std::size_t write_acknowledgement(std::span<std::byte> out, std::uint16_t block) noexcept {
-    if (out.size() < 4) return 0;
-    detail::store_16(out.data(), static_cast<std::uint16_t>(opcode::acknowledgement));
-    detail::store_16(out.data() + 2, block);
-    return 4;
-}
-
-inline std::size_t write_error(std::span<std::byte> out, errc code, std::string_view text) noexcept {
-    static constexpr std::string_view words[] = {"Error",
-                                                 "File not found",
-                                                 "Access violation",
-                                                 "Disk full or allocation exceeded",
-                                                 "Illegal TFTP operation",
-                                                 "Unknown transfer ID",
-                                                 "File already exists",
-                                                 "No such user",
-                                                 "Terminate transfer due to option negotiation"};
-    if (out.size() < 5) return 0;
-    if (text.empty()) text = words[std::min<std::size_t>(static_cast<std::size_t>(code), std::size(words) - 1)];
-    text = text.substr(0, std::min(text.find('\0'), out.size() - 5));
-    detail::text_writer writer{out};
-    writer.number(static_cast<std::uint16_t>(opcode::error));
-    writer.number(static_cast<std::uint16_t>(code));
-    writer.text(text);
-    return writer.size();
-}
-
-inline std::size_t write_option_acknowledgement(std::span<std::byte> out, const options& granted) noexcept {
-    detail::text_writer writer{out};
-    writer.number(static_cast<std::uint16_t>(opcode::option_acknowledgement));
-    writer.options(granted);
-    return writer.size();
-}
-
-// ---- netascii
-
-inline netascii_encoder::progress netascii_encoder::encode(std::span<const std::byte> file,
-                                                           std::span<std::byte> wire) noexcept {
-    std::size_t read = 0, written = 0;
-    while (written < wire.size()) {
-        if (is_pending_) {
-            wire[written++] = second_;
-            is_pending_ = false;
-            continue;
-        }
-        if (read == file.size()) break;
-        const std::byte next = file[read++];
-        is_pending_ = next == std::byte{'\n'} || next == std::byte{'\r'};
-        second_ = next == std::byte{'\n'} ? next : std::byte{0};
-        wire[written++] = is_pending_ ? std::byte{'\r'} : next;
-    }
-    return {read, written};
-}
-
-inline netascii_decoder::progress netascii_decoder::decode(std::span<const std::byte> wire,
-                                                           std::span<std::byte> file) noexcept {
-    std::size_t read = 0, written = 0;
-    while (read < wire.size()) {
-        const std::byte next = wire[read];
-        if (!is_pending_ && next == std::byte{'\r'}) {
-            is_pending_ = true;
-            ++read;
-            continue;
-        }
-        if (written == file.size()) break;
-        if (!is_pending_) {
-            file[written++] = next;
-            ++read;
-            continue;
-        }
-        is_pending_ = false;
-        const bool is_pair = next == std::byte{'\n'} || next == std::byte{0};
-        file[written++] = next == std::byte{'\n'} ? next : std::byte{'\r'};
-        if (is_pair) ++read;
-    }
-    return {read, written};
-}
-
-// ---- URIs
+}  // namespace detail
 
 inline std::optional<uri> uri::parse(std::string_view text, parse_failure& why) {
-    const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
-        why = parse_failure{pattern, position, 0, value};
-        return std::nullopt;
-    };
-    constexpr std::string_view scheme = "tftp://";
-    if (!netnotes::detail::equal_in_any_case(text.substr(0, scheme.size()), scheme))
-        return refused("it does not begin with tftp://", 0);
-    uri read;
-
-    // host [":" port] "/"
-    const std::size_t slash = text.find('/', scheme.size());
-    if (slash == text.npos) return refused("'/' and a file are missing", text.size());
-    std::size_t at = scheme.size();
-    if (text[at] == '[') {
-        const std::size_t bracket = text.substr(0, slash).find(']', at);
-        if (bracket == text.npos) return refused("']' is missing", slash);
-        read.host = text.substr(at + 1, bracket - at - 1);
-        if (const std::size_t zone = read.host.find("%25"); zone != read.host.npos)
-            read.host.erase(zone + 1, 2);  // RFC 6874: the '%' of a zone is written as in any other part of a URI
-        if (!ipv6_address::parse(read.host, why)) return why.shift(static_cast<std::ptrdiff_t>(at + 1)), std::nullopt;
-        at = bracket + 1;
-    } else {
-        const std::size_t end = std::min(slash, text.find(':', at));
-        read.host = text.substr(at, end - at);
-        for (std::size_t i = at; i < end; ++i) {
-            const char c = text[i];
-            const bool is_fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                                 c == '.' || c == '-' || c == '_';
-            if (!is_fine) return refused("@ in the name of a host", i, static_cast<unsigned char>(c));
-        }
-        at = end;
-    }
-    if (read.host.empty()) return refused("the host is missing", at);
-    if (at != slash) {
-        if (text[at] != ':') return refused("neither ':' nor '/' after the host", at);
-        const auto port = netnotes::detail::read_digits(text.substr(at + 1, slash - at - 1));
-        if (!port || *port < 1 || *port > 65535) return refused("the port is not from 1 to 65535", at + 1);
-        read.port = static_cast<std::uint16_t>(*port);
-    }
-
-    // file
-    const auto digit = [](char c) {
-        return c >= '0' && c <= '9'   ? c - '0'
-               : c >= 'a' && c <= 'f' ? c - 'a' + 10
-               : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                      : -1;
-    };
-    const std::size_t end = std::min(text.find_first_of(";?&", slash), text.size());
-    for (at = slash + 1; at < end; ++at) {
-        char c = text[at];
-        if (c == '#') return refused("'#': a file on a TFTP server has no parts", at);
-        if (c == '%') {
-            const int high = at + 2 < end ? digit(text[at + 1]) : -1, low = at + 2 < end ? digit(text[at + 2]) : -1;
-            if (high < 0 || low < 0) return refused("'%' without two hexadecimal digits", at);
-            c = static_cast<char>(high << 4 | low);
-            at += 2;
-        }
-        if (c == '\0') return refused("NUL in the name of a file", at);
-        read.file += c;
-    }
-    if (read.file.empty()) return refused("the file is missing", slash + 1);
-
-    // parameters
-    bool has_mode = false;
-    for (at = end; at < text.size();) {
-        const std::size_t begin = at + 1, next = std::min(text.find_first_of(";?&", begin), text.size());
-        const std::string_view part = text.substr(begin, next - begin);
-        const std::size_t equals = std::min(part.find('='), part.size());
-        const std::string_view name = part.substr(0, equals), value = part.substr(std::min(equals + 1, part.size()));
-        if (netnotes::detail::equal_in_any_case(name, "mode")) {
-            const bool is_netascii = netnotes::detail::equal_in_any_case(value, "netascii");
-            if (has_mode || (!is_netascii && !netnotes::detail::equal_in_any_case(value, "octet")))
-                return refused("a mode that is neither octet nor netascii, or a second one", begin);
-            has_mode = true;
-            read.mode = is_netascii ? mode::netascii : mode::octet;
-        } else {
-            using enum netnotes::detail::tftp_option_reading;
-            const auto understood = netnotes::detail::read_tftp_option(read.options, name, value, false);
-            if (understood == unknown || read.options.file_size || read.options.rollover)
-                return refused("none of mode, blksize, windowsize, timeout", begin);
-            if (understood == repeated) return refused("an option for the second time", begin);
-            if (understood == out_of_range)
-                return refused("not a number in the option's range", begin + std::min(equals + 1, part.size()));
-        }
-        at = next;
-    }
-    return read;
+    return detail::uri_reader{text, why}.read();
 }
 inline uri uri::parse(std::string_view text) {
     parse_failure why;
@@ -715,38 +568,9 @@ inline uri uri::parse(std::string_view text) {
     return *std::move(read);
 }
 
-inline std::string uri::to_string() const {
-    std::string text = "tftp://";
-    if (host.find(':') != host.npos) {
-        const std::size_t zone = std::min(host.find('%'), host.size());
-        text += netnotes::detail::joined('[', host.substr(0, zone), zone < host.size() ? "%25" : "",
-                                         host.substr(std::min(zone + 1, host.size())), ']');
-    } else {
-        text += host;
-    }
-    if (port != default_port) text += netnotes::detail::joined(':', std::to_string(port));
-    text += '/';
-    for (const char c : file) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte <= ' ' || byte >= 0x7f || std::string_view{"\"#%&;<>?[\\]^`{|}"}.find(c) != std::string_view::npos) {
-            constexpr std::string_view digits = "0123456789ABCDEF";
-            text += {'%', digits[byte >> 4], digits[byte & 0xf]};
-        } else {
-            text += c;
-        }
-    }
-    if (mode == mode::netascii) text += ";mode=netascii";
-    char separator = '?';
-    const auto add = [&](const char* name, const auto& value) {
-        if (value) text += netnotes::detail::joined(separator, name, '=', std::to_string(*value));
-        if (value) separator = '&';
-    };
-    add("blksize", options.block_size);
-    add("windowsize", options.window_size);
-    add("timeout", options.timeout);
-    return text;
-}
-
 }  // namespace netnotes::tftp
+
+template <>
+struct std::is_error_code_enum<netnotes::tftp::error> : std::true_type {};
 
 #endif  // NETNOTES_TFTP_PACKET_HPP
