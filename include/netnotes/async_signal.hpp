@@ -59,13 +59,13 @@ class remote_word final : public posted_call {
         bits_.fetch_or(bits);
         if (!is_posted_.exchange(true)) loop_.post_call(*this);
     }
-    /// One of the bits, which is then cleared; 64 when there is none.
+    /// One of the bits, which is then cleared; `none` when there is none.
     [[nodiscard]] int take() noexcept {
         const std::uint64_t bits = bits_.load();
         if (bits != 0) bits_.fetch_and(~(bits & (~bits + 1)));
         return std::countr_zero(bits);
     }
-    [[nodiscard]] bool is_empty() const noexcept { return bits_.load() == 0; }
+    static constexpr int none = 64;
     wait_queue waiting;
 
     struct abandon {
@@ -77,14 +77,7 @@ class remote_word final : public posted_call {
 
   private:
     ~remote_word() = default;
-    void call() override {
-        if (is_abandoned_) {
-            delete this;
-            return;
-        }
-        is_posted_.store(false);  // before the bits are looked at: what is left from now on rings again
-        if (!is_empty() && !waiting.empty()) waiting.first()->serve();
-    }
+    void call() override;
 
     event_loop& loop_;
     std::atomic<std::uint64_t> bits_{0};
@@ -98,21 +91,39 @@ class waiting_for_word : public wait_queue::waiter {
     explicit waiting_for_word(remote_word& word) noexcept : word_{word} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
-        return stand_in(word_.waiting, self, [this] { return word_.waiting.empty() && !word_.is_empty(); });
+        return stand_in(word_.waiting, self, [this] {
+            if (word_.waiting.empty()) bit_ = word_.take();
+            return bit_ != remote_word::none;
+        });
     }
 
   protected:
-    /// The bit, after which the next one has his turn.
-    int take() const {
+    int taken() const {
         throw_if_in_vain();
-        const int bit = word_.take();
-        if (!word_.is_empty() && !word_.waiting.empty()) word_.waiting.first()->serve();
-        return bit;
+        return bit_;
     }
 
   private:
+    friend remote_word;
     remote_word& word_;
+    int bit_ = remote_word::none;
 };
+
+/// Whoever is woken has his bit already: another, who comes before he goes on, cannot take it from him.
+inline void remote_word::call() {
+    if (is_abandoned_) {
+        delete this;
+        return;
+    }
+    is_posted_.store(false);  // before the bits are looked at: what is left from now on rings again
+    while (!waiting.empty()) {
+        const int bit = take();
+        if (bit == none) break;
+        auto& first = static_cast<waiting_for_word&>(*waiting.first());
+        first.bit_ = bit;
+        first.serve();
+    }
+}
 
 }  // namespace detail
 
@@ -181,14 +192,14 @@ class async_signals {
 class [[nodiscard]] remote_event::waiting final : public detail::waiting_for_word {
   public:
     using detail::waiting_for_word::waiting_for_word;
-    void await_resume() const { take(); }
+    void await_resume() const { taken(); }
 };
 inline remote_event::waiting remote_event::wait() noexcept { return waiting{*word_}; }
 
 class [[nodiscard]] async_signals::waiting final : public detail::waiting_for_word {
   public:
     using detail::waiting_for_word::waiting_for_word;
-    int await_resume() const { return take() + 1; }
+    int await_resume() const { return taken() + 1; }
 };
 inline async_signals::waiting async_signals::next() noexcept { return waiting{*word_}; }
 

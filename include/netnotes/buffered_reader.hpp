@@ -173,9 +173,9 @@ std::errc buffered_reader<Stream>::prepare_search(std::string_view delimiter) no
         return {};
     searched_ = 0;
     try {
-        searched_for_ = delimiter;
-    } catch (...) {  // a long one, and no memory for it
         searched_for_.clear();
+        searched_for_.append(delimiter);  // g++ 12 warns, wrongly, of what = does (its bug 105651)
+    } catch (...) {                       // a long one, and no memory for it
         return std::errc::not_enough_memory;
     }
     return {};
