@@ -214,6 +214,29 @@ TEST_CASE("above the high water mark a write sends and waits for the peer") {
     ends.loop.run(body(ends));
 }
 
+TEST_CASE("a reader that had to send first is timed out like any other") {
+    pair_of_ends ends{{}, 64 * 1024, 16 << 20};
+    ends.end.stream().set_timeout(100ms);
+    const auto body = [](pair_of_ends& both) -> net::task<> {
+        const std::string flood(8 << 20, 'f');  // more than the kernel takes
+        co_await both.end.write(flood);
+        auto reads = net::spawn(next_line(both.end));
+        std::size_t taken = 0;
+        while (taken < flood.size()) {
+            taken += both.arrived().size();
+            co_await net::yield();
+        }
+        std::error_code error;
+        try {  // and now the peer says nothing
+            co_await reads.join();
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        }
+        CHECK(error == std::errc::timed_out);
+    };
+    ends.loop.run(body(ends));
+}
+
 TEST_CASE("a peer that does not read stops the reader of its lines and no byte is lost") {
     // It sends more lines than all buffers hold, while it takes no answer: so we must stop taking its lines.
     test_loop loop;

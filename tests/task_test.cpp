@@ -104,7 +104,7 @@ void gate::open() {
     waiting& first = *queue_.front();
     queue_.pop_front();
     if (first.is_waiting()) first.decided();
-    first.coroutine.resume();
+    first.chain().resume();
 }
 
 /// A chain: it owns its outermost task, and hears of its end.

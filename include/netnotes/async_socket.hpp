@@ -38,6 +38,8 @@
 #endif
 #define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -55,23 +57,37 @@
 namespace netnotes {
 
 namespace detail {
+/// A descriptor for a call of socket.hpp's, which does not wait. It belongs to somebody else.
+class borrowed_socket {
+  public:
+    explicit borrowed_socket(int descriptor) noexcept : socket_{descriptor, false} {}
+    borrowed_socket(const borrowed_socket&) = delete;
+    borrowed_socket& operator=(const borrowed_socket&) = delete;
+    ~borrowed_socket() { static_cast<void>(socket_.release()); }
+    socket* operator->() noexcept { return &socket_; }
+
+  private:
+    socket socket_;
+};
+
 /// A socket and what the loop knows of it. It stays where it is while the object that owns it moves, for those who wait.
+/// It is one of many, so it holds the descriptor and not the whole socket.
 class socket_node final : public io_node {
   public:
-    socket_node(event_loop& loop, socket&& taken, kind what, bool is_ip)
-        : io_node{loop, taken.native_handle(), what}, own{std::move(taken)} {
-        own.set_blocking(false);
+    socket_node(event_loop& loop, socket& taken, kind what, bool is_ip)
+        : io_node{loop, (taken.set_blocking(false), taken.native_handle()), what} {
+        static_cast<void>(taken.release());
         // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
         read_to_end = !is_ip;
     }
-    socket own;
+    [[nodiscard]] borrowed_socket borrow() const noexcept { return borrowed_socket{descriptor()}; }
 
   private:
     ~socket_node() override = default;
     void leave() noexcept override {
+        const int own = descriptor();
         io_node::leave();
-        std::error_code unimportant;
-        own.close(unimportant);
+        ::close(own);
     }
 };
 
@@ -82,13 +98,13 @@ class async_socket {
     [[nodiscard]] int native_handle() const noexcept { return node_ ? node_->descriptor() : -1; }
     template <class Option>
     void set_option(const Option& option) {
-        opened().own.set_option(option);
+        opened().borrow()->set_option(option);
     }
     template <class Option>
     [[nodiscard]] auto get_option() const {
-        return opened().own.get_option<Option>();
+        return opened().borrow()->template get_option<Option>();
     }
-    [[nodiscard]] socket_address local_endpoint() const { return opened().own.local_endpoint(); }
+    [[nodiscard]] socket_address local_endpoint() const { return opened().borrow()->local_endpoint(); }
     /// Each call from now on waits at most so long for the peer, and then throws errc::timed_out. `never` is for ever.
     void set_timeout(duration timeout) { opened().set_timeout(timeout); }
     [[nodiscard]] duration timeout() const { return opened().timeout(); }
@@ -101,7 +117,7 @@ class async_socket {
     async_socket() noexcept = default;
     async_socket(event_loop& loop, socket&& made, io_node::kind what) : async_socket{loop, made, what, is_ip(made)} {}
     async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip)
-        : node_{new socket_node{loop, std::move(made), what, is_ip}} {}
+        : node_{new socket_node{loop, made, what, is_ip}} {}
     static bool is_ip(const socket& made) noexcept {
         std::error_code unknown;
         return made.local_endpoint(unknown).is_ip();
@@ -110,9 +126,13 @@ class async_socket {
     async_socket& operator=(async_socket&&) noexcept = default;
     ~async_socket() = default;
 
-    [[nodiscard]] socket_node& opened() const {
-        if (!node_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    [[nodiscard, gnu::always_inline]] inline socket_node& opened() const {
+        if (!node_) [[unlikely]]
+            refuse();
         return *node_;
+    }
+    [[noreturn, gnu::noinline]] static void refuse() {
+        throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
     }
     std::unique_ptr<socket_node, io_node::retire> node_;
 };
@@ -143,7 +163,7 @@ class async_stream : public detail::async_socket {
     /// Connects, and gives the stream. errc::connection_refused, timed_out after about two minutes, ...
     [[nodiscard]] static task<async_stream> connect(socket_address where);
 
-    [[nodiscard]] socket_address peer_endpoint() const { return opened().own.peer_endpoint(); }
+    [[nodiscard]] socket_address peer_endpoint() const { return opened().borrow()->peer_endpoint(); }
 
     /// What has come, at most 64 KiB; nothing at the end of the stream. It lies in the loop's buffer, for the next who
     /// receives: it is valid until the next co_await or task_group::spawn(). Only send() and send_all(), of the same
@@ -160,7 +180,7 @@ class async_stream : public detail::async_socket {
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
 
     /// See socket::shutdown(). Does not wait.
-    void shutdown(shutdown_direction direction) { opened().own.shutdown(direction); }
+    void shutdown(shutdown_direction direction) { opened().borrow()->shutdown(direction); }
 
   private:
     friend detail::accepting;
@@ -213,11 +233,12 @@ class socket_operation : public io_operation {
   protected:
     using io_operation::io_operation;
     ~socket_operation() = default;
-    void throw_if_failed(const char* attempt) const {
-        if (error_ != 0) fail(attempt);
+    [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) const {
+        if (error_ != 0) [[unlikely]]
+            fail(attempt);
     }
     /// "recv from 192.0.2.1:80: Connection reset by peer"
-    [[noreturn]] void fail(const std::string& attempt) const {
+    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) const {
         socket_address peer;
         socklen_t size = socket_address::capacity;
         // Of one that was closed the number may be another's by now.
@@ -233,12 +254,9 @@ class [[nodiscard]] receiving_lent final : public io_awaiter<receiving_lent, soc
     explicit receiving_lent(io_node& node) noexcept : io_awaiter{node, direction::read} {}
     std::span<std::byte> await_resume() const {
         throw_if_failed("recv from");
-        return bytes_;
+        return node_.loop().lent;
     }
-    bool attempt() noexcept override { return node_.readable && receive_lent(bytes_); }
-
-  private:
-    std::span<std::byte> bytes_;
+    bool attempt() noexcept override { return receive_lent(); }
 };
 
 class [[nodiscard]] receiving final : public io_awaiter<receiving, socket_operation> {
@@ -349,7 +367,8 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
   public:
     sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
     void await_resume() const {
-        if (error_ != 0) fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
+        if (error_ != 0) [[unlikely]]
+            fail_in_the_middle();
     }
     bool attempt() noexcept override {
         while (!rest_.empty()) {
@@ -357,6 +376,11 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
             if (error_ != 0) return true;
         }
         return true;
+    }
+
+  private:
+    [[noreturn, gnu::noinline]] void fail_in_the_middle() const {
+        fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
 
@@ -416,7 +440,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
 
 class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operation> {
   public:
-    explicit accepting(socket_node& node) noexcept : io_awaiter{node, direction::read}, listener_{node.own} {}
+    explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
     async_listener::accepted await_resume() {
         if (error_ != 0) throw std::system_error{error_, std::system_category(), "accept"};
         // That it is like its peer saves a system call for each connection.
@@ -427,7 +451,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operat
         if (!node_.readable) return false;
         if (node_.ring) return accept_from_ring();
         std::error_code error;
-        made_ = listener_.accept(error);
+        made_ = borrowed_socket { node_.descriptor() } -> accept(error);
         if (error == std::errc::operation_would_block) return node_.readable = false;
         error_ = error.value();
         return true;
@@ -438,20 +462,18 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operat
         int descriptor = -1;
         if (!node_.ring->accept(descriptor, error_)) return false;
         if (error_ != 0) return true;
-        made_.connection = socket{descriptor};
+        made_.connection = socket{descriptor, false};
         // Who has left already has no name any more, but what he sent can still be received.
         std::error_code has_left;
         made_.peer = made_.connection.peer_endpoint(has_left);
         return true;
     }
-    socket& listener_;
     socket::accepted made_;
 };
 
 class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, socket_operation> {
   public:
-    receiving_from(socket_node& node, mutable_buffer room) noexcept
-        : io_awaiter{node, direction::read}, from_{node.own}, room_{room} {}
+    receiving_from(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
     socket::received await_resume() const {
         if (error_ != 0) throw std::system_error{error_, std::system_category(), "recv_from"};
         return received_;
@@ -459,22 +481,21 @@ class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, soc
     bool attempt() noexcept override {
         if (!node_.readable) return false;
         std::error_code error;
-        received_ = from_.recv_from(room_, error);
+        received_ = borrowed_socket { node_.descriptor() } -> recv_from(room_, error);
         if (error == std::errc::operation_would_block) return node_.readable = false;
         error_ = error.value();
         return true;
     }
 
   private:
-    socket& from_;
     mutable_buffer room_;
     socket::received received_;
 };
 
 class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
   public:
-    sending_to(socket_node& node, const_buffer bytes, const socket_address& where) noexcept
-        : io_awaiter{node, direction::write}, by_{node.own}, bytes_{bytes}, where_{where} {}
+    sending_to(io_node& node, const_buffer bytes, const socket_address& where) noexcept
+        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where} {}
     void await_resume() const {
         if (error_ != 0)
             detail::throw_error({error_, std::system_category()}, "send_to ", where_.to_string(), " (",
@@ -484,7 +505,7 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
         // A Unix socket turns writable by each failure, for what was not sent is freed: so that is not asked.
         if (is_pausing() || !node_.writable) return false;
         std::error_code error;
-        by_.send_to(bytes_, where_, error);
+        borrowed_socket { node_.descriptor() } -> send_to(bytes_, where_, error);
         if (error == std::errc::operation_would_block) {
             if (!where_.is_ip()) pause();
             return node_.writable = false;
@@ -494,7 +515,6 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
     }
 
   private:
-    socket& by_;
     const_buffer bytes_;
     socket_address where_;
 };

@@ -189,18 +189,21 @@ inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
     throw std::system_error{std::make_error_code(std::errc::operation_canceled)};
 }
 
-class yielding : private ready_item {  // no operation: it never waits, it stands in the queue already
+class yielding {  // no operation: it never waits, its chain stands in the queue already
   public:
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
-        coroutine = waiter;
-        chain = &waiter.promise().chain();
-        chain->loop().make_ready(*this);
+        chain_ = &waiter.promise().chain();
+        chain_->goes_on_at(waiter);
+        chain_->loop().make_ready(*chain_);
     }
     void await_resume() const {
-        if (chain->is_cancelled()) throw_cancelled();
+        if (chain_->is_cancelled()) throw_cancelled();
     }
+
+  private:
+    fiber* chain_ = nullptr;
 };
 
 class sleeping : public loop_operation, private loop_timer {
@@ -237,7 +240,7 @@ class sleeping : public loop_operation, private loop_timer {
 
 // ---- what is spawned
 
-class spawned : public fiber, public ready_item {
+class spawned : public fiber {
   public:
     static void* operator new(std::size_t size) { return frames.take(size); }
     static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
@@ -255,7 +258,6 @@ class spawned : public fiber, public ready_item {
     friend class joining;
     spawned(event_loop& loop, const char* name) noexcept
         : fiber{loop, name}, next_spawned_{loop.spawned_}, previous_spawned_{&loop.spawned_} {
-        chain = this;
         if (next_spawned_) next_spawned_->previous_spawned_ = &next_spawned_;
         loop.spawned_ = this;
         ++loop.size_;
@@ -273,7 +275,6 @@ class spawned : public fiber, public ready_item {
         if (joiner_) std::exchange(joiner_, nullptr)->go_on();
         release();
     }
-    bool was_taken_ = false;  // its result, or its exception
 
   private:
     void leave() noexcept {
@@ -303,13 +304,19 @@ class spawned : public fiber, public ready_item {
         delete this;
     }
 
+    // Of these there may be one for each connection, hence the order: the first fill what the base has left open.
+    bool has_handle_ : 1 = true;
+    bool has_ended_ : 1 = false;
+    bool has_loop_ : 1 = true;
+
+  protected:
+    bool was_taken_ : 1 = false;  // its result, or its exception
+
+  private:
+    std::uint32_t joins_ = 0;  // awaiters that refer to it: the one who waits, and those who were cancelled just now
     spawned* next_spawned_;
     spawned** previous_spawned_;
     loop_operation* joiner_ = nullptr;
-    std::uint32_t joins_ = 0;  // awaiters that refer to it: the one who waits, and those who were cancelled just now
-    bool has_handle_ = true;
-    bool has_ended_ = false;
-    bool has_loop_ = true;
 };
 
 template <class T>
@@ -318,33 +325,41 @@ class spawned_task final : public spawned {
     spawned_task(event_loop& loop, task<T>&& what, const char* name)
         : spawned{loop, name}, task_{task_access::release(what)} {
         if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
-        coroutine = task_;
+        goes_on_at(task_);
         task_.promise().belongs_to(*this);
     }
     T take() {
-        if (std::exchange(was_taken_, true)) throw std::logic_error{"a spawned task has one result, and it was taken"};
+        if (was_taken_) throw std::logic_error{"a spawned task has one result, and it was taken"};
+        was_taken_ = true;
         return outcome_.take();
     }
 
   private:
-    ~spawned_task() override = default;
+    ~spawned_task() override {
+        if (has_ended()) outcome_.~result();
+    }
     [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
     void break_off() noexcept override {
-        std::exchange(task_, nullptr).destroy();
+        task_.destroy();
+        new (&outcome_) result<T>;
         outcome_.set_exception(std::make_exception_ptr(std::system_error{cancelled_error()}));
     }
     void ended() noexcept override {
+        const auto task = task_;
+        new (&outcome_) result<T>;
         try {
-            outcome_.take_over(task_.promise().outcome);
+            outcome_.take_over(task.promise().outcome);
         } catch (...) {
             outcome_.set_exception(std::current_exception());
         }
-        std::exchange(task_, nullptr).destroy();  // now, and not with the handle: its parameters may hold connections
+        task.destroy();  // now, and not with the handle: its parameters may hold connections
         finish();
     }
 
-    std::coroutine_handle<task_promise<T>> task_;
-    result<T> outcome_;
+    union {
+        std::coroutine_handle<task_promise<T>> task_;  // until it has ended
+        result<T> outcome_;                            // from then on
+    };
 };
 
 template <class T>
@@ -498,13 +513,7 @@ template <class Done>
 void event_loop::turn_until(Done done) {
     while (!done()) {
         detail::io_node* const retired = std::exchange(retired_, nullptr);
-        detail::ready_item* item = std::exchange(ready_, nullptr);
-        ready_end_ = &ready_;
-        while (item) {
-            detail::ready_item* const next = item->next;  // the item lives in the frame of the one that now goes on
-            resume(*item);
-            item = next;
-        }
+        run_ready();
         detail::io_node::destroy_list(retired);
         if (ready_ && ++turns_ < turns_without_poll) continue;
         turns_ = 0;
@@ -520,6 +529,7 @@ inline void event_loop::poll() {
         const time_point until = detail::later(clock::now(), std::min(options_.busy_poll, timeout));
         do has_come = back_end_->wait(duration::zero());
         while (!has_come && !posted_.load(std::memory_order_relaxed) && clock::now() < until);
+        if (!has_come) timeout = time_to_next_timer();  // it is nearer by now
     }
     if (!has_come) {
         if (timeout > duration::zero()) {
@@ -527,7 +537,7 @@ inline void event_loop::poll() {
             if (posted_.load()) timeout = duration::zero();
         }
         has_come = back_end_->wait(timeout);
-        asleep_.store(false);
+        asleep_.store(false, std::memory_order_relaxed);  // one wake-up too many does no harm
     }
     if (std::exchange(back_end_->saw_stop, false)) cancel_all();
     if (pending_) detail::io_node::run_pending(*this);

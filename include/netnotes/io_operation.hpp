@@ -27,6 +27,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <coroutine>
 #include <cstddef>
@@ -64,8 +65,8 @@ class io_node {
     [[nodiscard]] scheduler& loop() const noexcept { return loop_; }
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
     /// Does an operation wait until it can receive, or send?
-    [[nodiscard]] bool has_reader() const noexcept { return reader_ != nullptr; }
-    [[nodiscard]] bool has_writer() const noexcept { return writer_ != nullptr; }
+    [[nodiscard]] bool has_reader() const noexcept { return waiting_[0] != nullptr; }
+    [[nodiscard]] bool has_writer() const noexcept { return waiting_[1] != nullptr; }
     /// Each wait from now on ends after so long, with errc::timed_out.
     void set_timeout(duration timeout);
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
@@ -113,9 +114,9 @@ class io_node {
         io_operation*& waiting;
     };
     struct limits {
-        explicit limits(io_node& node) noexcept : read{node.reader_}, write{node.writer_} {}
+        explicit limits(io_node& node) noexcept : of{deadline{node.waiting_[0]}, deadline{node.waiting_[1]}} {}
         duration time = never;
-        deadline read, write;
+        std::array<deadline, 2> of;
     };
 
     kind kind_ : 2;
@@ -124,9 +125,8 @@ class io_node {
     bool is_in_hand_ : 1 = false;
     int descriptor_;
     scheduler& loop_;
-    io_operation* reader_ = nullptr;
-    io_operation* writer_ = nullptr;
-    io_node* next_ = nullptr;  // among the retired, or the pending
+    std::array<io_operation*, 2> waiting_{};  // who reads, who writes
+    io_node* next_ = nullptr;                 // among the retired, or the pending
     std::unique_ptr<limits> limits_;
 };
 
@@ -142,8 +142,9 @@ class io_operation : public loop_operation {
   protected:
     enum class direction : bool { read, write };
     io_operation(io_node& node, direction way) noexcept : node_{node}, direction_{way} {}
-    ~io_operation() {
-        if (is_waiting()) leave_place();
+    [[gnu::always_inline]] ~io_operation() {
+        if (is_waiting()) [[unlikely]]
+            leave_place();
     }
     /// Makes the call, unless `node_` knows that it would have to wait. False when it has to: then `node_` knows that.
     virtual bool attempt() noexcept = 0;
@@ -165,8 +166,8 @@ class io_operation : public loop_operation {
     }
     /// Of a stream: some bytes, or 0 at its end.
     bool receive(mutable_buffer room, std::size_t& size) noexcept;
-    /// The same, where the bytes lie already, or into the loop's buffer.
-    bool receive_lent(std::span<std::byte>& bytes) noexcept;
+    /// The same, where the bytes lie already, or into the loop's buffer: the loop's `lent` says where.
+    bool receive_lent() noexcept;
     /// The same for a sending call, which keeps what it returns for itself.
     template <class Call>
     bool transmit(Call call) noexcept {
@@ -191,7 +192,9 @@ class io_operation : public loop_operation {
         // What has come is taken when its task can go on with it, and not before: it may lie in the buffer that is lent.
         const bool has_turn = self.node_.loop_.take_step();
         if (has_turn && operation.attempt()) return false;
-        self.stand_aside(waiter, whose, has_turn);
+        self.waits(waiter, whose);
+        self.take_place();
+        if (!has_turn) self.node_.loop_.look_again(self.node_);
         return true;
     }
 
@@ -202,18 +205,26 @@ class io_operation : public loop_operation {
   private:
     friend io_node;
     [[noreturn]] void refuse(const fiber& whose) const;
-    void stand_aside(std::coroutine_handle<> waiter, fiber& whose, bool has_turn) noexcept;
-    bool failed() noexcept {
+    [[gnu::noinline]] bool failed() noexcept {
         if (errno == EINTR || detail::would_block(errno)) return false;
         error_ = errno;
         return true;
     }
-    io_operation*& place() const noexcept { return direction_ == direction::read ? node_.reader_ : node_.writer_; }
-    void leave_place() noexcept {
-        place() = nullptr;
-        if (node_.limits_) (direction_ == direction::read ? node_.limits_->read : node_.limits_->write).cancel();
+    io_operation*& place() const noexcept { return node_.waiting_[static_cast<std::size_t>(direction_)]; }
+    void cancel_deadline(direction of) noexcept {
+        if (node_.limits_) node_.limits_->of[static_cast<std::size_t>(of)].cancel();
     }
-    void take_place() noexcept;
+    [[gnu::noinline]] void leave_place() noexcept {
+        place() = nullptr;
+        cancel_deadline(direction_);
+    }
+    void take_place() noexcept {
+        place() = this;
+        tell_back_end();
+        if (node_.limits_) [[unlikely]]
+            arm_deadline();
+    }
+    void arm_deadline() noexcept;
     /// To a back end that knows of a wait only when it is told.
     void tell_back_end() noexcept {
         if (node_.ring) node_.loop_.back_end().needs(node_, direction_ == direction::write);
@@ -225,13 +236,19 @@ class io_operation : public loop_operation {
         go_on();
     }
     void try_again() noexcept {
+        const direction before = direction_;
         place() = nullptr;
         if (attempt()) {
-            leave_place();
+            cancel_deadline(before);
             return go_on_now();
         }
-        place() = this;  // perhaps the other one: an operation may first have to send and then to receive
-        tell_back_end();
+        if (direction_ == before) {
+            place() = this;
+            return tell_back_end();
+        }
+        // An operation may first have to send and then to receive: another wait, with a limit of its own.
+        cancel_deadline(before);
+        take_place();
     }
 };
 
@@ -303,8 +320,8 @@ inline void io_node::leave() noexcept {
     is_retired_ = true;
     is_in_hand_ = !loop_.back_end().remove(*this);
     // A task that still waits for it would wait for ever, on an object that is gone.
-    if (reader_) reader_->give_up(EBADF);
-    if (writer_) writer_->give_up(EBADF);
+    for (io_operation* const each : waiting_)
+        if (each) each->give_up(EBADF);
     discard();
 }
 inline void io_node::discard() noexcept {
@@ -319,8 +336,8 @@ inline void io_node::deadline::expired() noexcept {
     if (waiting) waiting->give_up(ETIMEDOUT);
 }
 inline void io_node::awaken() noexcept {
-    if (readable && reader_) reader_->try_again();
-    if (writable && writer_ && !is_retired_) writer_->try_again();
+    if (readable && waiting_[0]) waiting_[0]->try_again();
+    if (writable && waiting_[1] && !is_retired_) waiting_[1]->try_again();
 }
 inline void scheduler::look_again(io_node& node) noexcept {
     if (node.is_pending_) return;
@@ -335,8 +352,8 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
         if (node.is_retired_)
             node.discard();
         else {  // whatever is known of the descriptor: what is waited for may lie in a buffer above it
-            if (node.reader_) node.reader_->try_again();
-            if (node.writer_ && !node.is_retired_) node.writer_->try_again();
+            if (node.waiting_[0]) node.waiting_[0]->try_again();
+            if (node.waiting_[1] && !node.is_retired_) node.waiting_[1]->try_again();
         }
     }
 }
@@ -345,28 +362,25 @@ inline void io_operation::refuse(const fiber& whose) const {
     if (&whose.loop() != &node_.loop_) throw std::logic_error{"this descriptor belongs to another event loop"};
     throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
 }
-inline void io_operation::stand_aside(std::coroutine_handle<> waiter, fiber& whose, bool has_turn) noexcept {
-    waits(waiter, whose);
-    take_place();
-    if (!has_turn) node_.loop_.look_again(node_);
-}
-inline void io_operation::take_place() noexcept {
-    place() = this;
-    tell_back_end();
-    if (!node_.limits_ || node_.limits_->time == never) return;
-    loop_timer& deadline = direction_ == direction::read ? node_.limits_->read : node_.limits_->write;
-    node_.loop_.arm(deadline, later(node_.loop_.now(), std::max(node_.limits_->time, duration::zero())));
+[[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
+    if (node_.limits_->time == never) return;
+    node_.loop_.arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
+                    later(node_.loop_.now(), std::max(node_.limits_->time, duration::zero())));
 }
 
 inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
     if (node_.ring) return node_.readable && node_.ring->receive(room, size, error_);
     return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
 }
-inline bool io_operation::receive_lent(std::span<std::byte>& bytes) noexcept {
-    if (node_.ring) return node_.readable && node_.ring->lend(bytes, error_);
+inline bool io_operation::receive_lent() noexcept {
+    if (!node_.readable) return false;
+    std::span<std::byte>& bytes = node_.loop().lent;
+    if (node_.ring) [[unlikely]]
+        return node_.ring->lend(bytes, error_);
     const std::span<std::byte> room = node_.loop().lent_buffer();
     std::size_t size = 0;
-    const bool done = receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
+    const bool done =
+        receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
     bytes = room.first(size);
     return done;
 }

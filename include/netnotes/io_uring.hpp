@@ -368,7 +368,7 @@ class io_uring_back_end::intake final : public ring_side {
         }
         if (outcome_ != nothing) return take_outcome(error);
         if (!is_polled) return node_.readable = false;
-        do descriptor = ::accept4(node_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC);
+        do descriptor = ::accept4(node_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         while (descriptor < 0 && errno == EINTR);
         if (descriptor >= 0) return true;
         if (would_block(errno)) return node_.readable = is_polled = false;
@@ -546,7 +546,7 @@ inline void io_uring_back_end::needs(io_node& node, bool to_write) noexcept {
         } else {
             request->opcode = IORING_OP_ACCEPT;
             request->ioprio = IORING_ACCEPT_MULTISHOT;
-            request->accept_flags = SOCK_CLOEXEC;
+            request->accept_flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
         }
         in.is_reading = true;
     }

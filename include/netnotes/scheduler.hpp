@@ -112,19 +112,19 @@ class scheduler {
     [[nodiscard]] time_point now() const noexcept { return options_.virtual_time ? virtual_now_ : clock::now(); }
 
     /// Goes on with it at the next turn.
-    void make_ready(ready_item& item) noexcept {
+    void make_ready(fiber& chain) noexcept {
         if (!ready_end_) return;  // the loop is being destroyed: nobody goes on any more
-        item.next = nullptr;
-        *ready_end_ = &item;
-        ready_end_ = &item.next;
+        chain.next_ready_ = nullptr;
+        *ready_end_ = &chain;
+        ready_end_ = &chain.next_ready_;
     }
-    /// Goes on with it now.
-    void resume(const ready_item& item) noexcept {
+    /// Goes on with it now. It may be gone afterwards.
+    void resume(const fiber& chain) noexcept {
         steps_ = steps_a_turn;
         if (options_.slow_after == never)
-            item.coroutine.resume();
+            chain.resume();
         else
-            resume_watched(item);
+            resume_watched(chain);
     }
     /// May what has not had to wait go on at once? Not for ever, or a peer who always has something for us would keep
     /// all others waiting.
@@ -135,6 +135,8 @@ class scheduler {
     void arm(loop_timer& what, time_point when) noexcept;
     /// Room to receive into, for all tasks: what lies there is valid until the task that has received it waits.
     [[nodiscard]] std::span<std::byte> lent_buffer() const noexcept { return {lent_.get(), lent_size}; }
+    /// What was received there for the task that goes on now. It is to take it before it waits.
+    std::span<std::byte> lent;
     /// Are these bytes there, or where a back end has lent them?
     [[nodiscard]] bool has_lent(std::span<const std::byte> bytes) const noexcept {
         return is_inside(bytes, lent_buffer()) || is_inside(bytes, back_end_->lends);
@@ -150,7 +152,8 @@ class scheduler {
 
     explicit scheduler(const loop_options& options) : options_{options}, lent_{new std::byte[lent_size]} {}
     ~scheduler() = default;
-    void resume_watched(const ready_item& item) noexcept;
+    void resume_watched(const fiber& chain) noexcept;
+    void run_ready() noexcept;
     void run_posted() noexcept;
     void forget_posted() noexcept;
     void run_timers() noexcept;
@@ -164,8 +167,8 @@ class scheduler {
     friend io_node;
     loop_options options_;
     int steps_ = 0;
-    ready_item* ready_ = nullptr;
-    ready_item** ready_end_ = &ready_;
+    fiber* ready_ = nullptr;
+    fiber** ready_end_ = &ready_;
     timer_wheel timers_;
     time_point origin_ = clock::now();
     time_point virtual_now_ = origin_;
@@ -213,12 +216,12 @@ class loop_operation : public operation {
     /// It is decided; the coroutine goes on at the next turn.
     void go_on() noexcept {
         decided();
-        chain->loop().make_ready(*this);
+        chain().loop().make_ready(chain());
     }
     /// It is decided; the coroutine goes on inside this call, and this object may be gone when it returns.
     void go_on_now() noexcept {
         decided();
-        chain->loop().resume(*this);
+        chain().loop().resume(chain());
     }
 
   protected:
@@ -237,10 +240,19 @@ inline void scheduler::arm(loop_timer& what, time_point when) noexcept {
         timers_.arm(what, tick_of(when));
 }
 
-inline void scheduler::resume_watched(const ready_item& item) noexcept {
-    const char* const name = item.chain->name();
+inline void scheduler::run_ready() noexcept {
+    fiber* chain = std::exchange(ready_, nullptr);
+    ready_end_ = &ready_;
+    while (chain) {
+        fiber* const next = chain->next_ready_;  // it may end, or stand in the queue again
+        resume(*chain);
+        chain = next;
+    }
+}
+inline void scheduler::resume_watched(const fiber& chain) noexcept {
+    const char* const name = chain.name();
     const time_point begin = clock::now();
-    item.coroutine.resume();
+    chain.resume();
     const duration took = clock::now() - begin;
     if (took > options_.slow_after && options_.slow) options_.slow(name, took);
 }

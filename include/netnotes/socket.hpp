@@ -217,8 +217,9 @@ class socket {
     /// A new one. `protocol` 0 is the only one that goes with family and type.
     explicit socket(address_family family, socket_type type, int protocol = 0);
     socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
-    /// Takes over a descriptor that is open; it is expected to be in blocking mode.
-    explicit socket(native_handle_type descriptor) noexcept : descriptor_{descriptor} {}
+    /// Takes over a descriptor that is open. `blocking` is the mode in which it is; it is not changed.
+    explicit socket(native_handle_type descriptor, bool blocking = true) noexcept
+        : descriptor_{descriptor}, blocking_{blocking} {}
     socket(socket&& other) noexcept { swap(other); }
     socket& operator=(socket&& other) noexcept {
         socket{std::move(other)}.swap(*this);

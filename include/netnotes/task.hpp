@@ -121,6 +121,10 @@ class fiber {
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
     [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
     [[nodiscard]] const char* name() const noexcept { return name_; }
+    /// For what puts the chain aside: there it goes on when its turn comes.
+    void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
+    /// Its turn has come. It may be gone afterwards.
+    void resume() const { goes_on_at_.resume(); }
 
   protected:
     fiber() noexcept = default;
@@ -137,47 +141,48 @@ class fiber {
 
   private:
     friend operation;
+    friend scheduler;
     friend class task_promise_base;
     scheduler* loop_ = nullptr;
     const char* name_ = "";
     operation* waits_for_ = nullptr;
+    // A chain runs, waits or stands in the queue, so one of each is enough for all its tasks and all that they await.
+    std::coroutine_handle<> goes_on_at_;
+    fiber* next_ready_ = nullptr;
     bool cancelled_ = false;
 };
 
-/// A coroutine of a chain, in the loop's queue of those that can go on.
-struct ready_item {
-    std::coroutine_handle<> coroutine;
-    fiber* chain = nullptr;
-    ready_item* next = nullptr;
-};
-
 /// What a chain waits for at its end: the base of awaiters, which live in the frame of the coroutine that awaits.
-class operation : public ready_item {
+class operation {
   public:
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
+    /// Whose it is, once it waits.
+    [[nodiscard]] fiber& chain() const noexcept { return *chain_; }
 
   protected:
     operation() noexcept = default;
     /// In the middle only when the frame is destroyed while it waits; then the derived class takes itself out of
-    /// wherever it stands.
-    ~operation() {
-        if (is_waiting()) decided();
+    /// wherever it stands. (g++ takes the body of a coroutine for code that runs once, and would make this a call.)
+    [[gnu::always_inline]] ~operation() {
+        if (is_waiting()) [[unlikely]]
+            decided();
     }
     /// In await_suspend(): from now on cancelled() may be called.
     void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
-        coroutine = waiter;
-        chain = &whose;
+        chain_ = &whose;
         whose.waits_for_ = this;
+        whose.goes_on_at(waiter);
     }
-    [[nodiscard]] bool is_waiting() const noexcept { return chain && chain->waits_for_ == this; }
+    [[nodiscard]] bool is_waiting() const noexcept { return chain_ && chain_->waits_for_ == this; }
     /// From now on cancelling comes too late. Whoever calls this sees to it that the coroutine goes on.
-    void decided() noexcept { chain->waits_for_ = nullptr; }
+    void decided() noexcept { chain_->waits_for_ = nullptr; }
     /// Give up, and see to it that the coroutine goes on, later.
     virtual void cancelled() noexcept = 0;
 
   private:
     friend fiber;
+    fiber* chain_ = nullptr;
 };
 
 inline void fiber::cancel() noexcept {
@@ -211,7 +216,7 @@ class frame_store {
         const std::size_t index = index_of(size);
         if (!keeps_frames || index >= lists_.size()) return ::operator new(size);
         list& free = lists_[index];
-        if (!free.first) return ::operator new(step*(index + 1));
+        if (!free.first) return ::operator new(step* index + first_step);
         --free.length;
         return std::exchange(free.first, free.first->next);
     }
@@ -225,7 +230,8 @@ class frame_store {
     }
 
   private:
-    static constexpr std::size_t step = 16;        // bytes by which the sizes are told apart: malloc's own
+    static constexpr std::size_t step = 16;        // bytes by which the sizes are told apart: malloc's own, ...
+    static constexpr std::size_t first_step = 24;  // ... who keeps 8 of them for himself
     static constexpr std::uint32_t longest = 256;  // of one size; what is beyond goes back to the system
     struct link {
         link* next;
@@ -234,7 +240,9 @@ class frame_store {
         link* first;
         std::uint32_t length;
     };
-    static constexpr std::size_t index_of(std::size_t size) noexcept { return (size - 1) / step; }
+    static constexpr std::size_t index_of(std::size_t size) noexcept {
+        return size <= first_step ? 0 : (size - first_step + step - 1) / step;
+    }
 
     void late(void* frame, std::size_t size) noexcept;
     void empty() noexcept {

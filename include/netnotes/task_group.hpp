@@ -158,8 +158,8 @@ class part_base : public fiber {
     virtual ~part_base() = default;
     void begin(joint_wait& whole, std::coroutine_handle<> self) {
         whole_ = &whole;
-        belongs_to(*whole.chain);
-        if (whole.chain->is_cancelled()) cancel();
+        belongs_to(whole.chain());
+        if (whole.chain().is_cancelled()) cancel();
         ++whole.running_;
         self.resume();
     }
@@ -290,7 +290,7 @@ class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer
         });
     }
     T await_resume() {
-        if (has_expired_ && !chain->is_cancelled() && part_.exception() && is_cancellation(part_.exception()))
+        if (has_expired_ && !chain().is_cancelled() && part_.exception() && is_cancellation(part_.exception()))
             throw std::system_error{std::make_error_code(std::errc::timed_out)};
         return part_.take();
     }
@@ -365,7 +365,7 @@ inline void task_group::state::cancel() noexcept {
 inline void task_group::state::take_failure(const detail::part_base& from) noexcept {
     const std::exception_ptr thrown = from.exception();
     if (failure_ || !thrown) return;
-    const bool as_asked = was_asked_ && !whole_->chain->is_cancelled();
+    const bool as_asked = was_asked_ && !whole_->chain().is_cancelled();
     if (as_asked && &from != body_ && detail::is_cancellation(thrown)) return;
     failure_ = thrown;
     cancel();
