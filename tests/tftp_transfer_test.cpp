@@ -505,6 +505,298 @@ TEST_CASE("RFC 1350: a text travels as netascii, whatever the cuts, and arrives 
     }
 }
 
+// ---- What is agreed on, and what time does with it -----------------------------------------------------
+
+TEST_CASE("RFC 2349: a timeout that was agreed on stays, whatever the round trips are") {
+    memory_sink file;
+    tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, {.block_size = 512, .timeout = 3}};
+    client.begin(start);
+    said(client);
+    tftp::time_point now = start + 10ms;
+    client.receive(lossy_link::server_port, text_with_nuls(6, "timeout|3|"), now);
+    CHECK(said(client) == acknowledgment(0));
+    for (int number = 1; number < 20; ++number) {
+        now += 10ms;
+        client.receive(lossy_link::server_port, data(number, block), now);
+        CHECK(said(client) == acknowledgment(number));
+        CHECK(client.deadline() - now == 3s);
+    }
+    memory_source content{content_of(20'000, 2)};
+    tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|timeout|3|")), content, {}};
+    server.begin(now);
+    said(server);
+    for (int number = 0; number < 20; ++number) {
+        CHECK(server.deadline() - now == 3s);
+        now += 10ms;
+        server.receive(lossy_link::client_port, acknowledgment(number), now);
+        said(server);
+    }
+}
+
+TEST_CASE("RFC 2349: a timeout is granted only where patience leaves time to say a thing again") {
+    for (const auto& [asked, is_granted] :
+         {std::pair{1, true}, std::pair{15, true}, std::pair{16, false}, std::pair{30, false}, std::pair{255, false}}) {
+        CAPTURE(asked);
+        memory_source content{content_of(600, 2)};
+        const bytes request = text_with_nuls(1, "f|octet|tsize|0|timeout|" + std::to_string(asked) + "|");
+        tftp::transfer server{lossy_link::client_port, request_of(request), content, {.patience = 30s}};
+        server.begin(start);
+        CHECK(said(server) ==
+              text_with_nuls(6, is_granted ? "timeout|" + std::to_string(asked) + "|tsize|600|" : "tsize|600|"));
+        server.receive(lossy_link::client_port, acknowledgment(0), start);
+        said(server);
+        tftp::time_point now = server.deadline();
+        server.expired(now);
+        CHECK(said(server).size() == 516);  // said again, and not given up
+        CHECK(!server.has_ended());
+    }
+}
+TEST_CASE("RFC 2349: a client whose timeout is granted is patient enough to say a thing again") {
+    for (const int seconds : {8, 30, 60, 255}) {
+        CAPTURE(seconds);
+        memory_sink file;
+        const auto timeout = static_cast<std::uint8_t>(seconds);
+        tftp::transfer client{
+            lossy_link::server_door, "f", tftp::mode::octet, file, {.block_size = 512, .timeout = timeout}};
+        client.begin(start);
+        said(client);
+        client.receive(lossy_link::server_port, text_with_nuls(6, "timeout|" + std::to_string(seconds) + "|"), start);
+        CHECK(said(client) == acknowledgment(0));
+        for (int i = 0; i < 2; ++i) {
+            client.expired(client.deadline());
+            CHECK(said(client) == acknowledgment(0));
+            CHECK(!client.has_ended());
+        }
+        while (!client.has_ended()) client.expired(client.deadline());
+        CHECK(client.result().error == std::errc::timed_out);
+    }
+}
+
+TEST_CASE("RFC 2349: a server that grants an upload another size than announced is refused") {
+    for (const auto& [size, is_good] : {std::pair{"600", true}, std::pair{"0", false}, std::pair{"599", false}}) {
+        CAPTURE(size);
+        memory_source file{content_of(600, 4)};
+        tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, {.block_size = 512}};
+        client.begin(start);
+        CHECK(said(client) == text_with_nuls(2, "f|octet|tsize|600|"));
+        client.receive(lossy_link::server_port, text_with_nuls(6, std::string{"tsize|"} + size + '|'), start);
+        const bytes answer = said(client);
+        REQUIRE(answer.size() > 4);
+        CHECK(bytes(answer.begin(), answer.begin() + 4) == (is_good ? data(1, "") : datagram({0, 5, 0, 8})));
+        CHECK((client.result().error == tftp::error::option_refused) == !is_good);
+    }
+}
+TEST_CASE("RFC 2347: options are not acknowledged to who asked for none") {
+    for (const char* const granted : {"", "tsize|9|", "blksize|512|", "multicast|x|"}) {
+        CAPTURE(granted);
+        memory_sink file;
+        tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, plain};
+        client.begin(start);
+        CHECK(said(client) == text_with_nuls(1, "f|octet|"));
+        client.receive(lossy_link::server_port, text_with_nuls(6, granted), start);
+        const bytes answer = said(client);
+        REQUIRE(answer.size() > 4);
+        CHECK(bytes(answer.begin(), answer.begin() + 4) == datagram({0, 5, 0, 8}));
+        CHECK(client.result().error == tftp::error::option_refused);
+    }
+}
+TEST_CASE("RFC 2347: an option that is given twice counts as not given") {
+    memory_source file{content_of(600, 4)};
+    const bytes asked = text_with_nuls(1, "f|octet|blksize|1024|tsize|0|BLKSIZE|1024|blksize|8|timeout|0|timeout|3|");
+    tftp::transfer server{lossy_link::client_port, request_of(asked), file, {}};
+    server.begin(start);
+    CHECK(said(server) == text_with_nuls(6, "tsize|600|"));
+}
+
+TEST_CASE("where numbers roll over to 1 there are 65,535 of them, so a window has one fewer") {
+    // Acknowledgment n of a window as wide as all numbers could be that of its first block's predecessor as well.
+    memory_sink file;
+    const tftp::settings widest{
+        .block_size = 512, .window_size = 65'535, .rollover = 1, .most_memory = std::size_t{1} << 30};
+    tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, widest};
+    client.begin(start);
+    CHECK(said(client) == text_with_nuls(1, "f|octet|windowsize|65534|tsize|0|rollover|1|"));
+    for (const char rollover : {'0', '1'}) {
+        memory_source content{content_of(8 * 140'000 + 3, 5)};
+        bytes asked = text_with_nuls(1, "f|octet|blksize|8|windowsize|65535|rollover|1|");
+        asked[asked.size() - 2] = static_cast<std::byte>(rollover);
+        tftp::transfer server{lossy_link::client_port, request_of(asked), content, widest};
+        server.begin(start);
+        const std::string width = rollover == '1' ? "65534" : "65535";
+        CHECK(said(server) ==
+              text_with_nuls(6, "blksize|8|windowsize|" + width + "|rollover|" + std::string(1, rollover) + '|'));
+        server.receive(lossy_link::client_port, acknowledgment(0), start);
+        CHECK(said(server).size() == 12 * std::stoul(width));
+        server.receive(lossy_link::client_port, acknowledgment(std::stoi(width)), start);
+        CHECK(said(server).size() == 12 * std::stoul(width));  // the whole of the next
+        CHECK(server.result().repeated == 0);
+    }
+}
+TEST_CASE("where numbers roll over to 1 there is no block 0, and none of what says so counts") {
+    const std::string eight = "12345678";
+    memory_sink file;
+    const tftp::settings small{.block_size = 8, .rollover = 1};
+    tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, small};
+    client.begin(start);
+    said(client);
+    client.receive(lossy_link::server_port, text_with_nuls(6, "blksize|8|rollover|1|"), start);
+    for (int number = 1; number < 65'535; ++number) {
+        client.receive(lossy_link::server_port, data(number, eight), start);
+        said(client);
+    }
+    client.receive(lossy_link::server_port, data(0, "poison!!"), start);
+    CHECK(said(client) == nothing());
+    client.receive(lossy_link::server_port, data(65'535, eight), start);
+    CHECK(said(client) == acknowledgment(65'535));
+    client.receive(lossy_link::server_port, data(0, "poison!!"), start);
+    CHECK(said(client) == nothing());
+    client.receive(lossy_link::server_port, data(1, "."), start);
+    CHECK(said(client) == acknowledgment(1));
+    CHECK(file.content.size() == 65'535 * 8 + 1);
+    CHECK(client.result().is_whole());
+
+    memory_source content{content_of(8 * 70'000, 5)};
+    tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|blksize|8|rollover|1|")),
+                          content, small};
+    server.begin(start);
+    said(server);
+    for (int number = 0; number < 65'535; ++number) {
+        server.receive(lossy_link::client_port, acknowledgment(number), start);
+        REQUIRE(said(server).size() == 12);
+    }
+    server.receive(lossy_link::client_port, acknowledgment(0), start);  // block 65,535 is under way
+    CHECK(said(server) == nothing());
+    CHECK(server.result().blocks == 65'534);
+}
+
+TEST_CASE("a client's window fits into its memory, whichever of its wishes are granted") {
+    memory_source file{content_of(5'000'000, 6)};
+    tftp::transfer client{lossy_link::server_door,
+                          "f",
+                          tftp::mode::octet,
+                          file,
+                          {.block_size = 8, .window_size = 65'535, .most_memory = 516'000}};
+    client.begin(start);
+    CHECK(said(client) == text_with_nuls(2, "f|octet|blksize|8|windowsize|1000|tsize|5000000|"));
+    client.receive(lossy_link::server_port, text_with_nuls(6, "windowsize|1000|"), start);  // and no small blocks
+    CHECK(said(client).size() == 516'000);
+}
+
+TEST_CASE("limits of time that contradict each other, or that no clock can hold, do no harm") {
+    const auto waits_with = [](tftp::settings how) {
+        memory_source file{content_of(100'000, 7)};
+        tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), file, how};
+        server.begin(start);
+        tftp::time_point now = start;
+        for (int number = 1; number < 10; ++number) {
+            said(server);
+            now += 50ms;
+            server.receive(lossy_link::client_port, acknowledgment(number), now);
+        }
+        said(server);
+        return server.deadline() - now;
+    };
+    // The least counts where the most is less.
+    CHECK(waits_with({.least_timeout = 2s, .most_timeout = 1s}) == 2s);
+    // Nobody says a thing again without a pause.
+    for (const tftp::duration none : {tftp::duration{0}, tftp::duration{-5s}, tftp::duration::min()}) {
+        CHECK(waits_with({.first_timeout = none, .least_timeout = none, .most_timeout = none}) == 1ms);
+        memory_sink file;
+        tftp::transfer client{
+            lossy_link::server_door, "f", tftp::mode::octet, file, {.first_timeout = none, .dally = none}};
+        client.begin(start);
+        CHECK(client.deadline() == start + 1ms);
+    }
+    const auto forever = tftp::duration::max();
+    CHECK(waits_with({.first_timeout = forever, .least_timeout = forever, .most_timeout = forever}) >= 24h);
+    memory_sink file;
+    tftp::transfer client{lossy_link::server_door,
+                          "f",
+                          tftp::mode::octet,
+                          file,
+                          {.first_timeout = forever, .most_timeout = forever, .patience = forever, .dally = forever}};
+    client.begin(start);
+    said(client);
+    client.expired(client.deadline());
+    CHECK(!client.has_ended());
+    CHECK(client.deadline() > start + 24h);
+    client.receive(lossy_link::server_port, data(1, "."), start + 48h);
+    CHECK(client.has_outcome());
+    CHECK(client.deadline() > start + 48h);
+}
+
+// ---- What the sink says --------------------------------------------------------------------------------
+
+TEST_CASE("a text is not a byte longer than allowed, not even by a CR at its end") {
+    for (const std::uint64_t most : {3u, 4u}) {
+        CAPTURE(most);
+        memory_sink file;
+        tftp::transfer client{
+            lossy_link::server_door, "f", tftp::mode::netascii, file, {.with_options = false, .most_bytes = most}};
+        client.begin(start);
+        said(client);
+        client.receive(lossy_link::server_port, data(1, "abc\r"), start);
+        const bytes answer = said(client);
+        CHECK(bytes(answer.begin(), answer.begin() + 4) == (most == 4 ? acknowledgment(1) : datagram({0, 5, 0, 3})));
+        CHECK((client.result().error == std::errc::file_too_large) == (most == 3));
+        CHECK(file.is_finished == (most == 4));
+        CHECK(file.content.size() == most);
+    }
+}
+
+namespace {
+/// A disk with something wrong with it.
+class bad_sink final : public tftp::sink {
+  public:
+    enum class when { expecting, writing, finishing };
+    bad_sink(when moment, int code) : moment_{moment}, error_{code, std::system_category()} {}
+    void expect(std::uint64_t, std::error_code& error) noexcept override { at(when::expecting, error); }
+    void write(std::span<const std::byte>, std::error_code& error) noexcept override { at(when::writing, error); }
+    void finish(std::error_code& error) noexcept override { at(when::finishing, error); }
+
+  private:
+    void at(when now, std::error_code& error) const noexcept {
+        if (now == moment_) error = error_;
+    }
+    when moment_;
+    std::error_code error_;
+};
+}  // namespace
+
+TEST_CASE("RFC 1350, appendix: what the disk says is told to the peer with the code that fits") {
+    const std::array codes{std::pair{ENOSPC, 3}, std::pair{EDQUOT, 3}, std::pair{EFBIG, 3}, std::pair{EACCES, 2},
+                           std::pair{EPERM, 2},  std::pair{EEXIST, 6}, std::pair{EIO, 0},   std::pair{EMFILE, 0}};
+    for (const auto& [code, told] : codes)
+        for (const auto moment : {bad_sink::when::expecting, bad_sink::when::writing, bad_sink::when::finishing})
+            for (const bool is_server : {false, true}) {
+                CAPTURE(code, static_cast<int>(moment), is_server);
+                bad_sink file{moment, code};
+                const bytes asked = text_with_nuls(2, "f|octet|tsize|3|");
+                auto one = is_server ? std::make_unique<tftp::transfer>(lossy_link::server_port, request_of(asked),
+                                                                        file, tftp::settings{})
+                                     : std::make_unique<tftp::transfer>(lossy_link::server_door, "f", tftp::mode::octet,
+                                                                        file, tftp::settings{});
+                one->begin(start);
+                bytes last = said(*one);
+                if (!is_server) {
+                    one->receive(lossy_link::server_port, text_with_nuls(6, "tsize|3|"), start);
+                    last = said(*one);
+                }
+                if (moment != bad_sink::when::expecting) {
+                    one->receive(lossy_link::server_port, data(1, "abc"), start);
+                    last = said(*one);
+                }
+                REQUIRE(last.size() > 5);
+                CHECK(bytes(last.begin(), last.begin() + 4) == datagram({0, 5, 0, told}));
+                CHECK(one->has_ended());
+                CHECK(one->result().error == std::error_code{code, std::system_category()});
+                // Where the code says nothing, the words do.
+                const std::string words{net::tftp::parse(last)->message};
+                if (told == 0)
+                    CHECK(words.find(std::error_code{code, std::system_category()}.message()) < words.size());
+            }
+}
+
 // ---- A bad net -----------------------------------------------------------------------------------------
 
 TEST_CASE("whatever the net loses, doubles and reorders: the file is whole, or there is an error, within a bound") {

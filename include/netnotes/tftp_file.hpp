@@ -61,9 +61,6 @@ enum class existing_file {
     replace,  ///< by the new one, when that is whole
 };
 
-/// The TFTP error that says best what the system has said.
-[[nodiscard]] error to_error(const std::error_code& code) noexcept;
-
 namespace detail {
 /// An open file.
 class descriptor {
@@ -166,24 +163,6 @@ class directory {
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
-
-inline error to_error(const std::error_code& code) noexcept {
-    if (code.category() == error_category()) return static_cast<error>(code.value());
-    for (const auto none :
-         {std::errc::no_such_file_or_directory, std::errc::not_a_directory, std::errc::filename_too_long})
-        if (code == none) return error::file_not_found;
-    for (const auto forbidden :
-         {std::errc::permission_denied, std::errc::operation_not_permitted, std::errc::is_a_directory,
-          std::errc::too_many_symbolic_link_levels, std::errc::read_only_file_system})
-        if (code == forbidden) return error::access_violation;
-    for (const auto full : {std::errc::no_space_on_device, std::errc::file_too_large})
-        if (code == full) return error::disk_full;
-    if (code == std::error_code{EDQUOT, std::generic_category()} ||
-        code == std::error_code{EDQUOT, std::system_category()})
-        return error::disk_full;
-    if (code == std::errc::file_exists) return error::file_already_exists;
-    return error::not_defined;
-}
 
 namespace detail {
 

@@ -116,8 +116,9 @@ struct packet {
     std::string_view file_name{};      ///< of a request; never empty
     std::optional<tftp::mode> mode{};  ///< of a request; none: one that nobody knows, or "mail"
     tftp::options options{};           ///< of a request or an option acknowledgment
-    /// One with a value out of its range, given twice, or (in an acknowledgment) that nobody asked for. In a request such
-    /// an option is passed over as if it were absent; an acknowledgment with one is to be refused.
+    /// One with a value out of its range, given more than once, or (in an acknowledgment) of a name that nobody knows. It
+    /// counts as absent, and of one given twice both do, for which of them was meant? (An option "may only be specified
+    /// once", RFC 2347.) A request with one is answered all the same; an acknowledgment with one is to be refused.
     bool has_bad_option = false;
     std::uint16_t block = 0;  ///< of data or an acknowledgment
     std::span<const std::byte> data{};
@@ -174,15 +175,17 @@ class netascii_decoder {
 };
 
 /// tftp://host[:port]/file[;mode=octet|netascii][?blksize=N&windowsize=N] (RFC 3617; the part behind "?" is ours: that RFC
-/// has no way to ask for options). An IPv6 address stands in brackets; %xx is a byte.
+/// has no way to ask for options; timeout and rollover stand there as well). An IPv6 address stands in brackets, its zone
+/// behind %25 (RFC 6874) or, as people type it, behind a bare % where that cannot be mistaken; %xx is a byte.
 struct uri {
-    std::string host{};  ///< without brackets
+    std::string host{};  ///< without brackets; a zone behind %: "fe80::1%eth0"
     std::uint16_t port = tftp::port;
     std::string file_name{};  ///< without the slash behind the host: "tftp://h//etc/motd" means "/etc/motd"
     tftp::mode mode = mode::octet;
     tftp::options options{};
 
-    /// None when it is none, and why. Not a word is read as something that it is not.
+    /// None when it is none, and why. Not a word is read as something that it is not: a user (`me@host`) or a fragment
+    /// (`file#part`), of which TFTP knows nothing, is refused.
     [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
     /// Throws parse_error.
     [[nodiscard]] static uri parse(std::string_view text);
@@ -289,37 +292,55 @@ constexpr bool same_word(std::string_view a, std::string_view b) noexcept {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
 }
 
-/// Sets it, once, to a decimal number in its range. False when it is none.
-template <class Number>
-bool set_once(std::optional<Number>& option, std::string_view text, std::uint64_t least, std::uint64_t most) noexcept {
+/// A decimal number in its range, and nothing else.
+inline std::optional<std::uint64_t> to_number(std::string_view text, std::uint64_t least, std::uint64_t most) noexcept {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (text.empty() || error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
-        return false;
-    if (option) return false;
-    option = static_cast<Number>(value);
-    return true;
+        return std::nullopt;
+    return value;
 }
-/// False for one that is known, and wrong. Unknown ones are passed over (RFC 2347).
-inline bool set_option(options& all, std::string_view name, std::string_view value, bool& is_known) noexcept {
-    is_known = true;
-    if (same_word(name, "blksize")) return set_once(all.block_size, value, least_block_size, most_block_size);
-    if (same_word(name, "windowsize")) return set_once(all.window_size, value, 1, 65'535);
-    if (same_word(name, "timeout")) return set_once(all.timeout, value, 1, 255);
-    if (same_word(name, "tsize")) return set_once(all.transfer_size, value, 0, ~std::uint64_t{0});
-    if (same_word(name, "rollover")) return set_once(all.rollover, value, 0, 1);
-    is_known = false;
-    return true;
-}
+/// Options one behind the other, each of which may come once.
+class option_reader {
+  public:
+    explicit option_reader(options& all) noexcept : all_{all} {}
+    enum class verdict { good, bad, unknown };
+    /// A bad one is absent from then on, see packet::has_bad_option.
+    verdict read(std::string_view name, std::string_view value) noexcept {
+        if (same_word(name, "blksize")) return set(all_.block_size, 1, value, least_block_size, most_block_size);
+        if (same_word(name, "windowsize")) return set(all_.window_size, 2, value, 1, 65'535);
+        if (same_word(name, "timeout")) return set(all_.timeout, 4, value, 1, 255);
+        if (same_word(name, "tsize")) return set(all_.transfer_size, 8, value, 0, ~std::uint64_t{0});
+        if (same_word(name, "rollover")) return set(all_.rollover, 16, value, 0, 1);
+        return verdict::unknown;
+    }
+
+  private:
+    template <class Number>
+    verdict set(std::optional<Number>& option, unsigned bit, std::string_view text, std::uint64_t least,
+                std::uint64_t most) noexcept {
+        const bool came_before = (given_ & bit) != 0;
+        given_ |= bit;
+        option.reset();
+        const auto value = to_number(text, least, most);
+        if (came_before || !value) return verdict::bad;
+        option = static_cast<Number>(*value);
+        return verdict::good;
+    }
+    options& all_;
+    unsigned given_ = 0;
+};
 /// False when they are cut off.
 inline bool read_options(reader& from, packet& into) noexcept {
+    option_reader options{into.options};
     while (!from.empty()) {
         const auto name = from.text();
         const auto value = name ? from.text() : std::nullopt;
         if (!value) return false;
-        bool is_known = false;
-        if (!set_option(into.options, *name, *value, is_known) ||
-            (!is_known && into.what == opcode::option_acknowledgment))
+        const auto verdict = options.read(*name, *value);
+        // What nobody knows is passed over in a request, and cannot have been asked for (RFC 2347).
+        if (verdict == option_reader::verdict::bad ||
+            (verdict == option_reader::verdict::unknown && into.what == opcode::option_acknowledgment))
             into.has_bad_option = true;
     }
     return true;
@@ -463,7 +484,7 @@ inline std::size_t netascii_decoder::decode(std::span<std::byte> bytes, std::opt
 namespace detail {
 
 /// Where the text goes wrong is told by its place in the whole.
-class uri_reader {
+class uri_reader {  // (In a reason '%', '#' and '@' would stand for numbers, see parse_failure.)
   public:
     uri_reader(std::string_view text, parse_failure& why) noexcept : text_{text}, why_{why} {}
 
@@ -471,9 +492,11 @@ class uri_reader {
         constexpr std::string_view scheme = "tftp://";
         if (!same_word(text_.substr(0, scheme.size()), scheme)) return refused("it does not begin with tftp://", 0);
         const std::size_t host = scheme.size();
-        const std::size_t slash = std::min(text_.find('/', host), text_.size());
+        const std::size_t slash = std::min(text_.find_first_of("/?#", host), text_.size());
         if (!read_authority(host, slash)) return std::nullopt;
-        if (slash == text_.size()) return refused("a file name is missing", slash);
+        if (!text_.substr(slash).starts_with('/')) return refused("a file name is missing", slash);
+        if (const std::size_t fragment = text_.find('#', slash); fragment != text_.npos)
+            return refused("TFTP knows no fragments; in a name write a percent sign and 23", fragment);
         const std::size_t query = std::min(text_.find('?', slash), text_.size());
         const std::size_t semicolon = std::min(text_.find(';', slash), query);
         if (!decode(slash + 1, semicolon, result_.file_name)) return std::nullopt;
@@ -490,24 +513,42 @@ class uri_reader {
     }
     bool read_authority(std::size_t begin, std::size_t end) {
         const std::string_view all = text_.substr(begin, end - begin);
+        if (const std::size_t at = all.find('@'); at != all.npos)
+            return refused("TFTP knows no users: nothing stands before the host", begin), false;
         std::size_t behind_host = std::min(all.find(':'), all.size());
         if (all.starts_with('[')) {
             const std::size_t bracket = all.find(']');
             if (bracket == all.npos) return refused("']' is missing", end), false;
-            result_.host = all.substr(1, bracket - 1);
+            if (!read_ipv6(begin + 1, begin + bracket)) return false;
             behind_host = bracket + 1;
-            if (!ipv6_address::parse(result_.host))
-                return refused("what stands in brackets is no IPv6 address", begin + 1), false;
         } else if (!decode(begin, begin + behind_host, result_.host))
             return false;
         if (result_.host.empty()) return refused("a host is missing", begin), false;
         if (behind_host == all.size()) return true;
         if (all[behind_host] != ':') return refused("behind ']' comes ':' or '/'", begin + behind_host), false;
-        const std::string_view number = all.substr(behind_host + 1);
-        std::optional<std::uint16_t> port;
-        if (!set_once(port, number, 1, 65'535))
-            return refused("a port is a number from 1 to 65535", begin + behind_host + 1), false;
-        result_.port = *port;
+        const auto port = to_number(all.substr(behind_host + 1), 1, 65'535);
+        if (!port) return refused("a port is a number from 1 to 65535", begin + behind_host + 1), false;
+        result_.port = static_cast<std::uint16_t>(*port);
+        return true;
+    }
+    /// An address, and behind %25 its zone, in which %xx is a byte (RFC 6874). A bare % is taken for its beginning where
+    /// no hexadecimal digits follow: %2 is interface 2, but %25 is the %.
+    bool read_ipv6(std::size_t begin, std::size_t end) {
+        const std::size_t percent = std::min(text_.find('%', begin), end);
+        result_.host = text_.substr(begin, percent - begin);
+        if (!ipv6_address::parse(result_.host))
+            return refused("what stands in brackets is no IPv6 address", begin), false;
+        if (percent == end) return true;
+        const std::string_view behind = text_.substr(percent + 1, end - percent - 1);
+        const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f'); };
+        const bool is_encoded = behind.size() >= 2 && is_digit(behind[0]) && is_digit(behind[1]);
+        if (is_encoded && !behind.starts_with("25"))
+            return refused("a zone stands behind a percent sign and 25 (RFC 6874)", percent), false;
+        result_.host += '%';
+        const std::size_t zone = percent + (is_encoded ? 3 : 1);
+        if (zone == end) return refused("a zone is missing", end), false;
+        if (!decode(zone, end, result_.host)) return false;
+        if (!ipv6_address::parse(result_.host)) return refused("that is no zone", zone), false;
         return true;
     }
     bool read_mode(std::size_t begin, std::size_t end) noexcept {
@@ -522,14 +563,18 @@ class uri_reader {
         return true;
     }
     bool read_options(std::size_t begin) noexcept {
+        option_reader options{result_.options};
         while (begin < text_.size()) {
             const std::size_t end = std::min(text_.find('&', begin), text_.size());
             const std::string_view word = text_.substr(begin, end - begin);
-            const std::size_t equals = word.find('=');
-            bool is_known = false;
-            if (equals == word.npos ||
-                !set_option(result_.options, word.substr(0, equals), word.substr(equals + 1), is_known) || !is_known)
-                return refused("no option of TFTP, or not in its range", begin), false;
+            const std::size_t equals = std::min(word.find('='), word.size());
+            const auto verdict = options.read(word.substr(0, equals), word.substr(std::min(equals + 1, word.size())));
+            if (verdict == option_reader::verdict::unknown)
+                return refused("no option of TFTP: blksize, windowsize, timeout, rollover", begin), false;
+            if (verdict == option_reader::verdict::bad)
+                return refused("an option out of its range, or given twice", begin), false;
+            if (result_.options.transfer_size)
+                return refused("tsize is no wish: how long a file is, it says itself", begin), false;
             begin = end + 1;
         }
         return true;
@@ -541,7 +586,7 @@ class uri_reader {
                 unsigned value = 0;
                 const char* const digits = text_.data() + i + 1;
                 if (end - i < 3 || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2)
-                    return refused("behind '%' come two hexadecimal digits", i + 1), false;
+                    return refused("behind a percent sign come two hexadecimal digits", i + 1), false;
                 byte = static_cast<char>(value);
                 i += 2;
             }

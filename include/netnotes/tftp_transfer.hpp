@@ -40,6 +40,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -83,18 +84,25 @@ class sink {
     virtual void finish(std::error_code& error) noexcept = 0;
 };
 
+/// The TFTP error that says best what the system has said: of a full disk 3, of a forbidden one 2, ...; else 0.
+[[nodiscard]] error to_error(const std::error_code& code) noexcept;
+
 struct settings {
     // What a client asks for, and the most that a server grants.
     std::uint16_t block_size = 1428;         ///< fits into an Ethernet frame with IPv4 or IPv6; 8 to 65,464
-    std::uint16_t window_size = 1;           ///< 1 to 65,535
+    std::uint16_t window_size = 1;           ///< 1 to 65,535; with a rollover to 1 no wider than 65,534
     std::optional<std::uint8_t> timeout{};   ///< seconds, to be agreed on; none: each end minds its own
     std::optional<std::uint8_t> rollover{};  ///< 0 or 1, to be agreed on; none: 0, unasked
     bool with_options = true;                ///< false: what RFC 1350 knows, and no more
-    // How long one waits.
+    // How long one waits for an answer before one says a thing again: as long as round trips take, as measured, between
+    // these two; each time twice as long, but not more than the most. One that was agreed on stays as it is, and is not
+    // measured. None is below a millisecond, whatever stands here, and where the least exceeds the most it counts.
     duration first_timeout = std::chrono::seconds{1};  ///< until round trips have been measured
     duration least_timeout = std::chrono::milliseconds{200};
     duration most_timeout = std::chrono::seconds{8};
-    duration patience = std::chrono::seconds{30};  ///< a peer with whom nothing has gone on for so long is given up
+    /// A peer with whom nothing has gone on for so long is given up. A server grants no timeout of more than half of it;
+    /// a client to whom one is granted has the patience for four.
+    duration patience = std::chrono::seconds{30};
     duration dally{};  ///< how long a receiver stays after the end, to acknowledge again what the sender may send again
     // Bounds.
     std::size_t most_memory = std::size_t{4} << 20;  ///< bytes that a window may take; a wider one is not agreed on
@@ -135,8 +143,11 @@ class transfer {
     /// When to call expired(); the end of time when there is nothing to wait for.
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
     void expired(time_point now) noexcept;
-    /// Gives up, and tells the peer so.
+    /// Gives up, and tells the peer so. Nothing happens when it is decided already: see has_outcome().
     void abort(error code, std::error_code why, std::string_view message) noexcept;
+    /// The net says that nobody listens there (ICMP port unreachable). If that is the peer it is the end:
+    /// errc::connection_refused, or, if all is decided, nobody is left to stay for. Of anybody else it says nothing.
+    void unreachable(const endpoint& where) noexcept;
 
     /// What is to be sent now: datagrams of `segment` bytes, one behind the other, the last perhaps shorter, so that one
     /// call can hand over all of them (UDP_SEGMENT); of nothing: no bytes. Valid until the next call of anything here.
@@ -170,7 +181,7 @@ class transfer {
     void answer(const packet& request);
     void agree_on(const options& granted) noexcept;
     [[nodiscard]] bool is_acceptable(const packet& acknowledgment) const noexcept;
-    [[nodiscard]] std::uint16_t most_window(std::uint16_t block_size) const noexcept;
+    [[nodiscard]] std::uint16_t most_window(std::uint16_t block_size, bool rolls_to_one) const noexcept;
 
     // The number on the wire of the block that is the count-th, from 1 on; 0 is what is before the first.
     [[nodiscard]] std::uint32_t numbers() const noexcept { return rolls_to_one_ ? 65'535 : 65'536; }
@@ -192,7 +203,7 @@ class transfer {
     void finish() noexcept;
 
     bool begin_sending() noexcept;
-    void begin_receiving() noexcept;
+    bool expect() noexcept;
     bool load() noexcept;
     std::size_t fill(std::span<std::byte> block) noexcept;
     [[nodiscard]] std::span<std::byte> slot(std::uint64_t count) const noexcept;
@@ -214,6 +225,7 @@ class transfer {
     }
     void measure(duration round_trip) noexcept;
     void fail(error code, std::error_code why, std::string_view message) noexcept;
+    void fail_here(const std::error_code& why, std::string_view message) noexcept;
     void end(std::error_code why, std::string_view message, bool is_from_peer) noexcept;
 
     settings settings_;
@@ -229,7 +241,7 @@ class transfer {
     // Time.
     time_point now_{}, deadline_ = time_point::max(), asked_at_{}, progress_{};
     duration timeout_, base_timeout_, smoothed_{}, variation_{};
-    bool is_measured_ = false, is_timing_ = false;
+    bool is_measured_ = false, is_timing_ = false, has_agreed_timeout_ = false;
     std::uint64_t timed_block_ = 0;
     unsigned attempts_ = 0;
 
@@ -265,14 +277,44 @@ class transfer {
 // How it is done
 // ========================================================================================================
 
+namespace detail {
+/// Without times that would be no pause at all, or that no clock could hold.
+inline settings with_sane_times(settings all) noexcept {
+    constexpr duration shortest = std::chrono::milliseconds{1}, longest = std::chrono::hours{24 * 365};
+    all.first_timeout = std::clamp(all.first_timeout, shortest, longest);
+    all.least_timeout = std::clamp(all.least_timeout, shortest, longest);
+    all.most_timeout = std::clamp(all.most_timeout, all.least_timeout, longest);
+    all.dally = std::min(all.dally, longest);
+    return all;
+}
+}  // namespace detail
+
+inline error to_error(const std::error_code& code) noexcept {
+    if (code.category() == error_category()) return static_cast<error>(code.value());
+    for (const auto none :
+         {std::errc::no_such_file_or_directory, std::errc::not_a_directory, std::errc::filename_too_long})
+        if (code == none) return error::file_not_found;
+    for (const auto forbidden :
+         {std::errc::permission_denied, std::errc::operation_not_permitted, std::errc::is_a_directory,
+          std::errc::too_many_symbolic_link_levels, std::errc::read_only_file_system})
+        if (code == forbidden) return error::access_violation;
+    for (const auto full : {std::errc::no_space_on_device, std::errc::file_too_large})
+        if (code == full) return error::disk_full;
+    if (code == std::error_code{EDQUOT, std::generic_category()} ||
+        code == std::error_code{EDQUOT, std::system_category()})
+        return error::disk_full;
+    if (code == std::errc::file_exists) return error::file_already_exists;
+    return error::not_defined;
+}
+
 inline transfer::transfer(const endpoint& peer, mode how, source* from, sink* into, const settings& wishes)
-    : settings_{wishes},
+    : settings_{detail::with_sane_times(wishes)},
       mode_{how},
       source_{from},
       sink_{into},
       peer_{peer},
-      timeout_{wishes.first_timeout},
-      base_timeout_{wishes.first_timeout} {
+      timeout_{settings_.first_timeout},
+      base_timeout_{settings_.first_timeout} {
     if (wishes.block_size < least_block_size || wishes.block_size > most_block_size || wishes.window_size == 0 ||
         wishes.timeout == 0 || wishes.rollover.value_or(0) > 1)
         throw std::invalid_argument{"TFTP: a block size is from 8 to 65464, a window from 1 on, a timeout from 1 on"};
@@ -298,17 +340,22 @@ inline transfer::transfer(const endpoint& client, const packet& request, sink& i
 
 // ---- what is agreed on
 
-/// A window lies in memory, whole.
-inline std::uint16_t transfer::most_window(std::uint16_t block_size) const noexcept {
+/// A window lies in memory, whole. And the numbers must suffice to tell its beginning from what comes behind its end: there
+/// are 65,536, or 65,535 where they roll over to 1.
+inline std::uint16_t transfer::most_window(std::uint16_t block_size, bool rolls_to_one) const noexcept {
     const std::size_t fit = settings_.most_memory / (block_size + data_header_size);
-    return static_cast<std::uint16_t>(std::clamp<std::size_t>(fit, 1, settings_.window_size));
+    const std::size_t most = std::min<std::size_t>(settings_.window_size, rolls_to_one ? 65'534 : 65'535);
+    return static_cast<std::uint16_t>(std::clamp<std::size_t>(fit, 1, most));
 }
 
 inline void transfer::request(opcode what, std::string_view file_name) {
     is_client_ = true;
     if (settings_.with_options) {
         if (settings_.block_size != usual_block_size) asked_.block_size = settings_.block_size;
-        if (const auto window = most_window(settings_.block_size); window != 1) asked_.window_size = window;
+        // The server may grant the window and not the smaller blocks.
+        const std::uint16_t block_size = std::max(settings_.block_size, usual_block_size);
+        if (const auto window = most_window(block_size, settings_.rollover == 1); window != 1)
+            asked_.window_size = window;
         asked_.timeout = settings_.timeout;
         asked_.rollover = settings_.rollover;
         // Of a text neither end knows how long it is on the other's disk.
@@ -327,9 +374,12 @@ inline void transfer::answer(const packet& request) {
         asked_ = request.options;
         if (asked_.block_size) granted.block_size = std::min(*asked_.block_size, settings_.block_size);
         const std::uint16_t block_size = granted.block_size.value_or(usual_block_size);
-        if (asked_.window_size) granted.window_size = std::min(*asked_.window_size, most_window(block_size));
-        granted.timeout = asked_.timeout;
         granted.rollover = asked_.rollover;
+        if (asked_.window_size)
+            granted.window_size = std::min(*asked_.window_size, most_window(block_size, granted.rollover == 1));
+        // One with which we would give up before we had said a thing again is no good to anybody.
+        if (asked_.timeout && settings_.patience / 2 >= std::chrono::seconds{*asked_.timeout})
+            granted.timeout = asked_.timeout;
         if (asked_.transfer_size && mode_ == mode::octet)
             granted.transfer_size = source_ ? source_->size() : asked_.transfer_size;
     }
@@ -346,31 +396,30 @@ inline void transfer::agree_on(const options& granted) noexcept {
     result_.block_size = granted.block_size.value_or(usual_block_size);
     result_.window_size = granted.window_size.value_or(1);
     rolls_to_one_ = granted.rollover == 1;
-    if (granted.timeout) timeout_ = base_timeout_ = std::chrono::seconds{*granted.timeout};
+    if (granted.timeout) {
+        has_agreed_timeout_ = true;
+        timeout_ = base_timeout_ = std::chrono::seconds{*granted.timeout};
+        settings_.patience = std::max(settings_.patience, is_client_ ? 4 * base_timeout_ : duration::zero());
+    }
     if (!sink_) return;
     result_.size = is_client_ || granted.transfer_size ? granted.transfer_size : asked_.transfer_size;
 }
 
-/// A server may grant less than was asked for, and nothing else.
+/// A server may grant less than was asked for, and nothing else. The size of what is written it repeats (RFC 2349).
 inline bool transfer::is_acceptable(const packet& acknowledgment) const noexcept {
     const options& granted = acknowledgment.options;
     const auto fits = [](const auto& what, const auto& most) { return !what || (most && *what <= *most); };
-    return !acknowledgment.has_bad_option && fits(granted.block_size, asked_.block_size) &&
+    return asked_.any() && !acknowledgment.has_bad_option && fits(granted.block_size, asked_.block_size) &&
            fits(granted.window_size, asked_.window_size) && (!granted.timeout || granted.timeout == asked_.timeout) &&
            (!granted.rollover || granted.rollover == asked_.rollover) &&
-           (!granted.transfer_size || asked_.transfer_size);
+           (!granted.transfer_size || granted.transfer_size == asked_.transfer_size || (asked_.transfer_size && sink_));
 }
 
 // ---- what comes in
 
 inline void transfer::begin(time_point now) noexcept {
     now_ = asked_at_ = progress_ = now;
-    if (sink_ && result_.size && !is_client_) {
-        std::error_code refusal;
-        if (*result_.size > settings_.most_bytes) refusal = make_error_code(error::disk_full);
-        if (!refusal) sink_->expect(*result_.size, refusal);
-        if (refusal) return fail(error::disk_full, refusal, "the file is too long");
-    }
+    if (sink_ && !is_client_ && !expect()) return;
     if (state_ == state::sending) {
         if (!begin_sending()) return;
     } else if (state_ == state::receiving)
@@ -424,8 +473,9 @@ inline void transfer::from_peer(const packet& what) noexcept {
             if (attempts_ == 0) measure(now_ - asked_at_);
             agree_on(what.options);
             if (sink_) {
-                begin_receiving();
-                if (state_ == state::receiving) acknowledge();
+                state_ = state::receiving;
+                if (!expect()) return;
+                acknowledge();
             } else if (!begin_sending())
                 return;
             return has_progressed();
@@ -434,7 +484,7 @@ inline void transfer::from_peer(const packet& what) noexcept {
             if (state_ == state::requesting) {
                 agree_on({});  // a server that knows no options
                 if (attempts_ == 0) measure(now_ - asked_at_);
-                begin_receiving();
+                state_ = state::receiving;
             } else if (state_ == state::accepting) {
                 if (attempts_ == 0) measure(now_ - asked_at_);
                 state_ = state::receiving;
@@ -456,6 +506,7 @@ inline void transfer::from_peer(const packet& what) noexcept {
 }
 
 inline void transfer::acknowledged(std::uint16_t number) noexcept {
+    if (rolls_to_one_ && number == 0 && done_ > 0) return;  // there it is no block's, but what was before the first
     const std::uint32_t count = distance(done_, number);
     if (done_ + count > furthest_)
         return;  // of what was never sent: an old one, from before a roll-over or a repetition
@@ -485,6 +536,7 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
 }
 
 inline void transfer::received(const packet& what) noexcept {
+    if (rolls_to_one_ && what.block == 0) return;  // there is none: it would pass for the 65,535th
     const std::uint32_t ahead = distance(done_ + 1, what.block);
     if (ahead != 0 || state_ == state::dallying) {
         ++result_.duplicates;
@@ -522,7 +574,8 @@ inline void transfer::received(const packet& what) noexcept {
 inline void transfer::finish() noexcept {
     std::error_code failure;
     if (const auto rest = decoder_.finish()) {
-        ++result_.bytes;
+        if (++result_.bytes > settings_.most_bytes)
+            return fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
         sink_->write(std::span{&*rest, 1}, failure);
     }
     // The peer's word for the size is no promise, and a short block in the middle would otherwise pass for the end.
@@ -530,7 +583,7 @@ inline void transfer::finish() noexcept {
         return fail(error::not_defined, std::make_error_code(std::errc::protocol_error),
                     "the file is not as long as announced");
     if (!failure) sink_->finish(failure);
-    if (failure) return fail(error::disk_full, failure, "the file cannot be kept");
+    if (failure) return fail_here(failure, "the file cannot be kept");
     acknowledge();
     state_ = state::dallying;
     if (settings_.dally <= duration::zero()) return end({}, {}, false);
@@ -541,13 +594,13 @@ inline bool transfer::deliver(std::span<const std::byte> data) noexcept {
     if (mode_ == mode::netascii) return deliver_lines(data);
     result_.bytes += data.size();
     if (result_.bytes > settings_.most_bytes) {
-        fail(error::disk_full, std::make_error_code(std::errc::file_too_large), "the file is too long");
+        fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
         return false;
     }
     if (data.empty()) return true;
     std::error_code failure;
     sink_->write(data, failure);
-    if (failure) fail(error::disk_full, failure, "the file cannot be written");
+    if (failure) fail_here(failure, "the file cannot be written");
     return !failure;
 }
 inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
@@ -560,13 +613,13 @@ inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
         const std::size_t size = decoder_.decode(std::span{piece_}.first(now.size()), before);
         result_.bytes += size + (before ? 1 : 0);
         if (result_.bytes > settings_.most_bytes) {
-            fail(error::disk_full, std::make_error_code(std::errc::file_too_large), "the file is too long");
+            fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
             return false;
         }
         if (before) sink_->write(std::span{&*before, 1}, failure);
         if (!failure && size > 0) sink_->write(std::span{piece_}.first(size), failure);
     }
-    if (failure) fail(error::disk_full, failure, "the file cannot be written");
+    if (failure) fail_here(failure, "the file cannot be written");
     return !failure;
 }
 
@@ -574,6 +627,7 @@ inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
 
 /// RFC 6298 §2, and never of what was said twice (Karn).
 inline void transfer::measure(duration round_trip) noexcept {
+    if (has_agreed_timeout_) return;  // which the peer relies on, and may have had a reason for (RFC 2349)
     if (!is_measured_) {
         is_measured_ = true;
         smoothed_ = round_trip;
@@ -611,10 +665,27 @@ inline void transfer::abort(error code, std::error_code why, std::string_view me
     if (state_ != state::ended && state_ != state::dallying) fail(code, why, message);
 }
 
+inline void transfer::unreachable(const endpoint& where) noexcept {
+    if (state_ == state::ended || where != peer_) return;
+    if (state_ == state::dallying) return end({}, {}, false);
+    says_control_ = false;  // to whom?
+    end(std::make_error_code(std::errc::connection_refused), "nobody listens there", false);
+}
+
 /// It ends here, and the peer is told, once. (Who has not answered yet is told as well: he may have begun.)
 inline void transfer::fail(error code, std::error_code why, std::string_view message) noexcept {
     say(write_error(control_, code, message));
     end(why, message, false);
+}
+/// The same for what has gone wrong with our file. A code that says nothing is sent with the system's words.
+inline void transfer::fail_here(const std::error_code& why, std::string_view message) noexcept {
+    const error code = to_error(why);
+    fail(code, why, message);
+    if (code != error::not_defined) return;
+    try {
+        say(write_error(control_, code, std::string{message} + ": " + why.message()));
+    } catch (const std::bad_alloc&) {  // then without
+    }
 }
 inline void transfer::end(std::error_code why, std::string_view message, bool is_from_peer) noexcept {
     // An error without a number is none to std::error_code.
@@ -630,13 +701,17 @@ inline void transfer::end(std::error_code why, std::string_view message, bool is
 
 // ---- what goes out
 
-inline void transfer::begin_receiving() noexcept {
-    state_ = state::receiving;
-    if (!result_.size) return;
+/// So much is said to come, where that is said. False when it is refused.
+inline bool transfer::expect() noexcept {
+    if (!result_.size) return true;
     std::error_code refusal;
-    if (*result_.size > settings_.most_bytes) refusal = std::make_error_code(std::errc::file_too_large);
-    if (!refusal) sink_->expect(*result_.size, refusal);
-    if (refusal) fail(error::disk_full, refusal, "the file is too long");
+    if (*result_.size > settings_.most_bytes) {
+        fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
+        return false;
+    }
+    sink_->expect(*result_.size, refusal);
+    if (refusal) fail_here(refusal, "there is no room for the file");
+    return !refusal;
 }
 
 inline bool transfer::begin_sending() noexcept {
@@ -698,11 +773,11 @@ inline std::size_t transfer::fill(std::span<std::byte> block) noexcept {
         }
     }
     if (failure)
-        fail(error::not_defined, failure, "the file cannot be read");
+        fail_here(failure, "the file cannot be read");
     else if (mode_ == mode::octet && filled < block.size() && result_.size && result_.bytes < *result_.size)
         fail(error::not_defined, std::make_error_code(std::errc::io_error), "the file has become shorter");
     else if (result_.bytes > settings_.most_bytes)
-        fail(error::disk_full, std::make_error_code(std::errc::file_too_large), "the file is too long");
+        fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
     return filled;
 }
 
