@@ -63,13 +63,15 @@ inline task<outcome> run_in_task(transfer& one, transfer_socket& socket, const r
                 co_await ready.writable();
             else if (is_drained)
                 co_await ready.readable();
+            else
+                co_await yield();  // what is left there is not announced again
         } catch (const std::system_error& failure) {
             error = failure.code();
         }
-        react(one, socket, more, error, loop.now(), is_drained);
-        teller.tell(one, false);
+        if (!react(one, socket, more, error, loop.now(), is_drained)) break;
+        tell(teller, one, socket);
     }
-    if (error == std::errc::operation_canceled) throw std::system_error{error};
+    if (error == std::errc::operation_canceled && !one.result().is_whole()) throw std::system_error{error};
     teller.tell(one, true);
     co_return one.result();
 }

@@ -26,11 +26,17 @@
 #endif
 #define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
+#include <linux/errqueue.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <optional>
 #include <span>
@@ -111,13 +117,19 @@ class transfer_socket {
             batch_.emplace(8, datagram_batch::any_size);
         } else
             buffer_.resize(most_block_size + data_header_size);
+        // That nobody listens there is told at once by the net, but to a socket without a peer only if it asks (ip(7)).
+        constexpr int yes = 1;
+        const auto on = std::as_bytes(std::span{&yes, 1});
+        std::error_code unimportant;
+        socket_.set_option(IPPROTO_IP, IP_RECVERR, on, unimportant);
+        if (local.address().is_v6()) socket_.set_option(IPPROTO_IPV6, IPV6_RECVERR, on, unimportant);
         socket_.set_blocking(false);
     }
     [[nodiscard]] udp_socket& socket() noexcept { return socket_; }
 
     /// Hands over all that is to be sent. False when the socket takes no more for now.
     bool send(transfer& one) noexcept {
-        for (;;) {
+        for (bool is_first_try = true;;) {
             if (unsent_.bytes.empty()) unsent_ = one.next();
             if (unsent_.bytes.empty()) return true;
             std::error_code error;
@@ -128,30 +140,70 @@ class transfer_socket {
                 unsent_.bytes = unsent_.bytes.subspan(std::min(sent * unsent_.segment, unsent_.bytes.size()));
             }
             if (error == std::errc::operation_would_block || error == std::errc::no_buffer_space) return false;
+            // What the net has said of an earlier datagram is told in place of sending this one.
+            if (error && read_errors(one) && !one.has_ended() && std::exchange(is_first_try, false)) continue;
+            is_first_try = true;
             // Whatever else it is (no route, a firewall), it may pass: to the machine the datagram is lost.
             unsent_ = {};
-            failure_ = error;
+            if (error) failure_ = error;
         }
     }
-    /// Takes what has come. False when it had to stop because the socket takes no more: then there may be more.
+    /// Takes what has come. False when there may be more: the socket takes no more of what is to be sent, or others
+    /// (timers, a stop) have their turn; a flood does not keep them waiting.
     bool receive(transfer& one, time_point now) noexcept {
-        std::error_code error;
-        while (!one.has_ended()) {
+        constexpr int rounds = 64;
+        for (int round = 0; round < rounds; ++round) {
+            if (one.has_ended()) return true;
+            std::error_code error;
             if (batch_) {
                 const auto all = socket_.recv_batch(*batch_, error);
                 for (const auto& each : all) take(one, each, now);
             } else if (const auto each = socket_.recv_from(buffer_, error); !error)
                 take(one, each, now);
-            if (error == std::errc::operation_would_block) break;
-            if (error) failure_ = error;  // of an earlier datagram: nobody listens there, say
+            if (error == std::errc::operation_would_block) {
+                // Woken for nothing? Then by an error that a send has heard of, and that still stands in its queue.
+                if (round == 0) read_errors(one);
+                return true;
+            }
+            if (error) {  // of an earlier datagram: nobody listens there, say
+                failure_ = error;
+                read_errors(one);
+            }
             if (!send(one)) return false;
         }
-        return true;
+        return false;
     }
     /// Of the last send or receive that did not work: the reason, perhaps, for which nothing is heard.
     [[nodiscard]] const std::error_code& failure() const noexcept { return failure_; }
 
   private:
+    /// Takes what the net has said of what was sent; true when it has said something. It says of which datagram, so a
+    /// stranger's trouble does not end the transfer.
+    bool read_errors(transfer& one) noexcept {
+        constexpr int most = 64;
+        int count = 0;
+        for (; count < most; ++count) {
+            socket_address to;
+            alignas(cmsghdr) std::array<char, 256> control;
+            msghdr message{};
+            message.msg_name = to.data();
+            message.msg_namelen = socket_address::capacity;
+            message.msg_control = control.data();
+            message.msg_controllen = control.size();
+            if (::recvmsg(socket_.native_handle(), &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) break;
+            to.resize(message.msg_namelen);
+            for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+                if (!(part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR) &&
+                    !(part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR))
+                    continue;
+                sock_extended_err what;
+                std::memcpy(&what, CMSG_DATA(part), sizeof what);
+                if (what.ee_errno == ECONNREFUSED && what.ee_origin != SO_EE_ORIGIN_LOCAL && to.is_ip())
+                    one.unreachable(to.ip());
+            }
+        }
+        return count > 0;
+    }
     static void take(transfer& one, const udp_socket::received& datagram, time_point now) noexcept {
         if (!datagram.truncated) one.receive(datagram.sender, datagram.bytes, now);
     }
@@ -192,8 +244,19 @@ inline void give_up(transfer& one, transfer_socket& socket, std::errc why, std::
     socket.send(one);
 }
 
-/// What happened while one waited.
-inline void react(transfer& one, transfer_socket& socket, const request& more, const std::error_code& error,
+/// Whoever is told may throw: then nobody wants the rest, and the server hears of it.
+inline void tell(progress_teller& teller, transfer& one, transfer_socket& socket) {
+    try {
+        teller.tell(one, false);
+    } catch (...) {
+        give_up(one, socket, std::errc::operation_canceled, "stopped");
+        throw;
+    }
+}
+
+/// What happened while one waited. False when nobody waits any longer: it is given up, or was decided already and only
+/// stayed for the peer's sake.
+inline bool react(transfer& one, transfer_socket& socket, const request& more, const std::error_code& error,
                   time_point now, bool& is_drained) {
     if (error == std::errc::operation_canceled)
         give_up(one, socket, std::errc::operation_canceled, "stopped");
@@ -204,21 +267,23 @@ inline void react(transfer& one, transfer_socket& socket, const request& more, c
     else {
         is_drained = socket.receive(one, now);
         if (now >= one.deadline()) one.expired(now);
+        return true;
     }
+    return false;
 }
 
 inline outcome run(transfer& one, transfer_socket& socket, const request& more) {
     progress_teller teller{more};
     one.begin(clock::now());
     if (more.stop) socket.socket().stop_with(*more.stop);
-    for (bool is_drained = true;;) {
+    for (;;) {
         const bool all_sent = socket.send(one);
         if (one.has_ended()) break;
         std::error_code error;
-        const short what = all_sent ? POLLIN : POLLOUT;
-        if (is_drained || !all_sent) socket.socket().wait(what, std::min(one.deadline(), more.deadline), error);
-        react(one, socket, more, error, clock::now(), is_drained);
-        teller.tell(one, false);
+        bool is_drained = true;  // if it is not, the next wait ends at once
+        socket.socket().wait(all_sent ? POLLIN : POLLOUT, std::min(one.deadline(), more.deadline), error);
+        if (!react(one, socket, more, error, clock::now(), is_drained)) break;
+        tell(teller, one, socket);
     }
     teller.tell(one, true);
     return one.result();
