@@ -318,3 +318,152 @@ TEST_CASE("a buffered stream can be moved between calls") {
     };
     ends.loop.run(body(ends.end));
 }
+
+TEST_CASE("a closed stream, and none, is an error of each call and not the end of the program") {
+    pair_of_ends ends;
+    ends.peer.send_all("one\ntwo\n");
+    const auto body = [](net::async_buffered_stream& end) -> net::task<> {
+        const optional_line one = co_await next_line(end);
+        CHECK(one == "one");
+        end.stream().close();
+        net::async_buffered_stream none;
+        CHECK(none.unsent() == 0);
+        CHECK_THROWS_AS(none.stream(), std::system_error);
+        for (net::async_buffered_stream* const each : {&end, &none})
+            for (int call = 0; call < 5; ++call) {
+                std::error_code error;
+                try {
+                    if (call == 0) co_await each->recv_line();
+                    if (call == 1) co_await each->recv_until("x");
+                    if (call == 2) co_await each->recv_exact(1);
+                    if (call == 3) co_await each->write("lost");
+                    if (call == 4) co_await each->flush();
+                } catch (const std::system_error& thrown) {
+                    error = thrown.code();
+                }
+                CHECK(error == std::errc::bad_file_descriptor);
+                CHECK(each->unsent() == 0);
+            }
+    };
+    ends.loop.run(body(ends.end));
+}
+
+namespace {
+/// More than the kernel keeps for a peer who does not read.
+constexpr std::size_t too_much = 4'000'000;
+
+net::task<> reads_one(net::async_buffered_stream& end, std::string& log) {
+    const optional_line line = co_await next_line(end);
+    log += "read " + line.value_or("nothing") + ", ";
+}
+net::task<> flushes(net::async_buffered_stream& end, std::string& log) {
+    co_await end.write("behind it");
+    co_await end.flush();
+    log += "flushed, ";
+}
+}  // namespace
+
+TEST_CASE("one who has to send before he reads stands in nobody's way, and reads when another does the sending") {
+    pair_of_ends ends{{}, 64 * 1024, 2 * too_much};
+    const auto body = [](pair_of_ends& both, std::string& log) -> net::task<> {
+        const std::string much(too_much, 'x');
+        co_await both.end.write(much);
+        auto reader = net::spawn(reads_one(both.end, log));
+        co_await net::yield();
+        co_await net::yield();
+        auto writer = net::spawn(flushes(both.end, log));
+        co_await net::yield();
+        co_await net::yield();
+        both.peer.send_all("line\n");
+        co_await reader.join();
+        CHECK(log == "read line, ");
+        std::size_t size = 0;
+        while (size < too_much + 9) {
+            size += both.arrived().size();
+            co_await net::yield();
+        }
+        co_await writer.join();
+        CHECK(size == too_much + 9);
+        CHECK(log == "read line, flushed, ");
+    };
+    std::string log;
+    ends.loop.run(body(ends, log));
+}
+
+TEST_CASE("when the one who sends gives up, the one who reads sends what has gathered") {
+    pair_of_ends ends{{}, 64 * 1024, 2 * too_much};
+    const auto body = [](pair_of_ends& both, std::string& log) -> net::task<> {
+        const std::string much(too_much, 'x');
+        co_await both.end.write(much);
+        auto writer = net::spawn(flushes(both.end, log));
+        co_await net::yield();
+        co_await net::yield();
+        auto reader = net::spawn(reads_one(both.end, log));
+        co_await net::yield();
+        co_await net::yield();
+        writer.cancel();
+        CHECK_THROWS_AS(co_await writer.join(), std::system_error);
+        std::size_t size = 0;
+        while (size < too_much + 9) {
+            size += both.arrived().size();
+            co_await net::yield();
+        }
+        both.peer.send_all("line\n");
+        co_await reader.join();
+        CHECK(log == "read line, ");
+    };
+    std::string log;
+    ends.loop.run(body(ends, log));
+}
+
+TEST_CASE("the timeout of a reading call goes on when it has sent what it had to") {
+    pair_of_ends ends{{.virtual_time = true}, 64 * 1024, 2 * too_much};
+    const auto body = [](pair_of_ends& both) -> net::task<> {
+        const net::time_point begin = both.loop.now();
+        both.end.stream().set_timeout(300ms);
+        const std::string much(too_much, 'x');
+        co_await both.end.write(much);
+        const auto read = [](net::async_buffered_stream& end) -> net::task<> { co_await end.recv_line(); };
+        auto reader = net::spawn(read(both.end));
+        std::size_t size = 0;
+        while (size < too_much) {
+            size += both.arrived().size();
+            co_await net::yield();
+        }
+        const auto gives_up = [](pair_of_ends& of) -> net::task<> {
+            co_await net::sleep_for(1h);
+            of.end.stream().close();
+        };
+        auto in_the_end = net::spawn(gives_up(both));
+        std::error_code error;
+        try {
+            co_await reader.join();
+        } catch (const std::system_error& thrown) {
+            error = thrown.code();
+        }
+        CHECK(error == std::errc::timed_out);
+        CHECK(both.loop.now() - begin == 300ms);
+    };
+    ends.loop.run(body(ends));
+}
+
+TEST_CASE("a second reader is an error, also while the first has to send") {
+    pair_of_ends ends{{}, 64 * 1024, 2 * too_much};
+    const auto body = [](net::async_buffered_stream& end) -> net::task<> {
+        const std::string much(too_much, 'x');
+        std::string log;
+        co_await end.write(much);
+        auto first = net::spawn(reads_one(end, log));
+        co_await net::yield();
+        bool was_refused = false;
+        try {
+            co_await end.recv_line();
+        } catch (const std::logic_error&) {
+            was_refused = true;
+        }
+        CHECK(was_refused);
+        first.cancel();
+        CHECK_THROWS_AS(co_await first.join(), std::system_error);
+    };
+    ends.loop.run(body(ends.end));
+}

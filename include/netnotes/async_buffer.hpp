@@ -61,7 +61,8 @@ class writing;
 
 /// A connection read by messages and written through a buffer. See buffered_reader for what the reading calls do at the
 /// end of the stream, with a message that is too long, and after an error: nothing is lost, call again. Views are valid
-/// until the next reading call. For one task, or one that reads and one that writes.
+/// until the next reading call. For one task, or one that reads and one that writes; the latter has to flush(), for the
+/// former may be waiting already. All throw errc::bad_file_descriptor when it is none, or its stream was closed.
 class async_buffered_stream {
   public:
     /// None.
@@ -89,9 +90,13 @@ class async_buffered_stream {
     /// Bytes that have gathered.
     [[nodiscard]] std::size_t unsent() const noexcept;
     /// The connection, for its options, its peer, its timeout, shutdown and close.
-    [[nodiscard]] async_stream& stream() noexcept;
+    [[nodiscard]] async_stream& stream();
 
   private:
+    [[nodiscard]] detail::buffered_state& opened() const {
+        if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+        return *state_;
+    }
     std::unique_ptr<detail::buffered_state> state_;
 };
 
@@ -114,7 +119,7 @@ class buffered_state {
         buffered_state& state;
         buffered_operation* current = nullptr;  ///< on whose behalf
     };
-    [[nodiscard]] io_node& node() const noexcept { return stream.node(); }
+    [[nodiscard]] io_node& node() const { return stream.node(); }
     [[nodiscard]] std::size_t unsent() const noexcept { return out.size() - sent; }
 
     async_stream stream;
@@ -128,8 +133,7 @@ class buffered_state {
 class buffered_operation : public socket_operation {
   protected:
     friend buffered_state;
-    buffered_operation(buffered_state& state, direction way) noexcept
-        : socket_operation{state.node(), way}, state_{state} {}
+    buffered_operation(buffered_state& state, direction way) : socket_operation{state.node(), way}, state_{state} {}
     ~buffered_operation() = default;
 
     /// Until all is sent. False when it has to wait.
@@ -156,12 +160,12 @@ inline std::size_t buffered_state::source::recv(mutable_buffer room, std::error_
     buffered_operation& operation = *current;
     std::size_t size = 0;
     // Another task that already waits until it can send does it for us.
-    if (state.unsent() > 0 && !state.node().has_writer() && !operation.send_gathered()) {
-        operation.direction_ = buffered_operation::direction::write;
+    io_node& node = operation.node_;
+    node.let_reader_send(state.unsent() > 0 && !node.has_writer() && !operation.send_gathered());
+    if (node.reader_sends()) {
         error = std::make_error_code(std::errc::operation_would_block);
         return 0;
     }
-    operation.direction_ = buffered_operation::direction::read;
     if (operation.error_ == 0 && !operation.receive(room, size)) {
         error = std::make_error_code(std::errc::operation_would_block);
         return 0;
@@ -176,7 +180,7 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     using base = io_awaiter<reading<Message>, buffered_operation>;
 
   public:
-    reading(buffered_state& state, Message message) noexcept
+    reading(buffered_state& state, Message message)
         : base{state, base::direction::read}, message_{std::move(message)} {}
     /// What lies in the buffer is taken without ado, so that many small messages cost little. The buffer has its bound,
     /// and so has the time for which it keeps others waiting.
@@ -185,7 +189,10 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
         return result_.has_value();
     }
     std::optional<std::string_view> await_resume() const {
-        if (this->error_ != 0) this->fail(Message::name);
+        if (this->error_ != 0) {
+            if (!this->node_.has_reader()) this->node_.let_reader_send(false);
+            this->fail(Message::name);
+        }
         return result_;
     }
     bool attempt() noexcept override {
@@ -221,12 +228,25 @@ struct sized_message {
 
 class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operation> {
   public:
-    writing(buffered_state& state, std::size_t most) noexcept : io_awaiter{state, direction::write}, most_{most} {}
+    writing(buffered_state& state, std::size_t most) : io_awaiter{state, direction::write}, most_{most} {}
     bool await_ready() const noexcept { return state_.unsent() <= most_; }
-    void await_resume() const { throw_if_failed("send to"); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        const bool waits = io_awaiter::await_suspend(waiter);
+        if (waits) tell_reader();
+        return waits;
+    }
+    void await_resume() const {
+        if (error_ != 0 || node_.reader_sends()) tell_reader();
+        throw_if_failed("send to");
+    }
     bool attempt() noexcept override { return send_gathered(); }
 
   private:
+    /// Who of us both sends has changed: the one who reads may go on to receive, or has to send again.
+    void tell_reader() const noexcept {
+        if (node_.has_reader() && !node_.is_retired()) node_.loop().look_again(node_);
+    }
     std::size_t most_;
 };
 
@@ -238,24 +258,26 @@ inline async_buffered_stream::async_buffered_stream(async_buffered_stream&&) noe
 inline async_buffered_stream& async_buffered_stream::operator=(async_buffered_stream&&) noexcept = default;
 inline async_buffered_stream::~async_buffered_stream() = default;
 
-inline detail::reading<detail::line_message> async_buffered_stream::recv_line() { return {*state_, {}}; }
+inline detail::reading<detail::line_message> async_buffered_stream::recv_line() { return {opened(), {}}; }
 inline detail::reading<detail::delimited_message> async_buffered_stream::recv_until(std::string_view delimiter) {
-    return {*state_, {delimiter}};
+    return {opened(), {delimiter}};
 }
 inline detail::reading<detail::sized_message> async_buffered_stream::recv_exact(std::size_t size) {
-    return {*state_, {size}};
+    return {opened(), {size}};
 }
 inline detail::writing async_buffered_stream::write(const_buffer bytes) {
-    if (state_->sent > 0 && state_->out.size() + bytes.size() > state_->out.capacity()) {
-        state_->out.erase(0, state_->sent);
-        state_->sent = 0;
+    detail::buffered_state& state = opened();
+    static_cast<void>(state.node());  // of one that was closed nothing gathers
+    if (state.sent > 0 && state.out.size() + bytes.size() > state.out.capacity()) {
+        state.out.erase(0, state.sent);
+        state.sent = 0;
     }
-    state_->out.append(as_text(bytes));
-    return {*state_, state_->high_water};
+    state.out.append(as_text(bytes));
+    return {state, state.high_water};
 }
-inline detail::writing async_buffered_stream::flush() { return {*state_, 0}; }
-inline std::size_t async_buffered_stream::unsent() const noexcept { return state_->unsent(); }
-inline async_stream& async_buffered_stream::stream() noexcept { return state_->stream; }
+inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }
+inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent() : 0; }
+inline async_stream& async_buffered_stream::stream() { return opened().stream; }
 
 }  // namespace netnotes
 

@@ -128,13 +128,15 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
     {
         const detail::affinity_of_caller at_the_end;
         detail::joined_threads others;
+        bool have_begun = false;
         try {
             others.all.reserve(count - 1);
             for (unsigned index = 1; index < count; ++index) others.all.emplace_back(run, index);
+            have_begun = true;
         } catch (...) {
             fails(std::current_exception());
         }
-        if (!has_failed.test()) run(0);
+        if (have_begun) run(0);  // also when another has failed already: whether a task is made is no matter of luck
     }
     if (failure) std::rethrow_exception(failure);
     return has_ended_well;

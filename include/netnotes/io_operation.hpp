@@ -67,6 +67,9 @@ class io_node {
     /// Does an operation wait until it can receive, or send?
     [[nodiscard]] bool has_reader() const noexcept { return waiting_[0] != nullptr; }
     [[nodiscard]] bool has_writer() const noexcept { return waiting_[1] != nullptr; }
+    /// Who reads has to send first: he goes on when that is possible, too.
+    void let_reader_send(bool does) noexcept { reader_sends_ = does; }
+    [[nodiscard]] bool reader_sends() const noexcept { return reader_sends_; }
     /// Each wait from now on ends after so long, with errc::timed_out.
     void set_timeout(duration timeout);
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
@@ -123,6 +126,7 @@ class io_node {
     bool is_retired_ : 1 = false;
     bool is_pending_ : 1 = false;
     bool is_in_hand_ : 1 = false;
+    bool reader_sends_ : 1 = false;
     int descriptor_;
     scheduler& loop_;
     std::array<io_operation*, 2> waiting_{};  // who reads, who writes
@@ -211,12 +215,12 @@ class io_operation : public loop_operation {
         return true;
     }
     io_operation*& place() const noexcept { return node_.waiting_[static_cast<std::size_t>(direction_)]; }
-    void cancel_deadline(direction of) noexcept {
-        if (node_.limits_) node_.limits_->of[static_cast<std::size_t>(of)].cancel();
+    void cancel_deadline() noexcept {
+        if (node_.limits_) node_.limits_->of[static_cast<std::size_t>(direction_)].cancel();
     }
     [[gnu::noinline]] void leave_place() noexcept {
         place() = nullptr;
-        cancel_deadline(direction_);
+        cancel_deadline();
     }
     void take_place() noexcept {
         place() = this;
@@ -227,7 +231,7 @@ class io_operation : public loop_operation {
     void arm_deadline() noexcept;
     /// To a back end that knows of a wait only when it is told.
     void tell_back_end() noexcept {
-        if (node_.ring) node_.loop_.back_end().needs(node_, direction_ == direction::write);
+        if (node_.ring) node_.loop_.back_end().needs(node_, direction_ == direction::write || node_.reader_sends());
     }
     void cancelled() noexcept override { give_up(ECANCELED); }
     void give_up(int error) noexcept {
@@ -236,19 +240,13 @@ class io_operation : public loop_operation {
         go_on();
     }
     void try_again() noexcept {
-        const direction before = direction_;
         place() = nullptr;
         if (attempt()) {
-            cancel_deadline(before);
+            cancel_deadline();
             return go_on_now();
         }
-        if (direction_ == before) {
-            place() = this;
-            return tell_back_end();
-        }
-        // An operation may first have to send and then to receive: another wait, with a limit of its own.
-        cancel_deadline(before);
-        take_place();
+        place() = this;
+        tell_back_end();
     }
 };
 
@@ -336,7 +334,7 @@ inline void io_node::deadline::expired() noexcept {
     if (waiting) waiting->give_up(ETIMEDOUT);
 }
 inline void io_node::awaken() noexcept {
-    if (readable && waiting_[0]) waiting_[0]->try_again();
+    if (waiting_[0] && (readable || (writable && reader_sends_))) waiting_[0]->try_again();
     if (writable && waiting_[1] && !is_retired_) waiting_[1]->try_again();
 }
 inline void scheduler::look_again(io_node& node) noexcept {

@@ -606,7 +606,7 @@ inline void io_uring_back_end::handle(const io_uring_cqe& completion) noexcept {
     }
     node.awaken();
     // The request has ended, for whatever reason, and somebody still waits.
-    if (!node.is_retired() && node.has_reader()) needs(node, false);
+    if (!node.is_retired() && node.has_reader()) needs(node, node.reader_sends());
 }
 
 inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& completion) noexcept {
