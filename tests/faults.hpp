@@ -17,6 +17,10 @@
 // it: a stream's receive that is shorter than what waits, on a socket in an edge-triggered poller, or EAGAIN
 // there while bytes are ready.
 //
+// Memory is such a call, too: operator new is replaced for the whole program, and throws std::bad_alloc where the script
+// says so, whatever error it names. What it has given out is counted, so that a test can see without a sanitizer
+// whether all of it has come back.
+//
 // To be included by one file of a program.
 
 #pragma once
@@ -28,6 +32,7 @@
 #include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,6 +44,7 @@
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <map>
@@ -87,7 +93,24 @@ enum class call : unsigned {
     thread_start,  ///< of a std::thread
     waitpid,
     write,
+    // Of loops, files and memory: not among `names`, see further_names.
+    allocate,  ///< operator new
+    fallocate,
+    fstat,
+    fstatat,
+    ftruncate,
+    io_uring_enter,     ///< with syscall(2)
+    io_uring_register,  ///< the same
+    io_uring_setup,     ///< the same
+    linkat,
+    mmap,
+    open,
+    openat,
+    renameat,
+    renameat2,
+    unlinkat,
 };
+/// The calls of sockets and of servers that wait with poll, threads or processes.
 inline constexpr std::array names{
     "accept4",    "bind",       "close",        "connect", "dup3",        "epoll_create1", "epoll_ctl",
     "epoll_wait", "eventfd",    "fcntl",        "fork",    "getpeername", "getsockname",   "getsockopt",
@@ -96,7 +119,17 @@ inline constexpr std::array names{
     "socket",     "socketpair", "thread_start", "waitpid", "write",
 };
 static_assert(names.size() == static_cast<std::size_t>(call::write) + 1);
-inline const char* name(call what) { return names[static_cast<std::size_t>(what)]; }
+/// Those that come behind them.
+inline constexpr std::array further_names{
+    "allocate", "fallocate", "fstat", "fstatat", "ftruncate", "io_uring_enter", "io_uring_register", "io_uring_setup",
+    "linkat",   "mmap",      "open",  "openat",  "renameat",  "renameat2",      "unlinkat",
+};
+inline constexpr std::size_t number_of_calls = names.size() + further_names.size();
+static_assert(number_of_calls == static_cast<std::size_t>(call::unlinkat) + 1);
+inline const char* name(call what) {
+    const auto number = static_cast<std::size_t>(what);
+    return number < names.size() ? names[number] : further_names[number - names.size()];
+}
 
 /// Those that may wait, and that a signal can then interrupt (signal(7)).
 inline constexpr std::array interruptible{call::accept4, call::connect,  call::epoll_wait, call::ppoll, call::pselect,
@@ -113,6 +146,24 @@ struct fate {
     friend bool operator==(const fate&, const fate&) = default;
 };
 
+class script;
+/// Of this thread.
+inline script*& current_script() {
+    static thread_local script* chosen = nullptr;
+    return chosen;
+}
+/// What a script needs for itself is not under it: it would wait for its own lock.
+class aside {
+  public:
+    aside() : before_{std::exchange(current_script(), nullptr)} {}
+    aside(const aside&) = delete;
+    aside& operator=(const aside&) = delete;
+    ~aside() { current_script() = before_; }
+
+  private:
+    script* before_;
+};
+
 /// Says which calls fail, and counts them. May be shared by threads and by processes; reproducible for one.
 class script {
   public:
@@ -123,6 +174,7 @@ class script {
 
     /// The nth call from now on fails, the next being the first.
     void fail(call what, int error, unsigned nth = 1) {
+        const aside here;
         const std::lock_guard lock{*shared_};
         plan_of(what).errors[count_of(what).made + nth] = error;
     }
@@ -153,6 +205,7 @@ class script {
     /// Something to be done before every call of `what`, by the thread that calls: to hold it at the worst moment.
     /// Set it before the first call.
     void before(call what, std::function<void()> step) {
+        const aside here;
         const std::lock_guard lock{*shared_};
         plan_of(what).step = std::move(step);
     }
@@ -199,7 +252,7 @@ class script {
     };
     /// What parent and child go on sharing after a fork, and so a lock that does not belong to one process.
     struct counted {
-        std::array<count, names.size()> counts{};
+        std::array<count, number_of_calls> counts{};
         std::atomic_flag is_locked = ATOMIC_FLAG_INIT;
         void lock() {
             while (is_locked.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
@@ -237,7 +290,7 @@ class script {
     }
 
     counted* shared_;
-    std::array<plan, names.size()> plans_{};
+    std::array<plan, number_of_calls> plans_{};
     std::mt19937 random_;
     unsigned percent_ = 0;
     bool follows_threads_ = false;
@@ -251,10 +304,7 @@ class under {
     under(const under&) = delete;
     under& operator=(const under&) = delete;
     ~under() { current() = before_; }
-    static script*& current() {
-        static thread_local script* chosen = nullptr;
-        return chosen;
-    }
+    static script*& current() { return current_script(); }
 
   private:
     script* before_;
@@ -269,6 +319,9 @@ auto meet(call what, Real real) -> decltype(real(std::size_t{})) {
     errno = decided.error;
     return -1;
 }
+
+/// Blocks of memory that operator new has given out and that have not come back.
+inline std::atomic<std::ptrdiff_t> blocks_in_use{0};
 
 /// What a new thread does first, where the script follows it.
 class heir : public std::thread::_State {
@@ -380,7 +433,8 @@ int __wrap_pselect(int end, fd_set* read, fd_set* write, fd_set* urgent, const t
 }
 ssize_t __real_read(int, void*, size_t);
 ssize_t __wrap_read(int fd, void* buffer, size_t size) {
-    return faults::meet(faults::call::read, [=](auto) { return __real_read(fd, buffer, size); });
+    return faults::meet(faults::call::read,
+                        [=](std::size_t most) { return __real_read(fd, buffer, std::min(size, most)); });
 }
 ssize_t __real_recv(int, void*, size_t, int);
 ssize_t __wrap_recv(int fd, void* buffer, size_t size, int flags) {
@@ -435,19 +489,25 @@ int __wrap_socketpair(int family, int type, int protocol, int* pair) {
     return faults::meet(faults::call::socketpair,
                         [=](auto) { return __real_socketpair(family, type, protocol, pair); });
 }
-// For calls that the C library may not know yet. The library makes none with more than four arguments.
+// For calls that the C library may not know yet.
 long __real_syscall(long, ...);
 long __wrap_syscall(long number, ...) {
-    long arguments[4];
+    long arguments[6];
     std::va_list list;
     va_start(list, number);
     for (long& each : arguments) each = va_arg(list, long);  // if there are so many, as in fcntl
     va_end(list);
     const auto real = [&](auto) {
-        return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3]);
+        return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                              arguments[5]);
     };
 #ifdef SYS_pidfd_open
     if (number == SYS_pidfd_open) return faults::meet(faults::call::pidfd_open, real);
+#endif
+#ifdef SYS_io_uring_setup
+    if (number == SYS_io_uring_enter) return faults::meet(faults::call::io_uring_enter, real);
+    if (number == SYS_io_uring_register) return faults::meet(faults::call::io_uring_register, real);
+    if (number == SYS_io_uring_setup) return faults::meet(faults::call::io_uring_setup, real);
 #endif
     return real(0);
 }
@@ -470,6 +530,98 @@ pid_t __wrap_waitpid(pid_t process, int* status, int options) {
 }
 ssize_t __real_write(int, const void*, size_t);
 ssize_t __wrap_write(int fd, const void* bytes, size_t size) {
-    return faults::meet(faults::call::write, [=](auto) { return __real_write(fd, bytes, size); });
+    return faults::meet(faults::call::write,
+                        [=](std::size_t most) { return __real_write(fd, bytes, std::min(size, most)); });
+}
+
+// ---- Files ----------------------------------------------------------------------------------------------
+
+int __real_fallocate(int, int, off_t, off_t);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t size) {
+    return faults::meet(faults::call::fallocate, [=](auto) { return __real_fallocate(fd, mode, offset, size); });
+}
+int __real_fstat(int, struct stat*);
+int __wrap_fstat(int fd, struct stat* status) {
+    return faults::meet(faults::call::fstat, [=](auto) { return __real_fstat(fd, status); });
+}
+int __real_fstatat(int, const char*, struct stat*, int);
+int __wrap_fstatat(int folder, const char* path, struct stat* status, int flags) {
+    return faults::meet(faults::call::fstatat, [=](auto) { return __real_fstatat(folder, path, status, flags); });
+}
+int __real_ftruncate(int, off_t);
+int __wrap_ftruncate(int fd, off_t size) {
+    return faults::meet(faults::call::ftruncate, [=](auto) { return __real_ftruncate(fd, size); });
+}
+int __real_linkat(int, const char*, int, const char*, int);
+int __wrap_linkat(int from, const char* path, int to, const char* name, int flags) {
+    return faults::meet(faults::call::linkat, [=](auto) { return __real_linkat(from, path, to, name, flags); });
+}
+void* __real_mmap(void*, size_t, int, int, int, off_t);
+void* __wrap_mmap(void* where, size_t size, int protection, int flags, int fd, off_t offset) {
+    void* mapped = MAP_FAILED;
+    faults::meet(faults::call::mmap, [&](auto) {
+        mapped = __real_mmap(where, size, protection, flags, fd, offset);
+        return mapped == MAP_FAILED ? -1 : 0;
+    });
+    return mapped;
+}
+int __real_open(const char*, int, ...);
+int __wrap_open(const char* path, int flags, ...) {
+    std::va_list arguments;
+    va_start(arguments, flags);
+    const auto mode = va_arg(arguments, mode_t);  // if there is one
+    va_end(arguments);
+    return faults::meet(faults::call::open, [=](auto) { return __real_open(path, flags, mode); });
+}
+int __real_openat(int, const char*, int, ...);
+int __wrap_openat(int folder, const char* path, int flags, ...) {
+    std::va_list arguments;
+    va_start(arguments, flags);
+    const auto mode = va_arg(arguments, mode_t);
+    va_end(arguments);
+    return faults::meet(faults::call::openat, [=](auto) { return __real_openat(folder, path, flags, mode); });
+}
+int __real_renameat(int, const char*, int, const char*);
+int __wrap_renameat(int from, const char* path, int to, const char* name) {
+    return faults::meet(faults::call::renameat, [=](auto) { return __real_renameat(from, path, to, name); });
+}
+int __real_renameat2(int, const char*, int, const char*, unsigned);
+int __wrap_renameat2(int from, const char* path, int to, const char* name, unsigned flags) {
+    return faults::meet(faults::call::renameat2, [=](auto) { return __real_renameat2(from, path, to, name, flags); });
+}
+int __real_unlinkat(int, const char*, int);
+int __wrap_unlinkat(int folder, const char* path, int flags) {
+    return faults::meet(faults::call::unlinkat, [=](auto) { return __real_unlinkat(folder, path, flags); });
 }
 }  // extern "C"
+
+// ---- Memory. Every form but those of over-aligned types; a sanitizer would put its own in the place of one left out.
+
+void* operator new(std::size_t size) {
+    if (faults::meet(faults::call::allocate, [](auto) { return 0; }) == 0) {
+        if (void* const memory = std::malloc(size > 0 ? size : 1)) {
+            faults::blocks_in_use.fetch_add(1, std::memory_order_relaxed);
+            return memory;
+        }
+    }
+    throw std::bad_alloc{};
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    try {
+        return ::operator new(size);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+void* operator new[](std::size_t size) { return ::operator new(size); }
+void* operator new[](std::size_t size, const std::nothrow_t& none) noexcept { return ::operator new(size, none); }
+void operator delete(void* memory) noexcept {
+    if (!memory) return;
+    faults::blocks_in_use.fetch_sub(1, std::memory_order_relaxed);
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept { ::operator delete(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { ::operator delete(memory); }
+void operator delete[](void* memory) noexcept { ::operator delete(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { ::operator delete(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { ::operator delete(memory); }

@@ -451,7 +451,8 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operat
         if (!node_.readable) return false;
         if (node_.ring) return accept_from_ring();
         std::error_code error;
-        made_ = borrowed_socket { node_.descriptor() } -> accept(error);
+        borrowed_socket listener{node_.descriptor()};
+        made_ = listener->accept(error);
         if (error == std::errc::operation_would_block) return node_.readable = false;
         error_ = error.value();
         return true;
@@ -481,7 +482,8 @@ class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, soc
     bool attempt() noexcept override {
         if (!node_.readable) return false;
         std::error_code error;
-        received_ = borrowed_socket { node_.descriptor() } -> recv_from(room_, error);
+        borrowed_socket own{node_.descriptor()};
+        received_ = own->recv_from(room_, error);
         if (error == std::errc::operation_would_block) return node_.readable = false;
         error_ = error.value();
         return true;
@@ -505,7 +507,8 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
         // A Unix socket turns writable by each failure, for what was not sent is freed: so that is not asked.
         if (is_pausing() || !node_.writable) return false;
         std::error_code error;
-        borrowed_socket { node_.descriptor() } -> send_to(bytes_, where_, error);
+        borrowed_socket own{node_.descriptor()};
+        own->send_to(bytes_, where_, error);
         if (error == std::errc::operation_would_block) {
             if (!where_.is_ip()) pause();
             return node_.writable = false;

@@ -342,7 +342,11 @@ class spawned_task final : public spawned {
     void break_off() noexcept override {
         task_.destroy();
         new (&outcome_) result<T>;
-        outcome_.set_exception(std::make_exception_ptr(std::system_error{cancelled_error()}));
+        try {
+            outcome_.set_exception(std::make_exception_ptr(std::system_error{cancelled_error()}));
+        } catch (...) {  // there is no memory for its words
+            outcome_.set_exception(std::current_exception());
+        }
     }
     void ended() noexcept override {
         const auto task = task_;

@@ -216,7 +216,7 @@ class frame_store {
         const std::size_t index = index_of(size);
         if (!keeps_frames || index >= lists_.size()) return ::operator new(size);
         list& free = lists_[index];
-        if (!free.first) return ::operator new(step* index + first_step);
+        if (!free.first) return ::operator new((step * index) + first_step);
         --free.length;
         return std::exchange(free.first, free.first->next);
     }

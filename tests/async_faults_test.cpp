@@ -1,0 +1,559 @@
+// What a loop, its tasks and a server of tasks do when the kernel says no, or when there is no memory: each call that
+// they make is made to fail in turn (faults.hpp), the first, the second, until there is none that far. What must come
+// of it is always one of two: the work is done as if nothing had been, or there is an error that tells. Never a crash,
+// a hang, a lost byte, a lost descriptor or a lost block of memory; and who comes next is served.
+
+#include <netnotes/coro.hpp>
+
+#include "back_end.hpp"
+#include "faults.hpp"
+#include "support.hpp"
+
+#include <sys/resource.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+using namespace std::chrono_literals;
+using faults::call;
+using faults::script;
+using faults::under;
+using support::background;
+using support::open_descriptors;
+using support::pattern;
+
+namespace {
+
+const net::endpoint anywhere_on_loopback{net::ipv4_address::loopback(), 0};
+
+/// What may go wrong with a call that a loop, its tasks or its sockets make.
+const std::vector<std::pair<call, int>> all_faults{
+    {call::allocate, ENOMEM},
+    {call::accept4, EINTR},
+    {call::accept4, ECONNABORTED},
+    {call::accept4, EMFILE},
+    {call::accept4, ENFILE},
+    {call::accept4, ENOBUFS},
+    {call::accept4, ENOMEM},
+    {call::accept4, EPROTO},
+    {call::bind, EADDRINUSE},
+    {call::close, EINTR},
+    {call::close, EIO},
+    {call::connect, EINTR},
+    {call::connect, EAGAIN},
+    {call::connect, ECONNREFUSED},
+    {call::connect, ENETUNREACH},
+    {call::epoll_create1, EMFILE},
+    {call::epoll_ctl, ENOMEM},
+    {call::epoll_ctl, ENOSPC},
+    {call::epoll_wait, EINTR},
+    {call::eventfd, EMFILE},
+    {call::eventfd, ENFILE},
+    {call::fcntl, EINVAL},
+    {call::getpeername, ENOTCONN},
+    {call::getpeername, ENOBUFS},
+    {call::getsockname, ENOBUFS},
+    {call::getsockopt, ENOBUFS},
+    {call::io_uring_enter, EINTR},
+    {call::io_uring_enter, EAGAIN},
+    {call::io_uring_enter, EBUSY},
+    {call::io_uring_register, EINVAL},
+    {call::io_uring_register, ENOMEM},
+    {call::io_uring_setup, EMFILE},
+    {call::io_uring_setup, ENOMEM},
+    {call::io_uring_setup, ENOSYS},
+    {call::io_uring_setup, EPERM},
+    {call::listen, EADDRINUSE},
+    {call::mmap, ENOMEM},
+    {call::read, EINTR},
+    {call::recv, EINTR},
+    {call::recv, ECONNRESET},
+    {call::recv, ENOMEM},
+    {call::recv, ETIMEDOUT},
+    {call::send, EINTR},
+    {call::send, ECONNRESET},
+    {call::send, EPIPE},
+    {call::send, ENOBUFS},
+    {call::setsockopt, ENOMEM},
+    {call::shutdown, ENOTCONN},
+    {call::socket, EMFILE},
+    {call::socket, ENFILE},
+    {call::socket, ENOBUFS},
+};
+
+/// Ends the program when something hangs, for a thread that hangs cannot be ended; and says where.
+class watchdog {
+  public:
+    static constexpr auto patience = 60s;  // no measure of speed: all of it takes milliseconds
+    watchdog() : thread_{[this] { watch(); }} {}
+    watchdog(const watchdog&) = delete;
+    watchdog& operator=(const watchdog&) = delete;
+    ~watchdog() {
+        {
+            const std::lock_guard guard{mutex_};
+            is_over_ = true;
+        }
+        changed_.notify_one();
+        thread_.join();
+    }
+    void begins(std::string what) {
+        const std::lock_guard guard{mutex_};
+        what_ = std::move(what);
+        ++number_;
+        changed_.notify_one();
+    }
+
+  private:
+    void watch() {
+        std::unique_lock lock{mutex_};
+        for (;;) {
+            const unsigned watched = number_;
+            if (changed_.wait_for(lock, patience, [&] { return is_over_ || number_ != watched; })) {
+                if (is_over_) return;
+                continue;
+            }
+            std::fprintf(stderr, "it hangs when %s\n", what_.c_str());
+            std::_Exit(1);
+        }
+    }
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::string what_{"it begins"};
+    unsigned number_ = 0;
+    bool is_over_ = false;
+    std::thread thread_;
+};
+
+/// What came of a session. CHECK it afterwards: what Catch2 remembers would count as lost memory.
+struct account {
+    unsigned right = 0;   ///< conversations in which every byte has come back
+    unsigned broken = 0;  ///< those that ended early, with nothing wrong up to there
+    unsigned wrong = 0;
+    bool has_ended = false;        ///< the server, as it was told to
+    std::exception_ptr failure{};  ///< or with this
+    [[nodiscard]] bool failed() const { return static_cast<bool>(failure); }
+};
+using session = std::function<account(script&)>;
+
+std::string words_of(const std::exception_ptr& failure) {
+    if (!failure) return "no failure";
+    try {
+        std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+}
+
+/// Has a session with the first call of each kind failing, then with the second, and so on until there is no such call
+/// any more. `check` says what must have come of it. Returns how many faults there were.
+unsigned sweep(const session& hold, const std::function<void(const account&, script&, call)>& check,
+               const std::set<call>& left_out = {}) {
+    constexpr unsigned bound = 2000;  // far more calls than a session makes
+    watchdog dog;
+    unsigned struck = 0;
+    {
+        script none;  // the first time in a program some memory is taken that is kept
+        hold(none);
+    }
+    for (const auto& [what, error] : all_faults) {
+        if (left_out.contains(what)) continue;
+        for (unsigned nth = 1; nth < bound; ++nth) {
+            const std::string name = std::string{faults::name(what)} + " number " + std::to_string(nth) +
+                                     " fails: " + std::system_category().message(error);
+            INFO(name);
+            dog.begins(name);
+            script chosen;
+            chosen.fail(what, error, nth);
+            const auto descriptors = open_descriptors();
+            const auto blocks = faults::blocks_in_use.load();
+            const account came = hold(chosen);
+            const auto blocks_left = faults::blocks_in_use.load() - blocks;
+            CHECK(open_descriptors() == descriptors);
+            INFO(words_of(came.failure));
+            if (!came.failed()) CHECK(blocks_left == 0);  // an exception that is kept has its words
+            CHECK(came.wrong == 0);
+            check(came, chosen, what);
+            if (chosen.failed() == 0) break;
+            ++struck;
+        }
+    }
+    return struck;
+}
+
+// ---- A server of tasks, and clients who are under no script
+
+/// What a client says, he hears again.
+net::task<> echo(net::async_stream client, net::duration patience) {
+    try {
+        client.set_timeout(patience);
+        for (;;) {
+            auto bytes = co_await client.recv();
+            if (bytes.empty()) break;
+            co_await client.send_all(bytes);
+        }
+    } catch (const std::exception&) {  // this client's end, and nobody else's
+    }
+}
+
+/// Whatever a stranger can bring about (no descriptor, no memory), it passes, and the next one is served.
+net::task<> accept_all(net::async_listener& listener, net::task_group& group, std::atomic<unsigned>& refused) {
+    for (;;) {
+        bool may_pass = false;
+        try {
+            auto next = co_await listener.accept();
+            group.spawn(echo(std::move(next.stream), 1h));
+        } catch (const std::system_error& error) {
+            if (error.code() == std::errc::operation_canceled) throw;
+            may_pass = true;
+        } catch (const std::bad_alloc&) {
+            may_pass = true;
+        }
+        if (!may_pass) continue;
+        ++refused;
+        co_await net::sleep_for(1ms);
+    }
+}
+net::task<> serve(net::async_listener& listener, std::atomic<unsigned>& refused) {
+    co_await net::with_group([&](net::task_group& group) { return accept_all(listener, group, refused); });
+}
+net::task<> serve(net::async_listener& listener) {
+    std::atomic<unsigned> refused{0};
+    co_await serve(listener, refused);
+}
+
+/// Sends all, ends his half, and hears what comes back.
+void converse(const net::endpoint& where, const std::string& bytes, account& into) {
+    std::string back;
+    try {
+        net::tcp_stream client{where};
+        client.set_timeout(50s);
+        client.send_all(bytes);  // the kernel's buffers hold it
+        client.shutdown(net::shutdown_direction::send);
+        char buffer[16 * 1024];
+        while (const std::size_t size = client.recv(buffer)) back.append(buffer, size);
+    } catch (const std::system_error& error) {
+        if (error.code() == std::errc::timed_out) ++into.wrong;
+    }
+    if (back == bytes)
+        ++into.right;
+    else
+        ++(bytes.starts_with(back) ? into.broken : into.wrong);
+}
+
+/// The server is under the script from its loop's first call to the last. Two clients at once and one behind them; when
+/// the fault has struck, one more, who must be served.
+account serve_some(script& chosen) {
+    account came;
+    net::stop_event stop;
+    net::tcp_listener door{anywhere_on_loopback};
+    const net::endpoint where = door.local_endpoint();
+    std::promise<bool> is_there;
+    {
+        background serving{[&]() -> std::exception_ptr {
+            bool has_begun = false;
+            const under here{chosen};
+            try {
+                test_loop loop;
+                net::async_listener listener{loop, std::move(door).into_socket()};
+                has_begun = true;
+                {
+                    const under nothing;
+                    is_there.set_value(true);
+                }
+                loop.run(serve(listener), stop);
+            } catch (...) {
+                const under nothing;
+                if (!has_begun) is_there.set_value(false);
+                return std::current_exception();
+            }
+            return nullptr;
+        }};
+        const struct stopping {
+            net::stop_event& event;
+            ~stopping() { event.request_stop(); }
+        } stopped_in_the_end{stop};
+        if (is_there.get_future().get()) {
+            static const std::string bytes = pattern(20'000);
+            account of_other;
+            background other{[&] { converse(where, bytes, of_other); }};
+            converse(where, bytes, came);
+            other.get();
+            came.right += of_other.right;
+            came.broken += of_other.broken;
+            came.wrong += of_other.wrong;
+            converse(where, bytes, came);
+        }
+        stop.request_stop();
+        came.failure = serving.get();
+    }
+    came.has_ended = !came.failure;
+    return came;
+}
+
+TEST_CASE("no single fault brings down a server of tasks or more than one of its conversations") {
+    if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
+        NETNOTES_SKIP("the kernel has no io_uring for us");
+    CHECK(sweep(serve_some, [](const account& came, script& chosen, call what) {
+              CHECK(came.right + came.broken <= 3);
+              if (came.has_ended) {
+                  CHECK(came.right >= (chosen.failed() == 0 ? 3 : 2));
+                  return;
+              }
+              // Without its first descriptors and memory there is no loop, and it says so before anybody is served.
+              INFO(faults::name(what));
+              CHECK(chosen.failed() == 1);
+              CHECK(came.right == 0);
+          }) > 30);
+}
+
+// ---- Client and server as tasks of one loop, both under the script
+
+net::task<bool> ask(net::socket_address where, std::string text) {
+    auto server = co_await net::async_stream::connect(where);
+    server.set_timeout(1h);
+    co_await server.send_all(text);
+    server.shutdown(net::shutdown_direction::send);
+    std::string back(text.size(), '\0');
+    co_await server.recv_exact(back);
+    const auto end = co_await server.recv();
+    co_return back == text&& end.empty();
+}
+net::task<bool> wait_a_little() {
+    co_await net::sleep_for(1h);
+    co_return true;
+}
+net::task<> sleep_for_ever() { co_await net::sleep_for(net::never); }
+
+/// A bit of everything that a program of tasks does. Time is virtual: nothing waits for a timer.
+net::task<unsigned> a_day(net::async_listener& listener) {
+    unsigned right = 0;
+    auto server = net::spawn(serve(listener));
+    auto left_behind = net::spawn(sleep_for_ever());
+    const net::socket_address where = listener.local_endpoint();
+    std::string longer = pattern(3000), shorter = "short", first = "first";
+    auto one = ask(where, longer), other = ask(where, shorter);
+    auto answers = co_await net::when_all(std::move(one), std::move(other));
+    right += std::get<0>(answers) && std::get<1>(answers);
+    auto quick = ask(where, first), slow = wait_a_little();
+    auto winner = co_await net::when_any(std::move(quick), std::move(slow));
+    right += winner.index() == 0;
+    try {
+        auto limited = wait_a_little();
+        co_await net::with_timeout(1s, std::move(limited));
+    } catch (const std::system_error& error) {
+        right += error.code() == std::errc::timed_out;
+    }
+    bool was_posted = false;
+    net::event_loop::current().post([&] { was_posted = true; });
+    co_await net::sleep_for(1ms);
+    right += was_posted;
+    server.cancel();
+    try {
+        co_await server.join();
+    } catch (const std::system_error& error) {
+        right += error.code() == std::errc::operation_canceled;
+    }
+    co_return right;
+}
+constexpr unsigned all_of_a_day = 5;
+
+TEST_CASE("whatever fails in a loop of clients and servers it ends with the whole or with an error") {
+    if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
+        NETNOTES_SKIP("the kernel has no io_uring for us");
+    const session day = [](script& chosen) {
+        account came;
+        background working{[&]() -> std::exception_ptr {  // what its thread keeps goes with it
+            const under here{chosen};
+            try {
+                test_loop loop{{.virtual_time = true}};
+                net::async_listener listener{loop, net::tcp_listener{anywhere_on_loopback}.into_socket()};
+                came.right = loop.run(a_day(listener));
+                came.has_ended = true;
+            } catch (...) {
+                return std::current_exception();
+            }
+            return nullptr;
+        }};
+        came.failure = working.get();
+        return came;
+    };
+    CHECK(sweep(day, [](const account& came, script& chosen, call) {
+              if (chosen.failed() == 0) CHECK(came.right == all_of_a_day);
+              if (!came.has_ended) CHECK(chosen.failed() == 1);
+              CHECK((came.has_ended || came.failed()));
+          }) > 60);
+}
+
+TEST_CASE("a loop that is destroyed with tasks that wait needs no memory for it") {
+    CHECK(sweep(
+              [](script& chosen) {
+                  account came;
+                  background working{[&]() -> std::exception_ptr {
+                      const under here{chosen};
+                      try {
+                          std::optional<test_loop> loop{std::in_place};
+                          auto kept = loop->spawn(sleep_for_ever());
+                          loop->spawn(sleep_for_ever());
+                          loop->post([] {});
+                          loop.reset();
+                          came.has_ended = kept.has_ended();
+                      } catch (...) {
+                          return std::current_exception();
+                      }
+                      return nullptr;
+                  }};
+                  came.failure = working.get();
+                  return came;
+              },
+              [](const account& came, script& chosen, call) {
+                  CHECK((came.has_ended || (came.failed() && chosen.failed() == 1)));
+              }) > 3);
+}
+
+}  // namespace
+
+// ---- Less than was asked for, and all the time
+
+TEST_CASE("a server of tasks echoes every byte however little a call moves and however often it is interrupted") {
+    for (const std::size_t most : {1u, 7u, 1000u}) {
+        script chosen;
+        for (const call what : faults::interruptible) chosen.interrupt(what, 3);
+        chosen.interrupt(call::io_uring_enter, 3);
+        chosen.at_most(call::send, most);
+        const account came = serve_some(chosen);
+        CHECK(came.right == 3);
+        CHECK(came.has_ended);
+        CHECK(chosen.failed() > 0);
+    }
+}
+
+TEST_CASE("a server of tasks echoes every byte under random faults") {
+    for (std::uint32_t seed = 1; seed <= 5; ++seed) {
+        script chosen;
+        chosen.random(seed, 0);
+        for (const call what : {call::send, call::recv, call::epoll_wait, call::io_uring_enter})
+            for (unsigned nth = seed; nth < 500; nth += 2 + seed) chosen.fail(what, EINTR, nth);
+        const account came = serve_some(chosen);
+        CHECK(came.right == 3);
+        CHECK(came.has_ended);
+    }
+}
+
+TEST_CASE("a server of tasks without descriptors serves those who wait when there are some again") {
+    script chosen;
+    if (asks_for_io_uring()) return;  // there the kernel accepts: the test with a real limit is for both
+    for (const auto& [nth, error] : {std::pair{1u, EMFILE}, {2u, ENFILE}, {3u, ENOBUFS}, {4u, ENOMEM}, {5u, EMFILE}})
+        chosen.fail(call::accept4, error, nth);
+    const account came = serve_some(chosen);
+    CHECK(chosen.failed() == 5);
+    CHECK(came.right == 3);
+    CHECK(came.has_ended);
+}
+
+TEST_CASE("a server of tasks at the real limit of descriptors goes on when some are free again") {
+    if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
+        NETNOTES_SKIP("the kernel has no io_uring for us");
+    watchdog dog;
+    dog.begins("the server is at its limit of descriptors");
+    const auto before = open_descriptors();
+    {
+        net::stop_event stop;
+        net::tcp_listener door{anywhere_on_loopback};
+        const net::endpoint where = door.local_endpoint();
+        std::atomic<unsigned> refused{0};
+        std::promise<void> has_its_own, may_begin;
+        background serving{[&] {
+            test_loop loop;
+            net::async_listener listener{loop, std::move(door).into_socket()};
+            has_its_own.set_value();
+            may_begin.get_future().get();
+            return loop.run(serve(listener, refused), stop);
+        }};
+        has_its_own.get_future().get();
+        std::vector<net::socket> crowd;
+        for (int i = 0; i < 20; ++i) crowd.emplace_back(net::address_family::inet, net::socket_type::stream);
+        rlimit limit{};
+        ::getrlimit(RLIMIT_NOFILE, &limit);
+        // A new descriptor is the lowest that is free, so behind the last of these there is none for the server. (A
+        // request to io_uring is held to the limit of the moment at which it was made, so the server begins after it.)
+        rlimit none = limit;
+        none.rlim_cur = static_cast<rlim_t>(crowd.back().native_handle()) + 1;
+        {
+            const struct restoring {
+                rlimit& limit;
+                ~restoring() { ::setrlimit(RLIMIT_NOFILE, &limit); }
+            } in_the_end{limit};
+            ::setrlimit(RLIMIT_NOFILE, &none);
+            may_begin.set_value();
+            for (net::socket& each : crowd) each.connect(where);
+            for (net::socket& each : crowd) each.send_all("I wait");
+            while (refused == 0) std::this_thread::yield();
+        }
+        for (net::socket& each : crowd) {
+            each.set_timeout(50s);
+            CHECK(support::receive_exactly(each, 6) == "I wait");
+        }
+        stop.request_stop();
+        CHECK_FALSE(serving.get());
+    }
+    CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("clients who reset are each alone in that") {
+    if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
+        NETNOTES_SKIP("the kernel has no io_uring for us");
+    account came;
+    net::stop_event stop;
+    net::tcp_listener door{anywhere_on_loopback};
+    const net::endpoint where = door.local_endpoint();
+    background serving{[&, listening = std::move(door).into_socket()]() mutable {
+        test_loop loop;
+        net::async_listener listener{loop, std::move(listening)};
+        return loop.run(serve(listener), stop);
+    }};
+    for (int i = 0; i < 300; ++i) {
+        net::socket client{net::address_family::inet, net::socket_type::stream};
+        client.connect(where);
+        if (i % 3 > 0) client.send_all("x");
+        if (i % 3 > 1) CHECK(support::receive_exactly(client, 1) == "x");
+        client.set_option(net::option::linger{std::chrono::seconds{0}});
+    }
+    converse(where, pattern(20'000), came);
+    CHECK(came.right == 1);
+    stop.request_stop();
+    CHECK_FALSE(serving.get());
+}
+
+// ---- io_uring, where the kernel refuses it in the middle of being made
+
+TEST_CASE("a loop that is refused io_uring says why and waits with epoll") {
+    for (const auto& [what, error] : {std::pair{call::io_uring_setup, EPERM},
+                                      {call::io_uring_setup, ENOSYS},
+                                      {call::io_uring_setup, EMFILE},
+                                      {call::io_uring_register, EINVAL},
+                                      {call::mmap, ENOMEM}}) {
+        INFO(faults::name(what) << ": " << std::system_category().message(error));
+        const auto before = open_descriptors();
+        script chosen;
+        chosen.fail_always(what, error);
+        {
+            std::optional<net::event_loop> loop;
+            {
+                const under here{chosen};
+                loop.emplace(net::loop_options{.backend = net::io_backend::io_uring});
+            }
+            CHECK(loop->backend() == net::io_backend::epoll);
+            if (loop->refusal().value() != ENOSYS) CHECK(loop->refusal().value() == error);
+            CHECK(loop->run([]() -> net::task<int> { co_return 7; }()) == 7);
+        }
+        CHECK(open_descriptors() == before);
+    }
+}
