@@ -26,6 +26,8 @@
 #endif
 #define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
+#include <time.h>  // the next one needs it
+
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <poll.h>
