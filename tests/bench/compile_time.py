@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""What headers cost the compiler: processor time, time, peak memory, preprocessed lines.
+
+    compile_time.py [HEADER]...             <asio.hpp> and all of include/netnotes unless HEADERs are given
+
+The least of five runs each, one after the other in turn, so that a machine that slows down slows all. $CXX is asked,
+g++ unless it is set; -std=c++20 -fsyntax-only, that is without making code. `run.py --only compile` compares.
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+def compiler():
+    return shutil.which(os.environ.get("CXX", "g++"))
+
+
+def header(name):
+    """A job: (source text, flags)."""
+    return f"#include <{name}>\n", ["-fsyntax-only"]
+
+
+def server(path):
+    """A job: a program, optimised."""
+    return pathlib.Path(path).read_text(), ["-O2", "-c", "-o", os.devnull]
+
+
+def once(command):
+    """(seconds of CPU, seconds, MB) of a run, or None where it fails."""
+    # The usage of children that have been waited for is only to be had as a sum, and as a maximum for the memory:
+    # so each run is a grandchild, and its parent tells what it has cost.
+    script = ("import resource, subprocess, sys, time\n"
+              "begin = time.monotonic()\n"
+              "status = subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL).returncode\n"
+              "took = time.monotonic() - begin\n"
+              "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+              "print(used.ru_utime + used.ru_stime, took, used.ru_maxrss / 1024)\n"
+              "sys.exit(status)\n")
+    done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, check=False)
+    return tuple(map(float, done.stdout.split())) if done.returncode == 0 else None
+
+
+def lines(command):
+    done = subprocess.run(command, capture_output=True, check=False)
+    return done.stdout.count(b"\n")
+
+
+def measure(cxx, include, jobs, rounds, say=lambda text: None):
+    """Yields (name, (seconds of CPU, seconds, MB, lines)) for each of {name: job} that compiles."""
+    best = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        commands = {}
+        for i, (name, (text, flags)) in enumerate(jobs.items()):
+            source = pathlib.Path(scratch, f"{i}.cpp")
+            source.write_text(text)
+            commands[name] = ([cxx, "-std=c++20", f"-I{include}"], [*flags, str(source)])
+        for i in range(rounds):
+            say(f"compile: round {i + 1} of {rounds}, {len(commands)} sources")
+            for name, (first, rest) in list(commands.items()):
+                if cost := once(first + rest):
+                    best[name] = tuple(map(min, cost, best.get(name, cost)))
+                else:
+                    say(f"compile: {name} does not compile here (not installed?), so left out")
+                    del commands[name]
+        for name, (first, rest) in commands.items():
+            yield name, (*best[name], lines([*first, "-E", "-P", rest[-1]]))
+
+
+def main():
+    if len(sys.argv) > 1 and sys.argv[1].startswith("-"):
+        wanted = sys.argv[1] in ("-h", "--help")
+        print(__doc__, file=sys.stdout if wanted else sys.stderr)
+        return 0 if wanted else 2
+    cxx = compiler()
+    if not cxx:
+        sys.exit("compile_time.py: there is no g++ and no $CXX")
+    names = sys.argv[1:] or ["asio.hpp", *sorted(f"netnotes/{path.name}"
+                                                 for path in (TOP / "include/netnotes").glob("*.hpp"))]
+    print(f"{'':<34}{'CPU':>9}{'time':>9}{'memory':>10}{'lines':>10}")
+    for name, (cpu, took, memory, count) in measure(cxx, TOP / "include", {name: header(name) for name in names}, 5):
+        print(f"{name:<34}{cpu:>7.3f} s{took:>7.3f} s{memory:>7.0f} MB{count:>10,}")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
