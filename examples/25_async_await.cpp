@@ -6,6 +6,7 @@
 //                      b ────────x
 //        with_timeout  a ────────|x               or errc::timed_out
 //        with_group    any number, as they come; when one fails, all others are cancelled, and have ended
+//        async_connect is made of these: a task for each address of a host, and the first that stands is it
 //
 // Whatever way it ends, nothing that was begun inside runs on outside.
 //
@@ -13,8 +14,10 @@
 // Type:          25_async_await
 // You will see:  what 25_async_await.txt shows. The waiting takes no time: the loop's clock jumps ahead when all wait
 
+#include <netnotes/async_connect.hpp>
 #include <netnotes/async_sync.hpp>
 #include <netnotes/task_group.hpp>
+#include <netnotes/tcp.hpp>
 
 #include "example.hpp"
 
@@ -131,6 +134,18 @@ net::task<> a_channel() {
     co_await net::when_all(produce(numbers), consume(numbers));
 }
 
+net::task<> connecting() {
+    const net::ip_address here = net::ipv4_address::loopback();
+    const net::tcp_listener listener{{here, 0}}, silent{{here, 0}, {.backlog = 0}};
+    const net::tcp_stream fills_its_queue{silent.local_endpoint()};  // from here on the kernel drops who knocks there
+    std::vector<net::endpoint> host;  // with a name, async_connect(name, port) looks it up in a thread
+    host.push_back(silent.local_endpoint());
+    host.push_back(listener.local_endpoint());
+    const net::async_stream stream = co_await net::async_connect(host);
+    const bool second = stream.peer_endpoint().ip() == listener.local_endpoint();
+    say(at(), "connected to the ", second ? "second" : "first", " address, and not in two minutes");
+}
+
 void part(std::string_view title, net::task<> what) {
     heading(title);
     net::event_loop loop{{.virtual_time = true}};
@@ -145,6 +160,7 @@ void demonstrate() {
     part("with_group: the first failure cancels the rest", group());
     part("cancel: destructors run", cancelled());
     part("a channel of one place: the faster one waits", a_channel());
+    part("async_connect: the first address is silent", connecting());
 }
 
 constexpr std::string_view help = R"(usage: 25_async_await
