@@ -20,12 +20,14 @@ preset=${1:-default}
 cd "$(dirname "$0")/.."
 . tests/tools.sh
 
-# meson, pkg-config, python3, nc and socat are peers and consumers of the tests, netbase has /etc/services; without
-# them tests are skipped.
+# meson, pkg-config, python3, nc, socat, curl and dnsmasq are peers and consumers of the tests, netbase has
+# /etc/services; without them tests are skipped.
 compiler=g++
 if [ "$preset" = clang ]; then
     compiler=clang
 fi
-install_missing $compiler cmake ninja-build catch2 meson pkg-config python3 netcat-openbsd socat netbase
+install_missing $compiler cmake ninja-build catch2 meson pkg-config python3 netcat-openbsd socat netbase \
+    curl dnsmasq-base
+unpack_packages build/peers tftp-hpa tftpd-hpa atftp atftpd
 
 exec cmake --workflow --preset "$preset"
