@@ -436,6 +436,15 @@ TEST_CASE("two tasks that wait for the end of one are an error of the second") {
     CHECK(loop.run(body()) == "refused 1");
 }
 
+TEST_CASE("a task is not joined from another loop") {
+    test_loop own, other;
+    auto handle = own.spawn(nothing());
+    const auto joins = [](net::join_handle<>& what) -> net::task<> { co_await what.join(); };
+    CHECK_THROWS_AS(other.run(joins(handle)), std::logic_error);
+    own.run(joins(handle));
+    CHECK(handle.has_ended());
+}
+
 TEST_CASE("who is cancelled while it joins leaves the task alone, and another may join it") {
     test_loop loop{in_virtual_time};
     const auto body = []() -> net::task<int> {

@@ -148,7 +148,7 @@ class remote_event {
 
 /// Signals as something to wait for. As long as it lives, they do nothing else: they do not end the program. One that
 /// comes several times before it is taken is taken once, as signals are. One object in a process for each signal, for
-/// signals belong to the process.
+/// signals belong to the process. It must go before its loop does.
 class async_signals {
   public:
     class waiting;

@@ -88,8 +88,8 @@ class event_loop : public detail::scheduler {
     template <class T>
     join_handle<T> spawn(task<T> what, const char* name = "");
 
-    /// Calls `what()` in the loop's thread, soon. From any thread, as long as the loop lives. Allocates. What it throws
-    /// ends the run.
+    /// Calls `what()` in the loop's thread, soon. From any thread, as long as the loop lives, but not from a signal
+    /// handler, since it allocates: see remote_event. What it throws ends the run.
     template <class Function>
     void post(Function what);
 
@@ -138,7 +138,7 @@ class join_handle {
     void swap(join_handle& other) noexcept { std::swap(task_, other.task_); }
 
     /// `co_await handle.join()` waits until it has ended and gives its result, once, or throws its exception. If the
-    /// waiting is cancelled the task goes on.
+    /// waiting is cancelled the task goes on. Only for tasks of the same loop (std::logic_error).
     [[nodiscard]] auto join();
     /// Whatever it waits for ends with errc::operation_canceled.
     void cancel() noexcept;
@@ -384,6 +384,7 @@ class joining : public loop_operation {
         fiber& whose = waiter.promise().chain();
         if ((was_cancelled_ = whose.is_cancelled())) return false;
         if (task_->joiner_) throw std::logic_error{"two tasks wait for the end of one"};
+        if (&whose.loop() != &task_->loop()) throw std::logic_error{"this task belongs to another event loop"};
         waits(waiter, whose);
         task_->joiner_ = this;
         return true;

@@ -43,7 +43,7 @@ class socket_streambuf : public std::streambuf {
     }
     socket_streambuf(const socket_streambuf&) = delete;
     socket_streambuf& operator=(const socket_streambuf&) = delete;
-    ~socket_streambuf() override { sync(); }
+    ~socket_streambuf() override { socket_streambuf::sync(); }  // its own: what is derived from it is gone
 
     /// Why the stream is bad; no error after an orderly end.
     [[nodiscard]] const std::error_code& error() const noexcept { return error_; }

@@ -92,7 +92,8 @@ class task_group {
     /// are cancelled. After cancel() it begins as a cancelled one. Throws std::logic_error before the body has begun, and
     /// when all of the group have ended.
     void spawn(task<> what);
-    /// Whatever they wait for ends with errc::operation_canceled, the body too. That this ends a task is no failure.
+    /// Whatever they wait for ends with errc::operation_canceled, the body too, and at once what is spawned later. That
+    /// this ends a task is no failure; of the body it is one, and comes out of with_group().
     void cancel() noexcept;
     /// How many have not ended, the body not counted.
     [[nodiscard]] std::size_t size() const noexcept;
