@@ -110,6 +110,23 @@ TEST_CASE("progress that throws breaks the transfer off, and the server is told"
     CHECK_FALSE(file.is_whole());
 }
 
+TEST_CASE("a stop breaks the transfer off, and the server is told") {
+    scripted server;
+    tftp::memory_sink file{1 << 20};
+    net::stop_event stop;
+    tftp::request more;
+    more.stop = &stop;
+    support::background client{
+        [&] { return failure_of([&] { tftp::client{server.where}.get("f", file, lock_step(), more); }).code; }};
+    REQUIRE(server.next().what == tftp::opcode::read_request);
+    server.data(1, std::string(512, 'x'));
+    REQUIRE(server.next().what == tftp::opcode::acknowledgment);
+    stop.request_stop();
+    CHECK(server.next().what == tftp::opcode::error);
+    CHECK(client.get() == std::errc::operation_canceled);
+    CHECK_FALSE(file.is_whole());
+}
+
 TEST_CASE("who only stays to say his last word again can be stopped, and has the file") {
     tftp::settings wishes = lock_step();
     wishes.dally = 1h;

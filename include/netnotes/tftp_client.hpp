@@ -277,13 +277,14 @@ inline bool react(transfer& one, transfer_socket& socket, const request& more, c
 inline outcome run(transfer& one, transfer_socket& socket, const request& more) {
     progress_teller teller{more};
     one.begin(clock::now());
-    if (more.stop) socket.socket().stop_with(*more.stop);
     for (;;) {
         const bool all_sent = socket.send(one);
         if (one.has_ended()) break;
         std::error_code error;
         bool is_drained = true;  // if it is not, the next wait ends at once
-        socket.socket().wait(all_sent ? POLLIN : POLLOUT, std::min(one.deadline(), more.deadline), error);
+        // A socket that obeyed the stop by itself would send nothing from then on, and the server is to be told.
+        netnotes::detail::wait_for(socket.socket().native_handle(), all_sent ? POLLIN : POLLOUT, more.stop,
+                                   std::min(one.deadline(), more.deadline), error);
         if (!react(one, socket, more, error, clock::now(), is_drained)) break;
         tell(teller, one, socket);
     }
