@@ -149,7 +149,8 @@ class sending_to;
 
 /// A connection, of TCP or a Unix socket, for tasks: one may receive while another sends, but not two in one direction
 /// at once (std::logic_error). All throw std::system_error: errc::operation_canceled when the task is cancelled, or what
-/// the system says.
+/// the system says. Lines, and all that ends with a delimiter, are read through async_buffered_stream (async_buffer.hpp):
+/// what has come behind a message must be kept for the next.
 class async_stream : public detail::async_socket {
   public:
     async_stream() noexcept = default;
@@ -160,7 +161,8 @@ class async_stream : public detail::async_socket {
     async_stream(event_loop& loop, socket connected)
         : async_socket{loop, std::move(connected), detail::io_node::kind::stream} {}
 
-    /// Connects, and gives the stream. errc::connection_refused, timed_out after about two minutes, ...
+    /// Connects, and gives the stream. errc::connection_refused, timed_out after about two minutes, ... To a host with a
+    /// name and several addresses: async_connect() (async_connect.hpp).
     [[nodiscard]] static task<async_stream> connect(socket_address where);
 
     [[nodiscard]] socket_address peer_endpoint() const { return opened().borrow()->peer_endpoint(); }
