@@ -12,6 +12,10 @@
 
 #include "fuzz.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstring>
@@ -23,6 +27,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace {
@@ -131,20 +136,44 @@ std::uint64_t number(std::string_view option, std::string_view text) {
     return value;
 }
 
+/// A file with the input that runs. It is opened once: a million times would take minutes.
+class kept_input {
+  public:
+    explicit kept_input(const std::filesystem::path& path)
+        : path_{path}, file_{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)} {
+        if (file_ < 0) fail();
+    }
+    kept_input(const kept_input&) = delete;
+    kept_input& operator=(const kept_input&) = delete;
+    ~kept_input() {
+        ::close(file_);
+        std::error_code ignored;
+        std::filesystem::remove(path_, ignored);
+    }
+    void put(const bytes& input) const {
+        const auto size = static_cast<off_t>(input.size());
+        if (::pwrite(file_, input.data(), input.size(), 0) != size || ::ftruncate(file_, size) != 0) fail();
+    }
+
+  private:
+    [[noreturn]] void fail() const {
+        throw std::system_error{errno, std::system_category(), "write " + path_.string()};
+    }
+    std::filesystem::path path_;
+    int file_;
+};
+
 void run_random(std::uint64_t count, std::uint64_t seed, const std::vector<bytes>& corpus,
-                const std::vector<bytes>& words, const std::filesystem::path& keep) {
-    std::cout << count << " inputs from seed " << seed << ", each in " << keep << " while it runs" << std::endl;
+                const std::vector<bytes>& words, const std::filesystem::path& path) {
+    std::cout << count << " inputs from seed " << seed << ", each in " << path << " while it runs" << std::endl;
+    const kept_input kept{path};
     mutator make{corpus, words};
     std::uint64_t done = 0;
     for (; done < count && !was_stopped; ++done) {
         const bytes input = make.make(seed + done);
-        std::ofstream file{keep, std::ios::binary | std::ios::trunc};
-        file.write(reinterpret_cast<const char*>(input.data()), static_cast<std::streamsize>(input.size()));
-        file.close();
-        if (!file) throw std::runtime_error{"cannot write " + keep.string()};
+        kept.put(input);
         run(input);
     }
-    std::filesystem::remove(keep);
     std::cout << "done: " << done << std::endl;
 }
 
