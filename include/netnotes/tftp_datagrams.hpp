@@ -151,6 +151,13 @@ class inbox {
         each(std::as_const(one));
     }
     static void came_to(arrival& one, in_pktinfo info) noexcept {
+        // A datagram that waited since before IP_PKTINFO was set has no local address. Not to lose it, what cannot be
+        // told (a subnet's broadcast address) counts as one's own; the kernel chooses where the answer comes from.
+        if (info.ipi_spec_dst.s_addr == htonl(INADDR_ANY)) {
+            one.is_to_group =
+                IN_MULTICAST(ntohl(info.ipi_addr.s_addr)) || info.ipi_addr.s_addr == htonl(INADDR_BROADCAST);
+            return;
+        }
         // To a broadcast address, the local one is that from which one would answer.
         one.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
         sockaddr_in local{};

@@ -286,7 +286,7 @@ inline void file_sink::make_part() {
         part_ = detail::part_name();
         file_ = detail::descriptor{
             ::openat(folder_.number(), part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
-    } while (!file_.is_open() && errno == EEXIST);  // of a process that was killed
+    } while (!file_.is_open() && errno == EEXIST);  // of one killed; NOLINT(clang-analyzer-unix.Errno): openat set it
     if (!file_.is_open()) detail::throw_system(errno, "create ", name_);
     has_part_ = true;
 }

@@ -151,10 +151,11 @@ class netascii_encoder {
     };
     progress encode(std::span<const std::byte> from, std::span<std::byte> to) noexcept;
     /// Is there half a pair that is still to be written?
-    [[nodiscard]] bool has_rest() const noexcept { return rest_.has_value(); }
+    [[nodiscard]] bool has_rest() const noexcept { return has_rest_; }
 
   private:
-    std::optional<std::byte> rest_;
+    std::byte rest_{};
+    bool has_rest_ = false;  // no optional: g++ 12 takes its value for uninitialized
 };
 
 /// The other way, in place: it never grows. A CR before anything else than LF or NUL stays what it is.
@@ -439,9 +440,9 @@ inline netascii_encoder::progress netascii_encoder::encode(std::span<const std::
                                                            std::span<std::byte> to) noexcept {
     progress done{0, 0};
     while (done.made < to.size()) {
-        if (rest_) {
-            to[done.made++] = *rest_;
-            rest_.reset();
+        if (has_rest_) {
+            to[done.made++] = rest_;
+            has_rest_ = false;
             continue;
         }
         if (done.taken == from.size()) break;
@@ -449,6 +450,7 @@ inline netascii_encoder::progress netascii_encoder::encode(std::span<const std::
         if (byte == std::byte{'\n'} || byte == std::byte{'\r'}) {
             to[done.made++] = std::byte{'\r'};
             rest_ = byte == std::byte{'\n'} ? byte : std::byte{0};
+            has_rest_ = true;
         } else
             to[done.made++] = byte;
     }
