@@ -219,7 +219,11 @@ int fuzz_all(int count, char** arguments) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int which) { was_stopped = which; });
+    for (const int signal : {SIGINT, SIGTERM})
+        std::signal(signal, [](int which) {
+            was_stopped = which;
+            std::signal(which, SIG_DFL);  // the second ends a fuzzer that hangs
+        });
     try {
         return fuzz_all(count, arguments);
     } catch (const std::exception& error) {
