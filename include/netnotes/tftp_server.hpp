@@ -570,11 +570,17 @@ inline void server_core::prepare_socket() {
 inline void server_core::begin(serving& waiter, event_loop& loop) {
     if (waiter_) throw std::logic_error{"this TFTP server runs already"};
     if (!data_) data_.emplace(8, std::size_t{65'535});
-    ready_.emplace(loop, socket_.native_handle());
-    reception_ = std::make_unique<reception>(*this, loop);
-    loop_ = &loop;
-    is_stopping_ = false;
-    reception_->start(listen());
+    try {
+        ready_.emplace(loop, socket_.native_handle());
+        reception_ = std::make_unique<reception>(*this, loop);
+        loop_ = &loop;
+        is_stopping_ = false;
+        reception_->start(listen());
+    } catch (...) {  // nothing of the loop's may stay: it may go before us
+        reception_.reset();
+        ready_.reset();
+        throw;
+    }
     waiter_ = &waiter;
 }
 inline void server_core::begin_stop() noexcept {
