@@ -6,25 +6,24 @@
 #include <netnotes/coro.hpp>
 
 #include "back_end.hpp"
-#include "faults.hpp"
+#include "fault_sweep.hpp"
 #include "support.hpp"
 
 #include <sys/resource.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <cstdio>
 #include <functional>
 #include <future>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
+using faults::account;
 using faults::call;
 using faults::script;
+using faults::session;
+using faults::sweep;
 using faults::under;
 using support::background;
 using support::open_descriptors;
@@ -88,105 +87,6 @@ const std::vector<std::pair<call, int>> all_faults{
     {call::socket, ENFILE},
     {call::socket, ENOBUFS},
 };
-
-/// Ends the program when something hangs, for a thread that hangs cannot be ended; and says where.
-class watchdog {
-  public:
-    static constexpr auto patience = 60s;  // no measure of speed: all of it takes milliseconds
-    watchdog() : thread_{[this] { watch(); }} {}
-    watchdog(const watchdog&) = delete;
-    watchdog& operator=(const watchdog&) = delete;
-    ~watchdog() {
-        {
-            const std::lock_guard guard{mutex_};
-            is_over_ = true;
-        }
-        changed_.notify_one();
-        thread_.join();
-    }
-    void begins(std::string what) {
-        const std::lock_guard guard{mutex_};
-        what_ = std::move(what);
-        ++number_;
-        changed_.notify_one();
-    }
-
-  private:
-    void watch() {
-        std::unique_lock lock{mutex_};
-        for (;;) {
-            const unsigned watched = number_;
-            if (changed_.wait_for(lock, patience, [&] { return is_over_ || number_ != watched; })) {
-                if (is_over_) return;
-                continue;
-            }
-            std::fprintf(stderr, "it hangs when %s\n", what_.c_str());
-            std::_Exit(1);
-        }
-    }
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::string what_{"it begins"};
-    unsigned number_ = 0;
-    bool is_over_ = false;
-    std::thread thread_;
-};
-
-/// What came of a session. CHECK it afterwards: what Catch2 remembers would count as lost memory.
-struct account {
-    unsigned right = 0;   ///< conversations in which every byte has come back
-    unsigned broken = 0;  ///< those that ended early, with nothing wrong up to there
-    unsigned wrong = 0;
-    bool has_ended = false;        ///< the server, as it was told to
-    std::exception_ptr failure{};  ///< or with this
-    [[nodiscard]] bool failed() const { return static_cast<bool>(failure); }
-};
-using session = std::function<account(script&)>;
-
-std::string words_of(const std::exception_ptr& failure) {
-    if (!failure) return "no failure";
-    try {
-        std::rethrow_exception(failure);
-    } catch (const std::exception& error) {
-        return error.what();
-    }
-}
-
-/// Has a session with the first call of each kind failing, then with the second, and so on until there is no such call
-/// any more. `check` says what must have come of it. Returns how many faults there were.
-unsigned sweep(const session& hold, const std::function<void(const account&, script&, call)>& check,
-               const std::set<call>& left_out = {}) {
-    constexpr unsigned bound = 2000;  // far more calls than a session makes
-    watchdog dog;
-    unsigned struck = 0;
-    {
-        script none;  // the first time in a program some memory is taken that is kept
-        hold(none);
-    }
-    for (const auto& [what, error] : all_faults) {
-        if (left_out.contains(what)) continue;
-        for (unsigned nth = 1; nth < bound; ++nth) {
-            const std::string name = std::string{faults::name(what)} + " number " + std::to_string(nth) +
-                                     " fails: " + std::system_category().message(error);
-            INFO(name);
-            dog.begins(name);
-            script chosen;
-            chosen.fail(what, error, nth);
-            const auto descriptors = open_descriptors();
-            const auto blocks = faults::blocks_in_use.load();
-            const account came = hold(chosen);
-            const auto blocks_left = faults::blocks_in_use.load() - blocks;
-            CHECK(open_descriptors() == descriptors);
-            INFO(words_of(came.failure));
-            if (!came.failed()) CHECK(blocks_left == 0);  // an exception that is kept has its words
-            CHECK(came.wrong == 0);
-            check(came, chosen, what);
-            if (chosen.failed() == 0) break;
-            ++struck;
-        }
-    }
-    return struck;
-}
 
 // ---- A server of tasks, and clients who are under no script
 
@@ -301,7 +201,7 @@ account serve_some(script& chosen) {
 TEST_CASE("no single fault brings down a server of tasks or more than one of its conversations") {
     if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
         NETNOTES_SKIP("the kernel has no io_uring for us");
-    CHECK(sweep(serve_some, [](const account& came, script& chosen, call what) {
+    CHECK(sweep(all_faults, serve_some, [](const account& came, script& chosen, call what) {
               CHECK(came.right + came.broken <= 3);
               if (came.has_ended) {
                   CHECK(came.right >= (chosen.failed() == 0 ? 3 : 2));
@@ -385,7 +285,7 @@ TEST_CASE("whatever fails in a loop of clients and servers it ends with the whol
         came.failure = working.get();
         return came;
     };
-    CHECK(sweep(day, [](const account& came, script& chosen, call) {
+    CHECK(sweep(all_faults, day, [](const account& came, script& chosen, call) {
               if (chosen.failed() == 0) CHECK(came.right == all_of_a_day);
               if (!came.has_ended) CHECK(chosen.failed() == 1);
               CHECK((came.has_ended || came.failed()));
@@ -394,6 +294,7 @@ TEST_CASE("whatever fails in a loop of clients and servers it ends with the whol
 
 TEST_CASE("a loop that is destroyed with tasks that wait needs no memory for it") {
     CHECK(sweep(
+              all_faults,
               [](script& chosen) {
                   account came;
                   background working{[&]() -> std::exception_ptr {
@@ -461,7 +362,7 @@ TEST_CASE("a server of tasks without descriptors serves those who wait when ther
 TEST_CASE("a server of tasks at the real limit of descriptors goes on when some are free again") {
     if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
         NETNOTES_SKIP("the kernel has no io_uring for us");
-    watchdog dog;
+    faults::watchdog dog;
     dog.begins("the server is at its limit of descriptors");
     const auto before = open_descriptors();
     {

@@ -615,7 +615,8 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
 }
 void* operator new[](std::size_t size) { return ::operator new(size); }
 void* operator new[](std::size_t size, const std::nothrow_t& none) noexcept { return ::operator new(size, none); }
-void operator delete(void* memory) noexcept {
+// (Not inline: where g++ 12 sees a free() and not the malloc() it warns that they do not match.)
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
     if (!memory) return;
     faults::blocks_in_use.fetch_sub(1, std::memory_order_relaxed);
     std::free(memory);
