@@ -84,14 +84,15 @@ class Server:
         bracketed = f"[{host}]" if ":" in host else host
         self.port = 69 if name == "dnsmasq" else free_port(family, host)
         root, port = str(self.root), str(self.port)
+        program = programs[name]
         command = {
-            "14_tftp": [programs["14_tftp"], "serve", "--root", root, "--bind", host, "--port", port, "--writable",
+            "14_tftp": [program, "serve", "--root", root, "--bind", host, "--port", port, "--writable",
                         "--quiet"],
-            "tftpd-hpa": [programs["tftpd-hpa"], "--foreground", "--listen", "--address", f"{bracketed}:{port}",
+            "tftpd-hpa": [program, "--foreground", "--listen", "--address", f"{bracketed}:{port}",
                           "--create", "--permissive", "--user", "root", "--secure", root],
-            "atftpd": [programs["atftpd"], "--daemon", "--no-fork", "--bind-address", host, "--port", port,
+            "atftpd": [program, "--daemon", "--no-fork", "--bind-address", host, "--port", port,
                        "--user", "root", "--group", "root", "--logfile", os.devnull, root],
-            "dnsmasq": [programs["dnsmasq"], "--no-daemon", "--port=0", "--conf-file=/dev/null", "--enable-tftp",
+            "dnsmasq": [program, "--no-daemon", "--port=0", "--conf-file=/dev/null", "--enable-tftp",
                         f"--tftp-root={root}", f"--listen-address={host}", "--bind-interfaces", "--user=root",
                         "--pid-file="],
         }[name]
