@@ -18,6 +18,8 @@
 
 #include "example.hpp"
 
+#include <set>
+
 using example::heading;
 using example::say;
 
@@ -42,39 +44,115 @@ net::task<> echo_all(net::async_stream& client) {
     }
 }
 
+/// Those who are connected, so that a stop reaches them.
+class connected {
+  public:
+    class entry;
+    /// Nobody can say more to us. What has come by now is still read, and answered, and then there is the end.
+    void hear_no_more() {
+        for (net::async_stream* each : all_) {
+            try {
+                each->shutdown(net::shutdown_direction::receive);
+            } catch (const std::system_error&) {  // he is gone already
+            }
+        }
+    }
+    net::task<> wait_until_none_is_left() {
+        while (!all_.empty()) {
+            none_is_left_.reset();
+            co_await none_is_left_.wait();
+        }
+    }
+
+  private:
+    std::set<net::async_stream*> all_;
+    net::async_event none_is_left_;
+};
+class connected::entry {
+  public:
+    entry(connected& whole, net::async_stream& client) : whole_{whole}, client_{client} {
+        whole_.all_.insert(&client_);
+    }
+    entry(const entry&) = delete;
+    entry& operator=(const entry&) = delete;
+    ~entry() {
+        whole_.all_.erase(&client_);
+        if (whole_.all_.empty()) whole_.none_is_left_.set();
+    }
+
+  private:
+    connected& whole_;
+    net::async_stream& client_;
+};
+
 /// A client, from his first byte to his last. The place is his as long as this runs.
-net::task<> serve_client(net::async_stream client, net::socket_address peer, limits allowed,
+net::task<> serve_client(net::async_stream client, net::socket_address peer, limits allowed, connected& all,
                          [[maybe_unused]] net::async_semaphore::permit place) {
     if (!allowed.quiet) say(peer.to_string(), "  connected");
     std::error_code why;
     try {
+        const connected::entry here{all, client};
         client.set_timeout(allowed.idle);
         co_await echo_all(client);
     } catch (const std::system_error& error) {
         why = error.code();  // his own end, and nobody else's
+    } catch (const std::bad_alloc&) {
+        why = std::make_error_code(std::errc::not_enough_memory);
     }
     if (!allowed.quiet) say(peer.to_string(), "  gone: ", example::farewell(why));
 }
 
-net::task<> serve(net::async_listener& listener, limits allowed) {
+net::task<> accept_all(net::async_listener& listener, limits allowed, connected& all, net::task_group& group) {
     net::async_semaphore room{allowed.connections};
-    const auto clients = [&](net::task_group& group) -> net::task<> {
-        for (;;) {
-            // Who finds no place waits in the kernel's queue.
-            auto place = co_await room.acquire();
-            std::error_code trouble;
-            try {
-                auto next = co_await listener.accept();
-                group.spawn(serve_client(std::move(next.stream), next.peer, allowed, std::move(place)));
-            } catch (const std::system_error& error) {
-                if (error.code() == std::errc::operation_canceled) throw;
-                trouble = error.code();
-            }
-            if (trouble) {  // no descriptor is free, say: it may pass, and the client waits in the queue
-                std::cerr << "accept: " << trouble.message() << '\n';
-                co_await net::sleep_for(100ms);
-            }
+    for (bool has_complained = false;;) {
+        // Who finds no place waits in the kernel's queue.
+        auto place = co_await room.acquire();
+        std::error_code trouble;
+        try {
+            auto next = co_await listener.accept();
+            group.spawn(serve_client(std::move(next.stream), next.peer, allowed, all, std::move(place)));
+        } catch (const std::system_error& error) {
+            for (const std::errc lasting : {std::errc::operation_canceled, std::errc::bad_file_descriptor,
+                                            std::errc::invalid_argument, std::errc::operation_not_supported})
+                if (error.code() == lasting) throw;
+            trouble = error.code();
+        } catch (const std::bad_alloc&) {
+            trouble = std::make_error_code(std::errc::not_enough_memory);
         }
+        if (trouble) {  // no descriptor is free, say: it may pass, and the client waits in the queue
+            if (!std::exchange(has_complained, true)) std::cerr << "accept: " << trouble.message() << '\n';
+            co_await net::sleep_for(100ms);
+        } else
+            has_complained = false;
+    }
+}
+
+net::task<> stop_requested(const net::stop_event& stop) {
+    net::async_descriptor bell{net::event_loop::current(), stop.native_handle()};
+    co_await bell.readable();
+}
+
+/// What the task does, but not for longer than that.
+net::task<> at_most(net::duration time, net::task<> what) {
+    try {
+        co_await net::with_timeout(time, std::move(what));
+    } catch (const std::system_error& error) {
+        if (error.code() != std::errc::timed_out) throw;
+    }
+}
+
+/// Until the stop, and until those are answered who had said something by then: those who are connected, and those whom
+/// the kernel has connected and who stand in its queue, as many as 20 ms suffice for. Who takes no answers is waited for
+/// a little. (To cancel all at once would be less to write; but what had arrived and was not read would be lost.)
+net::task<> serve(net::async_listener& listener, limits allowed, const net::stop_event& stop) {
+    connected all;
+    const auto clients = [&](net::task_group& group) -> net::task<> {
+        co_await net::when_any(accept_all(listener, allowed, all, group), stop_requested(stop));
+        co_await at_most(20ms, accept_all(listener, allowed, all, group));
+        listener.close();
+        all.hear_no_more();
+        co_await at_most(2s, all.wait_until_none_is_left());
+        group.cancel();
     };
     co_await net::with_group(clients);
 }
@@ -83,7 +161,7 @@ net::task<> serve(net::async_listener& listener, limits allowed) {
 void run_loop(net::tcp_listener listener, const limits& allowed, const net::stop_event& stop) {
     net::event_loop loop;
     net::async_listener source{loop, std::move(listener).into_socket()};
-    loop.run(serve(source, allowed), stop);
+    loop.run(serve(source, allowed, stop));
 }
 
 net::tcp_listener listen(const net::endpoint& where, bool shared) {
@@ -92,11 +170,13 @@ net::tcp_listener listen(const net::endpoint& where, bool shared) {
     return listener;
 }
 
-net::task<> serve_on(net::async_listener listener, limits allowed) { co_await serve(listener, allowed); }
+net::task<> serve_on(net::async_listener listener, limits allowed, const net::stop_event& stop) {
+    co_await serve(listener, allowed, stop);
+}
 
 /// With several loops each has a listener of its own on the same port, and the kernel shares out the clients among them.
 void serve(const example::serve_options& options, limits allowed, const net::every_core_options& how) {
-    net::stop_event stop;
+    net::stop_event stop, failed;
     const net::stop_on_signals signals{stop};
     allowed.quiet = options.quiet;
     std::vector<net::tcp_listener> listeners;
@@ -107,10 +187,10 @@ void serve(const example::serve_options& options, limits allowed, const net::eve
     }
     const auto begin = [&](net::event_loop& loop, unsigned index) {
         if (loop.refusal() && index == 0) std::cerr << "io_uring: " << loop.refusal().message() << "; epoll instead\n";
-        return serve_on(net::async_listener{loop, std::move(listeners[index]).into_socket()}, allowed);
+        return serve_on(net::async_listener{loop, std::move(listeners[index]).into_socket()}, allowed, stop);
     };
     example::announce(where);
-    net::run_on_every_core(begin, stop, how);
+    net::run_on_every_core(begin, failed, how);  // if one loop fails it takes the others with it
 }
 
 // ---- The demonstration ----------------------------------------------------------------------------------
@@ -189,16 +269,13 @@ net::task<> one_too_many(net::socket_address where) {
     say("the first leaves, the second is served: ", text);
 }
 
-/// A server and a client in one loop; when the client is done the server is cancelled.
+/// A server and a client in one loop; when the client is done the server is stopped.
 net::task<> beside(net::async_listener& listener, limits allowed, net::task<> client) {
-    auto server = net::spawn(serve(listener, allowed), "server");
+    net::stop_event stop;
+    auto server = net::spawn(serve(listener, allowed, stop), "server");
     co_await std::move(client);
-    server.cancel();
-    try {
-        co_await server.join();
-    } catch (const std::system_error& error) {
-        if (error.code() != std::errc::operation_canceled) throw;
-    }
+    stop.request_stop();
+    co_await server.join();
 }
 
 void play(net::task<> (*client)(net::socket_address), const limits& allowed = {}) {

@@ -10,6 +10,7 @@
 #include <netnotes/stop.hpp>
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,9 +73,13 @@ class server_process {
   public:
     explicit server_process(const std::function<void(net::stop_event&)>& serve, bool is_traced = false) {
         std::cout.flush();  // or the child would print it a second time
+        const pid_t parent = ::getpid();
         id_ = ::fork();
         if (id_ < 0) throw std::system_error{errno, std::system_category(), "fork"};
-        if (id_ == 0) ::_exit(run(serve, is_traced));
+        if (id_ > 0) return;
+        // Whatever ends us ends it, too; it may have ended us already.
+        if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent) ::_exit(1);
+        ::_exit(run(serve, is_traced));
     }
     server_process(const server_process&) = delete;
     server_process& operator=(const server_process&) = delete;

@@ -67,6 +67,9 @@ template <class T = void>
 class join_handle;
 
 /// Runs tasks, in the thread that calls run(). Only post() is for other threads.
+///
+/// After fork(2) it belongs to the parent, and the child shares its poller: he must not touch the copy, not even destroy
+/// it, but may run a loop of his own if none ran in the thread that has forked. In a task of a loop only fork to exec.
 class event_loop : public detail::scheduler {
   public:
     /// Throws std::system_error when the system refuses a descriptor.
