@@ -322,7 +322,7 @@ def flood(command, how):
     server = Server(command, descriptors=200)
     try:
         good = Behaved(server.port)
-        made = hold(server.port, how.count(5_000))
+        made = hold(server.port, how.count(3_000))  # and no more than fit into the queue (net.core.somaxconn)
         time.sleep(0.2)
         count, _, late, longest = good.end()
         for each in made:
