@@ -177,6 +177,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 std::error_code error;
                 const std::size_t got = reader.recv(std::span{room}.first(wanted), error);
                 require(got <= wanted && got <= should.rest().size(), "recv() gives no more than there is");
+                require(!error || got == 0, "an error brings no bytes");
+                require(!error || error == std::errc::operation_would_block || (ends_badly && should.rest().empty()),
+                        "an error only where there is one");
                 const auto bytes = std::as_bytes(std::span{should.rest()}).first(got);
                 require(std::ranges::equal(std::span{room}.first(got), bytes), "recv() gives the next bytes");
                 if (got == 0 && !error) require(should.rest().empty() && !ends_badly, "0 is the end of the stream");
@@ -195,8 +198,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                     should.take(at + delimiter.size());
                 else if (!error)
                     should.take(should.rest().size());
-                else  // but what may be the beginning of the delimiter is kept
+                else {
+                    require(ends_badly, "an error only where there is one");
+                    require(reader.buffered().size() < delimiter.size(), "only what may begin a delimiter is kept");
                     should.take(should.rest().size() - reader.buffered().size());
+                }
                 break;
             }
             default: {

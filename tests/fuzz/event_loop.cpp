@@ -6,7 +6,7 @@
 //
 //   - a task that has begun ends, once, and what it holds is destroyed: run() leaves nobody behind
 //   - who sleeps wakes at his time or, cancelled, before it; and sleepers wake in the order of their times
-//   - once a task is cancelled everything that it waits for ends with errc::operation_canceled, and nothing else does
+//   - a task ends well or cancelled, whoever is cancelled where (that each is told, cancellation_test.cpp checks)
 //   - a semaphore has never more holders than permits; a channel loses nothing, and gives nothing twice
 //   - group, when_all, when_any and with_timeout leave nobody running behind them
 //   - a byte written to a socket pair comes out at the other end, in order; who waits for a closed stream is told
