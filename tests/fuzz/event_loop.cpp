@@ -5,7 +5,7 @@
 // hold whatever they decide:
 //
 //   - a task that has begun ends, once, and what it holds is destroyed: run() leaves nobody behind
-//   - who sleeps wakes at his time or, cancelled, before it; and sleepers wake in the order of their times
+//   - who sleeps wakes at his time, for time is virtual, or, cancelled, before it
 //   - a task ends well or cancelled, whoever is cancelled where (that each is told, cancellation_test.cpp checks)
 //   - a semaphore has never more holders than permits; a channel loses nothing, and gives nothing twice
 //   - group, when_all, when_any and with_timeout leave nobody running behind them
@@ -81,7 +81,7 @@ net::task<> sleep(world& all) {
     const net::duration time = std::chrono::milliseconds{all.decides.below(50)};
     const net::time_point until = all.loop->now() + time;
     co_await net::sleep_for(time);
-    require(all.loop->now() >= until, "nobody wakes before his time");
+    require(all.loop->now() == until, "he wakes at his time");
     require(all.loop->now() >= all.latest, "time goes forwards");
     all.latest = all.loop->now();
 }
