@@ -421,6 +421,16 @@ TEST_CASE("a peer who always has something to say does not starve the others") {
 
 // ---- Datagrams -----------------------------------------------------------------------------------------
 
+TEST_CASE("a datagram that has left wakes no loop in which nobody waits to send") {
+    test_loop loop;
+    net::udp_socket there{net::endpoint{net::ipv4_address::loopback(), 0}};
+    net::async_datagram here{loop, net::socket{net::address_family::inet, net::socket_type::datagram}};
+    const net::socket_address where{there.local_endpoint()};
+    REQUIRE(::sendto(here.native_handle(), "x", 1, 0, where.data(), where.size()) == 1);
+    char room[8];
+    REQUIRE(there.recv_from(room).bytes.size() == 1);
+    CHECK_FALSE(loop.back_end().wait(net::duration::zero()));
+}
 TEST_CASE("datagrams come whole, with their sender, empty ones too, and one that is cut off says so") {
     test_loop loop;
     const net::endpoint anywhere{net::ipv4_address::loopback(), 0};

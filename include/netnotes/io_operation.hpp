@@ -32,6 +32,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -51,7 +52,7 @@ class io_node {
   public:
     /// What it can be asked to do by a back end that receives and accepts for us.
     enum class kind : unsigned char {
-        any,       ///< nothing: it is waited for
+        any,       ///< nothing: it is waited for. A datagram, a pipe, whatever it is
         stream,    ///< receive
         listener,  ///< accept
     };
@@ -80,6 +81,9 @@ class io_node {
 
     // For back ends.
     [[nodiscard]] bool is_retired() const noexcept { return is_retired_; }
+    /// Does the back end hear when it can be written to? See epoll_back_end.
+    void set_heard_to_write(bool is) noexcept { is_heard_to_write_ = is; }
+    [[nodiscard]] bool is_heard_to_write() const noexcept { return is_heard_to_write_; }
     /// Something has come: those who wait try again.
     void awaken() noexcept;
     /// After remove() has said that it is in hand: no more. It is destroyed at the end of the turn.
@@ -127,6 +131,7 @@ class io_node {
     bool is_pending_ : 1 = false;
     bool is_in_hand_ : 1 = false;
     bool reader_sends_ : 1 = false;
+    bool is_heard_to_write_ : 1 = false;
     int descriptor_;
     scheduler& loop_;
     std::array<io_operation*, 2> waiting_{};  // who reads, who writes
@@ -231,7 +236,8 @@ class io_operation : public loop_operation {
     void arm_deadline() noexcept;
     /// To a back end that knows of a wait only when it is told.
     void tell_back_end() noexcept {
-        if (node_.ring) node_.loop_.back_end().needs(node_, direction_ == direction::write || node_.reader_sends());
+        if (node_.ring || node_.kind_ == io_node::kind::any)
+            node_.loop_.back_end().needs(node_, direction_ == direction::write || node_.reader_sends());
     }
     void cancelled() noexcept override { give_up(ECANCELED); }
     void give_up(int error) noexcept {
@@ -282,18 +288,25 @@ class ring_side {
     ~ring_side() = default;
 };
 
-/// Waits with epoll: registered once, edge-triggered, for all that can be waited for.
+/// Waits with epoll, edge-triggered. Each is registered once, for all that can be waited for, but for writing only what
+/// is silent about it until a write has found no room, as TCP is. A datagram socket says so of every datagram that has
+/// left, and a pipe of every one that was read: each time the loop would wake for nobody. So with these it asks when
+/// somebody waits to write, and no longer when that is said and nobody does.
 class epoll_back_end final : public io_back_end {
   public:
     void add(io_node& node) override {
-        poller_.add(node.descriptor(), interest::read | interest::write | interest::peer_done | interest::urgent,
-                    reinterpret_cast<std::uintptr_t>(&node), trigger::edge);
+        node.set_heard_to_write(node.what() == io_node::kind::stream);
+        poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge);
     }
     bool remove(io_node& node) noexcept override {
         poller_.remove(node.descriptor());
         return true;
     }
-    void needs(io_node&, bool) noexcept override {}
+    void needs(io_node& node, bool to_write) noexcept override {
+        if (!to_write || node.is_heard_to_write() || hear_to_write(node, true)) return;
+        node.writable = true;  // it is tried again, for nobody will tell
+        node.loop().look_again(node);
+    }
     void watch(int descriptor, bool is_stop) override {
         poller_.add(descriptor, interest::read, is_stop ? stop_token : wake_token, trigger::edge);
     }
@@ -301,6 +314,14 @@ class epoll_back_end final : public io_back_end {
     bool wait(duration timeout) override;
 
   private:
+    static std::uint64_t token(const io_node& node) noexcept { return reinterpret_cast<std::uintptr_t>(&node); }
+    static interest wanted(const io_node& node) noexcept {
+        constexpr interest always = interest::read | interest::peer_done | interest::urgent;
+        return node.is_heard_to_write() ? always | interest::write : always;
+    }
+    /// False when the system refuses. What is ready by now is told.
+    bool hear_to_write(io_node& node, bool does) noexcept;
+
     static constexpr std::uint64_t wake_token = 0;  // no node has this address, nor the next
     static constexpr std::uint64_t stop_token = 1;
     epoll_poller poller_;
@@ -383,6 +404,18 @@ inline bool io_operation::receive_lent() noexcept {
     return done;
 }
 
+inline bool epoll_back_end::hear_to_write(io_node& node, bool does) noexcept {
+    const bool did = node.is_heard_to_write();
+    node.set_heard_to_write(does);
+    try {
+        poller_.modify(node.descriptor(), wanted(node), token(node), trigger::edge);
+    } catch (const std::exception&) {
+        node.set_heard_to_write(did);
+        return false;
+    }
+    return true;
+}
+
 // What is edge-triggered is told once, hence the notes that are kept in the node.
 inline bool epoll_back_end::wait(duration timeout) {
     const std::span<const event> events = poller_.wait(timeout);
@@ -399,7 +432,11 @@ inline bool epoll_back_end::wait(duration timeout) {
             node.readable = true;
             if (any_of(happened.ready, interest::peer_done | interest::urgent | over)) node.read_to_end = true;
         }
-        if (any_of(happened.ready, interest::write | over)) node.writable = true;
+        if (any_of(happened.ready, interest::write | over)) {
+            node.writable = true;
+            if (node.what() == io_node::kind::any && node.is_heard_to_write() && !node.has_writer())
+                hear_to_write(node, false);
+        }
         node.awaken();
     }
     return !events.empty();
