@@ -248,6 +248,28 @@ TEST_CASE("it answers from the address that was asked") {
                       (each.client.address() == net::ip_address{net::ipv6_address::loopback()}));
         }
 }
+TEST_CASE("a request that had come before the server was made is answered, too") {
+    for (const net::ip_address any : {net::ip_address{net::ipv4_address::any()}, {net::ipv6_address::any()}}) {
+        if (any.is_v6() && !support::has_ipv6()) continue;
+        // Of such a datagram the kernel has not kept to which address it came.
+        net::udp_socket bound{net::endpoint{any, 0}};
+        peer client;
+        client.say({net::ipv4_address::loopback(), bound.local_endpoint().port()}, read_request("f"));
+        std::array<std::byte, 64> room;
+        std::ignore = bound.recv_from(room, MSG_PEEK);  // it is there
+        net::stop_event stop;
+        tftp::handlers handlers;
+        handlers.read = [](const tftp::file_request&) { return std::make_unique<text_source>("inside"); };
+        tftp::server server{std::move(bound), std::move(handlers), {}};
+        support::background serves{[&] {
+            test_loop loop;
+            return loop.run(server.run(), stop);
+        }};
+        CHECK(client.hear() == data(1, "inside"));
+        client.say(client.from, acknowledgment(1));
+        stop.request_stop();
+    }
+}
 TEST_CASE("RFC 1123 section 4.2.3.5: a request to a broadcast address is not answered") {
     served here{{}, {}, {net::ipv4_address::any(), 0}};
     peer client;
