@@ -46,7 +46,6 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "tftp_transfer.hpp"
 #include "udp.hpp"
@@ -109,16 +108,15 @@ namespace detail {
 class transfer_socket {
   public:
     /// Throws std::system_error.
-    transfer_socket(const endpoint& local, bool has_window) : socket_{local} {
-        // Of a window the kernel must be able to hold all, or what it drops is sent again and again.
+    transfer_socket(const endpoint& local, bool has_window)
+        : socket_{local}, batch_{has_window ? 8u : 2u, datagram_batch::any_size} {
         if (has_window) {
+            // The kernel must be able to hold all of it, or what it drops is sent again and again.
             constexpr int wished = 4 << 20;
             std::error_code as_much_as_allowed;
             socket_.set_option(SOL_SOCKET, SO_RCVBUF, std::as_bytes(std::span{&wished, 1}), as_much_as_allowed);
             socket_.enable_receive_offload(as_much_as_allowed);
-            batch_.emplace(8, datagram_batch::any_size);
-        } else
-            buffer_.resize(most_block_size + data_header_size);
+        }
         // That nobody listens there is told at once by the net, but to a socket without a peer only if it asks (ip(7)).
         constexpr int yes = 1;
         const auto on = std::as_bytes(std::span{&yes, 1});
@@ -157,11 +155,8 @@ class transfer_socket {
         for (int round = 0; round < rounds; ++round) {
             if (one.has_ended()) return true;
             std::error_code error;
-            if (batch_) {
-                const auto all = socket_.recv_batch(*batch_, error);
-                for (const auto& each : all) take(one, each, now);
-            } else if (const auto each = socket_.recv_from(buffer_, error); !error)
-                take(one, each, now);
+            const auto all = socket_.recv_batch(batch_, error);
+            for (const auto& each : all) take(one, each, now);
             if (error == std::errc::operation_would_block) {
                 // Woken for nothing? Then by an error that a send has heard of, and that still stands in its queue.
                 if (round == 0) read_errors(one);
@@ -172,6 +167,8 @@ class transfer_socket {
                 read_errors(one);
             }
             if (!send(one)) return false;
+            // Room was left, so that was all: in lock-step a second call for each block would bring nothing.
+            if (!error && all.size() < batch_.count()) return true;
         }
         return false;
     }
@@ -210,8 +207,7 @@ class transfer_socket {
         if (!datagram.truncated) one.receive(datagram.sender, datagram.bytes, now);
     }
     udp_socket socket_;
-    std::optional<datagram_batch> batch_;
-    std::vector<std::byte> buffer_;
+    datagram_batch batch_;
     transfer::outgoing unsent_{};
     std::error_code failure_;
 };
