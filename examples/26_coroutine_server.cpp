@@ -44,10 +44,12 @@ net::task<> echo_all(net::async_stream& client) {
     }
 }
 
-/// Those who are connected, so that a stop reaches them.
+/// Those who are connected, so that a stop reaches them; and room for as many as may be.
 class connected {
   public:
+    explicit connected(std::size_t most) : room{most} {}
     class entry;
+    net::async_semaphore room;  // it outlives those who have a place in it
     /// Nobody can say more to us. What has come by now is still read, and answered, and then there is the end.
     void hear_no_more() {
         for (net::async_stream* each : all_) {
@@ -103,10 +105,9 @@ net::task<> serve_client(net::async_stream client, net::socket_address peer, lim
 }
 
 net::task<> accept_all(net::async_listener& listener, limits allowed, connected& all, net::task_group& group) {
-    net::async_semaphore room{allowed.connections};
     for (bool has_complained = false;;) {
         // Who finds no place waits in the kernel's queue.
-        auto place = co_await room.acquire();
+        auto place = co_await all.room.acquire();
         std::error_code trouble;
         try {
             auto next = co_await listener.accept();
@@ -145,7 +146,7 @@ net::task<> at_most(net::duration time, net::task<> what) {
 /// the kernel has connected and who stand in its queue, as many as 20 ms suffice for. Who takes no answers is waited for
 /// a little. (To cancel all at once would be less to write; but what had arrived and was not read would be lost.)
 net::task<> serve(net::async_listener& listener, limits allowed, const net::stop_event& stop) {
-    connected all;
+    connected all{allowed.connections};
     const auto clients = [&](net::task_group& group) -> net::task<> {
         co_await net::when_any(accept_all(listener, allowed, all, group), stop_requested(stop));
         co_await at_most(20ms, accept_all(listener, allowed, all, group));
