@@ -130,6 +130,7 @@ class lookup final : public posted_call {
     // The rest is guarded by the threads' lock.
     scheduler* loop_ = nullptr;
     lookup* behind_ = nullptr;
+    lookup** place_ = nullptr;  // where its pointer stands: in the one before it, or at the head of the line
     state state_ = state::idle;
     bool is_wanted_ = true;
 };
@@ -164,6 +165,7 @@ class lookup_threads {
         one.threads_ = this;
         one.loop_ = &loop;
         one.state_ = lookup::state::queued;
+        one.place_ = end_;
         *end_ = &one;
         end_ = &one.behind_;
     }
@@ -209,10 +211,8 @@ class lookup_threads {
         --running_;
     }
     void take_out(const lookup& one) noexcept {
-        lookup** place = &first_;
-        while (*place != &one) place = &(*place)->behind_;
-        *place = one.behind_;
-        if (end_ == &one.behind_) end_ = place;
+        *one.place_ = one.behind_;
+        (one.behind_ ? one.behind_->place_ : end_) = one.place_;
     }
 
     const pid_t process_ = ::getpid();
