@@ -35,11 +35,11 @@
 #endif
 #define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -93,9 +93,13 @@ class async_buffered_stream {
     [[nodiscard]] async_stream& stream();
 
   private:
-    [[nodiscard]] detail::buffered_state& opened() const {
-        if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    [[nodiscard, gnu::always_inline]] inline detail::buffered_state& opened() const {
+        if (!state_) [[unlikely]]
+            refuse();
         return *state_;
+    }
+    [[noreturn, gnu::noinline]] static void refuse() {
+        throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
     }
     std::unique_ptr<detail::buffered_state> state_;
 };
@@ -107,6 +111,41 @@ class async_buffered_stream {
 namespace detail {
 
 class buffered_operation;
+
+/// Bytes that are to go out: new ones come behind the others, and those that were sent go from the front.
+class gathered_bytes {
+  public:
+    [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
+    [[nodiscard]] const char* data() const noexcept { return memory_.get() + begin_; }
+    void append(std::string_view bytes) {
+        if (bytes.size() > capacity_ - end_) [[unlikely]]
+            make_room(bytes.size());
+        std::copy_n(bytes.data(), bytes.size(), memory_.get() + end_);
+        end_ += bytes.size();
+    }
+    void remove(std::size_t sent) noexcept {
+        begin_ += sent;
+        if (begin_ == end_) begin_ = end_ = 0;
+    }
+
+  private:
+    static constexpr std::size_t first_capacity = 4096;
+    [[gnu::noinline]] void make_room(std::size_t wanted) {
+        const std::size_t all = size() + wanted;
+        if (all > capacity_ / 2) {  // doubled, so that there is not a copy for each few bytes
+            const std::size_t grown = std::max({first_capacity, 2 * capacity_, all});
+            std::unique_ptr<char[]> memory{new char[grown]};
+            std::copy_n(data(), size(), memory.get());
+            memory_ = std::move(memory);
+            capacity_ = grown;
+        } else
+            std::copy_n(data(), size(), memory_.get());
+        end_ = size();
+        begin_ = 0;
+    }
+    std::unique_ptr<char[]> memory_;
+    std::size_t begin_ = 0, end_ = 0, capacity_ = 0;
+};
 
 class buffered_state {
   public:
@@ -120,36 +159,31 @@ class buffered_state {
         buffered_operation* current = nullptr;  ///< on whose behalf
     };
     [[nodiscard]] io_node& node() const { return stream.node(); }
-    [[nodiscard]] std::size_t unsent() const noexcept { return out.size() - sent; }
 
     async_stream stream;
     source from{*this};
     buffered_reader<source> reader;
     std::size_t high_water;
-    std::string out;
-    std::size_t sent = 0;  // of that
+    gathered_bytes unsent;
 };
 
 class buffered_operation : public socket_operation {
   protected:
     friend buffered_state;
     buffered_operation(buffered_state& state, direction way) : socket_operation{state.node(), way}, state_{state} {}
-    ~buffered_operation() = default;
+    [[gnu::always_inline]] ~buffered_operation() = default;
 
     /// Until all is sent. False when it has to wait.
     bool send_gathered() noexcept {
-        while (state_.unsent() > 0) {
+        while (state_.unsent.size() > 0 && error_ == 0) {
             const bool done = transmit([this] {
                 const auto taken =
-                    ::send(node_.descriptor(), state_.out.data() + state_.sent, state_.unsent(), MSG_NOSIGNAL);
-                if (taken > 0) state_.sent += static_cast<std::size_t>(taken);
+                    ::send(node_.descriptor(), state_.unsent.data(), state_.unsent.size(), MSG_NOSIGNAL);
+                if (taken > 0) state_.unsent.remove(static_cast<std::size_t>(taken));
                 return taken;
             });
             if (!done) return false;
-            if (error_ != 0) return true;
         }
-        state_.out.clear();
-        state_.sent = 0;
         return true;
     }
 
@@ -161,7 +195,7 @@ inline std::size_t buffered_state::source::recv(mutable_buffer room, std::error_
     std::size_t size = 0;
     // Another task that already waits until it can send does it for us.
     io_node& node = operation.node_;
-    node.let_reader_send(state.unsent() > 0 && !node.has_writer() && !operation.send_gathered());
+    node.let_reader_send(state.unsent.size() > 0 && !node.has_writer() && !operation.send_gathered());
     if (node.reader_sends()) {
         error = std::make_error_code(std::errc::operation_would_block);
         return 0;
@@ -182,31 +216,42 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
   public:
     reading(buffered_state& state, Message message)
         : base{state, base::direction::read}, message_{std::move(message)} {}
+    [[gnu::always_inline]] ~reading() = default;
     /// What lies in the buffer is taken without ado, so that many small messages cost little. The buffer has its bound,
     /// and so has the time for which it keeps others waiting.
-    bool await_ready() noexcept {
-        result_ = message_.take(this->state_.reader);
-        return result_.has_value();
-    }
+    bool await_ready() noexcept { return keep(message_.take(this->state_.reader)); }
     std::optional<std::string_view> await_resume() const {
         if (this->error_ != 0) {
             if (!this->node_.has_reader()) this->node_.let_reader_send(false);
             this->fail(Message::name);
         }
-        return result_;
+        if (!has_come_) return std::nullopt;
+        return std::string_view{data_, size_};
     }
     bool attempt() noexcept override {
         std::error_code error;
         this->state_.from.current = this;
-        result_ = message_.receive(this->state_.reader, error);
+        keep(message_.receive(this->state_.reader, error));
         if (error == std::errc::operation_would_block) return false;
         this->error_ = error.value();
         return true;
     }
 
   private:
+    bool keep(const std::optional<std::string_view>& message) noexcept {
+        has_come_ = message.has_value();
+        if (has_come_) {
+            data_ = message->data();
+            size_ = message->size();
+        }
+        return has_come_;
+    }
     Message message_;
-    std::optional<std::string_view> result_;
+    // Word by word. A std::optional is copied 16 bytes at a time, and to load as one what was stored as two a moment
+    // ago makes a processor wait.
+    bool has_come_ = false;
+    const char* data_ = nullptr;
+    std::size_t size_ = 0;
 };
 struct line_message {
     static constexpr const char* name = "recv_line from";
@@ -229,22 +274,24 @@ struct sized_message {
 class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operation> {
   public:
     writing(buffered_state& state, std::size_t most) : io_awaiter{state, direction::write}, most_{most} {}
-    bool await_ready() const noexcept { return state_.unsent() <= most_; }
+    [[gnu::always_inline]] ~writing() = default;
+    bool await_ready() const noexcept { return state_.unsent.size() <= most_; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         const bool waits = io_awaiter::await_suspend(waiter);
         if (waits) tell_reader();
         return waits;
     }
-    void await_resume() const {
-        if (error_ != 0 || node_.reader_sends()) tell_reader();
+    [[gnu::always_inline]] void await_resume() const {
+        if (error_ != 0 || node_.reader_sends()) [[unlikely]]
+            tell_reader();
         throw_if_failed("send to");
     }
     bool attempt() noexcept override { return send_gathered(); }
 
   private:
     /// Who of us both sends has changed: the one who reads may go on to receive, or has to send again.
-    void tell_reader() const noexcept {
+    [[gnu::noinline]] void tell_reader() const noexcept {
         if (node_.has_reader() && !node_.is_retired()) node_.loop().look_again(node_);
     }
     std::size_t most_;
@@ -268,15 +315,11 @@ inline detail::reading<detail::sized_message> async_buffered_stream::recv_exact(
 inline detail::writing async_buffered_stream::write(const_buffer bytes) {
     detail::buffered_state& state = opened();
     static_cast<void>(state.node());  // of one that was closed nothing gathers
-    if (state.sent > 0 && state.out.size() + bytes.size() > state.out.capacity()) {
-        state.out.erase(0, state.sent);
-        state.sent = 0;
-    }
-    state.out.append(as_text(bytes));
+    state.unsent.append(as_text(bytes));
     return {state, state.high_water};
 }
 inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }
-inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent() : 0; }
+inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent.size() : 0; }
 inline async_stream& async_buffered_stream::stream() { return opened().stream; }
 
 }  // namespace netnotes

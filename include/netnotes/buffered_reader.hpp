@@ -145,6 +145,7 @@ class buffered_reader {
         searched_ -= std::min(searched_, size);
         return taken;
     }
+    [[gnu::noinline]] std::optional<std::string_view> search_until(std::string_view delimiter) noexcept;
     std::optional<std::string_view> next(std::string_view delimiter, bool& ended, std::error_code& error) noexcept;
     bool make_room(std::size_t wanted, std::error_code& error) noexcept;
     std::size_t receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept;
@@ -200,8 +201,23 @@ std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimi
     return std::nullopt;
 }
 
+/// Short lines come many at once: where nothing was searched before, there is nothing to remember of it either.
 template <byte_source Stream>
 std::optional<std::string_view> buffered_reader<Stream>::take_until(std::string_view delimiter) noexcept {
+    if (delimiter.size() == 1 && searched_ == 0 && begin_ != end_) [[likely]] {
+        const char* const there = memory_.get() + begin_;
+        if (const void* const at = std::memchr(there, delimiter.front(), end_ - begin_)) [[likely]] {
+            const auto size = static_cast<std::size_t>(static_cast<const char*>(at) - there) + 1;
+            if (size <= limit_) [[likely]] {
+                begin_ += size;
+                return std::string_view{there, size};
+            }
+        }
+    }
+    return search_until(delimiter);
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::search_until(std::string_view delimiter) noexcept {
     if (begin_ == end_ || prepare_search(delimiter) != std::errc{}) return std::nullopt;
     const auto found = find(delimiter);
     if (!found || *found + delimiter.size() > limit_) return std::nullopt;

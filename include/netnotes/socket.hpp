@@ -120,7 +120,7 @@ class const_buffer : public std::span<const std::byte> {
   public:
     using std::span<const std::byte>::span;
     constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
-    const_buffer(std::string_view text) noexcept
+    const_buffer(const std::string_view& text) noexcept
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
     template <detail::text_pointer Pointer>
     const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
