@@ -234,7 +234,7 @@ namespace detail {
 class socket_operation : public io_operation {
   protected:
     using io_operation::io_operation;
-    ~socket_operation() = default;
+    [[gnu::always_inline]] ~socket_operation() = default;
     [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) const {
         if (error_ != 0) [[unlikely]]
             fail(attempt);
@@ -251,9 +251,10 @@ class socket_operation : public io_operation {
     }
 };
 
-class [[nodiscard]] receiving_lent final : public io_awaiter<receiving_lent, socket_operation> {
+class [[nodiscard]] receiving_lent final : public io_receiver<receiving_lent, socket_operation> {
   public:
-    explicit receiving_lent(io_node& node) noexcept : io_awaiter{node, direction::read} {}
+    explicit receiving_lent(io_node& node) noexcept : io_receiver{node, direction::read} {}
+    [[gnu::always_inline]] ~receiving_lent() = default;
     std::span<std::byte> await_resume() const {
         throw_if_failed("recv from");
         return node_.loop().lent;
@@ -261,26 +262,27 @@ class [[nodiscard]] receiving_lent final : public io_awaiter<receiving_lent, soc
     bool attempt() noexcept override { return receive_lent(); }
 };
 
-class [[nodiscard]] receiving final : public io_awaiter<receiving, socket_operation> {
+class [[nodiscard]] receiving final : public io_receiver<receiving, socket_operation> {
   public:
-    receiving(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
+    receiving(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
+    [[gnu::always_inline]] ~receiving() = default;
+    bool await_ready() const noexcept { return room_.empty(); }
     std::size_t await_resume() const {
         throw_if_failed("recv from");
         return size_;
     }
-    bool attempt() noexcept override {
-        if (room_.empty()) return true;
-        return receive(room_, size_);
-    }
+    bool attempt() noexcept override { return receive(room_, size_); }
 
   private:
     mutable_buffer room_;
     std::size_t size_ = 0;
 };
 
-class [[nodiscard]] receiving_exactly final : public io_awaiter<receiving_exactly, socket_operation> {
+class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exactly, socket_operation> {
   public:
-    receiving_exactly(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
+    receiving_exactly(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
+    [[gnu::always_inline]] ~receiving_exactly() = default;
+    bool await_ready() const noexcept { return room_.empty(); }
     std::size_t await_resume() const {
         if (error_ != 0)
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
@@ -311,7 +313,10 @@ class sending_bytes : public socket_operation {
   protected:
     sending_bytes(io_node& node, const_buffer bytes) noexcept
         : socket_operation{node, direction::write}, rest_{bytes} {}
-    ~sending_bytes() = default;
+    [[gnu::always_inline]] ~sending_bytes() {
+        if (has_waited()) [[unlikely]]
+            delete[] kept_;
+    }
     /// False when it has to wait.
     bool send_some() noexcept {
         return transmit([&] {
@@ -323,19 +328,20 @@ class sending_bytes : public socket_operation {
     std::span<const std::byte> rest_;
 
     /// When it has to wait.
-    void keep_rest() {
+    [[gnu::noinline]] void keep_rest() {
+        kept_ = nullptr;
         if (!node_.loop().has_lent(rest_)) return;
-        kept_.reset(new (std::nothrow) std::byte[rest_.size()]);
+        kept_ = new (std::nothrow) std::byte[rest_.size()];
         if (!kept_) {
             error_ = ENOMEM;
             fail("send to");
         }
-        std::copy(rest_.begin(), rest_.end(), kept_.get());
-        rest_ = std::span<const std::byte>{kept_.get(), rest_.size()};
+        std::copy(rest_.begin(), rest_.end(), kept_);
+        rest_ = std::span<const std::byte>{kept_, rest_.size()};
     }
 
   private:
-    std::unique_ptr<std::byte[]> kept_;
+    std::byte* kept_;  // of one that has waited. Most do not, and end without a look at it
 };
 template <class Derived>
 class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
@@ -349,7 +355,7 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
 
   protected:
     using io_awaiter<Derived, sending_bytes>::io_awaiter;
-    ~sending_awaiter() = default;
+    [[gnu::always_inline]] ~sending_awaiter() = default;
 };
 
 class [[nodiscard]] sending final : public sending_awaiter<sending> {
@@ -368,15 +374,16 @@ class [[nodiscard]] sending final : public sending_awaiter<sending> {
 class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
   public:
     sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
+    [[gnu::always_inline]] ~sending_all() = default;
     void await_resume() const {
         if (error_ != 0) [[unlikely]]
             fail_in_the_middle();
     }
     bool attempt() noexcept override {
-        while (!rest_.empty()) {
+        if (rest_.empty()) return true;
+        do {
             if (!send_some()) return false;
-            if (error_ != 0) return true;
-        }
+        } while (!rest_.empty() && error_ == 0);
         return true;
     }
 

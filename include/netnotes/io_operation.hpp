@@ -157,20 +157,20 @@ class io_operation : public loop_operation {
     }
     /// Makes the call, unless `node_` knows that it would have to wait. False when it has to: then `node_` knows that.
     virtual bool attempt() noexcept = 0;
-    /// Makes a receiving call until it is done, has failed, or has to wait. A stream that has given less than was asked
-    /// for is empty (epoll(7), question 9), so the next call need not be made to hear so.
+    /// Makes a receiving call until it is done, has failed, or has to wait; where `readable` is said. A stream that has
+    /// given less than was asked for is empty (epoll(7), question 9), so the next call need not be made to hear so.
     template <class Call>
     bool receive(Call call, std::size_t& size, std::size_t asked) noexcept {
-        while (node_.readable) {
+        do {
             const auto got = call();
-            if (got >= 0) {
+            if (got >= 0) [[likely]] {
                 size = static_cast<std::size_t>(got);
-                if (size < asked && size > 0 && !node_.read_to_end) node_.readable = false;
+                if (size - 1 < asked - 1 && !node_.read_to_end) node_.readable = false;  // 0 < size < asked
                 return true;
             }
             if (failed()) return true;
             if (detail::would_block(errno)) node_.readable = false;
-        }
+        } while (node_.readable);
         return false;
     }
     /// Of a stream: some bytes, or 0 at its end.
@@ -197,13 +197,29 @@ class io_operation : public loop_operation {
             self.error_ = ECANCELED;
             return false;
         }
-        if (self.place() || &whose.loop() != &self.node_.loop_) self.refuse(whose);
+        if (self.place() || &whose.loop() != &self.node_.loop_) [[unlikely]]
+            self.refuse(whose);
         // What has come is taken when its task can go on with it, and not before: it may lie in the buffer that is lent.
-        const bool has_turn = self.node_.loop_.take_step();
-        if (has_turn && operation.attempt()) return false;
-        self.waits(waiter, whose);
-        self.take_place();
-        if (!has_turn) self.node_.loop_.look_again(self.node_);
+        if (!self.node_.loop_.take_step()) [[unlikely]] {
+            self.put_aside(waiter, whose);
+            self.node_.loop_.look_again(self.node_);
+            return true;
+        }
+        if (operation.attempt()) [[likely]]
+            return false;
+        self.put_aside(waiter, waiter.promise().chain());
+        return true;
+    }
+    /// The same, of one that receives and does nothing else, where it is known that nothing has come and nothing is to
+    /// be told to anybody: then it waits. That is what most receives do, for the one before took all there was.
+    template <class Promise>
+    [[gnu::always_inline]] bool begin_wait(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        if (node_.readable || node_.ring || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
+            return false;
+        waits(waiter, whose);
+        place() = this;
+        if (node_.limits_) arm_deadline();
         return true;
     }
 
@@ -227,11 +243,11 @@ class io_operation : public loop_operation {
         place() = nullptr;
         cancel_deadline();
     }
-    void take_place() noexcept {
+    [[gnu::noinline]] void put_aside(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        waits(waiter, whose);
         place() = this;
         tell_back_end();
-        if (node_.limits_) [[unlikely]]
-            arm_deadline();
+        if (node_.limits_) arm_deadline();
     }
     void arm_deadline() noexcept;
     /// To a back end that knows of a wait only when it is told.
@@ -245,8 +261,8 @@ class io_operation : public loop_operation {
         error_ = error;
         go_on();
     }
+    /// Its place was left for that.
     void try_again() noexcept {
-        place() = nullptr;
         if (attempt()) {
             cancel_deadline();
             return go_on_now();
@@ -267,7 +283,26 @@ class io_awaiter : public Base {
 
   protected:
     using Base::Base;
-    ~io_awaiter() = default;
+    [[gnu::always_inline]] ~io_awaiter() = default;
+};
+/// The same for one that only receives.
+template <class Derived, class Base = io_operation>
+class io_receiver : public io_awaiter<Derived, Base> {
+  public:
+    template <class Promise>
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return this->begin_wait(waiter) || begin_after_all(waiter);
+    }
+
+  protected:
+    using io_awaiter<Derived, Base>::io_awaiter;
+    [[gnu::always_inline]] ~io_receiver() = default;
+
+  private:
+    template <class Promise>
+    [[gnu::noinline]] bool begin_after_all(std::coroutine_handle<Promise> waiter) {
+        return io_operation::begin(static_cast<Derived&>(*this), waiter);
+    }
 };
 
 /// What io_uring has received or accepted for a node before anybody has asked for it: see io_uring.hpp. In each call
@@ -355,8 +390,8 @@ inline void io_node::deadline::expired() noexcept {
     if (waiting) waiting->give_up(ETIMEDOUT);
 }
 inline void io_node::awaken() noexcept {
-    if (waiting_[0] && (readable || (writable && reader_sends_))) waiting_[0]->try_again();
-    if (writable && waiting_[1] && !is_retired_) waiting_[1]->try_again();
+    if (waiting_[0] && (readable || (writable && reader_sends_))) std::exchange(waiting_[0], nullptr)->try_again();
+    if (waiting_[1] && writable && !is_retired_) std::exchange(waiting_[1], nullptr)->try_again();
 }
 inline void scheduler::look_again(io_node& node) noexcept {
     if (node.is_pending_) return;
@@ -371,8 +406,8 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
         if (node.is_retired_)
             node.discard();
         else {  // whatever is known of the descriptor: what is waited for may lie in a buffer above it
-            if (node.waiting_[0]) node.waiting_[0]->try_again();
-            if (node.waiting_[1] && !node.is_retired_) node.waiting_[1]->try_again();
+            if (node.waiting_[0]) std::exchange(node.waiting_[0], nullptr)->try_again();
+            if (node.waiting_[1] && !node.is_retired_) std::exchange(node.waiting_[1], nullptr)->try_again();
         }
     }
 }
@@ -388,23 +423,25 @@ inline void io_operation::refuse(const fiber& whose) const {
 }
 
 inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
-    if (node_.ring) return node_.readable && node_.ring->receive(room, size, error_);
+    if (!node_.readable) return false;
+    if (node_.ring) [[unlikely]]
+        return node_.ring->receive(room, size, error_);
     return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
 }
 inline bool io_operation::receive_lent() noexcept {
-    if (!node_.readable) return false;
-    std::span<std::byte>& bytes = node_.loop().lent;
+    if (!node_.readable) [[unlikely]]
+        return false;
     if (node_.ring) [[unlikely]]
-        return node_.ring->lend(bytes, error_);
-    const std::span<std::byte> room = node_.loop().lent_buffer();
+        return node_.ring->lend(node_.loop().lent, error_);
+    const auto room = [this] { return node_.loop().lent_buffer(); };
     std::size_t size = 0;
-    const bool done =
-        receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
-    bytes = room.first(size);
-    return done;
+    if (!receive([&] { return ::recv(node_.descriptor(), room().data(), room().size(), 0); }, size, room().size()))
+        return false;
+    node_.loop().lent = room().first(size);
+    return true;
 }
 
-inline bool epoll_back_end::hear_to_write(io_node& node, bool does) noexcept {
+[[gnu::noinline]] inline bool epoll_back_end::hear_to_write(io_node& node, bool does) noexcept {
     const bool did = node.is_heard_to_write();
     node.set_heard_to_write(does);
     try {
@@ -420,9 +457,8 @@ inline bool epoll_back_end::hear_to_write(io_node& node, bool does) noexcept {
 inline bool epoll_back_end::wait(duration timeout) {
     const std::span<const event> events = poller_.wait(timeout);
     for (const event& happened : events) {
-        if (happened.token == wake_token) continue;
-        if (happened.token == stop_token) {
-            saw_stop = true;
+        if (happened.token <= stop_token) [[unlikely]] {
+            if (happened.token == stop_token) saw_stop = true;
             continue;
         }
         auto& node = *reinterpret_cast<io_node*>(happened.token);

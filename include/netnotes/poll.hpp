@@ -214,7 +214,7 @@ class epoll_poller {
             if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "epoll_wait"};
             if (ready > 0 || (time.is_over() && ready == 0)) {
                 for (std::size_t i = 0; i < static_cast<std::size_t>(ready); ++i)
-                    events_[i] = {raw_[i].data.u64, detail::to_interest(raw_[i].events)};
+                    events_[i] = {raw_[i].data.u64, static_cast<interest>(raw_[i].events)};  // no more than was asked
                 return {events_.data(), static_cast<std::size_t>(ready)};
             }
         }

@@ -174,6 +174,7 @@ class operation {
         whose.waits_for_ = this;
         whose.goes_on_at(waiter);
     }
+    [[nodiscard]] bool has_waited() const noexcept { return chain_ != nullptr; }
     [[nodiscard]] bool is_waiting() const noexcept { return chain_ && chain_->waits_for_ == this; }
     /// From now on cancelling comes too late. Whoever calls this sees to it that the coroutine goes on.
     void decided() noexcept { chain_->waits_for_ = nullptr; }
