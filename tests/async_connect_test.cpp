@@ -380,6 +380,22 @@ TEST_CASE("sixteen attempts are under way at a time and a limit of time closes t
     loop.run(body());
 }
 
+TEST_CASE("connecting that is cancelled says so, and not that an address has failed") {
+    const net::tcp_listener listener{nobody_yet()};
+    endpoints all(1000, listener.local_endpoint());
+    all.front() = net::endpoint{"[fe80::1%none-such]:9"};  // that fails before it has waited
+    test_loop loop;
+    const auto before = open_descriptors();
+    const auto body = [&]() -> net::task<> {
+        auto connecting = net::spawn(end_of(net::async_connect(all, 24h)));
+        connecting.cancel();
+        const auto end = co_await connecting.join();
+        CHECK(end.code == std::errc::operation_canceled);
+        CHECK(open_descriptors() <= before + 1);  // and has not tried them all
+    };
+    loop.run(body());
+}
+
 TEST_CASE("connecting that is cancelled at any moment leaves nothing open") {
     const silent_server silent{"127.0.0.2"};
     const closed_port closed{"127.0.0.4"};

@@ -278,6 +278,7 @@ struct connect_race {
     std::vector<endpoint> endpoints;
     async_stream winner;
     attempt_end worst;  ///< of those that have failed
+    std::size_t failed = 0;
     async_event changed;
 };
 
@@ -288,6 +289,8 @@ inline task<> attempt(connect_race& all, std::size_t which) {
         if (!all.winner.is_open()) all.winner = std::move(stream);
     } catch (const std::system_error& failure) {
         error = failure.code();
+        if (error == cancelled_error() && !all.winner.is_open()) throw;  // not by us: it is no failure of this address
+        ++all.failed;
     }
     if (error && (!all.worst.attempt || meaning(error.value()) > meaning(all.worst.error.value())))
         all.worst = {which, error};
@@ -295,28 +298,32 @@ inline task<> attempt(connect_race& all, std::size_t which) {
 }
 
 inline task<> wait_for(async_event& what) { co_await what.wait(); }
-inline task<> wait_for(async_event& what, duration at_most) {
+/// False when nothing has.
+inline task<bool> has_happened(async_event& what, duration at_most) {
     try {
         co_await with_timeout(at_most, wait_for(what));
+        co_return true;
     } catch (const std::system_error& error) {
         if (error.code() != std::errc::timed_out) throw;
     }
+    co_return false;
 }
 
 inline task<> run_race(connect_race& all, duration delay, task_group& attempts) {
     const std::size_t count = all.endpoints.size();
-    for (std::size_t next = 0; !all.winner.is_open() && (next < count || attempts.size() > 0);) {
+    std::size_t next = 0, to_begin = 1;  // another for each that has failed, and when for a while none has ended
+    const auto may_begin = [&] { return next < count && attempts.size() < connecting_sockets::most_at_once; };
+    while (!all.winner.is_open() && (next < count || attempts.size() > 0)) {
         all.changed.reset();
-        const bool begins = next < count && attempts.size() < connecting_sockets::most_at_once;
-        if (begins) attempts.spawn(attempt(all, next++));
-        const bool may_begin = next < count && attempts.size() < connecting_sockets::most_at_once;
-        if (!all.changed.is_set()) co_await wait_for(all.changed, may_begin ? delay : never);
+        for (; to_begin > 0 && may_begin(); --to_begin) attempts.spawn(attempt(all, next++));
+        const bool has_ended = co_await has_happened(all.changed, may_begin() ? delay : never);
+        to_begin += std::exchange(all.failed, 0) + (has_ended ? 0 : 1);
     }
     attempts.cancel();
 }
 
 inline task<async_stream> connect_to_first(std::string where, std::vector<endpoint> endpoints, duration delay) {
-    connect_race all{std::move(endpoints), {}, {}, {}};
+    connect_race all{std::move(endpoints), {}, {}, 0, {}};
     delay = std::max<duration>(delay, std::chrono::milliseconds{10});
     const auto body = [&all, delay](task_group& attempts) { return run_race(all, delay, attempts); };
     if (all.endpoints.empty()) all.worst.error = std::make_error_code(std::errc::destination_address_required);

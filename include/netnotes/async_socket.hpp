@@ -168,7 +168,9 @@ class async_stream : public detail::async_socket {
     [[nodiscard]] socket_address peer_endpoint() const { return opened().borrow()->peer_endpoint(); }
 
     /// What has come, at most 64 KiB; nothing at the end of the stream. It lies in the loop's buffer, for the next who
-    /// receives: it is valid until the next co_await or task_group::spawn(). Only send() and send_all(), of the same
+    /// receives: it is valid until the next co_await or task_group::spawn(). So it must not leave a task that is run by
+    /// with_timeout, when_all, when_any, with_group or spawn: who awaits those goes on a turn later, and others have
+    /// received meanwhile. (A limit of time is set_timeout().) Only send() and send_all(), of the same
     /// stream or another, may be given it there, for they copy what they must.
     [[nodiscard]] detail::receiving_lent recv();
     /// At least one byte, at most buffer.size(); 0 at the end of the stream.
