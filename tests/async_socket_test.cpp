@@ -7,10 +7,15 @@
 #include "back_end.hpp"
 #include "support.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -460,4 +465,67 @@ TEST_CASE("datagrams come whole, with their sender, empty ones too, and one that
         CHECK(net::as_text(cut.bytes) == "too long");
     };
     loop.run(body());
+}
+
+// ---- Other programs, other processes -------------------------------------------------------------------
+
+namespace {
+net::task<std::string> said_back(net::async_stream client, net::async_stream server, std::string_view what) {
+    auto hears = net::spawn(receive_all(server));
+    co_await client.send_all(what);
+    client.close();
+    co_return co_await hears.join();
+}
+/// What a loop of this process hears.
+std::string heard(net::event_loop& loop, std::string_view what) {
+    auto [a, b] = net::socket_pair();
+    return loop.run(said_back({loop, std::move(a)}, {loop, std::move(b)}, what));
+}
+}  // namespace
+
+TEST_CASE("no descriptor of a loop, and of what it connects, goes to a program that is executed") {
+    // Of those that the process was started with one cannot say.
+    std::set<std::string> before;
+    for (const auto& each : std::filesystem::directory_iterator{"/proc/self/fd"}) before.insert(each.path());
+    test_loop loop{};
+    const net::stop_event stop;
+    net::async_datagram datagram{loop, net::udp_socket{net::endpoint{net::ipv4_address::loopback(), 0}}.into_socket()};
+    net::async_listener listener{loop, net::tcp_listener{net::endpoint{net::ipv4_address::loopback(), 0}}.into_socket()};
+    const auto connected = [&]() -> net::task<net::async_stream> {
+        auto connecting = net::spawn(net::async_stream::connect(listener.local_endpoint()));
+        auto accepted = co_await listener.accept();
+        co_return std::move(accepted.stream);
+    };
+    const net::async_stream stream = loop.run(connected());
+    int found = 0;
+    for (const auto& each : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+        if (before.count(each.path()) > 0) continue;
+        const int flags = ::fcntl(std::stoi(each.path().filename()), F_GETFD);
+        if (flags < 0) continue;  // the directory's own
+        INFO(std::filesystem::read_symlink(each.path()));
+        CHECK((flags & FD_CLOEXEC) != 0);
+        ++found;
+    }
+    CHECK(found >= 6);
+}
+
+TEST_CASE("a child of fork has a loop of his own, and the parent's does not notice") {
+    test_loop loop;
+    REQUIRE(heard(loop, "before") == "before");
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        bool is_right = false;
+        try {
+            net::event_loop own;  // of io_uring there is one in a thread, and that is the parent's
+            is_right = heard(own, "in the child") == "in the child";
+        } catch (...) {
+        }
+        ::_exit(is_right ? 0 : 1);
+    }
+    CHECK(heard(loop, "beside") == "beside");
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    CHECK(heard(loop, "after") == "after");
 }
