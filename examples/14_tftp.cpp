@@ -22,6 +22,7 @@
 
 #include <netnotes/tftp.hpp>
 
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -48,6 +49,7 @@ void serve(const net::endpoint& where, const std::string& root, std::optional<tf
            tftp::server_options options, bool quiet) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
+    example::raise_descriptor_limit();
     if (!quiet) options.log = [](const tftp::transfer_record& each) { say(each.to_string()); };
     net::event_loop loop;
     tftp::server server{where, tftp::serve_files(root, writing), std::move(options)};
@@ -68,7 +70,7 @@ class progress_bar {
         std::ostringstream line;
         line << std::fixed << std::setprecision(1) << static_cast<double>(done) / 1e6 << " MB, " << rate / 1e6
              << " MB/s";
-        if (of && *of > 0) {
+        if (of && *of >= done && *of > 0) {
             line << ", " << 100 * done / *of << " %";
             if (rate > 0) line << ", " << std::setprecision(0) << static_cast<double>(*of - done) / rate << " s left";
         }
@@ -88,19 +90,23 @@ class progress_bar {
 class output_sink final : public tftp::sink {
   public:
     void write(std::span<const std::byte> some, std::error_code& error) noexcept override {
+        has_begun = true;
         if (!std::cout.write(reinterpret_cast<const char*>(some.data()), static_cast<std::streamsize>(some.size())))
             error = std::make_error_code(std::errc::io_error);
     }
     void finish(std::error_code& error) noexcept override {
         if (!std::cout.flush()) error = std::make_error_code(std::errc::io_error);
     }
+    bool has_begun = false;
 };
 
 tftp::uri to_place(const std::vector<std::string>& words, std::size_t& used) {
     if (used >= words.size()) throw example::usage_error{"a server is missing: a tftp:// URI, or HOST:PORT and FILE"};
     const std::string& first = words[used++];
     net::parse_failure why;
-    const bool is_uri = first.starts_with("tftp://");
+    const bool is_uri = ::strncasecmp(first.c_str(), "tftp://", 7) == 0;
+    if (!is_uri && first.find_first_of("/?#;") != std::string::npos)
+        throw example::usage_error{"'" + first + "' is neither HOST:PORT nor begins with tftp://"};
     if (!is_uri && used >= words.size()) throw example::usage_error{"behind HOST:PORT comes the name of the file"};
     // HOST:PORT is read by the same rules; the file's name, which may hold anything, is none of them.
     auto place = tftp::uri::parse(is_uri ? first : "tftp://" + first + "/-", why);
@@ -109,9 +115,10 @@ tftp::uri to_place(const std::vector<std::string>& words, std::size_t& used) {
     return *place;
 }
 
-/// Tries the addresses of the host until one answers, and says in the end which file it was and how fast.
+/// Tries the addresses of the host until one answers, or `is_too_late`: what has gone to the standard output cannot be
+/// taken back.
 template <class Transfer>
-void for_each_address(const tftp::uri& place, Transfer transfer) {
+void for_each_address(const tftp::uri& place, const bool& is_too_late, Transfer transfer) {
     const auto addresses = net::resolve(place.host, std::to_string(place.port), {.type = net::socket_type::datagram});
     for (std::size_t i = 0;; ++i) {
         try {
@@ -119,7 +126,7 @@ void for_each_address(const tftp::uri& place, Transfer transfer) {
         } catch (const std::system_error& error) {
             const bool is_silent =
                 error.code() == std::errc::timed_out || error.code() == std::errc::connection_refused;
-            if (!is_silent || i + 1 == addresses.size()) throw;
+            if (!is_silent || is_too_late || i + 1 == addresses.size()) throw;
             std::cerr << error.what() << "; the next address\n";
         }
     }
@@ -128,6 +135,7 @@ void for_each_address(const tftp::uri& place, Transfer transfer) {
 struct wishes {
     tftp::settings how{.window_size = 16};  // 16 blocks wait in any kernel's buffer, and save 15 of 16 round trips
     std::optional<unsigned> block_size, window_size;
+    std::optional<tftp::mode> mode{};
     tftp::request more{};
 
     void of(const tftp::uri& place) {
@@ -137,7 +145,7 @@ struct wishes {
             static_cast<std::uint16_t>(window_size.value_or(place.options.window_size.value_or(how.window_size)));
         if (!how.timeout) how.timeout = place.options.timeout;
         how.rollover = place.options.rollover;
-        if (place.mode == tftp::mode::netascii) more.mode = place.mode;
+        more.mode = mode.value_or(place.mode);
     }
 };
 
@@ -163,7 +171,8 @@ void transfer_file(bool is_upload, const std::vector<std::string>& words, wishes
     progress_bar bar;
     how.more.progress = std::ref(bar);
     const auto began = net::clock::now();
-    for_each_address(place, [&](const net::endpoint& server) {
+    output_sink output;
+    for_each_address(place, output.has_begun, [&](const net::endpoint& server) {
         tftp::client client{server};
         try {
             tftp::outcome result;
@@ -171,7 +180,6 @@ void transfer_file(bool is_upload, const std::vector<std::string>& words, wishes
                 tftp::file_source file{local};
                 result = client.put(file, place.file_name, how.how, how.more);
             } else if (local == "-") {
-                output_sink output;
                 result = client.get(place.file_name, output, how.how, how.more);
             } else {
                 tftp::file_sink file{local, tftp::existing_file::replace};
@@ -463,7 +471,7 @@ void run(example::arguments& words) {
     if (const auto seconds = words.number("--timeout", 1, 255)) how.how.timeout = static_cast<std::uint8_t>(*seconds);
     const auto mode = words.value("--mode");
     if (mode && *mode != "octet" && *mode != "netascii") throw example::usage_error{"--mode is octet or netascii"};
-    if (mode == "netascii") how.more.mode = tftp::mode::netascii;
+    if (mode) how.mode = *mode == "netascii" ? tftp::mode::netascii : tftp::mode::octet;
     const bool for_client = how.block_size || how.window_size || how.how.timeout || mode;
     const auto rest = words.rest();
     const std::string role = rest.empty() ? "" : rest.front();

@@ -22,8 +22,6 @@
 
 #include <netnotes/poll.hpp>
 
-#include <sys/resource.h>
-
 #include <atomic>
 #include <map>
 
@@ -33,16 +31,6 @@ using example::say;
 namespace {
 
 using namespace std::chrono_literals;
-
-/// As many descriptors as the administrator allows (the hard limit); a shell often gives 1024.
-rlim_t raise_descriptor_limit() {
-    rlimit limit{};
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_cur;
-}
 
 // ---- The server -----------------------------------------------------------------------------------------
 
@@ -133,7 +121,7 @@ class asking_server {
 void serve(const example::serve_options& options) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
-    raise_descriptor_limit();
+    example::raise_descriptor_limit();
     net::tcp_listener listener{options.where};
     listener.set_option(net::option::no_delay{});
     example::announce(listener.local_endpoint());
@@ -144,7 +132,7 @@ void serve(const example::serve_options& options) {
 
 /// Opens all, and only then sends over each. Every byte must come back, on any server that echoes.
 void connect_many(const std::string& host, std::uint16_t port, std::size_t count) {
-    const rlim_t limit = raise_descriptor_limit();
+    const rlim_t limit = example::raise_descriptor_limit();
     std::vector<net::tcp_stream> connections;
     net::endpoint where;  // the address of the host that has answered
     while (connections.size() < count) {

@@ -22,7 +22,6 @@
 #include <netnotes/poll.hpp>
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,20 +158,10 @@ class select_server {
     std::array<char, 16 * 1024> buffer_;
 };
 
-/// As many descriptors as the administrator allows; a shell often gives 1024, and then select's limit is never met.
-rlim_t raise_descriptor_limit() {
-    rlimit limit{};
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_cur;
-}
-
 void serve(const example::serve_options& options, bool keyboard) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
-    raise_descriptor_limit();
+    example::raise_descriptor_limit();
     net::tcp_listener listener{options.where};
     listener.set_option(net::option::no_delay{});
     example::announce(listener.local_endpoint());
@@ -312,7 +301,7 @@ void clients_and_a_keyboard() {
 
 void past_the_limit() {
     heading("Past the limit: refused, and the others served");
-    if (raise_descriptor_limit() <= FD_SETSIZE) return say("not here: no descriptor may be as high as that");
+    if (example::raise_descriptor_limit() <= FD_SETSIZE) return say("not here: no descriptor may be as high as that");
     running_server server{true};
     std::vector<net::socket> clients, others;
     while (clients.size() < 5) clients.emplace_back(net::address_family::inet, net::socket_type::stream);

@@ -21,8 +21,6 @@
 
 #include <netnotes/reactor.hpp>
 
-#include <sys/resource.h>
-
 #include <map>
 
 using example::heading;
@@ -182,10 +180,7 @@ class write_queue_server {
 void serve(const example::serve_options& options) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
-    rlimit limit{};  // as many descriptors as the administrator allows
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
+    example::raise_descriptor_limit();
     net::tcp_listener listener{options.where};
     listener.set_option(net::option::no_delay{});
     example::announce(listener.local_endpoint());

@@ -179,6 +179,7 @@ net::task<> serve_on(net::async_listener listener, limits allowed, const net::st
 void serve(const example::serve_options& options, limits allowed, const net::every_core_options& how) {
     net::stop_event stop, failed;
     const net::stop_on_signals signals{stop};
+    example::raise_descriptor_limit();
     allowed.quiet = options.quiet;
     std::vector<net::tcp_listener> listeners;
     net::endpoint where = options.where;

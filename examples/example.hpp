@@ -12,6 +12,8 @@
 #include <netnotes/stop.hpp>
 #include <netnotes/tcp.hpp>
 
+#include <sys/resource.h>
+
 #include <charconv>
 #include <csignal>
 #include <exception>
@@ -261,6 +263,17 @@ inline std::string farewell(const std::error_code& why) {
 
 /// Every server's first line, at once, so that a script that has started it knows where it listens.
 inline void announce(const net::endpoint& where) { say("listening on ", where); }
+
+/// For a server: as many descriptors as the administrator allows (the hard limit); a shell often gives 1024. Returns how
+/// many.
+inline rlim_t raise_descriptor_limit() {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
 
 /// A real client: what is typed goes to the server, what the server says is shown, in both directions at the
 /// same time, until the server has no more to say. The end of the input (Ctrl-D) is passed on, as the end of

@@ -33,6 +33,7 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,10 +96,9 @@ enum class call : unsigned {
     write,
     // Of loops, files and memory: not among `names`, see further_names.
     allocate,  ///< operator new
-    fallocate,
     fstat,
     fstatat,
-    ftruncate,
+    fstatvfs,
     io_uring_enter,     ///< with syscall(2)
     io_uring_register,  ///< the same
     io_uring_setup,     ///< the same
@@ -121,7 +121,7 @@ inline constexpr std::array names{
 static_assert(names.size() == static_cast<std::size_t>(call::write) + 1);
 /// Those that come behind them.
 inline constexpr std::array further_names{
-    "allocate", "fallocate", "fstat", "fstatat", "ftruncate", "io_uring_enter", "io_uring_register", "io_uring_setup",
+    "allocate", "fstat", "fstatat", "fstatvfs", "io_uring_enter", "io_uring_register", "io_uring_setup",
     "linkat",   "mmap",      "open",  "openat",  "renameat",  "renameat2",      "unlinkat",
 };
 inline constexpr std::size_t number_of_calls = names.size() + further_names.size();
@@ -536,10 +536,6 @@ ssize_t __wrap_write(int fd, const void* bytes, size_t size) {
 
 // ---- Files ----------------------------------------------------------------------------------------------
 
-int __real_fallocate(int, int, off_t, off_t);
-int __wrap_fallocate(int fd, int mode, off_t offset, off_t size) {
-    return faults::meet(faults::call::fallocate, [=](auto) { return __real_fallocate(fd, mode, offset, size); });
-}
 int __real_fstat(int, struct stat*);
 int __wrap_fstat(int fd, struct stat* status) {
     return faults::meet(faults::call::fstat, [=](auto) { return __real_fstat(fd, status); });
@@ -548,9 +544,9 @@ int __real_fstatat(int, const char*, struct stat*, int);
 int __wrap_fstatat(int folder, const char* path, struct stat* status, int flags) {
     return faults::meet(faults::call::fstatat, [=](auto) { return __real_fstatat(folder, path, status, flags); });
 }
-int __real_ftruncate(int, off_t);
-int __wrap_ftruncate(int fd, off_t size) {
-    return faults::meet(faults::call::ftruncate, [=](auto) { return __real_ftruncate(fd, size); });
+int __real_fstatvfs(int, struct statvfs*);
+int __wrap_fstatvfs(int fd, struct statvfs* disk) {
+    return faults::meet(faults::call::fstatvfs, [=](auto) { return __real_fstatvfs(fd, disk); });
 }
 int __real_linkat(int, const char*, int, const char*, int);
 int __wrap_linkat(int from, const char* path, int to, const char* name, int flags) {

@@ -162,10 +162,7 @@ class transfer_socket {
                 if (round == 0) read_errors(one);
                 return true;
             }
-            if (error) {  // of an earlier datagram: nobody listens there, say
-                failure_ = error;
-                read_errors(one);
-            }
+            if (error) read_errors(one);  // of an earlier datagram: nobody listens there, say
             if (!send(one)) return false;
             // Room was left, so that was all: in lock-step a second call for each block would bring nothing.
             if (!error && all.size() < batch_.count()) return true;
@@ -174,6 +171,7 @@ class transfer_socket {
     }
     /// Of the last send or receive that did not work: the reason, perhaps, for which nothing is heard.
     [[nodiscard]] const std::error_code& failure() const noexcept { return failure_; }
+    void forget_failure() noexcept { failure_.clear(); }
 
   private:
     /// Takes what the net has said of what was sent; true when it has said something. It says of which datagram, so a
@@ -197,13 +195,15 @@ class transfer_socket {
                     continue;
                 sock_extended_err what;
                 std::memcpy(&what, CMSG_DATA(part), sizeof what);
-                if (what.ee_errno == ECONNREFUSED && what.ee_origin != SO_EE_ORIGIN_LOCAL && to.is_ip())
-                    one.unreachable(to.ip());
+                if (!to.is_ip() || to.ip() != one.peer()) continue;
+                failure_ = {static_cast<int>(what.ee_errno), std::system_category()};
+                if (what.ee_errno == ECONNREFUSED && what.ee_origin != SO_EE_ORIGIN_LOCAL) one.unreachable(to.ip());
             }
         }
         return count > 0;
     }
-    static void take(transfer& one, const udp_socket::received& datagram, time_point now) noexcept {
+    void take(transfer& one, const udp_socket::received& datagram, time_point now) noexcept {
+        forget_failure();
         if (!datagram.truncated) one.receive(datagram.sender, datagram.bytes, now);
     }
     udp_socket socket_;
@@ -260,9 +260,10 @@ inline bool react(transfer& one, transfer_socket& socket, const request& more, c
         give_up(one, socket, std::errc::operation_canceled, "stopped");
     else if (error && error != std::errc::timed_out)
         throw std::system_error{error, "wait for a TFTP server"};
-    else if (now >= more.deadline)
+    else if (now >= more.deadline) {
+        socket.forget_failure();
         give_up(one, socket, std::errc::timed_out, "it takes too long");
-    else {
+    } else {
         is_drained = socket.receive(one, now);
         if (now >= one.deadline()) one.expired(now);
         return true;

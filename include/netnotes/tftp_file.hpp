@@ -31,6 +31,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -95,11 +96,11 @@ class file_source final : public source {
 
   private:
     friend class directory;
-    explicit file_source(detail::descriptor file, std::uint64_t size) noexcept;
+    explicit file_source(detail::descriptor file, std::optional<std::uint64_t> size) noexcept;
 
     static constexpr std::size_t read_ahead = 16 * 1024;
     detail::descriptor file_;
-    std::uint64_t size_ = 0;
+    std::optional<std::uint64_t> size_;
     std::unique_ptr<std::byte[]> buffer_{};  // small blocks are not worth a system call each
     std::size_t begin_ = 0, end_ = 0;
 };
@@ -116,7 +117,8 @@ class file_sink final : public sink {
     ~file_sink() override;
 
     void write(std::span<const std::byte> bytes, std::error_code& error) noexcept override;
-    /// Sees to it that there is room, where the file system can say so: else errc::no_space_on_device.
+    /// Is there room? Where the file system says that there is none: errc::no_space_on_device. None is kept free: the
+    /// size is a stranger's word, who could take the whole disk with one datagram.
     void expect(std::uint64_t size, std::error_code& error) noexcept override;
     /// Gives the file its name. errc::file_exists when somebody else has made one meanwhile, and it is to be kept.
     void finish(std::error_code& error) noexcept override;
@@ -137,7 +139,6 @@ class file_sink final : public sink {
     std::unique_ptr<std::byte[]> buffer_{};
     std::size_t gathered_ = 0;
     bool has_part_ = false;  // under that name; else it is without one, or done
-    bool has_room_ = false;  // was kept free
 };
 
 /// A folder for strangers: what they name is in it or below it, or is refused. Names have parts with "/" between them;
@@ -209,7 +210,7 @@ class descriptor_path {
 };
 
 /// A regular file, whatever has been put in its place: nothing is waited for, and no device is set going by opening it.
-inline descriptor open_regular(int folder, const std::string& name, int links, std::uint64_t& size) {
+inline descriptor open_regular(int folder, const std::string& name, int links, std::optional<std::uint64_t>& size) {
     const descriptor held{::openat(folder, name.c_str(), O_PATH | O_CLOEXEC | links)};
     if (!held.is_open()) throw_system(errno, "open ", name);
     struct stat status {};
@@ -228,12 +229,14 @@ inline descriptor open_regular(int folder, const std::string& name, int links, s
     }
     if (!file.is_open()) throw_system(errno, "open ", name);
     size = static_cast<std::uint64_t>(status.st_size);
+    // Those of /proc say that they are empty, and are not.
+    if (char first = 0; size == 0 && ::pread(file.number(), &first, 1, 0) > 0) size.reset();
     return file;
 }
 
 }  // namespace detail
 
-inline file_source::file_source(detail::descriptor file, std::uint64_t size) noexcept
+inline file_source::file_source(detail::descriptor file, std::optional<std::uint64_t> size) noexcept
     : file_{std::move(file)}, size_{size} {}
 inline file_source::file_source(const std::string& path) { file_ = detail::open_regular(AT_FDCWD, path, 0, size_); }
 
@@ -298,23 +301,17 @@ inline file_sink::file_sink(file_sink&& other) noexcept
       policy_{other.policy_},
       buffer_{std::move(other.buffer_)},
       gathered_{other.gathered_},
-      has_part_{std::exchange(other.has_part_, false)},
-      has_room_{other.has_room_} {}
+      has_part_{std::exchange(other.has_part_, false)} {}
 inline file_sink::~file_sink() {
     if (has_part_) ::unlinkat(folder_.number(), part_.c_str(), 0);
 }
 
 inline void file_sink::expect(std::uint64_t size, std::error_code& error) noexcept {
-    if (size == 0) return;
-    if (size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) {
+    struct statvfs disk {};
+    if (size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
         error = std::make_error_code(std::errc::file_too_large);
-        return;
-    }
-    if (::fallocate(file_.number(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0) {
-        has_room_ = true;
-        return;
-    }
-    if (errno == ENOSPC || errno == EFBIG || errno == EDQUOT) error = {errno, std::system_category()};
+    else if (::fstatvfs(file_.number(), &disk) == 0 && disk.f_blocks > 0 && size / disk.f_frsize > disk.f_bavail)
+        error = std::make_error_code(std::errc::no_space_on_device);
 }
 inline void file_sink::write(std::span<const std::byte> bytes, std::error_code& error) noexcept {
     if (bytes.size() >= write_behind / 2) {  // large blocks are worth a system call each
@@ -352,12 +349,10 @@ inline void file_sink::flush(std::error_code& error) noexcept {
 }
 inline void file_sink::finish(std::error_code& error) noexcept {
     flush(error);
-    // What was kept free for a file that was announced as longer.
-    if (!error && has_room_ && ::ftruncate(file_.number(), ::lseek(file_.number(), 0, SEEK_CUR)) != 0)
-        error = {errno, std::system_category()};
     // Some file systems find out at close(2) only that there was no room (NFS), so it is asked before the name is
     // given; of a duplicate, for the file itself may be gone when it is closed.
-    if (!error && ::close(::dup(file_.number())) != 0) error = {errno, std::system_category()};
+    if (error) return;
+    if (const int same = ::dup(file_.number()); same >= 0 && ::close(same) != 0) error = {errno, std::system_category()};
     if (error) return;
     if (const int failure = give_name(); failure != 0) error = {failure, std::system_category()};
 }
@@ -419,7 +414,7 @@ inline detail::descriptor directory::walk(std::string_view name, std::string& la
 inline file_source directory::open(std::string_view name) const {
     std::string last;
     const detail::descriptor folder = walk(name, last);
-    std::uint64_t size = 0;
+    std::optional<std::uint64_t> size;
     detail::descriptor file = detail::open_regular(folder.number(), last, O_NOFOLLOW, size);
     return file_source{std::move(file), size};
 }

@@ -106,8 +106,10 @@ struct server_options {
                     .window_size = 64,
                     .dally = std::chrono::seconds{6},
                     .most_memory = std::size_t{512} << 10};
-    /// How many at once. A request beyond is not answered: it will be said again, and there may be room then. (Each but
-    /// those on a single port has a descriptor, and one more for its file: see RLIMIT_NOFILE, getrlimit(2).)
+    /// How many at once. A request beyond is not answered, nor one for which there is no descriptor or no memory: it
+    /// will be said again, and there may be room then. (Each but those on a single port has a descriptor, and one more
+    /// for its file, and as many again may have their end behind them and stay for settings::dally; so three for each,
+    /// see RLIMIT_NOFILE, getrlimit(2).)
     std::size_t most_transfers = 1000;
     /// From one address. A request beyond is refused.
     std::size_t most_per_client = 100;
@@ -151,7 +153,7 @@ class server {
 
     /// Transfers under way.
     [[nodiscard]] std::size_t size() const noexcept;
-    /// Requests that were not answered because there were too many transfers.
+    /// Requests that were not answered because there were too many transfers, no descriptors or no memory.
     [[nodiscard]] std::uint64_t dropped() const noexcept;
 
   private:
@@ -241,6 +243,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     }
 
   private:
+    friend server_core;
     static constexpr duration until_there_is_room = std::chrono::milliseconds{2};
     task<> listen();
     void is_done() noexcept override;
@@ -268,6 +271,9 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     duration slack_{};  // of a deadline: how long we have kept the client waiting ourselves
     bool merges_;
     bool is_told_ = false;
+    // Among those who are decided, of which the core keeps the order.
+    conversation* later_ = nullptr;
+    conversation** place_ = nullptr;
 };
 
 class serving;
@@ -288,7 +294,7 @@ class server_core {
     }
 
     // For conversations.
-    void decided(const transfer_record& record) noexcept;
+    void decided(conversation& one, const transfer_record& record) noexcept;
     void remove(conversation& one) noexcept;
     [[nodiscard]] netnotes::socket& socket() noexcept { return socket_; }
     [[nodiscard]] const server_options& options() const noexcept { return options_; }
@@ -335,6 +341,12 @@ class server_core {
     void log(const transfer_record& record) noexcept;
     void settle() noexcept;
     void abort_all() noexcept;
+    void unlink(conversation& one) noexcept;
+    bool send_away_oldest() noexcept;
+    void run_short() noexcept {
+        ++dropped_;
+        send_away_oldest();
+    }
 
     netnotes::socket socket_;
     handlers serves_;
@@ -352,7 +364,9 @@ class server_core {
     std::unique_ptr<reception> reception_;
     patience grace_{*this};
     std::unordered_multimap<endpoint, std::unique_ptr<conversation>> all_;
-    std::size_t undecided_ = 0;                              // the others stay a while, see settings::dally
+    std::size_t undecided_ = 0;                              // the others stay a while, see settings::dally; ...
+    conversation* oldest_ = nullptr;                         // ... these are they
+    conversation** newest_ = &oldest_;
     std::unordered_map<ip_address, std::size_t> of_client_;  // undecided ones of it
     std::uint64_t dropped_ = 0;
     bool is_stopping_ = false;
@@ -485,7 +499,7 @@ inline void conversation::tell(const outcome& result) noexcept {
     // Now, and not at the end: whoever dallies needs no file, and a part of one is to go.
     source_.reset();
     sink_.reset();
-    whole_.decided(asked_.record);
+    whole_.decided(*this, asked_.record);
 }
 inline void conversation::leave() noexcept {
     loop_timer::cancel();
@@ -604,6 +618,8 @@ inline void server_core::settle() noexcept {
 /// The loop is being destroyed while it runs.
 inline void server_core::break_off() noexcept {
     waiter_ = nullptr;
+    oldest_ = nullptr;
+    newest_ = &oldest_;
     all_.clear();
     undecided_ = 0;
     of_client_.clear();
@@ -616,14 +632,32 @@ inline void server_core::abort_all() noexcept {
     for (auto each = all_.begin(); each != all_.end();) (each++)->second->abort(now);
 }
 
-inline void server_core::decided(const transfer_record& record) noexcept {
+inline void server_core::decided(conversation& one, const transfer_record& record) noexcept {
     --undecided_;
+    one.place_ = newest_;
+    *newest_ = &one;
+    newest_ = &one.later_;
     if (const auto count = of_client_.find(record.client.address()); count != of_client_.end() && --count->second == 0)
         of_client_.erase(count);
     log(record);
     settle();
 }
+inline void server_core::unlink(conversation& one) noexcept {
+    if (!one.place_) return;
+    *one.place_ = one.later_;
+    (one.later_ ? one.later_->place_ : newest_) = std::exchange(one.place_, nullptr);
+}
+/// Somebody who has been served, and stays in case his last acknowledgment is lost, makes room for one who has not. He
+/// goes when the loop comes to him. False when there is none.
+inline bool server_core::send_away_oldest() noexcept {
+    if (!oldest_) return false;
+    conversation& one = *oldest_;
+    unlink(one);
+    one.leave();
+    return true;
+}
 inline void server_core::remove(conversation& one) noexcept {
+    unlink(one);
     const auto [begin, end] = all_.equal_range(one.client());
     const auto found = std::find_if(begin, end, [&](const auto& each) { return each.second.get() == &one; });
     if (found != end) all_.erase(found);
@@ -677,7 +711,8 @@ inline void server_core::begin_conversation(const arrival& datagram, const packe
         if (each->second->is_for(datagram.bytes)) return;
     // On one socket they could not be told apart. (A client who asks for something else has done with the first.)
     if (options_.single_port && begin != end) begin->second->forget();
-    if (undecided_ >= options_.most_transfers || all_.size() / 2 >= options_.most_transfers) {
+    const bool are_too_many_here = all_.size() / 2 >= options_.most_transfers;
+    if (undecided_ >= options_.most_transfers || (are_too_many_here && !send_away_oldest())) {
         ++dropped_;
         return;
     }
@@ -700,7 +735,12 @@ inline void server_core::begin_conversation(const arrival& datagram, const packe
             converse(datagram, request, record, std::move(into), now);
         }
     } catch (const std::system_error& why) {
+        for (const std::errc shortage : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
+                                         std::errc::no_buffer_space, std::errc::not_enough_memory})
+            if (why.code() == shortage) return run_short();
         refuse(datagram, record, why);
+    } catch (const std::bad_alloc&) {
+        run_short();
     } catch (const std::exception& failure) {  // in these words to us, and not to a stranger
         refuse(datagram, error::not_defined, "the server has failed");
         record.result.error = std::make_error_code(std::errc::connection_refused);

@@ -597,6 +597,11 @@ inline bool transfer::deliver(std::span<const std::byte> data) noexcept {
         fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
         return false;
     }
+    // At once: whoever has let it in for its size has not let in more.
+    if (result_.size && result_.bytes > *result_.size) {
+        fail(error::not_defined, std::make_error_code(std::errc::protocol_error), "the file is longer than announced");
+        return false;
+    }
     if (data.empty()) return true;
     std::error_code failure;
     sink_->write(data, failure);
