@@ -22,7 +22,6 @@
 
 #include <netnotes/tftp.hpp>
 
-#include <strings.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -86,47 +85,67 @@ class progress_bar {
     std::uint64_t told_bytes_ = 0;
 };
 
-/// What a download into standard output writes to: whoever reads it has the beginning before the end is there.
-class output_sink final : public tftp::sink {
+/// Standard input and output. Who reads the latter has the beginning before the end is there.
+class standard_input final : public tftp::source {
+  public:
+    std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override {
+        has_begun = true;
+        return from_.read(room, error);
+    }
+    bool has_begun = false;
+
+  private:
+    tftp::stream_source from_{std::cin};
+};
+class standard_output final : public tftp::sink {
   public:
     void write(std::span<const std::byte> some, std::error_code& error) noexcept override {
         has_begun = true;
-        if (!std::cout.write(reinterpret_cast<const char*>(some.data()), static_cast<std::streamsize>(some.size())))
-            error = std::make_error_code(std::errc::io_error);
+        into_.write(some, error);
     }
-    void finish(std::error_code& error) noexcept override {
-        if (!std::cout.flush()) error = std::make_error_code(std::errc::io_error);
-    }
+    void finish(std::error_code& error) noexcept override { into_.finish(error); }
     bool has_begun = false;
+
+  private:
+    tftp::stream_sink into_{std::cout};
 };
 
 tftp::uri to_place(const std::vector<std::string>& words, std::size_t& used) {
     if (used >= words.size()) throw example::usage_error{"a server is missing: a tftp:// URI, or HOST:PORT and FILE"};
     const std::string& first = words[used++];
     net::parse_failure why;
-    const bool is_uri = ::strncasecmp(first.c_str(), "tftp://", 7) == 0;
+    const bool is_uri = first.find("://") != std::string::npos;
+    const std::string before = is_uri ? "" : "tftp://";  // HOST:PORT is read by the same rules
     if (!is_uri && first.find_first_of("/?#;") != std::string::npos)
         throw example::usage_error{"'" + first + "' is neither HOST:PORT nor begins with tftp://"};
     if (!is_uri && used >= words.size()) throw example::usage_error{"behind HOST:PORT comes the name of the file"};
-    // HOST:PORT is read by the same rules; the file's name, which may hold anything, is none of them.
-    auto place = tftp::uri::parse(is_uri ? first : "tftp://" + first + "/-", why);
-    if (!place) throw example::usage_error{"'" + first + "': " + why.message()};
+    // The file's name is none of them: it may hold anything.
+    auto place = tftp::uri::parse(is_uri ? first : before + first + "/-", why);
+    if (!place) {
+        why.shift(-static_cast<std::ptrdiff_t>(before.size()));
+        const bool may_be_v6 = !is_uri && std::count(first.begin(), first.end(), ':') > 1;
+        throw example::usage_error{"'" + first + "': " + why.message() +
+                                   (may_be_v6 ? "; an IPv6 address stands in brackets, [::1]:69" : "")};
+    }
     if (!is_uri) place->file_name = words[used++];
     return *place;
 }
 
-/// Tries the addresses of the host until one answers, or `is_too_late`: what has gone to the standard output cannot be
-/// taken back.
-template <class Transfer>
-void for_each_address(const tftp::uri& place, const bool& is_too_late, Transfer transfer) {
+/// Tries the addresses of the host until one answers, or `is_too_late`: what has been read from standard input is gone,
+/// and what has been written cannot be taken back.
+template <class Transfer, class Late>
+void for_each_address(const tftp::uri& place, Late is_too_late, Transfer transfer) {
     const auto addresses = net::resolve(place.host, std::to_string(place.port), {.type = net::socket_type::datagram});
     for (std::size_t i = 0;; ++i) {
         try {
             return transfer(addresses.at(i));
         } catch (const std::system_error& error) {
-            const bool is_silent =
-                error.code() == std::errc::timed_out || error.code() == std::errc::connection_refused;
-            if (!is_silent || is_too_late || i + 1 == addresses.size()) throw;
+            const std::errc silences[]{std::errc::timed_out, std::errc::connection_refused, std::errc::host_unreachable,
+                                       std::errc::network_unreachable, std::errc::network_down,
+                                       std::errc::address_not_available};
+            const bool is_silent = std::any_of(std::begin(silences), std::end(silences),
+                                               [&](std::errc each) { return error.code() == each; });
+            if (!is_silent || is_too_late() || i + 1 == addresses.size()) throw;
             std::cerr << error.what() << "; the next address\n";
         }
     }
@@ -171,12 +190,16 @@ void transfer_file(bool is_upload, const std::vector<std::string>& words, wishes
     progress_bar bar;
     how.more.progress = std::ref(bar);
     const auto began = net::clock::now();
-    output_sink output;
-    for_each_address(place, output.has_begun, [&](const net::endpoint& server) {
+    standard_input input;
+    standard_output output;
+    const auto is_too_late = [&] { return input.has_begun || output.has_begun; };
+    for_each_address(place, is_too_late, [&](const net::endpoint& server) {
         tftp::client client{server};
         try {
             tftp::outcome result;
-            if (is_upload) {
+            if (is_upload && local == "-") {
+                result = client.put(input, place.file_name, how.how, how.more);
+            } else if (is_upload) {
                 tftp::file_source file{local};
                 result = client.put(file, place.file_name, how.how, how.more);
             } else if (local == "-") {
@@ -445,11 +468,12 @@ A TFTP client and server (RFC 1350, 2347, 2348, 2349, 7440). Without an argument
   --writable            clients may also write new files
   --overwrite           ... and replace those that are there
   --single-port         answer from that port instead of a new one for each transfer, for clients behind a NAT
-  --max-transfers N     so many at once, 1000 unless said otherwise; beyond, requests are not answered
+  --max-transfers N     so many at once, all of one client if he likes; beyond, requests are not answered. 1000 unless
+                        said otherwise, and then 100 of one client
   --quiet               only the line `listening on ADDRESS:PORT`
   get                   URI is tftp://HOST[:PORT]/FILE[;mode=octet|netascii][?blksize=N&windowsize=N]. Into LOCAL, or
                         the last part of FILE; `-` is standard output. A file appears when it is whole, not before
-  put                   the other way
+  put                   the other way; of LOCAL `-` is standard input
   --block-size N        bytes, 8 to 65464; 1428 unless said otherwise: it fits into a frame of Ethernet
   --window-size N       blocks until an acknowledgment; 16 unless said otherwise; 1 where the server knows no windows
   --timeout S           seconds until something is said again, 1 to 255, to be agreed on; else as it is measured

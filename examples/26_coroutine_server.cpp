@@ -205,25 +205,27 @@ net::task<std::string> exchange(net::async_stream& server, std::string text) {
     co_return answer;
 }
 
-net::task<std::size_t> one_of_many(net::socket_address where, std::size_t number, net::async_event& all_are_there,
-                                   std::size_t& connected, std::size_t count) {
+struct crowd {
+    std::size_t count, connected = 0, right = 0;
+    net::async_event all_are_there{};
+};
+net::task<> one_of_many(net::socket_address where, std::size_t number, crowd& all) {
     auto server = co_await net::async_stream::connect(where);
-    if (++connected == count) all_are_there.set();
-    co_await all_are_there.wait();
+    if (++all.connected == all.count) all.all_are_there.set();
+    co_await all.all_are_there.wait();
     const std::string text = "client " + std::to_string(number);
     const std::string answer = co_await exchange(server, text);
-    co_return answer == text;
+    all.right += answer == text;
 }
 
 net::task<> many(net::socket_address where) {
-    constexpr std::size_t count = 500;
-    net::async_event all_are_there;
-    std::size_t connected = 0, right = 0;
-    std::vector<net::join_handle<std::size_t>> clients;
-    for (std::size_t i = 0; i < count; ++i)
-        clients.push_back(net::spawn(one_of_many(where, i, all_are_there, connected, count)));
-    for (auto& client : clients) right += co_await client.join();
-    say(count, " clients at once: ", right, " right answers");
+    crowd all{.count = 500};
+    const auto clients = [&](net::task_group& group) -> net::task<> {  // one that fails ends all, and none waits for it
+        for (std::size_t i = 0; i < all.count; ++i) group.spawn(one_of_many(where, i, all));
+        co_return;
+    };
+    co_await net::with_group(clients);
+    say(all.count, " clients at once: ", all.right, " right answers");
 }
 
 net::task<> send_much(net::async_stream& server, const std::string& flood) {

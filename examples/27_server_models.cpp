@@ -288,6 +288,10 @@ std::string aligned(std::string_view name, std::string_view number, const auto& 
 }
 
 void compare(const load_options& load, const std::vector<std::string>& only, bool as_csv) {
+    for (const std::string& word : only)
+        if (std::none_of(std::begin(models), std::end(models),
+                         [&](const model& each) { return each.name.find(word) != std::string_view::npos; }))
+            throw example::usage_error{"--only " + word + ": no model has that in its name"};
     if (as_csv) {
         std::cout << "model,example";
         for (const column& each : columns) std::cout << ',' << each.csv;

@@ -17,6 +17,13 @@ case "$# ${1-}" in
 esac
 
 preset=${1:-default}
+case $preset in
+    default | clang | asan | tsan) ;;
+    *)
+        echo "$0: PRESET is one of: default, clang, asan, tsan" >&2
+        exit 2
+        ;;
+esac
 cd "$(dirname "$0")/.."
 . tests/tools.sh
 

@@ -874,8 +874,35 @@ TEST_CASE("a transfer is told in one line, without the control characters of a s
           "192.0.2.7:50123 writes \"motd\" as text: 1024 bytes in 61.000 s, 1 × 512, 3 sent again");
     record.file_name = "a\n192.0.2.8:1 reads \"b\"\x1b[2J";
     record.result.error = make_error_code(tftp::error::file_not_found);
-    record.result.message = "gone";
+    record.result.message = "\ngone\x7f";
     record.result.is_from_peer = true;
     CHECK(record.to_string() ==
-          "192.0.2.7:50123 writes \"a?192.0.2.8:1 reads \"b\"?[2J\" as text: the client says: File not found (gone)");
+          "192.0.2.7:50123 writes \"a?192.0.2.8:1 reads \"b\"?[2J\" as text: the client says: File not found (?gone?)");
+}
+TEST_CASE("who has been served makes room for who has not") {
+    for (const bool single_port : ports) {
+        served here{{.most_transfers = 2, .single_port = single_port}, tftp::existing_file::replace};
+        for (int i = 0; i < 30; ++i) {  // each would stay for six seconds, in case his last acknowledgment is lost
+            peer client;
+            client.say(here.door, write_request("up"));
+            CHECK(client.hear() == acknowledgment(0));
+            client.say(client.from, data(1, "new"));
+            CHECK(client.hear() == acknowledgment(1));
+        }
+        CHECK(here.records().size() == 30);
+        CHECK(here.server->dropped() == 0);
+    }
+}
+TEST_CASE("who asks for the same again, when he has it, gets it again") {
+    for (const bool single_port : ports) {
+        served here{{.single_port = single_port}, tftp::existing_file::replace};
+        peer client;
+        for (int i = 0; i < 3; ++i) {
+            client.say(here.door, write_request("up"));
+            CHECK(client.hear() == acknowledgment(0));
+            client.say(client.from, data(1, "new"));
+            CHECK(client.hear() == acknowledgment(1));
+        }
+        CHECK(here.records().size() == 3);
+    }
 }

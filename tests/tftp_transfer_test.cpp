@@ -377,6 +377,28 @@ TEST_CASE("a file that is longer or shorter than announced is no whole file") {
     CHECK(client.result().error == std::errc::protocol_error);
     CHECK(!file.is_finished);
 }
+TEST_CASE("a file that is longer than announced is broken off at once") {
+    memory_sink file;
+    const bytes asked = text_with_nuls(2, "f|octet|blksize|8|tsize|10|");
+    tftp::transfer server{lossy_link::client_port, request_of(asked), file, {}};
+    server.begin(start);
+    said(server);
+    server.receive(lossy_link::client_port, data(1, "12345678"), start);
+    CHECK(said(server) == acknowledgment(1));
+    server.receive(lossy_link::client_port, data(2, "12345678"), start);
+    CHECK(tftp::parse(said(server))->what == tftp::opcode::error);
+    CHECK(server.result().error == std::errc::protocol_error);
+}
+TEST_CASE("RFC 2349: that a file is empty its first block says, and curl takes a size of 0 for nonsense") {
+    memory_source file{{}};
+    for (const char* const more : {"blksize|1024|tsize|0|", "tsize|0|"}) {
+        const bytes asked = text_with_nuls(1, std::string{"f|octet|"} + more);
+        tftp::transfer server{lossy_link::client_port, request_of(asked), file, {}};
+        server.begin(start);
+        const bool has_another = *more == 'b';
+        CHECK(said(server) == (has_another ? text_with_nuls(6, "blksize|1024|") : data(1, "")));
+    }
+}
 
 // ---- RFC 7440 ------------------------------------------------------------------------------------------
 

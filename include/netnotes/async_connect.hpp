@@ -338,13 +338,13 @@ inline task<std::vector<endpoint>> async_resolve(std::string host, std::string s
     if (detail::is_numeric(host, service)) co_return resolve(host, service, hints);
     const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
     co_await detail::lookup::waiting{*one};
-    if (one->error) detail::throw_error(one->error, "resolve ", host, service.empty() ? "" : ":", service);
+    if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
     co_return std::move(one->endpoints);
 }
 
 inline task<async_stream> async_connect(std::string host, std::uint16_t port, duration attempt_delay) {
     const std::vector<endpoint> found = co_await async_resolve(host, port);
-    std::string where = detail::joined(host, ':', std::to_string(port));
+    std::string where = detail::with_service(host, std::to_string(port));
     co_return co_await detail::connect_to_first(std::move(where), interleave_families(found), attempt_delay);
 }
 inline task<async_stream> async_connect(std::vector<endpoint> endpoints, duration attempt_delay) {

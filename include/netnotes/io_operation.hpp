@@ -326,7 +326,7 @@ class ring_side {
 /// Waits with epoll, edge-triggered. Each is registered once, for all that can be waited for, but for writing only what
 /// is silent about it until a write has found no room, as TCP is. A datagram socket says so of every datagram that has
 /// left, and a pipe of every one that was read: each time the loop would wake for nobody. So with these it asks when
-/// somebody waits to write, and no longer when that is said and nobody does.
+/// somebody waits to write, and no longer when nobody does any more.
 class epoll_back_end final : public io_back_end {
   public:
     void add(io_node& node) override {
@@ -338,7 +338,7 @@ class epoll_back_end final : public io_back_end {
         return true;
     }
     void needs(io_node& node, bool to_write) noexcept override {
-        if (!to_write || node.is_heard_to_write() || hear_to_write(node, true)) return;
+        if (!to_write || node.writable || node.is_heard_to_write() || hear_to_write(node, true)) return;
         node.writable = true;  // it is tried again, for nobody will tell
         node.loop().look_again(node);
     }
@@ -468,12 +468,10 @@ inline bool epoll_back_end::wait(duration timeout) {
             node.readable = true;
             if (any_of(happened.ready, interest::peer_done | interest::urgent | over)) node.read_to_end = true;
         }
-        if (any_of(happened.ready, interest::write | over)) {
-            node.writable = true;
-            if (node.what() == io_node::kind::any && node.is_heard_to_write() && !node.has_writer())
-                hear_to_write(node, false);
-        }
+        if (any_of(happened.ready, interest::write | over)) node.writable = true;
         node.awaken();
+        if (node.what() == io_node::kind::any && node.is_heard_to_write() && !node.has_writer() && !node.is_retired())
+            hear_to_write(node, false);
     }
     return !events.empty();
 }

@@ -283,10 +283,17 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
     }
     return endpoints;
 }
+namespace detail {
+/// For messages: "www.example.org:80", "[2001:db8::1]:80".
+inline std::string with_service(std::string_view host, std::string_view service) {
+    const bool has_colons = host.find(':') != host.npos;
+    return joined(has_colons ? "[" : "", host, has_colons ? "]" : "", service.empty() ? "" : ":", service);
+}
+}  // namespace detail
 inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
     std::error_code error;
     auto endpoints = resolve(host, service, hints, error);
-    if (error) detail::throw_error(error, "resolve ", host, service.empty() ? "" : ":", service);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
     return endpoints;
 }
 

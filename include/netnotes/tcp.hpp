@@ -555,7 +555,7 @@ inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t por
     std::error_code error;
     std::optional<std::size_t> whose;
     tcp_stream stream{detail::connect_to(endpoints, options, whose, error)};
-    if (error) detail::throw_connect_error(error, detail::joined(host, ':', std::to_string(port)), endpoints, whose);
+    if (error) detail::throw_connect_error(error, detail::with_service(host, std::to_string(port)), endpoints, whose);
     return stream;
 }
 inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, duration timeout) {

@@ -156,6 +156,7 @@ class transfer_socket {
             if (one.has_ended()) return true;
             std::error_code error;
             const auto all = socket_.recv_batch(batch_, error);
+            if (unsent_.bytes.size() <= unsent_.segment) unsent_ = {};  // what comes may change what is to be said
             for (const auto& each : all) take(one, each, now);
             if (error == std::errc::operation_would_block) {
                 // Woken for nothing? Then by an error that a send has heard of, and that still stands in its queue.

@@ -238,6 +238,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     /// The same, and he is not: he has forgotten it himself.
     void forget() noexcept;
     [[nodiscard]] const endpoint& client() const noexcept { return asked_.client; }
+    [[nodiscard]] bool is_decided() const noexcept { return is_told_; }
     [[nodiscard]] bool is_for(std::span<const std::byte> request) const noexcept {
         return std::ranges::equal(request, std::as_bytes(std::span{asked_.bytes}));
     }
@@ -553,8 +554,10 @@ inline server_core::server_core(udp_socket&& bound, handlers&& serves, server_op
       requests_{options_.single_port ? std::size_t{16} : 32, options_.single_port ? std::size_t{65'535} : 1024},
       pace_{options_.rate} {
     const settings& limits = options_.limits;
-    if (limits.block_size < least_block_size || limits.block_size > most_block_size || limits.window_size == 0)
-        throw std::invalid_argument{"TFTP: a block size is from 8 to 65464, a window from 1 on"};
+    if (limits.block_size < least_block_size || limits.block_size > most_block_size || limits.window_size == 0 ||
+        limits.timeout == 0 || limits.rollover.value_or(0) > 1)
+        throw std::invalid_argument{
+            "TFTP: a block size is from 8 to 65464, a window and a timeout from 1 on, a rollover to 0 or 1"};
     prepare_socket();
 }
 
@@ -707,10 +710,15 @@ inline void server_core::take(const arrival& datagram, time_point now) noexcept 
 inline void server_core::begin_conversation(const arrival& datagram, const packet& request, time_point now) noexcept {
     if (is_stopping_ || datagram.sender.port() == 0) return;
     const auto [begin, end] = all_.equal_range(datagram.sender);
-    for (auto each = begin; each != end; ++each)
-        if (each->second->is_for(datagram.bytes)) return;
-    // On one socket they could not be told apart. (A client who asks for something else has done with the first.)
-    if (options_.single_port && begin != end) begin->second->forget();
+    const auto same =
+        std::find_if(begin, end, [&](const auto& each) { return each.second->is_for(datagram.bytes); });
+    if (same != end && !same->second->is_decided()) return;
+    // Who asks for the same again has done with the first, and so has, on one socket, who asks for something else: there
+    // they could not be told apart.
+    if (same != end)
+        same->second->forget();
+    else if (options_.single_port && begin != end)
+        begin->second->forget();
     const bool are_too_many_here = all_.size() / 2 >= options_.most_transfers;
     if (undecided_ >= options_.most_transfers || (are_too_many_here && !send_away_oldest())) {
         ++dropped_;
@@ -745,6 +753,10 @@ inline void server_core::begin_conversation(const arrival& datagram, const packe
         refuse(datagram, error::not_defined, "the server has failed");
         record.result.error = std::make_error_code(std::errc::connection_refused);
         record.result.message = failure.what();
+        log(record);
+    } catch (...) {
+        refuse(datagram, error::not_defined, "the server has failed");
+        record.result.error = std::make_error_code(std::errc::connection_refused);
         log(record);
     }
 }
@@ -855,12 +867,19 @@ inline std::string transfer_record::to_string() const {
     using std::to_string;
     std::string line = client.to_string();
     line += what == opcode::write_request ? " writes \"" : " reads \"";
-    for (const char c : file_name) line += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
+    const auto add = [&line](std::string_view text) {
+        for (const char c : text) line += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
+    };
+    add(file_name);
     line += mode == mode::netascii ? "\" as text: " : "\": ";
     if (!result.is_whole()) {
         if (result.is_from_peer) line += "the client says: ";
         line += result.error.message();
-        if (!result.message.empty()) line += " (" + result.message + ')';
+        if (!result.message.empty()) {
+            line += " (";
+            add(result.message);
+            line += ')';
+        }
         return line;
     }
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();

@@ -382,6 +382,8 @@ inline void transfer::answer(const packet& request) {
             granted.timeout = asked_.timeout;
         if (asked_.transfer_size && mode_ == mode::octet)
             granted.transfer_size = source_ ? source_->size() : asked_.transfer_size;
+        // Its first block says so, too, and curl takes the number for nonsense.
+        if (source_ && granted.transfer_size == std::uint64_t{0}) granted.transfer_size.reset();
     }
     if (source_) result_.size = source_->size();
     agree_on(granted);

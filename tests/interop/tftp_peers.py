@@ -31,7 +31,7 @@ LIMIT = 120  # seconds for one transfer: all are far below, on any machine
 NO_WINDOWS = {"tftp-hpa", "curl", "tftpd-hpa"}  # they know RFC 2348 and 2349 at most
 NO_BLOCK_SIZE = {"tftp-hpa"}  # its client asks for no options
 READ_ONLY = {"dnsmasq"}  # by design
-NO_EMPTY_FILE = {"curl"}  # gets it, and then fails with getpeername(), whoever the server is
+NO_EMPTY_FILE = {"curl"}  # takes "tsize 0" for nonsense, which is what the servers but ours answer
 
 
 class Failed(Exception):
@@ -211,7 +211,7 @@ class Course:
             if way == "put" and name in READ_ONLY:
                 continue
             for size in (0, 1, 511, 512, 513, 1024):
-                if size == 0 and way == "get" and client in NO_EMPTY_FILE:
+                if size == 0 and way == "get" and client in NO_EMPTY_FILE and name != "14_tftp":
                     continue
                 self.attempt(client, server, way, size)
             blocks = [512] if client in NO_BLOCK_SIZE else [512, 1428, 8192, 65464]
