@@ -140,9 +140,9 @@ void for_each_address(const tftp::uri& place, Late is_too_late, Transfer transfe
         try {
             return transfer(addresses.at(i));
         } catch (const std::system_error& error) {
-            const std::errc silences[]{std::errc::timed_out, std::errc::connection_refused, std::errc::host_unreachable,
-                                       std::errc::network_unreachable, std::errc::network_down,
-                                       std::errc::address_not_available};
+            const std::errc silences[]{std::errc::timed_out,        std::errc::connection_refused,
+                                       std::errc::host_unreachable, std::errc::network_unreachable,
+                                       std::errc::network_down,     std::errc::address_not_available};
             const bool is_silent = std::any_of(std::begin(silences), std::end(silences),
                                                [&](std::errc each) { return error.code() == each; });
             if (!is_silent || is_too_late() || i + 1 == addresses.size()) throw;
@@ -382,8 +382,8 @@ void what_a_receiver_answers() {
         tftp::write_data_header(datagram, block);
         client.receive(from, datagram, tftp::time_point{1h});
         const auto out = client.next();
-        say(words, "data ", block, "  ──>  ", bad_link::describe(*tftp::parse(out.bytes)), ", to port ", out.to.port(),
-            "; ", copy.total, " bytes written");
+        say(words, "data ", block, "  ──>  ", bad_link::describe(*tftp::parse(out.bytes)), ", to ", out.to.port(), "; ",
+            copy.total, " bytes written");
     };
     client.begin(tftp::time_point{1h});
     static_cast<void>(client.next());

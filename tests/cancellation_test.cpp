@@ -7,6 +7,7 @@
 // there: no byte, value, permit, signal or connection is lost or doubled. Time is virtual, and nobody else takes part.
 
 #include <netnotes/async_buffer.hpp>
+#include <netnotes/async_connect.hpp>
 #include <netnotes/async_descriptor.hpp>
 #include <netnotes/async_signal.hpp>
 #include <netnotes/async_socket.hpp>
@@ -710,14 +711,21 @@ struct messages : two_ends<transport::unix_stream> {
 
 // ---- Connections, datagrams, descriptors ---------------------------------------------------------------
 
+/// Its port is taken, and refuses.
+net::socket bound_and_no_more() {
+    net::socket made{net::address_family::inet, net::socket_type::stream};
+    made.bind(net::endpoint{net::ipv4_address::loopback(), 0});
+    return made;
+}
+
 /// Who has connected is accepted, or waits in the queue.
 struct connections : io_scenario {
     explicit connections(test_loop& in)
         : io_scenario{in}, listener{in, support::listening(net::ipv4_address::loopback())} {}
-    std::vector<task<>> actors() { return these(accepts(), connects(1), connects(2)); }
+    std::vector<task<>> actors() { return these(accepts(), connects(1), connects(2), connects_after_a_refusal()); }
     task<> accepts() {
         const frame here{alive[0]};
-        for (int i = 0; i < 2; ++i) {
+        for (int i = 0; i < 3; ++i) {
             auto next = co_await listener.accept();
             accepted.push_back(next.peer);
             streams.push_back(std::move(next.stream));
@@ -730,8 +738,15 @@ struct connections : io_scenario {
         connected.push_back(stream.local_endpoint());
         streams.push_back(std::move(stream));
     }
+    task<> connects_after_a_refusal() {
+        const frame here{alive[3]};
+        const std::vector<net::endpoint> both{nobody.local_endpoint().ip(), listener.local_endpoint().ip()};
+        auto stream = co_await net::async_connect(both);
+        connected.push_back(stream.local_endpoint());
+        streams.push_back(std::move(stream));
+    }
     task<> settle(bool undisturbed) {
-        if (undisturbed) CHECK(accepted.size() == 2);
+        if (undisturbed) CHECK(accepted.size() == 3);
         for (const net::socket_address& each : connected)
             while (std::ranges::find(accepted, each) == accepted.end()) co_await promptly(accepts_one());
     }
@@ -740,6 +755,7 @@ struct connections : io_scenario {
         accepted.push_back(next.peer);
     }
     net::async_listener listener;
+    const net::socket nobody = bound_and_no_more();
     std::vector<net::socket_address> accepted, connected;
     std::vector<net::async_stream> streams;
 };

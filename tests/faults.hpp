@@ -122,7 +122,7 @@ static_assert(names.size() == static_cast<std::size_t>(call::write) + 1);
 /// Those that come behind them.
 inline constexpr std::array further_names{
     "allocate", "fstat", "fstatat", "fstatvfs", "io_uring_enter", "io_uring_register", "io_uring_setup",
-    "linkat",   "mmap",      "open",  "openat",  "renameat",  "renameat2",      "unlinkat",
+    "linkat",   "mmap",  "open",    "openat",   "renameat",       "renameat2",         "unlinkat",
 };
 inline constexpr std::size_t number_of_calls = names.size() + further_names.size();
 static_assert(number_of_calls == static_cast<std::size_t>(call::unlinkat) + 1);

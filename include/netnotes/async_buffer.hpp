@@ -177,8 +177,7 @@ class buffered_operation : public socket_operation {
     bool send_gathered() noexcept {
         while (state_.unsent.size() > 0 && error_ == 0) {
             const bool done = transmit([this] {
-                const auto taken =
-                    ::send(node_.descriptor(), state_.unsent.data(), state_.unsent.size(), MSG_NOSIGNAL);
+                const auto taken = ::send(node_.descriptor(), state_.unsent.data(), state_.unsent.size(), MSG_NOSIGNAL);
                 if (taken > 0) state_.unsent.remove(static_cast<std::size_t>(taken));
                 return taken;
             });

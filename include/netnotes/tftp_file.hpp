@@ -352,7 +352,8 @@ inline void file_sink::finish(std::error_code& error) noexcept {
     // Some file systems find out at close(2) only that there was no room (NFS), so it is asked before the name is
     // given; of a duplicate, for the file itself may be gone when it is closed.
     if (error) return;
-    if (const int same = ::dup(file_.number()); same >= 0 && ::close(same) != 0) error = {errno, std::system_category()};
+    if (const int same = ::dup(file_.number()); same >= 0 && ::close(same) != 0)
+        error = {errno, std::system_category()};
     if (error) return;
     if (const int failure = give_name(); failure != 0) error = {failure, std::system_category()};
 }

@@ -365,8 +365,8 @@ class server_core {
     std::unique_ptr<reception> reception_;
     patience grace_{*this};
     std::unordered_multimap<endpoint, std::unique_ptr<conversation>> all_;
-    std::size_t undecided_ = 0;                              // the others stay a while, see settings::dally; ...
-    conversation* oldest_ = nullptr;                         // ... these are they
+    std::size_t undecided_ = 0;       // the others stay a while, see settings::dally; ...
+    conversation* oldest_ = nullptr;  // ... these are they
     conversation** newest_ = &oldest_;
     std::unordered_map<ip_address, std::size_t> of_client_;  // undecided ones of it
     std::uint64_t dropped_ = 0;
@@ -710,8 +710,7 @@ inline void server_core::take(const arrival& datagram, time_point now) noexcept 
 inline void server_core::begin_conversation(const arrival& datagram, const packet& request, time_point now) noexcept {
     if (is_stopping_ || datagram.sender.port() == 0) return;
     const auto [begin, end] = all_.equal_range(datagram.sender);
-    const auto same =
-        std::find_if(begin, end, [&](const auto& each) { return each.second->is_for(datagram.bytes); });
+    const auto same = std::find_if(begin, end, [&](const auto& each) { return each.second->is_for(datagram.bytes); });
     if (same != end && !same->second->is_decided()) return;
     // Who asks for the same again has done with the first, and so has, on one socket, who asks for something else: there
     // they could not be told apart.
