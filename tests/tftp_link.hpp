@@ -33,7 +33,11 @@ class memory_source final : public tftp::source {
   public:
     explicit memory_source(bytes content, bool tells_size = true)
         : content_{std::move(content)}, tells_size_{tells_size} {}
-    std::size_t read(std::span<std::byte> room, std::error_code&) noexcept override {
+    std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override {
+        if (taken_ >= fails_at) {
+            error = std::make_error_code(std::errc::io_error);
+            return 0;
+        }
         const std::size_t size = std::min(room.size(), content_.size() - taken_);
         std::copy_n(content_.begin() + static_cast<std::ptrdiff_t>(taken_), size, room.begin());
         taken_ += size;
@@ -43,6 +47,7 @@ class memory_source final : public tftp::source {
         if (!tells_size_) return std::nullopt;
         return content_.size();
     }
+    std::size_t fails_at = ~std::size_t{0};
 
   private:
     bytes content_;

@@ -9,6 +9,8 @@
 //                   it is used up the net is perfect, and so both must come to an end. Who says that the file is whole is
 //                   right.
 //
+// In both the disk may be full, or the file end in an error.
+//
 // No clock and no socket: time is what the deadlines say.
 
 #include "fuzz.hpp"
@@ -45,6 +47,16 @@ tftp::settings any_settings(choices& input) {
     how.dally = input.yes() ? std::chrono::seconds{10} : std::chrono::seconds{0};
     how.most_bytes = input.yes() ? 100 : 1'000'000;
     return how;
+}
+
+/// Disks are full now and then, and files cannot be read to their end.
+void any_trouble(choices& input, memory_source& from, memory_sink& to) {
+    switch (input.below(16)) {
+        case 13: to.room = input.below(2'000); break;
+        case 14: to.at_the_end = std::make_error_code(std::errc::no_space_on_device); break;
+        case 15: from.fails_at = input.below(2'000); break;
+        default: break;
+    }
 }
 
 tftp::packet parsed(const bytes& datagram) {
@@ -149,6 +161,7 @@ bytes anything(choices& input, const tftp::transfer& one) {
 void play_stranger(choices& input) {
     memory_source from{bytes(input.below(2'000), std::byte{'x'}), input.yes()};
     memory_sink to;
+    any_trouble(input, from, to);
     const tftp::settings how = any_settings(input);
     const bool sends = input.yes();
     std::unique_ptr<tftp::transfer> one;
@@ -230,6 +243,7 @@ void play_net(choices& input) {
     const bytes whole = content(input);
     memory_source from{whole, input.yes()};
     memory_sink to;
+    any_trouble(input, from, to);
     const bool uploads = input.yes();
     const tftp::mode mode = input.yes() ? tftp::mode::netascii : tftp::mode::octet;
     tftp::settings wishes = any_settings(input), limits = any_settings(input);
