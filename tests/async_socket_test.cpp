@@ -490,8 +490,7 @@ TEST_CASE("no descriptor of a loop, and of what it connects, goes to a program t
     test_loop loop{};
     const net::stop_event stop;
     net::async_datagram datagram{loop, net::udp_socket{net::endpoint{net::ipv4_address::loopback(), 0}}.into_socket()};
-    net::async_listener listener{loop,
-                                 net::tcp_listener{net::endpoint{net::ipv4_address::loopback(), 0}}.into_socket()};
+    net::async_listener listener{loop, net::tcp_listener{net::endpoint{net::ipv4_address::loopback(), 0}}};
     const auto connected = [&]() -> net::task<net::async_stream> {
         auto connecting = net::spawn(net::async_stream::connect(listener.local_endpoint()));
         auto accepted = co_await listener.accept();

@@ -12,7 +12,14 @@
 //         }
 //     }
 //     task<> serve(async_listener listener) {
-//         for (;;) spawn(echo((co_await listener.accept()).stream));
+//         for (;;) {
+//             auto next = co_await listener.accept();
+//             spawn(echo(std::move(next.stream)));
+//         }
+//     }
+//     int main() {
+//         event_loop loop;
+//         loop.run(serve(async_listener{loop, tcp_listener{{ipv4_address::loopback(), 6666}}}));
 //     }
 //
 //        recv() ──> is there anything? ──yes──> recv(2) ──> go on at once, nobody was asked to wait
@@ -158,6 +165,7 @@ class async_stream : public detail::async_socket {
     /// Throws std::system_error when the poller refuses it.
     explicit async_stream(socket connected) : async_stream{event_loop::current(), std::move(connected)} {}
     explicit async_stream(tcp_stream connected) : async_stream{std::move(connected).into_socket()} {}
+    async_stream(event_loop& loop, tcp_stream connected) : async_stream{loop, std::move(connected).into_socket()} {}
     async_stream(event_loop& loop, socket connected)
         : async_socket{loop, std::move(connected), detail::io_node::kind::stream} {}
 
@@ -199,6 +207,8 @@ class async_listener : public detail::async_socket {
     /// Takes a listening stream socket.
     explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
     explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
+    async_listener(event_loop& loop, tcp_listener listening)
+        : async_listener{loop, std::move(listening).into_socket()} {}
     async_listener(event_loop& loop, socket listening)
         : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
 
