@@ -424,6 +424,13 @@ TEST_CASE("a peer who always has something to say does not starve the others") {
     CHECK(loop.size() == 0);
 }
 
+TEST_CASE("a new connection wakes no loop in which nobody waits to send") {
+    test_loop loop;
+    const net::tcp_listener listener{net::endpoint{net::ipv4_address::loopback(), 0}};
+    const net::async_stream stream{loop, net::tcp_stream{listener.local_endpoint()}};
+    CHECK_FALSE(loop.back_end().wait(net::duration::zero()));
+}
+
 // ---- Datagrams -----------------------------------------------------------------------------------------
 
 TEST_CASE("a datagram that has left wakes no loop in which nobody waits to send") {

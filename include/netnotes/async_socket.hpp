@@ -26,7 +26,7 @@
 //                          |no, as we remember
 //                          └──> aside ──> epoll: readable ──> recv(2) ──> go on
 //
-// What makes it cheap is what it does not do. A descriptor is registered with epoll once, for all. A receive that has
+// What makes it cheap is what it does not do. A descriptor is registered with epoll once. A receive that has
 // given less than there was room for has emptied the socket, so the next one waits without asking. Bytes are sent at
 // once and waited for only when the kernel takes no more. And who waits for bytes holds no buffer for them: when they
 // come, the loop's own is lent; so a connection that is silent costs its frame, and nothing else.

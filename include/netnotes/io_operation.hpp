@@ -252,8 +252,8 @@ class io_operation : public loop_operation {
     void arm_deadline() noexcept;
     /// To a back end that knows of a wait only when it is told.
     void tell_back_end() noexcept {
-        if (node_.ring || node_.kind_ == io_node::kind::any)
-            node_.loop_.back_end().needs(node_, direction_ == direction::write || node_.reader_sends());
+        const bool to_write = direction_ == direction::write || node_.reader_sends();
+        if (node_.ring || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
     }
     void cancelled() noexcept override { give_up(ECANCELED); }
     void give_up(int error) noexcept {
@@ -323,16 +323,13 @@ class ring_side {
     ~ring_side() = default;
 };
 
-/// Waits with epoll, edge-triggered. Each is registered once, for all that can be waited for, but for writing only what
-/// is silent about it until a write has found no room, as TCP is. A datagram socket says so of every datagram that has
-/// left, and a pipe of every one that was read: each time the loop would wake for nobody. So with these it asks when
-/// somebody waits to write, and no longer when nobody does any more.
+/// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading; for writing, too, when somebody has
+/// to wait until he can write. Most never have to, and a new connection would wake the loop to say that it can be written
+/// to, a datagram socket after every datagram that has left, a pipe after every one that was read: each for nobody. So
+/// with all but streams it ends when nobody waits any more. TCP is silent about it until a write finds no room again.
 class epoll_back_end final : public io_back_end {
   public:
-    void add(io_node& node) override {
-        node.set_heard_to_write(node.what() == io_node::kind::stream);
-        poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge);
-    }
+    void add(io_node& node) override { poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge); }
     bool remove(io_node& node) noexcept override {
         poller_.remove(node.descriptor());
         return true;
