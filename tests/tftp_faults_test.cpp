@@ -4,6 +4,7 @@
 
 #include <netnotes/tftp_async_client.hpp>
 #include <netnotes/tftp_client.hpp>
+#include <netnotes/tftp_content.hpp>
 #include <netnotes/tftp_file.hpp>
 #include <netnotes/tftp_server.hpp>
 
@@ -297,6 +298,32 @@ TEST_CASE("no single fault of a blocking TFTP client costs more than a transfer,
             {each}, [&](script& chosen) { return fetch_blocking(chosen, may_leave_parts); }, check_three);
     }
     CHECK(struck > 50);
+}
+
+TEST_CASE("a datagram for which there was no room goes when there is some, and not when it would be said again") {
+    if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
+        NETNOTES_SKIP("the kernel has no io_uring for us");
+    const site at;
+    for (unsigned nth = 1; nth <= 5; ++nth) {
+        script chosen;
+        chosen.fail(call::sendto, EAGAIN, nth);  // of the client's: the server uses another
+        test_loop loop{{.virtual_time = true}};
+        tftp::server server{anywhere_on_loopback, tftp::serve_files(at.root())};
+        const auto body = [&]() -> net::task<> {
+            auto serving = net::spawn(server.run());
+            tftp::function_sink nowhere{[](std::span<const std::byte>) {}};
+            const net::time_point begin = loop.now();
+            const under here{chosen};
+            const auto result = co_await tftp::get(server.local_endpoint(), "read", nowhere);
+            CHECK(result.bytes == content.size());
+            CHECK(result.repeated == 0);
+            CHECK(loop.now() - begin < std::chrono::milliseconds{200});
+            server.stop();
+            co_await serving.join();
+        };
+        loop.run(body());
+        CHECK(chosen.made(call::sendto) > 5);
+    }
 }
 
 TEST_CASE("files without a name and renameat2 may both be missing") {

@@ -340,8 +340,8 @@ class sending_bytes : public socket_operation {
     std::span<const std::byte> rest_;
 
     /// When it has to wait.
-    [[gnu::noinline]] void keep_rest() {
-        kept_ = nullptr;
+    [[gnu::noinline]] void keep_rest(bool has_waited_before) {
+        if (!has_waited_before) kept_ = nullptr;
         if (!node_.loop().has_lent(rest_)) return;
         kept_ = new (std::nothrow) std::byte[rest_.size()];
         if (!kept_) {
@@ -360,8 +360,9 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
   public:
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        const bool has_waited_before = this->has_waited();  // and was given up, and is awaited again
         const bool waits = io_awaiter<Derived, sending_bytes>::await_suspend(waiter);
-        if (waits) this->keep_rest();
+        if (waits) this->keep_rest(has_waited_before);
         return waits;
     }
 

@@ -24,6 +24,7 @@
 #endif
 #define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -32,6 +33,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <exception>
 #include <memory>
 #include <span>
@@ -336,7 +338,10 @@ class epoll_back_end final : public io_back_end {
     }
     void needs(io_node& node, bool to_write) noexcept override {
         if (!to_write || node.writable || node.is_heard_to_write() || hear_to_write(node, true)) return;
-        node.writable = true;  // it is tried again, for nobody will tell
+        // Nobody will tell, so one looks, and again when it has to be tried again.
+        pollfd now{node.descriptor(), POLLOUT, 0};
+        const timespec at_once{};
+        node.writable = ::ppoll(&now, 1, &at_once, nullptr) != 0;
         node.loop().look_again(node);
     }
     void watch(int descriptor, bool is_stop) override {

@@ -156,7 +156,7 @@ class transfer_socket {
             if (one.has_ended()) return true;
             std::error_code error;
             const auto all = socket_.recv_batch(batch_, error);
-            if (unsent_.bytes.size() <= unsent_.segment) unsent_ = {};  // what comes may change what is to be said
+            if (!all.empty()) forget_unsent();
             for (const auto& each : all) take(one, each, now);
             if (error == std::errc::operation_would_block) {
                 // Woken for nothing? Then by an error that a send has heard of, and that still stands in its queue.
@@ -172,6 +172,11 @@ class transfer_socket {
     }
     /// Of the last send or receive that did not work: the reason, perhaps, for which nothing is heard.
     [[nodiscard]] const std::error_code& failure() const noexcept { return failure_; }
+    /// What there was no room for, before something happens that may change what is to be said; of a window the rest
+    /// still goes.
+    void forget_unsent() noexcept {
+        if (unsent_.bytes.size() <= unsent_.segment) unsent_ = {};
+    }
     void forget_failure() noexcept { failure_.clear(); }
 
   private:
@@ -239,6 +244,7 @@ class progress_teller {
 };
 
 inline void give_up(transfer& one, transfer_socket& socket, std::errc why, std::string_view words) noexcept {
+    socket.forget_unsent();
     one.abort(error::not_defined, std::make_error_code(why), words);
     socket.send(one);
 }
@@ -266,7 +272,10 @@ inline bool react(transfer& one, transfer_socket& socket, const request& more, c
         give_up(one, socket, std::errc::timed_out, "it takes too long");
     } else {
         is_drained = socket.receive(one, now);
-        if (now >= one.deadline()) one.expired(now);
+        if (now >= one.deadline()) {
+            socket.forget_unsent();
+            one.expired(now);
+        }
         return true;
     }
     return false;

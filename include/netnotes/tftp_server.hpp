@@ -710,8 +710,12 @@ inline void server_core::take(const arrival& datagram, time_point now) noexcept 
 inline void server_core::begin_conversation(const arrival& datagram, const packet& request, time_point now) noexcept {
     if (is_stopping_ || datagram.sender.port() == 0) return;
     const auto [begin, end] = all_.equal_range(datagram.sender);
-    const auto same = std::find_if(begin, end, [&](const auto& each) { return each.second->is_for(datagram.bytes); });
-    if (same != end && !same->second->is_decided()) return;
+    auto same = end;  // ... and decided
+    for (auto each = begin; each != end; ++each) {
+        if (!each->second->is_for(datagram.bytes)) continue;
+        if (!each->second->is_decided()) return;
+        same = each;
+    }
     // Who asks for the same again has done with the first, and so has, on one socket, who asks for something else: there
     // they could not be told apart.
     if (same != end)
