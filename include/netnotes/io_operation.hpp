@@ -209,7 +209,7 @@ class io_operation : public loop_operation {
         }
         if (operation.attempt()) [[likely]]
             return false;
-        self.put_aside(waiter, waiter.promise().chain());
+        self.put_aside(waiter, waiter.promise().chain());  // kept over the call it would cost those who need not wait
         return true;
     }
     /// The same, of one that receives and does nothing else, where it is known that nothing has come and nothing is to
