@@ -28,13 +28,13 @@ cd "$(dirname "$0")/.."
 . tests/tools.sh
 
 # meson, pkg-config, python3, nc, socat, curl and dnsmasq are peers and consumers of the tests, netbase has
-# /etc/services; without them tests are skipped.
+# /etc/services, valgrind counts instructions; without them tests are skipped.
 compiler=g++
 if [ "$preset" = clang ]; then
     compiler=clang
 fi
 install_missing $compiler cmake ninja-build catch2 meson pkg-config python3 netcat-openbsd socat netbase \
-    curl dnsmasq-base
+    curl dnsmasq-base valgrind
 unpack_packages build/peers tftp-hpa tftpd-hpa atftp atftpd
 
 exec cmake --workflow --preset "$preset"

@@ -59,8 +59,8 @@ namespace netnotes {
 /// resolve() of socket_address.hpp for tasks: the endpoints behind a host and a service, in the order in which they
 /// should be tried, or its errors. Others go on meanwhile, and a cancelled task does not wait for the answer: the
 /// lookup, which nothing can break off, ends by itself and is forgotten. At most 8 lookups of a process run at a time,
-/// forgotten ones as well; the others stand in line. A host that is an address, or empty, with a service that is a number is answered without
-/// waiting. std::system_error with errc::resource_unavailable_try_again when no thread can be had.
+/// forgotten ones as well; the others stand in line. A host that is an address, or empty, with a service that is a
+/// number is answered without waiting. std::system_error with errc::resource_unavailable_try_again when no thread can be had.
 ///
 /// The wait is real in a loop with virtual time, too, which does not stand still for it: there give addresses.
 [[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, std::string service,

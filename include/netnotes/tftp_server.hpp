@@ -339,6 +339,7 @@ class server_core {
     [[nodiscard]] settings limits_for(const packet& request) const noexcept;
     void refuse(const arrival& datagram, error code, std::string_view message) noexcept;
     void refuse(const arrival& datagram, transfer_record& record, const std::system_error& why) noexcept;
+    void refuse_for_failure(const arrival& datagram, transfer_record& record, const char* message) noexcept;
     void log(const transfer_record& record) noexcept;
     void settle() noexcept;
     void abort_all() noexcept;
@@ -753,14 +754,9 @@ inline void server_core::begin_conversation(const arrival& datagram, const packe
     } catch (const std::bad_alloc&) {
         run_short();
     } catch (const std::exception& failure) {  // in these words to us, and not to a stranger
-        refuse(datagram, error::not_defined, "the server has failed");
-        record.result.error = std::make_error_code(std::errc::connection_refused);
-        record.result.message = failure.what();
-        log(record);
+        refuse_for_failure(datagram, record, failure.what());
     } catch (...) {
-        refuse(datagram, error::not_defined, "the server has failed");
-        record.result.error = std::make_error_code(std::errc::connection_refused);
-        log(record);
+        refuse_for_failure(datagram, record, "");
     }
 }
 template <class End>
@@ -836,6 +832,16 @@ inline void server_core::refuse(const arrival& datagram, transfer_record& record
     } catch (const std::bad_alloc&) {
         refuse(datagram, error::not_defined, "no memory");
         record.result.error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    log(record);
+}
+inline void server_core::refuse_for_failure(const arrival& datagram, transfer_record& record,
+                                            const char* message) noexcept {
+    refuse(datagram, error::not_defined, "the server has failed");
+    record.result.error = std::make_error_code(std::errc::connection_refused);
+    try {
+        record.result.message = message;
+    } catch (const std::bad_alloc&) {  // then without its words
     }
     log(record);
 }
