@@ -155,8 +155,8 @@ class sending_to;
 }  // namespace detail
 
 /// A connection, of TCP or a Unix socket, for tasks: one may receive while another sends, but not two in one direction
-/// at once (std::logic_error). All throw std::system_error: errc::operation_canceled when the task is cancelled, or what
-/// the system says. Lines, and all that ends with a delimiter, are read through async_buffered_stream (async_buffer.hpp):
+/// at once (std::logic_error). All throw what the system says as std::system_error, and netnotes::cancelled when the task
+/// is cancelled. Lines, and all that ends with a delimiter, are read through async_buffered_stream (async_buffer.hpp):
 /// what has come behind a message must be kept for the next.
 class async_stream : public detail::async_socket {
   public:
@@ -247,18 +247,19 @@ class socket_operation : public io_operation {
   protected:
     using io_operation::io_operation;
     [[gnu::always_inline]] ~socket_operation() = default;
-    [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) const {
+    [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) {
         if (error_ != 0) [[unlikely]]
             fail(attempt);
     }
     /// "recv from 192.0.2.1:80: Connection reset by peer"
-    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) const {
+    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
+        const std::error_code error = take_failure();
         socket_address peer;
         socklen_t size = socket_address::capacity;
         // Of one that was closed the number may be another's by now.
-        const bool known = error_ != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
+        const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
         if (known) peer.resize(size);
-        detail::throw_error({error_, std::system_category()}, attempt, known ? " " : " the peer",
+        detail::throw_error(error, attempt, known ? " " : " the peer",
                             known ? peer.to_string() : "");
     }
 };
@@ -267,7 +268,7 @@ class [[nodiscard]] receiving_lent final : public io_receiver<receiving_lent, so
   public:
     explicit receiving_lent(io_node& node) noexcept : io_receiver{node, direction::read} {}
     [[gnu::always_inline]] ~receiving_lent() = default;
-    std::span<std::byte> await_resume() const {
+    std::span<std::byte> await_resume() {
         throw_if_failed("recv from");
         return node_.loop().lent;
     }
@@ -279,7 +280,7 @@ class [[nodiscard]] receiving final : public io_receiver<receiving, socket_opera
     receiving(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
     [[gnu::always_inline]] ~receiving() = default;
     bool await_ready() const noexcept { return room_.empty(); }
-    std::size_t await_resume() const {
+    std::size_t await_resume() {
         throw_if_failed("recv from");
         return size_;
     }
@@ -295,7 +296,7 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
     receiving_exactly(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
     [[gnu::always_inline]] ~receiving_exactly() = default;
     bool await_ready() const noexcept { return room_.empty(); }
-    std::size_t await_resume() const {
+    std::size_t await_resume() {
         if (error_ != 0)
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
                                 " bytes) from"));
@@ -374,7 +375,7 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
 class [[nodiscard]] sending final : public sending_awaiter<sending> {
   public:
     sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes}, size_{bytes.size()} {}
-    std::size_t await_resume() const {
+    std::size_t await_resume() {
         throw_if_failed("send to");
         return size_ - rest_.size();
     }
@@ -388,7 +389,7 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
   public:
     sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
     [[gnu::always_inline]] ~sending_all() = default;
-    void await_resume() const {
+    void await_resume() {
         if (error_ != 0) [[unlikely]]
             fail_in_the_middle();
     }
@@ -401,7 +402,7 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
     }
 
   private:
-    [[noreturn, gnu::noinline]] void fail_in_the_middle() const {
+    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
@@ -426,8 +427,8 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
   public:
     connecting(io_node& node, const socket_address& where) noexcept
         : io_awaiter{node, direction::write}, where_{where} {}
-    void await_resume() const {
-        if (error_ != 0) detail::throw_error({error_, std::system_category()}, "connect ", where_.to_string());
+    void await_resume() {
+        if (error_ != 0) detail::throw_error(take_failure(), "connect ", where_.to_string());
     }
     bool attempt() noexcept override {
         if (is_pausing()) return false;
@@ -464,7 +465,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operat
   public:
     explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
     async_listener::accepted await_resume() {
-        if (error_ != 0) throw std::system_error{error_, std::system_category(), "accept"};
+        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
         // That it is like its peer saves a system call for each connection.
         const bool is_ip = made_.peer.is_ip();
         return {async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), is_ip}, made_.peer};
@@ -497,8 +498,8 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operat
 class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, socket_operation> {
   public:
     receiving_from(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
-    socket::received await_resume() const {
-        if (error_ != 0) throw std::system_error{error_, std::system_category(), "recv_from"};
+    socket::received await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "recv_from"};
         return received_;
     }
     bool attempt() noexcept override {
@@ -520,9 +521,9 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
   public:
     sending_to(io_node& node, const_buffer bytes, const socket_address& where) noexcept
         : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where} {}
-    void await_resume() const {
+    void await_resume() {
         if (error_ != 0)
-            detail::throw_error({error_, std::system_category()}, "send_to ", where_.to_string(), " (",
+            detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
                                 std::to_string(bytes_.size()), " bytes)");
     }
     bool attempt() noexcept override {
