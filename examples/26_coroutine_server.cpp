@@ -98,6 +98,8 @@ net::task<> serve_client(net::async_stream client, net::socket_address peer, lim
         co_await echo_all(client);
     } catch (const std::system_error& error) {
         why = error.code();  // his own end, and nobody else's
+    } catch (const net::cancelled&) {  // it has no more to do than to say so
+        why = std::make_error_code(std::errc::operation_canceled);
     } catch (const std::bad_alloc&) {
         why = std::make_error_code(std::errc::not_enough_memory);
     }
@@ -113,8 +115,8 @@ net::task<> accept_all(net::async_listener& listener, limits allowed, connected&
             auto next = co_await listener.accept();
             group.spawn(serve_client(std::move(next.stream), next.peer, allowed, all, std::move(place)));
         } catch (const std::system_error& error) {
-            for (const std::errc lasting : {std::errc::operation_canceled, std::errc::bad_file_descriptor,
-                                            std::errc::invalid_argument, std::errc::operation_not_supported})
+            for (const std::errc lasting : {std::errc::bad_file_descriptor, std::errc::invalid_argument,
+                                            std::errc::operation_not_supported})
                 if (error.code() == lasting) throw;
             trouble = error.code();
         } catch (const std::bad_alloc&) {
