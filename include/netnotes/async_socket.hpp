@@ -188,7 +188,7 @@ class async_stream : public detail::async_socket {
     /// Some of the bytes, at least one; gives how many. They must stay where they are until it is done, unless they are
     /// what recv() lent.
     [[nodiscard]] detail::sending send(const_buffer bytes);
-    /// All of them. The same holds for them.
+    /// All of them. The same holds for them. If it ends without having sent all, closing the stream sends a reset.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
 
     /// See socket::shutdown(). Does not wait.
@@ -213,7 +213,9 @@ class async_listener : public detail::async_socket {
         : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
 
     struct accepted;
-    /// The next connection. errc::too_many_files_open and the like leave it in the queue: wait a little before the next.
+    /// Waits for the next connection. A connection that died in the queue is passed over. Where descriptors or memory are
+    /// short (EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC of epoll) it tries again every 100 ms, and the client waits in the
+    /// queue. set_timeout() and cancelling end that wait, too. So what it throws has ended the listener or this task.
     [[nodiscard]] detail::accepting accept();
 };
 struct async_listener::accepted {
@@ -387,7 +389,10 @@ class [[nodiscard]] sending final : public sending_awaiter<sending> {
 class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
   public:
     sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
-    [[gnu::always_inline]] ~sending_all() = default;
+    [[gnu::always_inline]] ~sending_all() {
+        if (has_waited() && !rest_.empty()) [[unlikely]]
+            cut();
+    }
     void await_resume() const {
         if (error_ != 0) [[unlikely]]
             fail_in_the_middle();
@@ -401,7 +406,14 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
     }
 
   private:
+    /// An orderly end would now tell the peer that it has everything, so closing will send a reset.
+    [[gnu::noinline]] void cut() const noexcept {
+        constexpr ::linger reset{1, 0};
+        if (error_ != EBADF && !node_.is_retired())  // else the number may be another descriptor's by now
+            ::setsockopt(node_.descriptor(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
     [[noreturn, gnu::noinline]] void fail_in_the_middle() const {
+        if (!has_waited()) cut();
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
@@ -412,12 +424,14 @@ class pausing_operation : public socket_operation, private loop_timer {
     using socket_operation::socket_operation;
     ~pausing_operation() = default;
     [[nodiscard]] bool is_pausing() const noexcept { return is_armed(); }
-    void pause() noexcept { node_.loop().arm(*this, later(node_.loop().now(), std::chrono::milliseconds{5})); }
+    void pause(duration time = std::chrono::milliseconds{5}) noexcept {
+        node_.loop().arm(*this, later(node_.loop().now(), time));
+    }
 
   private:
     void expired() noexcept override {
         if (!is_waiting()) return;
-        node_.writable = true;
+        (direction_ == direction::read ? node_.readable : node_.writable) = true;
         node_.loop().look_again(node_);
     }
 };
@@ -460,18 +474,28 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
     bool has_begun_ = false;
 };
 
-class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operation> {
+class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_operation> {
   public:
     explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
     async_listener::accepted await_resume() {
         if (error_ != 0) throw std::system_error{error_, std::system_category(), "accept"};
-        // That it is like its peer saves a system call for each connection.
-        const bool is_ip = made_.peer.is_ip();
-        return {async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), is_ip}, made_.peer};
+        return {std::move(stream_), made_.peer};
     }
     bool attempt() noexcept override {
-        if (!node_.readable) return false;
-        if (node_.ring) return accept_from_ring();
+        if (is_pausing() || !node_.readable) return false;
+        if (!made_.connection.is_open()) {
+            const bool is_decided = node_.ring ? accept_from_ring() : accept_directly();
+            if (!is_decided) return false;
+        }
+        if (error_ == 0) register_connection();
+        if (!is_shortage(error_) && error_ != ENOSPC) return true;
+        error_ = 0;
+        pause(accept_pause);
+        return false;  // and `readable` stays as it is, so that no back end tries before us
+    }
+
+  private:
+    bool accept_directly() noexcept {
         std::error_code error;
         borrowed_socket listener{node_.descriptor()};
         made_ = listener->accept(error);
@@ -479,11 +503,12 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operat
         error_ = error.value();
         return true;
     }
-
-  private:
     bool accept_from_ring() noexcept {
         int descriptor = -1;
-        if (!node_.ring->accept(descriptor, error_)) return false;
+        do {
+            error_ = 0;
+            if (!node_.ring->accept(descriptor, error_)) return false;
+        } while (is_passed_over(error_));
         if (error_ != 0) return true;
         made_.connection = socket{descriptor, false};
         // Who has left already has no name any more, but what he sent can still be received.
@@ -491,7 +516,19 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operat
         made_.peer = made_.connection.peer_endpoint(has_left);
         return true;
     }
+    /// The poller and the memory may fail us, too. Then the connection is kept, for the next attempt.
+    void register_connection() noexcept {
+        try {
+            // That it is like its peer saves a system call for each connection.
+            stream_ = async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), made_.peer.is_ip()};
+        } catch (const std::system_error& failure) {
+            error_ = failure.code().value();
+        } catch (const std::bad_alloc&) {
+            error_ = ENOMEM;
+        }
+    }
     socket::accepted made_;
+    async_stream stream_;
 };
 
 class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, socket_operation> {

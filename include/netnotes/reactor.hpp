@@ -259,7 +259,6 @@ class reactor_server {
     };
     static constexpr std::uint64_t listener_token = ~std::uint64_t{0};
     static constexpr std::uint64_t stop_token = listener_token - 1;
-    static constexpr duration accept_pause = std::chrono::milliseconds{100};
     static constexpr duration stop_look = std::chrono::milliseconds{5};
     static constexpr int reads_a_turn = 16;
     static constexpr int accepts_a_turn = 64;
@@ -437,7 +436,7 @@ void reactor_server<Handler, Poller>::accept_clients() {
         }
         // Or accept() found no descriptor or no memory: EMFILE, ENFILE, ENOBUFS, ENOMEM.
         if constexpr (requires { handler_.on_accept_error(error); }) handler_.on_accept_error(error);
-        return pause_listener(now_ + accept_pause);
+        return pause_listener(now_ + detail::accept_pause);
     }
     if (count_ >= shared_.options.max_connections) pause_listener(time_point::max());
 }
@@ -486,7 +485,7 @@ void reactor_server<Handler, Poller>::resume_listener() {
     } catch (const std::system_error& failure) {  // others have taken its place (max_user_watches), or the memory
         const std::error_code why = failure.code();
         if constexpr (requires { handler_.on_accept_error(why); }) handler_.on_accept_error(why);
-        listener_pause_ = now_ + accept_pause;
+        listener_pause_ = now_ + detail::accept_pause;
     }
 }
 
