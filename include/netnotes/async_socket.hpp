@@ -5,22 +5,28 @@
 // for a single client:
 //
 //     task<> echo(async_stream client) {
-//         for (;;) {
-//             auto bytes = co_await client.recv();                lent by the loop, until we wait again
-//             if (bytes.empty()) co_return;                       the end
-//             co_await client.send_all(bytes);
+//         try {
+//             for (;;) {
+//                 auto bytes = co_await client.recv();            // lent by the loop, until we wait again
+//                 if (bytes.empty()) co_return;                   // the end
+//                 co_await client.send_all(bytes);
+//             }
+//         } catch (const std::system_error&) {                    // this client has failed. The others go on
 //         }
 //     }
-//     task<> serve(async_listener listener) {
+//     task<> accept_all(async_listener listener) {
 //         for (;;) {
-//             auto next = co_await listener.accept();
+//             auto next = co_await listener.accept();             // without descriptors it waits until there are some
 //             spawn(echo(std::move(next.stream)));
 //         }
 //     }
 //     int main() {
 //         event_loop loop;
-//         loop.run(serve(async_listener{loop, tcp_listener{{ipv4_address::loopback(), 6666}}}));
+//         loop.run(accept_all(async_listener{loop, tcp_listener{{ipv4_address::loopback(), 6666}}}));
 //     }
+//
+// The exception matters: a reset by one client would leave its task, and then run(), and so end the server. serve() of
+// async_serve.hpp is this loop with limits, a graceful stop, and a place where such an exception is reported.
 //
 //        recv() ──> is there anything? ──yes──> recv(2) ──> go on at once, nobody was asked to wait
 //                          |no, as we remember
@@ -35,6 +41,7 @@
 // one does.
 //
 // On this page:  async_stream · async_listener · async_datagram
+// Above it:      async_serve.hpp, a whole server
 // The notes:     gevent版-TCP服务器 (the gevent server); example 26
 
 #ifndef NETNOTES_ASYNC_SOCKET_HPP

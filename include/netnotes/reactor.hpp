@@ -4,14 +4,18 @@
 // A reactor waits for events and calls back: your code never waits, it is told. This one is a whole server on
 // any poller of poll.hpp and any listening stream socket, TCP or Unix:
 //
-//        net::tcp_listener listener{where};
-//        listener.set_option(net::option::no_delay{});    // an answer does not wait until the last is acknowledged
-//        net::reactor_server server{std::move(listener).into_socket(), [](auto& client, auto bytes) {
-//            client.send(bytes);                                             // the echo server, complete
-//        }};
-//        server.run(stop);
+//        int main() {
+//            net::stop_event stop;
+//            net::stop_on_signals signals{stop};
+//            net::tcp_listener listener{{net::ipv4_address::loopback(), 6666}};
+//            listener.set_option(net::option::no_delay{});    // an answer does not wait until the last is acknowledged
+//            net::reactor_server server{std::move(listener).into_socket(), [](auto& client, auto bytes) {
+//                client.send(bytes);                          // the echo server, complete
+//            }};
+//            server.run(stop);
+//        }
 //
-// It waits with epoll, unless it is given another poller: {listener, handler, options, net::poll_poller{}}.
+// (tcp_listener is of tcp.hpp.) It waits with epoll, unless it is given another poller: {listener, handler, options, net::poll_poller{}}.
 //
 // The rest of this page is what makes the difference between that idea and a server that survives its clients.
 //
