@@ -224,7 +224,7 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     /// What lies in the buffer is taken without ado, so that many small messages cost little. The buffer has its bound,
     /// and so has the time for which it keeps others waiting.
     bool await_ready() noexcept { return keep(message_.take(this->state_.reader)); }
-    std::optional<std::string_view> await_resume() const {
+    std::optional<std::string_view> await_resume() {
         if (this->error_ != 0) {
             if (!this->node_.has_reader()) this->node_.let_reader_send(false);
             this->fail(Message::name);
@@ -286,7 +286,7 @@ class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operatio
         if (waits) tell_reader();
         return waits;
     }
-    [[gnu::always_inline]] void await_resume() const {
+    [[gnu::always_inline]] void await_resume() {
         if (error_ != 0 || node_.reader_sends()) [[unlikely]]
             tell_reader();
         throw_if_failed("send to");

@@ -231,7 +231,7 @@ class lookup::waiting final : public loop_operation {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled())) return false;
+        if ((was_cancelled_ = whose.is_cancelled())) return leave_turn(waiter, whose);
         lookup_threads::of_this_process().begin(one_, whose.loop());
         waits(waiter, whose);  // it is this thread that hears of the end, so this is not too late
         one_.waiting_ = this;
@@ -289,7 +289,6 @@ inline task<> attempt(connect_race& all, std::size_t which) {
         if (!all.winner.is_open()) all.winner = std::move(stream);
     } catch (const std::system_error& failure) {
         error = failure.code();
-        if (error == cancelled_error() && !all.winner.is_open()) throw;  // not by us: it is no failure of this address
         ++all.failed;
     }
     if (error && (!all.worst.attempt || meaning(error.value()) > meaning(all.worst.error.value())))

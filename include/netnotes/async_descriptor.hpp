@@ -56,8 +56,8 @@ class async_descriptor {
 
 class [[nodiscard]] async_descriptor::waiting : public detail::io_operation {
   public:
-    void await_resume() const {
-        if (error_ != 0) throw std::system_error{error_, std::system_category(), "wait for a descriptor"};
+    void await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "wait for a descriptor"};
     }
 
   private:

@@ -107,7 +107,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_all(waiter, waiter.promise().chain(), [this] { accepting_.begin(*this); });
+        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { accepting_.begin(*this, later); });
     }
     void await_resume() { accepting_.take(); }  // it has failed, or was cancelled
 
@@ -224,7 +224,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             options_.on_error(one.peer, std::runtime_error{"the handler has thrown what is no std::exception"});
         }
     }
-    void cancelled() noexcept override { accepting_.cancel(); }
+    void cancel_parts() noexcept override { accepting_.cancel(); }
     void expired() noexcept override {  // the grace
         for (client* each = clients_; each; each = each->older) each->fiber::cancel();
     }

@@ -65,6 +65,8 @@ class remote_word final : public posted_call {
         if (bits != 0) bits_.fetch_and(~(bits & (~bits + 1)));
         return std::countr_zero(bits);
     }
+    /// A task to which it was handed out was cancelled before it could take note: it goes to the next.
+    void return_bit(int bit) noexcept;
     static constexpr int none = 64;
     wait_queue waiting;
 
@@ -78,6 +80,7 @@ class remote_word final : public posted_call {
   private:
     ~remote_word() = default;
     void call() override;
+    void hand_out() noexcept;
 
     event_loop& loop_;
     std::atomic<std::uint64_t> bits_{0};
@@ -89,8 +92,10 @@ class remote_word final : public posted_call {
 class waiting_for_word : public wait_queue::waiter {
   public:
     explicit waiting_for_word(remote_word& word) noexcept : word_{word} {}
+    ~waiting_for_word() { is_destroyed(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+        bit_ = remote_word::none;
         return stand_in(word_.waiting, self, [this] {
             if (word_.waiting.empty()) bit_ = word_.take();
             return bit_ != remote_word::none;
@@ -98,16 +103,19 @@ class waiting_for_word : public wait_queue::waiter {
     }
 
   protected:
-    int taken() const {
-        throw_if_in_vain();
+    int taken() {
+        finish();
         return bit_;
     }
 
   private:
     friend remote_word;
+    void give_back() noexcept override;
     remote_word& word_;
     int bit_ = remote_word::none;
 };
+
+inline void waiting_for_word::give_back() noexcept { word_.return_bit(bit_); }
 
 /// Whoever is woken has his bit already: another, who comes before he goes on, cannot take it from him.
 inline void remote_word::call() {
@@ -116,12 +124,19 @@ inline void remote_word::call() {
         return;
     }
     is_posted_.store(false);  // before the bits are looked at: what is left from now on rings again
+    hand_out();
+}
+inline void remote_word::return_bit(int bit) noexcept {
+    bits_.fetch_or(std::uint64_t{1} << bit);
+    hand_out();
+}
+inline void remote_word::hand_out() noexcept {
     while (!waiting.empty()) {
         const int bit = take();
         if (bit == none) break;
         auto& first = static_cast<waiting_for_word&>(*waiting.first());
         first.bit_ = bit;
-        first.serve();
+        first.grant();
     }
 }
 
@@ -192,14 +207,14 @@ class async_signals {
 class [[nodiscard]] remote_event::waiting final : public detail::waiting_for_word {
   public:
     using detail::waiting_for_word::waiting_for_word;
-    void await_resume() const { taken(); }
+    void await_resume() { taken(); }
 };
 inline remote_event::waiting remote_event::wait() noexcept { return waiting{*word_}; }
 
 class [[nodiscard]] async_signals::waiting final : public detail::waiting_for_word {
   public:
     using detail::waiting_for_word::waiting_for_word;
-    int await_resume() const { return taken() + 1; }
+    int await_resume() { return taken() + 1; }
 };
 inline async_signals::waiting async_signals::next() noexcept { return waiting{*word_}; }
 

@@ -162,8 +162,8 @@ class sending_to;
 }  // namespace detail
 
 /// A connection, of TCP or a Unix socket, for tasks: one may receive while another sends, but not two in one direction
-/// at once (std::logic_error). All throw std::system_error: errc::operation_canceled when the task is cancelled, or what
-/// the system says. Lines, and all that ends with a delimiter, are read through async_buffered_stream (async_buffer.hpp):
+/// at once (std::logic_error). All throw what the system says as std::system_error, and netnotes::cancelled when the task
+/// is cancelled. Lines, and all that ends with a delimiter, are read through async_buffered_stream (async_buffer.hpp):
 /// what has come behind a message must be kept for the next.
 class async_stream : public detail::async_socket {
   public:
@@ -256,18 +256,19 @@ class socket_operation : public io_operation {
   protected:
     using io_operation::io_operation;
     [[gnu::always_inline]] ~socket_operation() = default;
-    [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) const {
+    [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) {
         if (error_ != 0) [[unlikely]]
             fail(attempt);
     }
     /// "recv from 192.0.2.1:80: Connection reset by peer"
-    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) const {
+    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
+        const std::error_code error = take_failure();
         socket_address peer;
         socklen_t size = socket_address::capacity;
         // Of one that was closed the number may be another's by now.
-        const bool known = error_ != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
+        const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
         if (known) peer.resize(size);
-        detail::throw_error({error_, std::system_category()}, attempt, known ? " " : " the peer",
+        detail::throw_error(error, attempt, known ? " " : " the peer",
                             known ? peer.to_string() : "");
     }
 };
@@ -276,7 +277,7 @@ class [[nodiscard]] receiving_lent final : public io_receiver<receiving_lent, so
   public:
     explicit receiving_lent(io_node& node) noexcept : io_receiver{node, direction::read} {}
     [[gnu::always_inline]] ~receiving_lent() = default;
-    std::span<std::byte> await_resume() const {
+    std::span<std::byte> await_resume() {
         throw_if_failed("recv from");
         return node_.loop().lent;
     }
@@ -288,7 +289,7 @@ class [[nodiscard]] receiving final : public io_receiver<receiving, socket_opera
     receiving(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
     [[gnu::always_inline]] ~receiving() = default;
     bool await_ready() const noexcept { return room_.empty(); }
-    std::size_t await_resume() const {
+    std::size_t await_resume() {
         throw_if_failed("recv from");
         return size_;
     }
@@ -304,7 +305,7 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
     receiving_exactly(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
     [[gnu::always_inline]] ~receiving_exactly() = default;
     bool await_ready() const noexcept { return room_.empty(); }
-    std::size_t await_resume() const {
+    std::size_t await_resume() {
         if (error_ != 0)
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
                                 " bytes) from"));
@@ -348,6 +349,13 @@ class sending_bytes : public socket_operation {
     }
     std::span<const std::byte> rest_;
 
+    /// Some bytes cannot be sent. An orderly end would tell the peer that it has everything, so closing will be a reset;
+    /// unless it is tried once more.
+    [[gnu::noinline]] void end_by_reset(bool does) const noexcept {
+        const ::linger how{does ? 1 : 0, 0};
+        if (!node_.is_retired())  // else the number may be another descriptor's by now
+            ::setsockopt(node_.descriptor(), SOL_SOCKET, SO_LINGER, &how, sizeof how);
+    }
     /// When it has to wait.
     [[gnu::noinline]] void keep_rest(bool has_waited_before) {
         if (!has_waited_before) kept_ = nullptr;
@@ -370,6 +378,8 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         const bool has_waited_before = this->has_waited();  // and was given up, and is awaited again
+        if (has_waited_before) [[unlikely]]
+            this->end_by_reset(false);
         const bool waits = io_awaiter<Derived, sending_bytes>::await_suspend(waiter);
         if (waits) this->keep_rest(has_waited_before);
         return waits;
@@ -383,7 +393,7 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
 class [[nodiscard]] sending final : public sending_awaiter<sending> {
   public:
     sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes}, size_{bytes.size()} {}
-    std::size_t await_resume() const {
+    std::size_t await_resume() {
         throw_if_failed("send to");
         return size_ - rest_.size();
     }
@@ -397,10 +407,10 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
   public:
     sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
     [[gnu::always_inline]] ~sending_all() {
-        if (has_waited() && !rest_.empty()) [[unlikely]]
-            cut();
+        if (is_waiting()) [[unlikely]]  // the frame is destroyed
+            this->end_by_reset(true);
     }
-    void await_resume() const {
+    void await_resume() {
         if (error_ != 0) [[unlikely]]
             fail_in_the_middle();
     }
@@ -413,14 +423,8 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
     }
 
   private:
-    /// An orderly end would now tell the peer that it has everything, so closing will send a reset.
-    [[gnu::noinline]] void cut() const noexcept {
-        constexpr ::linger reset{1, 0};
-        if (error_ != EBADF && !node_.is_retired())  // else the number may be another descriptor's by now
-            ::setsockopt(node_.descriptor(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    }
-    [[noreturn, gnu::noinline]] void fail_in_the_middle() const {
-        if (!has_waited()) cut();
+    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+        if (error_ != EBADF) end_by_reset(true);
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
@@ -447,8 +451,8 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
   public:
     connecting(io_node& node, const socket_address& where) noexcept
         : io_awaiter{node, direction::write}, where_{where} {}
-    void await_resume() const {
-        if (error_ != 0) detail::throw_error({error_, std::system_category()}, "connect ", where_.to_string());
+    void await_resume() {
+        if (error_ != 0) detail::throw_error(take_failure(), "connect ", where_.to_string());
     }
     bool attempt() noexcept override {
         if (is_pausing()) return false;
@@ -485,7 +489,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
   public:
     explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
     async_listener::accepted await_resume() {
-        if (error_ != 0) throw std::system_error{error_, std::system_category(), "accept"};
+        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
         return {std::move(stream_), made_.peer};
     }
     bool attempt() noexcept override {
@@ -541,8 +545,8 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
 class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, socket_operation> {
   public:
     receiving_from(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
-    socket::received await_resume() const {
-        if (error_ != 0) throw std::system_error{error_, std::system_category(), "recv_from"};
+    socket::received await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "recv_from"};
         return received_;
     }
     bool attempt() noexcept override {
@@ -564,9 +568,9 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
   public:
     sending_to(io_node& node, const_buffer bytes, const socket_address& where) noexcept
         : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where} {}
-    void await_resume() const {
+    void await_resume() {
         if (error_ != 0)
-            detail::throw_error({error_, std::system_category()}, "send_to ", where_.to_string(), " (",
+            detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
                                 std::to_string(bytes_.size()), " bytes)");
     }
     bool attempt() noexcept override {

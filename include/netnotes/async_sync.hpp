@@ -13,8 +13,8 @@
 //                                               ^                     │
 //                                               └──── room again ─────┘
 //
-// Who has waited longest goes first. A wait that is cancelled leaves the queue and takes nothing with it; one that has
-// been given what it waited for keeps it. Who waits for one of these while it is destroyed is told std::logic_error: it
+// Who has waited longest goes first. A wait that is cancelled leaves the queue and takes nothing with it: a value, a
+// permit or a lock that was on its way to it goes to the next, and values keep their order. Who waits for one of these while it is destroyed is told std::logic_error: it
 // should outlive them. All of this is for the tasks of one loop; between threads, event_loop::post().
 //
 // On this page:  async_event · async_semaphore · async_mutex · channel
@@ -39,7 +39,7 @@ namespace netnotes {
 
 namespace detail {
 
-/// Those who wait, the longest first. It refers to awaiters in their frames.
+/// Awaiters in their frames, the one that has waited longest first.
 class wait_queue {
   public:
     class waiter;
@@ -47,14 +47,22 @@ class wait_queue {
     wait_queue(const wait_queue&) = delete;
     wait_queue& operator=(const wait_queue&) = delete;
     ~wait_queue();
-    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
-    [[nodiscard]] waiter* first() const noexcept { return first_; }
+    [[nodiscard]] bool empty() const noexcept { return waiting_.first == nullptr; }
+    [[nodiscard]] waiter* first() const noexcept { return waiting_.first; }
+    /// The first of those that were granted what they waited for, and have not gone on yet.
+    [[nodiscard]] waiter* first_granted() const noexcept { return granted_.first; }
 
   private:
-    waiter* first_ = nullptr;
-    waiter* last_ = nullptr;
+    struct list {
+        waiter* first = nullptr;
+        waiter* last = nullptr;
+    };
+    list waiting_, granted_;
 };
 
+/// What is granted to an awaiter it has when its task goes on, a turn later. If the task is cancelled before that,
+/// give_back() hands it to the next one. So no task takes what it will never use. A channel's sender alone is served at
+/// once: what it had to give has been taken.
 class wait_queue::waiter : public loop_operation {
   public:
     bool await_ready() const noexcept { return false; }
@@ -64,54 +72,110 @@ class wait_queue::waiter : public loop_operation {
     ~waiter() {
         if (is_waiting()) leave();
     }
-    /// In await_suspend(): waits in the queue, unless the chain is cancelled or `done()` without.
-    template <class Promise, class Done>
-    bool stand_in(wait_queue& queue, std::coroutine_handle<Promise> self, Done done) {
+    /// In the destructor of a class that overrides give_back(): its frame is destroyed while it waits.
+    void is_destroyed() noexcept {
+        if (state_ == state::granted) give_back();
+    }
+    /// In await_suspend(): waits in the queue until it is served, or granted; but if it `is_there()`, takes it at once.
+    template <class Promise, class IsThere>
+    bool stand_in(wait_queue& queue, std::coroutine_handle<Promise> self, IsThere is_there) {
         fiber& whose = self.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled()) || done()) return false;
+        state_ = state::none;
+        if (whose.is_cancelled()) {
+            state_ = state::cancelled;
+            return leave_turn(self, whose);
+        }
+        if (!is_there()) {
+            waits(self, whose);
+            queue_ = &queue;
+            state_ = state::queued;
+            enter(queue.waiting_);
+            return true;
+        }
+        if (whose.loop().take_step()) return false;
+        if (is_final_) return leave_turn(self, whose);
         waits(self, whose);
         queue_ = &queue;
-        before_ = queue.last_;
-        (before_ ? before_->behind_ : queue.first_) = this;
-        queue.last_ = this;
+        grant();
         return true;
     }
-    void throw_if_in_vain() const {
-        if (was_cancelled_) throw_cancelled();
-        if (was_left_alone_) throw std::logic_error{"what this task waited for was destroyed"};
+    /// In await_resume(). Throws when it was in vain.
+    void finish() {
+        switch (std::exchange(state_, state::none)) {
+            case state::none:
+            case state::queued: return;
+            case state::granted:
+                leave();
+                decided();
+                return;
+            case state::cancelled: throw_cancelled();
+            case state::left_alone: throw std::logic_error{"what this task waited for was destroyed"};
+        }
     }
+    /// What was granted goes to the next.
+    virtual void give_back() noexcept {}
+    bool is_final_ = false;  ///< what it has at once it has, even if its task is cancelled before it goes on
 
   public:
     /// It has what it waited for.
     void serve() noexcept {
         leave();
+        state_ = state::none;
         go_on();
+    }
+    /// It will have it when its task goes on.
+    void grant() noexcept {
+        if (state_ == state::queued) leave();
+        enter(queue_->granted_);
+        state_ = state::granted;
+        comes_round();
+    }
+    /// Its queue is being destroyed: what it was granted it has, from here on.
+    void keep() noexcept {
+        leave();
+        state_ = state::none;
+        decided();
     }
     /// It will never have it.
     void leave_alone() noexcept {
-        was_left_alone_ = true;
-        serve();
+        const bool stands_in_turn = state_ == state::granted;
+        leave();
+        state_ = state::left_alone;
+        if (stands_in_turn)
+            decided();
+        else
+            go_on();
     }
 
   private:
+    enum class state : unsigned char { none, queued, granted, cancelled, left_alone };
+    void enter(list& where) noexcept {
+        list_ = &where;
+        behind_ = nullptr;
+        before_ = where.last;
+        (before_ ? before_->behind_ : where.first) = this;
+        where.last = this;
+    }
     void leave() noexcept {
-        (before_ ? before_->behind_ : queue_->first_) = behind_;
-        (behind_ ? behind_->before_ : queue_->last_) = before_;
+        (before_ ? before_->behind_ : list_->first) = behind_;
+        (behind_ ? behind_->before_ : list_->last) = before_;
     }
     void cancelled() noexcept override {
         leave();
-        was_cancelled_ = true;
-        go_on();
+        if (std::exchange(state_, state::cancelled) == state::queued) return go_on();
+        decided();
+        give_back();
     }
     wait_queue* queue_ = nullptr;
+    list* list_ = nullptr;
     waiter* before_ = nullptr;
     waiter* behind_ = nullptr;
-    bool was_cancelled_ = false;
-    bool was_left_alone_ = false;
+    state state_ = state::none;
 };
 
 inline wait_queue::~wait_queue() {
-    while (first_) first_->leave_alone();
+    while (granted_.first) granted_.first->keep();
+    while (waiting_.first) waiting_.first->leave_alone();
 }
 
 }  // namespace detail
@@ -139,6 +203,9 @@ class async_semaphore {
     /// Those that are out are dead: they must not outlive it.
     async_semaphore(const async_semaphore&) = delete;
     async_semaphore& operator=(const async_semaphore&) = delete;
+    ~async_semaphore() {
+        while (queue_.first_granted()) queue_.first_granted()->leave_alone();
+    }
 
     [[nodiscard]] acquiring acquire() noexcept;
     /// None when nobody may now.
@@ -195,19 +262,27 @@ class channel {
     class sending;
     class receiving;
     explicit channel(std::size_t capacity) : capacity_{capacity} {}
+    channel(const channel&) = delete;
+    channel& operator=(const channel&) = delete;
+    /// A task that has a value coming still receives it.
+    ~channel();
 
     /// Waits while it is full. Throws std::logic_error when it is closed, also while it waits.
-    [[nodiscard]] sending send(T value);
+    [[nodiscard]] detail::awaited_once<sending, channel*, T> send(T value);
     /// The next value; none when the channel is closed and all have been received.
     [[nodiscard]] receiving receive() noexcept;
     /// No more will be sent. What is in it can still be received.
     void close() noexcept;
     [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
-    [[nodiscard]] std::size_t size() const noexcept { return kept_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return kept_.size() - granted_; }
 
   private:
+    void let_sender_in();
+    void grant_next() noexcept;
+
     std::size_t capacity_;
     bool is_closed_ = false;
+    std::size_t granted_ = 0;  // of those that are kept: for receivers that have not gone on yet
     std::deque<T> kept_;
     detail::wait_queue senders_, receivers_;
 };
@@ -223,7 +298,7 @@ class [[nodiscard]] async_event::waiting : public detail::wait_queue::waiter {
     bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
         return stand_in(event_.queue_, self, [this] { return event_.is_set_; });
     }
-    void await_resume() const { throw_if_in_vain(); }
+    void await_resume() { finish(); }
 
   private:
     async_event& event_;
@@ -231,22 +306,24 @@ class [[nodiscard]] async_event::waiting : public detail::wait_queue::waiter {
 inline async_event::waiting async_event::wait() noexcept { return waiting{*this}; }
 inline void async_event::set() noexcept {
     is_set_ = true;
-    while (!queue_.empty()) queue_.first()->serve();
+    while (!queue_.empty()) queue_.first()->grant();
 }
 
 class [[nodiscard]] async_semaphore::acquiring : public detail::wait_queue::waiter {
   public:
     explicit acquiring(async_semaphore& from) noexcept : semaphore_{from} {}
+    ~acquiring() { is_destroyed(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
         return stand_in(semaphore_.queue_, self, [this] { return semaphore_.take(); });
     }
-    permit await_resume() const {
-        throw_if_in_vain();
+    permit await_resume() {
+        finish();
         return permit{semaphore_};
     }
 
   private:
+    void give_back() noexcept override { semaphore_.give_back(); }
     async_semaphore& semaphore_;
 };
 inline async_semaphore::acquiring async_semaphore::acquire() noexcept { return acquiring{*this}; }
@@ -256,58 +333,66 @@ inline void async_semaphore::give_back() noexcept {
     if (queue_.empty())
         ++free_;
     else
-        queue_.first()->serve();
+        queue_.first()->grant();
 }
 inline async_semaphore::acquiring async_mutex::lock() noexcept { return semaphore_.acquire(); }
 
 template <class T>
 class [[nodiscard]] channel<T>::receiving : public detail::wait_queue::waiter {
   public:
-    explicit receiving(channel& from) noexcept : from_{from} {}
+    explicit receiving(channel& from) noexcept : from_{&from} {}
+    ~receiving() { this->is_destroyed(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> self) {
-        return this->stand_in(from_.receivers_, self, [this] { return take(); });
+        has_value_ = false;
+        return this->stand_in(from_->receivers_, self, [this] {
+            if (from_->size() == 0) from_->let_sender_in();
+            has_value_ = from_->size() > 0;
+            if (has_value_) ++from_->granted_;
+            return has_value_ || from_->is_closed_;
+        });
     }
     std::optional<T> await_resume() {
-        this->throw_if_in_vain();
-        return std::move(value_);
+        this->finish();
+        if (!from_) return std::exchange(value_, std::nullopt);
+        if (has_value_) --from_->granted_;
+        if (from_->size() == 0) return std::nullopt;
+        struct keeping {  // what cannot be taken goes to the next
+            channel* from;
+            ~keeping() {
+                if (from) from->grant_next();
+            }
+        } unless_taken{from_};
+        from_->let_sender_in();  // first, for this may throw
+        std::optional<T> value{std::move(from_->kept_.front())};
+        from_->kept_.pop_front();
+        unless_taken.from = nullptr;
+        return value;
     }
 
   private:
+    friend channel;
     friend sending;
-    bool take() {
-        if (!from_.kept_.empty()) {
-            if (!from_.senders_.empty()) {  // the first of those who wait has room now; here, for this may throw
-                auto& sender = static_cast<sending&>(*from_.senders_.first());
-                from_.kept_.push_back(std::move(sender.value_));
-                sender.serve();
-            }
-            value_.emplace(std::move(from_.kept_.front()));
-            from_.kept_.pop_front();
-            return true;
-        }
-        if (!from_.senders_.empty()) {
-            auto& sender = static_cast<sending&>(*from_.senders_.first());
-            value_.emplace(std::move(sender.value_));
-            sender.serve();
-            return true;
-        }
-        return from_.is_closed_;
+    void give_back() noexcept override {
+        if (!has_value_) return;
+        --from_->granted_;
+        from_->grant_next();
     }
-    channel& from_;
-    std::optional<T> value_;
+    channel* from_;
+    bool has_value_ = false;  // one of those that are kept is for this one
+    std::optional<T> value_;  // when the channel was destroyed before it could be taken from there
 };
 
 template <class T>
-class [[nodiscard]] channel<T>::sending : public detail::wait_queue::waiter {
+class channel<T>::sending : public detail::wait_queue::waiter {
   public:
-    sending(channel& to, T&& value) : to_{to}, value_{std::move(value)} {}
+    sending(channel* to, T&& value) : to_{*to}, value_{std::move(value)} { this->is_final_ = true; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> self) {
         return this->stand_in(to_.senders_, self, [this] { return hand_over(); });
     }
-    void await_resume() const {
-        this->throw_if_in_vain();
+    void await_resume() {
+        this->finish();
         if (was_refused_) throw std::logic_error{"this channel is closed"};
     }
 
@@ -316,14 +401,9 @@ class [[nodiscard]] channel<T>::sending : public detail::wait_queue::waiter {
     friend receiving;
     bool hand_over() {
         if (to_.is_closed_) throw std::logic_error{"this channel is closed"};
-        if (!to_.receivers_.empty()) {
-            auto& receiver = static_cast<receiving&>(*to_.receivers_.first());
-            receiver.value_.emplace(std::move(value_));
-            receiver.serve();
-            return true;
-        }
-        if (to_.kept_.size() >= to_.capacity_) return false;
+        if (to_.receivers_.empty() && to_.size() >= to_.capacity_) return false;
         to_.kept_.push_back(std::move(value_));
+        to_.grant_next();
         return true;
     }
     channel& to_;
@@ -331,9 +411,25 @@ class [[nodiscard]] channel<T>::sending : public detail::wait_queue::waiter {
     bool was_refused_ = false;
 };
 
+/// The first of the senders that wait, if any.
 template <class T>
-typename channel<T>::sending channel<T>::send(T value) {
-    return sending{*this, std::move(value)};
+void channel<T>::let_sender_in() {
+    if (senders_.empty() || size() > capacity_) return;
+    auto& sender = static_cast<sending&>(*senders_.first());
+    kept_.push_back(std::move(sender.value_));
+    sender.serve();
+}
+template <class T>
+void channel<T>::grant_next() noexcept {
+    if (size() == 0 || receivers_.empty()) return;
+    auto& receiver = static_cast<receiving&>(*receivers_.first());
+    receiver.has_value_ = true;
+    ++granted_;
+    receiver.grant();
+}
+template <class T>
+detail::awaited_once<typename channel<T>::sending, channel<T>*, T> channel<T>::send(T value) {
+    return detail::awaited_once<sending, channel*, T>{this, std::move(value)};
 }
 template <class T>
 typename channel<T>::receiving channel<T>::receive() noexcept {
@@ -342,10 +438,25 @@ typename channel<T>::receiving channel<T>::receive() noexcept {
 template <class T>
 void channel<T>::close() noexcept {
     is_closed_ = true;
-    while (!receivers_.empty()) receivers_.first()->serve();
+    while (!receivers_.empty()) receivers_.first()->grant();
     while (!senders_.empty()) {
         static_cast<sending*>(senders_.first())->was_refused_ = true;
         senders_.first()->serve();
+    }
+}
+template <class T>
+channel<T>::~channel() {
+    while (receivers_.first_granted()) {
+        auto& receiver = static_cast<receiving&>(*receivers_.first_granted());
+        receiver.from_ = nullptr;
+        if (receiver.has_value_) try {
+                receiver.value_.emplace(std::move(kept_.front()));
+                kept_.pop_front();
+            } catch (...) {
+                receiver.leave_alone();
+                continue;
+            }
+        receiver.keep();
     }
 }
 

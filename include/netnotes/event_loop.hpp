@@ -79,11 +79,13 @@ class event_loop : public detail::scheduler {
     ~event_loop();
 
     /// Runs the task and all that is spawned until the task has ended; then cancels what is left, and runs until that has
-    /// ended, too. Gives the task's result, or throws its exception, or that of a spawned one whom nobody awaits. Blocks.
+    /// ended, too. Returns the task's result, or throws its exception, or that of a spawned task which nobody awaits. A
+    /// task that ends by netnotes::cancelled makes it throw std::system_error with errc::operation_canceled. Blocks.
     /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another.
     template <class T>
     T run(task<T> main);
-    /// The same, and a stop cancels all tasks, this one too. False when that was its end.
+    /// Like run(main), but a stop request cancels all tasks, `main` too. Returns false if `main` ended by
+    /// netnotes::cancelled.
     bool run(task<> main, const stop_event& stop);
 
     /// Begins a task beside the others, at the next turn. `name` is for the watchdog; it is not copied. Throws
@@ -140,10 +142,12 @@ class join_handle {
     ~join_handle();
     void swap(join_handle& other) noexcept { std::swap(task_, other.task_); }
 
-    /// `co_await handle.join()` waits until it has ended and gives its result, once, or throws its exception. If the
-    /// waiting is cancelled the task goes on. Only for tasks of the same loop (std::logic_error).
+    /// `co_await handle.join()` waits until the task has ended and returns its result, once, or throws its exception. If
+    /// the task was cancelled that is std::system_error with errc::operation_canceled, for it is not the one who joins
+    /// that was cancelled. If the waiting is cancelled the task goes on, and its result stays there. Only for tasks of
+    /// the same loop (std::logic_error).
     [[nodiscard]] auto join();
-    /// Whatever it waits for ends with errc::operation_canceled.
+    /// Whatever it waits for throws netnotes::cancelled.
     void cancel() noexcept;
     [[nodiscard]] bool has_ended() const noexcept;
 
@@ -178,18 +182,22 @@ class joining;
 
 namespace detail {
 
-inline std::error_code cancelled_error() noexcept { return std::make_error_code(std::errc::operation_canceled); }
 inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
     try {
         std::rethrow_exception(exception);
-    } catch (const std::system_error& error) {
-        return error.code() == std::errc::operation_canceled;
+    } catch (const cancelled&) {
+        return true;
     } catch (...) {
         return false;
     }
 }
-[[noreturn]] inline void throw_cancelled() {
-    throw std::system_error{std::make_error_code(std::errc::operation_canceled)};
+/// Throws what a task has thrown, to somebody who was not cancelled with it: then a cancellation is an error.
+[[noreturn]] inline void rethrow_outside(const std::exception_ptr& exception, const char* what) {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const cancelled&) {
+        throw std::system_error{std::make_error_code(std::errc::operation_canceled), what};
+    }
 }
 
 class yielding {  // no operation: it never waits, its chain stands in the queue already
@@ -217,28 +225,35 @@ class sleeping : public loop_operation, private loop_timer {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
         fiber& whose = waiter.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled())) return false;
+        if ((was_cancelled_ = whose.is_cancelled())) return leave_turn(waiter, whose);
+        has_expired_ = false;
         waits(waiter, whose);
         scheduler& loop = whose.loop();
         loop.arm(*this, time_ == never ? when_ : later(loop.now(), time_));
         return true;
     }
-    void await_resume() const {
+    void await_resume() {
+        if (is_waiting()) decided();
         if (was_cancelled_) throw_cancelled();
     }
 
   private:
     /// Not inside this call: it may sleep again until a time that is past, and then its timer is due again.
-    void expired() noexcept override { go_on(); }
+    void expired() noexcept override {
+        has_expired_ = true;
+        comes_round();
+    }
     void cancelled() noexcept override {
-        cancel();
         was_cancelled_ = true;
+        if (has_expired_) return decided();  // it comes round already
+        cancel();
         go_on();
     }
 
     duration time_;
     time_point when_;
     bool was_cancelled_ = false;
+    bool has_expired_ = false;
 };
 
 // ---- what is spawned
@@ -258,6 +273,8 @@ class spawned : public fiber {
   protected:
     friend event_loop;
     template <class T>
+    friend class join_share;
+    template <class T>
     friend class joining;
     spawned(event_loop& loop, const char* name) noexcept
         : fiber{loop, name}, next_spawned_{loop.spawned_}, previous_spawned_{&loop.spawned_} {
@@ -270,12 +287,16 @@ class spawned : public fiber {
         if (has_loop_) leave();
     }
     [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
+    bool postpone() noexcept override {
+        fiber::loop().make_ready(*this);
+        return true;
+    }
     /// Destroys the coroutine where it stands.
     virtual void break_off() noexcept = 0;
     void finish() noexcept {
         --loop().size_;
         has_ended_ = true;
-        if (joiner_) std::exchange(joiner_, nullptr)->go_on();
+        if (joiner_) std::exchange(joiner_, nullptr)->comes_round();
         release();
     }
 
@@ -336,6 +357,14 @@ class spawned_task final : public spawned {
         was_taken_ = true;
         return outcome_.take();
     }
+    /// The same, for somebody who was not cancelled with it.
+    T take_outside(const char* what) {
+        if (!was_taken_ && outcome_.exception()) {
+            was_taken_ = true;
+            rethrow_outside(outcome_.exception(), what);
+        }
+        return take();
+    }
 
   private:
     ~spawned_task() override {
@@ -346,8 +375,8 @@ class spawned_task final : public spawned {
         task_.destroy();
         new (&outcome_) result<T>;
         try {
-            outcome_.set_exception(std::make_exception_ptr(std::system_error{cancelled_error()}));
-        } catch (...) {  // there is no memory for its words
+            outcome_.set_exception(std::make_exception_ptr(cancelled{}));
+        } catch (...) {  // there is no memory for it
             outcome_.set_exception(std::current_exception());
         }
     }
@@ -369,42 +398,71 @@ class spawned_task final : public spawned {
     };
 };
 
+/// A share in a spawned task: the handle may be dropped before the awaiter has the result.
 template <class T>
-class joining : public loop_operation {
+class join_share {
   public:
-    explicit joining(spawned_task<T>* task) : task_{task} {
+    explicit join_share(spawned_task<T>* task) : task_{task} {
         if (!task_) throw std::logic_error{"this handle has no task"};
-        ++task_->joins_;  // the handle may be dropped before this has its result
+        ++task_->joins_;
     }
-    ~joining() {
-        if (is_waiting()) task_->joiner_ = nullptr;
+    join_share(join_share&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
+    join_share& operator=(join_share&&) = delete;
+    ~join_share() {
+        if (!task_) return;
         --task_->joins_;
         task_->release();
     }
-    bool await_ready() const noexcept { return task_->has_ended(); }
+    [[nodiscard]] spawned_task<T>* get() const noexcept { return task_; }
+
+  private:
+    spawned_task<T>* task_;
+};
+
+template <class T>
+class joining : public loop_operation {
+  public:
+    explicit joining(join_share<T>&& share) noexcept : share_{std::move(share)}, task_{share_.get()} {}
+    ~joining() {
+        if (task_->joiner_ == this) task_->joiner_ = nullptr;
+    }
+    bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled())) return false;
+        whose_ = &whose;
+        if ((was_cancelled_ = whose.is_cancelled())) return leave_turn(waiter, whose);
+        if (task_->has_ended()) {
+            if (whose.loop().take_step()) return false;
+            waits(waiter, whose);
+            comes_round();
+            return true;
+        }
         if (task_->joiner_) throw std::logic_error{"two tasks wait for the end of one"};
         if (&whose.loop() != &task_->loop()) throw std::logic_error{"this task belongs to another event loop"};
         waits(waiter, whose);
         task_->joiner_ = this;
         return true;
     }
-    T await_resume() const {
+    T await_resume() {
+        if (is_waiting()) decided();
         if (was_cancelled_) throw_cancelled();
-        return task_->take();
+        if (whose_->is_cancelled()) return task_->take();
+        return task_->take_outside("join");
     }
 
   private:
+    /// Also when the task has ended and this one has yet to hear of it: the result stays where it is.
     void cancelled() noexcept override {
-        task_->joiner_ = nullptr;
         was_cancelled_ = true;
+        if (task_->joiner_ != this) return decided();
+        task_->joiner_ = nullptr;
         go_on();
     }
 
+    join_share<T> share_;
     spawned_task<T>* task_;
+    const fiber* whose_ = nullptr;
     bool was_cancelled_ = false;
 };
 
@@ -481,7 +539,7 @@ T event_loop::run(task<T> main) {
     const running here{*this};
     join_handle<T> handle = spawn(std::move(main), "main");
     run_until(*handle.task_);
-    return handle.task_->take();
+    return handle.task_->take_outside("run");
 }
 inline bool event_loop::run(task<> main, const stop_event& stop) {
     const running here{*this};
@@ -496,8 +554,7 @@ inline bool event_loop::run(task<> main, const stop_event& stop) {
     try {
         handle.task_->take();
         return true;
-    } catch (const std::system_error& error) {
-        if (error.code() != std::errc::operation_canceled || !stop.stop_requested()) throw;
+    } catch (const cancelled&) {
         return false;
     }
 }
@@ -508,7 +565,7 @@ inline void event_loop::run_until(detail::spawned& main) {
     turn_until([&] { return size_ == 0; });
     if (!failure_) return;
     main.was_taken_ = true;  // one exception can come out, and not the other from the next run
-    std::rethrow_exception(std::exchange(failure_, nullptr));
+    detail::rethrow_outside(std::exchange(failure_, nullptr), "a spawned task");
 }
 
 inline void event_loop::cancel_all() noexcept {
@@ -569,7 +626,7 @@ join_handle<T>::~join_handle() {
 }
 template <class T>
 auto join_handle<T>::join() {
-    return detail::joining<T>{task_};
+    return detail::awaited_once<detail::joining<T>, detail::join_share<T>>{detail::join_share<T>{task_}};
 }
 template <class T>
 void join_handle<T>::cancel() noexcept {

@@ -189,15 +189,23 @@ class io_operation : public loop_operation {
         return false;
     }
 
+    /// For await_resume() of an operation that has failed: its error, which it forgets, so that it can be awaited again.
+    /// Throws netnotes::cancelled where that is the reason.
+    [[gnu::noinline]] std::error_code take_failure() {
+        const int error = std::exchange(error_, 0);
+        if (error == ECANCELED) throw_cancelled();
+        return {error, std::system_category()};
+    }
+
     /// Of await_suspend(), for the derived class whose attempt() it is. Most calls need not wait, so the compiler is to
     /// see through all of it.
     template <class Derived, class Promise>
     static bool begin(Derived& operation, std::coroutine_handle<Promise> waiter) {
         io_operation& self = operation;
         fiber& whose = waiter.promise().chain();
-        if (whose.is_cancelled()) {
+        if (whose.is_cancelled()) [[unlikely]] {
             self.error_ = ECANCELED;
-            return false;
+            return leave_turn(waiter, whose);
         }
         if (self.place() || &whose.loop() != &self.node_.loop_) [[unlikely]]
             self.refuse(whose);

@@ -627,9 +627,10 @@ inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& compl
     }
     if (node.what() == io_node::kind::listener && result >= 0)
         in.append_connection(result);
-    else if (result == -ENOBUFS || result == -EAGAIN || result == -EINTR || result == -EINVAL)
-        in.is_polled = true;  // no buffer, or no multishot for this kind of socket
-    else if (result <= 0 && !(result == -ECANCELED && was_cancelled) &&
+    else if (result == -ENOBUFS || result == -EAGAIN || result == -EINTR || result == -EINVAL ||
+             (result == -ECANCELED && !was_cancelled))
+        in.is_polled = true;  // no buffer, no multishot for this kind of socket, or it is the kernel that ends it
+    else if (result <= 0 && result != -ECANCELED &&
              !(node.what() == io_node::kind::listener && is_passed_over(-result)))
         in.ends(-result);
     node.readable = in.has_any();

@@ -218,6 +218,13 @@ class loop_operation : public operation {
         decided();
         chain().loop().make_ready(chain());
     }
+    /// The coroutine goes on at the next turn. Until then it may be cancelled, and await_resume() is what decides.
+    void comes_round() noexcept { chain().loop().make_ready(chain()); }
+    /// It is decided; the coroutine goes on as soon as the present one has returned to the loop.
+    void go_on_next() noexcept {
+        decided();
+        between.next = chain().goes_on_at();
+    }
     /// It is decided; the coroutine goes on inside this call, and this object may be gone when it returns.
     void go_on_now() noexcept {
         decided();
@@ -227,6 +234,13 @@ class loop_operation : public operation {
   protected:
     loop_operation() noexcept = default;
     ~loop_operation() = default;
+    /// For await_suspend(), where there is nothing to wait for: the coroutine goes on a turn later, after all others that
+    /// are ready. So does each wait of a cancelled task, or a task that swallows what is thrown would keep the thread.
+    static bool leave_turn(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        whose.goes_on_at(waiter);
+        whose.loop().make_ready(whose);
+        return true;
+    }
 };
 
 // ========================================================================================================

@@ -20,8 +20,9 @@
 // runs, hence [[nodiscard]]; and as it begins inside its awaiter it cannot outlive what it refers to there. What runs
 // beside its caller is made so explicitly: event_loop.hpp.
 //
-// Cancelling is an exception: what a cancelled task waits for ends with errc::operation_canceled, and destructors do
-// the rest, as in any function. Where it waits again it meets the same again.
+// A cancelled task is told by an exception, netnotes::cancelled, that its wait throws; destructors do the rest, as in any
+// function. The class is no std::exception, so a handler that logs every std::exception and goes on does not swallow it.
+// A task that swallows it all the same meets it again at its next wait.
 //
 // g++ 12 miscompiles some expressions around co_await, silently. With that compiler write
 //     auto ready = co_await x; if (ready) ...        not   if (co_await x) ..., while (co_await x) ..., switch
@@ -55,6 +56,7 @@
 #include <new>
 #include <stdexcept>
 #include <system_error>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -68,6 +70,14 @@ template <class T>
 class task_awaiter;
 struct task_access;
 }  // namespace detail
+
+/// What a wait of a cancelled task throws. It is not an error and not a std::exception. Catch it only to clean up, and
+/// rethrow it. Outside of the cancelled task it is reported as std::system_error with errc::operation_canceled: by
+/// event_loop::run(), and by join_handle::join() to a task that was not cancelled itself.
+class cancelled {
+  public:
+    [[nodiscard]] const char* what() const noexcept { return "this task was cancelled"; }
+};
 
 /// A function that waits, and its result: a value, a reference or nothing; or an exception. It begins when it is
 /// awaited, once, by `co_await f()` or, if it has a name, `co_await std::move(t)`. It can be moved before that, and
@@ -108,6 +118,33 @@ namespace detail {
 
 class operation;
 
+/// What a thread knows between two coroutines. A coroutine that ends does not resume the one that awaits it: it says here
+/// which one it is, and returns. So chains of any length come to their end without nesting on the stack. ("Symmetric
+/// transfer" does the same only where the compiler makes a jump of a call: g++ does not below -O2 or under a sanitizer.)
+struct relay {
+    std::coroutine_handle<> next;  ///< goes on as soon as the present one has returned
+    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the present chain
+
+    void resume(std::coroutine_handle<> coroutine) {
+        stack_begin = here();
+        coroutine.resume();
+        while (next) std::exchange(next, nullptr).resume();
+    }
+    /// Are too many coroutines begun inside one another? Then the next one had better begin from the loop.
+    [[nodiscard]] bool is_deep() const noexcept {
+        return static_cast<std::intptr_t>(stack_begin - here()) > most;
+    }
+
+  private:
+    static constexpr std::intptr_t most = 32 * 1024;  // bytes; musl's threads have 128 KiB in all
+    [[gnu::always_inline]] static std::uintptr_t here() noexcept {
+        return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    }
+};
+inline constinit thread_local relay between{};
+
+[[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
+
 /// A chain of tasks, each awaiting the next, from the outermost, that somebody has started, to the one that runs or
 /// waits at the end. In other libraries: a fibre, a green thread, a (whole) task.
 class fiber {
@@ -115,16 +152,17 @@ class fiber {
     fiber(const fiber&) = delete;
     fiber& operator=(const fiber&) = delete;
 
-    /// What the chain waits for ends with errc::operation_canceled, unless it has ended already, and so does all that it
-    /// waits for later. The chain goes on when the loop comes to it, not inside this call.
+    /// What the chain waits for throws netnotes::cancelled, unless it has ended already, and so does each later wait.
+    /// The chain goes on when the loop comes to it, not inside this call.
     void cancel() noexcept;
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
     [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
     [[nodiscard]] const char* name() const noexcept { return name_; }
     /// For what puts the chain aside: there it goes on when its turn comes.
     void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
+    [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
     /// Its turn has come. It may be gone afterwards.
-    void resume() const { goes_on_at_.resume(); }
+    void resume() const { between.resume(goes_on_at_); }
 
   protected:
     fiber() noexcept = default;
@@ -138,6 +176,8 @@ class fiber {
     /// The outermost task has ended: its result is there. Called once, in the last moments of the coroutine, which may
     /// be destroyed in it.
     virtual void ended() noexcept = 0;
+    /// The chain goes on from the loop, at the next turn. Returns false if it has no loop.
+    virtual bool postpone() noexcept { return false; }
 
   private:
     friend operation;
@@ -184,6 +224,18 @@ class operation {
   private:
     friend fiber;
     fiber* chain_ = nullptr;
+};
+
+/// An awaitable whose awaiter uses up what it is made of. Only an rvalue of it can be awaited, so to await one twice does
+/// not compile.
+template <class Awaiter, class... Parts>
+class [[nodiscard]] awaited_once {
+  public:
+    explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
+    [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
+
+  private:
+    std::tuple<Parts...> parts_;
 };
 
 inline void fiber::cancel() noexcept {
@@ -291,12 +343,14 @@ class task_promise_base {
     /// As what `awaiter` awaits. True when it has ended meanwhile.
     ///
     /// Two ways lead back to the awaiter. Most tasks end without having waited, and then it simply goes on, when this
-    /// call returns. One that has waited continues it from its last moment. (To continue always, by "symmetric
-    /// transfer", needs a jump where g++ makes a call, below -O2 or under a sanitizer: a loop over tasks that do not
-    /// wait would then overflow the stack.)
+    /// call returns. After one that has waited, or that was begun from the loop as the stack is deep, it is `next`.
     bool begin(std::coroutine_handle<> self, std::coroutine_handle<> awaiter, fiber& chain) {
         continuation_ = awaiter;
         fiber_ = &chain;
+        if (between.is_deep()) [[unlikely]] {
+            chain.goes_on_at(self);
+            if (chain.postpone()) return false;
+        }
         state_ = state::in_place;
         self.resume();
         return std::exchange(state_, state::waiting) == state::ended;
@@ -307,12 +361,13 @@ class task_promise_base {
     struct ending {
         bool await_ready() const noexcept { return false; }
         template <class Promise>
-        std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+        void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
             task_promise_base& task = self.promise();
-            if (std::exchange(task.state_, state::ended) == state::in_place) return std::noop_coroutine();
-            if (task.continuation_) return task.continuation_;
-            task.fiber_->ended();
-            return std::noop_coroutine();
+            if (std::exchange(task.state_, state::ended) == state::in_place) return;
+            if (task.continuation_)
+                between.next = task.continuation_;
+            else
+                task.fiber_->ended();
         }
         void await_resume() const noexcept {}
     };
@@ -425,6 +480,7 @@ class [[nodiscard]] task_awaiter {
     ~task_awaiter() {
         if (awaited_) awaited_.destroy();
     }
+    void operator co_await() & = delete;  // once: see task
     bool await_ready() const {
         if (!awaited_) throw std::logic_error{"this task is none, or has been awaited before"};
         return false;

@@ -64,23 +64,25 @@ class waiting_for_group;
 /// std::tuple of their results, std::monostate for nothing. When one throws, the others are cancelled, and what it threw
 /// comes out when all have ended.
 template <class... Ts>
-[[nodiscard]] detail::waiting_for_all<Ts...> when_all(task<Ts>... tasks) {
-    return detail::waiting_for_all<Ts...>{std::move(tasks)...};
+[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>... tasks) {
+    return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
 }
 
 /// `co_await when_any(a(), b())`: runs all until the first ends, cancels the others, waits until they have ended, and
 /// gives the first one's result: a std::variant whose index() tells who it was. Or throws what it threw. What the others
 /// still give or throw is dropped.
 template <class... Ts>
-requires(sizeof...(Ts) > 0) [[nodiscard]] detail::waiting_for_any<Ts...> when_any(task<Ts>... tasks) {
-    return detail::waiting_for_any<Ts...>{std::move(tasks)...};
+requires(sizeof...(Ts) > 0)
+    [[nodiscard]] detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...> when_any(task<Ts>... tasks) {
+    return detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...>{std::move(tasks)...};
 }
 
 /// `co_await with_timeout(2s, a())`: gives what the task gives. When the time has passed it is cancelled; if that ends
 /// it, errc::timed_out is thrown. If it ends well all the same, that counts.
 template <class T>
-[[nodiscard]] detail::waiting_with_timeout<T> with_timeout(duration time, task<T> what) {
-    return detail::waiting_with_timeout<T>{time, std::move(what)};
+[[nodiscard]] detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>> with_timeout(duration time,
+                                                                                                    task<T> what) {
+    return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>>{time, std::move(what)};
 }
 
 /// Tasks that belong to a scope: see with_group().
@@ -93,8 +95,8 @@ class task_group {
     /// are cancelled. After cancel() it begins as a cancelled one. Throws std::logic_error before the body has begun, and
     /// when all of the group have ended.
     void spawn(task<> what);
-    /// Whatever they wait for ends with errc::operation_canceled, the body too, and at once what is spawned later. That
-    /// this ends a task is no failure; of the body it is one, and comes out of with_group().
+    /// Cancels all tasks of the group, the body too, and at once those which are spawned later. A task that ends by that
+    /// is no failure. A body that does makes with_group() throw std::system_error with errc::operation_canceled.
     void cancel() noexcept;
     /// How many have not ended, the body not counted.
     [[nodiscard]] std::size_t size() const noexcept;
@@ -132,14 +134,27 @@ class joint_wait : public loop_operation {
     /// What a derived class does with one that has ended, before the last of them continues the one who waits.
     virtual void part_ended(part_base& which) noexcept = 0;
 
+    /// `begin(later)` begins them, in place or, when this chain has kept the others waiting for long, at the next turn.
     template <class Begin>
     bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
         waits(waiter, whose);
         running_ = 1;  // ourselves, so that those which end at once do not continue us while we are here
-        begin();
+        begin(!whose.loop().take_step());
         if (--running_ > 0) return true;
         decided();
         return false;
+    }
+
+    /// Cancels the chains for which it waits.
+    virtual void cancel_parts() noexcept = 0;
+    /// One inside another, they are cancelled one after another, so that the stack does not grow.
+    void cancelled() noexcept final {
+        static constinit thread_local joint_wait* to_be_cancelled = nullptr;
+        static constinit thread_local bool is_at_it = false;
+        next_ = std::exchange(to_be_cancelled, this);
+        if (std::exchange(is_at_it, true)) return;
+        while (to_be_cancelled) std::exchange(to_be_cancelled, to_be_cancelled->next_)->cancel_parts();
+        is_at_it = false;
     }
 
   public:
@@ -147,6 +162,7 @@ class joint_wait : public loop_operation {
 
   private:
     std::size_t running_ = 0;
+    joint_wait* next_ = nullptr;
 };
 
 /// One of those chains.
@@ -158,21 +174,29 @@ class part_base : public fiber {
   protected:
     part_base() noexcept = default;
     virtual ~part_base() = default;
-    void begin(joint_wait& whole, std::coroutine_handle<> self) {
+    void begin(joint_wait& whole, std::coroutine_handle<> self, bool later) {
         whole_ = &whole;
         belongs_to(whole.chain());
         if (whole.chain().is_cancelled()) cancel();
         ++whole.running_;
-        self.resume();
+        if (!later && !between.is_deep()) return self.resume();
+        goes_on_at(self);
+        postpone();
     }
+    /// The last to end continues the one who waits at once, before any other chain: what one of them has taken, from a
+    /// socket or a channel, is in its hands before anybody can cancel it.
     void end() noexcept {
         has_ended_ = true;
         joint_wait& whole = *whole_;
         whole.part_ended(*this);  // this may be its end
-        if (--whole.running_ == 0) whole.go_on();
+        if (--whole.running_ == 0) whole.go_on_next();
     }
 
   private:
+    bool postpone() noexcept final {
+        loop().make_ready(*this);
+        return true;
+    }
     joint_wait* whole_ = nullptr;
     bool has_ended_ = false;
 };
@@ -196,9 +220,9 @@ class part : public part_base {
             return outcome_.take();
         }
     }
-    void begin(joint_wait& whole) {
+    void begin(joint_wait& whole, bool later = false) {
         task_.promise().belongs_to(*this);
-        part_base::begin(whole, task_);
+        part_base::begin(whole, task_, later);
     }
 
   private:
@@ -223,7 +247,9 @@ class [[nodiscard]] waiting_for_all : public joint_wait {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         return begin_all(waiter, waiter.promise().chain(),
-                         [this] { std::apply([this](auto&... parts) { (parts.begin(*this), ...); }, parts_); });
+                         [this](bool later) {
+                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
+                         });
     }
     std::tuple<value_or_monostate<Ts>...> await_resume() {
         if (failure_) std::rethrow_exception(failure_);
@@ -236,7 +262,7 @@ class [[nodiscard]] waiting_for_all : public joint_wait {
         if (failure_ || !(failure_ = which.exception())) return;
         cancelled();
     }
-    void cancelled() noexcept override {
+    void cancel_parts() noexcept override {
         std::apply([](auto&... parts) { (parts.cancel(), ...); }, parts_);
     }
 
@@ -251,7 +277,9 @@ class [[nodiscard]] waiting_for_any : public joint_wait {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         return begin_all(waiter, waiter.promise().chain(),
-                         [this] { std::apply([this](auto&... parts) { (parts.begin(*this), ...); }, parts_); });
+                         [this](bool later) {
+                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
+                         });
     }
     std::variant<value_or_monostate<Ts>...> await_resume() { return winner<0>(); }
 
@@ -271,7 +299,7 @@ class [[nodiscard]] waiting_for_any : public joint_wait {
         first_ = &which;
         cancelled();
     }
-    void cancelled() noexcept override {
+    void cancel_parts() noexcept override {
         std::apply([](auto&... parts) { (parts.cancel(), ...); }, parts_);
     }
 
@@ -286,9 +314,9 @@ class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        return begin_all(waiter, whose, [&] {
+        return begin_all(waiter, whose, [&](bool aside) {
             if (time_ != never) whose.loop().arm(*this, later(whose.loop().now(), time_));
-            part_.begin(*this);
+            part_.begin(*this, aside);
         });
     }
     T await_resume() {
@@ -299,7 +327,7 @@ class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer
 
   private:
     void part_ended(part_base&) noexcept override { cancel(); }
-    void cancelled() noexcept override { part_.cancel(); }
+    void cancel_parts() noexcept override { part_.cancel(); }
     void expired() noexcept override {
         has_expired_ = true;
         part_.cancel();
@@ -399,9 +427,11 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         state_.whole_ = this;
         state_.body_ = &part_;
-        return begin_all(waiter, waiter.promise().chain(), [this] { part_.begin(*this); });
+        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { part_.begin(*this, later); });
     }
     T await_resume() {
+        if (state_.failure_ && state_.was_asked_ && !this->chain().is_cancelled())
+            rethrow_outside(state_.failure_, "with_group");  // it is the group that was cancelled, and not its caller
         if (state_.failure_) std::rethrow_exception(state_.failure_);
         return part_.take();
     }
@@ -414,7 +444,7 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
         else
             delete static_cast<task_group::state::member*>(&which);
     }
-    void cancelled() noexcept override { state_.cancel(); }
+    void cancel_parts() noexcept override { state_.cancel(); }
 
     task_group::state state_;
     task_group group_{state_};
@@ -434,7 +464,7 @@ struct result_of_task<task<T>> {
 template <class Body>
 auto with_group(Body body) {
     using result = typename detail::result_of_task<std::invoke_result_t<Body&, task_group&>>::type;
-    return detail::waiting_for_group<Body, result>{std::move(body)};
+    return detail::awaited_once<detail::waiting_for_group<Body, result>, Body>{std::move(body)};
 }
 
 }  // namespace netnotes

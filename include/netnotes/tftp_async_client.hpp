@@ -52,6 +52,7 @@ inline task<outcome> run_in_task(transfer& one, transfer_socket& socket, const r
     async_descriptor ready{loop, socket.socket().native_handle()};
     one.begin(loop.now());
     std::error_code error;
+    bool was_cancelled = false;
     for (bool is_drained = true;;) {
         const bool all_sent = socket.send(one);
         if (one.has_ended()) break;
@@ -67,11 +68,14 @@ inline task<outcome> run_in_task(transfer& one, transfer_socket& socket, const r
                 co_await yield();  // what is left there is not announced again
         } catch (const std::system_error& failure) {
             error = failure.code();
+        } catch (const cancelled&) {  // the server is told first
+            was_cancelled = true;
+            error = std::make_error_code(std::errc::operation_canceled);
         }
         if (!react(one, socket, more, error, loop.now(), is_drained)) break;
         tell(teller, one, socket);
     }
-    if (error == std::errc::operation_canceled && !one.result().is_whole()) throw std::system_error{error};
+    if (was_cancelled && !one.result().is_whole()) throw cancelled{};
     teller.tell(one, true);
     co_return one.result();
 }
