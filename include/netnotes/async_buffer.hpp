@@ -71,7 +71,7 @@ class async_buffered_stream {
     /// gathered. Both buffers grow from 4 KiB, when they are first needed.
     explicit async_buffered_stream(async_stream stream, std::size_t limit = 64 * 1024,
                                    std::size_t high_water = 64 * 1024);
-    /// What has gathered and was not flushed is lost.
+    /// What has gathered and was not flushed is lost, and then the connection ends in a reset.
     async_buffered_stream(async_buffered_stream&&) noexcept;
     async_buffered_stream& operator=(async_buffered_stream&&) noexcept;
     ~async_buffered_stream();
@@ -151,6 +151,11 @@ class buffered_state {
   public:
     buffered_state(async_stream&& taken, std::size_t limit, std::size_t most)
         : stream{std::move(taken)}, reader{from, limit}, high_water{most} {}
+    ~buffered_state() {
+        constexpr ::linger reset{1, 0};
+        if (unsent.size() > 0 && stream.is_open())
+            ::setsockopt(stream.native_handle(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
 
     /// What the reader reads from: the socket, but what has gathered goes out first.
     struct source {

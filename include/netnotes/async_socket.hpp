@@ -5,22 +5,28 @@
 // for a single client:
 //
 //     task<> echo(async_stream client) {
-//         for (;;) {
-//             auto bytes = co_await client.recv();                lent by the loop, until we wait again
-//             if (bytes.empty()) co_return;                       the end
-//             co_await client.send_all(bytes);
+//         try {
+//             for (;;) {
+//                 auto bytes = co_await client.recv();            // lent by the loop, until we wait again
+//                 if (bytes.empty()) co_return;                   // the end
+//                 co_await client.send_all(bytes);
+//             }
+//         } catch (const std::system_error&) {                    // this client has failed. The others go on
 //         }
 //     }
-//     task<> serve(async_listener listener) {
+//     task<> accept_all(async_listener listener) {
 //         for (;;) {
-//             auto next = co_await listener.accept();
+//             auto next = co_await listener.accept();             // without descriptors it waits until there are some
 //             spawn(echo(std::move(next.stream)));
 //         }
 //     }
 //     int main() {
 //         event_loop loop;
-//         loop.run(serve(async_listener{loop, tcp_listener{{ipv4_address::loopback(), 6666}}}));
+//         loop.run(accept_all(async_listener{loop, tcp_listener{{ipv4_address::loopback(), 6666}}}));
 //     }
+//
+// The exception matters: a reset by one client would leave its task, and then run(), and so end the server. serve() of
+// async_serve.hpp is this loop with limits, a graceful stop, and a place where such an exception is reported.
 //
 //        recv() ──> is there anything? ──yes──> recv(2) ──> go on at once, nobody was asked to wait
 //                          |no, as we remember
@@ -35,6 +41,7 @@
 // one does.
 //
 // On this page:  async_stream · async_listener · async_datagram
+// Above it:      async_serve.hpp, a whole server
 // The notes:     gevent版-TCP服务器 (the gevent server); example 26
 
 #ifndef NETNOTES_ASYNC_SOCKET_HPP
@@ -188,7 +195,7 @@ class async_stream : public detail::async_socket {
     /// Some of the bytes, at least one; gives how many. They must stay where they are until it is done, unless they are
     /// what recv() lent.
     [[nodiscard]] detail::sending send(const_buffer bytes);
-    /// All of them. The same holds for them.
+    /// All of them. The same holds for them. If it ends without having sent all, closing the stream sends a reset.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
 
     /// See socket::shutdown(). Does not wait.
@@ -213,7 +220,9 @@ class async_listener : public detail::async_socket {
         : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
 
     struct accepted;
-    /// The next connection. errc::too_many_files_open and the like leave it in the queue: wait a little before the next.
+    /// Waits for the next connection. A connection that died in the queue is passed over. Where descriptors or memory are
+    /// short (EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC of epoll) it tries again every 100 ms, and the client waits in the
+    /// queue. set_timeout() and cancelling end that wait, too. So what it throws has ended the listener or this task.
     [[nodiscard]] detail::accepting accept();
 };
 struct async_listener::accepted {
@@ -354,6 +363,13 @@ class sending_bytes : public socket_operation {
     [[nodiscard]] std::span<const std::byte> all() const noexcept {
         return {rest_.data() - (size_ - rest_.size()), size_};
     }
+    /// Some bytes cannot be sent. An orderly end would tell the peer that it has everything, so closing will be a reset;
+    /// unless it is tried once more.
+    [[gnu::noinline]] void end_by_reset(bool does) const noexcept {
+        const ::linger how{does ? 1 : 0, 0};
+        if (!node_.is_retired())  // else the number may be another descriptor's by now
+            ::setsockopt(node_.descriptor(), SOL_SOCKET, SO_LINGER, &how, sizeof how);
+    }
     /// When it has to wait.
     [[gnu::noinline]] void keep_bytes() {
         if (is_kept_ || !node_.loop().has_lent(rest_)) return;
@@ -379,6 +395,9 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
   public:
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        const bool has_waited_before = this->has_waited();  // and was given up, and is awaited again
+        if (has_waited_before) [[unlikely]]
+            this->end_by_reset(false);
         const bool waits = io_awaiter<Derived, sending_bytes>::await_suspend(waiter);
         if (waits && this->is_waiting()) this->keep_bytes();
         return waits;
@@ -405,7 +424,10 @@ class [[nodiscard]] sending final : public sending_awaiter<sending> {
 class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
   public:
     sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
-    [[gnu::always_inline]] ~sending_all() = default;
+    [[gnu::always_inline]] ~sending_all() {
+        if (is_waiting()) [[unlikely]]  // the frame is destroyed
+            this->end_by_reset(true);
+    }
     void await_resume() {
         if (error_ != 0) [[unlikely]]
             fail_in_the_middle();
@@ -423,6 +445,7 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
 
   private:
     [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+        if (error_ != EBADF) end_by_reset(true);
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
@@ -433,12 +456,14 @@ class pausing_operation : public socket_operation, private loop_timer {
     using socket_operation::socket_operation;
     ~pausing_operation() = default;
     [[nodiscard]] bool is_pausing() const noexcept { return is_armed(); }
-    void pause() noexcept { node_.loop().arm(*this, later(node_.loop().now(), std::chrono::milliseconds{5})); }
+    void pause(duration time = std::chrono::milliseconds{5}) noexcept {
+        node_.loop().arm(*this, later(node_.loop().now(), time));
+    }
 
   private:
     void expired() noexcept override {
         if (!is_waiting()) return;
-        node_.writable = true;
+        (direction_ == direction::read ? node_.readable : node_.writable) = true;
         node_.loop().look_again(node_);
     }
 };
@@ -481,18 +506,28 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
     bool has_begun_ = false;
 };
 
-class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operation> {
+class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_operation> {
   public:
     explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
     async_listener::accepted await_resume() {
         if (error_ != 0) throw std::system_error{take_failure(), "accept"};
-        // That it is like its peer saves a system call for each connection.
-        const bool is_ip = made_.peer.is_ip();
-        return {async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), is_ip}, made_.peer};
+        return {std::move(stream_), made_.peer};
     }
     bool attempt() noexcept override {
-        if (!node_.readable) return false;
-        if (node_.ring) return accept_from_ring();
+        if (is_pausing() || !node_.readable) return false;
+        if (!made_.connection.is_open()) {
+            const bool is_decided = node_.ring ? accept_from_ring() : accept_directly();
+            if (!is_decided) return false;
+        }
+        if (error_ == 0) register_connection();
+        if (!is_shortage(error_) && error_ != ENOSPC) return true;
+        error_ = 0;
+        pause(accept_pause);
+        return false;  // and `readable` stays as it is, so that no back end tries before us
+    }
+
+  private:
+    bool accept_directly() noexcept {
         std::error_code error;
         borrowed_socket listener{node_.descriptor()};
         made_ = listener->accept(error);
@@ -500,11 +535,12 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operat
         error_ = error.value();
         return true;
     }
-
-  private:
     bool accept_from_ring() noexcept {
         int descriptor = -1;
-        if (!node_.ring->accept(descriptor, error_)) return false;
+        do {
+            error_ = 0;
+            if (!node_.ring->accept(descriptor, error_)) return false;
+        } while (is_passed_over(error_));
         if (error_ != 0) return true;
         made_.connection = socket{descriptor, false};
         // Who has left already has no name any more, but what he sent can still be received.
@@ -512,7 +548,19 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, socket_operat
         made_.peer = made_.connection.peer_endpoint(has_left);
         return true;
     }
+    /// The poller and the memory may fail us, too. Then the connection is kept, for the next attempt.
+    void register_connection() noexcept {
+        try {
+            // That it is like its peer saves a system call for each connection.
+            stream_ = async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), made_.peer.is_ip()};
+        } catch (const std::system_error& failure) {
+            error_ = failure.code().value();
+        } catch (const std::bad_alloc&) {
+            error_ = ENOMEM;
+        }
+    }
     socket::accepted made_;
+    async_stream stream_;
 };
 
 class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, socket_operation> {

@@ -1,8 +1,9 @@
 // netnotes/coro.hpp: coroutines, from yield to a server
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp buffered_reader.hpp tcp.hpp poll.hpp generator.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp async_descriptor.hpp task_group.hpp async_sync.hpp async_signal.hpp async_socket.hpp async_buffer.hpp async_connect.hpp every_core.hpp
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp buffered_reader.hpp tcp.hpp poll.hpp generator.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp async_descriptor.hpp task_group.hpp async_sync.hpp async_signal.hpp async_socket.hpp async_buffer.hpp async_connect.hpp async_serve.hpp every_core.hpp
 //
 // All of it at once. Each of these is a chapter that reads and compiles with those below it alone:
 //
+//     async_serve.hpp     a whole server
 //     async_connect.hpp   to a host by its name                every_core.hpp    as many loops as processors
 //     async_buffer.hpp    lines and frames for tasks           async_signal.hpp  what reaches a loop from outside
 //     async_socket.hpp    sockets for tasks                    async_sync.hpp    tasks that wait for one another
@@ -23,6 +24,7 @@
 #include "async_buffer.hpp"
 #include "async_connect.hpp"
 #include "async_descriptor.hpp"
+#include "async_serve.hpp"
 #include "async_signal.hpp"
 #include "async_socket.hpp"
 #include "async_sync.hpp"

@@ -1,5 +1,5 @@
 // netnotes/netnotes.hpp: everything
-// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp udp.hpp tcp.hpp buffered_reader.hpp tcp_server.hpp poll.hpp reactor.hpp makefile.hpp generator.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp async_descriptor.hpp task_group.hpp async_sync.hpp async_signal.hpp async_socket.hpp async_buffer.hpp async_connect.hpp every_core.hpp coro.hpp tftp_packet.hpp tftp_transfer.hpp tftp_file.hpp tftp_content.hpp tftp_datagrams.hpp tftp_client.hpp tftp_async_client.hpp tftp_server.hpp tftp.hpp
+// SPDX-License-Identifier: MIT    version 0.1.0    copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp udp.hpp tcp.hpp buffered_reader.hpp tcp_server.hpp poll.hpp reactor.hpp makefile.hpp generator.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp async_descriptor.hpp task_group.hpp async_sync.hpp async_signal.hpp async_socket.hpp async_buffer.hpp async_connect.hpp async_serve.hpp every_core.hpp coro.hpp tftp_packet.hpp tftp_transfer.hpp tftp_file.hpp tftp_content.hpp tftp_datagrams.hpp tftp_client.hpp tftp_async_client.hpp tftp_server.hpp tftp.hpp
 //
 // For a first program, and for one that uses most of it. A header of the library never includes this one.
 //

@@ -4,14 +4,18 @@
 // A reactor waits for events and calls back: your code never waits, it is told. This one is a whole server on
 // any poller of poll.hpp and any listening stream socket, TCP or Unix:
 //
-//        net::tcp_listener listener{where};
-//        listener.set_option(net::option::no_delay{});    // an answer does not wait until the last is acknowledged
-//        net::reactor_server server{std::move(listener).into_socket(), [](auto& client, auto bytes) {
-//            client.send(bytes);                                             // the echo server, complete
-//        }};
-//        server.run(stop);
+//        int main() {
+//            net::stop_event stop;
+//            net::stop_on_signals signals{stop};
+//            net::tcp_listener listener{{net::ipv4_address::loopback(), 6666}};
+//            listener.set_option(net::option::no_delay{});    // an answer does not wait until the last is acknowledged
+//            net::reactor_server server{std::move(listener).into_socket(), [](auto& client, auto bytes) {
+//                client.send(bytes);                          // the echo server, complete
+//            }};
+//            server.run(stop);
+//        }
 //
-// It waits with epoll, unless it is given another poller: {listener, handler, options, net::poll_poller{}}.
+// (tcp_listener is of tcp.hpp.) It waits with epoll, unless it is given another poller: {listener, handler, options, net::poll_poller{}}.
 //
 // The rest of this page is what makes the difference between that idea and a server that survives its clients.
 //
@@ -21,6 +25,12 @@
 //                                     and nobody else notices.
 //   a client that says nothing        is closed after the idle timeout; all share it, so the connections stand
 //                                     in the order of their last activity and only the first is looked at
+//   a client that says one byte now   is never idle, so each exchange has a deadline of its own: request_timeout
+//   and then, or reads so slowly
+//   a client that has no more to say  still gets its answer, when the handler has it: the connection stays half
+//   and waits for its answer          open until then (RFC 9293 §3.6)
+//   an answer that cannot be sent     ends in a reset, so that the peer can tell it from a whole one: max_queue, a
+//   whole                             timeout, a handler that throws, a stop that has waited long enough
 //   a client that sends without end   has its turn, some reads, and then the others have theirs
 //   too many clients                  wait in the kernel's queue until one leaves
 //   no descriptors left (EMFILE)      a level-triggered listener would report the waiting client for ever and
@@ -85,6 +95,12 @@ struct reactor_options {
     std::size_t max_queue = 1024 * 1024;   ///< queued bytes above which it is closed
     std::size_t read_size = 64 * 1024;     ///< bytes that a read brings at most; one buffer for all connections
     duration idle_timeout = std::chrono::minutes{5};  ///< without a byte in or out; `never` to allow it. Above zero
+    /// The time for one exchange, however many bytes trickle in it. An exchange begins with the first byte that a client
+    /// sends, or is sent, after the last exchange. It ends when the handler has sent something and the kernel has taken
+    /// what was queued then; so a connection may live for ever, and a long answer has this time for each max_queue of it.
+    /// A handler that does not answer each message (a log, a chat room) calls connection::end_exchange(). Nothing: four
+    /// idle timeouts. `never`: no deadline. Above zero.
+    std::optional<duration> request_timeout{};
     duration stop_grace = std::chrono::seconds{2};    ///< how long a stop may send what is queued
 };
 
@@ -106,13 +122,23 @@ class connection {
     /// Sends, or queues what cannot be sent now. It does not wait and does not fail: an error closes the
     /// connection, and on_close() tells it. After close_after_sending() or close() nothing more is sent.
     void send(const_buffer bytes) noexcept;
+    /// Ends the exchange without an answer: see reactor_options::request_timeout. For a message that needs none.
+    void end_exchange() noexcept {
+        is_asked_ = false;
+        changed();
+    }
+    /// Keeps the connection after the end of the peer's stream, until close_after_sending(), close(), or a timeout. Call
+    /// it in the handler or in on_end(), when an answer comes later and in several parts. (An answer in one part needs no
+    /// such call: a client that has asked, and has not yet been answered, is kept until it is.)
+    void keep_open() noexcept { is_kept_ = true; }
     /// The last word has been said: reads no more, sends what is queued, then takes leave of the peer.
     void close_after_sending() noexcept {
         if (state_ != state::open) return;
         state_ = state::draining;
         changed();
     }
-    /// At once, whatever is queued. `reason` is what on_close() is told.
+    /// Closes the connection at once. If bytes are queued they are lost, and the peer is sent a reset. on_close() is told
+    /// `reason`.
     void close(std::error_code reason = {}) noexcept {
         if (state_ == state::closed) return;
         state_ = state::closed;
@@ -140,7 +166,9 @@ class connection {
         next_changed_ = std::exchange(server_.changed, this);
     }
     /// Open and not paused, or lingering: then what comes is thrown away.
-    bool is_read() const noexcept { return state_ == state::lingering || (state_ == state::open && !paused_); }
+    bool is_read() const noexcept {
+        return state_ == state::lingering || (state_ == state::open && !paused_ && !input_ended_);
+    }
     /// Has the peer's kernel acknowledged all that ours was given (tcp(7), SIOCOUTQ)? Then nothing can destroy it.
     bool is_delivered() const noexcept {
         int unacknowledged = 0;
@@ -155,11 +183,15 @@ class connection {
     shared& server_;
     std::vector<std::byte> queue_;
     std::size_t sent_ = 0;  ///< of the queue, its front
+    std::size_t owed_ = 0;  ///< bytes of the queue that must be sent before the exchange has ended
     std::error_code reason_;
     connection* next_changed_ = nullptr;
     connection* earlier_ = nullptr;  // neighbours in the order of last activity
     connection* later_ = nullptr;
+    connection* earlier_exchange_ = nullptr;  // neighbours in the order in which the exchanges have begun
+    connection* later_exchange_ = nullptr;
     time_point active_{};
+    time_point exchange_begin_ = time_point::max();  // that: none is under way
     interest registered_ = interest::none;
     state state_ = state::open;
     bool is_changed_ = false;
@@ -169,15 +201,20 @@ class connection {
     bool is_pending_ = false;   ///< stands in the list of those with more to read
     bool read_to_end_ = false;  ///< go on until nothing is there, however short the reads
     bool input_ended_ = false;  ///< the end of the stream has been read
+    bool is_asked_ = false;     ///< the peer has sent something, and nothing has been sent since
+    bool is_kept_ = false;      ///< the handler will end it
+    bool is_cut_ = false;       ///< bytes of an answer are lost
 };
 
 /// The server. Its handler is called as handler(connection&, std::span<const std::byte> bytes) with what has
 /// come, valid until it returns; a receive is not a message. Members that the handler may have, too:
 ///
 ///     on_open(connection&)                          a client has come
-///     on_end(connection&)                           it has no more to say; what is queued still goes out
+///     on_end(connection&)                           it has no more to say; what is queued still goes out, and the
+///                                                   answer that it waits for. A handler that does not answer calls
+///                                                   close_after_sending() here
 ///     on_close(connection&, std::error_code why)    it is gone: no error after an orderly end, timed_out for an
-///                                                   idle one, no_buffer_space above max_queue,
+///                                                   idle one or a slow one, no_buffer_space above max_queue,
 ///                                                   operation_canceled at a stop, or what the system said
 ///     on_error(connection&, const std::exception&)  the handler threw it; the connection is being closed
 ///     on_accept_error(std::error_code)              no descriptors or no memory for a new client; or the poller
@@ -194,8 +231,10 @@ class reactor_server {
           buffer_(options.read_size) {
         if (options.low_water > options.high_water || options.high_water > options.max_queue ||
             options.read_size == 0 || options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
-            options.how == trigger::one_shot)
+            options.request_timeout.value_or(never) <= duration::zero() || options.how == trigger::one_shot)
             throw std::invalid_argument{"reactor options that contradict each other"};
+        if (!options.request_timeout)
+            options.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
         if (!options.how) options.how = Poller::has_edge ? trigger::edge : trigger::level;
         if (options.how == trigger::edge && !Poller::has_edge)
             throw std::invalid_argument{"a reactor with trigger::edge on a poller that has no edges"};
@@ -224,7 +263,6 @@ class reactor_server {
     };
     static constexpr std::uint64_t listener_token = ~std::uint64_t{0};
     static constexpr std::uint64_t stop_token = listener_token - 1;
-    static constexpr duration accept_pause = std::chrono::milliseconds{100};
     static constexpr duration stop_look = std::chrono::milliseconds{5};
     static constexpr int reads_a_turn = 16;
     static constexpr int accepts_a_turn = 64;
@@ -251,6 +289,9 @@ class reactor_server {
     void guarded(connection& client, Call call);
     void append_to_activity(connection& client) noexcept;
     void remove_from_activity(connection& client) noexcept;
+    void follow_exchange(connection& client) noexcept;
+    void begin_exchange(connection& client) noexcept;
+    void end_exchange(connection& client) noexcept;
 
     socket listener_;
     Handler handler_;
@@ -262,6 +303,8 @@ class reactor_server {
     std::vector<std::uint64_t> pending_, pending_now_;  // edge-triggered connections with more to read
     connection* longest_idle_ = nullptr;
     connection* last_active_ = nullptr;
+    connection* longest_exchange_ = nullptr;
+    connection* latest_exchange_ = nullptr;
     std::size_t count_ = 0;
     time_point now_{};                          // of this turn: one look at the clock for all
     std::optional<time_point> listener_pause_;  // while it is out of the poller: until when
@@ -288,16 +331,19 @@ inline std::size_t connection::send_now(const_buffer bytes) noexcept {
         sent += size;
         progressed_ = true;
     }
+    owed_ -= std::min(owed_, sent);
     return sent;
 }
 
 inline void connection::send(const_buffer bytes) noexcept {
-    if (state_ != state::open) return;
+    if (state_ != state::open || bytes.empty()) return;
     changed();
+    is_asked_ = false;
     const std::size_t sent = queued() == 0 ? send_now(bytes) : 0;
     if (sent == bytes.size() || state_ != state::open) return;
     const auto rest = bytes.subspan(sent);
-    if (queued() + rest.size() > server_.options.max_queue)
+    is_cut_ = true;  // until all of it is in the queue
+    if (rest.size() > server_.options.max_queue - queued())
         return close(std::make_error_code(std::errc::no_buffer_space));
     try {
         if (sent_ > 0 && queue_.size() + rest.size() > queue_.capacity()) {  // the front is free: use it before growing
@@ -308,6 +354,7 @@ inline void connection::send(const_buffer bytes) noexcept {
     } catch (const std::bad_alloc&) {
         return close(std::make_error_code(std::errc::not_enough_memory));
     }
+    is_cut_ = false;
     paused_ = paused_ || queued() > server_.options.high_water;
 }
 
@@ -365,6 +412,8 @@ duration reactor_server<Handler, Poller>::time_to_wait() const noexcept {
     if (listener_pause_) wake = std::min(wake, *listener_pause_);
     if (const duration idle = shared_.options.idle_timeout; longest_idle_ && idle != never)
         wake = std::min(wake, detail::later(longest_idle_->active_, idle));
+    if (longest_exchange_)
+        wake = std::min(wake, detail::later(longest_exchange_->exchange_begin_, *shared_.options.request_timeout));
     return wake == time_point::max() ? never : std::max(wake - clock::now(), duration::zero());
 }
 
@@ -391,7 +440,7 @@ void reactor_server<Handler, Poller>::accept_clients() {
         }
         // Or accept() found no descriptor or no memory: EMFILE, ENFILE, ENOBUFS, ENOMEM.
         if constexpr (requires { handler_.on_accept_error(error); }) handler_.on_accept_error(error);
-        return pause_listener(now_ + accept_pause);
+        return pause_listener(now_ + detail::accept_pause);
     }
     if (count_ >= shared_.options.max_connections) pause_listener(time_point::max());
 }
@@ -440,7 +489,7 @@ void reactor_server<Handler, Poller>::resume_listener() {
     } catch (const std::system_error& failure) {  // others have taken its place (max_user_watches), or the memory
         const std::error_code why = failure.code();
         if constexpr (requires { handler_.on_accept_error(why); }) handler_.on_accept_error(why);
-        listener_pause_ = now_ + accept_pause;
+        listener_pause_ = now_ + detail::accept_pause;
     }
 }
 
@@ -483,10 +532,12 @@ void reactor_server<Handler, Poller>::read(connection& client, int turns) {
             client.input_ended_ = true;
             if (client.state_ == state::lingering) return client.close();
             if constexpr (requires { handler_.on_end(client); }) guarded(client, [&] { handler_.on_end(client); });
-            return client.close_after_sending();
+            return;  // settle() ends it, unless an answer is still to come
         }
-        if (client.state_ == state::open)
+        if (client.state_ == state::open) {
+            client.is_asked_ = true;
             guarded(client, [&] { handler_(client, std::span<const std::byte>{buffer_}.first(size)); });
+        }
         // A short receive means that the kernel's queue was empty when we looked (epoll(7), question 9), so the
         // next one would only fetch EAGAIN. Not so at the mark of urgent data; and when the peer is done, its last
         // bytes and its FIN may have shared one event, and no other will come.
@@ -509,6 +560,7 @@ void reactor_server<Handler, Poller>::settle() {
 /// Brings what is outside a connection (poller, idle order, pending list) in line with what is inside.
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::settle(connection& client) {
+    if (client.input_ended_ && !client.is_kept_ && (!client.is_asked_ || stopping_)) client.close_after_sending();
     if (client.state_ == state::draining && client.queued() == 0) {
         std::error_code error;
         if (!client.input_ended_) client.socket_.shutdown(shutdown_direction::send, error);
@@ -520,6 +572,7 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
             client.close(error);  // the peer has reset it
     }
     if (client.state_ == state::closed) return destroy(client);
+    follow_exchange(client);
     client.is_changed_ = false;  // not earlier: what is done above must not put it on the list again
     if (std::exchange(client.progressed_, false)) {
         remove_from_activity(client);
@@ -550,8 +603,12 @@ void reactor_server<Handler, Poller>::destroy(connection& client) {
             if constexpr (requires { handler_.on_error(client, failure); }) handler_.on_error(client, failure);
         }
     }
+    // An orderly end would tell the peer that it has all of the answer (RFC 9293 §3.6).
+    std::error_code is_gone;
+    if (client.is_cut_ || client.queued() > 0) client.socket_.set_option(option::linger{std::chrono::seconds{0}}, is_gone);
     poller_.remove(client.native_handle());
     remove_from_activity(client);
+    end_exchange(client);
     if (client.is_pending_) std::erase(pending_, client.id_);
     const auto index = static_cast<std::uint32_t>(client.id_ & 0xffffffff);
     ++slots_[index].generation;
@@ -580,7 +637,7 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
         if (clock::now() >= stop_end_) break;  // so much to answer: close_idle() closes the rest
         int arrived = 0;
         ::ioctl(client->native_handle(), FIONREAD, &arrived);
-        client->unread_ = true;
+        client->unread_ = !client->input_ended_;
         read(*client, arrived / static_cast<int>(std::min<std::size_t>(buffer_.size(), 1 << 30)) + reads_a_turn);
         // To close while bytes lie unread would be a reset, and so would be the peer's next byte; it destroys what the
         // kernel has yet to send. Where nothing is on its way nothing can be destroyed.
@@ -598,10 +655,15 @@ void reactor_server<Handler, Poller>::close_idle() {
             if (connection* const client = place.occupant.get();
                 client && (now_ >= stop_end_ || (client->state_ == state::lingering && client->is_delivered())))
                 client->close(std::make_error_code(std::errc::operation_canceled));
-    const duration idle = shared_.options.idle_timeout;
-    if (idle == never) return;
-    for (connection* client = longest_idle_; client && detail::later(client->active_, idle) <= now_;
+    const auto is_over = [this](time_point begin, duration time) {
+        return time != never && detail::later(begin, time) <= now_;
+    };
+    for (connection* client = longest_idle_; client && is_over(client->active_, shared_.options.idle_timeout);
          client = client->later_)
+        client->close(std::make_error_code(std::errc::timed_out));
+    for (connection* client = longest_exchange_;
+         client && is_over(client->exchange_begin_, *shared_.options.request_timeout);
+         client = client->later_exchange_)
         client->close(std::make_error_code(std::errc::timed_out));
 }
 
@@ -612,6 +674,7 @@ void reactor_server<Handler, Poller>::guarded(connection& client, Call call) {
         call();
     } catch (const std::exception& failure) {
         if constexpr (requires { handler_.on_error(client, failure); }) handler_.on_error(client, failure);
+        client.is_cut_ = client.is_cut_ || client.state_ == state::open;  // half of an answer may have gone out
         client.close(std::make_error_code(std::errc::state_not_recoverable));
     }
 }
@@ -628,6 +691,37 @@ template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::remove_from_activity(connection& client) noexcept {
     (client.earlier_ ? client.earlier_->later_ : longest_idle_) = client.later_;
     (client.later_ ? client.later_->earlier_ : last_active_) = client.earlier_;
+}
+
+/// The deadlines are all equally far from their beginnings, so the list stays in order by itself. An exchange that is
+/// over by the time of this call was never on it: most are.
+template <class Handler, poller Poller>
+void reactor_server<Handler, Poller>::follow_exchange(connection& client) noexcept {
+    constexpr std::size_t not_yet_known = static_cast<std::size_t>(-1);
+    if (client.state_ == state::lingering || (!client.is_asked_ && client.queued() == 0)) return end_exchange(client);
+    if (client.exchange_begin_ != time_point::max()) {
+        if (client.is_asked_ && client.owed_ > 0) return;
+        if (client.owed_ > client.queued()) client.owed_ = client.queued();  // it has just been answered
+        if (client.owed_ > 0) return;
+        end_exchange(client);  // and the next one has begun
+    }
+    begin_exchange(client);
+    client.owed_ = client.is_asked_ && client.queued() == 0 ? not_yet_known : client.queued();
+}
+
+template <class Handler, poller Poller>
+void reactor_server<Handler, Poller>::begin_exchange(connection& client) noexcept {
+    client.exchange_begin_ = now_;
+    client.earlier_exchange_ = std::exchange(latest_exchange_, &client);
+    client.later_exchange_ = nullptr;
+    (client.earlier_exchange_ ? client.earlier_exchange_->later_exchange_ : longest_exchange_) = &client;
+}
+
+template <class Handler, poller Poller>
+void reactor_server<Handler, Poller>::end_exchange(connection& client) noexcept {
+    if (std::exchange(client.exchange_begin_, time_point::max()) == time_point::max()) return;
+    (client.earlier_exchange_ ? client.earlier_exchange_->later_exchange_ : longest_exchange_) = client.later_exchange_;
+    (client.later_exchange_ ? client.later_exchange_->earlier_exchange_ : latest_exchange_) = client.earlier_exchange_;
 }
 
 }  // namespace netnotes

@@ -226,7 +226,8 @@ class socket {
         return *this;
     }
     ~socket() {
-        if (is_open()) ::close(descriptor_);
+        std::error_code ignored;
+        if (is_open()) close(ignored);
     }
     void swap(socket& other) noexcept {
         std::swap(descriptor_, other.descriptor_);
@@ -234,6 +235,9 @@ class socket {
         std::swap(timeout_, other.timeout_);
         std::swap(deadline_, other.deadline_);
         std::swap(stop_, other.stop_);
+        std::swap(answer_time_, other.answer_time_);
+        std::swap(answer_end_, other.answer_end_);
+        std::swap(is_cut_, other.is_cut_);
     }
 
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
@@ -257,6 +261,9 @@ class socket {
     struct accepted;
     /// Waits for the next connection. The new socket waits without a limit, or not at all if this one does not
     /// wait, and is stopped by what stops this one. A connection that died in the queue is passed over.
+    ///
+    /// Where descriptors or memory are short (EMFILE, ENFILE, ENOBUFS, ENOMEM) the first form tries again every 100 ms, as
+    /// long as this socket may wait: so `for (;;) serve(listener.accept());` survives a crowd. The second form reports it.
     accepted accept();
     accepted accept(std::error_code& error) noexcept;
 
@@ -287,7 +294,8 @@ class socket {
     std::size_t send(const_buffer bytes, int flags = 0);
     std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
     /// All bytes, or an error. The timeout is for the whole. The second form returns how many the kernel took
-    /// before the error, so that no byte's fate is unknown on this side; the first says it in what().
+    /// before the error, so that no byte's fate is unknown on this side; the first says it in what(). If a call that may
+    /// wait fails, and none after it succeeds, close() sends a reset: an orderly end would say that all has been sent.
     void send_all(const_buffer bytes);
     std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
 
@@ -354,6 +362,10 @@ class socket {
     void set_timeout(duration timeout);
     /// All calls from now on end by that moment: for an exchange of many calls that as a whole has a limit.
     void set_deadline(time_point deadline);
+    /// Every call from now on also fails with errc::timed_out when nothing has been sent for `time`. So a peer cannot keep
+    /// a server by a byte now and then that is never a whole request; and a dialogue may last for ever. The time begins
+    /// now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` ends it.
+    void set_answer_timeout(duration time);
     /// `never` unless set_timeout() said otherwise.
     [[nodiscard]] duration timeout() const noexcept { return timeout_; }
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
@@ -379,7 +391,10 @@ class socket {
   private:
     // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
     // stopped. (recv() would do with a flag, but accept() and connect() have none.)
-    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop);
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
+        change_mode(blocking, timeout, deadline, stop, answer_time_);
+    }
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop, duration answer_time);
     std::error_code forbidden() const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
     bool has_no_port() const noexcept;
@@ -392,6 +407,9 @@ class socket {
     duration timeout_ = never;
     time_point deadline_ = time_point::max();
     const stop_event* stop_ = nullptr;
+    duration answer_time_ = never;
+    time_point answer_end_ = time_point::max();
+    bool is_cut_ = false;  ///< the last send_all() has failed
 };
 
 struct socket::accepted {
@@ -412,6 +430,12 @@ inline bool would_block(int error) noexcept { return error == EAGAIN || error ==
 inline bool is_not_listening(const std::error_code& error) noexcept {
     return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
 }
+/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
+inline bool is_shortage(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+/// ... and how long to wait before the next attempt, which would else keep a processor busy.
+inline constexpr duration accept_pause = std::chrono::milliseconds{100};
 }  // namespace detail
 
 // ---- making, waiting, failing
@@ -491,14 +515,15 @@ inline void socket::wait_a_moment(time_point until, std::error_code& error) cons
 }
 
 inline time_point socket::end_of_call() const noexcept {
-    return timeout_ == never ? deadline_ : detail::end_of(timeout_);
+    return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
 }
 
 /// What forbids a call even to begin. Without this a peer who always has something for us would carry the
 /// program past its deadline, or past a stop, without one wait in which they could be noticed.
 inline std::error_code socket::forbidden() const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
-    if (deadline_ != time_point::max() && clock::now() >= deadline_) return std::make_error_code(std::errc::timed_out);
+    const time_point end = std::min(deadline_, answer_end_);
+    if (end != time_point::max() && clock::now() >= end) return std::make_error_code(std::errc::timed_out);
     return {};
 }
 
@@ -543,12 +568,13 @@ auto socket::attempt(Call call, short events, int flags, time_point until, std::
     }
 }
 
-inline void socket::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
-    const auto waits = [](bool is_blocking, duration time, time_point end, const stop_event* event) {
-        return is_blocking && time == never && end == time_point::max() && !event;
+inline void socket::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                                duration answer_time) {
+    const auto waits = [](bool is_blocking, duration time, time_point end, const stop_event* event, duration answer) {
+        return is_blocking && time == never && end == time_point::max() && !event && answer == never;
     };
-    const bool in_kernel = waits(blocking, timeout, deadline, stop);
-    if (in_kernel != waits(blocking_, timeout_, deadline_, stop_)) {
+    const bool in_kernel = waits(blocking, timeout, deadline, stop, answer_time);
+    if (in_kernel != waits(blocking_, timeout_, deadline_, stop_, answer_time_)) {
         const int flags = ::fcntl(descriptor_, F_GETFL);
         if (flags < 0 || ::fcntl(descriptor_, F_SETFL, in_kernel ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) < 0)
             fail(detail::last_error(), "fcntl");
@@ -557,10 +583,15 @@ inline void socket::change_mode(bool blocking, duration timeout, time_point dead
     timeout_ = timeout;
     deadline_ = deadline;
     stop_ = stop;
+    answer_time_ = answer_time;
 }
 
 inline void socket::set_timeout(duration timeout) { change_mode(true, timeout, time_point::max(), stop_); }
 inline void socket::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
+inline void socket::set_answer_timeout(duration time) {
+    change_mode(blocking_, timeout_, deadline_, stop_, time);
+    answer_end_ = detail::end_of(time);
+}
 inline void socket::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
 inline void socket::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
 
@@ -622,10 +653,16 @@ inline socket::accepted socket::accept(std::error_code& error) noexcept {
     }
 }
 inline socket::accepted socket::accept() {
-    std::error_code error;
-    accepted result = accept(error);
-    if (error) fail(error, "accept");
-    return result;
+    const time_point until = end_of_call();
+    for (;;) {
+        std::error_code error;
+        accepted result = accept(error);
+        if (!error) return result;
+        if (!blocking_ || !detail::is_shortage(error.value()) || clock::now() >= until) fail(error, "accept");
+        std::error_code is_over;
+        detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + detail::accept_pause), is_over);
+        if (is_over == std::errc::operation_canceled) fail(is_over, "accept");
+    }
 }
 
 inline void socket::connect(const socket_address& where, std::error_code& error) noexcept {
@@ -708,6 +745,7 @@ inline std::size_t socket::send_until(const_buffer bytes, int flags, time_point 
                                       std::error_code& error) noexcept {
     const auto size = attempt([&] { return ::send(descriptor_, bytes.data(), bytes.size(), flags | MSG_NOSIGNAL); },
                               POLLOUT, flags, until, error);
+    if (size > 0 && answer_time_ != never) answer_end_ = detail::end_of(answer_time_);
     return size < 0 ? 0 : static_cast<std::size_t>(size);
 }
 inline std::size_t socket::send(const_buffer bytes, std::error_code& error, int flags) noexcept {
@@ -728,10 +766,11 @@ inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) 
         // a fast reader must not carry a long transfer past it without one wait.
         if (sent > 0 && until != time_point::max() && clock::now() >= until) {
             error = std::make_error_code(std::errc::timed_out);
-            return sent;
+            break;
         }
         sent += send_until(bytes.subspan(sent), 0, until, error);
     } while (!error && sent < bytes.size());
+    is_cut_ = error && blocking_;  // one that does not wait keeps the rest, and sends it later
     return sent;
 }
 inline void socket::send_all(const_buffer bytes) {
@@ -794,6 +833,8 @@ inline void socket::shutdown(shutdown_direction direction) {
 }
 
 inline void socket::close(std::error_code& error) noexcept {
+    constexpr ::linger reset{1, 0};
+    if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
     // already belong to what another thread has just opened (close(2)).
     error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();

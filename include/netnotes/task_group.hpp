@@ -12,7 +12,8 @@
 //     co_await with_group(clients);                                           any number, as they come:
 //
 //         task<> clients(task_group& group) {
-//             for (;;) group.spawn(serve(co_await listener.accept()));
+//             for (const std::string& name : names) group.spawn(ask_and_tell(name));
+//             co_return;
 //         }
 //
 //        with_group ──┬── the body ──────────────X fails      the first failure cancels all others,

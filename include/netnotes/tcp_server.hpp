@@ -24,7 +24,9 @@
 // All three take a listener and a handler, and have one call: run(stop). A conversation that fails ends no other. A
 // client for whom there is no place (max_children, max_threads) waits in the kernel's queue: he is connected there and
 // may already send. A system that is out of descriptors, memory, processes or threads is asked again after 100 ms,
-// and not in a loop. When run() returns, nobody is being served any more: there is no child, no thread, no zombie.
+// and not in a loop. A client that is silent for idle_timeout, or draws no answer for request_timeout by sending a byte now
+// and then, ends its conversation with errc::timed_out. If the last send_all() of a handler has failed, the connection ends
+// in a reset, so that the client cannot take half an answer for a whole one. When run() returns, nobody is being served any more: there is no child, no thread, no zombie.
 //
 // Fork and threads do not go together. fork(2) copies the memory as it is at that moment, and one thread only. A
 // mutex that another one holds just then stays locked in the child for ever. So let a forking server run in a program
@@ -60,6 +62,7 @@
 #include <exception>
 #include <list>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -84,11 +87,37 @@ concept hears_accept_errors = requires(Handler& handler, std::error_code error) 
 /// For many threads at once: see threaded_server.
 template <class Handler>
 concept handler_for_many = std::invocable<const Handler&, tcp_stream&, const endpoint&>;
+
+/// The time limits of a conversation.
+struct patience {
+    patience(duration idle_timeout, const std::optional<duration>& request_timeout)
+        : idle{idle_timeout},
+          request{request_timeout.value_or(idle_timeout > never / 4 ? never : 4 * idle_timeout)} {
+        if (idle <= duration::zero() || request <= duration::zero())
+            throw std::invalid_argument{"a server that waits for no client"};
+    }
+    void apply_to(tcp_stream& stream) const {
+        stream.set_timeout(idle);
+        stream.set_answer_timeout(request);
+    }
+    duration idle, request;
+};
 }  // namespace detail
 
+/// How long a handler may be kept waiting. The other two servers have the same two limits among their options.
+struct conversation_options {
+    /// For each call on the stream that waits, all its parts together: see socket::set_timeout(). The handler may set
+    /// another. Above zero; `never` to wait for ever.
+    duration idle_timeout = std::chrono::minutes{5};
+    /// For an exchange: the time from one send to the next, or from the beginning to the first. See
+    /// socket::set_answer_timeout(), by which a handler that answers seldom sets another, or begins the time anew. Nothing:
+    /// four idle timeouts. Above zero.
+    std::optional<duration> request_timeout{};
+};
+
 /// The notes' first server: one client at a time, the others wait in the queue, where they are already
-/// connected and may already send. Right when a conversation is short; and one client who says nothing keeps
-/// all the others waiting, so the handler should set a timeout on the stream.
+/// connected and may already send. Right when a conversation is short. A client that says nothing keeps all the others
+/// waiting for idle_timeout, which should therefore be short.
 ///
 /// The handler is called as handler(tcp_stream&, const endpoint& peer); the stream is closed when it returns.
 /// A std::exception that it throws ends that conversation and no other. Members that the handler may have, too:
@@ -98,8 +127,11 @@ concept handler_for_many = std::invocable<const Handler&, tcp_stream&, const end
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 class iterative_server {
   public:
-    iterative_server(tcp_listener listener, Handler handler)
-        : listener_{std::move(listener)}, handler_{std::move(handler)} {}
+    /// Throws std::invalid_argument for a time limit that is not above zero.
+    iterative_server(tcp_listener listener, Handler handler, const conversation_options& options = {})
+        : listener_{std::move(listener)},
+          handler_{std::move(handler)},
+          patience_{options.idle_timeout, options.request_timeout} {}
 
     /// Serves until a stop is requested, which also ends the wait for a client that is just being served. Throws
     /// std::system_error when the listener does not listen. Once.
@@ -108,12 +140,15 @@ class iterative_server {
   private:
     tcp_listener listener_;
     Handler handler_;
+    detail::patience patience_;
 };
 
 struct forking_options {
     std::size_t max_children = 100;  ///< beyond, clients wait in the listener's queue
     /// How long a stop waits for the children's last words. Who has not ended by then is killed.
     duration stop_grace = std::chrono::seconds{2};
+    duration idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
+    std::optional<duration> request_timeout{};        ///< see conversation_options
 };
 
 /// A process for every client. A child that crashes harms nobody else, and what it does to its memory nobody else sees.
@@ -138,9 +173,12 @@ struct forking_options {
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 class forking_server {
   public:
-    /// Throws std::invalid_argument when no child is allowed.
+    /// Throws std::invalid_argument when no child is allowed, or for a time limit that is not above zero.
     forking_server(tcp_listener listener, Handler handler, forking_options options = {})
-        : listener_{std::move(listener)}, handler_{std::move(handler)}, options_{options} {
+        : listener_{std::move(listener)},
+          handler_{std::move(handler)},
+          options_{options},
+          patience_{options.idle_timeout, options.request_timeout} {
         if (options_.max_children == 0) throw std::invalid_argument{"a forking server without children"};
     }
     forking_server(const forking_server&) = delete;
@@ -177,12 +215,15 @@ class forking_server {
     tcp_listener listener_;
     Handler handler_;
     forking_options options_;
+    detail::patience patience_;
     std::vector<child> children_;
     std::size_t unwatched_ = 0;  ///< children without a descriptor
 };
 
 struct threaded_options {
     std::size_t max_threads = 100;  ///< beyond, clients wait in the listener's queue
+    duration idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
+    std::optional<duration> request_timeout{};        ///< see conversation_options
 };
 
 /// A thread for every client. They share the memory: what one thread writes another may read only under a lock, or in
@@ -203,9 +244,12 @@ class threaded_server {
                   "what the handler of a threaded server is told, it is told as const");
 
   public:
-    /// Throws std::invalid_argument when no thread is allowed.
+    /// Throws std::invalid_argument when no thread is allowed, or for a time limit that is not above zero.
     threaded_server(tcp_listener listener, Handler handler, threaded_options options = {})
-        : listener_{std::move(listener)}, handler_{std::move(handler)}, options_{options} {
+        : listener_{std::move(listener)},
+          handler_{std::move(handler)},
+          options_{options},
+          patience_{options.idle_timeout, options.request_timeout} {
         if (options_.max_threads == 0) throw std::invalid_argument{"a threaded server without threads"};
     }
     threaded_server(const threaded_server&) = delete;
@@ -228,6 +272,7 @@ class threaded_server {
     tcp_listener listener_;
     const Handler handler_;
     threaded_options options_;
+    detail::patience patience_;
     socket bell_;  ///< an eventfd: rung by each thread as its last act
     std::list<worker> workers_;
 };
@@ -254,14 +299,16 @@ void accept_clients(tcp_listener& listener, Handler& handler, Wait wait, Serve s
         // Out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM) or of processes or threads (EAGAIN): it may
         // pass. Others stand in the queue, so trying again at once would only keep the processor busy.
         if constexpr (hears_accept_errors<Handler>) handler.on_accept_error(error);
-        pause = clock::now() + std::chrono::milliseconds{100};
+        pause = clock::now() + accept_pause;
     }
 }
 
 /// One conversation. False when it failed; but not at a stop, which most likely is the reason, and none to complain of.
 template <class Handler>
-bool converse(Handler& handler, tcp_stream& stream, const endpoint& peer, const stop_event& stop) {
+bool converse(Handler& handler, tcp_stream& stream, const endpoint& peer, const stop_event& stop,
+              const patience& limits) {
     try {
+        limits.apply_to(stream);
         handler(stream, peer);
     } catch (const std::exception& failure) {
         if (stop.stop_requested()) return true;
@@ -333,7 +380,7 @@ void iterative_server<Handler>::run(const stop_event& stop) {
             return !stop.stop_requested();
         },
         [&](tcp_listener::accepted client) {
-            detail::converse(handler_, client.stream, client.peer, stop);
+            detail::converse(handler_, client.stream, client.peer, stop, patience_);
             return std::error_code{};
         });
 }
@@ -425,7 +472,7 @@ void forking_server<Handler>::be_child(detail::reception& door, tcp_listener::ac
         if (::getppid() != parent) ::raise(SIGTERM);  // it has died in between
         ::sigdelset(&signals, SIGTERM);               // by which the parent asks us, whatever it blocks for itself
         ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);
-        good = detail::converse(handler_, client.stream, client.peer, stop);
+        good = detail::converse(handler_, client.stream, client.peer, stop, patience_);
     } catch (const std::system_error& failure) {  // of become_own_after_fork(); converse() keeps the handler's
         if constexpr (detail::hears_errors<Handler>) handler_.on_error(client.peer, failure);
     }
@@ -520,7 +567,7 @@ std::error_code threaded_server<Handler>::start(tcp_listener::accepted client, c
         self.thread = std::thread{[this, &stop, &self, client = std::move(client)]() mutable {
             {
                 tcp_stream stream = std::move(client.stream);
-                detail::converse(handler_, stream, client.peer, stop);
+                detail::converse(handler_, stream, client.peer, stop, patience_);
             }  // closed, before anybody hears of our end
             self.done.store(true, std::memory_order_release);
             const std::uint64_t one = 1;

@@ -1,0 +1,321 @@
+"""Takes the samples out of the first page of each header, out of README.md and out of tests/bench, as they stand there,
+compiles them, and attacks those that are servers.
+
+    first_pages.py ROOT [HEADER.hpp | README.md | bench]...        CXX and CXXFLAGS from the environment
+
+What is a sample: in README.md what stands in a ```cpp fence. On a first page a block of lines that are indented by five
+columns or more, in which a line ends with ; or { or }, if it is neither a drawing nor abbreviated by "...". Text behind
+three spaces is a note in the margin, and is cut off. A line with the comment "// error" is there not to compile.
+
+What is done with it, by one rule for all:
+  - Every sample has the prelude before it: netnotes.hpp, the standard headers, `namespace net`, and say().
+  - A program (it has a main) is compiled as it stands, and run. 6666 becomes a free port. If it says `listen` or `serve`
+    it is a server: it is attacked. Else it must end, with status 0.
+  - Anything else is a fragment. Definitions become members of a class template, statements become the body of a member
+    function (a task, if they co_await), and a name that the fragment does not declare becomes a parameter of the
+    template. So it is compiled and not run.
+
+The attack: hundreds of clients that reset, at once and in the middle; then the same under `ulimit -n 24` with 40 clients at
+once. After each a fresh client must be served. SIGTERM must then end a server that hears signals, with status 0.
+"""
+
+import os
+import re
+import resource
+import shlex
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+PRELUDE = """#pragma once
+#include <netnotes/netnotes.hpp>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+namespace net = netnotes;
+template <class... Parts> void say(const Parts&... parts) { (std::cout << ... << parts) << std::endl; }
+"""
+USING = "using namespace netnotes; using namespace std::chrono_literals;\n"
+CXX = os.environ.get("CXX", "c++")
+FLAGS = shlex.split(os.environ.get("CXXFLAGS", "")) + ["-std=c++20", "-O0", "-pthread"]
+MODELS = ["iterative", "forking", "threaded", "nonblocking", "select", "epoll-edge", "coroutine", "coroutine-lines"]
+
+
+class Failure(Exception):
+    pass
+
+
+# ---- taking them out
+
+
+def without_notes(line):
+    return re.sub(r"(?<=[;{})]) {3,}(?!//)\S.*$", "", line).rstrip()
+
+
+def samples_of_page(path):
+    page, blocks, current = [], [], []
+    for line in open(path, encoding="utf-8"):
+        if line.startswith("#ifndef"):
+            break
+        page.append(line.rstrip("\n"))
+    for line in page + ["//"]:
+        if match := re.match(r"// {4,}( .*)$", line):
+            current.append(match.group(1))
+        else:
+            blocks.append(current)
+            current = []
+    for block in blocks:
+        text = "\n".join(block)
+        code = [without_notes(line) for line in block if "// error" not in line]
+        if "..." in text or re.search("[\u2500-\u257f]|──|<──|[|] ", text.replace("||", "")) or not code:
+            continue
+        if any(re.search(r"[;{}]\s*(//.*)?$", line) for line in code):
+            yield "\n".join(code) + "\n"
+
+
+def samples_of_readme(path):
+    return re.findall(r"^```cpp\n(.*?)^```", open(path, encoding="utf-8").read(), re.M | re.S)
+
+
+# ---- compiling them
+
+
+class Workshop:
+    def __init__(self, root, folder):
+        self.folder = folder
+        self.include = os.path.join(root, "include")
+        self.write("prelude.hpp", PRELUDE)
+        self.number = 0
+        # Compiled once; g++ and clang find it beside the header.
+        done = self.compiler("-x", "c++-header", self.path("prelude.hpp"), "-o", self.path("prelude.hpp.gch"))
+        if done.returncode != 0:
+            raise Failure("the prelude does not compile:\n" + done.stderr)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def compiler(self, *arguments):
+        return subprocess.run([CXX, *FLAGS, "-I", self.include, *arguments], capture_output=True, text=True,
+                              env={**os.environ, "LC_ALL": "C"}, check=False)
+
+    def build(self, text):
+        """The program, or what the compiler says."""
+        self.number += 1
+        name = f"sample{self.number}"
+        self.write(name + ".cpp", text)
+        done = self.compiler("-include", self.path("prelude.hpp"), self.path(name + ".cpp"), "-o", self.path(name))
+        return (self.path(name), "") if done.returncode == 0 else (None, done.stderr)
+
+    def check_fragment(self, sample):
+        names = []
+        while True:
+            self.write("fragment.cpp", fragment(sample, names))
+            done = self.compiler("-include", self.path("prelude.hpp"), "-fsyntax-only", self.path("fragment.cpp"))
+            if done.returncode == 0:
+                return
+            unknown = re.findall(r"error: (?:there are no arguments to |use of undeclared identifier )?['‘](\w+)['’]"
+                                 r"(?: was not declared| that depend| has not|;|$)", done.stderr, re.M)
+            fresh = [name for name in dict.fromkeys(unknown) if name not in names]
+            if not fresh:
+                raise Failure("does not compile:\n" + done.stderr + "\n" + fragment(sample, names))
+            names += fresh
+
+
+def fragment(sample, names):
+    definitions, statements, current = [], [], []
+    for line in sample.splitlines():
+        current.append(line)
+        text = "\n".join(current)
+        if text.count("{") == text.count("}") and text.count("(") == text.count(")") and text.rstrip().endswith((";", "}")):
+            is_definition = re.match(r"\s*(static_assert|(template|struct|class|task<[^=;]*> \w+\(|void \w+\(|int \w+\())", text)
+            (definitions if is_definition and not text.rstrip().endswith(");") or "static_assert" in text
+             else statements).append(text)
+            current = []
+    statements += ["\n".join(current)] if "".join(current).strip() else []
+    body = "\n".join(statements)
+    parameters = ", ".join(["class Nothing", *(f"class T_{name}" for name in names)])
+    members = "".join(f"static T_{name}& {name};\n" for name in names)
+    result = "task<>" if "co_await" in body else "void"
+    return (USING + f"template <{parameters}> struct fragment {{\n{members}" + "\n".join(definitions) +
+            f"\n{result} statements() {{\n{body}\n}}\n}};\n")
+
+
+# ---- attacking them
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def connect(port):
+    client = socket.create_connection(("127.0.0.1", port), timeout=10)
+    client.settimeout(10)
+    return client
+
+
+def reset(client):
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+def must_be_served(port, process, when):
+    text = b"a fresh client\n"
+    try:
+        with connect(port) as client:
+            client.sendall(text)
+            heard = b""
+            while len(heard) < len(text):
+                if not (piece := client.recv(100)):
+                    break
+                heard += piece
+    except OSError as error:
+        raise Failure(f"{when} a fresh client gets {error}; the server's status is {process.poll()}") from None
+    if heard != text:
+        raise Failure(f"{when} a fresh client hears {heard!r}; the server's status is {process.poll()}")
+
+
+class Running:
+    def __init__(self, command, port, log, descriptors=None):
+        def limit():
+            if descriptors:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, preexec_fn=limit)
+        end = time.monotonic() + 20
+        while True:
+            try:
+                connect(port).close()
+                return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > end:
+                    self.process.kill()
+                    raise Failure(f"it does not listen; its status is {self.process.wait()}") from None
+                time.sleep(0.01)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def must_stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            raise Failure("SIGTERM does not end it") from None
+        if status != 0:
+            raise Failure(f"after SIGTERM its status is {status}")
+
+
+def attack(command, port, log, hears_signals):
+    with Running(command, port, log) as server:
+        for number in range(300):
+            client = connect(port)
+            if number % 3:
+                client.sendall(b"x" * (1 if number % 3 == 1 else 100_000))
+            reset(client)
+        # Answered, and then reset with the answer unread; and closed with it unread.
+        for number in range(50):
+            client = connect(port)
+            client.sendall(b"answer me\n")
+            client.recv(1)
+            (reset if number % 2 else socket.socket.close)(client)
+        must_be_served(port, server.process, "after the resets")
+        if hears_signals:
+            server.must_stop()
+    with Running(command, port, log, descriptors=24) as server:
+        crowd = [connect(port) for _ in range(40)]
+        for client in crowd:
+            client.sendall(b"x\n")
+        time.sleep(0.3)  # it is to run out of descriptors. Whether it has by now decides nothing but what is tried
+        if server.process.poll() is not None:
+            raise Failure(f"without descriptors its status is {server.process.poll()}")
+        for number, client in enumerate(crowd):
+            (reset if number % 2 else socket.socket.close)(client)
+        must_be_served(port, server.process, "after the lack of descriptors")
+        if hears_signals:
+            server.must_stop()
+
+
+def check(workshop, sample, log):
+    """Returns what was done."""
+    if not re.search(r"\bint main\(", sample):
+        workshop.check_fragment(sample)
+        return "a fragment, compiled"
+    port = free_port()
+    text = re.sub(r"\b6666\b", str(port), sample)
+    program, complaint = workshop.build(text if "net::" in text else USING + text)
+    if not program:
+        raise Failure("does not compile:\n" + complaint)
+    if re.search(r"listen|serve", sample):
+        attack([program], port, log, "stop_on_signals" in sample)
+        return "a server, attacked"
+    done = subprocess.run([program], stdout=subprocess.DEVNULL, timeout=60, check=False)
+    if done.returncode != 0:
+        raise Failure(f"exit status {done.returncode}")
+    return "a program, run"
+
+
+def main():
+    root, only = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    headers = os.path.join(root, "include", "netnotes")
+    failed, counts = False, {}
+    with tempfile.TemporaryDirectory() as folder, open(os.path.join(folder, "log"), "wb") as log:
+        workshop = Workshop(root, folder)
+
+        def one(what, work):
+            nonlocal failed
+            try:
+                done = work()
+                counts[done] = counts.get(done, 0) + 1
+                print(f"{what}: {done}", flush=True)
+            except (Failure, OSError, subprocess.TimeoutExpired) as failure:
+                failed = True
+                print(f"{what}: FAILED: {failure}", flush=True)
+
+        for name in sorted(os.listdir(headers)) + ["README.md"]:
+            if only and name not in only:
+                continue
+            samples = samples_of_readme(os.path.join(root, name)) if name == "README.md" else samples_of_page(
+                os.path.join(headers, name))
+            for sample in samples:
+                one(name, lambda: check(workshop, sample, log))
+        if not only or "bench" in only:
+            bench = os.path.join(root, "tests", "bench")
+            with open(os.path.join(bench, "smallest_echo_netnotes.cpp"), encoding="utf-8") as file:
+                smallest = file.read()
+            one("smallest_echo_netnotes.cpp", lambda: check(workshop, smallest, log))
+            with open(os.path.join(bench, "echo_server.cpp"), encoding="utf-8") as file:
+                program, complaint = workshop.build(file.read())
+            for model in MODELS:
+                def work():
+                    if not program:
+                        raise Failure("does not compile:\n" + complaint)
+                    port = free_port()
+                    attack([program, model, "--port", str(port)], port, log, True)
+                    return "a server, attacked"
+                one("echo_server " + model, work)
+    # A rule that finds nothing any more would pass, too.
+    if not only and (counts.get("a server, attacked", 0) < 4 + 1 + len(MODELS) or counts.get("a fragment, compiled", 0) < 8):
+        print(f"FAILED: so few samples were found: {counts}")
+        failed = True
+    return 1 if failed else 0
+
+
+sys.exit(main())
