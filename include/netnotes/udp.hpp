@@ -663,7 +663,7 @@ inline void datagram_batch::prepare(bool with_control) noexcept {
         msghdr& header = messages_[i].msg_hdr;
         header.msg_namelen = socket_address::capacity;
         header.msg_control = with_control ? slots_[i].control.data() : nullptr;
-        header.msg_controllen = with_control ? slots_[i].control.size() : 0;
+        header.msg_controllen = with_control ? static_cast<socklen_t>(slots_[i].control.size()) : 0;
         header.msg_flags = 0;
     }
 }
