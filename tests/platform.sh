@@ -9,7 +9,8 @@
 #     mingw     g++ for Windows: each header that needs no operating system, and their tests under wine
 #
 # Exit status: 0 if everything passed; 1 if something failed; 2 for wrong arguments; 77 if a compiler or an emulator is not
-# installed. The script installs nothing; it names the packages of Debian 12. JOBS is the number of compilers at a time.
+# installed. The script installs nothing and names the packages of Debian 12; libc++ 14 it unpacks into build/platform.
+# JOBS is the number of compilers at a time; CXXFLAGS is added to the flags.
 set -u
 
 usage() {
@@ -18,7 +19,7 @@ usage() {
 }
 case ${1-} in
     --help | -h)
-        sed -n '2,13s/^# \{0,1\}//p' "$0"
+        sed -n '2,14s/^# \{0,1\}//p' "$0"
         exit 0
         ;;
     libcxx14 | musl | i386 | arm | s390x | mingw) platform=$1 ;;
@@ -27,6 +28,7 @@ esac
 shift
 cd "$(dirname "$0")/.." || exit 1
 top=$(pwd)
+. tests/tools.sh
 for test; do
     [ -f "tests/${test}_test.cpp" ] || {
         echo "$0: there is no file tests/${test}_test.cpp" >&2
@@ -58,19 +60,24 @@ case $platform in
     libcxx14)
         compiler=clang++-14
         need $compiler clang-14
-        # Debian keeps one libc++-dev at a time. Another one may lie unpacked beside it:
-        #     apt-get download PACKAGE && dpkg-deb -x PACKAGE*.deb build/platform/libc++-14 (for each of the five)
-        prefix=
-        for place in "$top/build/platform/libc++-14" ''; do
-            [ ! -d "$place/usr/lib/llvm-14/include/c++/v1" ] || { prefix=$place && break; }
+        # Debian has one libc++-dev installed at a time, so this one is only unpacked where another is.
+        packages="libc++-14-dev libc++1-14 libc++abi-14-dev libc++abi1-14 libunwind-14"
+        places=/usr
+        if [ ! -d /usr/lib/llvm-14/include/c++/v1 ]; then
+            places=
+            for package in $packages; do places="$places $top/build/platform/$package/usr"; done
+            # shellcheck disable=SC2086 # a list of words
+            unpack_packages "$top/build/platform" $packages
+        fi
+        for place in $places; do
+            for folder in "$place/lib/llvm-14/lib" "$place/lib/x86_64-linux-gnu"; do
+                libraries="$libraries -L$folder -Wl,-rpath,$folder"
+            done
         done
-        need "$prefix/usr/lib/llvm-14/include/c++/v1" "libc++-14-dev libc++1-14 libc++abi-14-dev libc++abi1-14 libunwind-14"
-        flags="-stdlib=libc++ -nostdinc++ -isystem $prefix/usr/lib/llvm-14/include/c++/v1"
-        place=$prefix/usr/lib/llvm-14/lib
-        libraries="-pthread -L$place -Wl,-rpath,$place"
-        for place in "$prefix/usr/lib/x86_64-linux-gnu"; do
-            libraries="$libraries -L$place -Wl,-rpath,$place"
-        done
+        place=${places# }
+        place=${place%% *}/lib/llvm-14/include/c++/v1
+        need "$place" "$packages"
+        flags="-stdlib=libc++ -nostdinc++ -isystem $place"
         tests="$tests $coroutine_tests"
         ;;
     musl)
@@ -129,7 +136,7 @@ if [ -n "$tests" ]; then
     need /usr/include/catch2/catch.hpp "catch2, version 2: it needs no library"
     mkdir -p "$build/catch" && ln -sfn /usr/include/catch2 "$build/catch/catch2"
 fi
-flags="-std=c++20 -O1 $warnings -I$top/include $flags"
+flags="-std=c++20 -O1 $warnings -I$top/include $flags ${CXXFLAGS-}"
 
 # compile LANGUAGE_FLAGS...: with a cache, if there is one.
 cache=$(command -v ccache)
