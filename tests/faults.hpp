@@ -107,7 +107,7 @@ enum class call : unsigned {
     open,
     openat,
     renameat,
-    renameat2,
+    renameat2,  ///< with syscall(2)
     unlinkat,
 };
 /// The calls of sockets and of servers that wait with poll, threads or processes.
@@ -504,6 +504,7 @@ long __wrap_syscall(long number, ...) {
 #ifdef SYS_pidfd_open
     if (number == SYS_pidfd_open) return faults::meet(faults::call::pidfd_open, real);
 #endif
+    if (number == SYS_renameat2) return faults::meet(faults::call::renameat2, real);
 #ifdef SYS_io_uring_setup
     if (number == SYS_io_uring_enter) return faults::meet(faults::call::io_uring_enter, real);
     if (number == SYS_io_uring_register) return faults::meet(faults::call::io_uring_register, real);
@@ -580,10 +581,6 @@ int __wrap_openat(int folder, const char* path, int flags, ...) {
 int __real_renameat(int, const char*, int, const char*);
 int __wrap_renameat(int from, const char* path, int to, const char* name) {
     return faults::meet(faults::call::renameat, [=](auto) { return __real_renameat(from, path, to, name); });
-}
-int __real_renameat2(int, const char*, int, const char*, unsigned);
-int __wrap_renameat2(int from, const char* path, int to, const char* name, unsigned flags) {
-    return faults::meet(faults::call::renameat2, [=](auto) { return __real_renameat2(from, path, to, name, flags); });
 }
 int __real_unlinkat(int, const char*, int);
 int __wrap_unlinkat(int folder, const char* path, int flags) {

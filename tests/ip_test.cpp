@@ -9,8 +9,12 @@
 
 #include "catch.hpp"
 
+#ifdef _WIN32
+#include <ws2tcpip.h>
+#else
 #include <arpa/inet.h>
 #include <netdb.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -425,6 +429,7 @@ TEST_CASE("a malformed IPv4 address is refused with the reason and the place") {
     check_refused<net::ipv4_address>("IPv4 address", table);
 }
 
+#ifndef _WIN32  // which has no inet_aton
 // What a filter and a server would disagree about (RFC 6943 §3.1.1): the C library's older reader takes these.
 TEST_CASE("a text that inet_aton takes for another address than it seems is refused") {
     struct row {
@@ -444,6 +449,7 @@ TEST_CASE("a text that inet_aton takes for another address than it seems is refu
         CHECK(!net::ip_address::parse(text));
     }
 }
+#endif
 
 TEST_CASE("a malformed IPv6 address is refused with the reason and the place") {
     static constexpr refused_text table[]{
@@ -905,6 +911,7 @@ TEST_CASE("a million IPv6 addresses are written as inet_ntop writes them") {
 }
 #endif
 
+#ifndef _WIN32  // its inet_pton takes and refuses other texts
 // One to three slips of the pen.
 std::string mutated(std::string text, std::string_view alphabet, std::mt19937_64& random) {
     for (auto slips = 1 + random() % 3; slips > 0; --slips) {
@@ -967,6 +974,7 @@ TEST_CASE("a zone is read here and refused by inet_pton") {
     CHECK(inet_pton(AF_INET6, "fe80::1%lo", octets.data()) == 0);
     CHECK(net::ip_address::parse("fe80::1%lo"));
 }
+#endif
 
 // ---- Writing into a buffer ---------------------------------------------------------------------------------
 

@@ -1038,6 +1038,31 @@ TEST_CASE("a connection ends when its last descriptor does") {
     }
 }
 
+// ppoll(2) refuses what does not fit: time_t may have 32 bits, which are 68 years.
+TEST_CASE("a timeout of any number of years is waited for") {
+    for (const net::duration timeout : {net::duration{24h * 365 * 69}, net::duration{24h * 365 * 136},
+                                        net::duration{24h * 365 * 137}, net::never - 1ns, net::never})
+        for (const bool is_deadline : {false, true}) {
+            CAPTURE(timeout.count(), is_deadline);
+            const timespec longest = net::detail::to_timespec(timeout);
+            CHECK(longest.tv_sec >= 24 * 3600 * 365 * 68);
+            CHECK((longest.tv_nsec >= 0 && longest.tv_nsec < 1'000'000'000));
+            auto [first, second] = net::socket_pair();
+            if (is_deadline)
+                first.set_deadline(timeout > net::time_point::max() - net::clock::now() ? net::time_point::max()
+                                                                                       : net::clock::now() + timeout);
+            else
+                first.set_timeout(timeout);
+            background receiver{[&socket = first] {
+                char byte[1];
+                return socket.recv(byte);
+            }};
+            receiver.await_waiting();
+            second.send_all("x");
+            CHECK(receiver.get() == 1);
+        }
+}
+
 TEST_CASE("after shutdown of receiving there is nothing to receive") {
     auto [first, second] = tcp_pair();
     first.shutdown(net::shutdown_direction::receive);

@@ -404,7 +404,9 @@ TEST_CASE("a link that takes the place of a file or folder meanwhile leads nowhe
     support::background swapper{[&] {
         while (!is_over) {
             const auto exchange = [&](const char* a, const char* b) {
-                return ::renameat2(AT_FDCWD, here.file(a).c_str(), AT_FDCWD, here.file(b).c_str(), RENAME_EXCHANGE);
+                constexpr unsigned exchange_both = 2;  // RENAME_EXCHANGE, linux/fs.h
+                return ::syscall(SYS_renameat2, AT_FDCWD, here.file(a).c_str(), AT_FDCWD, here.file(b).c_str(),
+                                 exchange_both);
             };
             exchange("sub", "other_folder");
             exchange("g", "other_file");

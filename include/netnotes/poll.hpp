@@ -249,12 +249,6 @@ static_assert(poller<epoll_poller>);
 // ---- select and poll -----------------------------------------------------------------------------------
 
 namespace detail {
-/// For pselect(2) and ppoll(2), which count in nanoseconds and are never early.
-inline timespec to_timespec(duration time) noexcept {
-    using std::chrono::nanoseconds, std::chrono::seconds;
-    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
-    return {static_cast<time_t>(whole / seconds{1}), static_cast<long>((whole % seconds{1}).count())};
-}
 [[noreturn]] inline void refuse(int error, const char* attempt, int descriptor, const char* why = "") {
     throw_error(std::error_code{error, std::system_category()}, attempt, std::to_string(descriptor), why);
 }

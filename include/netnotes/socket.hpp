@@ -473,16 +473,23 @@ inline time_point later(time_point start, duration time) noexcept {
 }
 inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
 
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
+/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+inline timespec to_timespec(duration time) noexcept {
+    using std::chrono::nanoseconds, std::chrono::seconds;
+    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
+    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
+    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
+            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
+}
+
 /// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
 inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
     for (;;) {
         timespec left{};
         if (until != time_point::max()) {
-            using std::chrono::nanoseconds, std::chrono::seconds;
             const time_point now = clock::now();
-            const auto time = until > now ? std::chrono::ceil<nanoseconds>(until - now) : nanoseconds::zero();
-            left.tv_sec = static_cast<time_t>(std::chrono::floor<seconds>(time).count());
-            left.tv_nsec = static_cast<long>((time % seconds{1}).count());
+            left = to_timespec(until > now ? until - now : duration::zero());
         }
         const int ready =
             ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);

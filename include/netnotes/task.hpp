@@ -249,9 +249,10 @@ inline void fiber::cancel() noexcept {
 
 // Frames come and go with every call of a task, in few sizes and mostly last in, first out. So each thread keeps some
 // that are free, by size; that halves what a call costs. Not under AddressSanitizer, which is to see each go.
+// Nor with MinGW: it frees the memory of a thread's objects before it calls their destructors.
 
 inline constexpr bool keeps_frames =
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
     false;
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)

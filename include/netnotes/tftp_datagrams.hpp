@@ -80,7 +80,7 @@ struct arrival {
 class inbox {
   public:
     inbox(std::size_t count, std::size_t size) : size_{size}, slots_(count), messages_(count) {
-        bytes_ = std::make_unique_for_overwrite<std::byte[]>(count * size);
+        bytes_.reset(new std::byte[count * size]);  // not zeroed
         for (std::size_t i = 0; i < count; ++i) {
             slots_[i].part = {bytes_.get() + i * size, size};
             messages_[i].msg_hdr.msg_iov = &slots_[i].part;
@@ -209,7 +209,7 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
             header.msg_iov = &parts[count];
             header.msg_iovlen = 1;
             header.msg_control = where.from_size > 0 ? const_cast<char*>(where.from.data()) : nullptr;
-            header.msg_controllen = where.from_size;
+            header.msg_controllen = static_cast<socklen_t>(where.from_size);
         }
         if (together) {
             const auto segment = static_cast<std::uint16_t>(run.segment);
@@ -221,7 +221,7 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
             std::memcpy(control.data() + where.from_size, &cut, sizeof cut);
             std::memcpy(control.data() + where.from_size + CMSG_LEN(0), &segment, sizeof segment);
             messages[0].msg_hdr.msg_control = control.data();
-            messages[0].msg_hdr.msg_controllen = where.from_size + CMSG_SPACE(sizeof segment);
+            messages[0].msg_hdr.msg_controllen = static_cast<socklen_t>(where.from_size + CMSG_SPACE(sizeof segment));
         }
         const int sent = count == 1
                              ? (::sendmsg(descriptor, &messages[0].msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1)

@@ -32,6 +32,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -61,6 +62,8 @@ enum class existing_file {
     keep,     ///< it stays, and the transfer fails: errc::file_exists
     replace,  ///< by the new one, when that is whole
 };
+
+static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: compile with -D_FILE_OFFSET_BITS=64");
 
 namespace detail {
 /// An open file.
@@ -371,7 +374,9 @@ inline int file_sink::give_name() noexcept try {
         if (!has_part_) return errno;
     }
     if (policy_ == existing_file::keep) {
-        if (::renameat2(folder, part_.c_str(), folder, name_.c_str(), RENAME_NOREPLACE) != 0) {
+        // By its number, because musl has had the function only since 1.2.5.
+        constexpr unsigned no_replace = 1;  // RENAME_NOREPLACE, linux/fs.h
+        if (::syscall(SYS_renameat2, folder, part_.c_str(), folder, name_.c_str(), no_replace) != 0) {
             if (errno != EINVAL && errno != ENOSYS) return errno;
             // It cannot do that; then a second name, and the destructor takes away the first.
             return ::linkat(folder, part_.c_str(), folder, name_.c_str(), 0) == 0 ? 0 : errno;

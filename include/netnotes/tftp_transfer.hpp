@@ -300,9 +300,11 @@ inline error to_error(const std::error_code& code) noexcept {
         if (code == forbidden) return error::access_violation;
     for (const auto full : {std::errc::no_space_on_device, std::errc::file_too_large})
         if (code == full) return error::disk_full;
+#ifdef EDQUOT  // POSIX has it, Windows and std::errc have not
     if (code == std::error_code{EDQUOT, std::generic_category()} ||
         code == std::error_code{EDQUOT, std::system_category()})
         return error::disk_full;
+#endif
     if (code == std::errc::file_exists) return error::file_already_exists;
     return error::not_defined;
 }

@@ -132,7 +132,7 @@ class timer_wheel {
 inline void timer_wheel::hang(timer& what) noexcept {
     if (what.tick_ <= now_) return what.append_to(due_);
     const std::size_t at = (static_cast<std::size_t>(std::bit_width(now_ ^ what.tick_)) - 1) / bits;
-    const std::size_t slot = (what.tick_ >> (at * bits)) % levels_[at].slots.size();
+    const auto slot = static_cast<std::size_t>((what.tick_ >> (at * bits)) % levels_[at].slots.size());
     what.append_to(levels_[at].slots[slot]);
     levels_[at].occupied |= std::uint64_t{1} << slot;
     occupied_levels_ |= 1u << at;

@@ -644,7 +644,7 @@ inline bool udp_socket::enable_receive_offload() {
 inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : size_{size} {
     if (count < 1 || count > 1024 || size < 1 || size > any_size)
         throw std::invalid_argument{"a batch is of 1 to 1024 datagrams, of 1 to 65535 bytes"};
-    bytes_ = std::make_unique_for_overwrite<std::byte[]>(count * size);
+    bytes_.reset(new std::byte[count * size]);  // not zeroed
     slots_.resize(count);
     messages_.resize(count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -663,7 +663,7 @@ inline void datagram_batch::prepare(bool with_control) noexcept {
         msghdr& header = messages_[i].msg_hdr;
         header.msg_namelen = socket_address::capacity;
         header.msg_control = with_control ? slots_[i].control.data() : nullptr;
-        header.msg_controllen = with_control ? slots_[i].control.size() : 0;
+        header.msg_controllen = with_control ? static_cast<socklen_t>(slots_[i].control.size()) : 0;
         header.msg_flags = 0;
     }
 }
