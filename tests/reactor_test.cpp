@@ -2105,9 +2105,10 @@ TEST_CASE("a client whose descriptor select cannot hold is refused and all other
 }
 
 TEST_CASE("a descriptor that the handler has closed itself costs its connection and no other") {
-    const manner how = every_manner();
+    // Not with edges: epoll forgets the descriptor, and the idle timeout does the rest.
+    const manner how =
+        GENERATE(manner(trigger::level), manner(trigger::level, kind::poll), manner(trigger::level, kind::select));
     CAPTURE(how);
-    if (how == trigger::edge) return;  // epoll forgets it; the idle timeout does the rest
     hooks actions;
     actions.bytes = [](net::connection& client, bytes_view received) {
         if (net::as_text(received) != "close") return client.send(received);

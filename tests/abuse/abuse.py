@@ -175,7 +175,7 @@ class Behaved:
     def end(self):
         output, errors = self.process.communicate("\n", timeout=PATIENCE)
         if self.process.returncode != 0:
-            raise Failure(f"the well-behaved client: {errors.strip()}")
+            raise Failure(f"the well-behaved client: {output.strip()} {errors.strip()}")
         count, middle, late, longest = map(float, output.split())
         return int(count), middle, late, longest
 
