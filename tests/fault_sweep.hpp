@@ -22,7 +22,7 @@ namespace faults {
 /// Ends the program when something hangs, for a thread that hangs cannot be ended; and says where.
 class watchdog {
   public:
-    static constexpr auto patience = std::chrono::seconds{60};  // no measure of speed: all of it takes milliseconds
+    static constexpr auto patience = std::chrono::seconds{600};  // no measure of speed: all of it takes milliseconds
     watchdog() : thread_{[this] { watch(); }} {}
     watchdog(const watchdog&) = delete;
     watchdog& operator=(const watchdog&) = delete;

@@ -61,7 +61,7 @@ std::ptrdiff_t running_threads() {
 }
 /// A thread that was joined may be seen for a moment longer, so it is looked until there are so many.
 bool has_threads(std::ptrdiff_t expected) {
-    for (const auto give_up = net::clock::now() + 10s; running_threads() != expected; std::this_thread::yield())
+    for (const auto give_up = net::clock::now() + 120s; running_threads() != expected; std::this_thread::yield())
         if (net::clock::now() > give_up) return false;
     return true;
 }

@@ -28,7 +28,7 @@ struct scripted {
     net::endpoint client{};
     std::array<std::byte, 70'000> buffer;
 
-    scripted() { socket.set_timeout(20s); }
+    scripted() { socket.set_timeout(120s); }
     /// The next datagram, of anybody.
     tftp::packet next() {
         const auto got = socket.recv_from(buffer);

@@ -123,7 +123,7 @@ class served {
 class peer {
   public:
     explicit peer(net::ip_address local = net::ipv4_address::loopback()) : socket_{net::endpoint{local, 0}} {
-        socket_.set_timeout(20s);
+        socket_.set_timeout(120s);
     }
     void say(const net::endpoint& to, std::string_view bytes) { socket_.send_to(bytes, to); }
     std::string hear() {

@@ -827,7 +827,7 @@ TEST_CASE("segments are the same datagrams with the kernel's help, without it, a
                 INFO(address << ", " << how.name << ": " << bytes << " in segments of " << size);
                 net::udp_socket receiver = bound(address), sender = sender_by(how, address);
                 receiver.set_option(net::option::receive_buffer{1 << 20});
-                receiver.set_timeout(5s);  // what is lost is a failure, not a wait
+                receiver.set_timeout(60s);  // what is lost is a failure, not a wait
                 const std::string sent = pattern(bytes);
                 const texts expected = cut(sent, size);
                 sender.send_segments(sent, size, receiver.local_endpoint());
@@ -886,7 +886,7 @@ TEST_CASE("merged datagrams are taken apart again, and one by one they are the s
                                  << size);
                     net::udp_socket receiver = bound(address, {.kernel_offload = merges});
                     receiver.set_option(net::option::receive_buffer{1 << 20});
-                    receiver.set_timeout(5s);
+                    receiver.set_timeout(60s);
                     const bool helped = receiver.enable_receive_offload();
                     if (!merges) CHECK_FALSE(helped);
                     net::udp_socket sender = sender_by(how, address);

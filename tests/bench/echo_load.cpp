@@ -376,10 +376,10 @@ class load {
         }
     }
     void turn() {
-        const int ready = ::epoll_wait(poller_, events_.data(), static_cast<int>(events_.size()), 20'000);
+        const int ready = ::epoll_wait(poller_, events_.data(), static_cast<int>(events_.size()), 120'000);
         if (ready < 0 && errno != EINTR) fail("epoll_wait");
         if (ready == 0)
-            throw std::runtime_error{std::to_string(outstanding_) + " requests have had no answer for 20 seconds"};
+            throw std::runtime_error{std::to_string(outstanding_) + " requests have had no answer for 120 seconds"};
         for (int i = 0; i < ready; ++i) {
             const auto& event = events_[static_cast<std::size_t>(i)];
             const auto index = static_cast<std::size_t>(event.data.u64);

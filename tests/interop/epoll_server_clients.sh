@@ -71,7 +71,7 @@ start() {
     mkfifo "$scratch/stdout"
     # `timeout` hands on signals and the exit status; and it ends what this script, if killed, leaves behind. Without
     # --foreground it sends each twice, and SIGCONT behind it, on which LeakSanitizer hangs when the program just ends.
-    timeout --foreground 100 "$program" serve --port 0 --quiet "$@" >"$scratch/stdout" 2>"$scratch/stderr" &
+    timeout --foreground 1500 "$program" serve --port 0 --quiet "$@" >"$scratch/stdout" 2>"$scratch/stderr" &
     server=$!
     exec 3<"$scratch/stdout"
     line=
@@ -112,8 +112,8 @@ stop() {
 
 send_file() {
     case $1 in
-        nc) timeout 30 nc -N "$host" "$port" ;;
-        socat) timeout 30 socat -t 30 STDIO "TCP:$bracketed:$port" ;;
+        nc) timeout 300 nc -N "$host" "$port" ;;
+        socat) timeout 300 socat -t 300 STDIO "TCP:$bracketed:$port" ;;
     esac
 }
 files_come_back() {
@@ -134,9 +134,9 @@ start_talking() {
     rm -f "$scratch/say" "$scratch/hear"
     mkfifo "$scratch/say" "$scratch/hear"
     case $1 in
-        nc) timeout 60 nc -N "$host" "$port" ;;
-        socat) timeout 60 socat -t 30 STDIO "TCP:$bracketed:$port" ;;
-        curl) timeout 60 curl --silent --no-buffer --globoff "telnet://$bracketed:$port" ;;
+        nc) timeout 300 nc -N "$host" "$port" ;;
+        socat) timeout 300 socat -t 300 STDIO "TCP:$bracketed:$port" ;;
+        curl) timeout 300 curl --silent --no-buffer --globoff "telnet://$bracketed:$port" ;;
     esac <"$scratch/say" >"$scratch/hear" 2>/dev/null &
     talker=$!
     exec 4>"$scratch/say" 5<"$scratch/hear"
@@ -185,7 +185,7 @@ stop_during_dialogue() {
 # crowd COUNT: so many connections at once, from one thread as well.
 crowd() {
     case $clients in *python3*) ;; *) return ;; esac
-    timeout 60 python3 - "$host" "$port" "$1" <<'PYTHON' || failed "$what: asyncio, status $?"
+    timeout 300 python3 - "$host" "$port" "$1" <<'PYTHON' || failed "$what: asyncio, status $?"
 import asyncio
 import random
 import sys

@@ -285,7 +285,7 @@ def lines_of(make_line, count):
 def run(program, lines):
     try:
         done = subprocess.run([program, "-"], input="".join(line + "\n" for line in lines).encode(),
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SystemExit(f"{program} -: {error}") from None
     if done.returncode != 0:

@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""Puts faults into the headers, one at a time, and sees whether the tests find them.
+
+    sh tests/mutants.sh                         200 faults in all headers: this takes hours
+    sh tests/mutants.sh ip_text.hpp             200 faults in one header, or as many as it has room for
+    sh tests/mutants.sh --count 20 --seed 7 timer_wheel task
+
+Such a fault is called a mutant. The kinds: another relation (< and <=, && and ||), a number or a sum that is off by one,
+a statement that is dropped, a condition that is negated, true for false. The seed chooses them: the same seed and the
+same header give the same mutants. The tests that belong to the header (the table TESTS below) are compiled without
+optimisation and run. A mutant is found when a test fails, crashes, or runs far longer than without the fault. It survives
+when all of them pass: then a test is missing, or the mutant is equivalent, which means that no test could tell. The
+equivalent ones are listed in mutants.txt with the reason and are not counted. A mutant that does not compile is not
+counted either; another one is taken instead.
+
+All of this happens in a copy of the tree that is removed at the end, also after Ctrl-C.
+
+Exit status: 0 when at least 97 % are found, 1 when not, 2 for wrong arguments or when the tests fail without a fault.
+"""
+import argparse
+import json
+import os
+import pathlib
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent
+GOAL = 0.97
+
+# Which tests belong to which header, the quick ones first. Each also runs on io_uring where CMakeLists.txt says so.
+TESTS = {
+    "ip_text": "ip", "ip": "ip", "stop": "stop",
+    "socket_address": "socket udp", "socket": "socket udp tcp faults", "poll": "poll", "udp": "udp faults",
+    "tcp": "tcp faults", "buffered_reader": "buffered_reader", "tcp_server": "tcp_server faults",
+    "reactor": "reactor faults", "makefile": "makefile", "generator": "generator",
+    "task": "task task_group event_loop cancellation", "timer_wheel": "timer_wheel event_loop",
+    "scheduler": "event_loop cancellation async_socket", "event_loop": "event_loop cancellation async_faults",
+    "task_group": "task_group cancellation", "async_sync": "async_sync cancellation",
+    "async_signal": "async_signal event_loop", "async_descriptor": "event_loop async_faults async_socket",
+    "io_operation": "async_socket event_loop async_buffer async_faults", "async_socket": "async_socket async_faults",
+    "async_buffer": "async_buffer", "async_connect": "async_connect async_faults", "io_uring": "io_uring async_socket",
+    "every_core": "every_core", "tftp_packet": "tftp_packet", "tftp_transfer": "tftp_transfer tftp_table",
+    "tftp_file": "tftp_file tftp_faults", "tftp_content": "tftp_client tftp_transfer", "tftp_datagrams": "tftp_server",
+    "tftp_client": "tftp_client tftp_faults", "tftp_async_client": "tftp_server tftp_faults",
+    "tftp_server": "tftp_server tftp_faults",
+}
+
+SWAPS = {" < ": " <= ", " <= ": " < ", " > ": " >= ", " >= ": " > ", " == ": " != ", " != ": " == ", " && ": " || ",
+         " || ": " && ", " + ": " - ", " - ": " + ", " += ": " -= ", " -= ": " += ", "true": "false", "false": "true"}
+SWAP = re.compile(r" (?:[<>=!]=|[<>]|&&|\|\||[-+]=?) |\b(?:true|false)\b")
+NUMBER = re.compile(r"(?<![\w.'\"])\d+(?![\w.'>])")  # not the size of an array
+CONDITION = re.compile(r"\b(?:if|while) \(")
+STATEMENT = re.compile(r"\s+(?!return|throw|co_|using|delete |static_assert|friend|case )"
+                       r"(?:\+\+|--|\*)?[\w:.>\[\]*()-]+?(?:\(.*\)| [-+|&^*/%]?= .*|\+\+|--)?;\s*")
+NO_CODE = re.compile(r"\s*(?:#|template|static_assert|using |friend |\[\[nodiscard\]\] .*;$|.*\boperator[<>=!+-])")
+
+
+def blanked(text):
+    """The same length, without comments and without what is in quotes."""
+    def blank(found):
+        return re.sub(r"[^\n]", " ", found.group()) if found.group()[0] == "/" else '"' + " " * (len(found.group()) - 2) + '"'
+    return re.sub(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])'", blank, text, flags=re.S)
+
+
+def closing(line, begin):
+    depth = 0
+    for place in range(begin, len(line)):
+        depth += (line[place] == "(") - (line[place] == ")")
+        if depth == 0:
+            return place
+    return None
+
+
+def mutants_of(name, text):
+    """Every fault there is room for: (header, line number, old line, new line)."""
+    all_of_them = []
+    for number, (line, code) in enumerate(zip(text.split("\n"), blanked(text).split("\n"))):
+        if NO_CODE.match(code):
+            continue
+
+        def put(begin, end, new):
+            all_of_them.append((name, number, line, line[:begin] + new + line[end:]))
+        for found in SWAP.finditer(code):
+            put(*found.span(), SWAPS[found.group()])
+        for found in NUMBER.finditer(code):
+            put(*found.span(), str(int(found.group()) + 1))
+        for found in CONDITION.finditer(code):
+            if "constexpr" not in found.group() and (end := closing(code, found.end() - 1)) and ";" not in code[:end]:
+                put(found.end(), end, f"!({line[found.end():end]})")
+        if STATEMENT.fullmatch(code):
+            put(len(code) - len(code.lstrip()), len(line), ";")
+    return all_of_them
+
+
+def say(text):
+    print(text, flush=True)
+
+
+class Tree:
+    """A copy of the tree, in which one header is changed and the tests are built and run."""
+
+    def __init__(self, folder):
+        self.folder, self.build = folder, folder / "build"
+        for part in ("include", "tests", "examples", "CMakeLists.txt", "LICENSE"):
+            if (TOP / part).is_dir():
+                shutil.copytree(TOP / part, folder / part)
+            else:
+                shutil.copy(TOP / part, folder / part)
+        for found in (folder / "include").rglob("*.hpp"):
+            os.utime(found)
+        launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+        done = self.run(["cmake", "-G", "Ninja", "-S", folder, "-B", self.build, "-DCMAKE_BUILD_TYPE=Debug",
+                         "-DCMAKE_CXX_FLAGS=-O0 -g0", "-DNETNOTES_BUILD_EXAMPLES=OFF", *launcher], 600)
+        if done != 0:
+            sys.exit(f"{sys.argv[0]}: cmake fails in {folder}")
+        tests = json.loads(subprocess.run(["ctest", "--test-dir", self.build, "--show-only=json-v1"], check=True,
+                                          capture_output=True).stdout)["tests"]
+        self.tests = {each["name"]: each for each in tests}
+        self.times = {}
+
+    def run(self, command, limit, environment=()):
+        """Its exit status, or None when it ran too long."""
+        def bound():  # a mutant may ask for memory for ever
+            resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              cwd=self.folder, env={**os.environ, **dict(environment)}, start_new_session=True,
+                              preexec_fn=bound) as process:
+            try:
+                return process.wait(limit)
+            except subprocess.TimeoutExpired:
+                return None
+            finally:  # and whatever it has started
+                try:
+                    os.killpg(process.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+
+    def names(self, header):
+        """Pairs: the program, and the tests that run it."""
+        for name in TESTS[header].split():
+            yield f"{name}_test", [each for each in (f"unit.{name}", f"unit.{name}.io_uring") if each in self.tests]
+
+    def passes(self, test):
+        properties = {each["name"]: each["value"] for each in self.tests[test].get("properties", [])}
+        environment = [each.split("=", 1) for each in properties.get("ENVIRONMENT", [])]
+        limit = max(20, 10 * self.times[test]) if test in self.times else 1800
+        begin = time.monotonic()
+        status = self.run([*self.tests[test]["command"], "--abort"], limit, environment)
+        self.times.setdefault(test, time.monotonic() - begin)
+        return status == 0
+
+    def builds(self, program):
+        return self.run(["ninja", "-C", self.build, program], 1800) == 0
+
+    def try_unchanged(self, header):
+        for program, tests in self.names(header):
+            for test in tests:
+                if test not in self.times and not (self.builds(program) and self.passes(test)):
+                    say(f"{test} does not build or pass without a fault")
+                    sys.exit(2)
+
+    def try_mutant(self, mutant):
+        """By which test it is found; "" if by none; None if it does not compile."""
+        header, number, _, new = mutant
+        path = self.folder / "include" / "netnotes" / f"{header}.hpp"
+        text = path.read_text()
+        lines = text.split("\n")
+        lines[number] = new
+        path.write_text("\n".join(lines))
+        try:
+            for program, tests in self.names(header):
+                if not self.builds(program):
+                    return None
+                for test in tests:
+                    if not self.passes(test):
+                        return test
+            return ""
+        finally:
+            path.write_text(text)
+
+
+def equivalents():
+    """mutants.txt: HEADER, the old line, the new line and the reason, with a tab between."""
+    lines = (HERE / "mutants.txt").read_text().split("\n")
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return {(header, old, new): why for header, old, new, why in rows}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="mutants.sh", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=200, help="how many mutants (200)")
+    parser.add_argument("--seed", type=int, default=1, help="which ones (1)")
+    parser.add_argument("--list", action="store_true", help="print the mutants, and do nothing")
+    parser.add_argument("headers", nargs="*", metavar="HEADER", help="; ".join(f"{h}: {t}" for h, t in TESTS.items()))
+    options = parser.parse_args()
+    headers = [pathlib.Path(each).name.removesuffix(".hpp") for each in options.headers] or list(TESTS)
+    for each in headers:
+        if each not in TESTS:
+            parser.error(f"{each} has no tests of its own; the table is in {__file__}")
+
+    known, mutants = equivalents(), []
+    for header in headers:
+        text = (TOP / "include" / "netnotes" / f"{header}.hpp").read_text()
+        mutants += [each for each in mutants_of(header, text) if (header, each[2].strip(), each[3].strip()) not in known]
+    random.Random(options.seed).shuffle(mutants)
+    if options.list:
+        for header, number, old, new in mutants[:options.count]:
+            say(f"{header}.hpp:{number + 1}: {old.strip()}  =>  {new.strip()}")
+        return 0
+
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="netnotes-mutants-"))
+    found, survivors, left_out = 0, [], 0
+    try:
+        tree = Tree(folder)
+        for mutant in mutants:
+            if found + len(survivors) >= options.count:
+                break
+            header, number, old, new = mutant
+            tree.try_unchanged(header)
+            begin, by = time.monotonic(), tree.try_mutant(mutant)
+            if by is None:
+                left_out += 1
+                continue
+            words = f"{header}.hpp:{number + 1}: {old.strip()}  =>  {new.strip()}"
+            found += by != ""
+            if not by:
+                survivors.append(words)
+            say(f"{found + len(survivors)}/{options.count} {'found by ' + by if by else 'SURVIVES'} "
+                f"({time.monotonic() - begin:.0f} s) {words}")
+    except KeyboardInterrupt:
+        say("interrupted")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    count = found + len(survivors)
+    if count == 0:
+        return 2
+    say(f"\n{found} of {count} found ({100 * found / count:.1f} %), {left_out} did not compile. Survivors:")
+    for each in survivors or ["none"]:
+        say(f"  {each}")
+    return 0 if found >= GOAL * count else 1
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    sys.exit(main())
