@@ -38,6 +38,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -46,6 +47,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "ip_text.hpp"
 
@@ -127,6 +129,8 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// Reachable from everywhere, as far as the number can tell: the IANA registry does not say otherwise,
     /// and a multicast group is neither local to the link nor to an organisation (RFC 5771, RFC 2365).
     [[nodiscard]] constexpr bool is_global() const noexcept;
+    /// Is it global, and one host's address? See ipv6_address::is_global_unicast().
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
 
     /// The name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
     [[nodiscard]] std::string reverse_pointer() const;
@@ -152,7 +156,8 @@ class ipv4_address : public detail::printable<ipv4_address> {
 ///
 /// ::ffff:192.0.2.1 is IPv4 in an IPv6 coat: a dual-stack socket shows its IPv4 peers so. The is_…
 /// questions look through the coat, for a filter that is fooled by ::ffff:127.0.0.1 is no filter (the
-/// fault of CVE-2024-24790).
+/// fault of CVE-2024-24790). Translators and tunnels put IPv4 addresses into other IPv6 addresses, too. There
+/// is_global() and is_global_unicast() look inside, and embedded_ipv4() returns what they see.
 class ipv6_address : public detail::printable<ipv6_address> {
   public:
     static constexpr unsigned width = 128;            ///< bits
@@ -234,6 +239,29 @@ class ipv6_address : public detail::printable<ipv6_address> {
                             ipv4_address{static_cast<std::uint32_t>(~value_.low)}};
     }
 
+    /// The IPv4 host that a packet to this address may end at, because a translator or a tunnel takes the IPv4 address
+    /// out of it; nullopt when the address has none of these forms:
+    ///
+    ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
+    ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
+    ///     64:ff9b::a.b.c.d      NAT64, the well-known prefix                       RFC 6052 §2.1
+    ///     64:ff9b:1:…:a.b.c.d   NAT64 in one network, read as a prefix of /96      RFC 8215, RFC 6052 §2.2
+    ///     2002:a.b.c.d::        6to4, the router                                   RFC 3056 §2
+    ///     2001:0:…              Teredo, the client                                 RFC 4380 §4
+    ///     …:0:5efe:a.b.c.d      ISATAP under any prefix, also 200:5efe             RFC 5214 §6.1
+    ///
+    /// A network may use prefixes of its own for NAT64 (RFC 6052 §2.2); no address tells that.
+    [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
+        const auto low = static_cast<std::uint32_t>(value_.low);
+        if (is_mapped() || is_compatible() || is_nat64()) return ipv4_address{low};
+        if (value_.high >> 16 == 0x0064'ff9b'0001) return ipv4_address{low};
+        if (const auto router = six_to_four()) return router;
+        if (const auto parts = teredo()) return parts->client;
+        // The bits "universal" and "group" of the interface identifier do not count (RFC 4291 §2.5.1).
+        if ((value_.low >> 32 & ~std::uint64_t{0x0300'0000}) == 0x5efe && !is_multicast()) return ipv4_address{low};
+        return std::nullopt;
+    }
+
     [[nodiscard]] constexpr bool is_unspecified() const noexcept {
         return ask(&ipv4_address::is_unspecified, value_ == detail::uint128{});
     }
@@ -264,7 +292,13 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
     }
     /// As ipv4_address::is_global(); of multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7).
+    /// An address with an IPv4 address inside is global only if that one is, too; see embedded_ipv4().
     [[nodiscard]] constexpr bool is_global() const noexcept;
+    /// Returns true if the address is global, lies in the part of IPv6 that IANA gives out (2000::/3) or is a form of
+    /// IPv4 (mapped, NAT64), and is no group. This is the question for a program that connects to what a stranger
+    /// names: false for loopback, private, site-local, reserved and deprecated addresses, also those inside others.
+    /// Ask it of the endpoint that you then connect to, because a name may resolve differently the second time.
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
 
     /// All eight groups with all their zeros: 2001:0db8:0000:0000:0000:0000:0000:0001.
     [[nodiscard]] std::string exploded() const;
@@ -285,6 +319,12 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return ((value_.high >> 32) ^ (group << 16 | next)) >> (32 - prefix - more) == 0;
     }
     constexpr bool is_mapped() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff; }
+    constexpr bool is_compatible() const noexcept {
+        return value_.high == 0 && value_.low >> 32 == 0 && value_.low > 1;
+    }
+    constexpr bool is_nat64() const noexcept {
+        return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0;
+    }
     // Not by way of ipv4_mapped(): g++ 12 at -O2 takes its optional for uninitialised and warns.
     constexpr bool ask(bool (ipv4_address::*question)() const noexcept, bool answer) const noexcept {
         return is_mapped() ? (ipv4_address{static_cast<std::uint32_t>(value_.low)}.*question)() : answer;
@@ -334,6 +374,11 @@ class ip_address : public detail::printable<ip_address> {
         const auto mapped = is_v6_ ? as_v6().ipv4_mapped() : std::nullopt;
         return mapped ? ip_address{*mapped} : *this;
     }
+    /// Returns the IPv4 address inside an IPv6 address of any of the known forms; see ipv6_address::embedded_ipv4().
+    /// Returns nullopt for all others, and for an IPv4 address, which is inside nothing.
+    [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
+        return is_v6_ ? as_v6().embedded_ipv4() : std::nullopt;
+    }
     /// The neighbours; none beyond the ends. The zone stays.
     [[nodiscard]] constexpr std::optional<ip_address> next() const noexcept {
         if (value_ == detail::ones(width())) return std::nullopt;
@@ -358,6 +403,7 @@ class ip_address : public detail::printable<ip_address> {
     [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
     [[nodiscard]] constexpr bool is_global() const noexcept { return visit([](auto a) { return a.is_global(); }); }
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return visit([](auto a) { return a.is_global_unicast(); }); }
     [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
     constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
@@ -516,11 +562,17 @@ class network : public detail::printable<network> {
     [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
     /// Every address that a host may have, in order.
     [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
-    /// The address at `index`, the first being 0. Throws std::out_of_range beyond the last.
-    [[nodiscard]] constexpr ip_address operator[](std::uint64_t index) const {
-        if (address_count() && index >= *address_count())
+    /// The address at `index`, the first being 0. Throws std::out_of_range beyond the last, and for a negative index:
+    /// last() is the last address.
+    template <std::integral Index>
+        requires(sizeof(Index) <= sizeof(std::uint64_t))
+    [[nodiscard]] constexpr ip_address operator[](Index index) const {
+        if constexpr (std::is_signed_v<Index>)  // converted without a word, -1 would be 2^64 - 1
+            if (index < 0) throw std::out_of_range{"a negative index into a network"};
+        const auto offset = static_cast<std::uint64_t>(index);
+        if (address_count() && offset >= *address_count())
             throw std::out_of_range{"an index beyond the last address of the network"};
-        return {is_v6(), base_.value_ + detail::uint128{0, index}};
+        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
     /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
@@ -607,10 +659,12 @@ constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
 }
 
 /// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order:
-/// at most 62 for IPv4, 254 for IPv6. Throws std::invalid_argument when the families differ or last < first.
+/// at most 62 for IPv4, 254 for IPv6. Throws std::invalid_argument when the families or the zones differ, or when
+/// last < first. (A zone that both have is dropped: a network has none.)
 template <class Output>
 constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
-    if (first.is_v6() != last.is_v6() || last < first) throw std::invalid_argument{"not a range of addresses"};
+    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
+        throw std::invalid_argument{"not a range of addresses"};
     for (;;) {
         // The block that begins here is as large as both its alignment and the rest of the range allow.
         const auto rest = last.value_ - first.value_;
@@ -766,8 +820,14 @@ constexpr bool ipv4_address::is_global() const noexcept {
 constexpr bool ipv6_address::is_global() const noexcept {
     if (const auto mapped = ipv4_mapped()) return mapped->is_global();
     if (is_multicast()) return (value_.high >> 48 & 0xf) == 0xe;
+    const auto inside = embedded_ipv4();
+    if (inside && !inside->is_global()) return false;
     const auto row = detail::find_row(ipv6_special_ranges, *this);
     return row == ipv6_special_ranges.end() || row->globally_reachable;
+}
+constexpr bool ipv6_address::is_global_unicast() const noexcept {
+    if (const auto inside = embedded_ipv4(); inside && !inside->is_global_unicast()) return false;
+    return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
 }
 
 // ---- The classes of old --------------------------------------------------------------------------------

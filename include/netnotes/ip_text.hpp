@@ -232,9 +232,10 @@ constexpr bool read_ipv4(const char* const first, const char* const last, std::u
         if (number > 9) return refuse_character(why, first, p);
         for (++p; p != last && digit_value(*p) <= 9; ++p) {
             number = number * 10 + digit_value(*p);
+            // Before the number of digits: "0377" is refused because C would read it as octal.
+            if (*start == '0') return refuse(why, "octet # has a leading zero", start - first, octet);
             if (p - start == 3) return refuse(why, "octet # has more than three digits", start - first, octet);
         }
-        if (*start == '0' && p - start > 1) return refuse(why, "octet # has a leading zero", start - first, octet);
         if (number > 255) return refuse(why, "octet # is %, above 255", start - first, octet, number);
         address = address << 8 | number;
     }

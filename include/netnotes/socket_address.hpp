@@ -34,6 +34,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -151,12 +152,18 @@ struct resolve_hints {
 
 /// The endpoints behind a host (name or address) and a service (name or number), in the order in which they
 /// should be tried (RFC 6724). It blocks, for seconds when a name server does not answer: getaddrinfo(3).
+///
+/// A service that begins like a number (a digit, a sign, a space) is a decimal number from 0 to 65535, or the error is
+/// EAI_SERVICE: getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. A host that inet_aton(3) reads
+/// as a number, and ip_address does not (`127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`), is EAI_NONAME. A filter in
+/// front of this function could otherwise see another address than it connects to (RFC 6943 §3.1.1).
 [[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
                                             resolve_hints hints = {});
 [[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
                                             std::error_code& error);
-[[nodiscard]] inline std::vector<endpoint> resolve(const std::string& host, std::uint16_t port,
-                                                   resolve_hints hints = {}) {
+/// The same for a port. Any integer may be given, so that a number beyond 65535 is an error and no other port.
+template <std::integral Port>
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
     return resolve(host, std::to_string(port), hints);
 }
 
@@ -252,11 +259,48 @@ inline const std::error_category& resolver_category() noexcept {
     return category;
 }
 
+namespace detail {
+/// Does the service begin as strtol(3) lets a number begin? No service's name does (RFC 6335 §5.1) but those with a
+/// digit in front, such as "3com-tsmux", and these hold a letter behind it.
+inline bool is_like_number(std::string_view service) noexcept {
+    if (service.empty()) return false;
+    if (digit_value(service.front()) > 9) return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
+    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
+    return service.starts_with("0x") || service.starts_with("0X") ||
+           std::none_of(service.begin(), service.end(), is_letter);
+}
+inline bool is_port(std::string_view service) noexcept {
+    std::uint32_t port = 0;
+    parse_failure why;
+    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
+}
+/// Would inet_aton(3), which getaddrinfo() asks first, read the host as an IPv4 address although we do not? It takes one
+/// to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
+inline bool is_number_of_old(std::string_view host) noexcept {
+    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
+    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
+    for (;;) {
+        const std::string_view part = host.substr(0, host.find('.'));
+        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
+        const auto is_digit = [&](char c) {
+            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
+        };
+        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
+        if (part.size() == host.size()) return true;
+        host.remove_prefix(part.size() + 1);
+    }
+}
+}  // namespace detail
+
 inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
                                      std::error_code& error) {
-    if (host.find('\0') != host.npos ||
-        service.find('\0') != service.npos) {  // C would read only what stands before it
+    // (C would read only what stands before a NUL.)
+    if (host.find('\0') != host.npos || service.find('\0') != service.npos || detail::is_number_of_old(host)) {
         error = {EAI_NONAME, resolver_category()};
+        return {};
+    }
+    if (detail::is_like_number(service) && !detail::is_port(service)) {
+        error = {EAI_SERVICE, resolver_category()};
         return {};
     }
     addrinfo wanted{};
