@@ -276,7 +276,11 @@ class transfer {
     void repeat_unproven() noexcept;
 
     [[nodiscard]] std::uint64_t max_piece() const noexcept;
-    [[nodiscard]] duration piece_time() const noexcept;
+    [[nodiscard]] time_point piece_end() const noexcept;
+    [[nodiscard]] duration time_of(std::uint64_t blocks) const noexcept {
+        if (block_time_ == duration::max()) return duration::zero();
+        return block_time_ * static_cast<std::int64_t>(blocks);
+    }
     void acknowledged_again() noexcept;
     void send_again_from_gap(bool is_first_sent = false) noexcept;
     bool ask_without_options() noexcept;
@@ -327,6 +331,7 @@ class transfer {
     std::uint64_t piece_first_ = 0, piece_last_ = 0;  // of the window, that goes out at once
     bool is_behind_others_ = false;     // blocks that the receiver will discard are under way before the piece
     time_point piece_at_{}, window_at_{};
+    time_point busy_until_{};  // when the link has carried what was sent, as far as is known
     duration least_round_trip_ = duration::max(), block_time_ = duration::max();
     std::size_t last_size_ = 0;  // bytes of the last one
     std::unique_ptr<std::byte[]> ring_{};
@@ -647,6 +652,7 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
         if (losses_ > 0) --losses_;
     }
     next_ = std::max(next_, done_ + 1);
+    busy_until_ = now_ + time_of(next_ - 1 - done_);
     piece_last_ = 0;
     repeats_block_ = 0;
     has_sent_gap_ = false;
@@ -685,6 +691,8 @@ inline void transfer::send_again_from_gap(bool is_first_sent) noexcept {
     is_timing_ = false;
     recover_ = furthest_;
     echoes_ = furthest_ - done_;
+    // What was sent behind the gap is under way before what follows, unless a whole timeout has passed since.
+    busy_until_ = attempts_ > 0 ? now_ : now_ + time_of(next_ - 1 - done_);
     next_ = done_ + (is_first_sent && furthest_ > done_ + 1 ? 2 : 1);
     repeats_block_ = 0;
     has_sent_gap_ = false;
@@ -836,8 +844,9 @@ inline duration transfer::answer_time() const noexcept {
         const std::uint64_t blocks = state_ == state::sending ? std::max<std::uint64_t>(next_ - 1 - done_, 1) : 1;
         longest = std::max(longest, smoothed_ + 4 * variation_ + slowest_time(blocks * size));
     }
-    // Blocks that were sent before the restart may be under way before those that were sent again.
-    if (result_.window_size > 1 && state_ == state::sending && recover_ > done_) longest += smoothed_;
+    // Blocks that were sent before a restart may be under way before those that were sent again.
+    if (result_.window_size > 1 && state_ == state::sending && busy_until_ > now_)
+        longest = std::max(longest, (busy_until_ - now_) / 8 * 9 + settings_.least_timeout);
     return longest;
 }
 /// While the rate is unknown a window has much time. A block of it that is sent again asks the peer what it has, and
@@ -1066,7 +1075,7 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
         piece_last_ = next_ - 1 + max_piece();
         piece_first_ = next_;
         piece_at_ = now_;
-        is_behind_others_ = furthest_ >= next_;
+        is_behind_others_ = busy_until_ > now_;
     }
     std::size_t count = 0, bytes = 0;
     const std::uint64_t first = next_;
@@ -1088,11 +1097,12 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
             asked_at_ = now_;
         }
     }
+    busy_until_ = std::max(busy_until_, now_) + time_of(count);
     if (waits_ == waiting::for_tail) waits_ = waiting::for_answer;
     wait_for_answer();
     if (next_ > piece_last_ && next_ <= done_ + slots_ && (last_ == 0 || next_ <= last_)) {
         waits_ = waiting::for_piece;
-        deadline_ = now_ + piece_time();
+        deadline_ = piece_end();
     }
     return {peer_, {slot(first).data(), bytes}, size};
 }
@@ -1101,14 +1111,12 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
 inline std::uint64_t transfer::max_piece() const noexcept {
     if (losses_ == 0) return slots_;
     constexpr std::uint64_t before = 64, least = 4;  // as if so many had arrived before the first loss
-    return std::max(least, (done_ + before) * 7 / (10 * losses_));
+    return std::max(least, (done_ + before) * 6 / (10 * losses_));
 }
-/// How long it takes until the receiver could have told of a gap in the piece.
-inline duration transfer::piece_time() const noexcept {
-    if (block_time_ == duration::max()) return answer_time();
+/// When the receiver would have told of a gap in the piece: once the link has carried it, and a round trip later.
+inline time_point transfer::piece_end() const noexcept {
     const duration round_trip = least_round_trip_ == duration::max() ? smoothed_ : least_round_trip_;
-    const auto blocks = static_cast<std::int64_t>(piece_last_ - piece_first_ + 1);
-    return std::min(round_trip + round_trip / 8 + blocks * block_time_, answer_time());
+    return std::min(busy_until_ + round_trip + round_trip / 8, now_ + answer_time());
 }
 
 }  // namespace netnotes::tftp
