@@ -90,17 +90,64 @@ TEST_CASE("of a datagram that is cut off anywhere nothing is read that was not t
             const auto cut = bytes_of(whole.substr(0, size));
             const auto read = tftp::parse(cut);
             INFO("of " << whole.size() << " bytes " << size);
+            CHECK(tftp::begins_as_request(cut) == (size >= 2 && whole[1] <= '\2'));
             if (!read) continue;
-            // The rest can be missing where an option would begin, and there only.
+            // A request must end with a NUL. An option acknowledgment that is cut is read, and is a bad one.
             CHECK((whole[size - 1] == '\0' || read->what == tftp::opcode::option_acknowledgment));
             CHECK_FALSE(read->options.any());
+            const bool is_cut_option = size > 2 && read->what == tftp::opcode::option_acknowledgment;
+            const bool lacks_value = read->what == tftp::opcode::read_request && size > 13;
+            CHECK(read->has_bad_option == (is_cut_option || lacks_value));
         }
         const auto all = bytes_of(whole);
         CHECK(tftp::parse(all));
     }
     CHECK_FALSE(tftp::parse(bytes_of("\0\7\0\0"s)));
     CHECK_FALSE(tftp::parse(bytes_of("\1\1f\0octet\0"s)));
-    CHECK_FALSE(tftp::parse(bytes_of("\0\1\0octet\0"s)));
+}
+
+TEST_CASE("NULs behind the last option mean nothing, in a request and in an option acknowledgment") {
+    for (const std::size_t count : {0u, 1u, 2u, 3u, 4u, 5u, 20u, 101u}) {
+        INFO(count << " NULs");
+        const std::string padding(count, '\0');
+        for (const auto& request : {"\0\1f\0octet\0"s, "\0\1f\0octet\0blksize\0001024\0"s,
+                                    "\0\2f\0octet\0tsize\0000\0blksize\0001024\0"s, "\0\1f\0octet\0multicast\0\0"s}) {
+            const auto bare = bytes_of(request), padded = bytes_of(request + padding);
+            const auto read = tftp::parse(padded);
+            REQUIRE(read);
+            CHECK(read->options == tftp::parse(bare)->options);
+            CHECK_FALSE(read->has_bad_option);
+        }
+        for (const auto& granted : {"\0\6"s, "\0\6blksize\000512\0"s, "\0\6tsize\0000\0windowsize\0004\0"s}) {
+            const auto bare = bytes_of(granted), padded = bytes_of(granted + padding);
+            const auto read = tftp::parse(padded);
+            REQUIRE(read);
+            CHECK(read->options == tftp::parse(bare)->options);
+            CHECK_FALSE(read->has_bad_option);
+        }
+    }
+    // NULs that are followed by something are no padding.
+    const auto inside = bytes_of("\0\1f\0octet\0\0blksize\0001024\0"s);
+    const auto read = tftp::parse(inside);
+    REQUIRE(read);
+    CHECK_FALSE(read->options.any());
+    CHECK(read->has_bad_option);
+    const auto granted = bytes_of("\0\6\0\0blksize\000512\0"s);
+    CHECK(tftp::parse(granted)->has_bad_option);
+}
+
+TEST_CASE("a broken request is not read, and is known as a request") {
+    for (const auto& broken :
+         {"\0\1"s, "\0\2"s, "\0\1f"s, "\0\1f\0"s, "\0\1f\0octet"s, "\0\1\0octet\0"s, "\0\2\0\0"s, "\0\1\0"s,
+          "\0\1f\0octet\0blksize"s, "\0\1f\0octet\0blksize\0001024"s, "\0\1f\0octet\0blksize\0001024\0tsize\0000"s}) {
+        const auto bytes = bytes_of(broken);
+        CHECK_FALSE(tftp::parse(bytes));
+        CHECK(tftp::begins_as_request(bytes));
+    }
+    for (const auto& other : {""s, "\0"s, "\1"s, "\0\3"s, "\1\1f\0octet\0"s, "\0\6"s, "\0\0"s}) {
+        const auto bytes = bytes_of(other);
+        CHECK_FALSE(tftp::begins_as_request(bytes));
+    }
 }
 
 TEST_CASE("an error without the NUL behind its message is read all the same") {

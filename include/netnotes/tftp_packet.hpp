@@ -116,9 +116,10 @@ struct packet {
     std::string_view file_name{};      ///< of a request; never empty
     std::optional<tftp::mode> mode{};  ///< of a request; none: one that nobody knows, or "mail"
     tftp::options options{};           ///< of a request or an option acknowledgment
-    /// One with a value out of its range, given more than once, or (in an acknowledgment) of a name that nobody knows. It
-    /// counts as absent, and of one given twice both do, for which of them was meant? (An option "may only be specified
-    /// once", RFC 2347.) A request with one is answered all the same; an acknowledgment with one is to be refused.
+    /// Is there an option without a value, with a value out of its range, given more than once, or (in an acknowledgment)
+    /// with an unknown name? Such an option counts as absent; if it is given twice, both do, for which of them was meant?
+    /// (An option "may only be specified once", RFC 2347.) A request with a bad option is answered all the same; an
+    /// acknowledgment with one is to be refused.
     bool has_bad_option = false;
     std::uint16_t block = 0;  ///< of data or an acknowledgment
     std::span<const std::byte> data{};
@@ -126,8 +127,13 @@ struct packet {
     std::string_view message{};    ///< of an error; anything at all may stand in it
 };
 
-/// None for what is no TFTP datagram: cut off, without an end, or of no known kind.
+/// Reads a datagram. Returns none for a datagram of no known kind, for one that is cut off, and for a request without a
+/// name, without a mode, or without its last NUL. Some clients pad a datagram: NULs behind the last option are ignored. An
+/// option without a value counts as a bad one.
 [[nodiscard]] std::optional<packet> parse(std::span<const std::byte> datagram) noexcept;
+/// Does the datagram begin as a request does? If parse() cannot read it, a server answers error::illegal_operation: a
+/// client that hears nothing repeats itself until it gives up, and does not learn why.
+[[nodiscard]] bool begins_as_request(std::span<const std::byte> datagram) noexcept;
 
 // -- Writing. Each gives the bytes used of `room`, which must be large enough: most_request_size is, for all of them.
 
@@ -233,6 +239,11 @@ class reader {
         rest_ = rest_.subspan(2);
         return static_cast<std::uint16_t>(value);
     }
+    [[nodiscard]] std::size_t trailing_nuls() const noexcept {
+        const auto is_nul = [](std::byte byte) { return byte == std::byte{0}; };
+        const auto last = std::find_if_not(rest_.rbegin(), rest_.rend(), is_nul);
+        return static_cast<std::size_t>(last - rest_.rbegin());
+    }
     /// What stands before the next NUL. None when there is no NUL any more.
     std::optional<std::string_view> text() noexcept {
         if (rest_.empty()) return std::nullopt;
@@ -331,18 +342,21 @@ class option_reader {
     options& all_;
     unsigned given_ = 0;
 };
-/// False when they are cut off.
+/// Returns false for a request that ends inside an option's value or name.
 inline bool read_options(reader& from, packet& into) noexcept {
+    const bool is_request = into.what != opcode::option_acknowledgment;
     option_reader options{into.options};
-    while (!from.empty()) {
+    // Counted once: looking for padding before each option would take the square of the datagram's size.
+    const std::size_t padding = from.trailing_nuls();
+    while (from.rest().size() > padding) {
         const auto name = from.text();
         const auto value = name ? from.text() : std::nullopt;
-        if (!value) return false;
-        const auto verdict = options.read(*name, *value);
-        // What nobody knows is passed over in a request, and cannot have been asked for (RFC 2347).
-        if (verdict == option_reader::verdict::bad ||
-            (verdict == option_reader::verdict::unknown && into.what == opcode::option_acknowledgment))
+        if (!value && !from.empty() && is_request) return false;
+        const auto verdict = value ? options.read(*name, *value) : option_reader::verdict::bad;
+        // A server passes over an option that it does not know. A client cannot have asked for one (RFC 2347).
+        if (verdict == option_reader::verdict::bad || (verdict == option_reader::verdict::unknown && !is_request))
             into.has_bad_option = true;
+        if (!value) return true;
     }
     return true;
 }
@@ -352,6 +366,12 @@ inline bool read_options(reader& from, packet& into) noexcept {
 inline const std::error_category& error_category() noexcept {
     static const detail::category only;
     return only;
+}
+
+inline bool begins_as_request(std::span<const std::byte> datagram) noexcept {
+    const auto what = detail::reader{datagram}.number();
+    return what == static_cast<std::uint16_t>(opcode::read_request) ||
+           what == static_cast<std::uint16_t>(opcode::write_request);
 }
 
 inline std::optional<packet> parse(std::span<const std::byte> datagram) noexcept {
