@@ -457,10 +457,11 @@ TEMPLATE_TEST_CASE("a dialogue outlives the time for an exchange many times over
 
 TEMPLATE_TEST_CASE("an answer that nobody takes in time ends in a reset", "", limited_one_at_a_time, limited_in_threads) {
     TestType::now = {100ms, {}};
+    const std::string answer = pattern(64 << 20);
     story told;
     running server{TestType{}, [&](net::tcp_stream& stream, const net::endpoint&) {
                        std::error_code error;  // a handler that tells nobody
-                       stream.send_all(pattern(64 << 20), error);
+                       stream.send_all(answer, error);
                        told.tell("done");
                    }};
     net::tcp_stream client = server.client();
