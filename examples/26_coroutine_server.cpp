@@ -99,7 +99,9 @@ net::task<> serve_client(net::async_stream client, net::socket_address peer, lim
         client.set_timeout(allowed.idle);
         co_await echo_all(client);
     } catch (const std::system_error& error) {
-        why = error.code();  // his own end, and nobody else's. (A cancel is no std::exception, and passes)
+        why = error.code();  // his own end, and nobody else's
+    } catch (const net::cancelled&) {  // it has no more to do than to say so
+        why = std::make_error_code(std::errc::operation_canceled);
     } catch (const std::bad_alloc&) {
         why = std::make_error_code(std::errc::not_enough_memory);
     }

@@ -105,6 +105,8 @@ net::task<end_of_task> end_of(net::task<T> what) {
     end_of_task end;
     try {
         co_await std::move(what);
+    } catch (const net::cancelled&) {
+        end = end_of_task{std::make_error_code(std::errc::operation_canceled), "cancelled"};
     } catch (const std::system_error& error) {
         end = end_of_task{error.code(), error.what()};
     }

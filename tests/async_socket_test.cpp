@@ -28,6 +28,8 @@ namespace {
 net::task<std::error_code> error_of(net::task<> what) {
     try {
         co_await std::move(what);
+    } catch (const net::cancelled&) {
+        co_return std::make_error_code(std::errc::operation_canceled);
     } catch (const std::system_error& error) {
         co_return error.code();
     }

@@ -163,8 +163,8 @@ net::task<> fails_after(net::duration time, std::string why) {
 net::task<> waits_for_ever(bool& was_cancelled) {
     try {
         co_await net::sleep_for(net::never);
-    } catch (const std::system_error& error) {
-        was_cancelled = is_cancelled(error);
+    } catch (const net::cancelled&) {
+        was_cancelled = true;
         throw;
     }
 }
@@ -453,8 +453,8 @@ TEST_CASE("who is cancelled while it joins leaves the task alone, and another ma
         const auto joins = [&]() -> net::task<> {
             try {
                 co_await one.join();
-            } catch (const std::system_error& error) {
-                cancelled = is_cancelled(error);
+            } catch (const net::cancelled&) {
+                cancelled = true;
             }
         };
         auto joiner = net::spawn(joins());
@@ -546,7 +546,7 @@ TEST_CASE("of several exceptions that nobody can catch the first comes out, and 
         net::spawn(fails_after(1s, "second"));
         try {
             co_await net::sleep_for(net::never);
-        } catch (const std::system_error&) {
+        } catch (const net::cancelled&) {
             throw std::runtime_error{"the task of run, when it was cancelled"};
         }
     };
@@ -567,7 +567,7 @@ TEST_CASE("that a task was cancelled is no error; that it failed otherwise when 
     const auto fails = []() -> net::task<> {
         try {
             co_await net::sleep_for(net::never);
-        } catch (const std::system_error&) {
+        } catch (const net::cancelled&) {
             throw std::runtime_error{"at the end"};
         }
     };
@@ -612,7 +612,7 @@ TEST_CASE("a handle may be dropped between join() and co_await") {
     const auto body = []() -> net::task<int> {
         auto joining = net::spawn(number_after(1s, 5)).join();
         co_await net::sleep_for(2s);
-        const int value = co_await joining;
+        const int value = co_await std::move(joining);
         co_return value;
     };
     CHECK(loop.run(body()) == 5);
@@ -670,23 +670,23 @@ TEST_CASE("a cancelled task is cancelled wherever it waits, again and again") {
         for (int i = 0; i < 3; ++i) {
             try {
                 co_await net::sleep_for(net::never);
-            } catch (const std::system_error& error) {
-                log += is_cancelled(error) ? "sleep " : "? ";
+            } catch (const net::cancelled&) {
+                log += "sleep ";
             }
             try {
                 co_await net::yield();
-            } catch (const std::system_error& error) {
-                log += is_cancelled(error) ? "yield " : "? ";
+            } catch (const net::cancelled&) {
+                log += "yield ";
             }
             try {
                 co_await other.join();
-            } catch (const std::system_error& error) {
-                log += is_cancelled(error) ? "join " : "? ";
+            } catch (const net::cancelled&) {
+                log += "join ";
             }
             try {
                 co_await descriptor.readable();
-            } catch (const std::system_error& error) {
-                log += is_cancelled(error) ? "descriptor " : "? ";
+            } catch (const net::cancelled&) {
+                log += "descriptor ";
             }
         }
     };
@@ -802,7 +802,7 @@ TEST_CASE("when run returns all that was spawned has ended, also what was spawne
     const auto works = [&](counted) -> net::task<> {
         try {
             co_await net::sleep_for(net::never);
-        } catch (const std::system_error&) {
+        } catch (const net::cancelled&) {
             net::spawn(cleans_up(counted{alive}));
             throw;
         }
@@ -856,7 +856,7 @@ TEST_CASE("a loop that is destroyed destroys the tasks that wait, whatever they 
             co_await net::yield();
             try {
                 co_await shared[which]->readable();
-            } catch (const std::system_error&) {
+            } catch (const net::cancelled&) {
                 went_on = true;
             }
         };
@@ -1428,7 +1428,7 @@ TEST_CASE("a stop that was requested before is seen, and from then on what is sp
         log += "begun ";
         try {
             co_await net::sleep_for(net::never);
-        } catch (const std::system_error&) {
+        } catch (const net::cancelled&) {
             log += "cancelled ";
         }
         auto late = net::spawn(waits_for_ever(cancelled));
@@ -1451,25 +1451,31 @@ TEST_CASE("a task that ends well in spite of a stop, or fails otherwise, says so
     const auto well = []() -> net::task<> {
         try {
             co_await net::sleep_for(net::never);
-        } catch (const std::system_error&) {
+        } catch (const net::cancelled&) {
         }
     };
     CHECK(loop.run(well(), stop));
     const auto badly = []() -> net::task<> {
         try {
             co_await net::sleep_for(net::never);
-        } catch (const std::system_error&) {
+        } catch (const net::cancelled&) {
             throw std::runtime_error{"badly"};
         }
     };
     CHECK_THROWS_WITH(loop.run(badly(), stop), "badly");
 
     net::stop_event never_requested;
-    const auto cancels_itself = []() -> net::task<> {
+    const auto tells_of_another = []() -> net::task<> {
         throw std::system_error{std::make_error_code(std::errc::operation_canceled)};
         co_return;
     };
-    CHECK_THROWS_AS(loop.run(cancels_itself(), never_requested), std::system_error);
+    CHECK_THROWS_AS(loop.run(tells_of_another(), never_requested), std::system_error);
+    const auto ends_cancelled = []() -> net::task<> {
+        throw net::cancelled{};
+        co_return;
+    };
+    CHECK_FALSE(loop.run(ends_cancelled(), never_requested));
+    CHECK(support::failure_of([&] { loop.run(ends_cancelled()); }).code == std::errc::operation_canceled);
 }
 
 // ---- descriptors ---------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ task<int> ends_well(int& ended) {
     const token here;
     try {
         co_await net::sleep_for(1h);
-    } catch (const std::system_error&) {
+    } catch (const net::cancelled&) {
     }
     ++ended;
     co_return -1;
@@ -83,7 +83,7 @@ task<int> lingers(int turns, int& ended) {
     for (int i = 0; i < turns; ++i) {
         try {
             co_await net::yield();
-        } catch (const std::system_error&) {
+        } catch (const net::cancelled&) {
         }
     }
     ++ended;
@@ -101,7 +101,9 @@ struct outcome {
 template <class Awaitable>
 task<outcome> outcome_of(Awaitable& what) {
     try {
-        co_await what;
+        co_await std::move(what);
+    } catch (const net::cancelled&) {
+        co_return outcome{"cancelled", std::make_error_code(std::errc::operation_canceled)};
     } catch (const std::system_error& error) {
         co_return outcome{error.what(), error.code()};
     } catch (const std::exception& error) {
@@ -353,7 +355,7 @@ TEST_CASE("with_timeout: what ends well after the time has passed counts, and so
             std::string why = "nothing";
             try {
                 co_await net::sleep_for(1h);
-            } catch (const std::system_error&) {
+            } catch (const net::cancelled&) {
                 why = "while it was cancelled";
             }
             throw broken{why};
@@ -543,7 +545,7 @@ TEST_CASE("after cancel() another failure still counts, and so does the end of t
             bool cancelled = false;
             try {
                 co_await net::sleep_for(1h);
-            } catch (const std::system_error&) {
+            } catch (const net::cancelled&) {
                 cancelled = true;
             }
             if (cancelled) throw broken{"cleaning up"};

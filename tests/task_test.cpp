@@ -86,7 +86,7 @@ class [[nodiscard]] gate::waiting final : public net::detail::operation {
         gate_.queue_.push_back(this);
     }
     void await_resume() const {
-        if (was_cancelled_) throw std::system_error{std::make_error_code(std::errc::operation_canceled)};
+        if (was_cancelled_) throw net::cancelled{};
     }
 
   private:
@@ -556,8 +556,8 @@ TEST_CASE("cancelling a chain reaches what its innermost task waits for, once, a
     const auto outer = [&]() -> net::task<> {
         try {
             co_await inner();
-        } catch (const std::system_error& error) {
-            if (error.code() == std::errc::operation_canceled) log += "caught ";
+        } catch (const net::cancelled&) {
+            log += "caught ";
         }
     };
     chain<void> alone{outer()};

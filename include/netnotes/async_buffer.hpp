@@ -221,9 +221,10 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     reading(buffered_state& state, Message message)
         : base{state, base::direction::read}, message_{std::move(message)} {}
     [[gnu::always_inline]] ~reading() = default;
-    /// What lies in the buffer is taken without ado, so that many small messages cost little. The buffer has its bound,
-    /// and so has the time for which it keeps others waiting.
-    bool await_ready() noexcept { return keep(message_.take(this->state_.reader)); }
+    /// What lies in the buffer is taken without ado, so that many small messages cost little; but not for ever.
+    bool await_ready() noexcept {
+        return this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
+    }
     std::optional<std::string_view> await_resume() {
         if (this->error_ != 0) {
             if (!this->node_.has_reader()) this->node_.let_reader_send(false);
@@ -279,9 +280,10 @@ class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operatio
   public:
     writing(buffered_state& state, std::size_t most) : io_awaiter{state, direction::write}, most_{most} {}
     [[gnu::always_inline]] ~writing() = default;
-    bool await_ready() const noexcept { return state_.unsent.size() <= most_; }
+    bool await_ready() const noexcept { return state_.unsent.size() <= most_ && node_.loop().take_step(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (state_.unsent.size() <= most_) return leave_turn(waiter, waiter.promise().chain());
         const bool waits = io_awaiter::await_suspend(waiter);
         if (waits) tell_reader();
         return waits;

@@ -40,6 +40,7 @@
 #include <memory>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "async_sync.hpp"
@@ -56,8 +57,10 @@ class remote_word final : public posted_call {
 
     /// From anywhere, a signal handler too.
     void leave(std::uint64_t bits) noexcept {
+        leaving_.fetch_add(1);
         bits_.fetch_or(bits);
         if (!is_posted_.exchange(true)) loop_.post_call(*this);
+        leaving_.fetch_sub(1);
     }
     /// One of the bits, which is then cleared; `none` when there is none.
     [[nodiscard]] int take() noexcept {
@@ -72,6 +75,8 @@ class remote_word final : public posted_call {
 
     struct abandon {
         void operator()(remote_word* word) const noexcept {
+            // Its task may have heard of the word, and be done, before the one who leaves it has returned.
+            while (word->leaving_.load() != 0) std::this_thread::yield();
             word->is_abandoned_ = true;
             if (!word->is_posted_.exchange(true)) delete word;  // or else call() does
         }
@@ -85,6 +90,7 @@ class remote_word final : public posted_call {
     event_loop& loop_;
     std::atomic<std::uint64_t> bits_{0};
     std::atomic<bool> is_posted_{false};
+    std::atomic<int> leaving_{0};  // threads and handlers inside of leave()
     bool is_abandoned_ = false;  // only the loop's thread looks at it
     static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a signal handler may not wait for a lock");
 };

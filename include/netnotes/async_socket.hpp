@@ -288,7 +288,13 @@ class [[nodiscard]] receiving final : public io_receiver<receiving, socket_opera
   public:
     receiving(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
     [[gnu::always_inline]] ~receiving() = default;
-    bool await_ready() const noexcept { return room_.empty(); }
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (room_.empty()) [[unlikely]]
+            return leave_turn(waiter, waiter.promise().chain());
+        return io_receiver::await_suspend(waiter);
+    }
     std::size_t await_resume() {
         throw_if_failed("recv from");
         return size_;
@@ -304,12 +310,19 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
   public:
     receiving_exactly(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
     [[gnu::always_inline]] ~receiving_exactly() = default;
-    bool await_ready() const noexcept { return room_.empty(); }
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (room_.empty()) [[unlikely]]
+            return leave_turn(waiter, waiter.promise().chain());
+        return io_receiver::await_suspend(waiter);
+    }
+    /// Awaited again after an error, it goes on behind the bytes that it has.
     std::size_t await_resume() {
         if (error_ != 0)
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
                                 " bytes) from"));
-        return filled_;
+        return std::exchange(filled_, 0);
     }
     bool attempt() noexcept override {
         while (filled_ < room_.size()) {
@@ -334,10 +347,10 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
 class sending_bytes : public socket_operation {
   protected:
     sending_bytes(io_node& node, const_buffer bytes) noexcept
-        : socket_operation{node, direction::write}, rest_{bytes} {}
+        : socket_operation{node, direction::write}, rest_{bytes}, size_{bytes.size()} {}
     [[gnu::always_inline]] ~sending_bytes() {
-        if (has_waited()) [[unlikely]]
-            delete[] kept_;
+        if (is_kept_) [[unlikely]]
+            delete[] all().data();
     }
     /// False when it has to wait.
     bool send_some() noexcept {
@@ -347,8 +360,9 @@ class sending_bytes : public socket_operation {
             return sent;
         });
     }
-    std::span<const std::byte> rest_;
-
+    [[nodiscard]] std::span<const std::byte> all() const noexcept {
+        return {rest_.data() - (size_ - rest_.size()), size_};
+    }
     /// Some bytes cannot be sent. An orderly end would tell the peer that it has everything, so closing will be a reset;
     /// unless it is tried once more.
     [[gnu::noinline]] void end_by_reset(bool does) const noexcept {
@@ -357,31 +371,34 @@ class sending_bytes : public socket_operation {
             ::setsockopt(node_.descriptor(), SOL_SOCKET, SO_LINGER, &how, sizeof how);
     }
     /// When it has to wait.
-    [[gnu::noinline]] void keep_rest(bool has_waited_before) {
-        if (!has_waited_before) kept_ = nullptr;
-        if (!node_.loop().has_lent(rest_)) return;
-        kept_ = new (std::nothrow) std::byte[rest_.size()];
-        if (!kept_) {
+    [[gnu::noinline]] void keep_bytes() {
+        if (is_kept_ || !node_.loop().has_lent(rest_)) return;
+        std::byte* const kept = new (std::nothrow) std::byte[size_];
+        if (!kept) {
             error_ = ENOMEM;
             fail("send to");
         }
-        std::copy(rest_.begin(), rest_.end(), kept_);
-        rest_ = std::span<const std::byte>{kept_, rest_.size()};
+        std::copy_n(all().data(), size_, kept);
+        rest_ = std::span<const std::byte>{kept + (size_ - rest_.size()), rest_.size()};
+        is_kept_ = true;
     }
 
   private:
-    std::byte* kept_;  // of one that has waited. Most do not, and end without a look at it
+    bool is_kept_ = false;  // `all()` is ours
+
+  protected:
+    std::span<const std::byte> rest_;
+    std::size_t size_;
 };
 template <class Derived>
 class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
   public:
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        const bool has_waited_before = this->has_waited();  // and was given up, and is awaited again
-        if (has_waited_before) [[unlikely]]
+        if (this->has_waited()) [[unlikely]]  // and failed, and is awaited again
             this->end_by_reset(false);
         const bool waits = io_awaiter<Derived, sending_bytes>::await_suspend(waiter);
-        if (waits) this->keep_rest(has_waited_before);
+        if (waits && this->is_waiting()) this->keep_bytes();
         return waits;
     }
 
@@ -392,15 +409,15 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
 
 class [[nodiscard]] sending final : public sending_awaiter<sending> {
   public:
-    sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes}, size_{bytes.size()} {}
+    sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
     std::size_t await_resume() {
         throw_if_failed("send to");
         return size_ - rest_.size();
     }
-    bool attempt() noexcept override { return send_some(); }
-
-  private:
-    std::size_t size_;
+    bool attempt() noexcept override {
+        rest_ = all();  // it may be awaited again
+        return send_some();
+    }
 };
 
 class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
@@ -415,7 +432,10 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
             fail_in_the_middle();
     }
     bool attempt() noexcept override {
-        if (rest_.empty()) return true;
+        if (rest_.empty()) {  // nothing is to be sent; or all was, and it is awaited again
+            if (size_ == 0) return true;
+            rest_ = all();
+        }
         do {
             if (!send_some()) return false;
         } while (!rest_.empty() && error_ == 0);

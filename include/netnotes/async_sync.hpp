@@ -27,6 +27,7 @@
 #endif
 #define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -88,8 +89,7 @@ class wait_queue::waiter : public loop_operation {
         if (!is_there()) {
             waits(self, whose);
             queue_ = &queue;
-            state_ = state::queued;
-            enter(queue.waiting_);
+            enter(state::queued);
             return true;
         }
         if (whose.loop().take_step()) return false;
@@ -101,13 +101,14 @@ class wait_queue::waiter : public loop_operation {
     }
     /// In await_resume(). Throws when it was in vain.
     void finish() {
+        if (state_ == state::granted) {
+            leave();
+            decided();
+        }
         switch (std::exchange(state_, state::none)) {
             case state::none:
-            case state::queued: return;
-            case state::granted:
-                leave();
-                decided();
-                return;
+            case state::queued:
+            case state::granted: return;
             case state::cancelled: throw_cancelled();
             case state::left_alone: throw std::logic_error{"what this task waited for was destroyed"};
         }
@@ -126,8 +127,7 @@ class wait_queue::waiter : public loop_operation {
     /// It will have it when its task goes on.
     void grant() noexcept {
         if (state_ == state::queued) leave();
-        enter(queue_->granted_);
-        state_ = state::granted;
+        enter(state::granted);
         comes_round();
     }
     /// Its queue is being destroyed: what it was granted it has, from here on.
@@ -149,16 +149,20 @@ class wait_queue::waiter : public loop_operation {
 
   private:
     enum class state : unsigned char { none, queued, granted, cancelled, left_alone };
-    void enter(list& where) noexcept {
-        list_ = &where;
+    [[nodiscard]] list& place() const noexcept {
+        return state_ == state::granted ? queue_->granted_ : queue_->waiting_;
+    }
+    void enter(state as) noexcept {
+        state_ = as;
+        list& where = place();
         behind_ = nullptr;
         before_ = where.last;
         (before_ ? before_->behind_ : where.first) = this;
         where.last = this;
     }
     void leave() noexcept {
-        (before_ ? before_->behind_ : list_->first) = behind_;
-        (behind_ ? behind_->before_ : list_->last) = before_;
+        (before_ ? before_->behind_ : place().first) = behind_;
+        (behind_ ? behind_->before_ : place().last) = before_;
     }
     void cancelled() noexcept override {
         leave();
@@ -167,7 +171,6 @@ class wait_queue::waiter : public loop_operation {
         give_back();
     }
     wait_queue* queue_ = nullptr;
-    list* list_ = nullptr;
     waiter* before_ = nullptr;
     waiter* behind_ = nullptr;
     state state_ = state::none;
@@ -274,9 +277,11 @@ class channel {
     /// No more will be sent. What is in it can still be received.
     void close() noexcept;
     [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
-    [[nodiscard]] std::size_t size() const noexcept { return kept_.size() - granted_; }
+    /// How many values are kept, at most `capacity`. One that a cancelled receiver has given back may be kept beside them.
+    [[nodiscard]] std::size_t size() const noexcept { return std::min(left(), capacity_); }
 
   private:
+    [[nodiscard]] std::size_t left() const noexcept { return kept_.size() - granted_; }
     void let_sender_in();
     void grant_next() noexcept;
 
@@ -346,8 +351,8 @@ class [[nodiscard]] channel<T>::receiving : public detail::wait_queue::waiter {
     bool await_suspend(std::coroutine_handle<Promise> self) {
         has_value_ = false;
         return this->stand_in(from_->receivers_, self, [this] {
-            if (from_->size() == 0) from_->let_sender_in();
-            has_value_ = from_->size() > 0;
+            if (from_->left() == 0) from_->let_sender_in();
+            has_value_ = from_->left() > 0;
             if (has_value_) ++from_->granted_;
             return has_value_ || from_->is_closed_;
         });
@@ -356,7 +361,7 @@ class [[nodiscard]] channel<T>::receiving : public detail::wait_queue::waiter {
         this->finish();
         if (!from_) return std::exchange(value_, std::nullopt);
         if (has_value_) --from_->granted_;
-        if (from_->size() == 0) return std::nullopt;
+        if (from_->left() == 0) return std::nullopt;
         struct keeping {  // what cannot be taken goes to the next
             channel* from;
             ~keeping() {
@@ -401,7 +406,7 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     friend receiving;
     bool hand_over() {
         if (to_.is_closed_) throw std::logic_error{"this channel is closed"};
-        if (to_.receivers_.empty() && to_.size() >= to_.capacity_) return false;
+        if (to_.receivers_.empty() && to_.left() >= to_.capacity_) return false;
         to_.kept_.push_back(std::move(value_));
         to_.grant_next();
         return true;
@@ -414,14 +419,14 @@ class channel<T>::sending : public detail::wait_queue::waiter {
 /// The first of the senders that wait, if any.
 template <class T>
 void channel<T>::let_sender_in() {
-    if (senders_.empty() || size() > capacity_) return;
+    if (senders_.empty() || left() > capacity_) return;
     auto& sender = static_cast<sending&>(*senders_.first());
     kept_.push_back(std::move(sender.value_));
     sender.serve();
 }
 template <class T>
 void channel<T>::grant_next() noexcept {
-    if (size() == 0 || receivers_.empty()) return;
+    if (left() == 0 || receivers_.empty()) return;
     auto& receiver = static_cast<receiving&>(*receivers_.first());
     receiver.has_value_ = true;
     ++granted_;

@@ -48,6 +48,7 @@
 #include <span>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "io_operation.hpp"
@@ -81,7 +82,9 @@ class event_loop : public detail::scheduler {
     /// Runs the task and all that is spawned until the task has ended; then cancels what is left, and runs until that has
     /// ended, too. Returns the task's result, or throws its exception, or that of a spawned task which nobody awaits. A
     /// task that ends by netnotes::cancelled makes it throw std::system_error with errc::operation_canceled. Blocks.
-    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another.
+    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or may only
+    /// run in another (io_backend::io_uring). If the system refuses to wait, all tasks are destroyed where they stand, and
+    /// it throws std::system_error.
     template <class T>
     T run(task<T> main);
     /// Like run(main), but a stop request cancels all tasks, `main` too. Returns false if `main` ended by
@@ -117,6 +120,7 @@ class event_loop : public detail::scheduler {
     void turn_until(Done done);
     void poll();
     void cancel_all() noexcept;
+    void break_off_all() noexcept;
 
     int turns_ = 0;
     detail::spawned* spawned_ = nullptr;  // all that have not ended, or have a handle, a list
@@ -493,10 +497,12 @@ inline event_loop::event_loop(const loop_options& options) : scheduler{options} 
     back_end_->watch(wake_.native_handle(), false);
 }
 inline event_loop::~event_loop() {
-    ready_end_ = nullptr;
-    while (spawned_ || posted_.load()) {  // again: destructors may spawn and post
+    ready_end_ = nullptr;  // nobody goes on
+    // Again and again: destructors may spawn and post, and another thread may still be about to return from post().
+    while (spawned_ || posted_.load() || posting_.load() != 0) {
         while (spawned_) spawned_->lose_loop();
         forget_posted();
+        if (posting_.load() != 0) std::this_thread::yield();
     }
     detail::io_node::run_pending(*this);
     back_end_.reset();  // it may still have some in hand
@@ -537,12 +543,14 @@ class event_loop::running {
 template <class T>
 T event_loop::run(task<T> main) {
     const running here{*this};
+    back_end_->prepare();
     join_handle<T> handle = spawn(std::move(main), "main");
     run_until(*handle.task_);
     return handle.task_->take_outside("run");
 }
 inline bool event_loop::run(task<> main, const stop_event& stop) {
     const running here{*this};
+    back_end_->prepare();
     back_end_->watch(stop.native_handle(), true);
     struct leaving {
         event_loop& loop;
@@ -560,9 +568,16 @@ inline bool event_loop::run(task<> main, const stop_event& stop) {
 }
 
 inline void event_loop::run_until(detail::spawned& main) {
-    turn_until([&] { return main.has_ended() || failure_; });
-    cancel_all();
-    turn_until([&] { return size_ == 0; });
+    try {
+        turn_until([&] { return main.has_ended() || failure_; });
+        cancel_all();
+        turn_until([&] { return size_ == 0; });
+    } catch (...) {  // it cannot wait any more. What has begun must not go on in another run: what it refers to is gone by then
+        break_off_all();
+        asleep_.store(false);
+        failure_ = nullptr;
+        throw;
+    }
     if (!failure_) return;
     main.was_taken_ = true;  // one exception can come out, and not the other from the next run
     detail::rethrow_outside(std::exchange(failure_, nullptr), "a spawned task");
@@ -572,6 +587,14 @@ inline void event_loop::cancel_all() noexcept {
     is_ending_ = true;
     for (detail::spawned* each = spawned_; each; each = each->next_spawned_)
         if (!each->has_ended_) each->cancel();
+}
+
+/// Destroys all tasks where they stand.
+inline void event_loop::break_off_all() noexcept {
+    ready_ = nullptr;
+    ready_end_ = nullptr;  // nobody goes on
+    while (spawned_) spawned_->lose_loop();
+    ready_end_ = &ready_;
 }
 
 template <class Done>

@@ -83,15 +83,18 @@ class [[nodiscard]] generator {
     /// nullptr when it has ended. Throws what it throws.
     pointer next();
     /// Runs to the first value; see next().
-    [[nodiscard]] iterator begin() { return iterator{next() ? this : nullptr}; }
+    [[nodiscard]] iterator begin() { return iterator{next() ? coroutine_ : nullptr}; }
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
   private:
     explicit generator(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_{coroutine} {}
+    static pointer next_of(std::coroutine_handle<promise_type> coroutine);
 
     std::coroutine_handle<promise_type> coroutine_;
 };
 
+/// It refers to the coroutine, not to the generator object: when the generator is moved or swapped, the iterator goes on
+/// with the same values. It must not be used when the generator that owns the coroutine is gone.
 template <class T>
 class generator<T>::iterator {
   public:
@@ -104,10 +107,10 @@ class generator<T>::iterator {
         return *this;
     }
     [[nodiscard]] reference operator*() const noexcept {
-        return static_cast<reference>(*source_->coroutine_.promise().value_);
+        return static_cast<reference>(*source_.promise().value_);
     }
     iterator& operator++() {
-        if (!source_->next()) source_ = nullptr;
+        if (!next_of(source_)) source_ = nullptr;
         return *this;
     }
     void operator++(int) { ++*this; }
@@ -115,9 +118,9 @@ class generator<T>::iterator {
 
   private:
     friend generator;
-    explicit iterator(generator* source) noexcept : source_{source} {}
+    explicit iterator(std::coroutine_handle<promise_type> source) noexcept : source_{source} {}
 
-    generator* source_;
+    std::coroutine_handle<promise_type> source_;
 };
 
 // ---- The greenlet --------------------------------------------------------------------------------------
@@ -212,9 +215,13 @@ class generator<T>::promise_type {
 
 template <class T>
 typename generator<T>::pointer generator<T>::next() {
-    if (!coroutine_ || coroutine_.done()) return nullptr;
-    coroutine_.resume();
-    return coroutine_.done() ? nullptr : coroutine_.promise().value_;
+    return next_of(coroutine_);
+}
+template <class T>
+typename generator<T>::pointer generator<T>::next_of(std::coroutine_handle<promise_type> coroutine) {
+    if (!coroutine || coroutine.done()) return nullptr;
+    coroutine.resume();
+    return coroutine.done() ? nullptr : coroutine.promise().value_;
 }
 
 // The language has its own way of going from one coroutine to another, "symmetric transfer": await_suspend() returns

@@ -188,6 +188,7 @@ class io_uring_back_end final : public io_back_end {
     explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends = pool_.all(); }
     ~io_uring_back_end() override;
 
+    void prepare() override;
     void add(io_node& node) override;
     bool remove(io_node& node) noexcept override;
     void needs(io_node& node, bool to_write) noexcept override;
@@ -566,14 +567,15 @@ inline void io_uring_back_end::unwatch(int) noexcept {
     ++runs_;
 }
 
+inline void io_uring_back_end::prepare() {
+    if (!is_enabled_) ring_.enable();
+    is_enabled_ = true;
+    if (ring_.enter(duration::zero()) == EEXIST)
+        throw std::logic_error{"a loop with io_uring has one thread for all its life"};
+}
 inline bool io_uring_back_end::wait(duration timeout) {
     lend(receive_pool::none);
-    if (!is_enabled_) {
-        ring_.enable();
-        is_enabled_ = true;
-    }
     const int error = ring_.enter(timeout);
-    if (error == EEXIST) throw std::logic_error{"a loop with io_uring has one thread for all its life"};
     if (error != 0 && error != ETIME && error != EINTR && error != EBUSY && error != EAGAIN)
         throw std::system_error{error, std::system_category(), "io_uring_enter"};
     return ring_.for_each_completion([this](const io_uring_cqe& each) { handle(each); });

@@ -82,6 +82,8 @@ class io_back_end {
     io_back_end& operator=(const io_back_end&) = delete;
     virtual ~io_back_end() = default;
 
+    /// The thread that calls this is about to wait. Throws std::logic_error when it may not.
+    virtual void prepare() {}
     /// From here on `wait` hears of it. Throws std::system_error when the system refuses.
     virtual void add(io_node& node) = 0;
     /// No more, and nobody waits for it any longer. False when the system still has the node in hand: then the back end
@@ -180,6 +182,7 @@ class scheduler {
     stop_event wake_;  // an eventfd is an eventfd
     std::atomic<posted_call*> posted_{nullptr};
     std::atomic<bool> asleep_{false};
+    std::atomic<int> posting_{0};  // threads inside of post_call()
     std::unique_ptr<io_back_end> back_end_;
 };
 
@@ -298,11 +301,14 @@ inline void scheduler::run_timers() noexcept {
 
 // Whoever posts looks whether the loop sleeps, after he has posted; the loop looks whether something was posted, after
 // it has said that it sleeps. So one of the two sees the other.
+// What was posted may end the loop before the poster has returned, so the loop waits for posting_ to be 0 before it goes.
 inline void scheduler::post_call(posted_call& call) noexcept {
+    posting_.fetch_add(1);
     posted_call* before = posted_.load(std::memory_order_relaxed);
     do call.next_ = before;
     while (!posted_.compare_exchange_weak(before, &call));
     if (asleep_.exchange(false)) wake_.request_stop();
+    posting_.fetch_sub(1);
 }
 inline void scheduler::run_posted() noexcept {
     posted_call* latest = posted_.exchange(nullptr);

@@ -149,7 +149,8 @@ net::task<> read(world& all) {
 net::task<> whoever_was_cancelled(net::task<> what) {
     try {
         co_await std::move(what);
-    } catch (const std::system_error& error) {
+    } catch (const net::cancelled&) {
+    } catch (const std::system_error& error) {  // of one that was joined
         if (error.code() != std::errc::operation_canceled) throw;
     }
 }
@@ -231,18 +232,21 @@ net::task<> act(world& all, int depth) {
     bool was_told = false;
     while (!all.decides.empty() && ++all.steps < most_steps) {
         std::error_code error;
+        bool was_cancelled = false;
         try {
             co_await step(all, depth);
+        } catch (const net::cancelled&) {
+            was_cancelled = true;
         } catch (const std::system_error& failure) {
             error = failure.code();
         }
-        if (error == std::errc::operation_canceled) {
+        if (was_cancelled) {
             // Some are stubborn, once, and meet the same again; most end.
             if (!was_told && all.decides.below(4) == 3) {
                 was_told = true;
                 continue;
             }
-            throw std::system_error{error};
+            throw net::cancelled{};
         }
         require(!error || error == std::errc::bad_file_descriptor || error == std::errc::broken_pipe ||
                     error == std::errc::connection_reset,
