@@ -53,7 +53,7 @@ class asking_server {
             in_vain = in_vain_;
             next_report = now_ + 1s;
         }
-        for (const client& each : clients_) gone(each, std::errc::operation_canceled);
+        for (client& each : clients_) gone(each, std::errc::operation_canceled);
         clients_.clear();  // a stop ends all conversations where they are
     }
     [[nodiscard]] std::uint64_t calls_in_vain() const { return in_vain_; }
@@ -103,11 +103,12 @@ class asking_server {
         who.active = now_;
         return true;
     }
-    bool gone(const client& who, std::error_code why) const {
+    bool gone(client& who, std::error_code why) const {
+        example::reset_if(!who.unsent.empty(), who.stream);
         if (!quiet_) say(who.peer, "  gone: ", example::farewell(why), ", after ", who.echoed, " bytes");
         return false;
     }
-    bool gone(const client& who, std::errc why) const { return gone(who, std::make_error_code(why)); }
+    bool gone(client& who, std::errc why) const { return gone(who, std::make_error_code(why)); }
 
     net::tcp_listener listener_;
     bool quiet_;

@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 #include <map>
 
@@ -42,20 +43,18 @@ class select_server {
     select_server(net::tcp_listener listener, bool quiet) : listener_{std::move(listener)}, quiet_{quiet} {
         listener_.set_blocking(false);  // and with it those that it accepts: a readiness is a hint, not a promise
     }
-    /// Until a stop is requested, or something can be read from the keyboard (a descriptor; -1: there is none).
+    /// Serves until a stop is requested, or a line has been read from the keyboard (a descriptor; -1: there is none).
     void run(const net::stop_event& stop, int keyboard) {
         poller_.add(stop.native_handle(), net::interest::read, to_stop);
         poller_.add(listener_.native_handle(), net::interest::read, at_the_door);
-        if (keyboard >= 0) poller_.add(keyboard, net::interest::read, to_stop);
+        if (keyboard >= 0) poller_.add(keyboard, net::interest::read, at_the_keyboard);
         for (;;) {
             const auto events = poller_.wait(time_to_wait());
             now_ = net::clock::now();
             for (const net::event& happened : events) {
                 if (happened.token == to_stop) return close_all();  // the notes' `break` leaves the inner loop only
-                if (happened.token == at_the_door) {
-                    accept_clients();
-                    continue;
-                }
+                if (happened.token == at_the_keyboard && has_read_line(keyboard)) return close_all();
+                if (happened.token == at_the_door) accept_clients();
                 // By a number that is never given twice, and not by the descriptor: that is, as soon as it is closed.
                 const auto found = clients_.find(happened.token);
                 if (found != clients_.end() && !serve(found->first, found->second)) forget(found);
@@ -73,9 +72,17 @@ class select_server {
         std::size_t echoed = 0;
     };
     using client_map = std::map<std::uint64_t, client>;
-    static constexpr std::uint64_t to_stop = 0, at_the_door = 1;
+    static constexpr std::uint64_t to_stop = 0, at_the_door = 1, at_the_keyboard = 2;
     static constexpr net::duration patience = 5min;  // with a client who does nothing
 
+    /// One byte, because select has promised no more, and because what is typed behind the line is not ours: the shell
+    /// reads it when we have ended. (It would read the line, too, and run it, if we left it there.)
+    static bool has_read_line(int keyboard) {
+        char typed = 0;
+        const auto size = ::read(keyboard, &typed, 1);
+        if (size < 0) return errno != EINTR && errno != EAGAIN;
+        return size == 0 || typed == '\n';
+    }
     /// One receive, and one send. false: he is gone.
     bool serve(std::uint64_t id, client& who) {
         std::error_code error;
@@ -119,7 +126,7 @@ class select_server {
     /// A stop ends all conversations where they are. (The reactor's, in 21, is gentler.)
     void close_all() {
         poller_ = {};  // first, as ever
-        for (const auto& [id, who] : clients_) gone(who, std::make_error_code(std::errc::operation_canceled));
+        for (auto& [id, who] : clients_) gone(who, std::make_error_code(std::errc::operation_canceled));
         clients_.clear();
         listener_ = {};
     }
@@ -128,7 +135,8 @@ class select_server {
         clients_.erase(who);
         pause_end_ = now_;  // there is a descriptor again
     }
-    bool gone(const client& who, const std::error_code& why) const {
+    bool gone(client& who, const std::error_code& why) const {
+        example::reset_if(!who.in_hand.empty(), who.stream);
         if (!quiet_) say(who.peer, "  gone: ", example::farewell(why), ", after ", who.echoed, " bytes");
         return false;
     }
@@ -153,7 +161,7 @@ class select_server {
     bool quiet_;
     client_map clients_;
     net::select_poller poller_;
-    std::uint64_t next_id_ = 2;
+    std::uint64_t next_id_ = 3;
     net::time_point now_{}, pause_end_ = net::time_point::max();
     std::array<char, 16 * 1024> buffer_;
 };

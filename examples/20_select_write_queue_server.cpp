@@ -137,7 +137,8 @@ class write_queue_server {
         clients_.erase(who);
         pause_end_ = now_;  // there is a descriptor again
     }
-    bool gone(const client& who, const std::error_code& why) const {
+    bool gone(client& who, const std::error_code& why) const {
+        example::reset_if(!who.queue.empty(), who.stream);
         if (!quiet_) say(who.peer, "  gone: ", example::farewell(why), ", after ", who.echoed, " bytes");
         return false;
     }
@@ -145,7 +146,7 @@ class write_queue_server {
     statistics close_all() {
         statistics_.clients_left = clients_.size();
         poller_ = {};  // before they are closed, as ever
-        for (const auto& [id, who] : clients_) gone(who, std::make_error_code(std::errc::operation_canceled));
+        for (auto& [id, who] : clients_) gone(who, std::make_error_code(std::errc::operation_canceled));
         clients_.clear();
         listener_ = {};
         return statistics_;

@@ -35,7 +35,9 @@ struct limits {
 
 // ---- The server -----------------------------------------------------------------------------------------
 
-/// The notes' server calls recv once and sends once, and its `break` stands outside of any loop.
+/// The notes' server calls recv once and sends once, and its `break` stands outside of any loop. An exchange is here one
+/// recv() and one send_all(), so set_timeout() is its deadline, too: a client that takes its answer byte by byte cannot
+/// stretch a send_all(). A protocol with longer requests has net::serve(), with a deadline for those: async_serve.hpp.
 net::task<> echo_all(net::async_stream& client) {
     for (;;) {
         auto bytes = co_await client.recv();
@@ -107,26 +109,16 @@ net::task<> serve_client(net::async_stream client, net::socket_address peer, lim
 }
 
 net::task<> accept_all(net::async_listener& listener, limits allowed, connected& all, net::task_group& group) {
-    for (bool has_complained = false;;) {
-        // Who finds no place waits in the kernel's queue.
-        auto place = co_await all.room.acquire();
-        std::error_code trouble;
+    for (;;) {
+        auto place = co_await all.room.acquire();      // who finds no place waits in the kernel's queue,
+        auto next = co_await listener.accept();        // and so does who finds no descriptor
+        bool is_short_of_memory = false;
         try {
-            auto next = co_await listener.accept();
             group.spawn(serve_client(std::move(next.stream), next.peer, allowed, all, std::move(place)));
-        } catch (const std::system_error& error) {
-            for (const std::errc lasting : {std::errc::bad_file_descriptor, std::errc::invalid_argument,
-                                            std::errc::operation_not_supported})
-                if (error.code() == lasting) throw;
-            trouble = error.code();
         } catch (const std::bad_alloc&) {
-            trouble = std::make_error_code(std::errc::not_enough_memory);
+            is_short_of_memory = true;  // this client is turned away
         }
-        if (trouble) {  // no descriptor is free, say: it may pass, and the client waits in the queue
-            if (!std::exchange(has_complained, true)) std::cerr << "accept: " << trouble.message() << '\n';
-            co_await net::sleep_for(100ms);
-        } else
-            has_complained = false;
+        if (is_short_of_memory) co_await net::sleep_for(100ms);
     }
 }
 

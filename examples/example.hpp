@@ -261,6 +261,13 @@ inline std::string farewell(const std::error_code& why) {
     return why.message();
 }
 
+/// For a server that is about to close a connection. If bytes for the client are lost by that, the close will be a reset: an
+/// orderly end would tell the client that it has everything.
+inline void reset_if(bool bytes_are_lost, net::tcp_stream& stream) {
+    std::error_code is_gone;
+    if (bytes_are_lost) stream.set_option(net::option::linger{std::chrono::seconds{0}}, is_gone);
+}
+
 /// Every server's first line, at once, so that a script that has started it knows where it listens.
 inline void announce(const net::endpoint& where) { say("listening on ", where); }
 

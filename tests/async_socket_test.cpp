@@ -45,6 +45,11 @@ net::task<std::string> receive_all(net::async_stream& from) {
     }
     co_return all;
 }
+net::task<> joined(net::join_handle<>& what) { co_await what.join(); }
+net::task<net::async_stream> accept_one(net::async_listener& listener) {
+    auto next = co_await listener.accept();
+    co_return std::move(next.stream);
+}
 net::task<> receive_once(net::async_stream& from) { co_await from.recv(); }
 
 /// In pieces of random sizes, and others have their turn between them.
@@ -362,7 +367,7 @@ TEST_CASE("whatever waits can be cancelled, and leaves no descriptor behind") {
     CHECK(open_descriptors() == before);
 }
 
-TEST_CASE("without a free descriptor accept is an error, and the client waits in the queue") {
+TEST_CASE("without a free descriptor accept waits, and the client waits in the queue") {
     test_loop loop;
     net::async_listener listener{loop, net::tcp_listener{{net::ipv4_address::loopback(), 0}}.into_socket()};
     net::tcp_stream client{listener.local_endpoint().ip()};
@@ -373,11 +378,23 @@ TEST_CASE("without a free descriptor accept is an error, and the client waits in
     none.rlim_cur = static_cast<rlim_t>(listener.native_handle());  // fewer than there are
     const auto body = [&]() -> net::task<> {
         ::setrlimit(RLIMIT_NOFILE, &none);
+        listener.set_timeout(250ms);  // some attempts
         const std::error_code error = co_await error_of(accepts());
+        listener.set_timeout(net::never);
+        auto cancelled = net::spawn(accepts());
+        co_await net::yield();
+        cancelled.cancel();
+        const std::error_code other = co_await error_of(joined(cancelled));
+        auto patient = net::spawn(accept_one(listener));
+        co_await net::sleep_for(1ms);  // it has found none
         ::setrlimit(RLIMIT_NOFILE, &limit);
-        CHECK(error == std::errc::too_many_files_open);
+        CHECK(error == std::errc::timed_out);
+        CHECK(other == std::errc::operation_canceled);
+        auto first = co_await patient.join();
+        CHECK(first.peer_endpoint().ip() == client.local_endpoint());
+        net::tcp_stream another{listener.local_endpoint().ip()};
         auto next = co_await listener.accept();
-        CHECK(next.peer.ip() == client.local_endpoint());
+        CHECK(next.peer.ip() == another.local_endpoint());
     };
     loop.run(body());
     ::setrlimit(RLIMIT_NOFILE, &limit);
@@ -396,6 +413,41 @@ TEST_CASE("a stop ends a server, and its clients hear the end") {
     CHECK_FALSE(loop.run(serves(), stop));
     char buffer[1];
     CHECK(client.recv(buffer) == 0);
+}
+
+TEST_CASE("a send_all that ends without having sent all makes the end a reset, and one that is done does not") {
+    const bool is_cancelled = GENERATE(false, true);
+    test_loop loop;
+    const net::ip_address here = net::ipv4_address::loopback();
+    two_ends ends = connected(loop, &here);
+    const std::string much(64 << 20, 'm');
+    const auto body = [&]() -> net::task<> {
+        if (is_cancelled) {
+            auto sends = net::spawn(send_everything(ends.one, much));
+            co_await net::sleep_for(1ms);
+            sends.cancel();
+            const std::error_code error = co_await error_of(joined(sends));
+            CHECK(error == std::errc::operation_canceled);
+        } else {
+            ends.one.set_timeout(20ms);
+            const std::error_code error = co_await error_of(send_everything(ends.one, much));
+            CHECK(error == std::errc::timed_out);
+        }
+        ends.one.close();
+        std::error_code end;
+        while (!end) {
+            std::size_t size = 0;
+            try {
+                const auto bytes = co_await ends.other.recv();
+                size = bytes.size();
+            } catch (const std::system_error& error) {
+                end = error.code();
+            }
+            if (!end && size == 0) break;
+        }
+        CHECK(end == std::errc::connection_reset);
+    };
+    loop.run(body());
 }
 
 // ---- Fairness ------------------------------------------------------------------------------------------

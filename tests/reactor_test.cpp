@@ -1098,7 +1098,217 @@ TEST_CASE("a handler that sends more than the greatest queue loses its connectio
     CHECK(most <= 512 * 1024);
     std::error_code error;
     CHECK(recv_until_over(client, error).size() < 2 << 20);
+    CHECK(error == std::errc::connection_reset);
     CHECK(server.connections() == 1);
+}
+
+TEST_CASE("an answer that is lost ends in a reset whatever the reason") {
+    const manner how = every_manner();
+    const std::string reason = GENERATE("idle"s, "request"s, "handler closes"s, "handler throws"s, "stop"s, "too much"s);
+    CAPTURE(how, reason);
+    server_options options = options_for(how);
+    options.stop_grace = 50ms;
+    if (reason == "idle") options.idle_timeout = 100ms;
+    if (reason == "request") options.request_timeout = 100ms;
+    if (reason == "too much") options.max_queue = options.high_water;
+    hooks actions;
+    actions.bytes = [&](net::connection& client, bytes_view) {
+        client.send(std::string(1 << 20, 'a'));
+        if (reason == "handler closes") client.close();
+        if (reason == "handler throws") throw std::runtime_error{"in the middle"};
+    };
+    running_server server{actions, options, listener_with_small_buffers()};
+    net::tcp_stream client = client_with_small_buffers(server.where());
+    client.send_all("x");
+    if (reason == "stop") {
+        server.wait_until([](const journal& j) { return j.most_queued > 0; });
+        server.finish();
+    } else
+        server.wait_until_closed(1);
+    std::error_code error;
+    CHECK(recv_until_over(client, error).size() < 1 << 20);
+    CHECK(error == std::errc::connection_reset);
+}
+
+TEST_CASE("a handler that throws after half an answer ends in a reset though nothing is queued") {
+    const manner how = every_manner();
+    hooks actions;
+    actions.bytes = [](net::connection& client, bytes_view) {
+        client.send("HTTP/1.1 200 OK\r\n");
+        throw std::runtime_error{"and the rest?"};
+    };
+    running_server server{actions, options_for(how)};
+    net::tcp_stream client{server.where()};
+    client.send_all("GET");
+    std::error_code error;
+    recv_until_over(client, error);
+    CHECK(error == std::errc::connection_reset);
+}
+
+TEST_CASE("a close with nothing queued is an orderly end") {
+    const manner how = every_manner();
+    const bool is_idle = GENERATE(false, true);
+    server_options options = options_for(how);
+    if (is_idle) options.idle_timeout = 50ms;
+    hooks actions;
+    actions.bytes = [&](net::connection& client, bytes_view received) {
+        client.send(received);
+        if (!is_idle) client.close(std::make_error_code(std::errc::owner_dead));
+    };
+    running_server server{actions, options};
+    net::tcp_stream client{server.where()};
+    client.send_all("whole");
+    CHECK(recv_to_end(client) == "whole");
+}
+
+// ---- the deadline of an exchange ------------------------------------------------------------------------
+
+TEST_CASE("who is never idle and never answered is closed and a dialogue and a log live on") {
+    const manner how = every_manner();
+    CAPTURE(how);
+    server_options options = options_for(how);
+    options.request_timeout = 100ms;
+    hooks actions;
+    std::atomic<int> trickled{0}, logged{0};
+    actions.bytes = [&](net::connection& client, bytes_view received) {
+        switch (net::as_text(received)[0]) {
+            case 'd': return client.send(received);
+            case 'l': ++logged; return client.end_exchange();
+            default: ++trickled;
+        }
+    };
+    running_server server{actions, options};
+    net::tcp_stream trickles{server.where()}, talks{server.where()}, logs{server.where()};
+    int rounds = 0;
+    for (std::error_code error; server.read().reasons.empty(); ++rounds) {
+        trickles.send_all("t", error);
+        logs.send_all("l");
+        REQUIRE(is_echoed(talks, "d"));
+        std::this_thread::sleep_for(5ms);
+    }
+    CHECK(trickled > 1);
+    CHECK(server.read().reasons == std::vector{std::make_error_code(std::errc::timed_out)});
+    std::error_code error;
+    CHECK(recv_until_over(trickles, error).empty());
+    CHECK(is_echoed(talks, "d"));
+    CHECK(server.connections() == 2);
+    CHECK(logged > 1);
+}
+
+TEST_CASE("who takes an answer bit by bit is closed after the time for the whole") {
+    const manner how = every_manner();
+    server_options options = options_for(how);
+    options.request_timeout = 200ms;
+    hooks actions;
+    actions.bytes = [](net::connection& client, bytes_view) { client.send(std::string(2 << 20, 'a')); };
+    running_server server{actions, options, listener_with_small_buffers()};
+    net::tcp_stream client = client_with_small_buffers(server.where());
+    client.send_all("x");
+    char some[2048];
+    std::error_code error;
+    while (server.read().reasons.empty() && !error) {
+        client.recv(some, error);
+        std::this_thread::sleep_for(5ms);
+    }
+    server.wait_until_closed(1);
+    CHECK(server.read().reasons[0] == std::errc::timed_out);
+    recv_until_over(client, error);
+    CHECK(error == std::errc::connection_reset);
+}
+
+TEST_CASE("nothing said of the time for an exchange is four idle timeouts") {
+    const trigger how = both_triggers();
+    server_options options;
+    options.how = how;
+    options.idle_timeout = 50ms;
+    hooks actions;
+    actions.bytes = [](net::connection&, bytes_view) {};
+    running_server server{actions, options};
+    net::tcp_stream client{server.where()};
+    const net::time_point begin = net::clock::now();
+    std::error_code error;
+    while (server.read().reasons.empty()) {
+        client.send_all("x", error);
+        std::this_thread::sleep_for(2ms);
+    }
+    if (server.read().calls > 20) CHECK(net::clock::now() - begin >= 190ms);  // else a busy machine has made it idle
+    CHECK(server.read().reasons[0] == std::errc::timed_out);
+}
+
+// ---- half open -----------------------------------------------------------------------------------------
+
+TEST_CASE("a client that has ended its half still gets the answer that comes later") {
+    const manner how = every_manner();
+    const bool in_parts = GENERATE(false, true);
+    CAPTURE(how, in_parts);
+    net::connection* asker = nullptr;
+    hooks actions;
+    actions.bytes = [&](net::connection& client, bytes_view received) {
+        const std::string_view word = net::as_text(received);
+        if (word == "ask") asker = &client;
+        if (word == "answer" && asker) asker->send("answer");
+        if (word == "no more" && asker) asker->close_after_sending();
+    };
+    actions.end = [&](net::connection& client) {
+        if (in_parts && &client == asker) client.keep_open();
+    };
+    actions.close = [&](net::connection& client, std::error_code) {
+        if (&client == asker) asker = nullptr;
+    };
+    running_server server{actions, options_for(how)};
+    net::tcp_stream asks{server.where()}, answers{server.where()};
+    asks.send_all("ask");
+    asks.shutdown(net::shutdown_direction::send);
+    server.wait_until([](const journal& j) { return j.ended == 1; });
+    const int waits = server.seen().waits;
+    CHECK(server.connections() == 2);
+    CHECK(server.seen().waits - waits < 20);  // the end of the stream does not make it spin
+    answers.send_all("answer");
+    CHECK(recv_exactly(asks, 6) == "answer");
+    if (in_parts) {
+        answers.send_all("answer");
+        CHECK(recv_exactly(asks, 6) == "answer");
+        CHECK(server.connections() == 2);
+        answers.send_all("no more");
+    }
+    CHECK(recv_to_end(asks).empty());
+    server.wait_until_closed(1);
+    CHECK(server.read().reasons == std::vector<std::error_code>{{}});
+    CHECK(server.read().ended == 1);
+}
+
+TEST_CASE("a half open client that nobody answers is closed after the idle timeout or by the handler at once") {
+    const manner how = every_manner();
+    const bool at_once = GENERATE(false, true);
+    server_options options = options_for(how);
+    if (!at_once) options.idle_timeout = 50ms;
+    hooks actions;
+    actions.bytes = [](net::connection&, bytes_view) {};
+    actions.end = [&](net::connection& client) {
+        if (at_once) client.close_after_sending();
+    };
+    running_server server{actions, options};
+    net::tcp_stream client{server.where()};
+    client.send_all("ask");
+    client.shutdown(net::shutdown_direction::send);
+    CHECK(recv_to_end(client).empty());
+    server.wait_until_closed(1);
+    CHECK(server.read().reasons[0] == (at_once ? std::error_code{} : std::make_error_code(std::errc::timed_out)));
+}
+
+TEST_CASE("a stop does not wait for the answer to a half open client") {
+    const manner how = every_manner();
+    server_options options = options_for(how);
+    options.stop_grace = net::never;
+    hooks actions;
+    actions.bytes = [](net::connection&, bytes_view) {};
+    running_server server{actions, options};
+    net::tcp_stream client{server.where()};
+    client.send_all("ask");
+    client.shutdown(net::shutdown_direction::send);
+    server.wait_until([](const journal& j) { return j.ended == 1; });
+    server.finish();
+    CHECK(recv_to_end(client).empty());
 }
 
 TEST_CASE("a reset ends a connection that is not being read") {
@@ -1241,6 +1451,39 @@ TEST_CASE("a client that sends without end does not keep another waiting") {
     }
     CHECK(recv_exactly(other, 4) == "ping");
     CHECK(calls_before <= 2 * reads_a_turn);
+}
+
+TEST_CASE("between two waits a client that sends without end has no more than its turns however long it goes on") {
+    const manner how = every_manner();
+    CAPTURE(how);
+    server_options options = options_for(how);
+    options.read_size = 4096;
+    const std::string part(options.read_size, 'e');
+    net::tcp_stream endless;
+    running_server* server = nullptr;
+    int of_which_wait = -1, in_this_wait = 0, most = 0;
+    std::atomic<int> calls{0};
+    hooks actions;
+    actions.bytes = [&](net::connection&, bytes_view) {
+        if (calls++ >= 5000) return;
+        if (std::exchange(of_which_wait, server->seen().waits.load()) != server->seen().waits) in_this_wait = 0;
+        most = std::max(most, ++in_this_wait);
+        std::error_code error;
+        endless.send_all(part, error);
+    };
+    running_server own{actions, options};
+    server = &own;
+    endless = net::tcp_stream{own.where()};
+    own.wait_until([](const journal& j) { return j.opened >= 1; });
+    endless.set_blocking(false);
+    {
+        const auto held = own.hold();
+        for (int i = 0; i < 8; ++i) endless.send_all(part);
+    }
+    own.wait_until([](const journal& j) { return j.calls >= 5000; });
+    own.there([] { return 0; });
+    CHECK(most <= 2 * reads_a_turn);  // one for an event, one as pending
+    CHECK(most > 1 - (how.how == trigger::level));
 }
 
 TEST_CASE("a client whose turn ended with bytes unread goes on in the next") {
@@ -2494,6 +2737,10 @@ TEST_CASE("options that contradict each other are refused") {
     }
     SECTION("a trigger that has to be armed again") {
         options.how = trigger::one_shot;
+        CHECK_THROWS_AS(make(options), std::invalid_argument);
+    }
+    SECTION("no time at all for an exchange") {
+        options.request_timeout = GENERATE(net::duration::zero(), net::duration{-1s}, net::duration::min());
         CHECK_THROWS_AS(make(options), std::invalid_argument);
     }
     SECTION("no time at all to be idle in") {

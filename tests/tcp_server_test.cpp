@@ -45,6 +45,13 @@ std::string receive_some(net::tcp_stream& from) {
     char buffer[4096];
     return {buffer, from.recv(buffer)};
 }
+/// How the stream ends.
+std::error_code end_of(net::tcp_stream& from) {
+    std::error_code error;
+    char buffer[4096];
+    while (from.recv(buffer, error) > 0) continue;
+    return error;
+}
 void reset(net::tcp_stream& connection) {
     connection.set_option(net::option::linger{0s});
     connection.close();
@@ -388,7 +395,147 @@ TEMPLATE_TEST_CASE("a stop ends the service of a client who never reads", "", on
     CHECK_FALSE(receive_some(client).empty());
     server.thread().await_waiting();
     server.stop();
-    CHECK(receive_all(client).size() < std::size_t{64} << 20);
+    CHECK(end_of(client) == std::errc::connection_reset);  // the client is not to take what it has for all
+}
+
+namespace {
+/// The time limits of a test, in each of the two servers.
+struct limits {
+    net::duration idle = net::never;
+    std::optional<net::duration> request{};
+};
+struct limited_one_at_a_time {
+    static inline limits now;
+    template <class Handler>
+    static void serve(net::tcp_listener listener, Handler handler, const net::stop_event& stop) {
+        net::iterative_server{std::move(listener), std::move(handler),
+                              {.idle_timeout = now.idle, .request_timeout = now.request}}
+            .run(stop);
+    }
+};
+struct limited_in_threads {
+    static inline limits now;
+    template <class Handler>
+    static void serve(net::tcp_listener listener, Handler handler, const net::stop_event& stop) {
+        net::threaded_server{std::move(listener), std::move(handler),
+                             {.idle_timeout = now.idle, .request_timeout = now.request}}
+            .run(stop);
+    }
+};
+}  // namespace
+
+TEMPLATE_TEST_CASE("a client that sends a byte now and then and is never answered is given up", "",
+                   limited_one_at_a_time, limited_in_threads) {
+    const bool by_default = GENERATE(false, true);
+    TestType::now = by_default ? limits{100ms, {}} : limits{net::never, 200ms};
+    story told;
+    running server{TestType{}, [&](net::tcp_stream& stream, const net::endpoint&) {
+                       char byte;
+                       std::error_code error;
+                       while (stream.recv(std::span{&byte, 1}, error) > 0) continue;
+                       told.tell(error ? error.message() : "the end");
+                   }};
+    net::tcp_stream client = server.client();
+    std::error_code error;
+    while (told.size() == 0) {
+        client.send_all("x", error);
+        std::this_thread::sleep_for(5ms);
+    }
+    CHECK(told.first(1) == words{std::make_error_code(std::errc::timed_out).message()});
+}
+
+TEMPLATE_TEST_CASE("a dialogue outlives the time for an exchange many times over", "", limited_one_at_a_time,
+                   limited_in_threads) {
+    TestType::now = {net::never, 1s};
+    running server{TestType{}, echo};
+    net::tcp_stream client = server.client();
+    for (const auto end = net::clock::now() + 2500ms; net::clock::now() < end;) {
+        client.send_all("ping");
+        REQUIRE(receive_some(client) == "ping");
+    }
+}
+
+TEMPLATE_TEST_CASE("an answer that nobody takes in time ends in a reset", "", limited_one_at_a_time, limited_in_threads) {
+    TestType::now = {100ms, {}};
+    const std::string answer = pattern(64 << 20);
+    story told;
+    running server{TestType{}, [&](net::tcp_stream& stream, const net::endpoint&) {
+                       std::error_code error;  // a handler that tells nobody
+                       stream.send_all(answer, error);
+                       told.tell("done");
+                   }};
+    net::tcp_stream client = server.client();
+    CHECK_FALSE(receive_some(client).empty());
+    told.first(1);
+    CHECK(end_of(client) == std::errc::connection_reset);
+}
+
+TEST_CASE("an answer that is tried again and sent whole ends well") {
+    net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
+    net::tcp_stream client{listener.local_endpoint()};
+    const std::string text = pattern(64 << 20);
+    {
+        net::tcp_stream served = listener.accept().stream;
+        served.set_timeout(10ms);
+        std::error_code error;
+        const std::size_t sent = served.send_all(text, error);
+        REQUIRE(error == std::errc::timed_out);
+        std::thread sending{[&] {
+            served.set_timeout(net::never);
+            served.send_all(std::string_view{text}.substr(sent));
+            served.close();
+        }};
+        CHECK(receive_all(client) == text);
+        sending.join();
+    }
+}
+
+TEST_CASE("no time for a client is refused") {
+    const auto listener = [] { return net::tcp_listener{{net::ipv4_address::loopback(), 0}}; };
+    CHECK_THROWS_AS((net::iterative_server{listener(), echo, {.idle_timeout = 0s}}), std::invalid_argument);
+    CHECK_THROWS_AS((net::threaded_server{listener(), echo, {.request_timeout = 0s}}), std::invalid_argument);
+    CHECK_THROWS_AS((net::forking_server{listener(), echo, {.idle_timeout = -1s}}), std::invalid_argument);
+}
+
+TEST_CASE("the plain accept waits for a descriptor as long as it may wait") {
+    net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
+    net::tcp_stream client{listener.local_endpoint()};
+    std::error_code limited, stopped, at_once;
+    const auto error_of = [&](std::error_code& error) {
+        try {
+            listener.accept();
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        }
+    };
+    {
+        no_descriptors_left none;
+        listener.set_timeout(50ms);
+        error_of(limited);
+        listener.set_blocking(false);
+        error_of(at_once);
+    }
+    CHECK(limited == std::errc::too_many_files_open);
+    CHECK(at_once == std::errc::too_many_files_open);
+    listener.set_blocking(true);
+    net::stop_event stop;
+    listener.stop_with(stop);
+    {
+        no_descriptors_left none;
+        std::thread stops{[&] { stop.request_stop(); }};
+        error_of(stopped);
+        stops.join();
+    }
+    CHECK(stopped == std::errc::operation_canceled);
+    net::tcp_listener other{{net::ipv4_address::loopback(), 0}};
+    net::tcp_stream waits{other.local_endpoint()};
+    std::thread frees;
+    {
+        no_descriptors_left none;
+        frees = std::thread{[&] { none.give_back_one(); }};
+        CHECK(other.accept().peer == waits.local_endpoint());
+        frees.join();
+    }
 }
 
 TEMPLATE_TEST_CASE("a server without descriptors goes on when there is one again", "", one_at_a_time, in_threads) {

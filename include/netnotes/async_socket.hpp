@@ -395,8 +395,7 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
   public:
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        const bool has_waited_before = this->has_waited();  // and was given up, and is awaited again
-        if (has_waited_before) [[unlikely]]
+        if (this->has_waited()) [[unlikely]]  // and failed, and is awaited again
             this->end_by_reset(false);
         const bool waits = io_awaiter<Derived, sending_bytes>::await_suspend(waiter);
         if (waits && this->is_waiting()) this->keep_bytes();

@@ -133,17 +133,11 @@ net::task<> echo_lines(net::async_buffered_stream client, net::duration idle) {
 }
 net::task<> accept_all(net::async_listener& listener, net::duration idle, bool by_lines) {
     for (;;) {
-        bool is_short_of_something = false;
-        try {
-            auto next = co_await listener.accept();
-            if (by_lines)
-                net::spawn(echo_lines(net::async_buffered_stream{std::move(next.stream)}, idle));
-            else
-                net::spawn(echo(std::move(next.stream), idle));
-        } catch (const std::system_error&) {
-            is_short_of_something = true;
-        }
-        if (is_short_of_something) co_await net::sleep_for(std::chrono::milliseconds{100});
+        auto next = co_await listener.accept();  // without descriptors it waits
+        if (by_lines)
+            net::spawn(echo_lines(net::async_buffered_stream{std::move(next.stream)}, idle));
+        else
+            net::spawn(echo(std::move(next.stream), idle));
     }
 }
 void run_coroutines(net::tcp_listener listener, const settings& how, const net::stop_event& stop,
