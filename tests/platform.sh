@@ -77,7 +77,7 @@ case $platform in
         place=${places# }
         place=${place%% *}/lib/llvm-14/include/c++/v1
         need "$place" "$packages"
-        flags="-stdlib=libc++ -nostdinc++ -isystem $place"
+        flags="-stdlib=libc++ -nostdinc++ -isystem $place -Wno-unused-command-line-argument"
         tests="$tests $coroutine_tests"
         ;;
     musl)
@@ -171,8 +171,13 @@ if [ -n "$tests" ]; then
     one_more
     for test in $tests; do
         rm -f "$build/$test.o" "$build/$test.exe"
-        { compile -isystem "$build/catch" -c "tests/${test}_test.cpp" -o "$build/$test.o" >"$build/$test.log" 2>&1 ||
-            touch "$build/$test.failed"; } &
+        # The headers are free of warnings in what the tests make of them, too. A test may put a token of 64 bits into a
+        # size_t of 32.
+        {
+            compile -Wno-error=conversion -isystem "$build/catch" -c "tests/${test}_test.cpp" -o "$build/$test.o" \
+                >"$build/$test.log" 2>&1 && ! grep -q 'include/netnotes/.*warning' "$build/$test.log" ||
+                touch "$build/$test.failed"
+        } &
         one_more
     done
     wait

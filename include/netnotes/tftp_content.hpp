@@ -55,7 +55,7 @@ namespace netnotes::tftp {
 class memory_source final : public source {
   public:
     explicit memory_source(std::span<const std::byte> bytes) noexcept : rest_{bytes}, size_{bytes.size()} {}
-    explicit memory_source(std::string_view text) noexcept : memory_source{std::as_bytes(std::span{text})} {}
+    explicit memory_source(std::string_view text) noexcept : memory_source{std::as_bytes(std::span<const char>{text})} {}
 
     std::size_t read(std::span<std::byte> room, std::error_code&) noexcept override {
         const auto piece = rest_.first(std::min(room.size(), rest_.size()));

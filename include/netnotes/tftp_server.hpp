@@ -240,7 +240,8 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     [[nodiscard]] const endpoint& client() const noexcept { return asked_.client; }
     [[nodiscard]] bool is_decided() const noexcept { return is_told_; }
     [[nodiscard]] bool is_for(std::span<const std::byte> request) const noexcept {
-        return std::ranges::equal(request, std::as_bytes(std::span{asked_.bytes}));
+        const auto said = std::as_bytes(std::span{asked_.bytes});
+        return std::equal(request.begin(), request.end(), said.begin(), said.end());
     }
 
   private:
