@@ -501,6 +501,7 @@ TEST_CASE("once a pipe has been waited for until it could be written, what is re
     net::event_loop loop{{.virtual_time = true, .backend = net::io_backend::epoll}};
     int ends[2];
     REQUIRE(::pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0);
+    REQUIRE(::fcntl(ends[1], F_SETPIPE_SZ, 4096) >= 4096);  // a byte takes a page: one fills it, and then Linux tells
     script chosen;
     const auto body = [&]() -> net::task<unsigned> {
         net::async_descriptor pipe{loop, ends[1]};
