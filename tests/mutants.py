@@ -121,10 +121,13 @@ class Tree:
                          "-DCMAKE_CXX_FLAGS=-O0 -g0", "-DNETNOTES_BUILD_EXAMPLES=OFF", *launcher], 600)
         if done != 0:
             sys.exit(f"{sys.argv[0]}: cmake fails in {folder}")
-        tests = json.loads(subprocess.run(["ctest", "--test-dir", self.build, "--show-only=json-v1"], check=True,
-                                          capture_output=True).stdout)["tests"]
-        self.tests = {each["name"]: each for each in tests}
         self.times = {}
+        self.read_tests()
+
+    def read_tests(self):
+        """What ctest knows. The command is missing as long as the program is not built."""
+        done = subprocess.run(["ctest", "--test-dir", self.build, "--show-only=json-v1"], check=True, capture_output=True)
+        self.tests = {each["name"]: each for each in json.loads(done.stdout)["tests"]}
 
     def run(self, command, limit, environment=()):
         """Its exit status, or None when it ran too long."""
@@ -150,6 +153,8 @@ class Tree:
             yield f"{name}_test", [each for each in (f"unit.{name}", f"unit.{name}.io_uring") if each in self.tests]
 
     def passes(self, test):
+        if "command" not in self.tests[test]:
+            self.read_tests()
         properties = {each["name"]: each["value"] for each in self.tests[test].get("properties", [])}
         environment = [each.split("=", 1) for each in properties.get("ENVIRONMENT", [])]
         limit = max(20, 10 * self.times[test]) if test in self.times else 1800

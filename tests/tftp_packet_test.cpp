@@ -305,3 +305,14 @@ TEST_CASE("what is no URI of TFTP is refused, and said why") {
         CHECK(refusal(text) != "");
     }
 }
+
+TEST_CASE("a URI that ends in the middle of an escape is refused, whatever lies behind it in memory") {
+    const std::string_view whole = "tftp://h/a%41";
+    CHECK(tftp::uri::parse(whole).file_name == "aA");
+    for (const std::size_t missing : {1u, 2u}) {
+        netnotes::parse_failure why;
+        CHECK_FALSE(tftp::uri::parse(whole.substr(0, whole.size() - missing), why));
+    }
+    netnotes::parse_failure why;
+    CHECK_FALSE(tftp::uri::parse(std::string_view{"tftp://h%41/f"}.substr(0, 10), why));
+}
