@@ -178,8 +178,20 @@ TEST_CASE("several tasks that wait for one event are woken one for each setting"
 TEST_CASE("an event that is destroyed while the loop has yet to hear of it is no trouble") {
     test_loop loop;
     { net::remote_event{loop}.set(); }
-    const auto body = []() -> net::task<> { co_await net::sleep_for(1ms); };
-    loop.run(body());
+    int heard = 0;
+    const auto body = [&](net::event_loop& in) -> net::task<> {
+        // What the loop hears of the dead event is for nobody: not for one that has come to lie in its place either.
+        net::remote_event other{in};
+        auto counts = net::spawn(count_waits(other, heard));
+        co_await net::sleep_for(1ms);
+        CHECK(heard == 0);
+        other.set();
+        co_await net::sleep_for(1ms);
+        CHECK(heard == 1);
+        counts.cancel();
+    };
+    loop.run(body(loop));
+    CHECK(loop.size() == 0);
     net::remote_event unheard{loop};
     unheard.set();
 }

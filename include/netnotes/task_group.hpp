@@ -78,7 +78,7 @@ requires(sizeof...(Ts) > 0) [[nodiscard]] detail::waiting_for_any<Ts...> when_an
 /// `co_await with_timeout(2s, a())`: gives what the task gives. When the time has passed it is cancelled; if that ends
 /// it, errc::timed_out is thrown. If it ends well all the same, that counts.
 template <class T>
-[[nodiscard]] detail::waiting_with_timeout<T> with_timeout(duration time, task<T> what) {
+[[nodiscard]] detail::waiting_with_timeout<T> with_timeout(wait_time time, task<T> what) {
     return detail::waiting_with_timeout<T>{time, std::move(what)};
 }
 
