@@ -8,6 +8,9 @@
 //          b  <─ "2" ──────────┼─────  send_batch: each back to its own sender                one system call
 //          c  <─ "3" ──────────┘
 //
+// Each answer leaves from the address that its client has asked: on 0.0.0.0 the server has many, and a client takes an
+// answer from no other. The sender that recv_batch() tells knows it, and so send_batch() does.
+//
 // No connections, so nothing to accept, nothing to keep for a client, nobody who could hold the server up: that is why
 // one socket and one thread serve any number of them. What a client must do itself is wait with a limit.
 //

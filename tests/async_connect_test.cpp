@@ -6,6 +6,7 @@
 #include "back_end.hpp"
 #include "support.hpp"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <condition_variable>
@@ -237,15 +238,24 @@ TEST_CASE("a cancelled task does not wait for its lookup") {
 
 TEST_CASE("a loop may end before the lookups of its tasks") {
     resolver.hold(1000);
+    int ended = 0, cancelled = 0;
+    const auto counts = [&]() -> net::task<> {
+        const auto end = co_await end_of(net::async_resolve("one.test", 80));
+        ++ended;
+        if (end.code == std::errc::operation_canceled) ++cancelled;
+    };
     {
         test_loop loop;
-        const auto body = []() -> net::task<> {
-            for (int i = 0; i < 12; ++i) net::spawn(end_of(net::async_resolve("one.test", 80)));
+        const auto body = [&]() -> net::task<> {
+            for (int i = 0; i < 12; ++i) net::spawn(counts());
             co_await net::yield();
             resolver.wait_until_inside(8);
         };
         loop.run(body());  // cancels them
     }
+    CHECK(ended == 12);
+    CHECK(cancelled == 12);
+    CHECK(resolver.asked() == 8);  // those in line were taken out of it
     resolver.let_go();
     {
         test_loop loop;
@@ -359,7 +369,88 @@ TEST_CASE("a host is connected to by the first of its addresses that stands") {
     loop.run(body());
 }
 
-TEST_CASE("sixteen attempts are under way at a time and a limit of time closes them all") {
+TEST_CASE("no number of silent addresses holds up the next one") {
+    const silent_server silent{"127.0.0.2"};
+    const net::tcp_listener listener{nobody_yet()};
+    for (const std::size_t dead : {16u, 17u, 40u}) {
+        test_loop loop{{.virtual_time = true}};
+        endpoints all(dead, silent.where());
+        all.push_back(listener.local_endpoint());
+        const auto body = [&]() -> net::task<> {
+            const net::time_point start = net::event_loop::current().now();
+            const net::async_stream stream = co_await net::async_connect(all, 250ms);
+            CHECK(net::event_loop::current().now() - start == dead * 250ms);
+            CHECK(stream.peer_endpoint().ip() == listener.local_endpoint());
+        };
+        loop.run(body());
+    }
+}
+
+TEST_CASE("where descriptors run out the next attempt waits for one") {
+    const silent_server silent{"127.0.0.2"};
+    const net::tcp_listener listener{nobody_yet()};
+    endpoints all(20, silent.where());
+    all.push_back(listener.local_endpoint());
+    const closed_port closed{"127.0.0.4"};
+    test_loop loop{{.virtual_time = true}};
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const auto limited = [&]() -> net::task<> {
+        co_await net::with_timeout(20s, net::async_connect(all, 250ms));
+    };
+    const auto body = [&]() -> net::task<> {
+        const rlimit few{static_cast<rlim_t>(open_descriptors() + 4), before.rlim_max};
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+        const auto end = co_await end_of(limited());  // and no end sooner, as if all had failed
+        CHECK(end.code == std::errc::timed_out);
+        const auto refused = co_await end_of(net::async_connect(endpoints(30, closed.where())));
+        CHECK(refused.code == std::errc::connection_refused);
+    };
+    loop.run(body());
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+}
+
+TEST_CASE("a task does not connect to itself") {
+    // The port is bound and free, so that the kernel gives it to a client which has no other: see the children's range.
+    test_loop loop;
+    const auto body = [&]() -> net::task<> {
+        net::socket alone{net::address_family::inet, net::socket_type::stream};
+        alone.bind(net::endpoint{net::ip_address{"127.0.0.1"}, 0});
+        const net::socket_address own = alone.local_endpoint();
+        net::async_stream stream{std::move(alone)};
+        std::error_code error;
+        try {
+            co_await net::detail::connecting{stream.node(), own};
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        }
+        CHECK(error == std::errc::connection_refused);
+    };
+    loop.run(body());
+}
+
+TEST_CASE("a service that is a number beyond the ports is an error and asks nobody") {
+    resolver.hold(0);
+    test_loop loop;
+    const auto body = []() -> net::task<> {
+        for (const char* const service : {"65616", "+80", " 80", "080", "-1"}) {
+            const auto end = co_await end_of(net::async_resolve("127.0.0.1", std::string{service}));
+            CHECK(end.code == std::error_code(EAI_SERVICE, net::resolver_category()));
+            const auto by_name = co_await end_of(net::async_resolve("one.test", std::string{service}));
+            CHECK(by_name.code == std::error_code(EAI_SERVICE, net::resolver_category()));
+        }
+        const auto number = co_await end_of(net::async_resolve("127.0.0.1", 65616));
+        CHECK(number.code == std::error_code(EAI_SERVICE, net::resolver_category()));
+        for (const char* const host : {"127.1", "0x7f000001", "2130706433", "0177.0.0.1"}) {
+            const auto end = co_await end_of(net::async_resolve(host, 80));
+            CHECK(end.code == std::error_code(EAI_NONAME, net::resolver_category()));
+        }
+    };
+    loop.run(body());
+    CHECK(resolver.asked() == 0);
+}
+
+TEST_CASE("a limit of time closes all attempts") {
     const silent_server silent{"127.0.0.2"};
     test_loop loop{{.virtual_time = true}};
     const auto before = open_descriptors();
@@ -375,7 +466,7 @@ TEST_CASE("sixteen attempts are under way at a time and a limit of time closes t
         auto observer = net::spawn(looks(seen));
         const auto end = co_await end_of(limited());
         CHECK(end.code == std::errc::timed_out);
-        CHECK(seen == before + 16);
+        CHECK(seen == before + 20);
         co_await net::yield();
         CHECK(open_descriptors() == before);
     };

@@ -400,7 +400,9 @@ TEST_CASE("a malformed IPv4 address is refused with the reason and the place") {
         {"300.2.3.4", "octet 1 is 300, above 255", 0},
         {"1.999.3.4", "octet 2 is 999, above 255", 2},
         {"1.2.1000.4", "octet 3 has more than three digits", 4},
-        {"1.2.3.0004", "octet 4 has more than three digits", 6},
+        {"1.2.3.0004", "octet 4 has a leading zero", 6},
+        {"0177.0.0.1", "octet 1 has a leading zero", 0},
+        {"10.00000000012.0.1", "octet 2 has a leading zero", 3},
         {"3232235777", "octet 1 has more than three digits", 0},
         {"192.168.010.1", "octet 3 has a leading zero", 8},
         {"00.0.0.0", "octet 1 has a leading zero", 0},
@@ -1147,6 +1149,82 @@ TEST_CASE("every question about an IPv4-mapped address is answered for the IPv4 
     static_assert(!"::127.0.0.1"_ip.is_loopback());  // no coat: an ordinary IPv6 address of a block given up
 }
 
+TEST_CASE("the IPv4 address inside an address of every known form is found") {
+    const struct {
+        net::ip_address outer;
+        std::optional<net::ipv4_address> inner;
+    } table[]{
+        {"::ffff:127.0.0.1"_ip, net::ipv4_address{"127.0.0.1"}},
+        {"::127.0.0.1"_ip, net::ipv4_address{"127.0.0.1"}},
+        {"::2"_ip, net::ipv4_address{"0.0.0.2"}},
+        {"::"_ip, std::nullopt},
+        {"::1"_ip, std::nullopt},
+        {"::1:127.0.0.1"_ip, std::nullopt},
+        {"64:ff9b::10.0.0.1"_ip, net::ipv4_address{"10.0.0.1"}},
+        {"64:ff9b::1:10.0.0.1"_ip, std::nullopt},
+        {"64:ff9b:0:0:1::"_ip, std::nullopt},
+        {"64:ff9b:0:1::10.0.0.1"_ip, std::nullopt},
+        {"64:ff9b:1::10.0.0.1"_ip, net::ipv4_address{"10.0.0.1"}},
+        {"64:ff9b:1:ffff:ffff:ffff:169.254.169.254"_ip, net::ipv4_address{"169.254.169.254"}},
+        {"64:ff9b:2::10.0.0.1"_ip, std::nullopt},
+        {"2002:c0a8:101::1"_ip, net::ipv4_address{"192.168.1.1"}},
+        {"2003:c0a8:101::1"_ip, std::nullopt},
+        {"2001:0:4136:e378:8000:63bf:3fff:fdd2"_ip, net::ipv4_address{"192.0.2.45"}},  // RFC 4380's own kind
+        {"2001:1:4136:e378:8000:63bf:3fff:fdd2"_ip, std::nullopt},
+        {"2a00::5efe:127.0.0.1"_ip, net::ipv4_address{"127.0.0.1"}},
+        {"2a00::200:5efe:8.8.8.8"_ip, net::ipv4_address{"8.8.8.8"}},
+        {"fe80::5efe:10.1.2.3"_ip, net::ipv4_address{"10.1.2.3"}},
+        {"2a00::100:5efe:127.0.0.1"_ip, net::ipv4_address{"127.0.0.1"}},
+        {"2a00::400:5efe:127.0.0.1"_ip, std::nullopt},
+        {"2a00::5eff:127.0.0.1"_ip, std::nullopt},
+        {"ff02::5efe:127.0.0.1"_ip, std::nullopt},
+        {"2a00::1"_ip, std::nullopt},
+        {"127.0.0.1"_ip, std::nullopt},
+    };
+    for (const auto& [outer, inner] : table) {
+        CAPTURE(outer);
+        CHECK((outer.embedded_ipv4() == inner));
+    }
+    static_assert("64:ff9b::8.8.8.8"_ip.embedded_ipv4() == net::ipv4_address{8, 8, 8, 8});
+}
+
+TEST_CASE("an address is global only if the IPv4 address inside it is") {
+    const char* const forms[]{"::ffff:%s", "::%s", "64:ff9b::%s", "64:ff9b:1::%s", "2a00::5efe:%s", "2a00::200:5efe:%s"};
+    const char* const hidden[]{"127.0.0.1",   "10.0.0.1",      "172.31.0.1",  "192.168.0.1",     "169.254.169.254",
+                               "100.64.0.1",  "0.0.0.5",       "192.0.2.1",   "198.18.0.1",      "240.0.0.1",
+                               "192.0.0.170", "203.0.113.255", "192.88.99.1", "255.255.255.255", "127.255.255.255"};
+    for (const char* const form : forms)
+        for (const char* const inner : hidden) {
+            char text[64];
+            std::snprintf(text, sizeof text, form, inner);
+            CAPTURE(text);
+            CHECK_FALSE(net::ip_address{text}.is_global());
+            CHECK_FALSE(net::ip_address{text}.is_global_unicast());
+        }
+    for (const char* const text : {"2002:7f00:1::1", "2002:808:808::1", "2001:0:4136:e378:8000:63bf:80ff:fffe"}) {
+        CAPTURE(text);
+        CHECK_FALSE(net::ip_address{text}.is_global());  // tunnels: the registry does not say yes of any
+        CHECK_FALSE(net::ip_address{text}.is_global_unicast());
+    }
+    for (const char* const text : {"::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2a00::5efe:8.8.8.8", "2a00::1", "8.8.8.8"}) {
+        CAPTURE(text);
+        CHECK(net::ip_address{text}.is_global());
+        CHECK(net::ip_address{text}.is_global_unicast());
+    }
+}
+
+TEST_CASE("a filter of what strangers name refuses groups and all that IANA has not given out") {
+    for (const char* const text :
+         {"::8.8.8.8", "fec0::1", "4000::1", "ff0e::1", "224.1.1.1", "::ffff:224.1.1.1", "64:ff9b::224.1.1.1", "::1",
+          "::", "0.0.0.0", "fc00::1", "fe80::1", "100::1", "2001:db8::1", "1fff::1", "e000::1"}) {
+        CAPTURE(text);
+        CHECK_FALSE(net::ip_address{text}.is_global_unicast());
+    }
+    CHECK("2000::"_ip.is_global_unicast());
+    CHECK("3ffe:ffff::1"_ip.is_global_unicast());
+    static_assert(!"fec0::1"_ip.is_global_unicast() && "223.255.255.255"_ip.is_global_unicast());
+}
+
 TEST_CASE("a multicast group is global by its scope") {
     for (const auto& group : {"224.0.1.0"_ip, "224.1.1.1"_ip, "238.255.255.255"_ip, "ff0e::1"_ip, "ff1e::1"_ip,
                               "ff3e::1"_ip, "::ffff:224.0.1.0"_ip})
@@ -1426,6 +1504,32 @@ TEST_CASE("an index counts from the first address of a network") {
     CHECK_THROWS_AS("192.0.2.1/32"_net[1], std::out_of_range);
 }
 
+TEST_CASE("an index that is negative or no whole number is not converted to one that is") {
+    constexpr auto refuses = [](const net::network& block, auto index) {
+        try {
+            static_cast<void>(block[index]);
+        } catch (const std::out_of_range&) {
+            return true;
+        }
+        return false;
+    };
+    for (const net::network& block : {"10.0.0.0/8"_net, "2001:db8::/64"_net, "2001:db8::/32"_net, "::/0"_net}) {
+        CAPTURE(block);
+        CHECK(refuses(block, -1));
+        CHECK(refuses(block, std::int64_t{-1}));
+        CHECK(refuses(block, std::numeric_limits<std::int64_t>::min()));
+        CHECK(refuses(block, static_cast<signed char>(-128)));
+        CHECK(block[0] == block.first());
+        CHECK(block[std::uint8_t{255}] == block[255]);
+        CHECK(block[std::int64_t{255}] == block[255u]);
+    }
+    CHECK(refuses("10.0.0.0/8"_net, 1u << 24));
+    CHECK("2001:db8::/32"_net[std::numeric_limits<std::uint64_t>::max()] == "2001:db8::ffff:ffff:ffff:ffff"_ip);
+    const auto takes = []<class Index>(Index) { return requires(const net::network& n, Index i) { n[i]; }; };
+    CHECK(takes(1L));
+    CHECK_FALSE(takes(1.5));
+}
+
 TEST_CASE("a network drops the zone of its address") {
     const net::network block{"fe80::1%eth0"_ip, 64, net::host_bits::cleared};
     CHECK(block == "fe80::/64"_net);
@@ -1624,6 +1728,27 @@ TEST_CASE("a range is summarized by the fewest networks that hold exactly its ad
             }
         }
     }
+}
+
+TEST_CASE("a range lies in one zone") {
+    const auto refuses = [](const net::ip_address& first, const net::ip_address& last) {
+        std::vector<net::network> blocks;
+        try {
+            net::summarize(first, last, std::back_inserter(blocks));
+        } catch (const std::invalid_argument&) {
+            return blocks.empty();
+        }
+        return false;
+    };
+    const net::ip_address addresses[]{"fe80::1"_ip, "fe80::1%a"_ip, "fe80::1%b"_ip, "fe80::9%a"_ip, "fe80::9"_ip};
+    for (const auto& first : addresses)
+        for (const auto& last : addresses) {
+            CAPTURE(first, last);
+            CHECK(refuses(first, last) == (first.v6().zone() != last.v6().zone() || last < first));
+        }
+    std::vector<net::network> blocks;
+    net::summarize("fe80::%a"_ip, "fe80::1%a"_ip, std::back_inserter(blocks));
+    CHECK(blocks == std::vector{"fe80::/127"_net});
 }
 
 TEST_CASE("ranges known from books and the largest ranges are summarized") {

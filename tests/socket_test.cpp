@@ -1110,12 +1110,47 @@ TEST_CASE("a negative backlog is as much as the system allows") {
     CHECK(info.tcpi_sacked == std::min(most, unsigned{SOMAXCONN}));  // for a listener, that is its backlog
 }
 
-TEST_CASE("a socket may connect to itself") {
+TEST_CASE("a stream does not connect to itself") {
+    // What TCP allows (a simultaneous open, RFC 9293, 3.5), and what happens by chance to a client of a dead port in the
+    // range of the ephemeral ones. A socket that is bound first meets itself always.
+    for (const net::ip_address& address : support::loopbacks()) {
+        const net::ip_address wildcard{address.is_v4() ? net::ip_address{net::ipv4_address::any()}
+                                                       : net::ip_address{net::ipv6_address::any()}};
+        for (const net::ip_address& to : {address, wildcard})
+            for (const auto wait : {"for ever", "5 s", "until", "not"}) {
+                INFO(address << " to " << to << ", waiting " << wait);
+                net::socket alone = bound(address, socket_type::stream);
+                const net::endpoint own{to, alone.local_endpoint().ip().port()};
+                if (wait == "5 s"s) alone.set_timeout(5s);
+                if (wait == "until"s) alone.set_deadline(net::clock::now() + 5s);
+                if (wait == "not"s) alone.set_blocking(false);
+                std::error_code error;
+                alone.connect(own, error);
+                CHECK(error == std::errc::connection_refused);
+                CHECK(failure_of([&] { static_cast<void>(alone.peer_endpoint()); }).code == std::errc::not_connected);
+                alone.send("to myself", error);
+                CHECK(error);
+            }
+    }
     net::socket alone = bound(localhost, socket_type::stream);
-    alone.connect(alone.local_endpoint());  // a simultaneous open (RFC 9293, 3.5): no server anywhere
-    CHECK(alone.peer_endpoint() == alone.local_endpoint());
-    alone.send_all("to myself");
-    CHECK(receive_exactly(alone, 9) == "to myself");
+    const net::endpoint own = alone.local_endpoint().ip();
+    CHECK(failure_of([&] { alone.connect(own); }).what == "connect " + own.to_string() + ": Connection refused");
+}
+
+TEST_CASE("a datagram socket may be its own peer and a stream may have a peer on its port elsewhere") {
+    net::socket self = bound(localhost, socket_type::datagram);
+    self.connect(self.local_endpoint());
+    self.send("to myself");
+    char buffer[16];
+    CHECK(self.recv(buffer) == 9);
+    const net::socket listener = listening(net::ip_address{"127.0.0.2"});
+    const net::endpoint there = listener.local_endpoint().ip();
+    net::socket client{address_family::inet, socket_type::stream};
+    std::error_code error;
+    client.bind(net::endpoint{localhost, there.port()}, error);
+    if (error) NETNOTES_SKIP("the port is taken at another address");
+    client.connect(there);
+    CHECK(client.peer_endpoint().ip() == there);
 }
 
 namespace {
@@ -1757,7 +1792,7 @@ TEST_CASE("a datagram arrives whole with its sender") {
         sender.send_to("first", receiver.local_endpoint());
         sender.send_to("second", receiver.local_endpoint());
         char buffer[32];
-        const auto [bytes, from, truncated] = receiver.recv_from(buffer);
+        const auto [bytes, from, truncated, local] = receiver.recv_from(buffer);
         CHECK(net::as_text(bytes) == "first");
         CHECK(static_cast<void*>(bytes.data()) == buffer);
         CHECK(from == sender.local_endpoint());
@@ -1903,6 +1938,30 @@ TEST_CASE("a broadcast must be asked for and reaches who listens on any address"
     CHECK(net::as_text(receiver.recv_from(buffer).bytes) == "hello, world!");
 }
 
+TEST_CASE("a descriptor that a stranger passes with a Unix datagram is not taken in") {
+    auto [first, second] = net::socket_pair(socket_type::datagram);
+    const int passed = STDIN_FILENO;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof passed)> control{};
+    char text[] = "x";
+    iovec part{text, 1};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof passed);
+    std::memcpy(CMSG_DATA(header), &passed, sizeof passed);
+    REQUIRE(::sendmsg(first.native_handle(), &message, 0) == 1);
+    const auto before = open_descriptors();
+    std::array<char, 8> buffer{};
+    CHECK(second.recv_from(buffer).bytes.size() == 1);
+    CHECK(open_descriptors() == before);
+    CHECK(failure_of([&, &one = second] { one.tell_local_address(); }).code == std::errc::address_family_not_supported);
+}
+
 TEST_CASE("a Unix datagram tells a bound sender and does not invent one") {
     const auto here = unused_name(), there = unused_name();
     net::socket receiver{address_family::local, socket_type::datagram};
@@ -1969,6 +2028,92 @@ TEST_CASE("what is set by a typed option is read back") {
     std::error_code error;
     socket.set_option(net::option::ipv6_only{}, error);
     CHECK(error == std::errc::no_protocol_option);
+}
+
+TEST_CASE("an option out of its range is refused and changes nothing") {
+    net::socket socket{address_family::inet, socket_type::stream};
+    const auto refused = [&](const auto& option) {
+        std::error_code error;
+        socket.set_option(option, error);
+        return error == std::errc::invalid_argument &&
+               failure_of([&] { socket.set_option(option); }).code == std::errc::invalid_argument;
+    };
+    CHECK(refused(net::option::linger{-1s}));
+    CHECK(refused(net::option::linger{std::chrono::seconds::min()}));
+    CHECK(refused(net::option::linger{std::chrono::hours::min()}));
+    CHECK(socket.get_option<net::option::linger>() == std::nullopt);
+    const int before = socket.get_option<net::option::receive_buffer>();
+    CHECK(refused(net::option::receive_buffer{-1}));  // Linux would take it for the largest of all
+    CHECK(refused(net::option::send_buffer{std::numeric_limits<int>::min()}));
+    CHECK(socket.get_option<net::option::receive_buffer>() == before);
+    socket.set_option(net::option::receive_buffer{0});  // the least there is
+    CHECK(socket.get_option<net::option::receive_buffer>() > 0);
+}
+
+TEST_CASE("the longest time to linger is the kernel's longest in every unit") {
+    net::socket socket{address_family::inet, socket_type::stream};
+    using std::chrono::hours, std::chrono::seconds, std::chrono::minutes;
+    for (const net::option::linger longest : {net::option::linger{seconds::max()}, net::option::linger{minutes::max()},
+                                              net::option::linger{hours::max()}, net::option::linger{hours{24 * 365 * 100}}}) {
+        socket.set_option(longest);
+        CHECK(socket.get_option<net::option::linger>() == seconds{std::numeric_limits<int>::max()});
+    }
+    socket.set_option(net::option::linger{2min});
+    CHECK(socket.get_option<net::option::linger>() == 120s);
+}
+
+TEST_CASE("a time to wait saturates and is never shorter than it was said") {
+    using namespace std::chrono;
+    static_assert(net::wait_time{hours::max()} == net::never && net::wait_time{seconds::max()} == net::never);
+    static_assert(net::wait_time{hours::min()} == net::duration::min());
+    static_assert(net::wait_time{net::never} == net::never && net::wait_time{} == 0s);
+    static_assert(net::wait_time{hours{2'562'047}} == hours{2'562'047} && net::wait_time{hours{2'562'048}} == net::never);
+    static_assert(net::wait_time{hours{-2'562'047}} == hours{-2'562'047});
+    static_assert(net::wait_time{seconds{9'223'372'036}} == seconds{9'223'372'036});
+    static_assert(net::wait_time{seconds{9'223'372'037}} == net::never);
+    static_assert(net::wait_time{duration<int, std::pico>{1}} == 1ns && net::wait_time{duration<std::int64_t, std::pico>{-1500}} == -1ns);
+    static_assert(net::wait_time{duration<std::uint64_t, std::nano>{~std::uint64_t{0}}} == net::never);
+    static_assert(net::wait_time{duration<std::uint64_t>{~std::uint64_t{0}}} == net::never);
+    static_assert(net::wait_time{duration<short, std::ratio<86400>>{2}} == 48h);
+    CHECK(net::wait_time{duration<double>{0.25}} == 250ms);
+    CHECK(net::wait_time{duration<float>{1e30F}} == net::never);
+    CHECK(net::wait_time{duration<double>{std::numeric_limits<double>::infinity()}} == net::never);
+    CHECK(net::wait_time{duration<double>{-std::numeric_limits<double>::infinity()}} == net::duration::min());
+    CHECK(net::wait_time{duration<double, std::pico>{0.5}} == 1ns);
+    CHECK_THROWS_AS(net::wait_time{duration<double>{std::numeric_limits<double>::quiet_NaN()}}, std::invalid_argument);
+}
+
+TEST_CASE("the longest timeouts wait and the shortest do not") {
+    auto [first, second] = net::socket_pair();
+    char buffer[8];
+    const auto times_out_at_once = [&, &in = first](auto time) {
+        in.set_timeout(time);
+        std::error_code error;
+        in.recv(buffer, error);
+        return error == std::errc::timed_out;
+    };
+    using namespace std::chrono;
+    CHECK(times_out_at_once(hours::min()));
+    CHECK(times_out_at_once(net::duration::min()));
+    CHECK(times_out_at_once(0s));
+    CHECK(times_out_at_once(duration<double>{-1e300}));
+    const auto waits = [&, &in = first, &out = second](auto set) {
+        set(in);
+        background waiting{[&] { return in.recv(buffer); }};
+        waiting.await_waiting();
+        out.send("x");
+        return waiting.get() == 1;
+    };
+    CHECK(waits([](net::socket& s) { s.set_timeout(hours::max()); }));
+    CHECK(waits([](net::socket& s) { s.set_timeout(duration<double>{1e300}); }));
+    CHECK(waits([](net::socket& s) { s.set_timeout(net::duration::max()); }));
+    CHECK(waits([](net::socket& s) { s.set_timeout(net::duration::max() - 1ns); }));
+    CHECK(waits([](net::socket& s) { s.set_deadline(net::time_point::max()); }));
+    CHECK(waits([](net::socket& s) { s.set_deadline(net::time_point::max() - 1ns); }));
+    first.set_deadline(net::time_point::min());
+    std::error_code error;
+    first.recv(buffer, error);
+    CHECK(error == std::errc::timed_out);
 }
 
 TEST_CASE("an option that has no type here is set and read as in C") {
@@ -2064,6 +2209,54 @@ TEST_CASE("a service is a name or a number") {
     CHECK(by_name == net::resolve("127.0.0.1", 80));
     CHECK(failure_of([] { static_cast<void>(net::resolve("127.0.0.1", "no-such-service")); }).what ==
           "resolve 127.0.0.1:no-such-service: Servname not supported for ai_socktype");
+}
+
+TEST_CASE("a service that begins like a number is a port or an error") {
+    const auto refused = [](const std::string& service) {
+        std::error_code error;
+        const bool nothing = net::resolve("127.0.0.1", service, {}, error).empty();
+        return nothing && error == std::error_code{EAI_SERVICE, net::resolver_category()};
+    };
+    for (const char* const service :
+         {"65536", "65616", "131152", "300800", "4294967376", "18446744073709551696", "-1", "-65456", " 80", "+80",
+          "\t80", "\n80", "80 ", "080", "00", "0x50", "0X50", "80.0", "8-0", "1_000", " ", "-", "+"}) {
+        CAPTURE(service);
+        CHECK(refused(service));
+    }
+    for (const char* const service : {"0", "1", "9", "10", "65535"}) {
+        CAPTURE(service);
+        const auto found = net::resolve("127.0.0.1", service);
+        REQUIRE(found.size() == 1);
+        CHECK(std::to_string(found[0].port()) == service);
+    }
+    // Given as a number it is no other port either, whatever its type.
+    const auto number_refused = [](auto port) {
+        return failure_of([&] { static_cast<void>(net::resolve("127.0.0.1", port)); }).code ==
+               std::error_code{EAI_SERVICE, net::resolver_category()};
+    };
+    CHECK(number_refused(65616));
+    CHECK(number_refused(-1));
+    CHECK(number_refused(std::uint64_t{1} << 32 | 80));
+    CHECK(net::resolve("127.0.0.1", std::int64_t{80}) == net::resolve("127.0.0.1", "80"));
+}
+
+TEST_CASE("a host that only inet_aton reads is no address") {
+    for (const char* const host : {"127.1", "127.0.1", "0x7f000001", "0x7f.1", "0X7F.0.0.1", "0177.0.0.1", "2130706433",
+                                   "017700000001", "127.0.0.01", "00.0.0.0", "1", "0", "4294967295", "127.0.0.1 ",
+                                   "127.1 evil", "127.0.0.256", "1.2.3.4.5", "127.0.0.1.", "127.1."}) {
+        CAPTURE(host);
+        std::error_code error;
+        CHECK(net::resolve(host, "80", {}, error).empty());
+        if (host != "127.0.0.1 "s) CHECK(error == std::error_code{EAI_NONAME, net::resolver_category()});
+        CHECK(error.category() == net::resolver_category());
+    }
+    // A name may begin with a digit (RFC 1123 §2.1), and is asked for.
+    using net::detail::is_number_of_old;
+    CHECK_FALSE(is_number_of_old("3com.example"));
+    CHECK_FALSE(is_number_of_old("1.example"));
+    CHECK_FALSE(is_number_of_old("0xg"));
+    CHECK_FALSE(is_number_of_old("127.0.0.1"));
+    CHECK_FALSE(is_number_of_old("::1"));
 }
 
 TEST_CASE("a host that does not exist is an error with the resolver's own words") {

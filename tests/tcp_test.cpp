@@ -456,10 +456,13 @@ struct virtual_network {
     std::vector<net::duration> started = {};  ///< when each attempt began
     std::vector<bool> pending = {};
     net::time_point time{};
+    std::size_t descriptors = 1000;
 
     net::time_point now() const { return time; }
     std::error_code start(std::size_t attempt) {
         REQUIRE(attempt == started.size());  // in their order, each once
+        if (static_cast<std::size_t>(std::count(pending.begin(), pending.end(), true)) >= descriptors)
+            return {EMFILE, std::system_category()};
         started.push_back(time.time_since_epoch());
         pending.push_back(fates[attempt].after > 0s);
         if (pending.back()) return std::make_error_code(std::errc::operation_in_progress);
@@ -492,12 +495,12 @@ struct outcome {
 using times = std::vector<net::duration>;
 
 outcome race(std::vector<virtual_network::fate> fates, net::duration timeout = net::never,
-             net::duration stop_at = net::never, std::size_t most_at_once = 16) {
+             net::duration stop_at = net::never) {
     virtual_network network{.fates = std::move(fates), .stop_at = stop_at};
     const std::size_t count = network.fates.size();
     std::error_code error;
     const auto winner =
-        net::detail::race(network, count, most_at_once, 250ms, net::detail::later(net::time_point{}, timeout), error);
+        net::detail::race(network, count, 250ms, net::detail::later(net::time_point{}, timeout), error);
     return {winner, error, network.time.time_since_epoch(), network.started};
 }
 }  // namespace
@@ -578,13 +581,34 @@ TEST_CASE("a stop ends the race and no attempt begins after it") {
     CHECK(stopped.started == times{0ms, 250ms});
 }
 
-TEST_CASE("no more attempts are under way than there is room for") {
-    const outcome two_at_once = race({{1s, ECONNREFUSED}, {1h}, {10ms}}, 1h, net::never, 2);
+TEST_CASE("no number of silent addresses holds up the next one") {
+    for (const std::size_t dead : {15u, 16u, 17u, 63u, 64u, 200u}) {
+        CAPTURE(dead);
+        std::vector<virtual_network::fate> fates(dead, {1h});
+        fates.push_back({10ms});
+        const outcome last = race(std::move(fates));
+        CHECK(last.attempt == dead);
+        CHECK(last.after == dead * 250ms + 10ms);
+    }
+}
+
+TEST_CASE("where descriptors run out the next attempt waits for one and does not count as failed") {
+    const auto with_two = [](std::vector<virtual_network::fate> fates, net::duration timeout) {
+        virtual_network network{.fates = std::move(fates), .descriptors = 2};
+        const std::size_t count = network.fates.size();
+        std::error_code error;
+        const auto winner =
+            net::detail::race(network, count, 250ms, net::detail::later(net::time_point{}, timeout), error);
+        return outcome{winner, error, network.time.time_since_epoch(), network.started};
+    };
+    const outcome two_at_once = with_two({{1s, ECONNREFUSED}, {1h}, {10ms}}, 1h);
     CHECK(two_at_once.attempt == 2u);
     CHECK(two_at_once.started == times{0ms, 250ms, 1000ms});
-    const outcome none_ends = race({{1h}, {1h}, {10ms}}, 5s, net::never, 2);
+    const outcome none_ends = with_two({{1h}, {1h}, {10ms}}, 5s);
     CHECK(none_ends.error == std::errc::timed_out);
     CHECK(none_ends.after == 5s);
+    // With none under way there is nothing to wait for: it is the error.
+    CHECK(race({{0s, EMFILE}, {0s, ENFILE}}).error == std::errc::too_many_files_open);
 }
 
 // ---- Happy Eyeballs on real sockets ----------------------------------------------------------------------
@@ -1021,9 +1045,7 @@ TEST_CASE("a connection is shown in every state that a descriptor can see") {
 TEST_CASE("a socket that connects to itself asks and is asked at the same time") {
     net::socket self = support::bound(net::ipv4_address::loopback(), net::socket_type::stream);
     const auto me = self.local_endpoint();
-    self.set_blocking(false);
-    std::error_code error;
-    self.connect(me, error);
+    REQUIRE(::connect(self.native_handle(), me.data(), me.size()) == 0);  // socket::connect() does not allow it
     const net::tcp_stream stream{std::move(self)};
     await(stream, net::tcp_state::established);
     CHECK(stream.peer_endpoint() == stream.local_endpoint());

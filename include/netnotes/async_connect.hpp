@@ -35,6 +35,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -65,21 +66,21 @@ namespace netnotes {
 /// The wait is real in a loop with virtual time, too, which does not stand still for it: there give addresses.
 [[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
                                                         resolve_hints hints = {});
-[[nodiscard]] inline task<std::vector<endpoint>> async_resolve(std::string host, std::uint16_t port,
-                                                               resolve_hints hints = {}) {
+template <std::integral Port>
+[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, Port port, resolve_hints hints = {}) {
     return async_resolve(std::move(host), std::to_string(port), hints);
 }
 
 /// Connects to a host, as tcp_stream::connect() does: its addresses by turns of their families, the next one when one
-/// has failed or after `attempt_delay` (at least 10 ms), at most 16 at once; the first that stands is it, and the others
-/// are closed. When none stands the error is the one that tells most, and what() says whose it is.
+/// has failed or after `attempt_delay` (at least 10 ms), so that an address that does not answer never holds up the
+/// next one; the first that stands is it, and the others are closed. When none stands the error is the one that tells most, and what() says whose it is.
 ///
 /// It has no limit of time but the system's, about two minutes: with_timeout() has. Cancelling closes all.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port,
-                                               duration attempt_delay = std::chrono::milliseconds{250});
+                                               wait_time attempt_delay = std::chrono::milliseconds{250});
 /// The same for endpoints that one has already, in their order. errc::destination_address_required for none.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
-                                               duration attempt_delay = std::chrono::milliseconds{250});
+                                               wait_time attempt_delay = std::chrono::milliseconds{250});
 
 // ========================================================================================================
 // How it is done
@@ -268,8 +269,8 @@ inline void lookup::abandon::operator()(lookup* one) const noexcept {
 
 /// Is there nobody to ask?
 inline bool is_numeric(std::string_view host, std::string_view service) noexcept {
-    return (host.empty() || ip_address::parse(host)) &&
-           std::all_of(service.begin(), service.end(), [](char c) { return '0' <= c && c <= '9'; });
+    return (host.empty() || ip_address::parse(host) || is_number_of_old(host)) &&
+           (service.empty() || is_like_number(service));
 }
 
 // ---- connecting
@@ -278,19 +279,31 @@ struct connect_race {
     std::vector<endpoint> endpoints;
     async_stream winner;
     attempt_end worst;  ///< of those that have failed
+    duration delay;
     std::size_t failed = 0;
+    std::size_t connecting = 0;  // attempts that have a socket
     async_event changed;
 };
 
 inline task<> attempt(connect_race& all, std::size_t which) {
     std::error_code error;
-    try {
-        async_stream stream = co_await async_stream::connect(socket_address{all.endpoints[which]});
-        if (!all.winner.is_open()) all.winner = std::move(stream);
-    } catch (const std::system_error& failure) {
-        error = failure.code();
-        ++all.failed;
+    for (bool is_over = false; !is_over;) {
+        is_over = true;
+        ++all.connecting;
+        try {
+            async_stream stream = co_await async_stream::connect(socket_address{all.endpoints[which]});
+            if (!all.winner.is_open()) all.winner = std::move(stream);
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        }
+        --all.connecting;
+        if (lacks_descriptors(error) && all.connecting > 0) {  // until another attempt has ended and left its own
+            co_await sleep_for(all.delay);
+            error.clear();
+            is_over = false;
+        }
     }
+    if (error) ++all.failed;
     if (error && (!all.worst.attempt || meaning(error.value()) > meaning(all.worst.error.value())))
         all.worst = {which, error};
     all.changed.set();
@@ -308,23 +321,23 @@ inline task<bool> has_happened(async_event& what, duration at_most) {
     co_return false;
 }
 
-inline task<> run_race(connect_race& all, duration delay, task_group& attempts) {
+inline task<> run_race(connect_race& all, task_group& attempts) {
     const std::size_t count = all.endpoints.size();
     std::size_t next = 0, to_begin = 1;  // another for each that has failed, and when for a while none has ended
-    const auto may_begin = [&] { return next < count && attempts.size() < connecting_sockets::most_at_once; };
+    const auto may_begin = [&] { return next < count; };
     while (!all.winner.is_open() && (next < count || attempts.size() > 0)) {
         all.changed.reset();
         for (; to_begin > 0 && may_begin(); --to_begin) attempts.spawn(attempt(all, next++));
-        const bool has_ended = co_await has_happened(all.changed, may_begin() ? delay : never);
+        const bool has_ended = co_await has_happened(all.changed, may_begin() ? all.delay : never);
         to_begin += std::exchange(all.failed, 0) + (has_ended ? 0 : 1);
     }
     attempts.cancel();
 }
 
 inline task<async_stream> connect_to_first(std::string where, std::vector<endpoint> endpoints, duration delay) {
-    connect_race all{std::move(endpoints), {}, {}, 0, {}};
     delay = std::max<duration>(delay, std::chrono::milliseconds{10});
-    const auto body = [&all, delay](task_group& attempts) { return run_race(all, delay, attempts); };
+    connect_race all{std::move(endpoints), {}, {}, delay, 0, 0, {}};
+    const auto body = [&all](task_group& attempts) { return run_race(all, attempts); };
     if (all.endpoints.empty()) all.worst.error = std::make_error_code(std::errc::destination_address_required);
     co_await with_group(body);
     if (!all.winner.is_open()) throw_connect_error(all.worst.error, where, all.endpoints, all.worst.attempt);
@@ -341,12 +354,12 @@ inline task<std::vector<endpoint>> async_resolve(std::string host, std::string s
     co_return std::move(one->endpoints);
 }
 
-inline task<async_stream> async_connect(std::string host, std::uint16_t port, duration attempt_delay) {
+inline task<async_stream> async_connect(std::string host, std::uint16_t port, wait_time attempt_delay) {
     const std::vector<endpoint> found = co_await async_resolve(host, port);
     std::string where = detail::with_service(host, std::to_string(port));
     co_return co_await detail::connect_to_first(std::move(where), interleave_families(found), attempt_delay);
 }
-inline task<async_stream> async_connect(std::vector<endpoint> endpoints, duration attempt_delay) {
+inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_time attempt_delay) {
     std::string where = endpoints.empty() ? "nowhere" : endpoints[0].to_string();
     co_return co_await detail::connect_to_first(std::move(where), std::move(endpoints), attempt_delay);
 }

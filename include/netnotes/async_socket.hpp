@@ -74,7 +74,9 @@ namespace detail {
 /// A descriptor for a call of socket.hpp's, which does not wait. It belongs to somebody else.
 class borrowed_socket {
   public:
-    explicit borrowed_socket(int descriptor) noexcept : socket_{descriptor, false} {}
+    explicit borrowed_socket(int descriptor, bool is_ip = false) noexcept : socket_{descriptor, false} {
+        socket_.takes_notes_ = is_ip;
+    }
     borrowed_socket(const borrowed_socket&) = delete;
     borrowed_socket& operator=(const borrowed_socket&) = delete;
     ~borrowed_socket() { static_cast<void>(socket_.release()); }
@@ -120,7 +122,7 @@ class async_socket {
     }
     [[nodiscard]] socket_address local_endpoint() const { return opened().borrow()->local_endpoint(); }
     /// Each call from now on waits at most so long for the peer, and then throws errc::timed_out. `never` is for ever.
-    void set_timeout(duration timeout) { opened().set_timeout(timeout); }
+    void set_timeout(wait_time timeout) { opened().set_timeout(timeout); }
     [[nodiscard]] duration timeout() const { return opened().timeout(); }
     /// At once. A task that waits for it is told errc::bad_file_descriptor, and so is who uses it later.
     void close() noexcept { node_.reset(); }
@@ -238,12 +240,24 @@ class async_datagram : public detail::async_socket {
     async_datagram() noexcept = default;
     /// Takes a datagram socket.
     explicit async_datagram(socket made) : async_datagram{event_loop::current(), std::move(made)} {}
-    async_datagram(event_loop& loop, socket made) : async_socket{loop, std::move(made), detail::io_node::kind::any} {}
+    /// A socket on the wildcard address is asked to tell, with each datagram, to which address it came.
+    async_datagram(event_loop& loop, socket made)
+        : async_socket{loop, asked_for_addresses(std::move(made)), detail::io_node::kind::any} {}
 
     /// One datagram, its sender, and whether it was longer than the buffer; see socket::recv_from().
     [[nodiscard]] detail::receiving_from recv_from(mutable_buffer buffer);
-    /// One datagram, whole or not at all.
-    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where);
+    /// One datagram, whole or not at all. A server answers `from` the address to which the question came, which is
+    /// socket::received::local: send_to(bytes, got.sender, got.local). 0.0.0.0 leaves the choice to the system.
+    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where,
+                                             const ip_address& from = {});
+
+  private:
+    static socket asked_for_addresses(socket&& made) noexcept {
+        std::error_code error;
+        const socket_address local = made.local_endpoint(error);
+        if (!error && local.is_ip() && local.ip().address().is_unspecified()) made.tell_local_address(error);
+        return std::move(made);
+    }
 };
 
 // ========================================================================================================
@@ -486,17 +500,23 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
         // it says from here on is, for the peer's first bytes may come together with the news that we are connected.
         node_.readable = false;
         node_.read_to_end = !where_.is_ip();
-        if (::connect(node_.descriptor(), where_.data(), where_.size()) == 0) return true;
+        const int error = ::connect(node_.descriptor(), where_.data(), where_.size()) == 0 ? 0 : errno;
+        if ((error == 0 || error == EINPROGRESS || error == EINTR) && meets_itself(node_.descriptor(), where_)) {
+            dissolve(node_.descriptor());  // see socket::connect()
+            error_ = ECONNREFUSED;
+            return true;
+        }
+        if (error == 0) return true;
         // Interrupted or not, it goes on by itself, and the socket turns writable when it is decided.
-        if (errno == EINPROGRESS || errno == EINTR) {
+        if (error == EINPROGRESS || error == EINTR) {
             has_begun_ = true;
             return node_.writable = false;
         }
-        if (detail::would_block(errno) && !where_.is_ip()) {
+        if (detail::would_block(error) && !where_.is_ip()) {
             pause();
             return false;
         }
-        error_ = detail::would_block(errno) ? EADDRNOTAVAIL : errno;  // out of ports; see socket.hpp
+        error_ = detail::would_block(error) ? EADDRNOTAVAIL : error;  // out of ports; see socket.hpp
         return true;
     }
 
@@ -572,7 +592,7 @@ class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, soc
     bool attempt() noexcept override {
         if (!node_.readable) return false;
         std::error_code error;
-        borrowed_socket own{node_.descriptor()};
+        borrowed_socket own{node_.descriptor(), !node_.read_to_end};
         received_ = own->recv_from(room_, error);
         if (error == std::errc::operation_would_block) return node_.readable = false;
         error_ = error.value();
@@ -586,8 +606,8 @@ class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, soc
 
 class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
   public:
-    sending_to(io_node& node, const_buffer bytes, const socket_address& where) noexcept
-        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where} {}
+    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from) noexcept
+        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from} {}
     void await_resume() {
         if (error_ != 0)
             detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
@@ -598,7 +618,7 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
         if (is_pausing() || !node_.writable) return false;
         std::error_code error;
         borrowed_socket own{node_.descriptor()};
-        own->send_to(bytes_, where_, error);
+        own->send_to(bytes_, where_, from_, error);
         if (error == std::errc::operation_would_block) {
             if (!where_.is_ip()) pause();
             return node_.writable = false;
@@ -610,6 +630,7 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
   private:
     const_buffer bytes_;
     socket_address where_;
+    ip_address from_;
 };
 
 }  // namespace detail
@@ -626,8 +647,9 @@ inline detail::sending async_stream::send(const_buffer bytes) { return {opened()
 inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {opened(), bytes}; }
 inline detail::accepting async_listener::accept() { return detail::accepting{opened()}; }
 inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {opened(), buffer}; }
-inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where) {
-    return {opened(), bytes, where};
+inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
+                                                  const ip_address& from) {
+    return {opened(), bytes, where, from};
 }
 
 }  // namespace netnotes

@@ -177,7 +177,7 @@ class joining;
 /// `co_await yield()` lets all others that can go on have their turn. Long computations should, now and then.
 [[nodiscard]] detail::yielding yield() noexcept;
 /// Waits for a time, measured by the loop's clock: never shorter, and up to two milliseconds longer.
-[[nodiscard]] detail::sleeping sleep_for(duration time) noexcept;
+[[nodiscard]] detail::sleeping sleep_for(wait_time time) noexcept;
 [[nodiscard]] detail::sleeping sleep_until(time_point when) noexcept;
 
 // ========================================================================================================
@@ -665,7 +665,7 @@ join_handle<T> spawn(task<T> what, const char* name) {
 }
 
 inline detail::yielding yield() noexcept { return {}; }
-inline detail::sleeping sleep_for(duration time) noexcept { return {time, time_point::max()}; }
+inline detail::sleeping sleep_for(wait_time time) noexcept { return {time, time_point::max()}; }
 inline detail::sleeping sleep_until(time_point when) noexcept { return {never, when}; }
 
 }  // namespace netnotes

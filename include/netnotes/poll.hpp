@@ -207,7 +207,7 @@ class epoll_poller {
 
     /// Never returns early: time is rounded up to the next millisecond, the unit of epoll_wait(2), and what is
     /// longer than the 24 days that fit into its int is waited for in parts.
-    std::span<const event> wait(duration timeout) {
+    std::span<const event> wait(wait_time timeout) {
         for (detail::countdown time{timeout};;) {
             const int ready =
                 ::epoll_wait(descriptor_, raw_.data(), static_cast<int>(raw_.size()), milliseconds(time.left()));
@@ -312,7 +312,7 @@ class select_poller {
 
     /// Never returns early. A descriptor that was closed without remove() makes select(2) fail as a whole (EBADF):
     /// it is looked for, reported once as an error, and forgotten.
-    std::span<const event> wait(duration timeout) {
+    std::span<const event> wait(wait_time timeout) {
         for (detail::countdown time{timeout};;) {
             sets found = list_.asked;
             const timespec left = detail::to_timespec(time.left());
@@ -443,7 +443,7 @@ class poll_poller {
     /// Never returns early. A descriptor that was closed without remove() is reported once as an error (POLLNVAL),
     /// and forgotten. std::system_error when there are more descriptors than RLIMIT_NOFILE (poll(2)): somebody has
     /// lowered it.
-    std::span<const event> wait(duration timeout) {
+    std::span<const event> wait(wait_time timeout) {
         if (room_.size() > events_.size()) events_.swap(room_);
         for (detail::countdown time{timeout};;) {
             const timespec left = detail::to_timespec(time.left());

@@ -55,6 +55,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -63,8 +64,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
+#include <new>
 #include <optional>
+#include <ratio>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -90,6 +94,43 @@ using time_point = clock::time_point;
 inline constexpr duration never = duration::max();
 
 namespace detail {
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
+/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
+/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+};
+
+namespace detail {
 template <class Byte>
 concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
 template <class Range>
@@ -99,6 +140,7 @@ concept bytes_range = requires(Range& range) {
 };
 template <class Pointer>
 concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
+class borrowed_socket;
 }  // namespace detail
 
 /// Room to receive into: made from anything that is one run of bytes, an array, a std::array, std::string,
@@ -154,11 +196,13 @@ struct flag {
     constexpr native_type to_native() const noexcept { return value; }
     static constexpr bool from_native(native_type native) noexcept { return native != 0; }
 };
-template <int Level, int Name>
+/// A number below `Least` is errc::invalid_argument when it is set.
+template <int Level, int Name, int Least = std::numeric_limits<int>::min()>
 struct number {
     int value;
     using native_type = int;
     static constexpr int level = Level, name = Name;
+    constexpr bool is_in_range() const noexcept { return value >= Least; }
     constexpr native_type to_native() const noexcept { return value; }
     static constexpr int from_native(native_type native) noexcept { return native; }
 };
@@ -172,9 +216,10 @@ using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
 using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
 /// Without it a datagram to a broadcast address is refused with EACCES.
 using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
-/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)).
-using receive_buffer = number<SOL_SOCKET, SO_RCVBUF>;
-using send_buffer = number<SOL_SOCKET, SO_SNDBUF>;
+/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)). It would take a
+/// negative number for the largest of all; here that is errc::invalid_argument.
+using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
+using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
 /// An IPv6 socket that is not to serve IPv4 clients as ::ffff:a.b.c.d as well.
 using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
 
@@ -182,11 +227,23 @@ using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
 using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
 
 /// What close() does with bytes that are not yet acknowledged: nothing said, it goes on sending them behind
-/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset.
+/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset. A negative
+/// number is errc::invalid_argument, and no reset; a time that is too long for the kernel is its longest, 68 years.
 struct linger {
     std::optional<std::chrono::seconds> value;
     using native_type = ::linger;
     static constexpr int level = SOL_SOCKET, name = SO_LINGER;
+
+    constexpr linger() noexcept = default;
+    constexpr linger(std::nullopt_t) noexcept {}
+    constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
+    /// From minutes and hours, too; half a second does not compile.
+    template <class Rep, class Period>
+        requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
+    constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
+        : value{detail::saturated<std::chrono::seconds>(time)} {}
+
+    constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
     native_type to_native() const noexcept {
         const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
         return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
@@ -238,6 +295,7 @@ class socket {
         std::swap(answer_time_, other.answer_time_);
         std::swap(answer_end_, other.answer_end_);
         std::swap(is_cut_, other.is_cut_);
+        std::swap(takes_notes_, other.takes_notes_);
     }
 
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
@@ -272,6 +330,10 @@ class socket {
     /// For a stream, opens a connection and waits until it stands or has failed. For a datagram socket, fixes
     /// whom send() goes to and recv() hears from. After a failure make a new socket: POSIX leaves this one's
     /// state open. errc::connection_refused, timed_out, network_unreachable, ...
+    ///
+    /// A stream never connects to itself. Where nobody listens on a port from which the system takes the clients' own
+    /// ports, TCP can open a connection from that port to that port, and then reads what it has sent (a simultaneous
+    /// open, RFC 9293 §3.5). It is reset here, and the error is errc::connection_refused: nobody listens there.
     void connect(const socket_address& where);
     void connect(const socket_address& where, std::error_code& error) noexcept;
 
@@ -303,6 +365,10 @@ class socket {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled
         socket_address sender;       ///< of no family when a Unix socket without a name has sent it
         bool truncated = false;      ///< the datagram was longer than the buffer; what did not fit is lost
+        /// To which of this host's addresses it came, if tell_local_address() asked for that; else 0.0.0.0. For
+        /// a datagram to a broadcast address or an IPv4 group it is the address from which to answer; for one to
+        /// an IPv6 group it is not known.
+        ip_address local{};
     };
     /// One datagram and its sender. An empty datagram is a datagram: bytes is empty and the sender is set.
     received recv_from(mutable_buffer buffer, int flags = 0);
@@ -310,6 +376,17 @@ class socket {
     /// One datagram, whole or not at all: errc::message_size when it is too long for the protocol.
     void send_to(const_buffer bytes, const socket_address& where, int flags = 0);
     void send_to(const_buffer bytes, const socket_address& where, std::error_code& error, int flags = 0) noexcept;
+    /// The same from one of this host's addresses, received::local: the sender of a question takes an answer only from
+    /// the address that it asked. 0.0.0.0 and :: leave the choice to the system. errc::invalid_argument,
+    /// network_unreachable when the host has no such address.
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
+                 int flags = 0) noexcept;
+    /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
+    /// It costs no system call, but some 50 ns in the kernel for each datagram, so it is on only where it is needed:
+    /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
+    void tell_local_address();
+    void tell_local_address(std::error_code& error) noexcept;
 
     /// Says goodbye in one direction, or both, and leaves the descriptor open. After shutdown(send) the peer
     /// reads the end of the stream, and can still be heard.
@@ -325,13 +402,22 @@ class socket {
     [[nodiscard]] socket_address peer_endpoint() const;
     [[nodiscard]] socket_address peer_endpoint(std::error_code& error) const noexcept;
 
+    /// errc::invalid_argument for a value out of the option's range.
     template <class Option>
     void set_option(const Option& option) {
+        if constexpr (requires { option.is_in_range(); })
+            if (!option.is_in_range())
+                fail(std::make_error_code(std::errc::invalid_argument), "set an option out of its range");
         const auto native = option.to_native();
         set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}));
     }
     template <class Option>
     void set_option(const Option& option, std::error_code& error) noexcept {
+        if constexpr (requires { option.is_in_range(); })
+            if (!option.is_in_range()) {
+                error = std::make_error_code(std::errc::invalid_argument);
+                return;
+            }
         const auto native = option.to_native();
         set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}), error);
     }
@@ -359,13 +445,13 @@ class socket {
 
     /// Every call from now on takes at most so long, all its parts and waits together; then errc::timed_out.
     /// `never` is for ever, zero or less is now.
-    void set_timeout(duration timeout);
+    void set_timeout(wait_time timeout);
     /// All calls from now on end by that moment: for an exchange of many calls that as a whole has a limit.
     void set_deadline(time_point deadline);
     /// Every call from now on also fails with errc::timed_out when nothing has been sent for `time`. So a peer cannot keep
     /// a server by a byte now and then that is never a whole request; and a dialogue may last for ever. The time begins
     /// now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` ends it.
-    void set_answer_timeout(duration time);
+    void set_answer_timeout(wait_time time);
     /// `never` unless set_timeout() said otherwise.
     [[nodiscard]] duration timeout() const noexcept { return timeout_; }
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
@@ -387,8 +473,12 @@ class socket {
     template <class Call>
     auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
     [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
+    /// recv_from() gives the kernel room for notes. Never on a Unix socket: there they could be descriptors that a
+    /// stranger passes, and that nobody would close.
+    void take_notes() noexcept { takes_notes_ = true; }
 
   private:
+    friend class detail::borrowed_socket;  // of async_socket.hpp
     // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
     // stopped. (recv() would do with a flag, but accept() and connect() have none.)
     void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
@@ -404,6 +494,7 @@ class socket {
 
     native_handle_type descriptor_ = -1;
     bool blocking_ = true;
+    bool takes_notes_ = false;
     duration timeout_ = never;
     time_point deadline_ = time_point::max();
     const stop_event* stop_ = nullptr;
@@ -593,9 +684,9 @@ inline void socket::change_mode(bool blocking, duration timeout, time_point dead
     answer_time_ = answer_time;
 }
 
-inline void socket::set_timeout(duration timeout) { change_mode(true, timeout, time_point::max(), stop_); }
+inline void socket::set_timeout(wait_time timeout) { change_mode(true, timeout, time_point::max(), stop_); }
 inline void socket::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
-inline void socket::set_answer_timeout(duration time) {
+inline void socket::set_answer_timeout(wait_time time) {
     change_mode(blocking_, timeout_, deadline_, stop_, time);
     answer_end_ = detail::end_of(time);
 }
@@ -672,9 +763,40 @@ inline socket::accepted socket::accept() {
     }
 }
 
+namespace detail {
+/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
+/// also when it goes on in the background. The wildcard address stands for the loopback one.
+inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
+    if (!where.is_ip()) return false;
+    socket_address local;
+    socklen_t size = socket_address::capacity;
+    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
+    local.resize(size);
+    if (!local.is_ip()) return false;
+    const endpoint own = local.ip(), other = where.ip();
+    if (own.port() != other.port()) return false;
+    const ip_address wanted = other.address().unmapped();
+    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
+    int type = 0;
+    socklen_t type_size = sizeof type;  // a datagram socket may well be its own peer
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
+}
+/// Resets a connection and leaves the socket without one (connect(2), AF_UNSPEC).
+inline void dissolve(int descriptor) noexcept {
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+    ::connect(descriptor, &nobody, sizeof nobody);
+}
+}  // namespace detail
+
 inline void socket::connect(const socket_address& where, std::error_code& error) noexcept {
     if ((error = forbidden())) return;
     const time_point until = end_of_call();
+    const auto is_alone = [&] {
+        if (!detail::meets_itself(descriptor_, where)) return false;
+        detail::dissolve(descriptor_);
+        error = std::make_error_code(std::errc::connection_refused);
+        return true;
+    };
     while (::connect(descriptor_, where.data(), where.size()) != 0) {
         error = detail::last_error();
         if (detail::would_block(errno) && where.family() != address_family::local) {
@@ -688,13 +810,15 @@ inline void socket::connect(const socket_address& where, std::error_code& error)
         }
         // In that queue an interrupted connect() has not begun. Elsewhere it goes on by itself, and a second one would
         // only be told EALREADY: from here on it is the same as one that was not to wait.
-        if (errno == EINTR && where.family() == address_family::local) continue;
-        if (errno != EINTR && (errno != EINPROGRESS || !blocking_)) return;
+        if (error.value() == EINTR && where.family() == address_family::local) continue;
+        if (error.value() != EINTR && error.value() != EINPROGRESS) return;
+        if (is_alone()) return;
+        if (error.value() != EINTR && !blocking_) return;
         wait(POLLOUT, until, error);
         if (!error) error = take_error();
         return;
     }
-    error.clear();
+    if (!is_alone()) error.clear();
 }
 inline void socket::connect(const socket_address& where) {
     std::error_code error;
@@ -788,8 +912,130 @@ inline void socket::send_all(const_buffer bytes) {
                                              " bytes sent) to"));
 }
 
+namespace detail {
+/// What the kernel tells of a datagram beside its bytes: the size of each of several that it has merged (UDP_GRO), and
+/// to which address they came.
+struct datagram_notes {
+    static constexpr std::size_t capacity =
+        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
+    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
+
+    ip_address local{};        ///< one's own address, from which to answer; 0.0.0.0 when that is not known
+    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
+    std::size_t segment = 0;   ///< 0: it is one datagram
+
+    static datagram_notes of(msghdr& header) noexcept {
+        datagram_notes notes;
+        if (header.msg_controllen == 0) return notes;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                // A broadcast's or a group's local address is the one from which one would answer (ip(7)).
+                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
+                notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO knows that better
+                sockaddr_in6 raw{};
+                raw.sin6_family = AF_INET6;
+                raw.sin6_addr = info.ipi6_addr;
+                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
+                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
+                if (notes.is_to_group) continue;
+                socket_address local;
+                std::memcpy(local.data(), &raw, sizeof raw);
+                local.resize(sizeof raw);
+                notes.local = local.ip().address();
+            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
+                int value = 0;
+                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
+            }
+        }
+        return notes;
+    }
+};
+
+/// The word to the kernel from which address a datagram is to leave.
+class source_note {
+  public:
+    source_note() noexcept = default;
+    /// 0.0.0.0 and :: say nothing. The zone of the address may be no interface: then there is an error.
+    void choose(const ip_address& from, std::error_code& error) noexcept {
+        size_ = 0;
+        error.clear();
+        if (from.is_unspecified()) return;
+        try {
+            const socket_address address{endpoint{from.unmapped(), 0}};
+            if (address.family() == address_family::inet) {
+                sockaddr_in raw;
+                std::memcpy(&raw, address.data(), sizeof raw);
+                in_pktinfo info{};  // without an interface: which way is the routing table's affair
+                info.ipi_spec_dst = raw.sin_addr;
+                write(IPPROTO_IP, IP_PKTINFO, info);
+            } else {
+                sockaddr_in6 raw;
+                std::memcpy(&raw, address.data(), sizeof raw);
+                in6_pktinfo info{};
+                info.ipi6_addr = raw.sin6_addr;
+                info.ipi6_ifindex = raw.sin6_scope_id;
+                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
+            }
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        } catch (const std::bad_alloc&) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
+    /// Says so in a message; this object must live until it is sent.
+    void add_to(msghdr& message) noexcept {
+        if (size_ == 0) return;
+        message.msg_control = bytes_.data();
+        message.msg_controllen = size_;
+    }
+
+  private:
+    template <class Info>
+    void write(int level, int type, const Info& info) noexcept {
+        cmsghdr header{};
+        header.cmsg_level = level;
+        header.cmsg_type = type;
+        header.cmsg_len = CMSG_LEN(sizeof info);
+        bytes_ = {};
+        std::memcpy(bytes_.data(), &header, sizeof header);
+        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
+        size_ = CMSG_SPACE(sizeof info);
+    }
+    alignas(cmsghdr) std::array<char, capacity> bytes_;
+    std::size_t size_ = 0;
+};
+}  // namespace detail
+
+inline void socket::tell_local_address(std::error_code& error) noexcept {
+    const int on = 1;
+    const auto yes = std::as_bytes(std::span{&on, 1});
+    const socket_address local = local_endpoint(error);
+    if (!error && !local.is_ip()) error = std::make_error_code(std::errc::address_family_not_supported);
+    if (error) return;
+    if (local.family() == address_family::inet6) set_option(IPPROTO_IPV6, IPV6_RECVPKTINFO, yes, error);
+    if (!error) set_option(IPPROTO_IP, IP_PKTINFO, yes, error);  // an IPv6 socket's IPv4 side has it as well
+    if (!error) take_notes();
+}
+inline void socket::tell_local_address() {
+    std::error_code error;
+    tell_local_address(error);
+    if (error) fail(error, "tell_local_address");
+}
+
 inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
     received result;
+    alignas(cmsghdr) detail::datagram_notes::buffer notes;
     const auto size = attempt(
         [&] {  // recvmsg() and not recvfrom(), which does not tell that a datagram was cut off
             iovec part{buffer.data(), buffer.size()};
@@ -798,10 +1044,13 @@ inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code
             message.msg_namelen = socket_address::capacity;
             message.msg_iov = &part;
             message.msg_iovlen = 1;
+            message.msg_control = takes_notes_ ? notes.data() : nullptr;
+            message.msg_controllen = takes_notes_ ? notes.size() : 0;
             const auto got = ::recvmsg(descriptor_, &message, flags);
             if (got >= 0) {
                 result.sender.resize(message.msg_namelen);
                 result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+                if (message.msg_controllen > 0) result.local = detail::datagram_notes::of(message).local;
             }
             return got;
         },
@@ -828,6 +1077,30 @@ inline void socket::send_to(const_buffer bytes, const socket_address& where, int
     std::error_code error;
     send_to(bytes, where, error, flags);
     if (error) detail::throw_error(error, "send_to ", where.to_string(), " (", std::to_string(bytes.size()), " bytes)");
+}
+
+inline void socket::send_to(const_buffer bytes, const socket_address& where, const ip_address& from,
+                            std::error_code& error, int flags) noexcept {
+    detail::source_note source;
+    source.choose(from, error);
+    if (error) return;
+    if (source.size() == 0) return send_to(bytes, where, error, flags);
+    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    msghdr message{};
+    message.msg_name = const_cast<sockaddr*>(where.data());
+    message.msg_namelen = where.size();
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    source.add_to(message);
+    attempt([&] { return ::sendmsg(descriptor_, &message, flags | MSG_NOSIGNAL); }, POLLOUT, flags, time_point::min(),
+            error);
+}
+inline void socket::send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags) {
+    std::error_code error;
+    send_to(bytes, where, from, error, flags);
+    if (error)
+        detail::throw_error(error, "send_to ", where.to_string(), " from ", from.to_string(), " (",
+                            std::to_string(bytes.size()), " bytes)");
 }
 
 inline void socket::shutdown(shutdown_direction direction, std::error_code& error) noexcept {

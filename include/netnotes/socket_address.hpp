@@ -173,6 +173,13 @@ template <std::integral Port>
 
 namespace detail {
 inline std::error_code last_error() noexcept { return {errno, std::system_category()}; }
+/// Did it fail because the system has no IPv6, and does `::` mean more than IPv6? Without the protocol there is no
+/// socket (EAFNOSUPPORT); where it is switched off, no address (EADDRNOTAVAIL).
+inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& error) noexcept {
+    return where.address() == ip_address{ipv6_address::any()} &&
+           (error.value() == EAFNOSUPPORT || error.value() == EADDRNOTAVAIL) &&
+           error.category() == std::system_category();
+}
 template <class... Parts>
 [[noreturn]] void throw_error(const std::error_code& error, const Parts&... what) {
     throw std::system_error{error, joined(what...)};

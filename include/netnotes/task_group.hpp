@@ -80,7 +80,7 @@ requires(sizeof...(Ts) > 0)
 /// `co_await with_timeout(2s, a())`: gives what the task gives. When the time has passed it is cancelled; if that ends
 /// it, errc::timed_out is thrown. If it ends well all the same, that counts.
 template <class T>
-[[nodiscard]] detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>> with_timeout(duration time,
+[[nodiscard]] detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>> with_timeout(wait_time time,
                                                                                                     task<T> what) {
     return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>>{time, std::move(what)};
 }

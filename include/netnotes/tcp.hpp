@@ -53,6 +53,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -68,11 +69,16 @@ namespace option {
 using no_delay = flag<IPPROTO_TCP, TCP_NODELAY>;
 
 /// A number of seconds, or milliseconds, as the kernel counts them in an int.
+/// What is longer than the int holds is its maximum; what is negative is errc::invalid_argument.
 template <class Unit, int Level, int Name>
 struct time {
     Unit value;
     using native_type = int;
     static constexpr int level = Level, name = Name;
+    template <class Rep, class Period>
+        requires std::is_convertible_v<std::chrono::duration<Rep, Period>, Unit>
+    constexpr time(const std::chrono::duration<Rep, Period>& given) noexcept : value{detail::saturated<Unit>(given)} {}
+    constexpr bool is_in_range() const noexcept { return value.count() >= 0; }
     constexpr native_type to_native() const noexcept {
         return static_cast<int>(std::clamp<std::int64_t>(value.count(), -1, std::numeric_limits<int>::max()));
     }
@@ -182,10 +188,10 @@ struct connection_info {
 
 /// How to connect where there are several addresses, and all that may end it.
 struct connect_options {
-    duration timeout = never;  ///< for all attempts together; zero: only what stands at once
+    wait_time timeout = never;  ///< for all attempts together; zero: only what stands at once
     /// How long an attempt is alone before the next one begins beside it: the Connection Attempt Delay of RFC 8305 §5,
     /// 250 ms recommended. Less than 10 ms counts as 10 ms.
-    duration attempt_delay = std::chrono::milliseconds{250};
+    wait_time attempt_delay = std::chrono::milliseconds{250};
     const stop_event* stop = nullptr;  ///< ends it with errc::operation_canceled; for connecting only, as the timeout
 };
 
@@ -207,14 +213,15 @@ class tcp_stream : private socket {
     explicit tcp_stream(const endpoint& where) : tcp_stream{connect(where)} {}
     /// Connects within `timeout`, or errc::timed_out. The limit is for connecting only. Zero is now: a peer on this
     /// machine may well answer within the call, one elsewhere cannot.
-    static tcp_stream connect(const endpoint& where, duration timeout = never);
-    static tcp_stream connect(const endpoint& where, duration timeout, std::error_code& error);
+    static tcp_stream connect(const endpoint& where, wait_time timeout = never);
+    static tcp_stream connect(const endpoint& where, wait_time timeout, std::error_code& error);
     static tcp_stream connect(const endpoint& where, const connect_options& options);
     static tcp_stream connect(const endpoint& where, const connect_options& options, std::error_code& error);
 
     /// Happy Eyeballs, version 2 (RFC 8305): resolves the host, and of its addresses, in the order of
     /// interleave_families(), tries the first; when it has failed, or after 250 ms without an answer, the next as well,
-    /// and so on, at most 16 at once. The first that stands is it; the others are closed. So a host that is reachable
+    /// and so on: an address that does not answer never holds up the next one. The first that stands is it; the others
+    /// are closed. (Each attempt needs a descriptor. Where none is left the next attempt waits for one.) So a host that is reachable
     /// by one address is reached, and who waits for a dead one waits a quarter of a second and not two minutes.
     ///
     /// Resolving comes first and blocks, for seconds when no name server answers; no stop can end it (getaddrinfo(3)),
@@ -223,7 +230,7 @@ class tcp_stream : private socket {
     ///
     /// When none stands the error is the one that tells most: refused, before no answer, before no way there. what()
     /// says whose it is and how many there were.
-    static tcp_stream connect(const std::string& host, std::uint16_t port, duration timeout = never);
+    static tcp_stream connect(const std::string& host, std::uint16_t port, wait_time timeout = never);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options,
                               std::error_code& error);
@@ -287,6 +294,8 @@ class tcp_listener : private socket {
     /// socket, options, bind, listen. Port 0 lets the system choose: local_endpoint() tells. Bind the wildcard
     /// address to be reached from outside; the host's own name often stands for 127.0.1.1, and then only this
     /// host reaches the server. Throws std::system_error: errc::address_in_use, permission_denied.
+    ///
+    /// On a system without IPv6 `::` is 0.0.0.0, unless the options say ipv6_only: then it is the system's error.
     explicit tcp_listener(const endpoint& where, listen_options options = {});
 
     struct accepted {
@@ -312,6 +321,9 @@ class tcp_listener : private socket {
 
     [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
     [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+
+  private:
+    void open(const endpoint& where, const listen_options& options, std::error_code& error, const char*& what);
 };
 
 // ========================================================================================================
@@ -339,20 +351,28 @@ constexpr int meaning(int error) noexcept {
     }
 }
 
+/// This process or the system has none left; one that is closed will help.
+inline bool lacks_descriptors(const std::error_code& error) noexcept {
+    return error.value() == EMFILE || error.value() == ENFILE;
+}
+
 /// RFC 8305 §5 without a network and without a clock, which `world` has:
 ///
 ///     now()           the time
 ///     start(i)        begins attempt i. No error: it stands. errc::operation_in_progress: we shall see. Else: failed
 ///     wait(until)     until an attempt has ended, and which, and how; or until that time, and then none; or an error
 ///                     that ends everything, with none
+///
+/// An attempt that hears nothing does not hold up the next address, however many there are. Only where no descriptor is
+/// left the next attempt waits for one: it tries again after each delay, and when an attempt has ended.
 struct attempt_end {
     std::optional<std::size_t> attempt;
     std::error_code error;
 };
 /// Returns the attempt that won, or, with an error, the one whose error it is, if it is an attempt's.
 template <class World>
-std::optional<std::size_t> race(World& world, std::size_t count, std::size_t most_at_once, duration delay,
-                                time_point until, std::error_code& error) {
+std::optional<std::size_t> race(World& world, std::size_t count, duration delay, time_point until,
+                                std::error_code& error) {
     std::size_t started = 0, pending = 0;
     time_point next_start = time_point::min();
     attempt_end worst;
@@ -361,11 +381,16 @@ std::optional<std::size_t> race(World& world, std::size_t count, std::size_t mos
         next_start = time_point::min();
     };
     for (;;) {
-        const bool may_start = started < count && pending < most_at_once;
+        const bool may_start = started < count;
         if (may_start && (pending == 0 || world.now() >= next_start)) {
-            const std::size_t attempt = started++;
+            const std::size_t attempt = started;
             error = world.start(attempt);
             if (!error) return attempt;
+            if (lacks_descriptors(error) && pending > 0) {
+                next_start = later(world.now(), delay);
+                continue;
+            }
+            ++started;
             if (error == std::errc::operation_in_progress) {
                 ++pending;
                 next_start = later(world.now(), delay);
@@ -409,8 +434,6 @@ inline socket_address to_address(const endpoint& where, std::error_code& error) 
 /// The world of a real race: sockets, and one poll(2) for all of them.
 class connecting_sockets {
   public:
-    static constexpr std::size_t most_at_once = 16;  ///< with 250 ms between them the first has had four seconds
-
     connecting_sockets(std::span<const endpoint> endpoints, const stop_event* stop) noexcept
         : endpoints_{endpoints}, stop_{stop} {}
 
@@ -425,40 +448,36 @@ class connecting_sockets {
         connecting.set_timeout(duration::zero());
         connecting.connect(address, error);
         if (error && error != std::errc::timed_out) return error;  // (the network's own timeout takes longer)
-        auto& free =
-            *std::find_if(lanes_.begin(), lanes_.end(), [](const lane& one) { return !one.connecting.is_open(); });
-        free = {std::move(connecting), attempt, {}};
+        lanes_.push_back({std::move(connecting), attempt, {}});
         return error ? std::make_error_code(std::errc::operation_in_progress) : error;
     }
 
     attempt_end wait(time_point until) {
-        std::array<pollfd, most_at_once + 1> watched;  // those that are free are -1, and poll(2) passes over them
-        for (std::size_t i = 0; i < lanes_.size(); ++i) watched[i] = {lanes_[i].connecting.native_handle(), POLLOUT, 0};
-        watched.back() = {stop_ ? stop_->native_handle() : -1, POLLIN, 0};
+        watched_.clear();
+        for (const lane& one : lanes_) watched_.push_back({one.connecting.native_handle(), POLLOUT, 0});
+        watched_.push_back({stop_ ? stop_->native_handle() : -1, POLLIN, 0});  // poll(2) passes over -1
         std::error_code error;
-        poll_until(watched, until, error);
+        poll_until(watched_, until, error);
         if (error == std::errc::timed_out) return {};
-        if (!error && watched.back().revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+        if (!error && watched_.back().revents != 0) error = std::make_error_code(std::errc::operation_canceled);
         if (error) return {{}, error};
         // One that stands, before any that has failed: else another attempt would be begun for nothing.
-        attempt_end failed;
-        lane* failed_lane = nullptr;
-        for (std::size_t i = 0; i < lanes_.size(); ++i) {
-            if (watched[i].revents == 0 || (failed_lane && lanes_[i].error)) continue;
-            lane& one = lanes_[i];
-            if (!one.error) one.error = one.connecting.take_error();
-            if (!one.error) return {one.attempt, {}};
-            if (!failed_lane) failed_lane = &one;
+        auto failed = lanes_.end();
+        for (auto one = lanes_.begin(); one != lanes_.end(); ++one) {
+            if (watched_[static_cast<std::size_t>(one - lanes_.begin())].revents == 0) continue;
+            if (!one->error) one->error = one->connecting.take_error();
+            if (!one->error) return {one->attempt, {}};
+            if (failed == lanes_.end()) failed = one;
         }
-        failed = {failed_lane->attempt, failed_lane->error};
-        *failed_lane = {};
-        return failed;
+        const attempt_end ended{failed->attempt, failed->error};
+        lanes_.erase(failed);
+        return ended;
     }
 
     /// The one that won. The others are closed with this object.
     socket take(std::size_t attempt) {
         auto& won = *std::find_if(lanes_.begin(), lanes_.end(),
-                                  [&](const lane& one) { return one.connecting.is_open() && one.attempt == attempt; });
+                                  [&](const lane& one) { return one.attempt == attempt; });
         won.connecting.set_timeout(never);
         return std::move(won.connecting);
     }
@@ -471,7 +490,8 @@ class connecting_sockets {
     };
     std::span<const endpoint> endpoints_;
     const stop_event* stop_;
-    std::array<lane, most_at_once> lanes_;
+    std::vector<lane> lanes_;  // in the order in which they began
+    std::vector<pollfd> watched_;
 };
 
 /// `whose` is the endpoint that the error is of, if it is one's.
@@ -491,7 +511,7 @@ inline socket connect_to(std::span<const endpoint> endpoints, const connect_opti
     }
     connecting_sockets sockets{endpoints, options.stop};
     const duration delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
-    whose = race(sockets, endpoints.size(), connecting_sockets::most_at_once, delay, end_of(options.timeout), error);
+    whose = race(sockets, endpoints.size(), delay, end_of(options.timeout), error);
     return error ? socket{} : sockets.take(*whose);
 }
 
@@ -539,10 +559,10 @@ inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_optio
 inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options) {
     return connect(std::span{&where, 1}, options);
 }
-inline tcp_stream tcp_stream::connect(const endpoint& where, duration timeout, std::error_code& error) {
+inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout, std::error_code& error) {
     return connect(where, connect_options{.timeout = timeout}, error);
 }
-inline tcp_stream tcp_stream::connect(const endpoint& where, duration timeout) {
+inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout) {
     return connect(where, connect_options{.timeout = timeout});
 }
 inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options,
@@ -559,7 +579,7 @@ inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t por
     if (error) detail::throw_connect_error(error, detail::with_service(host, std::to_string(port)), endpoints, whose);
     return stream;
 }
-inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, duration timeout) {
+inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, wait_time timeout) {
     return connect(host, port, connect_options{.timeout = timeout});
 }
 
@@ -655,14 +675,37 @@ inline std::uint32_t tcp_listener::queue_length() const {
 
 // ---- tcp_listener
 
-inline tcp_listener::tcp_listener(const endpoint& where, listen_options options)
-    : socket{detail::family_of(where), socket_type::stream} {
-    set_option(option::reuse_address{});
-    if (options.reuse_port) set_option(option::reuse_port{});
+/// `what` names the step that has failed.
+inline void tcp_listener::open(const endpoint& where, const listen_options& options, std::error_code& error,
+                               const char*& what) {
+    const socket_address address{where};
+    what = "socket";
+    socket made{address.family(), socket_type::stream, 0, error};
+    if (error) return;
+    what = "setsockopt for ";
+    made.set_option(option::reuse_address{}, error);
+    if (!error && options.reuse_port) made.set_option(option::reuse_port{}, error);
     // Said either way: the default is a setting of the system (net.ipv6.bindv6only).
-    if (where.address().is_v6()) set_option(option::ipv6_only{options.ipv6_only});
-    bind(where);
-    listen(options.backlog);
+    if (!error && where.address().is_v6()) made.set_option(option::ipv6_only{options.ipv6_only}, error);
+    if (error) return;
+    what = "bind ";
+    made.bind(address, error);
+    if (error) return;
+    what = "listen on ";
+    made.listen(options.backlog, error);
+    if (!error) made.swap(*this);
+}
+inline tcp_listener::tcp_listener(const endpoint& where, listen_options options) {
+    std::error_code error;
+    const char* what = "";
+    endpoint tried = where;
+    open(tried, options, error, what);
+    // A program that listens on `::` means "everywhere", and where there is no IPv6 everywhere is 0.0.0.0.
+    if (!options.ipv6_only && detail::may_do_without_ipv6(where, error)) {
+        tried = endpoint{ipv4_address::any(), where.port()};
+        open(tried, options, error, what);
+    }
+    if (error) detail::throw_error(error, what, std::string_view{what}.ends_with(' ') ? tried.to_string() : "");
 }
 
 inline tcp_listener::accepted tcp_listener::accept(std::error_code& error) noexcept {

@@ -22,12 +22,19 @@
 // needs no address, and "nobody listens there" (ICMP port unreachable) is reported, by the next call, as
 // errc::connection_refused. An unconnected socket never hears of it, whatever udp(7) says.
 //
+// A host has several addresses, and a server on the wildcard address (0.0.0.0, ::) is asked at any of them. Its answer
+// must leave from that very address: a connected client and every firewall drop an answer that comes from another. So
+// such a socket is told with each datagram to which address it came, and keeps that beside the sender:
+//
+//        client ── "?" to 192.0.2.9 ──> recv_from() -> "?", sender: the client, who asked 192.0.2.9
+//               <── "!" from 192.0.2.9 ── send_to("!", sender)            and not from the host's first address
+//
 // A datagram costs a system call and little else, so whoever has many saves calls:
 //
 //        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
 //        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
 //
-// On this page:  sizes · udp_socket: sending, receiving, batches, segments, multicast · datagram_batch
+// On this page:  sizes · datagram_peer · udp_socket: sending, receiving, batches, segments, multicast · datagram_batch
 // The notes:     UDP, UDP特点, udp端口号动态变化解释, udp 发送数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
 //                (UDP, its ports, sending, binding, echo, broadcast, full duplex); examples 06 to 09
 
@@ -84,6 +91,24 @@ inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
 
 // ---- The socket ----------------------------------------------------------------------------------------
 
+/// The other end of an exchange: its endpoint, and to which of this host's addresses it has written. send_to() and
+/// send_batch() answer from that address.
+class datagram_peer : public endpoint {
+  public:
+    constexpr datagram_peer() noexcept = default;
+    constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
+        : endpoint{where}, local_{local} {}
+    using endpoint::endpoint;
+
+    /// The address of this host that the peer has written to; for a broadcast or an IPv4 group, the one from which to
+    /// answer. 0.0.0.0 where it is not known: then the system chooses, as it does for `::`. It is known on a socket that
+    /// is bound to the wildcard address (udp_options::local_address), but not of a datagram to an IPv6 group.
+    [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
+
+  private:
+    ip_address local_{};
+};
+
 struct udp_options {
     /// Several sockets on one port. Each of them gets a datagram to a group or a broadcast address; one to the host's
     /// own address goes to one of them only. All must say so, and anyone who does can join in (socket(7)).
@@ -92,6 +117,10 @@ struct udp_options {
     bool ipv6_only = false;
     /// Ask the kernel to segment and to merge, where it can. false gives the same datagrams in more system calls.
     bool kernel_offload = true;
+    /// A socket on the wildcard address is told with each datagram to which address it came (see the first page). It
+    /// costs no system call, but some 50 ns in the kernel for each datagram; false saves them where no datagram is
+    /// answered. A socket on one address answers from there in any case.
+    bool local_address = true;
 };
 
 class datagram_batch;
@@ -112,10 +141,12 @@ class udp_socket : private socket {
     udp_socket(address_family family, udp_options options, std::error_code& error) noexcept;
     /// Bound to that address. Port 0 lets the system choose: local_endpoint() tells. Throws std::system_error:
     /// errc::address_in_use, permission_denied below port 1024, address_not_available.
+    ///
+    /// On a system without IPv6 `::` is 0.0.0.0, unless the options say ipv6_only: then it is the system's error.
     explicit udp_socket(const endpoint& where, udp_options options = {});
     udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept;
     /// Takes over a UDP socket over IPv4 or IPv6, as it is: with its limits, and the stop that it obeys.
-    explicit udp_socket(socket&& taken) noexcept : socket{std::move(taken)} {}
+    explicit udp_socket(socket&& taken) noexcept : socket{std::move(taken)} { take_notes(); }
 
     using socket::close;
     using socket::deadline;
@@ -164,8 +195,12 @@ class udp_socket : private socket {
     /// sent does not mean that it arrives, or that anybody is there. Throws std::system_error: errc::message_size
     /// above the limit, which what() names; permission_denied to a broadcast address without option::broadcast;
     /// invalid_argument to port 0, where nobody can be; network_unreachable. `flags` as in send(2).
-    void send_to(const_buffer bytes, const endpoint& to, int flags = 0);
-    void send_to(const_buffer bytes, const endpoint& to, std::error_code& error, int flags = 0) noexcept;
+    ///
+    /// To received::sender it leaves from the address that the sender has written to: `send_to(bytes, got.sender)`. Any
+    /// other of this host's addresses can be chosen: `send_to(bytes, {to, from})`. errc::invalid_argument or
+    /// network_unreachable when this host has no such address (any more).
+    void send_to(const_buffer bytes, const datagram_peer& to, int flags = 0);
+    void send_to(const_buffer bytes, const datagram_peer& to, std::error_code& error, int flags = 0) noexcept;
     /// The same to the peer of a connected socket; else errc::destination_address_required. errc::connection_refused
     /// is about an *earlier* datagram; this one was then not sent, and the next try may well be.
     void send(const_buffer bytes, int flags = 0);
@@ -177,7 +212,7 @@ class udp_socket : private socket {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled; an empty datagram fills none
         /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
         /// sender wants no answer (RFC 768), and Linux would send him none.
-        endpoint sender;
+        datagram_peer sender;
         bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
     };
     /// Waits for one datagram; one system call where it is there already, and no allocation. A connected socket hears
@@ -196,7 +231,7 @@ class udp_socket : private socket {
 
     struct outgoing {
         const_buffer bytes;
-        endpoint to{};  ///< left out on a connected socket
+        datagram_peer to{};  ///< left out on a connected socket
     };
     /// Sends all, in their order, 64 with a system call (sendmmsg(2)). The second form returns how many were sent
     /// before the error: it is the datagram with that number that failed, and none behind it was sent. Only a refusal
@@ -211,8 +246,8 @@ class udp_socket : private socket {
     /// Where it cannot, because it is older, or they exceed the interface's MTU, they go out as a batch: the same
     /// datagrams. Returns, or says in what(), how many datagrams were sent before the error. `to` may be left out on a
     /// connected socket. errc::invalid_argument for size 0.
-    void send_segments(const_buffer bytes, std::size_t size, const endpoint& to = {});
-    std::size_t send_segments(const_buffer bytes, std::size_t size, const endpoint& to,
+    void send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to = {});
+    std::size_t send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
                               std::error_code& error) noexcept;
 
     /// Lets the kernel hand over in one piece what came from one sender in a row (UDP_GRO, udp(7), Linux 5.0);
@@ -261,11 +296,12 @@ class udp_socket : private socket {
     static constexpr std::size_t most_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
 
     void prepare(udp_options options, std::error_code& error) noexcept;
+    static bool may_do_without_ipv6(const endpoint& where, udp_options options, const std::error_code& error) noexcept;
     template <class Datagram>
     std::size_t send_many(std::size_t count, Datagram datagram, time_point until, std::error_code& error) noexcept;
     bool kernel_can_segment() noexcept;
     std::error_code send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
-                                time_point until) noexcept;
+                                const detail::source_note& source, time_point until) noexcept;
     bool is_v6() const noexcept;
     void membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
                     std::error_code& error) noexcept;
@@ -277,10 +313,11 @@ class udp_socket : private socket {
     enum class segmentation : char { untried, kernel, here } segmentation_ = segmentation::untried;
     bool offload_allowed_ = true;
     bool receive_offload_ = false;
+    bool wants_local_address_ = true;
 };
 
 /// Room for many datagrams, made once and used again and again by udp_socket::recv_batch(), which allocates nothing.
-/// It takes count * size bytes and about 400 more for each datagram; with any_size 10 KB more for each.
+/// It takes count * size bytes and about 550 more for each datagram; with any_size 18 KB more for each.
 class datagram_batch {
   public:
     /// A size that no datagram exceeds, merged by the kernel or not.
@@ -300,9 +337,9 @@ class datagram_batch {
     struct slot {
         iovec part;
         socket_address sender;
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;  // for the size of merged datagrams
+        alignas(cmsghdr) detail::datagram_notes::buffer control;
     };
-    void prepare(bool with_control) noexcept;
+    void prepare() noexcept;
     void take_apart(std::size_t filled);
 
     std::size_t size_;
@@ -339,6 +376,10 @@ inline std::string datagram_size(std::size_t size, const ip_address& to, const s
         limit = "; the path takes less in one piece";
     return joined(" (", std::to_string(size), " bytes", limit, ')');
 }
+/// Behind "send_to 192.0.2.1:80": " from 192.0.2.9", if that was chosen.
+inline std::string from_local(const datagram_peer& to) {
+    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
+}
 inline address_family family_of_address(const ip_address& address) noexcept {
     return address.is_v4() ? address_family::inet : address_family::inet6;
 }
@@ -349,7 +390,9 @@ inline address_family family_of_address(const ip_address& address) noexcept {
 inline void udp_socket::prepare(udp_options options, std::error_code& error) noexcept {
     if (options.reuse_address) set_option(option::reuse_address{}, error);
     if (error) return;
+    take_notes();
     offload_allowed_ = options.kernel_offload;
+    wants_local_address_ = options.local_address;
     const int off = 0;
     const auto no = std::as_bytes(std::span{&off, 1});
     std::error_code too_old;  // IPV6_MULTICAST_ALL is of Linux 4.20
@@ -370,14 +413,27 @@ inline udp_socket::udp_socket(address_family family, udp_options options) {
     *this = udp_socket{family, options, error};
     if (error) detail::throw_error(error, "UDP socket");
 }
+/// A program that listens on `::` means "everywhere", and where there is no IPv6 everywhere is 0.0.0.0.
+inline bool udp_socket::may_do_without_ipv6(const endpoint& where, udp_options options,
+                                            const std::error_code& error) noexcept {
+    return !options.ipv6_only && detail::may_do_without_ipv6(where, error);
+}
 inline udp_socket::udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept
     : udp_socket{detail::family_of_address(where.address()), options, error} {
     if (!error) bind(where, error);
     if (error) *this = udp_socket{};
+    if (may_do_without_ipv6(where, options, error))
+        *this = udp_socket{endpoint{ipv4_address::any(), where.port()}, options, error};
 }
-inline udp_socket::udp_socket(const endpoint& where, udp_options options)
-    : udp_socket{detail::family_of_address(where.address()), options} {
-    bind(where);
+inline udp_socket::udp_socket(const endpoint& where, udp_options options) {
+    std::error_code error;
+    *this = udp_socket{detail::family_of_address(where.address()), options, error};
+    const bool is_made = !error;
+    if (is_made) bind(where, error);
+    if (may_do_without_ipv6(where, options, error))
+        *this = udp_socket{endpoint{ipv4_address::any(), where.port()}, options};
+    else if (error)
+        detail::throw_error(error, is_made ? "bind " : "UDP socket", is_made ? where.to_string() : "");
 }
 
 inline bool udp_socket::is_v6() const noexcept {
@@ -387,9 +443,15 @@ inline bool udp_socket::is_v6() const noexcept {
 
 inline void udp_socket::bind(const endpoint& where, std::error_code& error) noexcept {
     const socket_address address = detail::to_socket_address(where, error);
+    // Before it is bound: the first datagram may be there when bind(2) returns.
+    if (!error && wants_local_address_ && where.address().is_unspecified()) tell_local_address(error);
     if (!error) socket::bind(address, error);
 }
-inline void udp_socket::bind(const endpoint& where) { socket::bind(where); }
+inline void udp_socket::bind(const endpoint& where) {
+    std::error_code error;
+    bind(where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
 
 inline endpoint udp_socket::local_endpoint(std::error_code& error) const noexcept {
     const socket_address address = socket::local_endpoint(error);
@@ -424,15 +486,16 @@ inline void udp_socket::disconnect() {
 
 // ---- sending
 
-inline void udp_socket::send_to(const_buffer bytes, const endpoint& to, std::error_code& error, int flags) noexcept {
+inline void udp_socket::send_to(const_buffer bytes, const datagram_peer& to, std::error_code& error,
+                                int flags) noexcept {
     const socket_address address = detail::to_socket_address(to, error);
-    if (!error) socket::send_to(bytes, address, error, flags);
+    if (!error) socket::send_to(bytes, address, to.local_address(), error, flags);
 }
-inline void udp_socket::send_to(const_buffer bytes, const endpoint& to, int flags) {
+inline void udp_socket::send_to(const_buffer bytes, const datagram_peer& to, int flags) {
     std::error_code error;
     send_to(bytes, to, error, flags);
     if (error)
-        detail::throw_error(error, "send_to ", to.to_string(),
+        detail::throw_error(error, "send_to ", to.to_string(), detail::from_local(to),
                             detail::datagram_size(bytes.size(), to.address(), error));
 }
 inline void udp_socket::send(const_buffer bytes, std::error_code& error, int flags) noexcept {
@@ -449,13 +512,15 @@ inline void udp_socket::send(const_buffer bytes, int flags) {
                         detail::datagram_size(bytes.size(), peer.address(), error));
 }
 
-/// `datagram(number, address)` is the payload of that datagram, and gives its destination; of no family, there is none.
+/// `datagram(number, address, source, error)` is the payload of that datagram, and gives its destination (of no family,
+/// there is none) and the address from which it is to leave.
 template <class Datagram>
 std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_point until,
                                   std::error_code& error) noexcept {
     mmsghdr messages[most_at_once];  // not set to zero: a batch of two should not cost that of 64
     iovec parts[most_at_once];
     sockaddr_in6 names[most_at_once];
+    detail::source_note sources[most_at_once];
     for (std::size_t sent = 0;;) {
         if (sent > 0 && until != time_point::max() && clock::now() >= until) {  // a fast path outruns every limit
             error = std::make_error_code(std::errc::timed_out);
@@ -465,12 +530,13 @@ std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_poi
         std::size_t ready = 0;
         for (; ready < std::min(most_at_once, count - sent); ++ready) {
             socket_address to;
-            const const_buffer bytes = datagram(sent + ready, to, not_an_address);
+            const const_buffer bytes = datagram(sent + ready, to, sources[ready], not_an_address);
             if (not_an_address) break;
             parts[ready] = {const_cast<std::byte*>(bytes.data()), bytes.size()};  // sendmmsg() only reads it
             messages[ready] = {};
             messages[ready].msg_hdr.msg_iov = &parts[ready];
             messages[ready].msg_hdr.msg_iovlen = 1;
+            sources[ready].add_to(messages[ready].msg_hdr);
             if (!to.is_ip()) continue;
             std::memcpy(&names[ready], to.data(), to.size());
             messages[ready].msg_hdr.msg_name = &names[ready];
@@ -496,9 +562,11 @@ inline std::size_t udp_socket::send_batch(std::span<const outgoing> datagrams, s
     if (datagrams.empty()) return 0;
     return send_many(
         datagrams.size(),
-        [&](std::size_t number, socket_address& to, std::error_code& bad) {
-            if (datagrams[number].to != endpoint{}) to = detail::to_socket_address(datagrams[number].to, bad);
-            return datagrams[number].bytes;
+        [&](std::size_t number, socket_address& address, detail::source_note& source, std::error_code& bad) {
+            const auto& [bytes, to] = datagrams[number];
+            if (to != endpoint{}) address = detail::to_socket_address(to, bad);
+            if (!bad) source.choose(to.local_address(), bad);
+            return bytes;
         },
         end_of_call(), error);
 }
@@ -508,9 +576,9 @@ inline void udp_socket::send_batch(std::span<const outgoing> datagrams) {
     if (!error) return;
     const auto& [bytes, to] = datagrams[sent];
     std::error_code unknown;
-    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : to;
+    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
     detail::throw_error(error, "send_batch (", std::to_string(sent), " of ", std::to_string(datagrams.size()),
-                        " datagrams sent) to ", where.to_string(),
+                        " datagrams sent) to ", where.to_string(), detail::from_local(to),
                         detail::datagram_size(bytes.size(), where.address(), error));
 }
 
@@ -528,9 +596,9 @@ inline bool udp_socket::kernel_can_segment() noexcept {
 }
 
 inline std::error_code udp_socket::send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
-                                               time_point until) noexcept {
+                                               const detail::source_note& source, time_point until) noexcept {
     const auto segment = static_cast<std::uint16_t>(size);
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof segment)> control{};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof segment) + detail::source_note::capacity> control{};
     iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
     msghdr message{};
     if (to.is_ip()) {
@@ -540,7 +608,8 @@ inline std::error_code udp_socket::send_merged(const_buffer bytes, std::size_t s
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     message.msg_control = control.data();
-    message.msg_controllen = control.size();
+    message.msg_controllen = CMSG_SPACE(sizeof segment) + source.size();
+    std::memcpy(control.data() + CMSG_SPACE(sizeof segment), source.data(), source.size());
     cmsghdr* const header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = IPPROTO_UDP;
     header->cmsg_type = UDP_SEGMENT;
@@ -551,7 +620,7 @@ inline std::error_code udp_socket::send_merged(const_buffer bytes, std::size_t s
     return error;
 }
 
-inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t size, const endpoint& to,
+inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
                                              std::error_code& error) noexcept {
     if (size == 0) {
         error = std::make_error_code(std::errc::invalid_argument);
@@ -559,7 +628,9 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
     }
     error.clear();
     socket_address address;
+    detail::source_note from_where;
     if (to != endpoint{}) address = detail::to_socket_address(to, error);
+    if (!error) from_where.choose(to.local_address(), error);
     if (error || bytes.empty()) return 0;
     const std::size_t count = bytes.size() / size + (bytes.size() % size != 0);
     const auto from = [&](std::size_t first, std::size_t segments) {
@@ -575,7 +646,7 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
             error = std::make_error_code(std::errc::timed_out);
             return sent;
         }
-        error = send_merged(from(sent, together), size, address, until);
+        error = send_merged(from(sent, together), size, address, from_where, until);
         // A segment longer than the MTU, a device or a socket without checksums (EINVAL, EMSGSIZE, EIO): the batch
         // below either manages, or tells what is really wrong.
         constexpr std::array refusals{EINVAL, EMSGSIZE, EIO, EOPNOTSUPP, ENOPROTOOPT};
@@ -588,20 +659,21 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
     const std::size_t first = sent;
     return first + send_many(
                        count - first,
-                       [&](std::size_t number, socket_address& name, std::error_code&) {
+                       [&](std::size_t number, socket_address& name, detail::source_note& source, std::error_code&) {
                            name = address;
+                           source = from_where;
                            return from(first + number, 1);
                        },
                        until, error);
 }
-inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, const endpoint& to) {
+inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to) {
     std::error_code error;
     const std::size_t sent = send_segments(bytes, size, to, error);
     if (!error) return;
     std::error_code unknown;
-    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : to;
+    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
     detail::throw_error(error, "send_segments (", std::to_string(sent), " datagrams sent) to ", where.to_string(),
-                        detail::datagram_size(std::min(size, bytes.size()), where.address(), error));
+                        detail::from_local(to), detail::datagram_size(std::min(size, bytes.size()), where.address(), error));
 }
 
 // ---- receiving
@@ -613,7 +685,7 @@ inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, std::er
     }
     const socket::received got = socket::recv_from(buffer, error, flags);
     if (error || !got.sender.is_ip()) return {};
-    return {got.bytes, got.sender.ip(), got.truncated};
+    return {got.bytes, datagram_peer{got.sender.ip(), got.local}, got.truncated};
 }
 inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, int flags) {
     std::error_code error;
@@ -657,13 +729,13 @@ inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : siz
     received_.reserve(size == any_size ? count * 128 : count);
 }
 
-inline void datagram_batch::prepare(bool with_control) noexcept {
+inline void datagram_batch::prepare() noexcept {
     received_.clear();
     for (std::size_t i = 0; i < messages_.size(); ++i) {  // the kernel has written over them
         msghdr& header = messages_[i].msg_hdr;
         header.msg_namelen = socket_address::capacity;
-        header.msg_control = with_control ? slots_[i].control.data() : nullptr;
-        header.msg_controllen = with_control ? static_cast<socklen_t>(slots_[i].control.size()) : 0;
+        header.msg_control = slots_[i].control.data();
+        header.msg_controllen = static_cast<socklen_t>(slots_[i].control.size());
         header.msg_flags = 0;
     }
 }
@@ -673,17 +745,12 @@ inline void datagram_batch::take_apart(std::size_t filled) {
     for (std::size_t i = 0; i < filled; ++i) {
         msghdr& header = messages_[i].msg_hdr;
         slots_[i].sender.resize(header.msg_namelen);
-        const endpoint sender = slots_[i].sender.is_ip() ? slots_[i].sender.ip() : endpoint{};
+        const detail::datagram_notes notes = detail::datagram_notes::of(header);
+        const datagram_peer sender =
+            slots_[i].sender.is_ip() ? datagram_peer{slots_[i].sender.ip(), notes.local} : datagram_peer{};
         std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
-        int each = 0;
-        if (header.msg_controllen > 0)
-            for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part))
-                if (part->cmsg_level == IPPROTO_UDP && part->cmsg_type == UDP_GRO)
-                    std::memcpy(&each, CMSG_DATA(part), sizeof each);
-        while (each > 0 && rest.size() > static_cast<std::size_t>(each)) {
-            received_.push_back({rest.first(static_cast<std::size_t>(each)), sender, false});
-            rest = rest.subspan(static_cast<std::size_t>(each));
-        }
+        for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment))
+            received_.push_back({rest.first(notes.segment), sender, false});
         received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});
     }
 }
@@ -694,7 +761,7 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
         error = std::make_error_code(std::errc::invalid_argument);
         return {};
     }
-    batch.prepare(receive_offload_);
+    batch.prepare();
     const int filled = attempt(
         [&] {
             return ::recvmmsg(native_handle(), batch.messages_.data(), static_cast<unsigned>(batch.count()),
