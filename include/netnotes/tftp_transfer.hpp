@@ -259,7 +259,7 @@ class transfer {
     [[nodiscard]] duration answer_time() const noexcept;
     [[nodiscard]] bool can_try_tail() const noexcept;
     void wait_for_answer() noexcept;
-    void wait_longer() noexcept;  // the peer has said something that is no progress
+    void wait_longer() noexcept;  // a receiver: something has come that is no progress
     void has_progressed() noexcept {
         attempts_ = 0;
         progress_ = now_;
@@ -303,7 +303,7 @@ class transfer {
     time_point now_{}, deadline_ = time_point::max(), asked_at_{}, progress_{};
     duration timeout_, base_timeout_, smoothed_{}, variation_{};
     bool is_measured_ = false, is_timing_ = false;
-    std::uint64_t timed_block_ = 0;
+    std::uint64_t timed_block_ = 0, timed_first_ = 0;  // of a receiver, and of a sender
     unsigned attempts_ = 0, unproven_repeats_ = 0;
     bool has_measured_blocks_ = false;  // and not only an exchange without data
 
@@ -325,6 +325,7 @@ class transfer {
     std::uint64_t repeats_block_ = 0;   // that goes out once more, alone; 0: none
     std::uint64_t tails_ = 0;           // repetitions of the last block, in waiting::for_tail
     std::uint64_t tail_echoes_ = 0;     // the acknowledgments that those may draw
+    std::uint64_t probe_echoes_ = 0, probed_until_ = 0;  // the same, of single blocks behind what looked like a gap
     std::uint64_t echoes_heard_ = 0;    // since the last progress
     bool hears_echoes_ = false;         // the peer acknowledges what it did not expect
     bool has_sent_gap_ = false;         // the first block behind the gap has gone out again
@@ -636,7 +637,7 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
     done_ += count;
     result_.blocks = done_;
     measure_rate();
-    if (is_timing_ && done_ >= timed_block_) {
+    if (is_timing_ && done_ >= timed_first_) {  // of what was sent once, or a part of it
         is_timing_ = false;
         has_measured_blocks_ = true;
         measure(now_ - asked_at_);
@@ -647,6 +648,11 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
     // heard after all that the repetitions may have drawn; else they can have drawn as many as have arrived.
     echoes_ = was_restarted ? std::min<std::uint64_t>(echoes_, count) : 0;
     tail_echoes_ = std::exchange(tails_, 0);
+    if (has_sent_gap_) {
+        ++probe_echoes_;
+        probed_until_ = furthest_;
+    }
+    if (done_ > probed_until_) probe_echoes_ = 0;
     echoes_heard_ = 0;
     const bool was_needless = recover_ == done_ && next_ > done_ + 1;
     if (was_needless) {  // nothing was missing: the peer has acknowledged a datagram that came twice
@@ -672,15 +678,16 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
 /// lost, or that the peer has not expected a block that it has got.
 inline void transfer::acknowledged_again() noexcept {
     if (result_.window_size == 1 || next_ == done_ + 1 || is_unproven()) return;
-    if (tail_echoes_ > 0) {
-        --tail_echoes_;
-        return wait_longer();
-    }
+    for (std::uint64_t* const known : {&tail_echoes_, &probe_echoes_})
+        if (*known > 0) {
+            --*known;
+            return;
+        }
     if (echoes_ > 0) {
         --echoes_;
         // One is the answer to a window that came twice. More are drawn by blocks that the peer did not expect.
         if (++echoes_heard_ > 1) hears_echoes_ = true;
-        return wait_longer();
+        return;
     }
     if (hears_echoes_ && waits_ != waiting::for_second) {
         waits_ = waiting::for_second;
@@ -868,7 +875,6 @@ inline void transfer::wait_for_answer() noexcept {
     deadline_ = now_ + (waits_ == waiting::for_tail ? timeout_ : answer_time());
 }
 inline void transfer::wait_longer() noexcept {
-    if (waits_ == waiting::for_piece) return;
     const time_point until = std::max(deadline_, now_ + answer_time());
     deadline_ = std::min(until, std::max(deadline_, progress_ + settings_.patience));
 }
@@ -1092,10 +1098,10 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
     }
     if (count == 0) return {};
     if (next_ - 1 > furthest_) {
-        furthest_ = next_ - 1;
+        const std::uint64_t before = std::exchange(furthest_, next_ - 1);
         if (!is_timing_ && attempts_ == 0) {
             is_timing_ = true;
-            timed_block_ = furthest_;
+            timed_first_ = before + 1;
             asked_at_ = now_;
         }
     }
@@ -1113,7 +1119,7 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
 inline std::uint64_t transfer::max_piece() const noexcept {
     if (losses_ == 0) return slots_;
     constexpr std::uint64_t before = 64, least = 4;  // as if so many had arrived before the first loss
-    return std::max(least, (done_ + before) * 6 / (10 * losses_));
+    return std::max(least, (done_ + before) / (2 * losses_));
 }
 /// When the receiver would have told of a gap in the piece: once the link has carried it, and a round trip later.
 inline time_point transfer::piece_end() const noexcept {
