@@ -107,13 +107,16 @@ struct settings {
     // Bounds.
     std::size_t most_memory = std::size_t{4} << 20;  ///< bytes that a window may take; a wider one is not agreed on
     std::uint64_t most_bytes = ~std::uint64_t{0};    ///< a longer file is refused, or broken off
+    /// True for a server whose transfers share one well-known port. Whoever knows that port can forge the client's
+    /// acknowledgments. The first window is then at most 64 KiB and goes out once; a timeout repeats one datagram of it.
+    bool shared_port = false;
 };
 
 /// How it ended, and what it took.
 struct outcome {
     /// None when the file is whole. From the peer: a tftp::error; from here: the system's, errc::timed_out, ...
     std::error_code error{};
-    std::string message{};  ///< the peer's words, or what was attempted here
+    std::string message{};  ///< the peer's words, fit to be printed: see visible(); or what was attempted here
     bool is_from_peer = false;
     std::uint64_t bytes = 0;       ///< of the file
     std::uint64_t blocks = 0;      ///< that have been acknowledged, or received
@@ -405,6 +408,8 @@ inline void transfer::agree_on(const options& granted) noexcept {
     }
     if (!sink_) return;
     result_.size = is_client_ || granted.transfer_size ? granted.transfer_size : asked_.transfer_size;
+    // From a writer 0 means that the size is unknown: it reads from a pipe, say. From a server it means the same.
+    if (result_.size == std::uint64_t{0}) result_.size.reset();
 }
 
 /// A server may grant less than was asked for, and nothing else. The size of what is written it repeats (RFC 2349).
@@ -698,7 +703,7 @@ inline void transfer::end(std::error_code why, std::string_view message, bool is
     // An error without a number is none to std::error_code.
     result_.error = is_from_peer && !why ? std::make_error_code(std::errc::protocol_error) : why;
     try {
-        for (const char c : message.substr(0, 200)) result_.message += c >= ' ' && c != 0x7f ? c : '?';
+        result_.message = visible(message.substr(0, 200));
     } catch (const std::bad_alloc&) {  // the code says enough
     }
     result_.is_from_peer = is_from_peer;
