@@ -76,6 +76,10 @@ class memory_sink final : public tftp::sink {
 struct weather {
     double lost = 0, doubled = 0, late = 0;  ///< of each datagram, from 0 to 1
     net::tftp::duration delay = std::chrono::milliseconds{2};
+    /// Of each direction: bytes a second that it carries, and bytes that wait for that at most; 0: no limit. What finds
+    /// no room is lost. A datagram takes `overhead` more than its bytes (Ethernet, IP, UDP).
+    std::uint64_t rate = 0, queue = 0;
+    std::size_t overhead = 42;
 };
 
 /// Two ends, and what is under way between them. The server answers from a new port, as they do.
@@ -129,6 +133,10 @@ class lossy_link {
     std::unique_ptr<tftp::transfer> server;
     tftp::time_point now{std::chrono::hours{1}};
     std::size_t sent_after_end = 0;
+    std::uint64_t datagrams[2] = {}, sent_bytes[2] = {};  ///< by the server, by the client
+    std::uint64_t overflows = 0;                          ///< datagrams that found no room in a queue
+    /// Changes it from now on.
+    void set_weather(weather how) { weather_ = how; }
 
   private:
     void deliver_to_server(const bytes& datagram, const answer& make_server, const diary& note) {
@@ -154,8 +162,24 @@ class lossy_link {
                 const auto datagram = out.bytes.subspan(at, std::min(out.segment, out.bytes.size() - at));
                 const int copies = happens(weather_.lost) ? 0 : happens(weather_.doubled) ? 2 : 1;
                 if (note) note(is_client, datagram, copies);
+                datagrams[is_client] += 1;
+                sent_bytes[is_client] += datagram.size();
                 for (int i = 0; i < copies; ++i) {
-                    auto when = now + weather_.delay;
+                    auto when = now;
+                    if (weather_.rate != 0) {
+                        // A slow link is a queue, and what is lost behind it has taken its time as well.
+                        auto& free = free_at_[is_client];
+                        free = std::max(free, now);
+                        const auto waits = static_cast<std::uint64_t>((free - now).count());
+                        const std::uint64_t size = datagram.size() + weather_.overhead;
+                        if (weather_.queue != 0 && waits * weather_.rate / 1'000'000'000 + size > weather_.queue) {
+                            ++overflows;
+                            continue;
+                        }
+                        free += std::chrono::nanoseconds{size * 1'000'000'000 / weather_.rate};
+                        when = free;
+                    }
+                    when += weather_.delay;
                     if (happens(weather_.late)) when += weather_.delay * (1 + static_cast<int>(random_() % 8));
                     under_way_.emplace(when, std::pair{!is_client, bytes(datagram.begin(), datagram.end())});
                 }
@@ -166,6 +190,7 @@ class lossy_link {
     weather weather_;
     std::multimap<tftp::time_point, std::pair<bool, bytes>> under_way_;
     bool ended_[2] = {};
+    tftp::time_point free_at_[2] = {};
 };
 
 }  // namespace tftp_link

@@ -25,6 +25,20 @@
 // And what a sender must not do: send a block again because an acknowledgment came twice. Two ends that both do so double
 // every block from there on: the Sorcerer's Apprentice (RFC 1123 §4.2.3.1).
 //
+// A window on a slow link. Four rules keep the sender from filling such a link with repetitions:
+//   - The timer knows how long a window takes: it is measured, and until then the link is taken for one of 64 kbit/s. A
+//     timeout that has doubled stays doubled until a round trip is measured of a block that was sent once (RFC 6298
+//     §5.5 to §5.7, Karn's rule).
+//   - After a loss the window goes out in pieces, as long as a piece passes the link without a loss most of the time. The
+//     sender waits after each for the time in which the receiver would tell of a gap.
+//   - What is sent twice may draw acknowledgments that mean nothing (from EDK2, U-Boot, ...). The sender counts how many
+//     it may have provoked, and does not act upon so many (after RFC 6582, where recovery ends with the furthest block).
+//   - From a peer that sends such acknowledgments, one is no proof of a gap. The sender repeats one block, and the rest
+//     when the peer says the same again.
+//
+// What a stranger can draw from a server that has not heard an acknowledgment: two data blocks, or three datagrams
+// without data. Then the machine is silent, and the peer's repeated request draws one more.
+//
 // Blocks are counted in 64 bits here, and their numbers on the wire roll over, so a file may have any size.
 //
 // On this page:  source, sink · settings · outcome · transfer
@@ -94,19 +108,24 @@ struct settings {
     std::optional<std::uint8_t> timeout{};   ///< seconds, to be agreed on; none: each end minds its own
     std::optional<std::uint8_t> rollover{};  ///< 0 or 1, to be agreed on; none: 0, unasked
     bool with_options = true;                ///< false: what RFC 1350 knows, and no more
-    // How long one waits for an answer before one says a thing again: as long as round trips take, as measured, between
-    // these two; each time twice as long, but not more than the most. One that was agreed on stays as it is, and is not
-    // measured. None is below a millisecond, whatever stands here, and where the least exceeds the most it counts.
+    // The retransmission timeout. It follows the measured round trips, from least_timeout to most_timeout, and doubles
+    // after every retransmission up to most_timeout. It is longer where a window takes longer: as measured, or as on a
+    // link of 64 kbit/s while nothing is measured. A timeout that was agreed on (RFC 2349) takes the place of
+    // least_timeout and first_timeout; it doubles as well. Values below 1 ms count as 1 ms; if least_timeout exceeds
+    // most_timeout, least_timeout counts.
     duration first_timeout = std::chrono::seconds{1};  ///< until round trips have been measured
     duration least_timeout = std::chrono::milliseconds{200};
     duration most_timeout = std::chrono::seconds{8};
-    /// A peer with whom nothing has gone on for so long is given up. A server grants no timeout of more than half of it;
-    /// a client to whom one is granted has the patience for four.
+    /// The transfer fails after this time without progress. A server grants no timeout option above patience / 2. A
+    /// client that was granted a timeout waits at least four of them.
     duration patience = std::chrono::seconds{30};
     duration dally{};  ///< how long a receiver stays after the end, to acknowledge again what the sender may send again
     // Bounds.
     std::size_t most_memory = std::size_t{4} << 20;  ///< bytes that a window may take; a wider one is not agreed on
     std::uint64_t most_bytes = ~std::uint64_t{0};    ///< a longer file is refused, or broken off
+    /// Bytes a second that the link is known to carry; 0: not known. No window is asked for or granted that would take
+    /// more than half of `patience` at this rate.
+    std::uint64_t link_rate = 0;
     /// True for a server whose transfers share one well-known port. Whoever knows that port can forge the client's
     /// acknowledgments. The first window is then at most 64 KiB and goes out once; a timeout repeats one datagram of it.
     bool shared_port = false;
@@ -126,6 +145,9 @@ struct outcome {
     std::optional<std::uint64_t> size{};  ///< the peer's or the source's word for the whole
 
     [[nodiscard]] bool is_whole() const noexcept { return !error; }
+    /// Returns false if the peer announced another size than the file has. A reader only warns of it, as other clients
+    /// do: a server may announce a size of 0, or one from before the file grew.
+    [[nodiscard]] bool has_announced_size() const noexcept { return !size || *size == bytes; }
 };
 
 class transfer {
@@ -177,7 +199,16 @@ class transfer {
         dallying,
         ended,
     };
+    /// What the deadline of a sender means.
+    enum class waiting : unsigned char {
+        for_answer,  // else the window goes out again
+        for_tail,    // the rate is unknown: else one block goes out again
+        for_second,  // the peer may have told of a gap: a second word proves it, or silence
+        for_piece,   // the next piece of the window goes out
+    };
     static constexpr std::size_t netascii_piece = 1024;
+    static constexpr std::uint64_t slowest_rate = 64'000 / 8;  // bytes a second, while nothing is measured
+    static constexpr std::size_t max_first_window = 64 * 1024;  // bytes, see settings::shared_port
 
     transfer(const endpoint& peer, mode how, source* from, sink* into, const settings& wishes);
     void request(opcode what, std::string_view file_name);
@@ -219,14 +250,40 @@ class transfer {
     void acknowledge() noexcept {
         say(write_acknowledgment(control_, number_of(done_)));
         unacknowledged_ = 0;
+        acknowledged_at_ = now_;
     }
-    void wait_for_answer() noexcept { deadline_ = now_ + timeout_; }
+    /// What so many bytes may take on the slowest link, and a quarter more.
+    [[nodiscard]] static duration slowest_time(std::uint64_t bytes) noexcept {
+        return std::chrono::milliseconds{static_cast<std::int64_t>(bytes * 1'250 / slowest_rate)};
+    }
+    [[nodiscard]] duration answer_time() const noexcept;
+    [[nodiscard]] bool can_try_tail() const noexcept;
+    void wait_for_answer() noexcept;
+    void wait_longer() noexcept;  // the peer has said something that is no progress
     void has_progressed() noexcept {
         attempts_ = 0;
         progress_ = now_;
         wait_for_answer();
     }
     void measure(duration round_trip) noexcept;
+    void measure_rate() noexcept;
+
+    // A server that has heard of its request only: whoever sent that may have lied about where it is.
+    [[nodiscard]] bool is_unproven() const noexcept {
+        return !is_client_ && (!is_proven_ || (settings_.shared_port && source_ && done_ == 0));
+    }
+    [[nodiscard]] unsigned max_unproven_repeats() const noexcept { return state_ == state::sending && !is_proven_ ? 1 : 2; }
+    void repeat_unproven() noexcept;
+
+    [[nodiscard]] std::uint64_t max_piece() const noexcept;
+    [[nodiscard]] time_point piece_end() const noexcept;
+    [[nodiscard]] duration time_of(std::uint64_t blocks) const noexcept {
+        if (block_time_ == duration::max()) return duration::zero();
+        return block_time_ * static_cast<std::int64_t>(blocks);
+    }
+    void acknowledged_again() noexcept;
+    void send_again_from_gap(bool is_first_sent = false) noexcept;
+    bool ask_without_options() noexcept;
     void fail(error code, std::error_code why, std::string_view message) noexcept;
     void fail_here(const std::error_code& why, std::string_view message) noexcept;
     void end(std::error_code why, std::string_view message, bool is_from_peer) noexcept;
@@ -236,7 +293,8 @@ class transfer {
     source* source_;
     sink* sink_;
     endpoint peer_;
-    bool is_client_ = false, knows_peer_ = false, rolls_to_one_ = false;
+    endpoint door_, refused_by_{};  // where the request went; who has refused its options
+    bool is_client_ = false, knows_peer_ = false, rolls_to_one_ = false, is_proven_ = false;
     state state_ = state::requesting;
     options asked_{};  // by us or of us
     outcome result_{};
@@ -244,9 +302,10 @@ class transfer {
     // Time.
     time_point now_{}, deadline_ = time_point::max(), asked_at_{}, progress_{};
     duration timeout_, base_timeout_, smoothed_{}, variation_{};
-    bool is_measured_ = false, is_timing_ = false, has_agreed_timeout_ = false;
+    bool is_measured_ = false, is_timing_ = false;
     std::uint64_t timed_block_ = 0;
-    unsigned attempts_ = 0;
+    unsigned attempts_ = 0, unproven_repeats_ = 0;
+    bool has_measured_blocks_ = false;  // and not only an exchange without data
 
     // Blocks: done_ of them have been acknowledged, or received in order.
     std::uint64_t done_ = 0;
@@ -255,7 +314,25 @@ class transfer {
     std::uint64_t last_ = 0;      // the number of the last one, once it is known
     std::uint64_t furthest_ = 0;  // sent so far; what is not beyond it is sent again
     std::uint32_t unacknowledged_ = 0;
-    bool has_told_gap_ = false, has_restarted_ = false;
+    bool has_told_gap_ = false;
+    time_point acknowledged_at_{};
+
+    // A sender's losses. A restart is the decision to send again from done_ + 1 on.
+    waiting waits_ = waiting::for_answer;
+    std::uint64_t recover_ = 0;         // the furthest block at the last restart
+    std::uint64_t echoes_ = 0;          // acknowledgments that our repetitions may draw, and that mean nothing
+    std::uint64_t losses_ = 0;          // restarts that were needed
+    std::uint64_t repeats_block_ = 0;   // that goes out once more, alone; 0: none
+    std::uint64_t tails_ = 0;           // repetitions of the last block, in waiting::for_tail
+    std::uint64_t tail_echoes_ = 0;     // the acknowledgments that those may draw
+    std::uint64_t echoes_heard_ = 0;    // since the last progress
+    bool hears_echoes_ = false;         // the peer acknowledges what it did not expect
+    bool has_sent_gap_ = false;         // the first block behind the gap has gone out again
+    std::uint64_t piece_first_ = 0, piece_last_ = 0;  // of the window, that goes out at once
+    bool is_behind_others_ = false;     // blocks that the receiver will discard are under way before the piece
+    time_point piece_at_{}, window_at_{};
+    time_point busy_until_{};  // when the link has carried what was sent, as far as is known
+    duration least_round_trip_ = duration::max(), block_time_ = duration::max();
     std::size_t last_size_ = 0;  // bytes of the last one
     std::unique_ptr<std::byte[]> ring_{};
     std::size_t slots_ = 0;
@@ -316,6 +393,7 @@ inline transfer::transfer(const endpoint& peer, mode how, source* from, sink* in
       source_{from},
       sink_{into},
       peer_{peer},
+      door_{peer},
       timeout_{settings_.first_timeout},
       base_timeout_{settings_.first_timeout} {
     if (wishes.block_size < least_block_size || wishes.block_size > most_block_size || wishes.window_size == 0 ||
@@ -346,7 +424,14 @@ inline transfer::transfer(const endpoint& client, const packet& request, sink& i
 /// A window lies in memory, whole. And the numbers must suffice to tell its beginning from what comes behind its end: there
 /// are 65,536, or 65,535 where they roll over to 1.
 inline std::uint16_t transfer::most_window(std::uint16_t block_size, bool rolls_to_one) const noexcept {
-    const std::size_t fit = settings_.most_memory / (block_size + data_header_size);
+    std::size_t room = settings_.most_memory;
+    if (settings_.link_rate != 0) {
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(settings_.patience / 2).count();
+        const auto time = static_cast<std::uint64_t>(std::clamp<std::int64_t>(seconds, 1, 86'400));
+        room = static_cast<std::size_t>(std::min<std::uint64_t>(room, settings_.link_rate * std::uint64_t{time}));
+    }
+    if (settings_.shared_port && !is_client_) room = std::min(room, max_first_window);
+    const std::size_t fit = room / (block_size + data_header_size);
     const std::size_t most = std::min<std::size_t>(settings_.window_size, rolls_to_one ? 65'534 : 65'535);
     return static_cast<std::uint16_t>(std::clamp<std::size_t>(fit, 1, most));
 }
@@ -402,8 +487,9 @@ inline void transfer::agree_on(const options& granted) noexcept {
     result_.window_size = granted.window_size.value_or(1);
     rolls_to_one_ = granted.rollover == 1;
     if (granted.timeout) {
-        has_agreed_timeout_ = true;
         timeout_ = base_timeout_ = std::chrono::seconds{*granted.timeout};
+        settings_.least_timeout = base_timeout_;
+        settings_.most_timeout = std::max(settings_.most_timeout, base_timeout_);
         settings_.patience = std::max(settings_.patience, is_client_ ? 4 * base_timeout_ : duration::zero());
     }
     if (!sink_) return;
@@ -439,7 +525,7 @@ inline void transfer::begin(time_point now) noexcept {
 inline void transfer::receive(const endpoint& from, std::span<const std::byte> datagram, time_point now) noexcept {
     now_ = now;
     if (state_ == state::ended) return;
-    const bool is_peer = knows_peer_ ? from == peer_ : from.address() == peer_.address();
+    const bool is_peer = knows_peer_ ? from == peer_ : from.address() == peer_.address() && from != refused_by_;
     const auto what = parse(datagram);
     if (!is_peer) {
         // One answer at a time, however many ask; and none to an error, or two strangers could go on for ever.
@@ -466,6 +552,7 @@ inline void transfer::from_peer(const packet& what) noexcept {
     switch (what.what) {
         case opcode::error:
             if (state_ == state::dallying) return;
+            if (what.error_code == static_cast<std::uint16_t>(error::option_refused) && ask_without_options()) return;
             return end(make_error_code(static_cast<error>(what.error_code)), what.message, true);
         case opcode::option_acknowledgment:
             if (!is_client_ || state_ == state::dallying) return;
@@ -488,6 +575,7 @@ inline void transfer::from_peer(const packet& what) noexcept {
             return has_progressed();
         case opcode::data:
             if (!sink_) return;
+            is_proven_ = true;
             if (state_ == state::requesting) {
                 agree_on({});  // a server that knows no options
                 if (attempts_ == 0) measure(now_ - asked_at_);
@@ -502,14 +590,38 @@ inline void transfer::from_peer(const packet& what) noexcept {
             if (state_ == state::requesting || state_ == state::accepting) {
                 if (what.block != 0) return;
                 if (state_ == state::requesting) agree_on({});
+                is_proven_ = true;
                 if (attempts_ == 0) measure(now_ - asked_at_);
+                unproven_repeats_ = 0;
                 if (begin_sending()) has_progressed();
                 return;
             }
             if (state_ == state::sending) acknowledged(what.block);
             return;
-        default: return;  // a request: it has come before, and is being answered
+        default:
+            // A request: it has come before, and is being answered. If we have fallen silent it is answered once more.
+            if (!is_client_ && !is_proven_ && unproven_repeats_ > max_unproven_repeats()) {
+                repeat_unproven();
+                deadline_ = progress_ + settings_.patience;
+            }
+            return;
     }
+}
+
+/// A server that refuses options is asked without them, as every server can be (RFC 2347: the client may try again).
+inline bool transfer::ask_without_options() noexcept {
+    if (!is_client_ || state_ != state::requesting || !asked_.any()) return false;
+    // The request without its options ends behind the mode.
+    const auto end_of_text = [&](auto begin) { return std::find(begin, control_.end(), std::byte{0}) + 1; };
+    control_size_ = static_cast<std::size_t>(end_of_text(end_of_text(control_.begin() + 2)) - control_.begin());
+    if (peer_ != door_) refused_by_ = peer_;
+    peer_ = door_;
+    knows_peer_ = false;
+    asked_ = {};
+    says_control_ = true;
+    asked_at_ = now_;
+    has_progressed();
+    return true;
 }
 
 inline void transfer::acknowledged(std::uint16_t number) noexcept {
@@ -517,29 +629,77 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
     const std::uint32_t count = distance(done_, number);
     if (done_ + count > furthest_)
         return;  // of what was never sent: an old one, from before a roll-over or a repetition
-    if (count == 0) {
-        // Of a single block it means nothing, see the Sorcerer's Apprentice. In a window it may mean that the first one
-        // was lost; then the window is sent again, once, and after that only time decides.
-        if (result_.window_size == 1 || next_ == done_ + 1 || std::exchange(has_restarted_, true)) return;
-        is_timing_ = false;
-        next_ = done_ + 1;
-        return;
-    }
+    if (count == 0) return acknowledged_again();
+    is_proven_ = true;
     done_ += count;
     result_.blocks = done_;
-    has_restarted_ = false;
+    measure_rate();
     if (is_timing_ && done_ >= timed_block_) {
         is_timing_ = false;
+        has_measured_blocks_ = true;
         measure(now_ - asked_at_);
     }
-    timeout_ = base_timeout_;
-    if (last_ != 0 && done_ == last_) {
-        return end({}, {}, false);
+    if (last_ != 0 && done_ == last_) return end({}, {}, false);
+    const bool was_restarted = recover_ >= done_;
+    // Datagrams keep their order, mostly. So what is acknowledged beyond the furthest block of the last restart is
+    // heard after all that the repetitions may have drawn; else they can have drawn as many as have arrived.
+    echoes_ = was_restarted ? std::min<std::uint64_t>(echoes_, count) : 0;
+    tail_echoes_ = std::exchange(tails_, 0);
+    echoes_heard_ = 0;
+    const bool was_needless = recover_ == done_ && next_ > done_ + 1;
+    if (was_needless) {  // nothing was missing: the peer has acknowledged a datagram that came twice
+        hears_echoes_ = true;
+        if (losses_ > 0) --losses_;
     }
-    // Not the end of what was sent, so there is a gap behind it: all from there on again (RFC 7440 §4).
-    if (done_ + 1 < next_ && done_ < furthest_) is_timing_ = false;
-    next_ = done_ + 1;
+    next_ = std::max(next_, done_ + 1);
+    busy_until_ = now_ + time_of(next_ - 1 - done_);
+    piece_last_ = 0;
+    repeats_block_ = 0;
+    has_sent_gap_ = false;
+    waits_ = waiting::for_answer;
     has_progressed();
+    // All that was sent, or a whole window, counted by the peer from its last acknowledgment on: there is no gap.
+    if (next_ == done_ + 1 || count == result_.window_size || was_needless) return;
+    if (!hears_echoes_) return send_again_from_gap();  // RFC 7440 §4
+    repeats_block_ = done_ + 1;
+    waits_ = waiting::for_second;
+    wait_for_answer();
+}
+
+/// Of a single block that means nothing, see the Sorcerer's Apprentice. In a window it may mean that the first one was
+/// lost, or that the peer has not expected a block that it has got.
+inline void transfer::acknowledged_again() noexcept {
+    if (result_.window_size == 1 || next_ == done_ + 1 || is_unproven()) return;
+    if (tail_echoes_ > 0) {
+        --tail_echoes_;
+        return wait_longer();
+    }
+    if (echoes_ > 0) {
+        --echoes_;
+        // One is the answer to a window that came twice. More are drawn by blocks that the peer did not expect.
+        if (++echoes_heard_ > 1) hears_echoes_ = true;
+        return wait_longer();
+    }
+    if (hears_echoes_ && waits_ != waiting::for_second) {
+        waits_ = waiting::for_second;
+        return wait_for_answer();
+    }
+    send_again_from_gap(has_sent_gap_);
+}
+
+inline void transfer::send_again_from_gap(bool is_first_sent) noexcept {
+    is_timing_ = false;
+    recover_ = furthest_;
+    echoes_ = furthest_ - done_;
+    // What was sent behind the gap is under way before what follows, unless a whole timeout has passed since.
+    busy_until_ = attempts_ > 0 ? now_ : now_ + time_of(next_ - 1 - done_);
+    next_ = done_ + (is_first_sent && furthest_ > done_ + 1 ? 2 : 1);
+    repeats_block_ = 0;
+    has_sent_gap_ = false;
+    piece_last_ = 0;
+    ++losses_;
+    waits_ = waiting::for_answer;
+    wait_for_answer();
 }
 
 inline void transfer::received(const packet& what) noexcept {
@@ -547,12 +707,16 @@ inline void transfer::received(const packet& what) noexcept {
     const std::uint32_t ahead = distance(done_ + 1, what.block);
     if (ahead != 0 || state_ == state::dallying) {
         ++result_.duplicates;
+        if (state_ == state::receiving) wait_longer();
         const bool is_last_again = distance(done_, what.block) == 0 && done_ > 0;
         if (state_ == state::dallying) {
             if (is_last_again) acknowledge();
         } else if (is_last_again && result_.window_size == 1) {
             acknowledge();  // our acknowledgment was lost
+        } else if (is_last_again && unacknowledged_ == 0 && now_ - acknowledged_at_ >= settings_.least_timeout / 2) {
+            acknowledge();  // the same, of a window; the net has not doubled the block, or it had come at once
         } else if (ahead < result_.window_size && !std::exchange(has_told_gap_, true)) {
+            is_timing_ = false;
             acknowledge();  // one is missing: from there on again, please; told once, not for each that comes behind it
         }
         return;
@@ -565,9 +729,9 @@ inline void transfer::received(const packet& what) noexcept {
     has_told_gap_ = false;
     if (is_timing_ && done_ >= timed_block_) {
         is_timing_ = false;
+        has_measured_blocks_ = true;
         measure(now_ - asked_at_);
     }
-    timeout_ = base_timeout_;
     if (!deliver(what.data)) return;
     has_progressed();
     if (what.data.size() < result_.block_size) return finish();
@@ -585,8 +749,8 @@ inline void transfer::finish() noexcept {
             return fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
         sink_->write(std::span{&*rest, 1}, failure);
     }
-    // The peer's word for the size is no promise, and a short block in the middle would otherwise pass for the end.
-    if (!failure && result_.size && mode_ == mode::octet && result_.bytes != *result_.size)
+    // A writer has been let in for the size that it announced. To a reader it is no promise: has_announced_size().
+    if (!failure && !is_client_ && result_.size && mode_ == mode::octet && result_.bytes != *result_.size)
         return fail(error::not_defined, std::make_error_code(std::errc::protocol_error),
                     "the file is not as long as announced");
     if (!failure) sink_->finish(failure);
@@ -605,7 +769,7 @@ inline bool transfer::deliver(std::span<const std::byte> data) noexcept {
         return false;
     }
     // At once: whoever has let it in for its size has not let in more.
-    if (result_.size && result_.bytes > *result_.size) {
+    if (!is_client_ && result_.size && result_.bytes > *result_.size) {
         fail(error::not_defined, std::make_error_code(std::errc::protocol_error), "the file is longer than announced");
         return false;
     }
@@ -639,7 +803,7 @@ inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
 
 /// RFC 6298 §2, and never of what was said twice (Karn).
 inline void transfer::measure(duration round_trip) noexcept {
-    if (has_agreed_timeout_) return;  // which the peer relies on, and may have had a reason for (RFC 2349)
+    least_round_trip_ = std::min(least_round_trip_, round_trip);
     if (!is_measured_) {
         is_measured_ = true;
         smoothed_ = round_trip;
@@ -649,27 +813,120 @@ inline void transfer::measure(duration round_trip) noexcept {
         variation_ += (error - variation_) / 4;
         smoothed_ += (round_trip - smoothed_) / 8;
     }
-    base_timeout_ = std::clamp(smoothed_ + 4 * variation_, settings_.least_timeout, settings_.most_timeout);
+    // most_timeout is meant for what fits into a frame. A window may take longer, so far as a slow link explains it.
+    const std::uint64_t window = std::uint64_t{result_.window_size} * (result_.block_size + data_header_size);
+    const duration longest = settings_.most_timeout + (window > 1'500 ? slowest_time(window) : duration::zero());
+    // At least an eighth more than what was just measured is left for a busy peer.
+    const duration likely = std::max({smoothed_ + 4 * variation_, smoothed_ + smoothed_ / 8, round_trip + round_trip / 8});
+    base_timeout_ = std::clamp(likely, settings_.least_timeout, longest);
     timeout_ = base_timeout_;
+}
+
+/// How long a block takes on the link: a piece went out at once, and this much of it has arrived.
+inline void transfer::measure_rate() noexcept {
+    if (result_.window_size == 1 || piece_first_ == 0 || done_ < piece_first_) return;
+    const bool is_known = block_time_ != duration::max();
+    if (is_known && (is_behind_others_ || attempts_ > 0)) return;
+    const duration round_trip = least_round_trip_ == duration::max() ? duration::zero() : least_round_trip_;
+    const duration took = std::max(now_ - piece_at_ - round_trip, duration::zero());
+    const duration each = took / static_cast<std::int64_t>(done_ - piece_first_ + 1);
+    if (!is_known || each < block_time_)
+        block_time_ = each;
+    else
+        block_time_ += (each - block_time_) / 8;
+}
+
+/// How long an answer to what was sent may take.
+inline duration transfer::answer_time() const noexcept {
+    duration longest = timeout_;
+    if (!has_measured_blocks_ && (state_ == state::sending || state_ == state::receiving)) {
+        const std::uint64_t size = result_.block_size + data_header_size;
+        const std::uint64_t blocks = state_ == state::sending ? std::max<std::uint64_t>(next_ - 1 - done_, 1) : 1;
+        longest = std::max(longest, smoothed_ + 4 * variation_ + slowest_time(blocks * size));
+    }
+    // Blocks that were sent before a restart may be under way before those that were sent again.
+    if (result_.window_size > 1 && state_ == state::sending && busy_until_ > now_)
+        longest = std::max(longest, (busy_until_ - now_) / 8 * 9 + settings_.least_timeout);
+    return longest;
+}
+/// While the rate is unknown a window has much time. A block of it that is sent again asks the peer what it has, and
+/// costs a tenth of the window at most.
+inline bool transfer::can_try_tail() const noexcept {
+    return state_ == state::sending && !has_measured_blocks_ && attempts_ == 0 && tails_ < 3 &&
+           next_ - 1 - done_ >= 10 * (tails_ + 1);
+}
+inline void transfer::wait_for_answer() noexcept {
+    if (waits_ == waiting::for_second && is_measured_) {
+        const duration shortest = smoothed_ + std::max<duration>(4 * variation_, std::chrono::milliseconds{1});
+        deadline_ = now_ + std::min(shortest, answer_time());
+        return;
+    }
+    if (state_ == state::sending && waits_ == waiting::for_answer) window_at_ = now_;
+    if (waits_ == waiting::for_answer && can_try_tail()) waits_ = waiting::for_tail;
+    deadline_ = now_ + (waits_ == waiting::for_tail ? timeout_ : answer_time());
+}
+inline void transfer::wait_longer() noexcept {
+    if (waits_ == waiting::for_piece) return;
+    const time_point until = std::max(deadline_, now_ + answer_time());
+    deadline_ = std::min(until, std::max(deadline_, progress_ + settings_.patience));
+}
+
+/// The first datagram again, now and then; after that only the peer's request brings it.
+inline void transfer::repeat_unproven() noexcept {
+    ++result_.repeated;
+    ++unproven_repeats_;
+    is_timing_ = false;
+    if (state_ == state::sending)
+        repeats_block_ = done_ + 1;
+    else
+        says_control_ = true;
 }
 
 inline void transfer::expired(time_point now) noexcept {
     now_ = now;
     if (state_ == state::ended || now < deadline_) return;
     if (state_ == state::dallying) return end({}, {}, false);
-    ++attempts_;
-    if (now - progress_ >= settings_.patience)
-        return fail(error::not_defined, std::make_error_code(std::errc::timed_out), "no answer for too long");
-    is_timing_ = false;
-    timeout_ = std::min(2 * timeout_, std::max(settings_.most_timeout, base_timeout_));
-    if (state_ == state::sending)
-        next_ = done_ + 1;
-    else {
-        if (state_ == state::receiving) acknowledge();
-        has_told_gap_ = false;
-        says_control_ = true;
-        ++result_.repeated;
+    if (now - progress_ >= settings_.patience) {
+        const auto why = std::make_error_code(std::errc::timed_out);
+        // A peer that was never heard is told nothing: it may not know of the request.
+        if (is_unproven()) return end(why, "no answer for too long", false);
+        return fail(error::not_defined, why, "no answer for too long");
     }
+    const waiting what = std::exchange(waits_, waiting::for_answer);
+    if (state_ == state::sending && what == waiting::for_piece) {
+        piece_last_ = 0;
+        return wait_for_answer();
+    }
+    if (is_unproven()) {
+        ++attempts_;
+        timeout_ = std::min(2 * timeout_, std::max(settings_.most_timeout, base_timeout_));
+        if (unproven_repeats_ < max_unproven_repeats()) {
+            repeat_unproven();
+            return wait_for_answer();
+        }
+        unproven_repeats_ = max_unproven_repeats() + 1;
+        deadline_ = progress_ + settings_.patience;
+        return;
+    }
+    if (state_ == state::sending && what == waiting::for_second) return send_again_from_gap(has_sent_gap_);
+    if (state_ == state::sending && what == waiting::for_tail) {
+        ++tails_;
+        repeats_block_ = furthest_;
+        timeout_ = std::min(2 * timeout_, std::max(settings_.most_timeout, base_timeout_));
+        const time_point window_at = window_at_;
+        waits_ = can_try_tail() ? waiting::for_tail : waiting::for_answer;
+        deadline_ = waits_ == waiting::for_tail ? now_ + timeout_ : std::max(now_ + timeout_, window_at + answer_time());
+        return;
+    }
+    ++attempts_;
+    is_timing_ = false;
+    // RFC 6298 §5.5; and so it stays until measure() (§5.7).
+    timeout_ = std::min(2 * timeout_, std::max(settings_.most_timeout, base_timeout_));
+    if (state_ == state::sending) return send_again_from_gap();
+    if (state_ == state::receiving) acknowledge();
+    has_told_gap_ = false;
+    says_control_ = true;
+    ++result_.repeated;
     wait_for_answer();
 }
 
@@ -808,9 +1065,22 @@ inline transfer::outgoing transfer::next(std::size_t most_segments, std::size_t 
 
 inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::size_t most_bytes) noexcept {
     const std::size_t size = result_.block_size + data_header_size;
+    if (const std::uint64_t again = std::exchange(repeats_block_, 0); again != 0 && again <= furthest_) {
+        ++result_.repeated;
+        if (again == done_ + 1) has_sent_gap_ = true;
+        return {peer_, slot(again).first(again == last_ ? last_size_ + data_header_size : size), size};
+    }
+    if (waits_ == waiting::for_piece || waits_ == waiting::for_second) return {};
+    if (piece_last_ == 0) {
+        piece_last_ = next_ - 1 + max_piece();
+        piece_first_ = next_;
+        piece_at_ = now_;
+        is_behind_others_ = busy_until_ > now_;
+    }
     std::size_t count = 0, bytes = 0;
     const std::uint64_t first = next_;
-    while (next_ <= done_ + slots_ && (last_ == 0 || next_ <= last_) && count < most_segments) {
+    const std::uint64_t last = std::min(done_ + slots_, piece_last_);
+    while (next_ <= last && (last_ == 0 || next_ <= last_) && count < most_segments) {
         if (count > 0 && (bytes + size > most_bytes || (next_ - 1) % slots_ == 0)) break;  // the ring's end
         if (next_ > loaded_ && !load()) return {};
         bytes += next_ == last_ ? last_size_ + data_header_size : size;
@@ -827,8 +1097,26 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
             asked_at_ = now_;
         }
     }
+    busy_until_ = std::max(busy_until_, now_) + time_of(count);
+    if (waits_ == waiting::for_tail) waits_ = waiting::for_answer;
     wait_for_answer();
+    if (next_ > piece_last_ && next_ <= done_ + slots_ && (last_ == 0 || next_ <= last_)) {
+        waits_ = waiting::for_piece;
+        deadline_ = piece_end();
+    }
     return {peer_, {slot(first).data(), bytes}, size};
+}
+
+/// How many blocks go out at once: as many as mostly arrive without a loss, as far as losses have been seen.
+inline std::uint64_t transfer::max_piece() const noexcept {
+    if (losses_ == 0) return slots_;
+    constexpr std::uint64_t before = 64, least = 4;  // as if so many had arrived before the first loss
+    return std::max(least, (done_ + before) * 6 / (10 * losses_));
+}
+/// When the receiver would have told of a gap in the piece: once the link has carried it, and a round trip later.
+inline time_point transfer::piece_end() const noexcept {
+    const duration round_trip = least_round_trip_ == duration::max() ? smoothed_ : least_round_trip_;
+    return std::min(busy_until_ + round_trip + round_trip / 8, now_ + answer_time());
 }
 
 }  // namespace netnotes::tftp
