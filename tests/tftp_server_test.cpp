@@ -601,61 +601,6 @@ TEST_CASE("a copy of the request that comes late does not end the transfer") {
 
 // ---- limits
 
-TEST_CASE("a request beyond the most transfers takes the place of one that was never answered") {
-    const bool single_port = GENERATE(false, true);
-    const bool of_one_client = GENERATE(false, true);
-    CAPTURE(single_port, of_one_client);
-    tftp::server_options options{.single_port = single_port, .grace = 0s};
-    (of_one_client ? options.most_per_client : options.most_transfers) = 10;
-    served here{options, tftp::existing_file::replace};
-    put_file(here.file("g"), std::string(600, 'g'));
-    peer working;
-    working.say(here.door, read_request("g"));
-    CHECK(working.hear() == data(1, std::string(512, 'g')));
-    working.say(working.from, acknowledgment(1));
-    CHECK(working.hear() == data(2, std::string(88, 'g')));
-    std::vector<std::unique_ptr<peer>> silent;
-    for (int i = 0; i < 60; ++i) {
-        peer& one = *silent.emplace_back(std::make_unique<peer>());
-        one.say(here.door, i % 3 == 0   ? read_request("g")
-                           : i % 3 == 1 ? read_request("g", "blksize|1024|")
-                                        : write_request("up" + std::to_string(i)));
-    }
-    // A moment later, and not when it has asked twice. (A younger transfer than 5 ms is left alone.)
-    std::this_thread::sleep_for(6ms);
-    check_alive(here);
-    working.say(working.from, acknowledgment(2));
-    const auto records = here.records();
-    const auto is_whole = [](const auto& each) { return each.result.is_whole(); };
-    CHECK(std::count_if(records.begin(), records.end(), is_whole) == 2);
-    CHECK(names_in(here.file("")) == std::vector<std::string>{"f", "g"});
-}
-TEST_CASE("a thousand silent requests do not keep a client waiting, though descriptors are few") {
-    const bool single_port = GENERATE(false, true);
-    CAPTURE(single_port);
-    rlimit before{};
-    ::getrlimit(RLIMIT_NOFILE, &before);
-    served here{{.single_port = single_port, .grace = 0s}};
-    rlimit few = before;
-    few.rlim_cur = static_cast<rlim_t>(support::open_descriptors()) + 60;
-    {
-        peer silent, client;
-        REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
-        // From one socket: each request is another one.
-        for (int i = 0; i < 1000; ++i) {
-            silent.say(here.door, read_request("f", "blksize|" + std::to_string(512 + i) + '|'));
-            std::array<std::byte, 100> room;
-            std::error_code nothing;
-            std::ignore = silent.socket().recv_from(room, nothing, MSG_DONTWAIT);
-        }
-        std::this_thread::sleep_for(6ms);
-        client.say(here.door, read_request("f"));
-        CHECK(client.hear() == data(1, "inside"));
-        client.say(client.from, acknowledgment(1));
-    }
-    ::setrlimit(RLIMIT_NOFILE, &before);
-    here.records();
-}
 TEST_CASE("an upload beyond the most is refused when it is announced, and broken off when it is not") {
     served here{{.max_upload = 1000, .grace = 0s}, tftp::existing_file::replace};
     put_file(here.file("g"), std::string(1500, 'g'));
@@ -914,6 +859,103 @@ TEST_CASE("a client who says no more is given up after a while") {
     CHECK(here.records[0].took >= 30s);
     CHECK(here.records[0].took < 60s);
     CHECK(here.server->size() == 0);
+}
+namespace {
+/// Asks once, and gives the first answer; "" when there is none.
+net::task<std::string> first_answer(net::async_datagram& client, net::endpoint door, const std::string& asked) {
+    std::array<std::byte, 600> room;
+    client.set_timeout(500ms);
+    co_await client.send_to(asked, door);
+    std::string heard;
+    try {
+        const auto got = co_await client.recv_from(room);
+        heard = net::as_text(got.bytes);
+    } catch (const std::system_error&) {
+    }
+    co_return heard;
+}
+}  // namespace
+TEST_CASE("a request beyond the most transfers takes the place of one that was never answered") {
+    const bool single_port = GENERATE(false, true);
+    const bool of_one_client = GENERATE(false, true);
+    CAPTURE(single_port, of_one_client);
+    tftp::server_options options{.single_port = single_port};
+    (of_one_client ? options.most_per_client : options.most_transfers) = 10;
+    at_no_time here{options};
+    const auto main = [&]() -> net::task<> {
+        auto running = net::spawn(here.server->run());
+        auto working = a_client(), honest = a_client(), late = a_client();
+        std::array<std::byte, 600> room;
+        const std::string asked = read_request("g");
+        co_await working.send_to(asked, here.door);
+        auto heard = co_await working.recv_from(room);
+        const auto go_on = [&](int block) -> net::task<> {
+            const std::string answer = acknowledgment(block);
+            co_await working.send_to(answer, heard.sender);
+            heard = co_await working.recv_from(room);
+            CHECK(net::as_text(heard.bytes).starts_with(data(block + 1, "")));
+        };
+        co_await go_on(1);
+        std::vector<net::async_datagram> silent;
+        for (int i = 0; i < 60; ++i) {
+            silent.push_back(a_client());
+            const std::string says = i % 3 == 0   ? read_request("g")
+                                     : i % 3 == 1 ? read_request("g", "blksize|1024|")
+                                                  : write_request("up" + std::to_string(i));
+            co_await silent.back().send_to(says, here.door);
+        }
+        // They are as young as the next request, which so must not send them away: their answers may be under way.
+        const std::string too_many = of_one_client ? error(0, "too many transfers at once") : std::string{};
+        const std::string small = read_request("f");
+        std::string answer = co_await first_answer(late, here.door, small);
+        CHECK(answer == too_many);
+        for (int i = 0; i < 30; ++i) {
+            auto one = a_client();
+            answer = co_await first_answer(one, here.door, small);
+            CHECK(answer == data(1, "inside"));
+            co_await net::sleep_for(6ms);
+        }
+        answer = co_await first_answer(honest, here.door, small);
+        CHECK(answer == data(1, "inside"));
+        co_await go_on(2);  // it has answered, and is not sent away
+        const std::string enough = error(0, "enough");
+        co_await working.send_to(enough, heard.sender);
+        here.server->stop();
+        co_await running.join();
+    };
+    here.loop.run(main());
+    CHECK(here.records.size() >= 30);
+    CHECK(names_in(here.folder.file("")) == std::vector<std::string>{"f", "g"});
+}
+TEST_CASE("a thousand silent requests do not keep a client waiting, even if descriptors are few") {
+    const bool single_port = GENERATE(false, true);
+    const bool are_few = GENERATE(false, true);
+    CAPTURE(single_port, are_few);
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const auto put_back = [&](const rlimit* limit) { ::setrlimit(RLIMIT_NOFILE, limit); };
+    const std::unique_ptr<const rlimit, decltype(put_back)> at_the_end{&before, put_back};
+    at_no_time here{{.single_port = single_port, .grace = 0s}};
+    const auto main = [&]() -> net::task<> {
+        auto running = net::spawn(here.server->run());
+        auto silent = a_client(), honest = a_client();
+        co_await net::yield();
+        rlimit few = before;
+        few.rlim_cur = static_cast<rlim_t>(support::open_descriptors()) + 60;
+        if (are_few) CHECK(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+        for (int i = 0; i < 1000; ++i) {  // from one socket: each request is another one
+            const std::string asked = read_request("f", "blksize|" + std::to_string(512 + i) + '|');
+            co_await silent.send_to(asked, here.door);
+            if (i % 16 == 0) co_await net::sleep_for(1ms);
+        }
+        co_await net::sleep_for(6ms);
+        const std::string small = read_request("f");
+        const std::string answer = co_await first_answer(honest, here.door, small);
+        CHECK(answer == data(1, "inside"));
+        here.server->stop();
+        co_await running.join();
+    };
+    here.loop.run(main());
 }
 TEST_CASE("a client that is gone ends its transfer at once: ICMP port unreachable") {
     const bool single_port = GENERATE(false, true);

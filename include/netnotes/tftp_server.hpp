@@ -40,8 +40,9 @@
 // before a client there has acknowledged something. With `single_port` at most single_port_rate bytes a second go there in
 // all. What remains: a forger can have all of that sent to a victim, by many requests, and with `single_port` by forged
 // acknowledgments. A forger that knows a client's port can end its transfer by a forged error if it guesses the server's
-// port (with `single_port` it knows that). And under a flood of forged requests a new transfer keeps its place only
-// until so many newer requests have come; a client on a slow path then has to ask again.
+// port (with `single_port` it knows that). Under a flood of forged requests a new transfer keeps its place only until
+// most_transfers newer requests have come, so a client on a slow path may have to ask again. With `single_port` forged
+// acknowledgments also keep places, each until settings::patience ends.
 //
 // On this page:  file_request, handlers, serve_files · transfer_record · server_options · server
 // The notes:     TFTP下载过程 (port 69, and a new port for the transfer); example 14
