@@ -37,30 +37,6 @@ using namespace std::chrono_literals;
 
 // ---- The chat -------------------------------------------------------------------------------------------
 
-/// A peer's text, fit for a terminal: valid UTF-8 stays, all that could steer it becomes '?'. Those are the controls
-/// below a blank, such as ESC, and also U+007F to U+009F, of which one means the same as ESC [ (ECMA-48 §5.4).
-std::string harmless(std::string_view text) {
-    std::string result;
-    for (std::size_t i = 0, length = 1; i < text.size(); i += length) {
-        const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(at < text.size() ? text[at] : 0); };
-        const unsigned lead = byte(i);
-        length = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-        char32_t value = length == 1 ? lead : lead & (0x7fu >> length);
-        bool valid = length == 1 || (lead >= 0xc2 && lead <= 0xf4);
-        for (std::size_t k = 1; k < length; ++k) {
-            valid = valid && (byte(i + k) & 0xc0) == 0x80;
-            value = value << 6 | (byte(i + k) & 0x3f);
-        }
-        constexpr char32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-        valid = valid && value >= least[length] && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
-        if (valid && value >= 0x20 && (value < 0x7f || value > 0x9f))
-            result += text.substr(i, length);
-        else
-            result += '?', length = valid ? length : 1;
-    }
-    return result;
-}
-
 /// nc sends the end of a line along, and needs it; so this chat does, too.
 std::string_view without_end(std::string_view line) {
     if (line.ends_with('\n')) line.remove_suffix(1);
@@ -100,7 +76,7 @@ class chat {
             const auto got = socket_.recv_from(buffer, error, MSG_DONTWAIT);
             if (error == std::errc::connection_refused) show_("(nobody is there: the last line was not heard)");
             if (error) return;
-            show_("< " + harmless(without_end(net::as_text(got.bytes))) + (got.truncated ? " ..." : ""));
+            show_("< " + net::visible(without_end(net::as_text(got.bytes))) + (got.truncated ? " ..." : ""));
         }
     }
     /// Each line, or as much of it as fits, is a datagram. Returns false at the end.

@@ -40,13 +40,6 @@ constexpr std::string_view greeting = "这是一个socket 超简易服务器!\r\
 
 // ---- The server -----------------------------------------------------------------------------------------
 
-/// What a peer sends is shown on a terminal, and must not be able to steer it: no control characters.
-std::string harmless(std::string text) {
-    const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
-    std::ranges::replace_if(text, is_control, '?');
-    return text;
-}
-
 /// One client, from the greeting until he has no more to say.
 void serve_client(net::tcp_stream& client, const net::endpoint& peer, bool quiet) {
     // A client who says nothing, or does not take his answers, would keep the server for ever.
@@ -59,7 +52,7 @@ void serve_client(net::tcp_stream& client, const net::endpoint& peer, bool quiet
     std::string line;
     std::size_t size = 0;
     const auto answer = [&] {
-        const std::string shown = size > kept ? "(too long to show)" : harmless(line);
+        const std::string shown = size > kept ? "(too long to show)" : net::visible(line);
         if (!quiet) say(peer, "  says ", size, " bytes: ", shown);
         const std::string text = "received " + std::to_string(size) + " bytes\r\n";
         line.clear();

@@ -37,32 +37,6 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t longest_line = 500, longest_name = 20;  // bytes
 
-/// Is it fit for everybody's screen? Not what moves the cursor, rings the bell, or turns the line round.
-bool is_harmless(char32_t point) {
-    const auto between = [&](char32_t first, char32_t last) { return first <= point && point <= last; };
-    return point >= ' ' && !between(0x7f, 0x9f) && !between(0x200b, 0x200f) && !between(0x2028, 0x202e) &&
-           !between(0x2060, 0x206f) && !between(0xd800, 0xdfff) && point != 0xfeff && point <= 0x10ffff;
-}
-/// A stranger's text, with a '?' for all that is harmful or no UTF-8 (RFC 3629).
-std::string harmless(std::string_view text) {
-    std::string result;
-    for (std::size_t i = 0, length = 1; i < text.size(); i += length) {
-        const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
-        length = byte(i) < 0x80 ? 1 : byte(i) < 0xc0 ? 0 : byte(i) < 0xe0 ? 2 : byte(i) < 0xf0 ? 3 : 4;
-        bool valid = length > 0 && byte(i) < 0xf8 && i + length <= text.size();
-        char32_t point = length < 2 ? byte(i) : byte(i) & (0x7fu >> length);
-        for (std::size_t k = 1; valid && k < length; ++k) {
-            valid = (byte(i + k) & 0xc0) == 0x80;
-            point = point << 6 | (byte(i + k) & 0x3fu);
-        }
-        constexpr char32_t least[] = {0, 0, 0x80, 0x800, 0x10000};  // no character in more bytes than it needs
-        valid = valid && point >= least[length] && is_harmless(point);
-        result += valid ? text.substr(i, length) : "?";
-        if (!valid) length = 1;
-    }
-    return result;
-}
-
 /// The room: what the reactor calls. What it knows of a connection stands under the connection's number, which none
 /// after it will have.
 class room {
@@ -134,10 +108,10 @@ class room {
         else if (line.starts_with('/'))
             tell(speaker, "* /who tells who is here, /quit leaves.");
         else if (!line.empty())
-            tell_others(speaker, speaker.name + ": " + harmless(line));
+            tell_others(speaker, speaker.name + ": " + net::visible(line));
     }
     void enter(person& guest, const std::string& name) {
-        const bool good = !name.empty() && name.size() <= longest_name && harmless(name) == name &&
+        const bool good = !name.empty() && name.size() <= longest_name && net::visible(name) == name &&
                           name.find_first_of(" !\"#$%&'()*+,/:;<=>?@[\\]^`{|}~") == std::string::npos;
         if (!good) return tell(guest, "* A name has 1 to 20 bytes, no spaces, and no signs but - _ . Your name?");
         for (const auto& [id, other] : people_)

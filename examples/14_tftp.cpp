@@ -22,6 +22,8 @@
 
 #include <netnotes/tftp.hpp>
 
+#include <grp.h>
+#include <pwd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -44,14 +46,31 @@ using bytes = std::vector<std::byte>;
 
 // ---- The server and the client -------------------------------------------------------------------------
 
+/// Gives up the rights of root for those of `name`, for good. In this order: setgroups() and setgid() need root's rights,
+/// and setuid() takes them away. Each is checked, for a server that goes on as root has not been told to.
+void become(const std::string& name) {
+    const auto check = [&](bool is_done, const char* attempt) {
+        if (!is_done) throw std::system_error{errno, std::system_category(), attempt + (" for user " + name)};
+    };
+    errno = 0;
+    const passwd* const user = ::getpwnam(name.c_str());
+    if (!user && errno == 0) throw std::runtime_error{"there is no user " + net::quoted(name)};
+    check(user != nullptr, "getpwnam");
+    check(::setgroups(1, &user->pw_gid) == 0, "setgroups");
+    check(::setgid(user->pw_gid) == 0, "setgid");
+    check(::setuid(user->pw_uid) == 0, "setuid");
+    if (user->pw_uid != 0 && ::setuid(0) == 0) throw std::runtime_error{"root's rights came back"};
+}
+
 void serve(const net::endpoint& where, const std::string& root, std::optional<tftp::existing_file> writing,
-           tftp::server_options options, bool quiet) {
+           tftp::server_options options, const std::optional<std::string>& user, bool quiet) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
     example::raise_descriptor_limit();
     if (!quiet) options.log = [](const tftp::transfer_record& each) { say(each.to_string()); };
     net::event_loop loop;
     tftp::server server{where, tftp::serve_files(root, writing), std::move(options)};
+    if (user) become(*user);  // port and folder are open by now
     example::announce(server.local_endpoint());
     loop.run(server.run(), stop);
 }
@@ -331,13 +350,13 @@ class bad_link {
         const auto option = [&](const char* name, const auto& value) {
             if (value) text << ' ' << name << '=' << *value;
         };
-        if (what.what == tftp::opcode::read_request) text << "read request \"" << what.file_name << "\" octet";
+        if (what.what == tftp::opcode::read_request) text << "read request " << net::quoted(what.file_name) << " octet";
         if (what.what == tftp::opcode::option_acknowledgment) text << "options granted:";
         option("windowsize", what.options.window_size);
         option("tsize", what.options.transfer_size);
         if (what.what == tftp::opcode::data) text << "data " << what.block << ", " << what.data.size() << " bytes";
         if (what.what == tftp::opcode::acknowledgment) text << "acknowledgment " << what.block;
-        if (what.what == tftp::opcode::error) text << "error " << what.error_code << ", \"" << what.message << '"';
+        if (what.what == tftp::opcode::error) text << "error " << what.error_code << ", " << net::quoted(what.message);
         return text.str();
     }
 
@@ -454,7 +473,7 @@ void demonstrate() {
 
 constexpr std::string_view help = R"(usage: 14_tftp
        14_tftp serve --root DIR [--bind ADDRESS] [--port N] [--writable] [--overwrite] [--single-port]
-                     [--max-transfers N] [--quiet]
+                     [--max-transfers N] [--max-upload MIB] [--user NAME] [--quiet]
        14_tftp get [OPTION]... URI|HOST:PORT FILE [LOCAL]
        14_tftp put [OPTION]... LOCAL URI|HOST:PORT FILE
        14_tftp --help
@@ -468,8 +487,12 @@ A TFTP client and server (RFC 1350, 2347, 2348, 2349, 7440). Without an argument
   --writable            clients may also write new files
   --overwrite           ... and replace those that are there
   --single-port         answer from that port instead of a new one for each transfer, for clients behind a NAT
-  --max-transfers N     so many at once, all of one client if he likes; beyond, requests are not answered. 1000 unless
-                        said otherwise, and then 100 of one client
+  --max-transfers N     so many at once, all of one client if it likes; a request beyond takes the place of a client
+                        that has not answered yet, or is not answered. 1000 unless said otherwise, and then 100 of
+                        one client
+  --max-upload MIB      the longest file that is taken from a client; 1024 MiB unless said otherwise
+  --user NAME           when started as root: becomes this user when the port and the folder are open. Use it: without
+                        it the files that root may read are served
   --quiet               only the line `listening on ADDRESS:PORT`
   get                   URI is tftp://HOST[:PORT]/FILE[;mode=octet|netascii][?blksize=N&windowsize=N]. Into LOCAL, or
                         the last part of FILE; `-` is standard output. A file appears when it is whole, not before
@@ -486,9 +509,12 @@ void run(example::arguments& words) {
     if (words.empty()) return demonstrate();
     const auto root = words.value("--root"), bind = words.value("--bind");
     const auto port = words.number("--port", 0, 65'535), most = words.number("--max-transfers", 1, 1'000'000);
+    const auto user = words.value("--user");
+    const auto max_upload = words.number("--max-upload", 0, 1u << 30);
     const bool writable = words.flag("--writable"), overwrite = words.flag("--overwrite");
     const bool single_port = words.flag("--single-port"), quiet = words.flag("--quiet");
-    const bool for_server = root || bind || port || most || writable || overwrite || single_port || quiet;
+    const bool for_server =
+        root || bind || port || most || writable || overwrite || single_port || quiet || user || max_upload;
     wishes how;
     how.block_size = words.number("--block-size", tftp::least_block_size, tftp::most_block_size);
     how.window_size = words.number("--window-size", 1, 65'535);
@@ -504,7 +530,8 @@ void run(example::arguments& words) {
         const auto address = net::ip_address::parse(bind.value_or("::"));
         if (!address)
             throw example::usage_error{"--bind takes an address, such as 127.0.0.1 or ::, not '" + *bind + "'"};
-        tftp::server_options options{.single_port = single_port};
+        tftp::server_options options{.max_upload = std::uint64_t{max_upload.value_or(1024)} << 20,
+                                     .single_port = single_port};
         if (most) options.most_transfers = options.most_per_client = *most;
         std::optional<tftp::existing_file> writing;
         if (writable || overwrite) writing = overwrite ? tftp::existing_file::replace : tftp::existing_file::keep;
@@ -512,7 +539,7 @@ void run(example::arguments& words) {
         for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_IGN);
         words.output_matters = false;
         const net::endpoint where{*address, static_cast<std::uint16_t>(port.value_or(tftp::port))};
-        return serve(where, *root, writing, std::move(options), quiet);
+        return serve(where, *root, writing, std::move(options), user, quiet);
     }
     if ((role == "get" || role == "put") && !for_server) return transfer_file(role == "put", rest, std::move(how));
     throw example::usage_error{"either nothing, or serve, get or put, each with its own options"};

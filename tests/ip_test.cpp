@@ -1876,3 +1876,53 @@ TEST_CASE("the ports are those of the system's services database") {
 }
 
 }  // namespace
+
+// ---- A stranger's text -----------------------------------------------------------------------------------
+
+TEST_CASE("visible text has no character that steers a terminal, ends a line or hides") {
+    const std::pair<std::string, std::string> shown[] = {
+        {"", ""},
+        {"plain text, \"quoted\" \\ as it is", "plain text, \"quoted\" \\ as it is"},
+        {"\xe6\x96\x87\xe4\xbb\xb6 \xc3\xa9 \xf0\x9f\x98\x80", "\xe6\x96\x87\xe4\xbb\xb6 \xc3\xa9 \xf0\x9f\x98\x80"},
+        {"\n\r\t", R"(\n\r\t)"},
+        {std::string{"\0\x01\x1b\x7f", 4}, R"(\x00\x01\x1b\x7f)"},
+        {"\xc2\x80\xc2\x9b\xc2\x9f", R"(\u0080\u009b\u009f)"},  // C1
+        {"\xc2\xa0", "\xc2\xa0"},                               // the character behind them
+        {"\xd8\x9c", R"(\u061c)"},                              // directions
+        {"\xe2\x80\x8b\xe2\x80\x8e\xe2\x80\x8f", R"(\u200b\u200e\u200f)"},
+        {"\xe2\x80\xa8\xe2\x80\xa9", R"(\u2028\u2029)"},  // separators of lines
+        {"\xe2\x80\xaa\xe2\x80\xab\xe2\x80\xac\xe2\x80\xad\xe2\x80\xae", R"(\u202a\u202b\u202c\u202d\u202e)"},
+        {"\xe2\x81\xa6\xe2\x81\xa7\xe2\x81\xa8\xe2\x81\xa9", R"(\u2066\u2067\u2068\u2069)"},
+        {"\xef\xbb\xbf\xef\xbf\xbe\xef\xbf\xbf", R"(\ufeff\ufffe\uffff)"},
+        {"\xf3\xa0\x81\x81", R"(\U000e0041)"},  // a tag
+        {"\xf4\x8f\xbf\xbf", R"(\U0010ffff)"},
+        // No UTF-8: alone, cut off, longer than needed, surrogates, beyond the last.
+        {"\x80\xbf\xff\xfe", R"(\x80\xbf\xff\xfe)"},
+        {"\x9b"
+         "2J",
+         R"(\x9b2J)"},
+        {"a\xe6\x96", R"(a\xe6\x96)"},
+        {"\xe6\x96z", R"(\xe6\x96z)"},
+        {"\xc0\x8a\xc1\xbf\xe0\x80\x8a\xf0\x80\x80\x8a", R"(\xc0\x8a\xc1\xbf\xe0\x80\x8a\xf0\x80\x80\x8a)"},
+        {"\xed\xa0\x80\xed\xbf\xbf", R"(\xed\xa0\x80\xed\xbf\xbf)"},
+        {"\xf4\x90\x80\x80\xf5\x80\x80\x80", R"(\xf4\x90\x80\x80\xf5\x80\x80\x80)"},
+    };
+    for (const auto& [text, expected] : shown) {
+        CHECK(net::visible(text) == expected);
+        CHECK(net::visible(net::visible(text)) == expected);
+    }
+}
+TEST_CASE("quoted text cannot pretend to have ended") {
+    CHECK(net::quoted("") == R"("")");
+    CHECK(net::quoted("f") == R"("f")");
+    CHECK(net::quoted(R"(x": 5 bytes)") == R"("x\": 5 bytes")");
+    CHECK(net::quoted(R"(\")") == R"("\\\"")");
+    CHECK(net::quoted("a\nb\xe2\x80\xae\xff") == R"("a\nb\u202e\xff")");
+    // No two texts look alike.
+    CHECK(net::quoted(R"(\n)") != net::quoted("\n"));
+    CHECK(net::quoted(R"(\x9b)") != net::quoted("\x9b"));
+    for (int c = 0; c < 256; ++c) {
+        const std::string shown = net::quoted(std::string(1, static_cast<char>(c)));
+        for (const char each : shown) CHECK((each >= ' ' && each <= '~'));
+    }
+}

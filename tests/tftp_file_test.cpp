@@ -122,6 +122,37 @@ TEST_CASE("a file is read from its beginning to its end, in pieces of any size")
         }
     }
 }
+TEST_CASE("a size that stat(2) makes up is not believed: /proc says 0, /sys a page") {
+    std::size_t tried = 0;
+    for (const char* const path :
+         {"/proc/self/status", "/proc/version", "/proc/self/cmdline", "/sys/class/net/lo/address",
+          "/sys/class/net/lo/mtu", "/sys/kernel/mm/transparent_hugepage/enabled", "/sys/devices/system/cpu/online"}) {
+        if (!std::filesystem::exists(path)) continue;
+        INFO(path);
+        ++tried;
+        tftp::file_source source{path};
+        CHECK_FALSE(source.size());
+        const std::string content = all_of(source, 100);
+        CHECK_FALSE(content.empty());
+        // The size of the process is another one each time.
+        if (path != std::string_view{"/proc/self/status"}) CHECK(content == content_of(path));
+        const std::filesystem::path where{path};
+        const tftp::directory folder{where.parent_path().string()};
+        CHECK_FALSE(folder.open(where.filename().string()).size());
+    }
+    CHECK(tried >= 3);
+}
+TEST_CASE("a size that is true is known, of any file") {
+    const temporary_folder folder;
+    for (const std::size_t size : {0u, 1u, 2u, 4095u, 4096u, 4097u}) {
+        put(folder.file("f"), support::pattern(size));
+        CHECK(tftp::file_source{folder.file("f")}.size() == size);
+    }
+    std::filesystem::resize_file(folder.file("f"), std::uintmax_t{5} << 30);  // and nearly all of it a hole
+    CHECK(tftp::file_source{folder.file("f")}.size() == std::uint64_t{5} << 30);
+    const tftp::file_source growing{folder.file("f")};
+    CHECK(growing.size() == std::uint64_t{5} << 30);
+}
 TEST_CASE("what is no regular file is not read, and nobody waits for it") {
     const temporary_folder folder;
     REQUIRE(::mkfifo(folder.file("fifo").c_str(), 0666) == 0);
@@ -164,6 +195,45 @@ TEST_CASE("what is not finished leaves nothing, and harms nothing") {
     }
     CHECK(names_in(folder.file("")) == std::vector<std::string>{"old"});
     CHECK(content_of(folder.file("old")) == "as it was");
+}
+TEST_CASE("an unfinished file vanishes with its process, even if that is killed") {
+    const temporary_folder folder;
+    const int probe = ::open(folder.file("").c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    if (probe < 0) {
+        WARN("SKIPPED: this file system knows no files without a name");
+        return;
+    }
+    ::close(probe);
+    put(folder.file("old"), "as it was");
+    for (const auto policy : {tftp::existing_file::keep, tftp::existing_file::replace})
+        for (const char* const name : {"old", "new"}) {
+            if (policy == tftp::existing_file::keep && name == std::string_view{"old"}) continue;
+            int ends[2];
+            REQUIRE(::pipe(ends) == 0);
+            const pid_t child = ::fork();
+            REQUIRE(child >= 0);
+            if (child == 0) {
+                ::close(ends[0]);
+                tftp::file_sink sink{folder.file(name), policy};
+                std::error_code error;
+                sink.write(bytes(support::pattern(100'000)), error);
+                const char done = error ? 'n' : 'y';
+                if (::write(ends[1], &done, 1) == 1)
+                    for (;;) ::pause();
+                ::_exit(1);
+            }
+            ::close(ends[1]);
+            char done = 0;
+            CHECK(::read(ends[0], &done, 1) == 1);
+            CHECK(done == 'y');
+            ::kill(child, SIGKILL);
+            int status = 0;
+            ::waitpid(child, &status, 0);
+            ::close(ends[0]);
+            CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+            CHECK(names_in(folder.file("")) == std::vector<std::string>{"old"});
+            CHECK(content_of(folder.file("old")) == "as it was");
+        }
 }
 TEST_CASE("replacing is one step: who has the old file open keeps it, and its permissions go on") {
     const temporary_folder folder;

@@ -12,6 +12,7 @@
 
 #include "catch.hpp"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <mutex>
@@ -382,10 +383,8 @@ TEST_CASE("what is no request is not answered as one, and an error not at all") 
         served here{{.single_port = single_port}};
         peer client;
         const std::string nul(1, '\0');
-        for (const std::string& datagram :
-             {std::string{}, std::string{"x"}, number(1), number(1) + "f", number(1) + nul + "octet" + nul,
-              number(7) + "f" + nul, number(0), error(0, "?"), std::string(2000, 'x'),
-              number(1) + std::string(60'000, 'x')})
+        for (const std::string& datagram : {std::string{}, std::string{"x"}, nul, number(7) + "f" + nul, number(0),
+                                            number(0x101) + "f" + nul, error(0, "?"), std::string(2000, 'x')})
             client.say(here.door, datagram);
         client.say(here.door, data(1, "stray"));
         CHECK(client.hear() == error(5, "Unknown transfer ID"));
@@ -394,6 +393,58 @@ TEST_CASE("what is no request is not answered as one, and an error not at all") 
         check_alive(here);
         CHECK(client.hears_nothing());
         CHECK(here.records().size() == 1);
+    }
+}
+TEST_CASE("a broken request is answered with an error, and told to the log") {
+    for (const bool single_port : ports) {
+        served here{{.single_port = single_port}, tftp::existing_file::keep};
+        peer client;
+        const std::string nul(1, '\0');
+        std::size_t count = 0;
+        for (const int opcode : {1, 2})
+            for (const std::string& rest :
+                 {std::string{}, std::string{"f"}, "f" + nul, "f" + nul + "octet", nul + "octet" + nul, nul, nul + nul,
+                  "f" + nul + "octet" + nul + "blksize", "f" + nul + "octet" + nul + "blksize" + nul + "1024",
+                  "f" + nul + "/../secret" + nul + "octet" + nul, "f" + nul + nul + "octet" + nul,
+                  std::string(1100, 'x'), std::string(60'000, 'x')}) {
+                client.say(here.door, number(opcode) + rest);
+                CHECK(client.hear() == error(4, "Illegal TFTP operation"));
+                ++count;
+            }
+        check_alive(here);
+        CHECK(client.hears_nothing());
+        const auto records = here.records();
+        REQUIRE(records.size() == count + 1);
+        for (std::size_t i = 0; i < count; ++i) {
+            CHECK(records[i].result.error == make_error_code(tftp::error::illegal_operation));
+            CHECK(records[i].what == (i < count / 2 ? tftp::opcode::read_request : tftp::opcode::write_request));
+        }
+        CHECK(names_in(here.file("")) == std::vector<std::string>{"f"});
+    }
+}
+TEST_CASE("NULs behind a request, and an option without a value, do no harm") {
+    for (const bool single_port : ports) {
+        served here{{.single_port = single_port}, tftp::existing_file::replace};
+        for (const std::size_t count : {1u, 2u, 3u, 4u, 5u, 20u, 101u}) {
+            const std::string padding(count, '\0');
+            peer plain, with_option, writer;
+            plain.say(here.door, read_request("f") + padding);
+            CHECK(plain.hear() == data(1, "inside"));
+            plain.say(plain.from, acknowledgment(1));
+            with_option.say(here.door, read_request("f", "blksize|1024|") + padding);
+            CHECK(with_option.hear() == number(6) + "blksize" + '\0' + "1024" + '\0');
+            with_option.say(with_option.from, error(0, "enough"));
+            writer.say(here.door, write_request("up") + padding);
+            CHECK(writer.hear() == acknowledgment(0));
+            writer.say(writer.from, data(1, "new"));
+            CHECK(writer.hear() == acknowledgment(1));
+        }
+        peer client;
+        client.say(here.door, read_request("f", "blksize|"));
+        CHECK(client.hear() == data(1, "inside"));
+        client.say(client.from, acknowledgment(1));
+        here.records();
+        CHECK(content_of(here.file("up")) == "new");
     }
 }
 TEST_CASE("RFC 1350 section 4: a stranger is told so, and disturbs nobody") {
@@ -466,19 +517,137 @@ TEST_CASE("another request from the same port is another transfer; on a single p
     }
 }
 
+TEST_CASE("once a transfer has moved, the same request from the same port begins it anew, at once") {
+    const bool single_port = GENERATE(false, true);
+    const bool writes = GENERATE(false, true);
+    const std::string options = GENERATE("", "blksize|512|", "blksize|512|windowsize|4|");
+    CAPTURE(single_port, writes, options);
+    served here{{.single_port = single_port}, tftp::existing_file::replace};
+    const std::string content = support::pattern(20 * 512 + 88);
+    put_file(here.file("g"), content);
+    const auto block = [&](int i) { return data(i, content.substr(static_cast<std::size_t>(i - 1) * 512, 512)); };
+    const int window = options.ends_with("windowsize|4|") ? 4 : 1;
+    peer client;
+    const std::string asked = writes ? write_request("up", options) : read_request("g", options);
+    const auto begin = [&] {
+        client.say(here.door, asked);
+        std::string heard = client.hear();
+        if (options.empty()) {
+            CHECK(heard == (writes ? acknowledgment(0) : block(1)));
+            return;
+        }
+        CHECK(heard.starts_with(number(6)));
+        if (writes) return;
+        client.say(client.from, acknowledgment(0));
+        for (int i = 1; i <= window; ++i) CHECK(client.hear() == block(i));
+    };
+    /// To the block `last` from behind the first window's beginning on.
+    const auto go_on = [&](int last) {
+        for (int i = 1; i <= last; ++i) {
+            if (writes) client.say(client.from, block(i));
+            if (i % window != 0 && i != 21) continue;
+            if (writes)
+                CHECK(client.hear() == acknowledgment(i));
+            else {
+                client.say(client.from, acknowledgment(i));
+                for (int k = i + 1; k <= std::min(i + window, 21); ++k) CHECK(client.hear() == block(k));
+            }
+        }
+    };
+    for (int i = 0; i < 3; ++i) {  // it is switched off in the middle, three times
+        begin();
+        go_on(8);
+    }
+    begin();
+    go_on(21);
+    CHECK(client.hears_nothing());
+    const auto records = here.records();
+    REQUIRE(records.size() == 4);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(records[i].result.error == std::errc::connection_aborted);
+    CHECK(records[3].result.is_whole());
+    if (writes) CHECK(content_of(here.file("up")) == content);
+}
+TEST_CASE("a copy of the request that comes late does not end the transfer") {
+    const bool single_port = GENERATE(false, true);
+    const bool writes = GENERATE(false, true);
+    const bool another_file = GENERATE(false, true);
+    CAPTURE(single_port, writes, another_file);
+    served here{{.single_port = single_port}, tftp::existing_file::replace};
+    const std::string content = support::pattern(5 * 512 + 88);
+    put_file(here.file("g"), content);
+    const auto block = [&](int i) { return data(i, content.substr(static_cast<std::size_t>(i - 1) * 512, 512)); };
+    peer client;
+    const auto asked = [&](std::string_view name) { return writes ? write_request(name) : read_request(name); };
+    client.say(here.door, asked(writes ? "up" : "g"));
+    const std::string first = client.hear();
+    const net::endpoint port = client.from;
+    const std::string late = asked(another_file ? "f" : writes ? "up" : "g");
+    for (int i = 1; i <= 6; ++i) {
+        client.say(port, writes ? block(i) : acknowledgment(i));
+        if (writes || i < 6) CHECK(client.hear() == (writes ? acknowledgment(i) : block(i + 1)));
+        if (i != 3) continue;
+        client.say(here.door, late);  // perhaps forged
+        const std::string heard = client.hear();
+        CHECK(heard == (another_file && !writes ? data(1, "inside") : first));
+        if (!single_port) client.say(client.from, error(5, "Unknown transfer ID"));  // as a client answers a stranger
+    }
+    const auto records = here.records();
+    REQUIRE(records.size() == 2);
+    CHECK_FALSE(records[0].result.is_whole());
+    CHECK(records[1].result.is_whole());
+    if (writes) CHECK(content_of(here.file("up")) == content);
+    if (another_file && writes) CHECK(content_of(here.file("f")) == "inside");
+}
+
 // ---- limits
+
+TEST_CASE("an upload beyond the most is refused when it is announced, and broken off when it is not") {
+    served here{{.max_upload = 1000, .grace = 0s}, tftp::existing_file::replace};
+    put_file(here.file("g"), std::string(1500, 'g'));
+    peer client;
+    client.say(here.door, write_request("up", "tsize|1001|"));
+    CHECK(code_of(client.hear()) == 3);
+    client.say(here.door, write_request("up"));
+    CHECK(client.hear() == acknowledgment(0));
+    client.say(client.from, data(1, std::string(512, 'x')));
+    CHECK(client.hear() == acknowledgment(1));
+    client.say(client.from, data(2, std::string(489, 'x')));
+    CHECK(code_of(client.hear()) == 3);
+    text_sink into;  // what is read may be longer
+    tftp::client{here.door}.get("g", into);
+    CHECK(into.content.size() == 1500);
+    here.records();
+    CHECK(names_in(here.file("")) == std::vector<std::string>{"f", "g"});
+}
+TEST_CASE("an announced size of 0 means that it is not known") {
+    for (const bool single_port : ports) {
+        served here{{.single_port = single_port}, tftp::existing_file::replace};
+        for (const std::string& content : {std::string{}, std::string{"hello"}, std::string(511, 'x')}) {
+            peer client;
+            client.say(here.door, write_request("up", "tsize|0|"));
+            CHECK_FALSE(code_of(client.hear()) >= 0);
+            client.say(client.from, data(1, content));
+            CHECK(client.hear() == acknowledgment(1));
+            CHECK(content_of(here.file("up")) == content);
+        }
+        here.records();
+    }
+}
 
 TEST_CASE("beyond the most transfers a request is not answered, until there is room") {
     served here{{.most_transfers = 2, .grace = 0s}};
+    put_file(here.file("g"), std::string(600, 'g'));
     peer first, second, third;
-    first.say(here.door, read_request("f"));
-    CHECK(first.hear() == data(1, "inside"));
-    second.say(here.door, read_request("f"));
-    CHECK(second.hear() == data(1, "inside"));
+    for (peer* each : {&first, &second}) {
+        each->say(here.door, read_request("g"));
+        CHECK(each->hear() == data(1, std::string(512, 'g')));
+        each->say(each->from, acknowledgment(1));
+        CHECK(each->hear() == data(2, std::string(88, 'g')));
+    }
     third.say(here.door, read_request("f"));
     third.say(here.door, acknowledgment(0));  // an answer to this comes behind none to that
     CHECK(code_of(third.hear()) == 5);
-    first.say(first.from, acknowledgment(1));
+    first.say(first.from, acknowledgment(2));
     for (std::string answer; answer.empty();) {  // its end is noticed soon
         third.say(here.door, read_request("f"));
         third.say(here.door, acknowledgment(0));
@@ -491,12 +660,15 @@ TEST_CASE("beyond the most transfers a request is not answered, until there is r
     here.records();
     CHECK(here.server->dropped() >= 1);
 }
-TEST_CASE("beyond the most transfers of one client he is refused, and others are not") {
+TEST_CASE("beyond the most transfers of one client it is refused, and others are not") {
     served here{{.most_per_client = 2, .grace = 0s}};
+    put_file(here.file("g"), std::string(600, 'g'));
     peer first, second, third, other{net::ipv4_address{"127.0.0.2"}};
     for (peer* each : {&first, &second, &other}) {
-        each->say(here.door, read_request("f"));
-        CHECK(each->hear() == data(1, "inside"));
+        each->say(here.door, read_request("g"));
+        CHECK(each->hear() == data(1, std::string(512, 'g')));
+        each->say(each->from, acknowledgment(1));
+        CHECK(each->hear() == data(2, std::string(88, 'g')));
     }
     third.say(here.door, read_request("f"));
     CHECK(third.hear() == error(0, "too many transfers at once"));
@@ -688,6 +860,303 @@ TEST_CASE("a client who says no more is given up after a while") {
     CHECK(here.records[0].took < 60s);
     CHECK(here.server->size() == 0);
 }
+namespace {
+/// Asks once, and gives the first answer; "" when there is none.
+net::task<std::string> first_answer(net::async_datagram& client, net::endpoint door, const std::string& asked) {
+    std::array<std::byte, 600> room;
+    client.set_timeout(500ms);
+    co_await client.send_to(asked, door);
+    std::string heard;
+    try {
+        const auto got = co_await client.recv_from(room);
+        heard = net::as_text(got.bytes);
+    } catch (const std::system_error&) {
+    }
+    co_return heard;
+}
+}  // namespace
+TEST_CASE("a request beyond the most transfers takes the place of one that was never answered") {
+    const bool single_port = GENERATE(false, true);
+    const bool of_one_client = GENERATE(false, true);
+    CAPTURE(single_port, of_one_client);
+    tftp::server_options options{.single_port = single_port};
+    (of_one_client ? options.most_per_client : options.most_transfers) = 10;
+    at_no_time here{options};
+    const auto main = [&]() -> net::task<> {
+        auto running = net::spawn(here.server->run());
+        auto working = a_client(), honest = a_client(), late = a_client();
+        std::array<std::byte, 600> room;
+        const std::string asked = read_request("g");
+        co_await working.send_to(asked, here.door);
+        auto heard = co_await working.recv_from(room);
+        const auto go_on = [&](int block) -> net::task<> {
+            const std::string answer = acknowledgment(block);
+            co_await working.send_to(answer, heard.sender);
+            heard = co_await working.recv_from(room);
+            CHECK(net::as_text(heard.bytes).starts_with(data(block + 1, "")));
+        };
+        co_await go_on(1);
+        std::vector<net::async_datagram> silent;
+        for (int i = 0; i < 60; ++i) {
+            silent.push_back(a_client());
+            const std::string says = i % 3 == 0   ? read_request("g")
+                                     : i % 3 == 1 ? read_request("g", "blksize|1024|")
+                                                  : write_request("up" + std::to_string(i));
+            co_await silent.back().send_to(says, here.door);
+        }
+        // They are as young as the next request, which so must not send them away: their answers may be under way.
+        const std::string too_many = of_one_client ? error(0, "too many transfers at once") : std::string{};
+        const std::string small = read_request("f");
+        std::string answer = co_await first_answer(late, here.door, small);
+        CHECK(answer == too_many);
+        for (int i = 0; i < 30; ++i) {
+            auto one = a_client();
+            answer = co_await first_answer(one, here.door, small);
+            CHECK(answer == data(1, "inside"));
+            co_await net::sleep_for(6ms);
+        }
+        answer = co_await first_answer(honest, here.door, small);
+        CHECK(answer == data(1, "inside"));
+        co_await go_on(2);  // it has answered, and is not sent away
+        const std::string enough = error(0, "enough");
+        co_await working.send_to(enough, heard.sender);
+        here.server->stop();
+        co_await running.join();
+    };
+    here.loop.run(main());
+    CHECK(here.records.size() >= 30);
+    CHECK(names_in(here.folder.file("")) == std::vector<std::string>{"f", "g"});
+}
+TEST_CASE("a thousand silent requests do not keep a client waiting, even if descriptors are few") {
+    const bool single_port = GENERATE(false, true);
+    const bool are_few = GENERATE(false, true);
+    CAPTURE(single_port, are_few);
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const auto put_back = [&](const rlimit* limit) { ::setrlimit(RLIMIT_NOFILE, limit); };
+    const std::unique_ptr<const rlimit, decltype(put_back)> at_the_end{&before, put_back};
+    at_no_time here{{.single_port = single_port, .grace = 0s}};
+    const auto main = [&]() -> net::task<> {
+        auto running = net::spawn(here.server->run());
+        auto silent = a_client(), honest = a_client();
+        co_await net::yield();
+        rlimit few = before;
+        few.rlim_cur = static_cast<rlim_t>(support::open_descriptors()) + 60;
+        if (are_few) CHECK(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+        for (int i = 0; i < 1000; ++i) {  // from one socket: each request is another one
+            const std::string asked = read_request("f", "blksize|" + std::to_string(512 + i) + '|');
+            co_await silent.send_to(asked, here.door);
+            if (i % 16 == 0) co_await net::sleep_for(1ms);
+        }
+        co_await net::sleep_for(6ms);
+        const std::string small = read_request("f");
+        const std::string answer = co_await first_answer(honest, here.door, small);
+        CHECK(answer == data(1, "inside"));
+        here.server->stop();
+        co_await running.join();
+    };
+    here.loop.run(main());
+}
+TEST_CASE("a client that is gone ends its transfer at once: ICMP port unreachable") {
+    const bool single_port = GENERATE(false, true);
+    const bool writes = GENERATE(false, true);
+    const bool has_moved = GENERATE(false, true);
+    CAPTURE(single_port, writes, has_moved);
+    at_no_time here{{.single_port = single_port}};
+    const auto main = [&]() -> net::task<> {
+        auto running = net::spawn(here.server->run());
+        auto other = a_client();
+        std::array<std::byte, 600> room;
+        const std::string asked = read_request("g"), mine = writes ? write_request("h") : read_request("g");
+        co_await other.send_to(asked, here.door);
+        auto heard = co_await other.recv_from(room);
+        {
+            auto gone = a_client();
+            co_await gone.send_to(mine, here.door);
+            const auto first = co_await gone.recv_from(room);
+            const std::string next = writes ? data(1, std::string(512, 'x')) : acknowledgment(1);
+            if (has_moved) co_await gone.send_to(next, first.sender);
+            if (has_moved) co_await gone.recv_from(room);
+        }
+        // The others are not harmed: not one datagram of theirs is lost, or this would have to wait.
+        const auto began = here.loop.now();
+        for (int block = 1; block <= 100; ++block) {
+            const std::string answer = acknowledgment(block);
+            co_await other.send_to(answer, heard.sender);
+            heard = co_await other.recv_from(room);
+        }
+        CHECK(here.loop.now() - began < 1s);
+        while (here.records.empty()) co_await net::sleep_for(100ms);
+        const std::string enough = error(0, "enough");
+        co_await other.send_to(enough, heard.sender);
+        while (here.records.size() < 2) co_await net::sleep_for(100ms);
+        here.server->stop();
+        co_await running.join();
+    };
+    here.loop.run(main());
+    REQUIRE(here.records.size() == 2);
+    CHECK(here.records[0].result.error == std::errc::connection_refused);
+    CHECK(here.records[0].took < 3s);  // when it was said again
+    CHECK(here.records[1].result.message == "enough");
+}
+namespace {
+/// What comes to a client that does not answer, but for the datagrams that it says at once, until the server has forgotten
+/// it.
+struct drawn {
+    std::size_t bytes = 0, datagrams = 0;
+};
+drawn drawn_by(tftp::server_options options, const std::vector<std::string>& said, bool to_where_it_came_from) {
+    at_no_time here{std::move(options)};
+    put_file(here.folder.file("big"), support::pattern(4 << 20));
+    drawn all;
+    const auto main = [&]() -> net::task<> {
+        auto running = net::spawn(here.server->run());
+        auto victim = a_client();
+        victim.set_timeout(60s);
+        std::vector<std::byte> room(65'536);
+        co_await victim.send_to(said.front(), here.door);
+        std::size_t next = 1;
+        for (;;) {
+            std::size_t size = 0;
+            net::socket_address sender;
+            try {
+                const auto got = co_await victim.recv_from(room);
+                size = got.bytes.size();
+                sender = got.sender;
+            } catch (const std::system_error&) {
+                break;
+            }
+            all.bytes += size;
+            ++all.datagrams;
+            if (next == said.size()) continue;
+            if (to_where_it_came_from)
+                co_await victim.send_to(said[next++], sender);
+            else
+                co_await victim.send_to(said[next++], here.door);
+        }
+        here.server->stop();
+        co_await running.join();
+    };
+    here.loop.run(main());
+    return all;
+}
+}  // namespace
+TEST_CASE("what a forged request draws is bounded, as the header says") {
+    for (const bool single_port : ports) {
+        CAPTURE(single_port);
+        const auto drawn_of = [&](const std::string& request) {
+            return drawn_by({.single_port = single_port}, {request}, true);
+        };
+        const auto plain = drawn_of(read_request("big"));
+        CHECK(plain.datagrams == 2);
+        CHECK(plain.bytes <= 104 * 10);
+        const std::string with_options = read_request("big", "blksize|65464|windowsize|64|tsize|0|timeout|1|");
+        const auto granted = drawn_of(with_options);
+        CHECK(granted.datagrams <= 3);
+        CHECK(granted.bytes <= 3 * (with_options.size() + 10));
+        const auto upload = drawn_of(write_request("up"));
+        CHECK(upload.datagrams <= 3);
+        for (const std::string& refused : {read_request("none"), std::string{"\0\1", 2}, acknowledgment(7)}) {
+            const auto error = drawn_of(refused);
+            CHECK(error.datagrams == 1);
+            CHECK(error.bytes < 100);
+        }
+    }
+}
+TEST_CASE("what a forged acknowledgment draws is bounded, as the header says") {
+    for (const char* const options :
+         {"blksize|65464|windowsize|64|", "blksize|1428|windowsize|64|", "windowsize|64|"}) {
+        CAPTURE(options);
+        // It comes to the port that everybody knows.
+        const auto all = drawn_by({.single_port = true}, {read_request("big", options), acknowledgment(0)}, false);
+        CHECK(all.bytes <= 64 * 1024 + 70'000 * 3);
+        const auto own_port = drawn_by({}, {read_request("big", options), acknowledgment(0)}, false);
+        CHECK(own_port.datagrams <= 4);  // and an error: nobody has such a transfer there
+        CHECK(own_port.bytes <= 400);
+    }
+}
+TEST_CASE("the bytes that go to one address are bounded, whatever is asked there") {
+    const bool single_port = GENERATE(false, true);
+    const std::string kind = GENERATE("plain", "error", "stray");
+    CAPTURE(single_port, kind);
+    at_no_time here{{.most_per_client = 1000, .unproven_rate = 4096, .single_port = single_port}};
+    std::size_t bytes = 0, others = 0;
+    constexpr auto time = 20s;
+    const auto main = [&]() -> net::task<> {
+        auto running = net::spawn(here.server->run());
+        auto victim = a_client();
+        std::array<std::byte, 600> room;
+        victim.set_timeout(1ms);
+        const auto end = here.loop.now() + time;
+        for (int i = 0; here.loop.now() < end; ++i) {
+            const std::string said = kind == "plain"
+                                         ? read_request(std::string(static_cast<std::size_t>(i % 400), '/') + "g")
+                                     : kind == "error" ? read_request("none" + std::to_string(i))
+                                                       : acknowledgment(i % 1000);
+            co_await victim.send_to(said, here.door);
+            try {
+                const auto got = co_await victim.recv_from(room);
+                bytes += got.bytes.size();
+            } catch (const std::system_error&) {
+            }
+        }
+        // Another address has its own allowance.
+        net::socket made{net::address_family::inet, net::socket_type::datagram};
+        made.bind(net::endpoint{net::ipv4_address{"127.0.0.9"}, 0});
+        net::async_datagram other{std::move(made)};
+        other.set_timeout(1s);
+        const std::string asked = read_request("f");
+        co_await other.send_to(asked, here.door);
+        const auto got = co_await other.recv_from(room);
+        others = got.bytes.size();
+        const std::string answer = acknowledgment(1);
+        co_await other.send_to(answer, got.sender);
+        here.server->stop();
+        co_await running.join();
+    };
+    here.loop.run(main());
+    CHECK(others == 10);
+    CHECK(bytes <= 4096 * (20 + 4) + 1200);
+    CHECK(bytes >= 4096 * 3);
+    CHECK((here.server->dropped() > 0) == (kind != "stray"));
+}
+TEST_CASE("who acknowledges has its allowance back: small files go as fast as they are asked for") {
+    const bool single_port = GENERATE(false, true);
+    at_no_time here{{.unproven_rate = 4096, .single_port = single_port}};
+    const auto main = [&]() -> net::task<> {
+        auto running = net::spawn(here.server->run());
+        for (int i = 0; i < 200; ++i) {
+            text_sink into;
+            co_await tftp::get(here.door, "f", into);
+            CHECK(into.content == "inside");
+        }
+        here.server->stop();
+        co_await running.join();
+    };
+    const auto began = here.loop.now();
+    here.loop.run(main());
+    CHECK(here.loop.now() - began < 1s);
+    CHECK(here.server->dropped() == 0);
+}
+TEST_CASE("on a single port a rate for each address is kept, acknowledged or not") {
+    at_no_time here{{.single_port = true, .single_port_rate = 16'384}};
+    std::array<text_sink, 3> sinks;
+    const auto one = [&](std::size_t i) -> net::task<> {
+        co_await tftp::get(here.door, "g", sinks[i], {.block_size = 1428, .window_size = 4});
+    };
+    const auto main = [&]() -> net::task<> {
+        auto running = net::spawn(here.server->run());
+        co_await net::when_all(one(0), one(1), one(2));
+        here.server->stop();
+        co_await running.join();
+    };
+    const auto began = here.loop.now();
+    here.loop.run(main());
+    const auto took = here.loop.now() - began;
+    CHECK(took >= 10s);  // 3 times 64 KiB
+    CHECK(took < 30s);
+    for (const text_sink& each : sinks) CHECK(each.content.size() == 65'536);
+}
 TEST_CASE("a stop lets what is under way go on, and begins nothing more") {
     const bool single_port = GENERATE(false, true);
     at_no_time here{{.single_port = single_port}};
@@ -872,12 +1341,33 @@ TEST_CASE("a transfer is told in one line, without the control characters of a s
     record.took = 61s;
     CHECK(record.to_string() ==
           "192.0.2.7:50123 writes \"motd\" as text: 1024 bytes in 61.000 s, 1 × 512, 3 sent again");
-    record.file_name = "a\n192.0.2.8:1 reads \"b\"\x1b[2J";
+    // C0, C1, a direction, a separator of lines, a quotation mark, a backslash, no UTF-8; and letters, which stay.
+    record.file_name =
+        "a\n192.0.2.8:1 reads \"b\": 5 bytes\x1b[2J\xc2\x9b"
+        "2J\xe2\x80\xae\xe2\x80\xa8\\\xff\xe6\x96\x87";
     record.result.error = make_error_code(tftp::error::file_not_found);
     record.result.message = "\ngone\x7f";
     record.result.is_from_peer = true;
     CHECK(record.to_string() ==
-          "192.0.2.7:50123 writes \"a?192.0.2.8:1 reads \"b\"?[2J\" as text: the client says: File not found (?gone?)");
+          R"(192.0.2.7:50123 writes "a\n192.0.2.8:1 reads \"b\": 5 bytes\x1b[2J\u009b2J\u202e\u2028\\\xff)"
+          "\xe6\x96\x87"
+          R"(" as text: the client says: File not found (\ngone\x7f))");
+}
+TEST_CASE("a stranger's words come into the record in a form that can be printed") {
+    served here;
+    peer client;
+    client.say(here.door, read_request("f"));
+    CHECK(client.hear() == data(1, "inside"));
+    client.say(client.from, error(0,
+                                  "a\n\xc2\x9b"
+                                  "2J\xe2\x80\xaez"));
+    client.say(here.door, read_request("none\x1b\xff"));
+    CHECK(code_of(client.hear()) == 1);
+    const auto records = here.records();
+    REQUIRE(records.size() == 2);
+    CHECK(records[0].result.message == R"(a\n\u009b2J\u202ez)");
+    CHECK(records[1].file_name == "none\x1b\xff");
+    CHECK_THAT(records[1].result.message, ContainsSubstring(R"(none\x1b\xff)"));
 }
 TEST_CASE("who has been served makes room for who has not") {
     for (const bool single_port : ports) {

@@ -17,7 +17,10 @@
 // zero groups, the first of equals, becomes "::", but only if it is longer than one group. Equal addresses
 // have equal texts, so a text may serve as a key in a log.
 //
-// On this page:  parse_failure, parse_error · printable, what every value of ip.hpp can do · 128 bits ·
+// A text that came from a stranger is not printed as it is. It may hold a line's end, to forge a line of the log, or an
+// escape sequence, to steer the terminal. visible() and quoted() write such characters as escape sequences of C++.
+//
+// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits ·
 //                reading IPv4, IPv6, numbers · writing them
 // The notes:     IP地址 (IP addresses); example 02
 
@@ -40,6 +43,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -86,6 +90,18 @@ class parse_error : public std::invalid_argument {
   private:
     parse_failure failure_;
 };
+
+// ---- A stranger's text ---------------------------------------------------------------------------------
+
+/// Returns the text in a form that a terminal and a line of a log can bear. Valid UTF-8 stays, except for characters that
+/// steer or cannot be seen: the controls (also U+0080 to U+009F, of which U+009B means ESC [, ECMA-48 §5.4), the separators
+/// of lines, what changes the direction of writing, what has no width, noncharacters. They become `\n`, `\r`, `\t`,
+/// `\u202e` and the like; U+0000 to U+001F, U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like.
+/// A backslash and a quotation mark stay, so a text that is visible already stays as it is.
+[[nodiscard]] std::string visible(std::string_view text);
+/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so that
+/// the text cannot pretend to have ended.
+[[nodiscard]] std::string quoted(std::string_view text);
 
 namespace detail {
 
@@ -434,16 +450,93 @@ inline std::string parse_failure::message() const {
 }
 
 namespace detail {
-/// A stranger's text, fit to be shown: in quotation marks, cut off when long, control characters as '?'.
+
+/// Is the character one that a reader does not see, or that changes how others are seen?
+constexpr bool is_invisible(char32_t point) noexcept {
+    struct range {
+        char32_t first, last;
+    };
+    constexpr range all[]{
+        {0x00, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},
+        {0x115f, 0x1160}, {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
+        {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+        {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+    };
+    return (point & 0xfffe) == 0xfffe || std::any_of(std::begin(all), std::end(all), [&](const range& each) {
+               return each.first <= point && point <= each.last;
+           });
+}
+
+/// Reads the character of UTF-8 (RFC 3629) with which the text begins. Returns how many bytes it has, 0 if they are no
+/// character: cut off, longer than needed, a surrogate, or above U+10FFFF.
+constexpr std::size_t read_utf8(std::string_view text, char32_t& point) noexcept {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned lead = byte(0);
+    point = lead;
+    if (lead < 0x80) return 1;
+    if (lead < 0xc2 || lead > 0xf4) return 0;
+    const std::size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (text.size() < size) return 0;
+    point = lead & (0x7fu >> size);
+    for (std::size_t i = 1; i < size; ++i) {
+        if ((byte(i) & 0xc0) != 0x80) return 0;
+        point = point << 6 | (byte(i) & 0x3fu);
+    }
+    constexpr char32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    return point < least[size] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff) ? 0 : size;
+}
+
+inline void append_visible(std::string& to, std::string_view text, bool is_quoted) {
+    const auto append_hex = [&](char kind, char32_t value, unsigned digits) {
+        to += '\\';
+        to += kind;
+        while (digits-- > 0) to += hexadecimal_digits[value >> 4 * digits & 0xf];
+    };
+    while (!text.empty()) {
+        char32_t point = 0;
+        const std::size_t size = read_utf8(text, point);
+        if (size > 0 && !is_invisible(point)) {
+            if (is_quoted && (point == '"' || point == '\\')) to += '\\';
+            to += text.substr(0, size);
+        } else if (size == 1 && (point == '\n' || point == '\r' || point == '\t')) {
+            to += point == '\n' ? "\\n" : point == '\r' ? "\\r" : "\\t";
+        } else if (size < 2) {
+            append_hex('x', static_cast<unsigned char>(text[0]), 2);
+        } else if (point <= 0xffff) {
+            append_hex('u', point, 4);
+        } else
+            append_hex('U', point, 8);
+        text.remove_prefix(std::max<std::size_t>(size, 1));
+    }
+}
+
+}  // namespace detail
+
+inline std::string visible(std::string_view text) {
+    std::string shown;
+    shown.reserve(text.size());
+    detail::append_visible(shown, text, false);
+    return shown;
+}
 inline std::string quoted(std::string_view text) {
     std::string shown{'"'};
-    for (const char c : text.substr(0, 64)) shown += c >= ' ' && c <= '~' ? c : '?';
-    return shown + (text.size() > 64 ? "...\"" : "\"");
+    shown.reserve(text.size() + 2);
+    detail::append_visible(shown, text, true);
+    return shown += '"';
+}
+
+namespace detail {
+/// Returns the text in quotation marks, cut where it is long: an error is not to be longer than a line.
+inline std::string quoted_beginning(std::string_view text) {
+    constexpr std::size_t most = 64;
+    std::string shown = quoted(text.substr(0, most));
+    if (text.size() > most) shown.insert(shown.size() - 1, "...");
+    return shown;
 }
 }  // namespace detail
 
 inline parse_error::parse_error(std::string_view kind, std::string_view text, const parse_failure& failure)
-    : std::invalid_argument{detail::joined(detail::quoted(text), " is no ", kind, ": ", failure.message())},
+    : std::invalid_argument{detail::joined(detail::quoted_beginning(text), " is no ", kind, ": ", failure.message())},
       failure_{failure} {}
 
 }  // namespace netnotes

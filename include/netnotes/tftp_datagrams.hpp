@@ -14,7 +14,11 @@
 //        client ── to 192.0.2.9 ──> eth0: 192.0.2.1, 192.0.2.9, a socket on 0.0.0.0
 //               <── from 192.0.2.9 ──                           and not from 192.0.2.1
 //
-// On this page:  destination · arrival · inbox · send_run
+// What the network says of what was sent. A router or the peer's host answers a datagram that cannot be delivered with
+// an ICMP message. The kernel keeps it in a queue of its own (IP_RECVERR, ip(7)), and the next call on the socket fails
+// with its error, once. That error says nothing about the datagram of that call, so the call is made again.
+//
+// On this page:  destination · arrival · inbox · read_errors · send_run
 // Above it:      tftp_server.hpp
 
 #ifndef NETNOTES_TFTP_DATAGRAMS_HPP
@@ -25,6 +29,7 @@
 #endif
 #define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
@@ -37,6 +42,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -73,7 +79,57 @@ struct arrival {
     destination answer{};      ///< of the server's own socket
     socket_address local{};    ///< the same: to which address it came; port 0
     bool is_to_group = false;  ///< the same: to a broadcast or a multicast address
+    bool is_cut = false;       ///< longer than the room: `bytes` is its beginning
 };
+
+/// Is this the error of an ICMP message, which a call on a socket with IP_RECVERR reports instead of doing its work?
+inline bool is_of_icmp(int code) noexcept {
+    return code == ECONNREFUSED || code == EHOSTUNREACH || code == ENETUNREACH || code == EHOSTDOWN ||
+           code == ENOPROTOOPT || code == EPROTO || code == EACCES;
+}
+
+/// Asks the kernel to keep the ICMP messages about what this socket sends. Without them a server waits until its patience
+/// ends.
+inline void keep_errors(netnotes::socket& of, address_family family) noexcept {
+    constexpr int on = 1;
+    std::error_code unimportant;
+    const auto value = std::as_bytes(std::span{&on, 1});
+    of.set_option(IPPROTO_IP, IP_RECVERR, value, unimportant);  // of an IPv6 socket: about IPv4 clients
+    if (family == address_family::inet6) of.set_option(IPPROTO_IPV6, IPV6_RECVERR, value, unimportant);
+}
+
+/// Takes the kept ICMP messages from the socket, at most 64 of them. Calls `each` with the endpoint to which the datagram
+/// had gone (an IPv4 endpoint as such), and with the error's number. Returns true if there was any.
+template <class Each>
+bool read_errors(int descriptor, Each each) {
+    constexpr int most = 64;
+    int count = 0;
+    for (; count < most; ++count) {
+        socket_address to;
+        alignas(cmsghdr) std::array<char, 256> control;
+        msghdr message{};
+        message.msg_name = to.data();
+        message.msg_namelen = socket_address::capacity;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        ssize_t size = 0;
+        do size = ::recvmsg(descriptor, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+        while (size < 0 && errno == EINTR);
+        if (size < 0) break;
+        to.resize(message.msg_namelen);
+        if (!to.is_ip()) continue;
+        const endpoint where{to.ip().address().unmapped(), to.ip().port()};
+        for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+            if (!(part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR) &&
+                !(part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR))
+                continue;
+            sock_extended_err what;
+            std::memcpy(&what, CMSG_DATA(part), sizeof what);
+            if (what.ee_origin != SO_EE_ORIGIN_LOCAL) each(where, static_cast<int>(what.ee_errno));
+        }
+    }
+    return count > 0;
+}
 
 /// Room for what comes, used again and again: one for all sockets of a kind, as what was received is dealt with at
 /// once.
@@ -89,9 +145,10 @@ class inbox {
             messages_[i].msg_hdr.msg_control = slots_[i].control.data();
         }
     }
-    /// Hands over what is there, one by one. False when that was all; then an event will tell of more.
+    /// Hands over what is there, one by one. False when that was all; then an event will tell of more. `has_errors` is set
+    /// if ICMP messages wait for read_errors(): they make the call fail, and datagrams may wait behind them.
     template <class Each>
-    bool receive(int descriptor, Each each) {
+    bool receive(int descriptor, bool& has_errors, Each each) {
         for (mmsghdr& message : messages_) {  // the kernel has written over them
             message.msg_hdr.msg_namelen = socket_address::capacity;
             message.msg_hdr.msg_controllen = sizeof(slot::control);
@@ -102,6 +159,7 @@ class inbox {
             filled = ::recvmmsg(descriptor, messages_.data(), static_cast<unsigned>(messages_.size()), MSG_DONTWAIT,
                                 nullptr);
         while (filled < 0 && errno == EINTR);
+        if (filled < 0 && is_of_icmp(errno)) return has_errors = true;
         for (std::size_t i = 0; filled > 0 && i < static_cast<std::size_t>(filled); ++i) take_apart(i, each);
         return filled > 0 && static_cast<std::size_t>(filled) == messages_.size();
     }
@@ -119,8 +177,9 @@ class inbox {
         msghdr& header = messages_[index].msg_hdr;
         slot& in = slots_[index];
         in.sender.resize(header.msg_namelen);
-        if ((header.msg_flags & MSG_TRUNC) != 0 || !in.sender.is_ip()) return;  // longer than any that has a meaning
+        if (!in.sender.is_ip()) return;
         arrival one;
+        one.is_cut = (header.msg_flags & MSG_TRUNC) != 0;
         const endpoint sender = in.sender.ip();
         one.sender = {sender.address().unmapped(), sender.port()};
         std::size_t each_size = 0;
@@ -189,8 +248,11 @@ class inbox {
 
 /// Sends a run of datagrams, in one call where the kernel can cut them apart; `merges` remembers when it could not.
 /// What was sent is taken off the run. False when there is no room for now. Whatever else goes wrong (no route, a
-/// firewall) may pass: then they are lost, as datagrams are.
-inline bool send_run(int descriptor, const destination& where, transfer::outgoing& run, bool& merges) noexcept {
+/// firewall) may pass: then they are lost, as datagrams are. `has_errors` is set if a call reported an ICMP message.
+inline bool send_run(int descriptor, const destination& where, transfer::outgoing& run, bool& merges,
+                     bool& has_errors) noexcept {
+    constexpr int most_reports = 2;
+    int reports = 0;
     constexpr std::size_t most = 16;
     std::array<iovec, most> parts;
     std::array<mmsghdr, most> messages;
@@ -230,6 +292,9 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
             std::size_t size = 0;
             for (std::size_t i = 0; i < static_cast<std::size_t>(sent); ++i) size += parts[i].iov_len;
             run.bytes = run.bytes.subspan(size);
+            reports = 0;
+        } else if (is_of_icmp(errno) && reports++ < most_reports) {
+            has_errors = true;  // about an earlier datagram; or about this one, and then it comes again
         } else if (netnotes::detail::would_block(errno) || errno == ENOBUFS) {
             return false;
         } else if (together) {

@@ -81,7 +81,6 @@ class descriptor {
     }
     [[nodiscard]] int number() const noexcept { return number_; }
     [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
-    int close() noexcept { return ::close(std::exchange(number_, -1)); }
 
   private:
     int number_ = -1;
@@ -95,6 +94,7 @@ class file_source final : public source {
     /// Never waits for a FIFO's other end, and never opens a device.
     explicit file_source(const std::string& path);
     std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override;
+    /// Returns nullopt for a file whose size is not known before it is read: those of /proc and /sys.
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return size_; }
 
   private:
@@ -180,10 +180,9 @@ inline std::string part_name() {
     return name += std::to_string(++number);
 }
 
+/// The name is a stranger's, perhaps, and what() goes to a log: see quoted().
 [[noreturn]] inline void throw_system(int code, const char* attempt, std::string_view name) {
-    std::string what = attempt;
-    what += name;
-    throw std::system_error{code, std::system_category(), what};
+    throw std::system_error{code, std::system_category(), attempt + quoted(name)};
 }
 inline std::string folder_of(const std::string& path) {
     const std::size_t slash = path.rfind('/');
@@ -212,6 +211,25 @@ class descriptor_path {
     std::array<char, prefix.size() + 12> text_{};
 };
 
+/// Returns the file's size, or nullopt if what stat(2) says is a lie. A file of /proc says that it is empty, one of /sys
+/// that it has a page, and their content is made when it is read. So the last byte is asked for, and one behind it.
+inline std::optional<std::uint64_t> size_that_is_true(int file, off_t size) noexcept {
+    constexpr int most_attempts = 3;
+    for (int i = 0; i < most_attempts; ++i) {
+        std::array<char, 2> bytes;
+        const off_t last = std::max<off_t>(size - 1, 0);
+        ssize_t got = 0;
+        do got = ::pread(file, bytes.data(), bytes.size(), last);
+        while (got < 0 && errno == EINTR);
+        if (got == (size > 0 ? 1 : 0)) return static_cast<std::uint64_t>(size);
+        // A file that is being written has another size by now. That one is true.
+        struct stat now {};
+        if (::fstat(file, &now) != 0 || now.st_size == size) break;
+        size = now.st_size;
+    }
+    return std::nullopt;
+}
+
 /// A regular file, whatever has been put in its place: nothing is waited for, and no device is set going by opening it.
 inline descriptor open_regular(int folder, const std::string& name, int links, std::optional<std::uint64_t>& size) {
     const descriptor held{::openat(folder, name.c_str(), O_PATH | O_CLOEXEC | links)};
@@ -231,9 +249,7 @@ inline descriptor open_regular(int folder, const std::string& name, int links, s
             throw_system(EACCES, "open what has just been put in the place of ", name);
     }
     if (!file.is_open()) throw_system(errno, "open ", name);
-    size = static_cast<std::uint64_t>(status.st_size);
-    // Those of /proc say that they are empty, and are not.
-    if (char first = 0; size == 0 && ::pread(file.number(), &first, 1, 0) > 0) size.reset();
+    size = size_that_is_true(file.number(), status.st_size);
     return file;
 }
 
@@ -269,7 +285,7 @@ inline file_sink::file_sink(const std::string& path, existing_file policy)
     : file_sink{detail::open_folder(detail::folder_of(path)), detail::name_in_folder(path), policy} {}
 inline file_sink::file_sink(detail::descriptor folder, std::string name, existing_file policy)
     : folder_{std::move(folder)}, name_{std::move(name)}, policy_{policy} {
-    if (name_.empty()) detail::throw_system(EISDIR, "write to ", "a folder");
+    if (name_.empty()) throw std::system_error{EISDIR, std::system_category(), "write to a folder"};
     struct stat status {};
     if (::fstatat(folder_.number(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
         // Said early, for the peer need not send anything then; what counts is finish().
@@ -393,7 +409,7 @@ inline directory::directory(const std::string& path) : root_{detail::open_folder
 
 inline detail::descriptor directory::walk(std::string_view name, std::string& last) const {
     if (name.find('\\') != name.npos || name.find('\0') != name.npos)
-        detail::throw_system(EACCES, "open ", "a name with a backslash or a NUL");
+        detail::throw_system(EACCES, "open a name with a backslash or a NUL, ", name);
     detail::descriptor folder{::fcntl(root_.number(), F_DUPFD_CLOEXEC, 0)};
     if (!folder.is_open()) detail::throw_system(errno, "open ", name);
     std::string part;

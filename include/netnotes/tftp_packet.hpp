@@ -352,9 +352,10 @@ inline bool read_options(reader& from, packet& into) noexcept {
         const auto name = from.text();
         const auto value = name ? from.text() : std::nullopt;
         if (!value && !from.empty() && is_request) return false;
-        const auto verdict = value ? options.read(*name, *value) : option_reader::verdict::bad;
+        const auto verdict = name ? options.read(*name, value.value_or("")) : option_reader::verdict::bad;
         // A server passes over an option that it does not know. A client cannot have asked for one (RFC 2347).
-        if (verdict == option_reader::verdict::bad || (verdict == option_reader::verdict::unknown && !is_request))
+        if (!value || verdict == option_reader::verdict::bad ||
+            (verdict == option_reader::verdict::unknown && !is_request))
             into.has_bad_option = true;
         if (!value) return true;
     }

@@ -21,8 +21,28 @@
 // It answers from the address that was asked; see tftp_datagrams.hpp. What was sent to a broadcast or multicast address
 // is not answered at all (RFC 1123 §4.2.3.5).
 //
-// A client who has heard nothing says his request again, and is not to get a second transfer for it: a request that
-// comes again, byte by byte, from the same port while its transfer runs, is passed over.
+// A client that gets no answer repeats its request. While its transfer has not been acknowledged, an identical request
+// from the same port begins no second transfer. Once the client has acknowledged something, the same request means that
+// the client was started again, or that the network has delayed a copy. So a second transfer begins beside the first, and
+// the client decides: if it answers the second, the first is forgotten.
+//
+// A sender address can be forged. Then the answers go to a victim that did not ask, and they may be larger than the
+// request. What a forger can draw from this server:
+//
+//        request of 10 bytes, no options     2 blocks (516 bytes each): 104 times its bytes
+//        request with options                3 option acknowledgments, each hardly longer than the request
+//        request that is refused or broken   1 error: its code and one line
+//        ... and an acknowledgment, forged   nothing: it must go to the transfer's own port, which the forger does not
+//                                            know (one of 28,232 with Linux's default range)
+//        ... the same with `single_port`     the first window, once: at most 64 KiB; then one datagram at each timeout
+//
+// To each address go at most server_options::unproven_rate bytes a second, beyond a beginning of four seconds' worth,
+// before a client there has acknowledged something. With `single_port` at most single_port_rate bytes a second go there in
+// all. What remains: a forger can have all of that sent to a victim, by many requests, and with `single_port` by forged
+// acknowledgments. A forger that knows a client's port can end its transfer by a forged error if it guesses the server's
+// port (with `single_port` it knows that). Under a flood of forged requests a new transfer keeps its place only until
+// most_transfers newer requests have come, so a client on a slow path may have to ask again. With `single_port` forged
+// acknowledgments also keep places, each until settings::patience ends.
 //
 // On this page:  file_request, handlers, serve_files · transfer_record · server_options · server
 // The notes:     TFTP下载过程 (port 69, and a new port for the transfer); example 14
@@ -57,6 +77,7 @@
 #include <system_error>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "async_descriptor.hpp"
 #include "event_loop.hpp"
@@ -95,8 +116,8 @@ struct transfer_record {
     outcome result{};
     duration took{};
 
-    /// One line: `192.0.2.7:50123 reads "motd": 1024 bytes in 0.021 s (512 × 1)`. What a stranger has sent is in it
-    /// without its control characters.
+    /// Returns one line: `192.0.2.7:50123 reads "motd": 1024 bytes in 0.021 s, 1 × 512`. A stranger's words are escaped:
+    /// see quoted() and visible().
     [[nodiscard]] std::string to_string() const;
 };
 
@@ -106,19 +127,29 @@ struct server_options {
                     .window_size = 64,
                     .dally = std::chrono::seconds{6},
                     .most_memory = std::size_t{512} << 10};
-    /// How many at once. A request beyond is not answered, nor one for which there is no descriptor or no memory: it
-    /// will be said again, and there may be room then. (Each but those on a single port has a descriptor, and one more
-    /// for its file, and as many again may have their end behind them and stay for settings::dally; so three for each,
-    /// see RLIMIT_NOFILE, getrlimit(2).)
+    /// Transfers at once. A request beyond takes the place of the oldest transfer whose client has not answered yet. If
+    /// all have answered the request is not answered, nor is one for which there is no descriptor or no memory: the
+    /// client will repeat it, and there may be room then. (Allow three descriptors for each transfer in RLIMIT_NOFILE: one
+    /// socket, one file, and one socket of a finished transfer that stays for settings::dally. With `single_port` there
+    /// is no socket for each.)
     std::size_t most_transfers = 1000;
-    /// From one address. A request beyond is refused.
+    /// Transfers of one address. A request beyond takes the place of the oldest one there whose client has not answered
+    /// yet, or else is refused.
     std::size_t most_per_client = 100;
+    /// The longest file that is taken from a client, in bytes. A longer one is refused, or broken off.
+    std::uint64_t max_upload = ~std::uint64_t{0};
     /// Bytes per second, 0 for no limit: of all together, and of each. What is granted of block and window sizes is
     /// then such that a window takes no more than a quarter of a second.
     std::uint64_t rate = 0;
     std::uint64_t rate_each = 0;
+    /// Bytes per second to each address before a client there has acknowledged them, 0 for no limit. Four seconds' worth
+    /// may go at once. What is beyond is not sent, and a new request is not answered.
+    std::uint64_t unproven_rate = 256 << 10;
     /// All on one socket: see above.
     bool single_port = false;
+    /// With `single_port`: bytes per second to each address, acknowledged or not, 0 for no limit. There acknowledgments
+    /// can be forged.
+    std::uint64_t single_port_rate = 16 << 20;
     /// How long a stop lets those go on that are under way.
     duration grace = std::chrono::seconds{10};
     /// Told of each, when it is decided. What it throws ends the server, and comes out of run().
@@ -153,7 +184,8 @@ class server {
 
     /// Transfers under way.
     [[nodiscard]] std::size_t size() const noexcept;
-    /// Requests that were not answered because there were too many transfers, no descriptors or no memory.
+    /// Requests that were not answered because there were too many transfers, no descriptors or no memory, or because too
+    /// much has gone to their address: see server_options.
     [[nodiscard]] std::uint64_t dropped() const noexcept;
 
   private:
@@ -177,10 +209,46 @@ class pace {
         return free_;
     }
 
-  private:
     static constexpr duration late = std::chrono::milliseconds{4};
+
+  private:
     std::uint64_t rate_;
     time_point free_{};
+};
+
+/// The same for each address, and in fixed room: a flood of forged addresses takes no memory. Addresses share a place,
+/// and its allowance, with one in 4096 of all others.
+class pace_of_addresses {
+  public:
+    explicit pace_of_addresses(std::uint64_t rate) : rate_{rate}, paid_until_(rate == 0 ? 0 : places) {}
+    /// Like pace::charge().
+    time_point charge(const ip_address& address, std::size_t size, time_point now) noexcept {
+        if (rate_ == 0) return now;
+        time_point& paid = place(address);
+        paid = std::max(paid, now - pace::late) + time_of(size);
+        return paid;
+    }
+    /// Was so little sent that it is paid for within `burst`?
+    [[nodiscard]] bool has_room(const ip_address& address, time_point now, duration burst) const noexcept {
+        return rate_ == 0 || paid_until_[index(address)] <= now + burst;
+    }
+    /// These bytes do not count any more.
+    void give_back(const ip_address& address, std::size_t size) noexcept {
+        if (rate_ != 0) place(address) -= time_of(size);
+    }
+
+  private:
+    static constexpr std::size_t places = 4096;
+    [[nodiscard]] duration time_of(std::size_t size) const noexcept {
+        return duration{static_cast<duration::rep>(size * 1'000'000'000ull / rate_)};
+    }
+    [[nodiscard]] static std::size_t index(const ip_address& address) noexcept {
+        const std::uint64_t mixed = std::hash<ip_address>{}(address)*std::uint64_t{0x9e3779b97f4a7c15};
+        return static_cast<std::size_t>(mixed >> 52);
+    }
+    [[nodiscard]] time_point& place(const ip_address& address) noexcept { return paid_until_[index(address)]; }
+    std::uint64_t rate_;
+    std::vector<time_point> paid_until_;
 };
 
 /// A task in a chain of its own, which is not cancelled with those who wait for it: after a stop it is still needed.
@@ -213,6 +281,26 @@ class errand : private netnotes::detail::fiber {
     std::coroutine_handle<netnotes::detail::task_promise<void>> task_;
 };
 
+class conversation;
+
+/// Conversations in the order in which they joined. Each is in one queue at most.
+class queue {
+  public:
+    queue() noexcept = default;
+    queue(const queue&) = delete;
+    queue& operator=(const queue&) = delete;
+    [[nodiscard]] conversation* oldest() const noexcept { return oldest_; }
+    void add(conversation& one) noexcept;
+    /// Takes it out of the queue that it is in.
+    static void take_out(conversation& one) noexcept;
+    /// Forgets all of them. They are about to be destroyed.
+    void clear() noexcept { oldest_ = nullptr, newest_ = &oldest_; }
+
+  private:
+    conversation* oldest_ = nullptr;
+    conversation** newest_ = &oldest_;
+};
+
 /// A transfer with its client.
 class conversation final : public errand, private netnotes::detail::loop_timer {
   public:
@@ -228,6 +316,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     ~conversation() override { drop(); }  // before the descriptor for which it waits
 
     void begin(time_point now) noexcept;
+    /// A datagram has come on its socket, or on the server's for it.
     void take(const endpoint& from, std::span<const std::byte> datagram, time_point now) noexcept;
     /// Sends what is to be sent. True when nothing is left to do; then whoever has called this sees to its end.
     [[nodiscard]] bool advance(time_point now) noexcept;
@@ -235,10 +324,21 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     void leave() noexcept;
     /// The same, and the client is told.
     void abort(time_point now) noexcept;
-    /// The same, and he is not: he has forgotten it himself.
-    void forget() noexcept;
+    /// The same, and the client is not told: it has forgotten this transfer itself, or has never answered.
+    void forget(std::errc why, std::string_view message) noexcept;
+    /// An ICMP message says that nothing arrives at the client.
+    void unreachable(int code) noexcept;
     [[nodiscard]] const endpoint& client() const noexcept { return asked_.client; }
     [[nodiscard]] bool is_decided() const noexcept { return is_told_; }
+    /// Has the client acknowledged anything? Before, it may not be where the request says that it is.
+    [[nodiscard]] bool is_proven() const noexcept { return is_proven_; }
+    [[nodiscard]] time_point began() const noexcept { return began_; }
+    [[nodiscard]] std::uint64_t blocks() const noexcept { return machine_.result().blocks; }
+    /// Is that what a client says first, when it has heard the beginning of a transfer?
+    [[nodiscard]] bool is_first_answer(const packet& what) const noexcept {
+        if (is_upload()) return what.what == opcode::data && what.block == 1;
+        return what.what == opcode::acknowledgment && what.block == (has_granted_ ? 0 : 1);
+    }
     [[nodiscard]] bool is_for(std::span<const std::byte> request) const noexcept {
         const auto said = std::as_bytes(std::span{asked_.bytes});
         return std::equal(request.begin(), request.end(), said.begin(), said.end());
@@ -246,6 +346,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
 
   private:
     friend server_core;
+    friend queue;
     static constexpr duration until_there_is_room = std::chrono::milliseconds{2};
     task<> listen();
     void is_done() noexcept override;
@@ -255,6 +356,8 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     void keep(std::unique_ptr<sink>&& into) noexcept { sink_ = std::move(into); }
     [[nodiscard]] bool is_upload() const noexcept { return asked_.record.what == opcode::write_request; }
     void charge(std::size_t size, time_point now) noexcept;
+    void look_for_proof(std::span<const std::byte> datagram) noexcept;
+    void take_errors() noexcept;
     [[nodiscard]] time_point patient_deadline() const noexcept {
         return netnotes::detail::later(machine_.deadline(), slack_);
     }
@@ -270,12 +373,15 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     transfer::outgoing unsent_{};
     pace pace_;
     time_point began_{}, paced_until_{};
-    duration slack_{};  // of a deadline: how long we have kept the client waiting ourselves
+    duration slack_{};                // of a deadline: how long we have kept the client waiting ourselves
+    std::size_t unproven_bytes_ = 0;  // sent before the proof
     bool merges_;
-    bool is_told_ = false;
-    // Among those who are decided, of which the core keeps the order.
+    bool is_told_ = false, is_proven_ = false;
+    bool has_granted_ = false;  // begun with an option acknowledgment
+    // Its neighbours in a queue: see there.
     conversation* later_ = nullptr;
     conversation** place_ = nullptr;
+    conversation*** end_ = nullptr;
 };
 
 class serving;
@@ -297,6 +403,17 @@ class server_core {
 
     // For conversations.
     void decided(conversation& one, const transfer_record& record) noexcept;
+    void proven(conversation& one, std::size_t unproven_bytes) noexcept;
+    void errors_wait() noexcept { has_errors_ = true; }
+    [[nodiscard]] bool may_send_unproven(const endpoint& to, time_point now) const noexcept {
+        return unproven_pace_.has_room(to.address(), now, unproven_burst);
+    }
+    void charge_unproven(const endpoint& to, std::size_t size, time_point now) noexcept {
+        unproven_pace_.charge(to.address(), size, now);
+    }
+    [[nodiscard]] time_point charge_address(const endpoint& to, std::size_t size, time_point now) noexcept {
+        return single_port_pace_.charge(to.address(), size, now);
+    }
     void remove(conversation& one) noexcept;
     [[nodiscard]] netnotes::socket& socket() noexcept { return socket_; }
     [[nodiscard]] const server_options& options() const noexcept { return options_; }
@@ -311,6 +428,10 @@ class server_core {
 
   private:
     static constexpr int wished_room = 4 << 20;
+    static constexpr duration unproven_burst = std::chrono::seconds{4};
+    /// An answer takes its time: a transfer is not given up for a request that came together with its own.
+    static constexpr std::size_t max_on_one_port = 4;
+    static constexpr duration min_age = std::chrono::milliseconds{5};
 
     class reception final : public errand {
       public:
@@ -332,24 +453,26 @@ class server_core {
     void prepare_socket();
     task<> listen();
     void take(const arrival& datagram, time_point now) noexcept;
+    void hand_over(const arrival& datagram, const packet& what, time_point now) noexcept;
+    void take_errors(time_point now) noexcept;
     void begin_conversation(const arrival& datagram, const packet& request, time_point now) noexcept;
+    [[nodiscard]] bool passes_over(const arrival& datagram, time_point now) noexcept;
+    [[nodiscard]] bool make_room(time_point now) noexcept;
+    [[nodiscard]] bool give_up_unproven(time_point now, const ip_address* of) noexcept;
+    bool attempt(const arrival& datagram, const packet& request, transfer_record& record, time_point now) noexcept;
     template <class End>
     void converse(const arrival& datagram, const packet& request, const transfer_record& record,
                   std::unique_ptr<End> end, time_point now);
     [[nodiscard]] netnotes::socket own_socket(const arrival& datagram, bool gets_windows) const;
     [[nodiscard]] settings limits_for(const packet& request) const noexcept;
     void refuse(const arrival& datagram, error code, std::string_view message) noexcept;
+    void refuse_broken(const arrival& datagram) noexcept;
     void refuse(const arrival& datagram, transfer_record& record, const std::system_error& why) noexcept;
     void refuse_for_failure(const arrival& datagram, transfer_record& record, const char* message) noexcept;
     void log(const transfer_record& record) noexcept;
     void settle() noexcept;
     void abort_all() noexcept;
-    void unlink(conversation& one) noexcept;
     bool send_away_oldest() noexcept;
-    void run_short() noexcept {
-        ++dropped_;
-        send_away_oldest();
-    }
 
     netnotes::socket socket_;
     handlers serves_;
@@ -360,6 +483,7 @@ class server_core {
     inbox acknowledgments_{4, 1024};
     std::optional<inbox> data_;
     pace pace_;
+    pace_of_addresses unproven_pace_, single_port_pace_;
 
     event_loop* loop_ = nullptr;
     serving* waiter_ = nullptr;
@@ -367,12 +491,13 @@ class server_core {
     std::unique_ptr<reception> reception_;
     patience grace_{*this};
     std::unordered_multimap<endpoint, std::unique_ptr<conversation>> all_;
-    std::size_t undecided_ = 0;       // the others stay a while, see settings::dally; ...
-    conversation* oldest_ = nullptr;  // ... these are they
-    conversation** newest_ = &oldest_;
+    std::size_t undecided_ = 0;                              // the others stay a while, see settings::dally
+    queue unproven_;                                         // undecided, and the client has not answered yet
+    queue dallying_;                                         // decided
     std::unordered_map<ip_address, std::size_t> of_client_;  // undecided ones of it
     std::uint64_t dropped_ = 0;
     bool is_stopping_ = false;
+    bool has_errors_ = false;  // ICMP messages wait at the server's socket
     std::exception_ptr failure_;
 };
 
@@ -407,6 +532,23 @@ class [[nodiscard]] serving final : public netnotes::detail::loop_operation {
     bool was_cancelled_ = false;
 };
 
+// ---- a queue
+
+inline void queue::add(conversation& one) noexcept {
+    take_out(one);
+    one.later_ = nullptr;
+    one.place_ = newest_;
+    one.end_ = &newest_;
+    *newest_ = &one;
+    newest_ = &one.later_;
+}
+inline void queue::take_out(conversation& one) noexcept {
+    if (!one.place_) return;
+    *one.place_ = one.later_;
+    (one.later_ ? one.later_->place_ : *one.end_) = one.place_;
+    one.place_ = nullptr;
+}
+
 // ---- a conversation
 
 template <class End>
@@ -423,6 +565,7 @@ conversation::conversation(server_core& whole, event_loop& loop, asked&& what, c
       merges_{whole.kernel_can_segment()} {
     keep(std::move(end));
     if (!own_.is_open()) return;
+    keep_errors(own_, client_.to.family());
     if (is_upload() && machine_.result().window_size > 1) {
         constexpr int on = 1;
         std::error_code one_by_one;
@@ -441,12 +584,31 @@ inline void conversation::take(const endpoint& from, std::span<const std::byte> 
     unsent_ = {};  // what there was no room for; what has come may change what is to be said
     const std::uint64_t before = machine_.result().bytes;
     machine_.receive(from, datagram, now);
+    if (!is_proven_ && from == asked_.client) look_for_proof(datagram);
     // Not what has come again: it has, perhaps, because we take our time.
     if (is_upload()) charge(static_cast<std::size_t>(machine_.result().bytes - before), now);
+}
+/// A client that acknowledges has heard of the transfer, so the request was its own. (On a single port an acknowledgment
+/// can be forged.)
+inline void conversation::look_for_proof(std::span<const std::byte> datagram) noexcept {
+    if (machine_.result().blocks == 0) {
+        const auto what = parse(datagram);
+        if (!has_granted_ || is_upload() || !what || !is_first_answer(*what)) return;
+    }
+    is_proven_ = true;
+    whole_.proven(*this, std::exchange(unproven_bytes_, 0));
+}
+inline void conversation::unreachable(int code) noexcept {
+    // "No route" may pass, and a transfer that has moved waits for that. "Nobody listens" is the client's own word.
+    if (is_proven_ && code != ECONNREFUSED) return;
+    unsent_ = {};
+    machine_.unreachable(asked_.client);
 }
 inline void conversation::charge(std::size_t size, time_point now) noexcept {
     if (size == 0) return;
     paced_until_ = std::max(pace_.charge(size, now), whole_.charge(size, now));
+    if (!own_.is_open() && !is_upload())
+        paced_until_ = std::max(paced_until_, whole_.charge_address(asked_.client, size, now));
     slack_ = std::max(paced_until_ - now, duration::zero());
 }
 
@@ -457,18 +619,33 @@ inline bool conversation::advance(time_point now) noexcept {
             unsent_ = machine_.next();
             if (unsent_.bytes.empty()) break;
         }
+        const bool is_to_client = unsent_.to == asked_.client;
+        const bool is_unproven = !is_to_client || !is_proven_;
+        const endpoint to = unsent_.to;
+        if (is_unproven && !whole_.may_send_unproven(to, now)) {
+            unsent_ = {};  // lost, as datagrams are
+            continue;
+        }
         const std::size_t size = unsent_.bytes.size();
         const int by = own_.is_open() ? own_.native_handle() : whole_.socket().native_handle();
-        if (unsent_.to == asked_.client) {
-            has_room = send_run(by, client_, unsent_, merges_);
+        bool has_errors = false;
+        if (is_to_client) {
+            if (size > 1 && unsent_.bytes[1] == static_cast<std::byte>(opcode::option_acknowledgment))
+                has_granted_ = true;
+            has_room = send_run(by, client_, unsent_, merges_, has_errors);
         } else {
             destination stranger;
             std::error_code unknown;
             stranger.to = netnotes::detail::to_socket_address(unsent_.to, unknown);
-            has_room = unknown || send_run(by, stranger, unsent_, merges_);
+            has_room = unknown || send_run(by, stranger, unsent_, merges_, has_errors);
             if (unknown) unsent_ = {};
         }
-        if (!is_upload()) charge(size - unsent_.bytes.size(), now);
+        const std::size_t sent = size - unsent_.bytes.size();
+        if (is_unproven) whole_.charge_unproven(to, sent, now);
+        if (is_to_client && !is_proven_) unproven_bytes_ += sent;
+        if (!is_upload()) charge(sent, now);
+        if (has_errors && !own_.is_open()) whole_.errors_wait();
+        if (has_errors && own_.is_open()) take_errors();
     }
     if (machine_.has_outcome()) tell(machine_.result());
     if (machine_.has_ended() && unsent_.bytes.empty()) {
@@ -480,6 +657,12 @@ inline bool conversation::advance(time_point now) noexcept {
     if (now < paced_until_) when = std::min(when, paced_until_);
     loop().arm(*this, when);
     return false;
+}
+/// Of a socket of its own.
+inline void conversation::take_errors() noexcept {
+    read_errors(own_.native_handle(), [&](const endpoint& where, int code) {
+        if (where == asked_.client) unreachable(code);
+    });
 }
 inline void conversation::expired() noexcept {
     const time_point now = loop().now();
@@ -518,9 +701,13 @@ inline void conversation::abort(time_point now) noexcept {
     static_cast<void>(advance(now));
     leave();
 }
-inline void conversation::forget() noexcept {
+inline void conversation::forget(std::errc why, std::string_view message) noexcept {
     outcome result;
-    result.error = std::make_error_code(std::errc::connection_aborted);
+    result.error = std::make_error_code(why);
+    try {
+        result.message = message;
+    } catch (const std::bad_alloc&) {  // the code says enough
+    }
     tell(result);
     leave();
 }
@@ -540,8 +727,12 @@ inline task<> conversation::listen() {
         may_have_more = true;
         for (int i = 0; i < server_core::most_batches && may_have_more; ++i) {
             const time_point now = loop().now();
-            may_have_more =
-                room.receive(own_.native_handle(), [&](const arrival& each) { take(each.sender, each.bytes, now); });
+            bool has_errors = false;
+            may_have_more = room.receive(own_.native_handle(), has_errors, [&](const arrival& each) {
+                if (!each.is_cut) take(each.sender, each.bytes, now);
+            });
+            // An event without a datagram is the news of an ICMP message, too.
+            if (has_errors) take_errors();
             if (advance(now)) co_return;
         }
     }
@@ -554,7 +745,10 @@ inline server_core::server_core(udp_socket&& bound, handlers&& serves, server_op
       serves_{std::move(serves)},
       options_{std::move(options)},
       requests_{options_.single_port ? std::size_t{16} : 32, options_.single_port ? std::size_t{65'535} : 1024},
-      pace_{options_.rate} {
+      pace_{options_.rate},
+      unproven_pace_{options_.unproven_rate},
+      single_port_pace_{options_.single_port ? options_.single_port_rate : 0} {
+    options_.limits.shared_port = options_.single_port;
     const settings& limits = options_.limits;
     if (limits.block_size < least_block_size || limits.block_size > most_block_size || limits.window_size == 0 ||
         limits.timeout == 0 || limits.rollover.value_or(0) > 1)
@@ -581,7 +775,10 @@ inline void server_core::prepare_socket() {
     receive_room_ = static_cast<std::size_t>(std::max(get(SOL_SOCKET, SO_RCVBUF), 0));
     set(IPPROTO_IP, IP_PKTINFO, 1);
     if (socket_.local_endpoint().family() == address_family::inet6) set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-    if (options_.single_port) set(IPPROTO_UDP, UDP_GRO, 1);
+    if (options_.single_port) {
+        set(IPPROTO_UDP, UDP_GRO, 1);
+        keep_errors(socket_, socket_.local_endpoint().family());
+    }
     // A kernel that does not know it would overlook it, and send one long datagram.
     kernel_can_segment_ = get(IPPROTO_UDP, UDP_SEGMENT) >= 0;
 }
@@ -623,8 +820,8 @@ inline void server_core::settle() noexcept {
 /// The loop is being destroyed while it runs.
 inline void server_core::break_off() noexcept {
     waiter_ = nullptr;
-    oldest_ = nullptr;
-    newest_ = &oldest_;
+    unproven_.clear();
+    dallying_.clear();
     all_.clear();
     undecided_ = 0;
     of_client_.clear();
@@ -639,30 +836,50 @@ inline void server_core::abort_all() noexcept {
 
 inline void server_core::decided(conversation& one, const transfer_record& record) noexcept {
     --undecided_;
-    one.place_ = newest_;
-    *newest_ = &one;
-    newest_ = &one.later_;
+    dallying_.add(one);
     if (const auto count = of_client_.find(record.client.address()); count != of_client_.end() && --count->second == 0)
         of_client_.erase(count);
     log(record);
     settle();
 }
-inline void server_core::unlink(conversation& one) noexcept {
-    if (!one.place_) return;
-    *one.place_ = one.later_;
-    (one.later_ ? one.later_->place_ : newest_) = std::exchange(one.place_, nullptr);
+/// The client of this one has answered. It has then forgotten an earlier transfer of the same request, and on a single
+/// port every earlier one.
+inline void server_core::proven(conversation& one, std::size_t unproven_bytes) noexcept {
+    if (!one.is_decided()) queue::take_out(one);
+    unproven_pace_.give_back(one.client().address(), unproven_bytes);
+    const auto is_earlier = [&](const auto& each) {
+        const conversation& other = *each.second;
+        return &other != &one && !other.is_decided() && other.is_proven() &&
+               (options_.single_port || other.is_for(std::as_bytes(std::span{one.asked_.bytes})));
+    };
+    const auto [begin, end] = all_.equal_range(one.client());
+    const auto found = std::find_if(begin, end, is_earlier);
+    if (found != end) found->second->forget(std::errc::connection_aborted, "the client has begun anew");
 }
 /// Somebody who has been served, and stays in case his last acknowledgment is lost, makes room for one who has not. He
 /// goes when the loop comes to him. False when there is none.
 inline bool server_core::send_away_oldest() noexcept {
-    if (!oldest_) return false;
-    conversation& one = *oldest_;
-    unlink(one);
+    if (!dallying_.oldest()) return false;
+    conversation& one = *dallying_.oldest();
+    queue::take_out(one);
     one.leave();
     return true;
 }
+/// A transfer whose client has not answered makes room for a new one: the oldest of them, or the oldest of an address.
+/// Returns false if there is none.
+inline bool server_core::give_up_unproven(time_point now, const ip_address* of) noexcept {
+    conversation* one = unproven_.oldest();
+    while (one && of && one->client().address() != *of) one = one->later_;
+    if (!one || now - one->began() < min_age) return false;
+    one->forget(std::errc::timed_out, "no answer, and another client needs the place");
+    return true;
+}
+inline bool server_core::make_room(time_point now) noexcept {
+    if (undecided_ >= options_.most_transfers && !give_up_unproven(now, nullptr)) return false;
+    return all_.size() / 2 < options_.most_transfers || send_away_oldest();
+}
 inline void server_core::remove(conversation& one) noexcept {
-    unlink(one);
+    queue::take_out(one);
     const auto [begin, end] = all_.equal_range(one.client());
     const auto found = std::find_if(begin, end, [&](const auto& each) { return each.second.get() == &one; });
     if (found != end) all_.erase(found);
@@ -691,49 +908,113 @@ inline task<> server_core::listen() {
         may_have_more = true;
         for (int i = 0; i < most_batches && may_have_more; ++i) {
             const time_point now = loop_->now();
-            may_have_more =
-                requests_.receive(socket_.native_handle(), [&](const arrival& datagram) { take(datagram, now); });
+            bool has_errors = false;
+            may_have_more = requests_.receive(socket_.native_handle(), has_errors,
+                                              [&](const arrival& datagram) { take(datagram, now); });
+            if (has_errors || std::exchange(has_errors_, false)) take_errors(now);
         }
     }
 }
+/// Of the server's own socket: on a single port they are about transfers.
+inline void server_core::take_errors(time_point now) noexcept {
+    read_errors(socket_.native_handle(), [&](const endpoint& where, int code) {
+        // One by one: a transfer that ends leaves the table.
+        const auto [begin, end] = all_.equal_range(where);
+        std::array<conversation*, max_on_one_port> there{};
+        std::size_t count = 0;
+        for (auto each = begin; each != end && count < there.size(); ++each) there[count++] = each->second.get();
+        for (std::size_t i = 0; i < count; ++i) {
+            there[i]->unreachable(code);
+            if (there[i]->advance(now)) there[i]->leave();
+        }
+    });
+}
 inline void server_core::take(const arrival& datagram, time_point now) noexcept {
-    const auto what = parse(datagram.bytes);
-    if (!what || datagram.is_to_group) return;
-    if (what->what == opcode::read_request || what->what == opcode::write_request)
-        return begin_conversation(datagram, *what, now);
-    if (const auto found = options_.single_port ? all_.find(datagram.sender) : all_.end(); found != all_.end()) {
-        conversation& one = *found->second;
-        one.take(datagram.sender, datagram.bytes, now);
-        if (one.advance(now)) one.leave();
-    } else if (what->what != opcode::error)
+    if (datagram.is_to_group || datagram.sender.port() == 0) return;
+    const auto what = datagram.is_cut ? std::nullopt : parse(datagram.bytes);
+    if (!what) {
+        if (begins_as_request(datagram.bytes)) refuse_broken(datagram);
+    } else if (what->what == opcode::read_request || what->what == opcode::write_request)
+        begin_conversation(datagram, *what, now);
+    else if (options_.single_port && all_.contains(datagram.sender))
+        hand_over(datagram, *what, now);
+    else if (what->what != opcode::error)
         refuse(datagram, error::unknown_transfer_id, to_string(error::unknown_transfer_id));
 }
-
-inline void server_core::begin_conversation(const arrival& datagram, const packet& request, time_point now) noexcept {
-    if (is_stopping_ || datagram.sender.port() == 0) return;
+/// On a single port a client may have two transfers: one that has moved, and a later one that waits for its first answer.
+inline void server_core::hand_over(const arrival& datagram, const packet& what, time_point now) noexcept {
     const auto [begin, end] = all_.equal_range(datagram.sender);
-    auto same = end;  // ... and decided
+    conversation *earlier = nullptr, *later = nullptr;
     for (auto each = begin; each != end; ++each) {
-        if (!each->second->is_for(datagram.bytes)) continue;
-        if (!each->second->is_decided()) return;
-        same = each;
+        conversation& one = *each->second;
+        (one.is_proven() || one.is_decided() ? earlier : later) = &one;
     }
-    // Who asks for the same again has done with the first, and so has, on one socket, who asks for something else: there
-    // they could not be told apart.
-    if (same != end)
-        same->second->forget();
-    else if (options_.single_port && begin != end)
-        begin->second->forget();
-    const bool are_too_many_here = all_.size() / 2 >= options_.most_transfers;
-    if (undecided_ >= options_.most_transfers || (are_too_many_here && !send_away_oldest())) {
+    const auto give_to = [&](conversation& one) {
+        one.take(datagram.sender, datagram.bytes, now);
+        if (one.advance(now)) one.leave();
+    };
+    if (!earlier || !later) return give_to(*(earlier ? earlier : later));
+    if (what.what == opcode::error) {  // of which of them it speaks is not said
+        give_to(*earlier);
+        return give_to(*later);
+    }
+    if (later->is_first_answer(what)) return give_to(*later);
+    // The client goes on with the earlier one: then the later request was a copy that came late.
+    const std::uint64_t before = earlier->blocks();
+    earlier->take(datagram.sender, datagram.bytes, now);
+    const bool has_moved = earlier->blocks() != before;
+    if (earlier->advance(now)) earlier->leave();
+    if (has_moved) later->forget(std::errc::connection_aborted, "a request that came late");
+}
+
+/// Does the request belong to a transfer that is there? If it begins a new one, makes way for that: a client that repeats
+/// its request after the end of its transfer has done with it, and on a single port so has a client that asks for
+/// something else, since the two transfers could not be told apart.
+inline bool server_core::passes_over(const arrival& datagram, time_point now) noexcept {
+    const auto [begin, end] = all_.equal_range(datagram.sender);
+    std::array<conversation*, max_on_one_port> replaced{};
+    std::size_t count = 0;
+    for (auto each = begin; each != end; ++each) {
+        conversation& one = *each->second;
+        const bool is_same = one.is_for(datagram.bytes);
+        if (is_same && !one.is_decided() && !one.is_proven()) {
+            one.take(datagram.sender, datagram.bytes, now);  // which answers once more if it has fallen silent
+            if (one.advance(now)) one.leave();
+            return true;
+        }
+        const bool is_over =
+            is_same ? one.is_decided() : options_.single_port && (one.is_decided() || !one.is_proven());
+        if (is_over && count < replaced.size()) replaced[count++] = &one;
+    }
+    for (std::size_t i = 0; i < count; ++i)
+        replaced[i]->forget(std::errc::connection_aborted, "the client asks for something else");
+    return false;
+}
+inline void server_core::begin_conversation(const arrival& datagram, const packet& request, time_point now) noexcept {
+    if (is_stopping_ || passes_over(datagram, now)) return;
+    if (!may_send_unproven(datagram.sender, now) || !make_room(now)) {
         ++dropped_;
         return;
     }
     transfer_record record{.client = datagram.sender, .what = request.what, .mode = request.mode.value_or(mode::octet)};
+    // A shortage: transfers whose client has not answered, or that are over, have what is needed, perhaps. Each gives up
+    // its file at once, and its socket when the loop comes to it. To open a file below the root takes some more.
+    constexpr int most_attempts = 8;
+    for (int i = 0; i < most_attempts; ++i) {
+        if (attempt(datagram, request, record, now)) return;
+        if (!give_up_unproven(now, nullptr) && !send_away_oldest()) break;
+    }
+    ++dropped_;
+}
+/// Returns false if there is a shortage of descriptors or of memory.
+inline bool server_core::attempt(const arrival& datagram, const packet& request, transfer_record& record,
+                                 time_point now) noexcept {
     try {
         record.file_name = request.file_name;
-        const auto same_client = of_client_.find(datagram.sender.address());
-        if (same_client != of_client_.end() && same_client->second >= options_.most_per_client)
+        const ip_address client = datagram.sender.address();
+        const auto same_client = of_client_.find(client);
+        if (same_client != of_client_.end() && same_client->second >= options_.most_per_client &&
+            !give_up_unproven(now, &client))
             throw std::system_error{make_error_code(error::not_defined), "too many transfers at once"};
         if (!request.mode) throw std::system_error{make_error_code(error::illegal_operation), "an unknown mode"};
         file_request asked{datagram.sender, request.file_name, *request.mode, std::nullopt};
@@ -743,6 +1024,7 @@ inline void server_core::begin_conversation(const arrival& datagram, const packe
             converse(datagram, request, record, std::move(from), now);
         } else {
             asked.size = request.options.transfer_size;
+            if (asked.size == std::uint64_t{0}) asked.size.reset();  // not known: curl and BusyBox read from a pipe
             auto into = serves_.write ? serves_.write(asked) : nullptr;
             if (!into) throw std::system_error{make_error_code(error::access_violation), "write"};
             converse(datagram, request, record, std::move(into), now);
@@ -750,15 +1032,16 @@ inline void server_core::begin_conversation(const arrival& datagram, const packe
     } catch (const std::system_error& why) {
         for (const std::errc shortage : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
                                          std::errc::no_buffer_space, std::errc::not_enough_memory})
-            if (why.code() == shortage) return run_short();
+            if (why.code() == shortage) return false;
         refuse(datagram, record, why);
     } catch (const std::bad_alloc&) {
-        run_short();
+        return false;
     } catch (const std::exception& failure) {  // in these words to us, and not to a stranger
         refuse_for_failure(datagram, record, failure.what());
     } catch (...) {
         refuse_for_failure(datagram, record, "");
     }
+    return true;
 }
 template <class End>
 void server_core::converse(const arrival& datagram, const packet& request, const transfer_record& record,
@@ -779,6 +1062,7 @@ void server_core::converse(const arrival& datagram, const packet& request, const
     all_.emplace(datagram.sender, std::move(made));
     ++count;
     ++undecided_;
+    unproven_.add(one);
     one.begin(now);
 }
 /// On the address to which the request came.
@@ -799,6 +1083,7 @@ inline netnotes::socket server_core::own_socket(const arrival& datagram, bool ge
 }
 inline settings server_core::limits_for(const packet& request) const noexcept {
     settings limits = options_.limits;
+    if (request.what == opcode::write_request) limits.most_bytes = std::min(limits.most_bytes, options_.max_upload);
     const auto reduce = [](std::uint16_t& what, std::uint64_t most, std::uint64_t least) {
         what = static_cast<std::uint16_t>(std::min<std::uint64_t>(what, std::max(most, least)));
     };
@@ -813,10 +1098,21 @@ inline settings server_core::limits_for(const packet& request) const noexcept {
 }
 
 inline void server_core::refuse(const arrival& datagram, error code, std::string_view message) noexcept {
+    const time_point now = loop_->now();
+    if (!may_send_unproven(datagram.sender, now)) return;
     std::array<std::byte, most_request_size> room;
-    transfer::outgoing what{datagram.sender, std::span{room}.first(write_error(room, code, message)), room.size()};
+    const std::size_t size = write_error(room, code, message);
+    transfer::outgoing what{datagram.sender, std::span{room}.first(size), room.size()};
     bool merges = false;
-    send_run(socket_.native_handle(), datagram.answer, what, merges);
+    send_run(socket_.native_handle(), datagram.answer, what, merges, has_errors_);
+    charge_unproven(datagram.sender, size, now);
+}
+/// A client that hears nothing repeats itself until it gives up.
+inline void server_core::refuse_broken(const arrival& datagram) noexcept {
+    if (is_stopping_) return;
+    const bool reads = datagram.bytes[1] == static_cast<std::byte>(opcode::read_request);
+    transfer_record record{.client = datagram.sender, .what = reads ? opcode::read_request : opcode::write_request};
+    refuse(datagram, record, std::system_error{make_error_code(error::illegal_operation), "a broken request"});
 }
 inline void server_core::refuse(const arrival& datagram, transfer_record& record,
                                 const std::system_error& why) noexcept {
@@ -829,7 +1125,7 @@ inline void server_core::refuse(const arrival& datagram, transfer_record& record
         refuse(datagram, code, why.code() == make_error_code(error::not_defined) ? words : meaning);
         // An error without a number is none to std::error_code.
         record.result.error = why.code() ? why.code() : std::make_error_code(std::errc::connection_refused);
-        record.result.message = std::move(words);
+        record.result.message = visible(words);
     } catch (const std::bad_alloc&) {
         refuse(datagram, error::not_defined, "no memory");
         record.result.error = std::make_error_code(std::errc::not_enough_memory);
@@ -841,7 +1137,7 @@ inline void server_core::refuse_for_failure(const arrival& datagram, transfer_re
     refuse(datagram, error::not_defined, "the server has failed");
     record.result.error = std::make_error_code(std::errc::connection_refused);
     try {
-        record.result.message = message;
+        record.result.message = visible(message);
     } catch (const std::bad_alloc&) {  // then without its words
     }
     log(record);
@@ -876,18 +1172,15 @@ inline handlers serve_files(const std::string& root, std::optional<existing_file
 inline std::string transfer_record::to_string() const {
     using std::to_string;
     std::string line = client.to_string();
-    line += what == opcode::write_request ? " writes \"" : " reads \"";
-    const auto add = [&line](std::string_view text) {
-        for (const char c : text) line += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
-    };
-    add(file_name);
-    line += mode == mode::netascii ? "\" as text: " : "\": ";
+    line += what == opcode::write_request ? " writes " : " reads ";
+    line += quoted(file_name);
+    line += mode == mode::netascii ? " as text: " : ": ";
     if (!result.is_whole()) {
         if (result.is_from_peer) line += "the client says: ";
         line += result.error.message();
         if (!result.message.empty()) {
             line += " (";
-            add(result.message);
+            line += visible(result.message);
             line += ')';
         }
         return line;

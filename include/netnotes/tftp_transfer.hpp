@@ -135,7 +135,7 @@ struct settings {
 struct outcome {
     /// None when the file is whole. From the peer: a tftp::error; from here: the system's, errc::timed_out, ...
     std::error_code error{};
-    std::string message{};  ///< the peer's words, or what was attempted here
+    std::string message{};  ///< the peer's words, fit to be printed: see visible(); or what was attempted here
     bool is_from_peer = false;
     std::uint64_t bytes = 0;       ///< of the file
     std::uint64_t blocks = 0;      ///< that have been acknowledged, or received
@@ -968,7 +968,7 @@ inline void transfer::end(std::error_code why, std::string_view message, bool is
     // An error without a number is none to std::error_code.
     result_.error = is_from_peer && !why ? std::make_error_code(std::errc::protocol_error) : why;
     try {
-        for (const char c : message.substr(0, 200)) result_.message += c >= ' ' && c != 0x7f ? c : '?';
+        result_.message = visible(message.substr(0, 200));
     } catch (const std::bad_alloc&) {  // the code says enough
     }
     result_.is_from_peer = is_from_peer;

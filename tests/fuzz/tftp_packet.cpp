@@ -53,8 +53,26 @@ void check_request(const tftp::packet& packet, std::size_t size) {
             "a request, written again, is the same request");
 }
 
+/// NULs behind the end mean nothing.
+void check_padding(std::span<const std::byte> datagram, const tftp::packet& packet) {
+    bytes padded{datagram.begin(), datagram.end()};
+    for (int i = 0; i < 3; ++i) {
+        padded.push_back(std::byte{0});
+        const auto read = tftp::parse(padded);
+        require(
+            read && read->options == packet.options && read->file_name == packet.file_name && read->mode == packet.mode,
+            "with padding it says the same");
+    }
+}
+
 void check_packet(std::span<const std::byte> datagram) {
     const auto packet = tftp::parse(datagram);
+    const bool has_options =
+        packet && (packet->what == tftp::opcode::option_acknowledgment || !packet->file_name.empty());
+    require(tftp::begins_as_request(datagram) == (datagram.size() >= 2 && datagram[0] == std::byte{0} &&
+                                                  (datagram[1] == std::byte{1} || datagram[1] == std::byte{2})),
+            "a request begins with its number");
+    if (has_options && datagram.back() == std::byte{0}) check_padding(datagram, *packet);
     if (!packet) return;
     require(is_inside(packet->file_name.data(), packet->file_name.size(), datagram), "the name is in the datagram");
     require(is_inside(packet->message.data(), packet->message.size(), datagram), "and so is the message");

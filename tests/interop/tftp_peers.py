@@ -14,6 +14,7 @@ import concurrent.futures
 import hashlib
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
@@ -309,6 +310,89 @@ class Course:
         finally:
             subprocess.run(["umount", mount], check=True)
 
+    def from_a_pipe(self):
+        """A client that reads from a pipe does not know the size; curl and BusyBox then announce 0."""
+        server = self.server("14_tftp")
+        for client, command in [
+                ("curl", ["curl", "--silent", "--show-error", "--max-time", "60", "-T", "-",
+                          f"tftp://{server.host}:{server.port}/"]),
+                ("busybox", ["busybox", "tftp", "-p", "-b", "1024", "-l", "-", "-r"])]:
+            if not shutil.which(command[0]):
+                print(f"SKIPPED: {client} from a pipe (not in PATH)")
+                continue
+            for size in (0, 1, 513, MIB):
+                remote = f"pipe-{client}-{size}"
+                whole = command[:-1] + [command[-1] + remote] if client == "curl" else \
+                    command + [remote, server.host, str(server.port)]
+                content = self.contents[size].read_bytes()
+                done = subprocess.run(whole, input=content, capture_output=True, timeout=LIMIT)
+                self.count += 1
+                result = server.root / remote
+                if done.returncode != 0 or not result.exists() or result.read_bytes() != content:
+                    self.failures.append(f"{client} puts {size} bytes from a pipe: status {done.returncode}, "
+                                         f"says {(done.stdout + done.stderr)[-200:]!r}")
+
+    def drops_root(self):
+        """With --user the server gives up root's rights, all of them, and still reads and writes."""
+        try:
+            wanted = pwd.getpwnam("nobody")
+        except KeyError:
+            wanted = None
+        if os.geteuid() != 0 or not wanted:
+            print("SKIPPED: --user (only root can become somebody else, and there must be nobody)")
+            return
+        root = self.folder / "of-nobody"
+        root.mkdir()
+        os.chown(root, wanted.pw_uid, wanted.pw_gid)
+        (root / "open").write_bytes(b"for all")
+        (root / "closed").write_bytes(b"for root")
+        (root / "closed").chmod(0o600)
+        process = subprocess.Popen([self.programs["14_tftp"], "serve", "--root", str(root), "--bind", "127.0.0.1",
+                                    "--port", "0", "--writable", "--quiet", "--user", "nobody"],
+                                   stdout=subprocess.PIPE, text=True)
+        try:
+            class where:
+                host, port = "127.0.0.1", int(re.search(r":(\d+)\s*$", process.stdout.readline()).group(1))
+            with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+                status = dict(line.rstrip("\n").split(":", 1) for line in file if ":" in line)
+            ids = [status["Uid"].split(), status["Gid"].split(), status["Groups"].split(), status["CapEff"].strip()]
+            if ids != [[str(wanted.pw_uid)] * 4, [str(wanted.pw_gid)] * 4, [str(wanted.pw_gid)], "0" * 16]:
+                self.failures.append(f"--user nobody: the server is {ids}")
+            for way, name, expected in [("get", "open", 0), ("get", "closed", 1), ("put", "new", 0)]:
+                local = self.contents[513] if way == "put" else self.folder / f"nobody-{name}"
+                done = subprocess.run(command_for("14_tftp", self.programs, where, way, name, str(local), 512, 1),
+                                      stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT)
+                if done.returncode != expected:
+                    self.failures.append(f"--user nobody: {way} {name}: status {done.returncode}, {done.stderr!r}")
+            if (root / "new").stat().st_uid != wanted.pw_uid:
+                self.failures.append("--user nobody: an upload belongs to somebody else")
+        finally:
+            process.terminate()
+            process.wait()
+        nobody = subprocess.run([self.programs["14_tftp"], "serve", "--root", str(root), "--port", "0", "--user",
+                                 "no-such-user"], stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT)
+        if nobody.returncode != 1 or b"listening" in nobody.stdout or b"no-such-user" not in nobody.stderr:
+            self.failures.append(f"--user no-such-user: status {nobody.returncode}, {nobody.stderr!r}")
+
+    def upload_limit(self):
+        root = self.folder / "limited"
+        root.mkdir()
+        process = subprocess.Popen([self.programs["14_tftp"], "serve", "--root", str(root), "--bind", "127.0.0.1",
+                                    "--port", "0", "--writable", "--quiet", "--max-upload", "1"],
+                                   stdout=subprocess.PIPE, text=True)
+        try:
+            class where:
+                host, port = "127.0.0.1", int(re.search(r":(\d+)\s*$", process.stdout.readline()).group(1))
+            for size, expected in [(MIB, 0), (33 * MIB + 7, 1)]:
+                done = subprocess.run(command_for("14_tftp", self.programs, where, "put", f"u{size}",
+                                                  str(self.contents[size]), 1428, 16),
+                                      stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT)
+                if done.returncode != expected or (root / f"u{size}").exists() != (expected == 0):
+                    self.failures.append(f"--max-upload 1, {size} bytes: status {done.returncode}, {done.stderr!r}")
+        finally:
+            process.terminate()
+            process.wait()
+
     def ipv6(self):
         # atftpd as packaged does not answer on ::1, whatever it is bound to.
         for client, name in [("14_tftp", "14_tftp"), ("14_tftp", "tftpd-hpa"), ("curl", "14_tftp"),
@@ -425,6 +509,9 @@ def main():
                 course.refused_write(each)
             course.broken_off()
             course.disk_full()
+            course.from_a_pipe()
+            course.drops_root()
+            course.upload_limit()
             course.ipv6()
         except Failed as failure:
             course.failures.append(str(failure))
