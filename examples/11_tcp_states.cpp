@@ -351,7 +351,7 @@ void show_segments(net::socket& capture, const ends& both) {
     std::array<std::uint32_t, 2> first{};
     std::error_code error;
     for (std::array<std::uint8_t, 65536> packet;;) {
-        const auto [bytes, from, truncated] = capture.recv_from(packet, error);
+        const auto [bytes, from, truncated, local] = capture.recv_from(packet, error);
         if (error) return;
         sockaddr_ll link;
         std::memcpy(&link, from.data(), sizeof link);

@@ -411,7 +411,7 @@ TEST_CASE("where descriptors run out the next attempt waits for one") {
 }
 
 TEST_CASE("a task does not connect to itself") {
-    // The port is bound and free, so that the kernel gives it to a client which has no other: see the children's range.
+    // What happens by chance to a client of a dead port: a socket that is bound first meets itself always.
     test_loop loop;
     const auto body = [&]() -> net::task<> {
         net::socket alone{net::address_family::inet, net::socket_type::stream};

@@ -101,6 +101,53 @@ TEST_CASE("lines come whole however the stream is cut") {
     }
 }
 
+TEST_CASE("what has been received is taken without asking for more") {
+    scripted stream;
+    stream.brings("one\r\ntwo\n\nthree;four--five;-").brings("-six\n");
+    net::buffered_reader reader{stream};
+    CHECK(reader.take_line() == the_end);
+    CHECK(reader.take_until(";") == the_end);
+    CHECK(reader.take_exact(1) == the_end);
+    CHECK(stream.receives == 0);
+    CHECK(reader.recv_line() == result{"one"});
+    CHECK(stream.receives == 1);
+    CHECK(reader.take_line() == result{"two"});
+    CHECK(reader.take_line() == result{""});
+    CHECK(reader.take_line() == the_end);  // "three;..." has no end yet
+    CHECK(reader.take_until(";") == result{"three;"});
+    CHECK(reader.take_until("--") == result{"four--"});
+    CHECK(reader.take_until("--") == the_end);  // its half stands at the end of the buffer
+    CHECK(reader.take_until("") == the_end);
+    CHECK(reader.take_exact(2) == result{"fi"});
+    CHECK(reader.buffered() == "ve;-");
+    CHECK(reader.take_exact(5) == the_end);
+    CHECK(stream.receives == 1);
+    CHECK(reader.recv_until("--") == result{"ve;--"});  // found across the border, for all the searching before
+    CHECK(reader.take_line() == result{"six"});
+    CHECK(reader.take_line() == the_end);
+    CHECK(stream.receives == 2);
+}
+
+TEST_CASE("what is taken keeps the limit") {
+    for (const std::size_t limit : {std::size_t{4}, std::size_t{5}}) {
+        CAPTURE(limit);
+        scripted stream;
+        stream.brings("1\n234\n567\n");
+        net::buffered_reader reader{stream, limit};
+        std::error_code error;
+        CHECK(reader.recv_line() == result{"1"});
+        CHECK(reader.take_exact(limit + 1) == the_end);
+        const auto line = reader.recv_line(error);
+        CHECK(line == result{"234"});  // four bytes with its end
+        scripted longer;
+        longer.brings("1\n23456789\n");
+        net::buffered_reader other{longer, limit};
+        CHECK(other.recv_line() == result{"1"});
+        CHECK(other.take_line() == the_end);
+        CHECK(other.take_until("9") == the_end);
+    }
+}
+
 TEST_CASE("a delimiter is found wherever the stream is cut and comes with the message") {
     const std::string text = "a\r\n\r\r\n\r\nb\r\n\r\n\r\n\r\n";
     for (std::size_t first = 0; first <= text.size(); ++first)

@@ -519,7 +519,7 @@ TEST_CASE("datagrams arrive whole through interruptions and their errors are tol
         const under here{chosen};
         sender.send_to("interrupted", receiver.local_endpoint());
         char buffer[16];
-        const auto [bytes, from, truncated] = receiver.recv_from(buffer);
+        const auto [bytes, from, truncated, local] = receiver.recv_from(buffer);
         CHECK(net::as_text(bytes) == "interrupted");
         CHECK(from == sender.local_endpoint());
         chosen.interrupt(call::sendto, 0);
@@ -615,6 +615,40 @@ TEST_CASE("without a free port there is an error and no wait") {
     const under here{chosen};
     CHECK(failure_of([&] { stream.connect(closed.where()); }).code == std::errc::address_not_available);
     CHECK(failure_of([&] { datagrams.send_to("x", closed.where()); }).code == std::errc::address_not_available);
+}
+
+TEST_CASE("a machine without IPv6 listens on every IPv4 address where it was told to listen on all") {
+    const net::endpoint everywhere{net::ipv6_address::any(), 0};
+    for (const int error : {EAFNOSUPPORT, EADDRNOTAVAIL}) {  // no protocol, or a protocol that is switched off
+        const call fails = error == EAFNOSUPPORT ? call::socket : call::bind;
+        if (fails == call::bind && !support::has_ipv6()) continue;
+        const auto under_fault = [&](auto what) {
+            script chosen;
+            chosen.fail(fails, error);
+            const under here{chosen};
+            return what();
+        };
+        const auto before = open_descriptors();
+        {
+            const auto listener = under_fault([&] { return net::tcp_listener{everywhere}; });
+            CHECK(listener.local_endpoint().address() == net::ip_address{net::ipv4_address::any()});
+            CHECK(net::tcp_stream{{localhost, listener.local_endpoint().port()}}.is_open());
+            const auto throwing = under_fault([&] { return net::udp_socket{everywhere}; });
+            CHECK(throwing.local_endpoint().address() == net::ip_address{net::ipv4_address::any()});
+            std::error_code none;
+            const auto coded = under_fault([&] { return net::udp_socket{everywhere, {}, none}; });
+            CHECK_FALSE(none);
+            CHECK(coded.local_endpoint().address() == net::ip_address{net::ipv4_address::any()});
+        }
+        // Where IPv6 alone is meant, or one of its addresses, there is no other.
+        const net::endpoint one{net::ipv6_address::loopback(), 0};
+        const auto code_of = [&](auto what) { return under_fault([&] { return failure_of(what).code.value(); }); };
+        CHECK(code_of([&] { net::tcp_listener{everywhere, {.ipv6_only = true}}; }) == error);
+        CHECK(code_of([&] { net::udp_socket{everywhere, {.ipv6_only = true}}; }) == error);
+        CHECK(code_of([&] { net::tcp_listener{one}; }) == error);
+        CHECK(code_of([&] { net::udp_socket{one}; }) == error);
+        CHECK(open_descriptors() == before);
+    }
 }
 
 TEST_CASE("a machine without IPv6 connects to a name by IPv4") {

@@ -221,6 +221,103 @@ TEST_CASE("a datagram that fits exactly, one that is truncated and an empty one 
     }
 }
 
+namespace {
+/// What a server may be bound to that hears IPv4 and, if it is an IPv6 socket, IPv6 as well.
+std::vector<net::ip_address> wildcards() {
+    std::vector<net::ip_address> all{net::ipv4_address::any()};
+    if (loopbacks().size() > 1) all.emplace_back(net::ipv6_address::any());
+    return all;
+}
+}  // namespace
+
+TEST_CASE("an answer leaves from the address that was asked") {
+    for (const net::ip_address& wildcard : wildcards()) {
+        net::udp_socket server = bound(wildcard);
+        const std::uint16_t port = server.local_endpoint().port();
+        std::vector<net::ip_address> asked{net::ip_address{"127.0.0.1"}, net::ip_address{"127.0.0.2"},
+                                           net::ip_address{"127.77.0.9"}};
+        if (wildcard.is_v6()) asked.emplace_back(net::ipv6_address::loopback());
+        for (const net::ip_address& address : asked)
+            for (const auto how : {"one", "batch", "segments", "segments by hand"}) {
+                INFO(wildcard << " asked at " << address << ", " << how);
+                net::udp_socket client{support::family_of(address)};
+                client.connect({address, port});  // so that it hears this address only
+                client.set_timeout(5s);
+                client.send("question");
+                char buffer[64];
+                net::datagram_batch batch;
+                net::datagram_peer sender;
+                if (how == "batch"s) {
+                    const auto got = server.recv_batch(batch);
+                    REQUIRE(got.size() == 1);
+                    sender = got[0].sender;
+                    const net::udp_socket::outgoing answers[]{{"first", sender}, {"second", sender}};
+                    server.send_batch(answers);
+                } else {
+                    sender = server.recv_from(buffer).sender;
+                    if (how == "one"s) {
+                        server.send_to("first", sender);
+                        server.send_to("second", sender);
+                    } else {
+                        server.send_segments("firstsecond", 5, sender);
+                    }
+                }
+                CHECK(sender.local_address().unmapped() == address);
+                CHECK(receive(client) == "first");
+                CHECK(receive(client) == (how[0] == 's' ? "secon" : "second"));
+            }
+    }
+}
+
+TEST_CASE("the address to send from can be chosen and one that is not ours is an error") {
+    net::udp_socket receiver = bound(loopback);
+    for (const net::ip_address& wildcard : wildcards()) {
+        net::udp_socket sender = bound(wildcard);
+        const net::endpoint to = wildcard.is_v6() ? net::endpoint{net::ip_address{"::ffff:127.0.0.1"}, receiver.local_endpoint().port()}
+                                                  : receiver.local_endpoint();
+        sender.send_to("x", {to, net::ip_address{"127.0.0.9"}});
+        char buffer[8];
+        CHECK(receiver.recv_from(buffer).sender.address() == net::ip_address{"127.0.0.9"});
+        sender.send_to("x", {to, wildcard});  // the system's choice
+        CHECK(receiver.recv_from(buffer).sender.address() == loopback);
+        std::error_code error;
+        sender.send_to("x", {to, net::ip_address{"192.0.2.77"}}, error);
+        CHECK(error);
+        const net::udp_socket::outgoing both[]{{"1", {to, net::ip_address{"127.0.0.9"}}}, {"2", {to, net::ip_address{"192.0.2.77"}}}};
+        CHECK(sender.send_batch(both, error) == 1);
+        CHECK(error);
+        CHECK(failure_of([&] { sender.send_to("x", {to, net::ip_address{"192.0.2.77"}}); }).what.find(" from 192.0.2.77") != std::string::npos);
+    }
+}
+
+TEST_CASE("the local address is told where it is needed and nowhere else") {
+    const auto told = [](net::udp_socket&& server, const net::ip_address& at) {
+        net::udp_socket client{net::address_family::inet};
+        client.send_to("x", {at, server.local_endpoint().port()});
+        char buffer[8];
+        return server.recv_from(buffer).sender.local_address();
+    };
+    CHECK(told(net::udp_socket{{net::ipv4_address::any(), 0}}, loopback) == loopback);
+    CHECK(told(net::udp_socket{{net::ipv4_address::any(), 0}, {.local_address = false}}, loopback).is_unspecified());
+    CHECK(told(bound(loopback), loopback).is_unspecified());  // it answers from there in any case
+    net::udp_socket later{net::address_family::inet};
+    later.bind({net::ipv4_address::any(), 0});
+    CHECK(told(std::move(later), net::ip_address{"127.0.0.3"}) == net::ip_address{"127.0.0.3"});
+    // Through a plain socket and back the knowledge stays.
+    CHECK(told(net::udp_socket{net::udp_socket{{net::ipv4_address::any(), 0}}.into_socket()}, loopback) == loopback);
+    // The plain socket has the same words.
+    net::socket plain = net::udp_socket{{net::ipv4_address::any(), 0}}.into_socket();
+    net::udp_socket client{net::address_family::inet};
+    client.connect({net::ip_address{"127.0.0.5"}, plain.local_endpoint().ip().port()});
+    client.set_timeout(5s);
+    client.send("x");
+    char buffer[8];
+    const auto got = plain.recv_from(buffer);
+    CHECK(got.local == net::ip_address{"127.0.0.5"});
+    plain.send_to("y", got.sender, got.local);
+    CHECK(receive(client) == "y");
+}
+
 TEST_CASE("a datagram that is only looked at stays") {
     net::udp_socket receiver = bound(loopback), sender = bound(loopback);
     sender.send_to("look", receiver.local_endpoint());
