@@ -1121,7 +1121,7 @@ inline std::uint64_t transfer::max_piece() const noexcept {
     constexpr std::uint64_t before = 64, least = 4;  // as if so many had arrived before the first loss
     // After a timeout a few blocks come first: perhaps only the acknowledgment was lost.
     if (attempts_ > 0 && losses_ > 2 && next_ == done_ + 1) return least;
-    return std::max(least, (done_ + before) / (2 * losses_));
+    return std::max(least, (done_ + before) * 2 / (5 * losses_));
 }
 /// When the receiver would have told of a gap in the piece: once the link has carried it, and a round trip later.
 inline time_point transfer::piece_end() const noexcept {
