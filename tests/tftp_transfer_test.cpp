@@ -137,10 +137,13 @@ TEST_CASE("RFC 1123 section 4.2.3.1: an acknowledgment that comes again never br
 
 TEST_CASE(
     "RFC 1123 section 4.2.3.2: what is not answered is said again, each time after twice as long, and not for ever") {
-    memory_source file{as_bytes("hello")};
-    tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), file, plain};
+    memory_source file{as_bytes(block + "hello")};
+    tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), file,
+                          {.block_size = 512, .first_timeout = 1s, .least_timeout = 1s}};
     server.begin(start);
-    CHECK(said(server) == data(1, "hello"));
+    CHECK(said(server) == data(1, block));
+    server.receive(lossy_link::client_port, acknowledgment(1), start);  // so it is there
+    CHECK(said(server) == data(2, "hello"));
     tftp::time_point now = start;
     std::vector<tftp::duration> waits;
     while (!server.has_ended()) {
@@ -149,7 +152,7 @@ TEST_CASE(
         server.expired(now - 1ns);
         CHECK(said(server) == nothing());  // not before the time
         server.expired(now);
-        if (!server.has_ended()) CHECK(said(server) == data(1, "hello"));
+        if (!server.has_ended()) CHECK(said(server) == data(2, "hello"));
     }
     CHECK(waits == std::vector<tftp::duration>{1s, 2s, 4s, 8s, 8s, 8s});
     CHECK(server.result().error == std::errc::timed_out);
@@ -366,15 +369,28 @@ TEST_CASE("RFC 2349: a writer tells the size, and a server refuses what is too l
     CHECK(client.result().error == tftp::error::disk_full);
 }
 
-TEST_CASE("a file that is longer or shorter than announced is no whole file") {
+TEST_CASE("a reader takes a file that is longer or shorter than announced, and tells so, as other clients do") {
+    for (const auto& [announced, is_right] : {std::pair{"1000", false}, {"1", false}, {"0", true}, {"9", true}}) {
+        CAPTURE(announced);
+        memory_sink file;
+        tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, {}};
+        client.begin(start);
+        said(client);
+        client.receive(lossy_link::server_port, text_with_nuls(6, std::string{"tsize|"} + announced + '|'), start);
+        said(client);
+        client.receive(lossy_link::server_port, data(1, "too short"), start);
+        CHECK(client.result().is_whole());
+        CHECK(file.is_finished);
+        CHECK(client.result().has_announced_size() == is_right);
+    }
+}
+TEST_CASE("a file that a writer has announced longer than it is is no whole file") {
     memory_sink file;
-    tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, {}};
-    client.begin(start);
-    said(client);
-    client.receive(lossy_link::server_port, text_with_nuls(6, "tsize|1000|"), start);
-    said(client);
-    client.receive(lossy_link::server_port, data(1, "too short"), start);
-    CHECK(client.result().error == std::errc::protocol_error);
+    tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(2, "f|octet|tsize|1000|")), file, {}};
+    server.begin(start);
+    said(server);
+    server.receive(lossy_link::client_port, data(1, "too short"), start);
+    CHECK(server.result().error == std::errc::protocol_error);
     CHECK(!file.is_finished);
 }
 TEST_CASE("a file that is longer than announced is broken off at once") {
@@ -745,6 +761,212 @@ TEST_CASE("limits of time that contradict each other, or that no clock can hold,
     client.receive(lossy_link::server_port, data(1, "."), start + 48h);
     CHECK(client.has_outcome());
     CHECK(client.deadline() > start + 48h);
+}
+
+TEST_CASE("RFC 6298 section 2: the gains are an eighth for the round trip and a quarter for its variation") {
+    memory_source file{content_of(10'000, 2)};
+    tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), file, plain};
+    server.begin(start);
+    said(server);
+    tftp::time_point now = start;
+    tftp::duration expected = 0ms;
+    int number = 0;
+    for (const auto& [round_trip, timeout] : {std::pair<tftp::duration, tftp::duration>{400ms, 1200ms},
+                                              {800ms, 1450ms},  // 450 + 4 * 250
+                                              {450ms, 1200ms},  // 450 + 4 * 187.5
+                                              {50ms, 1350ms}}) {  // 400 + 4 * 240.625 - ...
+        now += round_trip;
+        server.receive(lossy_link::client_port, acknowledgment(++number), now);
+        said(server);
+        if (number < 4) CHECK(server.deadline() - now == timeout);
+        expected = server.deadline() - now;
+    }
+    CHECK(expected == 400ms + 4 * 240'625us);
+}
+TEST_CASE("RFC 6298 section 5.5 to 5.7: a timeout that has doubled stays until a block that was sent once is measured") {
+    memory_source file{content_of(10'000, 2)};
+    tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), file, plain};
+    server.begin(start);
+    said(server);
+    tftp::time_point now = start + 100ms;
+    server.receive(lossy_link::client_port, acknowledgment(1), now);
+    said(server);
+    CHECK(server.deadline() - now == 300ms);
+    now = server.deadline();
+    server.expired(now);
+    said(server);
+    CHECK(server.deadline() - now == 600ms);
+    now += 10ms;
+    server.receive(lossy_link::client_port, acknowledgment(2), now);  // of the first or of the second?
+    said(server);
+    CHECK(server.deadline() - now == 600ms);
+    now += 100ms;
+    server.receive(lossy_link::client_port, acknowledgment(3), now);
+    said(server);
+    CHECK(server.deadline() - now == 250ms);  // 100 + 4 * 37.5
+}
+TEST_CASE("a receiver dallies for as long as it was told, and its deadline says so") {
+    for (const tftp::duration dally : {tftp::duration{3s}, tftp::duration{250ms}, tftp::duration{100s}}) {
+        memory_sink file;
+        tftp::transfer client{
+            lossy_link::server_door, "f", tftp::mode::octet, file, {.with_options = false, .dally = dally}};
+        client.begin(start);
+        said(client);
+        client.receive(lossy_link::server_port, data(1, "."), start + 1ms);
+        CHECK(client.deadline() == start + 1ms + dally);
+        client.expired(start + dally);
+        CHECK(!client.has_ended());
+    }
+}
+
+// ---- A peer that may not be there, and one that is gone ---------------------------------------------------
+
+TEST_CASE("before the first acknowledgment a request draws two data blocks, or three datagrams without data") {
+    for (const auto& [request, most] : {std::pair{text_with_nuls(1, "f|octet|"), 2},
+                                        {text_with_nuls(1, "f|octet|blksize|1024|windowsize|64|"), 3},
+                                        {text_with_nuls(2, "f|octet|"), 3},
+                                        {text_with_nuls(2, "f|octet|blksize|1024|"), 3}})
+        for (const bool is_shared : {false, true}) {
+            CAPTURE(most, is_shared);
+            memory_source from{content_of(100'000, 3)};
+            memory_sink to;
+            const tftp::settings how{.window_size = 64, .shared_port = is_shared};
+            const auto packet = request_of(request);
+            auto server = packet.what == tftp::opcode::read_request
+                              ? std::make_unique<tftp::transfer>(lossy_link::client_port, packet, from, how)
+                              : std::make_unique<tftp::transfer>(lossy_link::client_port, packet, to, how);
+            server->begin(start);
+            int datagrams = said(*server).empty() ? 0 : 1;
+            while (!server->has_ended()) {
+                const tftp::time_point now = server->deadline();
+                server->expired(now);
+                if (!said(*server).empty()) ++datagrams;
+                if (server->has_ended()) CHECK(now == start + how.patience);
+            }
+            CHECK(datagrams == most);
+            CHECK(server->result().error == std::errc::timed_out);
+        }
+}
+TEST_CASE("a silent server answers a request that comes again, once each time") {
+    memory_source file{content_of(2'000, 3)};
+    const bytes request = text_with_nuls(1, "f|octet|");
+    tftp::transfer server{lossy_link::client_port, request_of(request), file, plain};
+    server.begin(start);
+    CHECK(said(server).size() == 516);
+    server.receive(lossy_link::client_port, request, start);  // its answer is under way
+    CHECK(said(server) == nothing());
+    for (int i = 0; i < 2; ++i) server.expired(server.deadline());
+    said(server);
+    for (int i = 0; i < 3; ++i) {
+        server.receive(lossy_link::client_port, request, start + 5s);
+        CHECK(said(server).size() == 516);
+        CHECK(said(server) == nothing());
+    }
+    server.receive(lossy_link::client_port, acknowledgment(1), start + 6s);
+    CHECK(said(server).size() == 516);
+    server.receive(lossy_link::client_port, request, start + 6s);
+    CHECK(said(server) == nothing());
+}
+TEST_CASE("on a shared port the first window is at most 64 KiB, goes out once, and a timeout repeats one datagram") {
+    for (const auto& [block_size, window] : {std::pair{1428, 64}, {65'464, 64}, {512, 1'000}, {8192, 8}}) {
+        CAPTURE(block_size, window);
+        memory_source file{content_of(3'000'000, 3)};
+        const bytes request = text_with_nuls(
+            1, "f|octet|blksize|" + std::to_string(block_size) + "|windowsize|" + std::to_string(window) + "|");
+        tftp::transfer server{lossy_link::client_port,
+                              request_of(request),
+                              file,
+                              {.block_size = 65'464, .window_size = 65'535, .shared_port = true}};
+        server.begin(start);
+        said(server);
+        server.receive(lossy_link::client_port, acknowledgment(0), start);
+        std::size_t sent = said(server).size();
+        CHECK(sent <= 65'536);
+        CHECK(sent > 65'536 / 2);
+        for (int i = 0; i < 20; ++i) server.receive(lossy_link::client_port, acknowledgment(0), start);
+        CHECK(said(server) == nothing());
+        for (int repeats = 0; !server.has_ended(); ++repeats) {
+            server.expired(server.deadline());
+            const std::size_t again = said(server).size();
+            CHECK(again == (repeats < 2 ? static_cast<std::size_t>(block_size) + 4 : 0));
+        }
+    }
+}
+TEST_CASE("ICMP unreachable: where nobody listens any more a transfer ends at once, in every state and role") {
+    for (int situation = 0; situation < 6; ++situation) {
+        CAPTURE(situation);
+        memory_source from{content_of(10'000, 3)};
+        memory_sink to;
+        const bool is_reader = situation < 2, is_client = situation < 4;
+        const bytes asked = text_with_nuls(situation == 4 ? 1 : 2, "f|octet|blksize|512|");
+        auto one = !is_client ? (situation == 4 ? std::make_unique<tftp::transfer>(lossy_link::server_port,
+                                                                                   request_of(asked), from, plain)
+                                                : std::make_unique<tftp::transfer>(lossy_link::server_port,
+                                                                                   request_of(asked), to, plain))
+                   : is_reader
+                       ? std::make_unique<tftp::transfer>(lossy_link::server_door, "f", tftp::mode::octet, to, plain)
+                       : std::make_unique<tftp::transfer>(lossy_link::server_door, "f", tftp::mode::octet, from, plain);
+        one->begin(start);
+        said(*one);
+        if (situation == 1) one->receive(lossy_link::server_port, data(1, block), start);
+        if (situation == 3) one->receive(lossy_link::server_port, acknowledgment(0), start);
+        one->unreachable(stranger);
+        CHECK(!one->has_ended());
+        one->unreachable(one->peer());
+        CHECK(one->has_ended());
+        CHECK(one->result().error == std::errc::connection_refused);
+        CHECK(said(*one) == nothing());
+    }
+}
+TEST_CASE("RFC 2347: a server that refuses options with error 8 is asked again without them") {
+    const bytes refusal = datagram({0, 5, 0, 8}, std::string_view{"no\0", 3});
+    for (const auto& answers_from : {lossy_link::server_port, lossy_link::server_door}) {
+        memory_sink to;
+        tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, to, {.window_size = 8}};
+        client.begin(start);
+        said(client);
+        client.receive(answers_from, refusal, start);
+        net::endpoint asked;
+        CHECK(said(client, &asked) == text_with_nuls(1, "f|octet|"));
+        CHECK(asked == lossy_link::server_door);
+        if (answers_from != lossy_link::server_door) client.receive(answers_from, refusal, start);  // it came twice
+        CHECK(!client.has_ended());
+        const net::endpoint other{lossy_link::server_port.address(), 50'001};
+        client.receive(other, data(1, "x"), start);
+        CHECK(client.result().is_whole());
+        CHECK(client.result().block_size == 512);
+    }
+    memory_source from{content_of(600, 3)};
+    tftp::transfer writer{lossy_link::server_door, "f", tftp::mode::netascii, from, {.block_size = 1024}};
+    writer.begin(start);
+    CHECK(said(writer) == text_with_nuls(2, "f|netascii|blksize|1024|"));
+    writer.receive(lossy_link::server_port, refusal, start);
+    CHECK(said(writer) == text_with_nuls(2, "f|netascii|"));
+    writer.receive(lossy_link::server_door, refusal, start);  // then it is refused
+    CHECK(writer.result().error == tftp::error::option_refused);
+}
+TEST_CASE("RFC 2349: a writer that announces a size of 0 does not know it") {
+    memory_sink file;
+    tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(2, "f|octet|tsize|0|")), file, {}};
+    server.begin(start);
+    said(server);
+    server.receive(lossy_link::client_port, data(1, block), start);
+    server.receive(lossy_link::client_port, data(2, "."), start);
+    CHECK(server.result().is_whole());
+    CHECK(file.content.size() == 513);
+}
+TEST_CASE("a window that a link of known rate cannot carry within half of the patience is not asked for") {
+    for (const auto& [rate, expected] : {std::pair{8'000, 83}, {1'000, 10}, {1, 1}, {10'000'000, 1'000}}) {
+        memory_sink file;
+        tftp::transfer client{lossy_link::server_door,
+                              "f",
+                              tftp::mode::octet,
+                              file,
+                              {.window_size = 1'000, .link_rate = static_cast<std::uint64_t>(rate)}};
+        client.begin(start);
+        const auto asked = request_of(said(client)).options.window_size;
+        CHECK(asked.value_or(1) == expected);
+    }
 }
 
 // ---- What the sink says --------------------------------------------------------------------------------

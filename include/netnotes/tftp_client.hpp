@@ -61,7 +61,8 @@ struct request {
     std::function<void(std::uint64_t bytes, std::optional<std::uint64_t> of)> progress{};
 };
 
-/// A server, for a program that waits until a transfer has ended.
+/// A server, for a program that waits until a transfer has ended. It remembers how fast the last transfer was, and asks
+/// for no window that would take too long at that rate: see settings::link_rate. For one thread at a time.
 class client {
   public:
     /// Sends nothing yet. Port 69 unless the server has another.
@@ -81,6 +82,7 @@ class client {
 
   private:
     endpoint server_;
+    std::uint64_t rate_ = 0;  // of the last transfer with a window: bytes a second
 };
 
 // ========================================================================================================
@@ -281,6 +283,18 @@ inline bool react(transfer& one, transfer_socket& socket, const request& more, c
     return false;
 }
 
+/// What was measured counts where the caller knows no rate.
+inline settings with_rate(settings wishes, std::uint64_t rate) noexcept {
+    if (wishes.link_rate == 0) wishes.link_rate = rate;
+    return wishes;
+}
+/// In lock-step the round trips decide, and not the link; and a short file says little.
+inline void learn_rate(std::uint64_t& rate, const outcome& result, duration took) noexcept {
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+    if (result.window_size == 1 || result.blocks <= result.window_size || milliseconds <= 0) return;
+    rate = result.blocks * result.block_size * 1'000 / static_cast<std::uint64_t>(milliseconds);
+}
+
 inline outcome run(transfer& one, transfer_socket& socket, const request& more) {
     progress_teller teller{more};
     one.begin(clock::now());
@@ -312,17 +326,21 @@ inline outcome explained(outcome result, const transfer_socket& socket) {
 
 inline outcome client::get(std::string_view file_name, sink& into, const settings& wishes, const request& more,
                            std::error_code& error) {
-    transfer one{detail::as_received(server_), file_name, more.mode, into, wishes};
+    transfer one{detail::as_received(server_), file_name, more.mode, into, detail::with_rate(wishes, rate_)};
     detail::transfer_socket socket{detail::any_port_for(server_), wishes.window_size > 1};
+    const time_point began = clock::now();
     outcome result = detail::explained(detail::run(one, socket, more), socket);
+    detail::learn_rate(rate_, result, clock::now() - began);
     error = result.error;
     return result;
 }
 inline outcome client::put(source& from, std::string_view file_name, const settings& wishes, const request& more,
                            std::error_code& error) {
-    transfer one{detail::as_received(server_), file_name, more.mode, from, wishes};
+    transfer one{detail::as_received(server_), file_name, more.mode, from, detail::with_rate(wishes, rate_)};
     detail::transfer_socket socket{detail::any_port_for(server_), false};
+    const time_point began = clock::now();
     outcome result = detail::explained(detail::run(one, socket, more), socket);
+    detail::learn_rate(rate_, result, clock::now() - began);
     error = result.error;
     return result;
 }

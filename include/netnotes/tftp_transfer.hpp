@@ -320,6 +320,7 @@ class transfer {
     // A sender's losses. A restart is the decision to send again from done_ + 1 on.
     waiting waits_ = waiting::for_answer;
     std::uint64_t recover_ = 0;         // the furthest block at the last restart
+    std::uint64_t restarted_at_ = 0;    // the last block before the gap, then
     std::uint64_t echoes_ = 0;          // acknowledgments that our repetitions may draw, and that mean nothing
     std::uint64_t losses_ = 0;          // restarts that were needed
     std::uint64_t repeats_block_ = 0;   // that goes out once more, alone; 0: none
@@ -646,7 +647,7 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
     const bool was_restarted = recover_ >= done_;
     // Datagrams keep their order, mostly. So what is acknowledged beyond the furthest block of the last restart is
     // heard after all that the repetitions may have drawn; else they can have drawn as many as have arrived.
-    echoes_ = was_restarted ? std::min<std::uint64_t>(echoes_, count) : 0;
+    echoes_ = was_restarted ? echoes_ : 0;
     tail_echoes_ = std::exchange(tails_, 0);
     if (has_sent_gap_) {
         ++probe_echoes_;
@@ -699,7 +700,8 @@ inline void transfer::acknowledged_again() noexcept {
 inline void transfer::send_again_from_gap(bool is_first_sent) noexcept {
     is_timing_ = false;
     recover_ = furthest_;
-    echoes_ = furthest_ - done_;
+    restarted_at_ = done_;
+    echoes_ += furthest_ - done_;
     // What was sent behind the gap is under way before what follows, unless a whole timeout has passed since.
     busy_until_ = attempts_ > 0 ? now_ : now_ + time_of(next_ - 1 - done_);
     next_ = done_ + (is_first_sent && furthest_ > done_ + 1 ? 2 : 1);
@@ -1119,7 +1121,9 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
 inline std::uint64_t transfer::max_piece() const noexcept {
     if (losses_ == 0) return slots_;
     constexpr std::uint64_t before = 64, least = 4;  // as if so many had arrived before the first loss
-    return std::max(least, (done_ + before) / (2 * losses_));
+    // After a timeout a few blocks come first: perhaps only the acknowledgment was lost.
+    if (attempts_ > 0 && losses_ > 2 && next_ == done_ + 1) return least;
+    return std::max(least, (done_ + before) * 2 / (5 * losses_));
 }
 /// When the receiver would have told of a gap in the piece: once the link has carried it, and a round trip later.
 inline time_point transfer::piece_end() const noexcept {
