@@ -380,7 +380,7 @@ void check_refused(const std::string& kind, std::span<const refused_text> table)
         if (std::ranges::any_of(text, [](char c) { return c < ' ' || c > '~'; }))
             CHECK_THROWS_AS(Value{text}, net::parse_error);
         else
-            CHECK_THROWS_WITH(Value{text}, '"' + std::string{text} + "\" is no " + kind + ": " + message);
+            CHECK_THROWS_WITH(Value{text}, net::quoted(text) + " is no " + kind + ": " + message);
     }
 }
 
@@ -656,7 +656,7 @@ TEST_CASE("a malformed endpoint is refused with the reason and the place") {
 
 TEST_CASE("a parse error quotes a text that came from a stranger without its control characters") {
     CHECK_THROWS_WITH(net::ip_address{"1.2\n\x1b[31m"},
-                      R"("1.2??[31m" is no IPv4 address: unexpected character 0x0a, at character 3)");
+                      R"("1.2\n\x1b[31m" is no IPv4 address: unexpected character 0x0a, at character 3)");
     const std::string reason = " is no IPv4 address: octet 1 has more than three digits, at character 0";
     CHECK_THROWS_WITH(net::ip_address{std::string(64, '7')}, '"' + std::string(64, '7') + '"' + reason);
     CHECK_THROWS_WITH(net::ip_address{std::string(65, '7')}, '"' + std::string(64, '7') + "...\"" + reason);

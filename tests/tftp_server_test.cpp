@@ -924,7 +924,9 @@ TEST_CASE("a request beyond the most transfers takes the place of one that was n
         co_await running.join();
     };
     here.loop.run(main());
-    CHECK(here.records.size() >= 30);
+    CHECK(here.server->dropped() >= 30);
+    // A request that had to make room is not worth a line in the log.
+    if (!of_one_client) CHECK(here.records.size() <= 11);
     CHECK(names_in(here.folder.file("")) == std::vector<std::string>{"f", "g"});
 }
 TEST_CASE("a thousand silent requests do not keep a client waiting, even if descriptors are few") {

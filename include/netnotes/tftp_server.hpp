@@ -152,7 +152,8 @@ struct server_options {
     std::uint64_t single_port_rate = 16 << 20;
     /// How long a stop lets those go on that are under way.
     duration grace = std::chrono::seconds{10};
-    /// Told of each, when it is decided. What it throws ends the server, and comes out of run().
+    /// Called with the record of each transfer when that is decided, but not of one whose client never answered and whose
+    /// place another request has taken: see dropped(). What it throws ends the server, and comes out of run().
     std::function<void(const transfer_record&)> log{};
 };
 
@@ -184,7 +185,7 @@ class server {
 
     /// Transfers under way.
     [[nodiscard]] std::size_t size() const noexcept;
-    /// Requests that were not answered because there were too many transfers, no descriptors or no memory, or because too
+    /// Requests that were not answered, or whose transfer made room for another before the client had answered, because there were too many transfers, no descriptors or no memory, or because too
     /// much has gone to their address: see server_options.
     [[nodiscard]] std::uint64_t dropped() const noexcept;
 
@@ -324,8 +325,11 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     void leave() noexcept;
     /// The same, and the client is told.
     void abort(time_point now) noexcept;
-    /// The same, and the client is not told: it has forgotten this transfer itself, or has never answered.
+    /// The same, and the client is not told: it has forgotten this transfer itself.
     void forget(std::errc why, std::string_view message) noexcept;
+    /// The same for one that never answered. It counts as a request that was not answered, and the log is not told: a
+    /// forged request must not be worth a line.
+    void drop_unanswered() noexcept;
     /// An ICMP message says that nothing arrives at the client.
     void unreachable(int code) noexcept;
     [[nodiscard]] const endpoint& client() const noexcept { return asked_.client; }
@@ -403,6 +407,7 @@ class server_core {
 
     // For conversations.
     void decided(conversation& one, const transfer_record& record) noexcept;
+    void no_more_counted(conversation& one) noexcept;
     void proven(conversation& one, std::size_t unproven_bytes) noexcept;
     void errors_wait() noexcept { has_errors_ = true; }
     [[nodiscard]] bool may_send_unproven(const endpoint& to, time_point now) const noexcept {
@@ -701,6 +706,14 @@ inline void conversation::abort(time_point now) noexcept {
     static_cast<void>(advance(now));
     leave();
 }
+inline void conversation::drop_unanswered() noexcept {
+    if (!std::exchange(is_told_, true)) {
+        source_.reset();
+        sink_.reset();
+        whole_.no_more_counted(*this);
+    }
+    leave();
+}
 inline void conversation::forget(std::errc why, std::string_view message) noexcept {
     outcome result;
     result.error = std::make_error_code(why);
@@ -835,12 +848,15 @@ inline void server_core::abort_all() noexcept {
 }
 
 inline void server_core::decided(conversation& one, const transfer_record& record) noexcept {
-    --undecided_;
-    dallying_.add(one);
-    if (const auto count = of_client_.find(record.client.address()); count != of_client_.end() && --count->second == 0)
-        of_client_.erase(count);
+    no_more_counted(one);
     log(record);
     settle();
+}
+inline void server_core::no_more_counted(conversation& one) noexcept {
+    --undecided_;
+    dallying_.add(one);
+    if (const auto count = of_client_.find(one.client().address()); count != of_client_.end() && --count->second == 0)
+        of_client_.erase(count);
 }
 /// The client of this one has answered. It has then forgotten an earlier transfer of the same request, and on a single
 /// port every earlier one.
@@ -871,7 +887,8 @@ inline bool server_core::give_up_unproven(time_point now, const ip_address* of) 
     conversation* one = unproven_.oldest();
     while (one && of && one->client().address() != *of) one = one->later_;
     if (!one || now - one->began() < min_age) return false;
-    one->forget(std::errc::timed_out, "no answer, and another client needs the place");
+    ++dropped_;
+    one->drop_unanswered();
     return true;
 }
 inline bool server_core::make_room(time_point now) noexcept {
