@@ -155,8 +155,8 @@ TEST_CASE("an address is its own answer, and no thread is asked") {
         CHECK((four == of_four));
         const auto six = co_await net::async_resolve("2001:db8::1", "443");
         CHECK((six == of_six));
-        const auto wildcard =
-            co_await net::async_resolve("", 7, {.family = net::address_family::inet, .to_bind = true});
+        const net::resolve_hints hints{.family = net::address_family::inet, .to_bind = true};
+        const auto wildcard = co_await net::async_resolve("", 7, hints);
         CHECK((wildcard == of_none));
     };
     loop.run(body());

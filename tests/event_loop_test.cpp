@@ -883,8 +883,8 @@ TEST_CASE("a loop that is destroyed destroys the tasks that wait, whatever they 
         };
         const auto failure = support::failure_of([&] { loop.run(breaks()); }).code;
         CHECK((failure == std::errc::invalid_argument || failure == std::errc::operation_not_supported));
-        CHECK(loop.size() == 9);
-        CHECK(alive == 9);
+        CHECK(loop.size() == 0);  // none of them may go on in another run: what they refer to may be gone
+        CHECK(alive == 1);        // what was posted stays
         CHECK_THROWS_AS(net::event_loop::current(), std::logic_error);
     }
     CHECK(alive == 0);
@@ -1179,7 +1179,8 @@ TEST_CASE("a sleep for ever ends when it is cancelled, and not before") {
             all.push_back(net::spawn(sleeps()));
             all.push_back(net::spawn(sleeps_until()));
             all.push_back(net::spawn(sleeps_almost()));
-            co_await net::sleep_for(is_virtual ? net::duration{100'000h} : net::duration{5ms});
+            const net::duration time = is_virtual ? net::duration{100'000h} : net::duration{5ms};
+            co_await net::sleep_for(time);
             int cancelled = 0;
             for (auto& each : all) {
                 if (each.has_ended()) co_return -1;

@@ -187,6 +187,9 @@ class Knowledge:
 
     def learn(self, all):
         for i, token in enumerate(all):
+            if token.text == 'enum' and i + 2 < len(all):
+                SCALARS.add(all[i + 2].text if all[i + 1].text in ('class', 'struct') else all[i + 1].text)
+        for i, token in enumerate(all):
             if token.kind == 'word' and token.text in ('struct', 'class') and i + 1 < len(all) and all[i + 1].kind == 'word':
                 self.learn_type(all, i)
             if token.text == '(' and token.mate is not None and i > 1 and all[i - 1].kind == 'word':
@@ -567,12 +570,12 @@ def main():
         except OSError as error:
             print(f'{path}: {error.strerror}', file=sys.stderr)
             return 2
-    for _, all in sources:
-        known.learn(all)
     if os.path.isdir(beside):  # what the library defines; it is not reported
         for name in sorted(os.listdir(beside)):
             if name.endswith('.hpp'):
                 known.learn(tokens_of(os.path.join(beside, name)))
+    for _, all in sources:
+        known.learn(all)
     count = 0
     for path, all in sources:
         for line, (shape, cure) in Reader(path, all, known).read():

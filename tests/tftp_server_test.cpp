@@ -312,7 +312,8 @@ TEST_CASE("hundreds of transfers go on at once") {
         test_loop loop;
         std::vector<text_sink> sinks(200);
         const auto one = [&](text_sink& into) -> net::task<> {
-            co_await tftp::get(here.door, "g", into, {.block_size = 1428, .window_size = 8});
+            tftp::settings wishes{.block_size = 1428, .window_size = 8};
+            co_await tftp::get(here.door, "g", into, wishes);
         };
         auto all = [&](net::task_group& group) -> net::task<> {
             for (text_sink& each : sinks) group.spawn(one(each));

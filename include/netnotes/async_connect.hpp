@@ -232,7 +232,7 @@ class lookup::waiting final : public loop_operation {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled())) return leave_turn(waiter, whose);
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
         lookup_threads::of_this_process().begin(one_, whose.loop());
         waits(waiter, whose);  // it is this thread that hears of the end, so this is not too late
         one_.waiting_ = this;

@@ -13,8 +13,9 @@
 //                                               ^                     │
 //                                               └──── room again ─────┘
 //
-// Who has waited longest goes first. A wait that is cancelled leaves the queue and takes nothing with it: a value, a
-// permit or a lock that was on its way to it goes to the next, and values keep their order. Who waits for one of these while it is destroyed is told std::logic_error: it
+// Who has waited longest goes first. A wait that is cancelled leaves the queue and takes nothing with it; one that has
+// been given what it waited for keeps it. But in a task whose result nobody will see, as it has lost in when_any or another
+// of its when_all has failed, a value, a permit or a lock goes back: to the next who waits, and values in order. Who waits for one of these while it is destroyed is told std::logic_error: it
 // should outlive them. All of this is for the tasks of one loop; between threads, event_loop::post().
 //
 // On this page:  async_event · async_semaphore · async_mutex · channel
@@ -61,9 +62,9 @@ class wait_queue {
     list waiting_, granted_;
 };
 
-/// What is granted to an awaiter it has when its task goes on, a turn later. If the task is cancelled before that,
-/// give_back() hands it to the next one. So no task takes what it will never use. A channel's sender alone is served at
-/// once: what it had to give has been taken.
+/// What is granted to an awaiter it takes when its task goes on, a turn later. If the task is withdrawn before that (it has
+/// lost in a when_any, say), give_back() hands it to the next one. So nobody takes what will never be used. An event's
+/// waiter and a channel's sender are served instead: there is nothing to take.
 class wait_queue::waiter : public loop_operation {
   public:
     bool await_ready() const noexcept { return false; }
@@ -84,7 +85,7 @@ class wait_queue::waiter : public loop_operation {
         state_ = state::none;
         if (whose.is_cancelled()) {
             state_ = state::cancelled;
-            return leave_turn(self, whose);
+            return hear_at_once(self, whose);
         }
         if (!is_there()) {
             waits(self, whose);
@@ -165,6 +166,7 @@ class wait_queue::waiter : public loop_operation {
         (behind_ ? behind_->before_ : place().last) = before_;
     }
     void cancelled() noexcept override {
+        if (state_ == state::granted && !chain().is_withdrawn()) return;
         leave();
         if (std::exchange(state_, state::cancelled) == state::queued) return go_on();
         decided();
@@ -298,7 +300,7 @@ class channel {
 
 class [[nodiscard]] async_event::waiting : public detail::wait_queue::waiter {
   public:
-    explicit waiting(async_event& event) noexcept : event_{event} {}
+    explicit waiting(async_event& event) noexcept : event_{event} { is_final_ = true; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
         return stand_in(event_.queue_, self, [this] { return event_.is_set_; });
@@ -311,7 +313,7 @@ class [[nodiscard]] async_event::waiting : public detail::wait_queue::waiter {
 inline async_event::waiting async_event::wait() noexcept { return waiting{*this}; }
 inline void async_event::set() noexcept {
     is_set_ = true;
-    while (!queue_.empty()) queue_.first()->grant();
+    while (!queue_.empty()) queue_.first()->serve();
 }
 
 class [[nodiscard]] async_semaphore::acquiring : public detail::wait_queue::waiter {

@@ -60,6 +60,7 @@ namespace netnotes {
 
 namespace detail {
 class spawned;
+class sleeping;
 template <class T>
 class spawned_task;
 }  // namespace detail
@@ -112,6 +113,7 @@ class event_loop : public detail::scheduler {
 
   private:
     friend detail::spawned;
+    friend detail::sleeping;
     static constexpr int turns_without_poll = 64;  // an epoll_wait costs as much as a hundred switches
 
     class running;
@@ -125,6 +127,7 @@ class event_loop : public detail::scheduler {
     int turns_ = 0;
     detail::spawned* spawned_ = nullptr;  // all that have not ended, or have a handle, a list
     std::size_t size_ = 0;                // those that have not ended
+    const detail::spawned* main_ = nullptr;  // what run() runs
     bool is_ending_ = false;              // what is spawned now begins as cancelled
     std::atomic<bool> is_running_{false};
     std::error_code refusal_;
@@ -229,7 +232,7 @@ class sleeping : public loop_operation, private loop_timer {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
         fiber& whose = waiter.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled())) return leave_turn(waiter, whose);
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
         has_expired_ = false;
         waits(waiter, whose);
         scheduler& loop = whose.loop();
@@ -237,19 +240,20 @@ class sleeping : public loop_operation, private loop_timer {
         return true;
     }
     void await_resume() {
-        if (is_waiting()) decided();
-        if (was_cancelled_) throw_cancelled();
+        if (was_cancelled_ || (has_expired_ && chain().is_cancelled() && is_over(chain().loop()))) throw_cancelled();
     }
 
   private:
+    /// A sleep whose time has come in the very turn in which the task of run() has ended: cancelling it came too late, but
+    /// what it would go on with may be gone.
+    static bool is_over(const scheduler& loop) noexcept;
     /// Not inside this call: it may sleep again until a time that is past, and then its timer is due again.
     void expired() noexcept override {
         has_expired_ = true;
-        comes_round();
+        go_on();
     }
     void cancelled() noexcept override {
         was_cancelled_ = true;
-        if (has_expired_) return decided();  // it comes round already
         cancel();
         go_on();
     }
@@ -435,7 +439,7 @@ class joining : public loop_operation {
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
         whose_ = &whose;
-        if ((was_cancelled_ = whose.is_cancelled())) return leave_turn(waiter, whose);
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
         if (task_->has_ended()) {
             if (whose.loop().take_step()) return false;
             waits(waiter, whose);
@@ -456,10 +460,12 @@ class joining : public loop_operation {
     }
 
   private:
-    /// Also when the task has ended and this one has yet to hear of it: the result stays where it is.
+    /// When the task has ended, and this one has yet to hear of it, and nobody would use the result: it stays there.
     void cancelled() noexcept override {
+        const bool has_ended = task_->joiner_ != this;
+        if (has_ended && !chain().is_withdrawn()) return;
         was_cancelled_ = true;
-        if (task_->joiner_ != this) return decided();
+        if (has_ended) return decided();
         task_->joiner_ = nullptr;
         go_on();
     }
@@ -568,6 +574,11 @@ inline bool event_loop::run(task<> main, const stop_event& stop) {
 }
 
 inline void event_loop::run_until(detail::spawned& main) {
+    main_ = &main;
+    const struct forgetting {
+        event_loop& loop;
+        ~forgetting() { loop.main_ = nullptr; }
+    } at_the_end{*this};
     try {
         turn_until([&] { return main.has_ended() || failure_; });
         cancel_all();
@@ -581,6 +592,11 @@ inline void event_loop::run_until(detail::spawned& main) {
     if (!failure_) return;
     main.was_taken_ = true;  // one exception can come out, and not the other from the next run
     detail::rethrow_outside(std::exchange(failure_, nullptr), "a spawned task");
+}
+
+inline bool detail::sleeping::is_over(const scheduler& loop) noexcept {
+    const spawned* const main = static_cast<const event_loop&>(loop).main_;
+    return main && main->has_ended();
 }
 
 inline void event_loop::cancel_all() noexcept {

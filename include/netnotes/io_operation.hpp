@@ -205,7 +205,7 @@ class io_operation : public loop_operation {
         fiber& whose = waiter.promise().chain();
         if (whose.is_cancelled()) [[unlikely]] {
             self.error_ = ECANCELED;
-            return leave_turn(waiter, whose);
+            return hear_at_once(waiter, whose);
         }
         if (self.place() || &whose.loop() != &self.node_.loop_) [[unlikely]]
             self.refuse(whose);

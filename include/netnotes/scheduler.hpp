@@ -221,7 +221,7 @@ class loop_operation : public operation {
         decided();
         chain().loop().make_ready(chain());
     }
-    /// The coroutine goes on at the next turn. Until then it may be cancelled, and await_resume() is what decides.
+    /// The coroutine goes on at the next turn. Until then cancelled() may be called, and await_resume() is what decides.
     void comes_round() noexcept { chain().loop().make_ready(chain()); }
     /// It is decided; the coroutine goes on as soon as the present one has returned to the loop.
     void go_on_next() noexcept {
@@ -237,8 +237,13 @@ class loop_operation : public operation {
   protected:
     loop_operation() noexcept = default;
     ~loop_operation() = default;
+    /// For await_suspend() of a cancelled task: it hears of that at once; but one that swallows it again and again leaves
+    /// its turn to the others now and then.
+    static bool hear_at_once(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        return !whose.loop().take_step() && leave_turn(waiter, whose);
+    }
     /// For await_suspend(), where there is nothing to wait for: the coroutine goes on a turn later, after all others that
-    /// are ready. So does each wait of a cancelled task, or a task that swallows what is thrown would keep the thread.
+    /// are ready.
     static bool leave_turn(std::coroutine_handle<> waiter, fiber& whose) noexcept {
         whose.goes_on_at(waiter);
         whose.loop().make_ready(whose);

@@ -156,6 +156,10 @@ class fiber {
     /// The chain goes on when the loop comes to it, not inside this call.
     void cancel() noexcept;
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
+    /// Cancels it, and what it gives will not be used: what is on its way to it (a value, a permit) goes back, where
+    /// cancel() comes too late for that.
+    void withdraw() noexcept;
+    [[nodiscard]] bool is_withdrawn() const noexcept { return withdrawn_; }
     [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
     [[nodiscard]] const char* name() const noexcept { return name_; }
     /// For what puts the chain aside: there it goes on when its turn comes.
@@ -190,6 +194,7 @@ class fiber {
     std::coroutine_handle<> goes_on_at_;
     fiber* next_ready_ = nullptr;
     bool cancelled_ = false;
+    bool withdrawn_ = false;
 };
 
 /// What a chain waits for at its end: the base of awaiters, which live in the frame of the coroutine that awaits.
@@ -240,6 +245,11 @@ class [[nodiscard]] awaited_once {
 
 inline void fiber::cancel() noexcept {
     if (std::exchange(cancelled_, true)) return;
+    if (waits_for_) waits_for_->cancelled();
+}
+inline void fiber::withdraw() noexcept {
+    cancelled_ = true;
+    if (std::exchange(withdrawn_, true)) return;
     if (waits_for_) waits_for_->cancelled();
 }
 

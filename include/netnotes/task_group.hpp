@@ -128,7 +128,8 @@ class joint_wait : public loop_operation {
 
   protected:
     friend class part_base;
-    joint_wait() noexcept = default;
+    /// `has_result`: see part_base::end().
+    explicit joint_wait(bool has_result) noexcept : has_result_{has_result} {}
     ~joint_wait() = default;
 
     /// What a derived class does with one that has ended, before the last of them continues the one who waits.
@@ -151,9 +152,14 @@ class joint_wait : public loop_operation {
     void cancelled() noexcept final {
         static constinit thread_local joint_wait* to_be_cancelled = nullptr;
         static constinit thread_local bool is_at_it = false;
+        if (std::exchange(is_listed_, true)) return;
         next_ = std::exchange(to_be_cancelled, this);
         if (std::exchange(is_at_it, true)) return;
-        while (to_be_cancelled) std::exchange(to_be_cancelled, to_be_cancelled->next_)->cancel_parts();
+        while (to_be_cancelled) {
+            joint_wait& first = *std::exchange(to_be_cancelled, to_be_cancelled->next_);
+            first.is_listed_ = false;
+            first.cancel_parts();
+        }
         is_at_it = false;
     }
 
@@ -163,6 +169,8 @@ class joint_wait : public loop_operation {
   private:
     std::size_t running_ = 0;
     joint_wait* next_ = nullptr;
+    bool has_result_;
+    bool is_listed_ = false;
 };
 
 /// One of those chains.
@@ -170,6 +178,13 @@ class part_base : public fiber {
   public:
     [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
     [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
+    /// As the chain that waits for it was.
+    void cancel_with(const fiber& whole) noexcept {
+        if (whole.is_withdrawn())
+            withdraw();
+        else
+            cancel();
+    }
 
   protected:
     part_base() noexcept = default;
@@ -177,19 +192,23 @@ class part_base : public fiber {
     void begin(joint_wait& whole, std::coroutine_handle<> self, bool later) {
         whole_ = &whole;
         belongs_to(whole.chain());
-        if (whole.chain().is_cancelled()) cancel();
+        if (whole.chain().is_cancelled()) cancel_with(whole.chain());
         ++whole.running_;
         if (!later && !between.is_deep()) return self.resume();
         goes_on_at(self);
         postpone();
     }
-    /// The last to end continues the one who waits at once, before any other chain: what one of them has taken, from a
-    /// socket or a channel, is in its hands before anybody can cancel it.
+    /// The last to end continues the one who waits; at once, before any other chain, where there is a result: it may have
+    /// been taken from a socket or a channel, and is to be in safe hands before anybody can cancel them.
     void end() noexcept {
         has_ended_ = true;
         joint_wait& whole = *whole_;
         whole.part_ended(*this);  // this may be its end
-        if (--whole.running_ == 0) whole.go_on_next();
+        if (--whole.running_ > 0) return;
+        if (whole.has_result_)
+            whole.go_on_next();
+        else
+            whole.go_on();
     }
 
   private:
@@ -243,7 +262,7 @@ class part : public part_base {
 template <class... Ts>
 class [[nodiscard]] waiting_for_all : public joint_wait {
   public:
-    explicit waiting_for_all(task<Ts>&&... tasks) : parts_{std::move(tasks)...} {}
+    explicit waiting_for_all(task<Ts>&&... tasks) : joint_wait{true}, parts_{std::move(tasks)...} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         return begin_all(waiter, waiter.promise().chain(),
@@ -263,7 +282,7 @@ class [[nodiscard]] waiting_for_all : public joint_wait {
         cancelled();
     }
     void cancel_parts() noexcept override {
-        std::apply([](auto&... parts) { (parts.cancel(), ...); }, parts_);
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // of what they give nothing is used
     }
 
     std::tuple<part<Ts>...> parts_;
@@ -273,7 +292,7 @@ class [[nodiscard]] waiting_for_all : public joint_wait {
 template <class... Ts>
 class [[nodiscard]] waiting_for_any : public joint_wait {
   public:
-    explicit waiting_for_any(task<Ts>&&... tasks) : parts_{std::move(tasks)...} {}
+    explicit waiting_for_any(task<Ts>&&... tasks) : joint_wait{true}, parts_{std::move(tasks)...} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         return begin_all(waiter, waiter.promise().chain(),
@@ -300,7 +319,7 @@ class [[nodiscard]] waiting_for_any : public joint_wait {
         cancelled();
     }
     void cancel_parts() noexcept override {
-        std::apply([](auto&... parts) { (parts.cancel(), ...); }, parts_);
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // of what they give nothing is used
     }
 
     std::tuple<part<Ts>...> parts_;
@@ -310,7 +329,7 @@ class [[nodiscard]] waiting_for_any : public joint_wait {
 template <class T>
 class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer {
   public:
-    waiting_with_timeout(duration time, task<T>&& what) : part_{std::move(what)}, time_{time} {}
+    waiting_with_timeout(duration time, task<T>&& what) : joint_wait{true}, part_{std::move(what)}, time_{time} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
@@ -327,7 +346,7 @@ class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer
 
   private:
     void part_ended(part_base&) noexcept override { cancel(); }
-    void cancel_parts() noexcept override { part_.cancel(); }
+    void cancel_parts() noexcept override { part_.cancel_with(chain()); }
     void expired() noexcept override {
         has_expired_ = true;
         part_.cancel();
@@ -388,8 +407,10 @@ class task_group::state::member final : public detail::part<void> {
 
 inline void task_group::state::cancel() noexcept {
     is_cancelled_ = true;
-    if (body_) body_->cancel();
-    for (member* each = members_; each; each = each->next()) each->cancel();
+    if (!whole_) return;  // the body has not begun
+    const detail::fiber& whole = whole_->chain();
+    if (body_) body_->cancel_with(whole);
+    for (member* each = members_; each; each = each->next()) each->cancel_with(whole);
 }
 
 inline void task_group::state::take_failure(const detail::part_base& from) noexcept {
@@ -419,7 +440,7 @@ namespace detail {
 template <class Body, class T>
 class [[nodiscard]] waiting_for_group : public joint_wait {
   public:
-    explicit waiting_for_group(Body&& body) : body_{std::move(body)}, part_{body_(group_)} {}
+    explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{body_(group_)} {}
     ~waiting_for_group() {
         while (state_.members_) delete state_.members_;  // only when the frame is destroyed while it waits
     }

@@ -517,7 +517,7 @@ class [[nodiscard]] serving final : public netnotes::detail::loop_operation {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         auto& whose = waiter.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled())) return leave_turn(waiter, whose);
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
         whole_.begin(*this, static_cast<event_loop&>(whose.loop()));
         waits(waiter, whose);
         return true;
