@@ -1189,7 +1189,8 @@ TEST_CASE("the IPv4 address inside an address of every known form is found") {
 }
 
 TEST_CASE("an address is global only if the IPv4 address inside it is") {
-    const char* const forms[]{"::ffff:%s", "::%s", "64:ff9b::%s", "64:ff9b:1::%s", "2a00::5efe:%s", "2a00::200:5efe:%s"};
+    const char* const forms[]{"::ffff:%s",     "::%s",          "64:ff9b::%s",
+                              "64:ff9b:1::%s", "2a00::5efe:%s", "2a00::200:5efe:%s"};
     const char* const hidden[]{"127.0.0.1",   "10.0.0.1",      "172.31.0.1",  "192.168.0.1",     "169.254.169.254",
                                "100.64.0.1",  "0.0.0.5",       "192.0.2.1",   "198.18.0.1",      "240.0.0.1",
                                "192.0.0.170", "203.0.113.255", "192.88.99.1", "255.255.255.255", "127.255.255.255"};
@@ -1392,7 +1393,8 @@ TEST_CASE("a special range is found and answers as the registry does") {
         if (found->reserved) shown[4] = 'R';
         CHECK(shown == flags);
         // Whether a mapped or translated address is global depends on the address inside, and not on the row alone.
-        if (!net::ip_address{text}.embedded_ipv4()) CHECK(net::ip_address{text}.is_global() == found->globally_reachable);
+        if (!net::ip_address{text}.embedded_ipv4())
+            CHECK(net::ip_address{text}.is_global() == found->globally_reachable);
     }
 }
 
@@ -1525,7 +1527,9 @@ TEST_CASE("an index that is negative or no whole number is not converted to one 
     }
     CHECK(refuses("10.0.0.0/8"_net, 1u << 24));
     CHECK("2001:db8::/32"_net[std::numeric_limits<std::uint64_t>::max()] == "2001:db8::ffff:ffff:ffff:ffff"_ip);
-    const auto takes = []<class Index>(Index) { return requires(const net::network& n, Index i) { n[i]; }; };
+    const auto takes = []<class Index>(Index) {
+        return requires(const net::network& n, Index i) { n[i]; };
+    };
     CHECK(takes(1L));
     CHECK_FALSE(takes(1.5));
 }

@@ -2053,8 +2053,9 @@ TEST_CASE("an option out of its range is refused and changes nothing") {
 TEST_CASE("the longest time to linger is the kernel's longest in every unit") {
     net::socket socket{address_family::inet, socket_type::stream};
     using std::chrono::hours, std::chrono::seconds, std::chrono::minutes;
-    for (const net::option::linger longest : {net::option::linger{seconds::max()}, net::option::linger{minutes::max()},
-                                              net::option::linger{hours::max()}, net::option::linger{hours{24 * 365 * 100}}}) {
+    for (const net::option::linger longest :
+         {net::option::linger{seconds::max()}, net::option::linger{minutes::max()}, net::option::linger{hours::max()},
+          net::option::linger{hours{24 * 365 * 100}}}) {
         socket.set_option(longest);
         CHECK(socket.get_option<net::option::linger>() == seconds{std::numeric_limits<int>::max()});
     }
@@ -2067,11 +2068,13 @@ TEST_CASE("a time to wait saturates and is never shorter than it was said") {
     static_assert(net::wait_time{hours::max()} == net::never && net::wait_time{seconds::max()} == net::never);
     static_assert(net::wait_time{hours::min()} == net::duration::min());
     static_assert(net::wait_time{net::never} == net::never && net::wait_time{} == 0s);
-    static_assert(net::wait_time{hours{2'562'047}} == hours{2'562'047} && net::wait_time{hours{2'562'048}} == net::never);
+    static_assert(net::wait_time{hours{2'562'047}} == hours{2'562'047} &&
+                  net::wait_time{hours{2'562'048}} == net::never);
     static_assert(net::wait_time{hours{-2'562'047}} == hours{-2'562'047});
     static_assert(net::wait_time{seconds{9'223'372'036}} == seconds{9'223'372'036});
     static_assert(net::wait_time{seconds{9'223'372'037}} == net::never);
-    static_assert(net::wait_time{duration<int, std::pico>{1}} == 1ns && net::wait_time{duration<std::int64_t, std::pico>{-1500}} == -1ns);
+    static_assert(net::wait_time{duration<int, std::pico>{1}} == 1ns &&
+                  net::wait_time{duration<std::int64_t, std::pico>{-1500}} == -1ns);
     static_assert(net::wait_time{duration<std::uint64_t, std::nano>{~std::uint64_t{0}}} == net::never);
     static_assert(net::wait_time{duration<std::uint64_t>{~std::uint64_t{0}}} == net::never);
     static_assert(net::wait_time{duration<short, std::ratio<86400>>{2}} == 48h);
@@ -2217,9 +2220,10 @@ TEST_CASE("a service that begins like a number is a port or an error") {
         const bool nothing = net::resolve("127.0.0.1", service, {}, error).empty();
         return nothing && error == std::error_code{EAI_SERVICE, net::resolver_category()};
     };
-    for (const char* const service :
-         {"65536", "65616", "131152", "300800", "4294967376", "18446744073709551696", "-1", "-65456", " 80", "+80",
-          "\t80", "\n80", "80 ", "080", "00", "0x50", "0X50", "80.0", "8-0", "1_000", " ", "-", "+"}) {
+    for (const char* const service : {"65536", "65616",  "131152", "300800", "4294967376", "18446744073709551696",
+                                      "-1",    "-65456", " 80",    "+80",    "\t80",       "\n80",
+                                      "80 ",   "080",    "00",     "0x50",   "0X50",       "80.0",
+                                      "8-0",   "1_000",  " ",      "-",      "+"}) {
         CAPTURE(service);
         CHECK(refused(service));
     }

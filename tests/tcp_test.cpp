@@ -499,8 +499,7 @@ outcome race(std::vector<virtual_network::fate> fates, net::duration timeout = n
     virtual_network network{.fates = std::move(fates), .stop_at = stop_at};
     const std::size_t count = network.fates.size();
     std::error_code error;
-    const auto winner =
-        net::detail::race(network, count, 250ms, net::detail::later(net::time_point{}, timeout), error);
+    const auto winner = net::detail::race(network, count, 250ms, net::detail::later(net::time_point{}, timeout), error);
     return {winner, error, network.time.time_since_epoch(), network.started};
 }
 }  // namespace

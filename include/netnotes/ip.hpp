@@ -322,9 +322,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     constexpr bool is_compatible() const noexcept {
         return value_.high == 0 && value_.low >> 32 == 0 && value_.low > 1;
     }
-    constexpr bool is_nat64() const noexcept {
-        return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0;
-    }
+    constexpr bool is_nat64() const noexcept { return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0; }
     // Not by way of ipv4_mapped(): g++ 12 at -O2 takes its optional for uninitialised and warns.
     constexpr bool ask(bool (ipv4_address::*question)() const noexcept, bool answer) const noexcept {
         return is_mapped() ? (ipv4_address{static_cast<std::uint32_t>(value_.low)}.*question)() : answer;
@@ -565,8 +563,7 @@ class network : public detail::printable<network> {
     /// The address at `index`, the first being 0. Throws std::out_of_range beyond the last, and for a negative index:
     /// last() is the last address.
     template <std::integral Index>
-        requires(sizeof(Index) <= sizeof(std::uint64_t))
-    [[nodiscard]] constexpr ip_address operator[](Index index) const {
+    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
         if constexpr (std::is_signed_v<Index>)  // converted without a word, -1 would be 2^64 - 1
             if (index < 0) throw std::out_of_range{"a negative index into a network"};
         const auto offset = static_cast<std::uint64_t>(index);

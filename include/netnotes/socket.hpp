@@ -239,7 +239,7 @@ struct linger {
     constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
     /// From minutes and hours, too; half a second does not compile.
     template <class Rep, class Period>
-        requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
+    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
     constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
         : value{detail::saturated<std::chrono::seconds>(time)} {}
 

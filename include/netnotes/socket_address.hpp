@@ -271,7 +271,8 @@ namespace detail {
 /// digit in front, such as "3com-tsmux", and these hold a letter behind it.
 inline bool is_like_number(std::string_view service) noexcept {
     if (service.empty()) return false;
-    if (digit_value(service.front()) > 9) return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
+    if (digit_value(service.front()) > 9)
+        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
     const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
     return service.starts_with("0x") || service.starts_with("0X") ||
            std::none_of(service.begin(), service.end(), is_letter);

@@ -76,7 +76,7 @@ struct time {
     using native_type = int;
     static constexpr int level = Level, name = Name;
     template <class Rep, class Period>
-        requires std::is_convertible_v<std::chrono::duration<Rep, Period>, Unit>
+    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, Unit>
     constexpr time(const std::chrono::duration<Rep, Period>& given) noexcept : value{detail::saturated<Unit>(given)} {}
     constexpr bool is_in_range() const noexcept { return value.count() >= 0; }
     constexpr native_type to_native() const noexcept {
@@ -476,8 +476,8 @@ class connecting_sockets {
 
     /// The one that won. The others are closed with this object.
     socket take(std::size_t attempt) {
-        auto& won = *std::find_if(lanes_.begin(), lanes_.end(),
-                                  [&](const lane& one) { return one.attempt == attempt; });
+        auto& won =
+            *std::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
         won.connecting.set_timeout(never);
         return std::move(won.connecting);
     }

@@ -673,7 +673,8 @@ inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, cons
     std::error_code unknown;
     const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
     detail::throw_error(error, "send_segments (", std::to_string(sent), " datagrams sent) to ", where.to_string(),
-                        detail::from_local(to), detail::datagram_size(std::min(size, bytes.size()), where.address(), error));
+                        detail::from_local(to),
+                        detail::datagram_size(std::min(size, bytes.size()), where.address(), error));
 }
 
 // ---- receiving
