@@ -644,6 +644,9 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
         measure(now_ - asked_at_);
     }
     if (last_ != 0 && done_ == last_) return end({}, {}, false);
+    // Where every window has a loss nothing is measured for long. There the rate says how long a window takes.
+    if (block_time_ != duration::max())
+        timeout_ = std::min(timeout_, std::max(2 * base_timeout_, 2 * time_of(slots_) + settings_.least_timeout));
     const bool was_restarted = recover_ >= done_;
     // Datagrams keep their order, mostly. So what is acknowledged beyond the furthest block of the last restart is
     // heard after all that the repetitions may have drawn; else they can have drawn as many as have arrived.
