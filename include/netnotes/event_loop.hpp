@@ -439,7 +439,8 @@ class joining : public loop_operation {
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
         whose_ = &whose;
-        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
+        was_cancelled_ = whose.is_cancelled() && (whose.is_withdrawn() || !task_->has_ended());
+        if (was_cancelled_) return hear_at_once(waiter, whose);
         if (task_->has_ended()) {
             if (whose.loop().take_step()) return false;
             waits(waiter, whose);
@@ -616,6 +617,7 @@ inline void event_loop::break_off_all() noexcept {
 template <class Done>
 void event_loop::turn_until(Done done) {
     while (!done()) {
+        detail::between.begin_turn();
         detail::io_node* const retired = std::exchange(retired_, nullptr);
         run_ready();
         detail::io_node::destroy_list(retired);
