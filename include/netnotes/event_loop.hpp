@@ -617,7 +617,6 @@ inline void event_loop::break_off_all() noexcept {
 template <class Done>
 void event_loop::turn_until(Done done) {
     while (!done()) {
-        detail::between.begin_turn();
         detail::io_node* const retired = std::exchange(retired_, nullptr);
         run_ready();
         detail::io_node::destroy_list(retired);

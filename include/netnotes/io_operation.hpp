@@ -400,14 +400,8 @@ inline void io_node::deadline::expired() noexcept {
     if (waiting) waiting->give_up(ETIMEDOUT);
 }
 inline void io_node::awaken() noexcept {
-    if (waiting_[0] && (readable || (writable && reader_sends_))) {
-        std::exchange(waiting_[0], nullptr)->try_again();
-        between.catch_up();
-    }
-    if (waiting_[1] && writable && !is_retired_) {
-        std::exchange(waiting_[1], nullptr)->try_again();
-        between.catch_up();
-    }
+    if (waiting_[0] && (readable || (writable && reader_sends_))) std::exchange(waiting_[0], nullptr)->try_again();
+    if (waiting_[1] && writable && !is_retired_) std::exchange(waiting_[1], nullptr)->try_again();
 }
 inline void scheduler::look_again(io_node& node) noexcept {
     if (node.is_pending_) return;
@@ -422,10 +416,8 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
         if (node.is_retired_)
             node.discard();
         else {  // whatever is known of the descriptor: what is waited for may lie in a buffer above it
-            for (std::size_t i = 0; i < 2 && !node.is_retired_; ++i) {
-                if (node.waiting_[i]) std::exchange(node.waiting_[i], nullptr)->try_again();
-                between.catch_up();
-            }
+            if (node.waiting_[0]) std::exchange(node.waiting_[0], nullptr)->try_again();
+            if (node.waiting_[1] && !node.is_retired_) std::exchange(node.waiting_[1], nullptr)->try_again();
         }
     }
 }

@@ -120,11 +120,11 @@ class scheduler {
         *ready_end_ = &chain;
         ready_end_ = &chain.next_ready_;
     }
-    /// Goes on with it now. It may be gone afterwards. between.catch_up() must come next.
+    /// Goes on with it now. It may be gone afterwards.
     void resume(const fiber& chain) noexcept {
         steps_ = steps_a_turn;
         if (options_.slow_after == never)
-            chain.begin_resume();
+            chain.resume();
         else
             resume_watched(chain);
     }
@@ -268,7 +268,6 @@ inline void scheduler::run_ready() noexcept {
     while (chain) {
         fiber* const next = chain->next_ready_;  // it may end, or stand in the queue again
         resume(*chain);
-        between.catch_up();
         chain = next;
     }
 }

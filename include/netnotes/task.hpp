@@ -126,15 +126,13 @@ class operation;
 /// transfer" does the same only where the compiler makes a jump of a call: g++ does not below -O2 or under a sanitizer.)
 struct relay {
     std::coroutine_handle<> next;  ///< goes on as soon as the present one has returned
-    std::uintptr_t stack_begin;    ///< where the stack was when the loop began its turn
+    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the present chain
 
-    /// After each resume: goes on with what is next.
-    void catch_up() {
-        while (next) [[unlikely]]
-            std::exchange(next, nullptr).resume();
+    void resume(std::coroutine_handle<> coroutine) {
+        stack_begin = here();
+        coroutine.resume();
+        while (next) std::exchange(next, nullptr).resume();
     }
-    /// At the beginning of a loop's turn.
-    [[gnu::always_inline]] void begin_turn() noexcept { stack_begin = here(); }
     /// Are too many coroutines begun inside one another? Then the next one had better begin from the loop.
     [[nodiscard]] bool is_deep() const noexcept {
         return static_cast<std::intptr_t>(stack_begin - here()) > most;
@@ -171,12 +169,7 @@ class fiber {
     void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
     [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
     /// Its turn has come. It may be gone afterwards.
-    void resume() const {
-        goes_on_at_.resume();
-        between.catch_up();
-    }
-    /// The same, of one that sees to it that between.catch_up() comes next.
-    void begin_resume() const { goes_on_at_.resume(); }
+    void resume() const { between.resume(goes_on_at_); }
 
   protected:
     fiber() noexcept = default;
