@@ -51,7 +51,7 @@ task<> nothing() { co_return; }
 constexpr int often = 20'000;
 template <class Wait>
 task<> again_and_again(Wait& wait) {
-    for (int i = 0; i < often; ++i) co_await wait();
+    for (int i = 0; i < often; ++i) static_cast<void>(co_await wait());
 }
 /// How many turns another task has while this one waits so often for what is there.
 template <class Wait>

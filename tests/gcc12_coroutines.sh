@@ -176,7 +176,10 @@ def type_before(all, i):
             inner.append(all[j].text)
             j -= 1
         j -= 1
-    return (all[j].text if j >= 0 and all[j].kind == 'word' else None), inner[::-1]
+    name = all[j].text if j >= 0 and all[j].kind == 'word' else None
+    if name in HAVE_CONSTRUCTORS and j > 1 and all[j - 1].text == '::' and all[j - 2].text == 'std':
+        name = 'std::' + name
+    return name, inner[::-1]
 
 
 class Knowledge:
@@ -222,13 +225,16 @@ class Knowledge:
                 words = [t.text for t in all[start:k] if t.kind == 'word']
                 stars = any(t.text == '*' for t in all[start:k])
                 if words and words[0] not in ('using', 'friend', 'static', 'typedef', 'template', 'struct', 'enum', 'class'):
-                    equals = next((n for n in range(start, k) if all[n].text in ('=', '{', '[')), k)
+                    equals = next((n for n in range(start, k) if all[n].text in ('=', '{', '[', ',') and not self.in_angle(all, start, n)), k)
                     of_type = [t.text for t in all[start:equals] if t.kind == 'word'][:-1]
                     if not stars and any(w not in SCALARS for w in of_type):
                         is_trivial = False
                 start = k + 1
             k += 1
         self.types.setdefault(name, []).append(is_aggregate and not is_trivial)
+
+    def in_angle(self, all, start, at):
+        return sum((t.text == '<') - (t.text == '>') for t in all[start:at]) > 0
 
     def learn_function(self, all, i):
         before, name = all[i - 2], all[i - 1].text
@@ -267,6 +273,7 @@ FOR_LAMBDA = ('a capturing lambda as a temporary beside co_await', 'name it: aut
 FOR_CHOICE = ('?: of objects beside co_await', 'if (c) ... else ...; or name the operands before')
 FOR_THROW = ('co_await inside of throw', 'auto text = co_await x; throw error{text}')
 FOR_BRACES = ('co_await inside of a braced list', 'auto a = co_await x; value v{a, 4}')
+HAVE_CONSTRUCTORS = {'pair', 'tuple', 'auto', 'string', 'optional', 'unique_ptr', 'shared_ptr', 'system_error'}
 OURS = {'connect', 'async_connect', 'send_to', 'endpoint'}  # of netnotes: their types have constructors
 
 
@@ -470,12 +477,12 @@ class Reader:
             if i - 1 > begin and before.kind == 'word' and (all[i - 2].kind == 'word' and all[i - 2].text not in STATEMENTS or
                                                             all[i - 2].text in ('>', '&', '*')):
                 name, inner = type_before(all, i - 1)
-            if name in ('pair', 'tuple', 'auto', 'string', 'optional', 'unique_ptr', 'shared_ptr', 'system_error'):
+            if is_constructed(name, self.known.types):
                 return False
             return self.known.is_dangerous(name, inner)
         if before.text == '=' and i - 2 > begin and all[i - 2].kind == 'word':
             name, inner = type_before(all, i - 2)
-            if name in ('pair', 'tuple'):
+            if is_constructed(name, self.known.types):
                 return False
             return self.known.is_dangerous(name, inner)
         if before.text in ('(', ','):
@@ -555,6 +562,10 @@ class Reader:
             return True
         return all((t.kind == 'word' and t.text not in AWAITS) or t.text in ('.', '->', '::', '*', '[', ']') or
                    t.kind == 'number' for t in self.all[begin:end])
+
+
+def is_constructed(name, types):
+    return name is not None and (name.startswith('std::') or name in HAVE_CONSTRUCTORS and name not in types)
 
 
 def all_true(values):

@@ -150,6 +150,31 @@ TEST_CASE("a generator that is left in the middle destroys its variables") {
     CHECK(alive == 0);
 }
 
+TEST_CASE("an iterator goes on with its values when the generator is moved, assigned or swapped") {
+    const auto count_from = [](int first) -> net::generator<int> {
+        for (int i = first;; ++i) co_yield i;
+    };
+    auto one = count_from(1);
+    auto at = one.begin();
+    auto moved = std::move(one);
+    CHECK(*at == 1);
+    ++at;
+    CHECK(*at == 2);
+    auto other = count_from(100);
+    auto at_other = other.begin();
+    moved.swap(other);
+    ++at;
+    ++at_other;
+    CHECK(*at == 3);
+    CHECK(*at_other == 101);
+    auto last = count_from(0);
+    last = std::move(other);
+    ++at;
+    CHECK(*at == 4);
+    CHECK(last.next() != nullptr);
+    CHECK(*at == 5);
+}
+
 TEST_CASE("generators nest") {
     const auto twice = [](int last) -> net::generator<int> {
         for (int round = 0; round < 2; ++round)

@@ -439,7 +439,8 @@ class joining : public loop_operation {
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
         whose_ = &whose;
-        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
+        was_cancelled_ = whose.is_cancelled() && (whose.is_withdrawn() || !task_->has_ended());
+        if (was_cancelled_) return hear_at_once(waiter, whose);
         if (task_->has_ended()) {
             if (whose.loop().take_step()) return false;
             waits(waiter, whose);

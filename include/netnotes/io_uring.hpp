@@ -575,6 +575,7 @@ inline void io_uring_back_end::prepare() {
 }
 inline bool io_uring_back_end::wait(duration timeout) {
     lend(receive_pool::none);
+    if (!is_enabled_) prepare();
     const int error = ring_.enter(timeout);
     if (error != 0 && error != ETIME && error != EINTR && error != EBUSY && error != EAGAIN)
         throw std::system_error{error, std::system_category(), "io_uring_enter"};

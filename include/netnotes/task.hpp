@@ -28,10 +28,13 @@
 //     auto ready = co_await x; if (ready) ...        not   if (co_await x) ..., while (co_await x) ..., switch
 //     pair p{a, 1}; co_await f(std::move(p))         not   co_await f({a, 1}): an aggregate that is a temporary
 //     auto body = [n]() -> task<> ...; co_await body()     not   co_await [n]() -> task<> {...}(): a capturing temporary
+//     auto body = [n](task_group&) ...; with_group(body)   not   co_await with_group([n](task_group&) ...), nor where
+//                                                                a std::function is taken, nor [n](T) {...}(co_await x)
 //     if (c) co_await x; else co_await y;            not   c ? co_await x : co_await y, with operands of class type
 //     auto text = co_await x; throw error{text};     not   throw error{co_await x}
-//     auto a = co_await x; std::vector{a, ...}       not   std::vector{co_await x, co_await y}
-// clang and newer versions of g++ have no such trouble. The examples and tests here keep to the left column.
+//     auto a = co_await x; std::vector{a, ...}       not   std::vector{co_await x, co_await y}, pair p{co_await x, 4}
+// clang and newer versions of g++ have no such trouble. The examples and tests here keep to the left column, and
+// `sh tests/gcc12_coroutines.sh FILE...` finds the right one in your sources.
 //
 // On this page:  task · and below, for those who write awaitables: fiber, operation
 // The notes:     asyncio, async/await; examples 24 to 26
