@@ -436,7 +436,7 @@ class server_core {
     static constexpr duration unproven_burst = std::chrono::seconds{4};
     /// An answer takes its time: a transfer is not given up for a request that came together with its own.
     static constexpr std::size_t max_on_one_port = 4;
-    static constexpr duration min_age = std::chrono::milliseconds{5};
+    static constexpr duration min_age = std::chrono::milliseconds{1};
 
     class reception final : public errand {
       public:
@@ -463,6 +463,8 @@ class server_core {
     void begin_conversation(const arrival& datagram, const packet& request, time_point now) noexcept;
     [[nodiscard]] bool passes_over(const arrival& datagram, time_point now) noexcept;
     [[nodiscard]] bool make_room(time_point now) noexcept;
+    [[nodiscard]] bool make_room_of(const ip_address& client, time_point now) noexcept;
+    [[nodiscard]] conversation* oldest_unproven(const ip_address* of) const noexcept;
     [[nodiscard]] bool give_up_unproven(time_point now, const ip_address* of) noexcept;
     bool attempt(const arrival& datagram, const packet& request, transfer_record& record, time_point now) noexcept;
     template <class End>
@@ -881,11 +883,15 @@ inline bool server_core::send_away_oldest() noexcept {
     one.leave();
     return true;
 }
+inline conversation* server_core::oldest_unproven(const ip_address* of) const noexcept {
+    conversation* one = unproven_.oldest();
+    while (one && of && one->client().address() != *of) one = one->later_;
+    return one;
+}
 /// A transfer whose client has not answered makes room for a new one: the oldest of them, or the oldest of an address.
 /// Returns false if there is none.
 inline bool server_core::give_up_unproven(time_point now, const ip_address* of) noexcept {
-    conversation* one = unproven_.oldest();
-    while (one && of && one->client().address() != *of) one = one->later_;
+    conversation* const one = oldest_unproven(of);
     if (!one || now - one->began() < min_age) return false;
     ++dropped_;
     one->drop_unanswered();
@@ -894,6 +900,13 @@ inline bool server_core::give_up_unproven(time_point now, const ip_address* of) 
 inline bool server_core::make_room(time_point now) noexcept {
     if (undecided_ >= options_.most_transfers && !give_up_unproven(now, nullptr)) return false;
     return all_.size() / 2 < options_.most_transfers || send_away_oldest();
+}
+/// Returns false if the client is to ask again: transfers of its address may make room, in a moment. (If none of them will
+/// it is refused, see attempt().)
+inline bool server_core::make_room_of(const ip_address& client, time_point now) noexcept {
+    const auto count = of_client_.find(client);
+    if (count == of_client_.end() || count->second < options_.most_per_client) return true;
+    return give_up_unproven(now, &client) || !oldest_unproven(&client);
 }
 inline void server_core::remove(conversation& one) noexcept {
     queue::take_out(one);
@@ -1009,7 +1022,7 @@ inline bool server_core::passes_over(const arrival& datagram, time_point now) no
 }
 inline void server_core::begin_conversation(const arrival& datagram, const packet& request, time_point now) noexcept {
     if (is_stopping_ || passes_over(datagram, now)) return;
-    if (!may_send_unproven(datagram.sender, now) || !make_room(now)) {
+    if (!may_send_unproven(datagram.sender, now) || !make_room(now) || !make_room_of(datagram.sender.address(), now)) {
         ++dropped_;
         return;
     }
@@ -1030,8 +1043,7 @@ inline bool server_core::attempt(const arrival& datagram, const packet& request,
         record.file_name = request.file_name;
         const ip_address client = datagram.sender.address();
         const auto same_client = of_client_.find(client);
-        if (same_client != of_client_.end() && same_client->second >= options_.most_per_client &&
-            !give_up_unproven(now, &client))
+        if (same_client != of_client_.end() && same_client->second >= options_.most_per_client)
             throw std::system_error{make_error_code(error::not_defined), "too many transfers at once"};
         if (!request.mode) throw std::system_error{make_error_code(error::illegal_operation), "an unknown mode"};
         file_request asked{datagram.sender, request.file_name, *request.mode, std::nullopt};
