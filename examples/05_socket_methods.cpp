@@ -33,7 +33,7 @@
 
 #include "example.hpp"
 
-#include <netnotes/makefile.hpp>
+#include <netnotes/socket/iostream.hpp>
 
 #include <netinet/tcp.h>
 

@@ -31,8 +31,8 @@
 
 #include "example.hpp"
 
-#include <netnotes/buffered_reader.hpp>
-#include <netnotes/reactor.hpp>
+#include <netnotes/server/reactor.hpp>
+#include <netnotes/tcp/reader.hpp>
 
 #include <map>
 

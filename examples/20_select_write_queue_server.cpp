@@ -19,7 +19,7 @@
 
 #include "example.hpp"
 
-#include <netnotes/reactor.hpp>
+#include <netnotes/server/reactor.hpp>
 
 #include <map>
 

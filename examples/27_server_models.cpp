@@ -16,8 +16,8 @@
 // You will see:  what 27_server_models.txt shows: a table, its figures are your machine's
 
 #include <netnotes/coro.hpp>
-#include <netnotes/reactor.hpp>
-#include <netnotes/tcp_server.hpp>
+#include <netnotes/server/blocking.hpp>
+#include <netnotes/server/reactor.hpp>
 
 #include <algorithm>
 #include <array>

@@ -9,8 +9,8 @@
 
 #pragma once
 
-#include <netnotes/stop.hpp>
-#include <netnotes/tcp.hpp>
+#include <netnotes/socket/stop.hpp>
+#include <netnotes/tcp/stream.hpp>
 
 #include <sys/resource.h>
 

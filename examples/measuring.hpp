@@ -7,7 +7,7 @@
 
 #pragma once
 
-#include <netnotes/stop.hpp>
+#include <netnotes/socket/stop.hpp>
 
 #include <signal.h>
 #include <sys/prctl.h>

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "netnotes/event_loop.hpp"
+#include <netnotes/coro/loop.hpp>
 
 inline bool asks_for_io_uring() {
     const char* const wish = std::getenv("NETNOTES_BACK_END");

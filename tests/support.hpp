@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include <netnotes/socket.hpp>
+#include <netnotes/socket/socket.hpp>
 
 #include "catch.hpp"
 

@@ -21,17 +21,17 @@
 #ifndef NETNOTES_CORO_HPP
 #define NETNOTES_CORO_HPP
 
-#include "async_buffer.hpp"
-#include "async_connect.hpp"
-#include "async_descriptor.hpp"
-#include "async_serve.hpp"
-#include "async_signal.hpp"
-#include "async_socket.hpp"
-#include "async_sync.hpp"
-#include "event_loop.hpp"
-#include "every_core.hpp"
-#include "generator.hpp"
-#include "task.hpp"
-#include "task_group.hpp"
+#include "coro/buffered.hpp"
+#include "coro/connect.hpp"
+#include "coro/descriptor.hpp"
+#include "coro/every_core.hpp"
+#include "coro/generator.hpp"
+#include "coro/group.hpp"
+#include "coro/loop.hpp"
+#include "coro/serve.hpp"
+#include "coro/signal.hpp"
+#include "coro/socket.hpp"
+#include "coro/sync.hpp"
+#include "coro/task.hpp"
 
 #endif  // NETNOTES_CORO_HPP

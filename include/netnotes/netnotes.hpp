@@ -21,19 +21,19 @@
 #ifndef NETNOTES_NETNOTES_HPP
 #define NETNOTES_NETNOTES_HPP
 
-#include "buffered_reader.hpp"
 #include "coro.hpp"
-#include "generator.hpp"
-#include "ip.hpp"
-#include "makefile.hpp"
-#include "poll.hpp"
-#include "reactor.hpp"
-#include "socket.hpp"
-#include "socket_address.hpp"
-#include "stop.hpp"
-#include "tcp.hpp"
-#include "tcp_server.hpp"
+#include "coro/generator.hpp"
+#include "ip/address.hpp"
+#include "poll/poll.hpp"
+#include "server/blocking.hpp"
+#include "server/reactor.hpp"
+#include "socket/address.hpp"
+#include "socket/iostream.hpp"
+#include "socket/socket.hpp"
+#include "socket/stop.hpp"
+#include "tcp/reader.hpp"
+#include "tcp/stream.hpp"
 #include "tftp.hpp"
-#include "udp.hpp"
+#include "udp/socket.hpp"
 
 #endif  // NETNOTES_NETNOTES_HPP

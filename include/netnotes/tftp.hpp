@@ -18,12 +18,12 @@
 #ifndef NETNOTES_TFTP_HPP
 #define NETNOTES_TFTP_HPP
 
-#include "tftp_async_client.hpp"
-#include "tftp_client.hpp"
-#include "tftp_content.hpp"
-#include "tftp_file.hpp"
-#include "tftp_packet.hpp"
-#include "tftp_server.hpp"
-#include "tftp_transfer.hpp"
+#include "tftp/async_client.hpp"
+#include "tftp/client.hpp"
+#include "tftp/content.hpp"
+#include "tftp/file.hpp"
+#include "tftp/packet.hpp"
+#include "tftp/server.hpp"
+#include "tftp/transfer.hpp"
 
 #endif  // NETNOTES_TFTP_HPP

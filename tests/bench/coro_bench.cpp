@@ -5,7 +5,7 @@
 // Each figure is the median of many slices, in nanoseconds, beside its goal. --smoke runs a few short slices and tells
 // only that they work.
 
-#include <netnotes/event_loop.hpp>
+#include <netnotes/coro/loop.hpp>
 
 #include <algorithm>
 #include <chrono>

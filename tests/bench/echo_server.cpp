@@ -5,13 +5,13 @@
 // A model does what its example does, without words. `--idle` sets a time limit for silent clients where the model has
 // one to set: the coroutines (none unless it is given) and the reactors (always; 300 s unless it is given).
 
-#include <netnotes/async_buffer.hpp>
 #include <netnotes/coro.hpp>
-#include <netnotes/poll.hpp>
-#include <netnotes/reactor.hpp>
-#include <netnotes/stop.hpp>
-#include <netnotes/tcp.hpp>
-#include <netnotes/tcp_server.hpp>
+#include <netnotes/coro/buffered.hpp>
+#include <netnotes/poll/poll.hpp>
+#include <netnotes/server/blocking.hpp>
+#include <netnotes/server/reactor.hpp>
+#include <netnotes/socket/stop.hpp>
+#include <netnotes/tcp/stream.hpp>
 
 #include <sys/resource.h>
 

@@ -6,7 +6,7 @@
 // count what comes. Rounds of one download and of many take turns; the median of their ratios is printed. --smoke runs a
 // short round of each and tells only that they work.
 
-#include <netnotes/task_group.hpp>
+#include <netnotes/coro/group.hpp>
 #include <netnotes/tftp.hpp>
 
 #include <sys/prctl.h>

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <system_error>
 
-#include <netnotes/buffered_reader.hpp>
+#include <netnotes/tcp/reader.hpp>
 
 namespace net = netnotes;
 using fuzz::require;

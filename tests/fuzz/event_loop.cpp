@@ -22,10 +22,10 @@
 #include <system_error>
 #include <vector>
 
-#include <netnotes/async_socket.hpp>
-#include <netnotes/async_sync.hpp>
-#include <netnotes/event_loop.hpp>
-#include <netnotes/task_group.hpp>
+#include <netnotes/coro/group.hpp>
+#include <netnotes/coro/loop.hpp>
+#include <netnotes/coro/socket.hpp>
+#include <netnotes/coro/sync.hpp>
 
 namespace net = netnotes;
 using fuzz::require;

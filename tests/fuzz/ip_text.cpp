@@ -13,7 +13,7 @@
 #include <string>
 #include <system_error>
 
-#include <netnotes/socket_address.hpp>
+#include <netnotes/socket/address.hpp>
 
 namespace net = netnotes;
 using fuzz::require;

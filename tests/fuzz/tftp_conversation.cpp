@@ -15,7 +15,7 @@
 
 #include "fuzz.hpp"
 
-#include "../tftp_link.hpp"
+#include "../tftp/link.hpp"
 
 #include <algorithm>
 #include <array>

@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-#include <netnotes/tftp_packet.hpp>
+#include <netnotes/tftp/packet.hpp>
 
 namespace tftp = netnotes::tftp;
 using fuzz::require;

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include <netnotes/tftp_packet.hpp>
+#include <netnotes/tftp/packet.hpp>
 
 namespace net = netnotes;
 namespace tftp = netnotes::tftp;

@@ -1,0 +1,80 @@
+// netnotes/coro/descriptor.hpp: any descriptor, for tasks
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp
+//
+// Not everything that one waits for is a socket. A pipe to another program, a terminal, a timerfd, an inotify: whatever
+// epoll knows can be waited for by a task, and then be read with the call that belongs to it:
+//
+//     async_descriptor input{loop, descriptor};              non-blocking, and yours
+//     for (;;) {
+//         co_await input.readable();
+//         while ((size = ::read(descriptor, ...)) > 0) ...   until EAGAIN: only what is *new* is announced again
+//     }
+//
+// On this page:  async_descriptor
+// The notes:     select 回显服务器 waits for a keyboard and for sockets at once
+
+#ifndef NETNOTES_CORO_DESCRIPTOR_HPP
+#define NETNOTES_CORO_DESCRIPTOR_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "loop.hpp"
+
+namespace netnotes {
+
+/// A descriptor that can be waited for, of any kind that epoll knows. It is registered once, edge-triggered, and neither
+/// owned nor made non-blocking. It must be destroyed before the descriptor is closed.
+class async_descriptor {
+  public:
+    /// Throws std::system_error: errc::operation_not_permitted for a regular file, which is always ready.
+    async_descriptor(event_loop& loop, int descriptor);
+    async_descriptor(async_descriptor&&) noexcept = default;
+    async_descriptor& operator=(async_descriptor&&) noexcept = default;
+
+    class waiting;
+    /// `co_await d.readable()`: until there is something to read, or the end, or an error. Then read until there is no
+    /// more (EAGAIN), for the next readable() waits for what is new.
+    [[nodiscard]] waiting readable() noexcept;
+    [[nodiscard]] waiting writable() noexcept;
+    /// Each wait from now on ends after so long, with errc::timed_out. `never` is for ever.
+    void set_timeout(duration timeout) { node_->set_timeout(timeout); }
+
+  private:
+    std::unique_ptr<detail::io_node, detail::io_node::retire> node_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+class [[nodiscard]] async_descriptor::waiting : public detail::io_operation {
+  public:
+    void await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "wait for a descriptor"};
+    }
+
+  private:
+    friend async_descriptor;
+    using detail::io_operation::io_operation;
+    bool attempt() noexcept override {
+        return std::exchange(direction_ == direction::read ? node_.readable : node_.writable, false);
+    }
+};
+
+inline async_descriptor::async_descriptor(event_loop& loop, int descriptor)
+    : node_{new detail::io_node{loop, descriptor}} {
+    node_->writable = false;  // the poller will say so if it is
+}
+inline async_descriptor::waiting async_descriptor::readable() noexcept { return {*node_, waiting::direction::read}; }
+inline async_descriptor::waiting async_descriptor::writable() noexcept { return {*node_, waiting::direction::write}; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_DESCRIPTOR_HPP

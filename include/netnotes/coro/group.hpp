@@ -1,0 +1,493 @@
+// netnotes/coro/group.hpp: tasks beside one another
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp
+//
+// spawn() begins a task that nobody need wait for. Most of the time one would rather have the opposite: several things
+// at once, *inside* a function, and when the function returns all of them are over, whatever happened. Then a reader
+// can tell from a function's text what runs when, and what a task refers to in that function is still there. (That is
+// called structured concurrency, and does for spawn what `while` did for goto.)
+//
+//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      both; when one fails the other is cancelled
+//     auto first = co_await when_any(ask(mirror_1), ask(mirror_2));           the first; the other is cancelled
+//     auto answer = co_await with_timeout(2s, ask(server));                   or errc::timed_out
+//     co_await with_group(clients);                                           any number, as they come:
+//
+//         task<> clients(task_group& group) {
+//             for (const std::string& name : names) group.spawn(ask_and_tell(name));
+//             co_return;
+//         }
+//
+//        with_group ──┬── the body ──────────────X fails      the first failure cancels all others,
+//                     ├── a task ─────────x cancelled         and comes out of with_group when the last
+//                     └── a task ───────────────x cancelled   of them has ended: nothing runs after it
+//
+// Cancelling from outside reaches all of them, and is waited for, too.
+//
+// On this page:  when_all · when_any · with_timeout · with_group, task_group
+// The notes:     asyncio, async/await; example 25
+
+#ifndef NETNOTES_CORO_GROUP_HPP
+#define NETNOTES_CORO_GROUP_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <cstddef>
+#include <exception>
+#include <stdexcept>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "loop.hpp"
+
+namespace netnotes {
+
+namespace detail {
+template <class T>
+using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+class part_base;
+template <class... Ts>
+class waiting_for_all;
+template <class... Ts>
+class waiting_for_any;
+template <class T>
+class waiting_with_timeout;
+template <class Body, class T>
+class waiting_for_group;
+}  // namespace detail
+
+/// `co_await when_all(a(), b())`: runs all, in this order each as far as it goes without waiting, and gives a
+/// std::tuple of their results, std::monostate for nothing. When one throws, the others are cancelled, and what it threw
+/// comes out when all have ended.
+template <class... Ts>
+[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>... tasks) {
+    return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
+}
+
+/// `co_await when_any(a(), b())`: runs all until the first ends, cancels the others, waits until they have ended, and
+/// gives the first one's result: a std::variant whose index() tells who it was. Or throws what it threw. What the others
+/// still give or throw is dropped.
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+    [[nodiscard]] detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...> when_any(task<Ts>... tasks) {
+    return detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...>{std::move(tasks)...};
+}
+
+/// `co_await with_timeout(2s, a())`: gives what the task gives. When the time has passed it is cancelled; if that ends
+/// it, errc::timed_out is thrown. If it ends well all the same, that counts.
+template <class T>
+[[nodiscard]] detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>> with_timeout(wait_time time,
+                                                                                                    task<T> what) {
+    return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>>{time, std::move(what)};
+}
+
+/// Tasks that belong to a scope: see with_group().
+class task_group {
+  public:
+    task_group(const task_group&) = delete;
+    task_group& operator=(const task_group&) = delete;
+
+    /// Begins a task of this group, at once, as far as it goes without waiting. When it throws, all others of the group
+    /// are cancelled. After cancel() it begins as a cancelled one. Throws std::logic_error before the body has begun, and
+    /// when all of the group have ended.
+    void spawn(task<> what);
+    /// Cancels all tasks of the group, the body too, and at once those which are spawned later. A task that ends by that
+    /// is no failure. A body that does makes with_group() throw std::system_error with errc::operation_canceled.
+    void cancel() noexcept;
+    /// How many have not ended, the body not counted.
+    [[nodiscard]] std::size_t size() const noexcept;
+
+  private:
+    template <class Body, class T>
+    friend class detail::waiting_for_group;
+    class state;
+    explicit task_group(state& shared) noexcept : state_{shared} {}
+    state& state_;
+};
+
+/// `co_await with_group(body)`: runs body(task_group&), a task, and all that it spawns in the group, until the last has
+/// ended. Gives the body's result, or throws the first exception of them all. The tasks may run on after the body: what
+/// they share must be a variable outside of it.
+template <class Body>
+[[nodiscard]] auto with_group(Body body);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Waits until all of some chains have ended.
+class joint_wait : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+
+  protected:
+    friend class part_base;
+    /// `has_result`: see part_base::end().
+    explicit joint_wait(bool has_result) noexcept : has_result_{has_result} {}
+    ~joint_wait() = default;
+
+    /// What a derived class does with one that has ended, before the last of them continues the one who waits.
+    virtual void part_ended(part_base& which) noexcept = 0;
+
+    /// `begin(later)` begins them, in place or, when this chain has kept the others waiting for long, at the next turn.
+    template <class Begin>
+    bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
+        waits(waiter, whose);
+        running_ = 1;  // ourselves, so that those which end at once do not continue us while we are here
+        begin(!whose.loop().take_step());
+        if (--running_ > 0) return true;
+        decided();
+        return false;
+    }
+
+    /// Cancels the chains for which it waits.
+    virtual void cancel_parts() noexcept = 0;
+    /// One inside another, they are cancelled one after another, so that the stack does not grow.
+    void cancelled() noexcept final {
+        static constinit thread_local joint_wait* to_be_cancelled = nullptr;
+        static constinit thread_local bool is_at_it = false;
+        if (std::exchange(is_listed_, true)) return;
+        next_ = std::exchange(to_be_cancelled, this);
+        if (std::exchange(is_at_it, true)) return;
+        while (to_be_cancelled) {
+            joint_wait& first = *std::exchange(to_be_cancelled, to_be_cancelled->next_);
+            first.is_listed_ = false;
+            first.cancel_parts();
+        }
+        is_at_it = false;
+    }
+
+  public:
+    [[nodiscard]] std::size_t running() const noexcept { return running_; }
+
+  private:
+    std::size_t running_ = 0;
+    joint_wait* next_ = nullptr;
+    bool has_result_;
+    bool is_listed_ = false;
+};
+
+/// One of those chains.
+class part_base : public fiber {
+  public:
+    [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
+    [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
+    /// As the chain that waits for it was.
+    void cancel_with(const fiber& whole) noexcept {
+        if (whole.is_withdrawn())
+            withdraw();
+        else
+            cancel();
+    }
+
+  protected:
+    part_base() noexcept = default;
+    virtual ~part_base() = default;
+    void begin(joint_wait& whole, std::coroutine_handle<> self, bool later) {
+        whole_ = &whole;
+        belongs_to(whole.chain());
+        if (whole.chain().is_cancelled()) cancel_with(whole.chain());
+        ++whole.running_;
+        if (!later && !between.is_deep()) return self.resume();
+        goes_on_at(self);
+        postpone();
+    }
+    /// The last to end continues the one who waits; at once, before any other chain, where there is a result: it may have
+    /// been taken from a socket or a channel, and is to be in safe hands before anybody can cancel them.
+    void end() noexcept {
+        has_ended_ = true;
+        joint_wait& whole = *whole_;
+        whole.part_ended(*this);  // this may be its end
+        if (--whole.running_ > 0) return;
+        if (whole.has_result_)
+            whole.go_on_next();
+        else
+            whole.go_on();
+    }
+
+  private:
+    bool postpone() noexcept final {
+        loop().make_ready(*this);
+        return true;
+    }
+    joint_wait* whole_ = nullptr;
+    bool has_ended_ = false;
+};
+
+template <class T>
+class part : public part_base {
+  public:
+    explicit part(task<T>&& what) : task_{task_access::release(what)} {
+        if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
+    }
+    ~part() override {
+        if (task_) task_.destroy();
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
+    T take() { return outcome_.take(); }
+    value_or_monostate<T> take_value() {
+        if constexpr (std::is_void_v<T>) {
+            outcome_.take();
+            return {};
+        } else {
+            return outcome_.take();
+        }
+    }
+    void begin(joint_wait& whole, bool later = false) {
+        task_.promise().belongs_to(*this);
+        part_base::begin(whole, task_, later);
+    }
+
+  private:
+    void ended() noexcept override {
+        try {
+            outcome_.take_over(task_.promise().outcome);
+        } catch (...) {
+            outcome_.set_exception(std::current_exception());
+        }
+        std::exchange(task_, nullptr).destroy();
+        end();
+    }
+
+    std::coroutine_handle<task_promise<T>> task_;
+    result<T> outcome_;
+};
+
+template <class... Ts>
+class [[nodiscard]] waiting_for_all : public joint_wait {
+  public:
+    explicit waiting_for_all(task<Ts>&&... tasks) : joint_wait{true}, parts_{std::move(tasks)...} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(),
+                         [this](bool later) {
+                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
+                         });
+    }
+    std::tuple<value_or_monostate<Ts>...> await_resume() {
+        if (failure_) std::rethrow_exception(failure_);
+        return std::apply([](auto&... parts) { return std::tuple<value_or_monostate<Ts>...>{parts.take_value()...}; },
+                          parts_);
+    }
+
+  private:
+    void part_ended(part_base& which) noexcept override {
+        if (failure_ || !(failure_ = which.exception())) return;
+        cancelled();
+    }
+    void cancel_parts() noexcept override {
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // of what they give nothing is used
+    }
+
+    std::tuple<part<Ts>...> parts_;
+    std::exception_ptr failure_;
+};
+
+template <class... Ts>
+class [[nodiscard]] waiting_for_any : public joint_wait {
+  public:
+    explicit waiting_for_any(task<Ts>&&... tasks) : joint_wait{true}, parts_{std::move(tasks)...} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(),
+                         [this](bool later) {
+                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
+                         });
+    }
+    std::variant<value_or_monostate<Ts>...> await_resume() { return winner<0>(); }
+
+  private:
+    using outcome = std::variant<value_or_monostate<Ts>...>;
+    template <std::size_t I>
+    outcome winner() {
+        auto& candidate = std::get<I>(parts_);
+        if (&candidate == first_) return outcome{std::in_place_index<I>, candidate.take_value()};
+        if constexpr (I + 1 < sizeof...(Ts))
+            return winner<I + 1>();
+        else
+            std::terminate();  // one of them has ended, or we would not be here
+    }
+    void part_ended(part_base& which) noexcept override {
+        if (first_) return;
+        first_ = &which;
+        cancelled();
+    }
+    void cancel_parts() noexcept override {
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // of what they give nothing is used
+    }
+
+    std::tuple<part<Ts>...> parts_;
+    part_base* first_ = nullptr;
+};
+
+template <class T>
+class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer {
+  public:
+    waiting_with_timeout(duration time, task<T>&& what) : joint_wait{true}, part_{std::move(what)}, time_{time} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        return begin_all(waiter, whose, [&](bool aside) {
+            if (time_ != never) whose.loop().arm(*this, later(whose.loop().now(), time_));
+            part_.begin(*this, aside);
+        });
+    }
+    T await_resume() {
+        if (has_expired_ && !chain().is_cancelled() && part_.exception() && is_cancellation(part_.exception()))
+            throw std::system_error{std::make_error_code(std::errc::timed_out)};
+        return part_.take();
+    }
+
+  private:
+    void part_ended(part_base&) noexcept override { cancel(); }
+    void cancel_parts() noexcept override { part_.cancel_with(chain()); }
+    void expired() noexcept override {
+        has_expired_ = true;
+        part_.cancel();
+    }
+
+    part<T> part_;
+    duration time_;
+    bool has_expired_ = false;
+};
+
+}  // namespace detail
+
+// ---- the group
+
+class task_group::state {
+  public:
+    template <class Body, class T>
+    friend class detail::waiting_for_group;
+    friend task_group;
+    class member;
+
+  private:
+    void take_failure(const detail::part_base& from) noexcept;
+    void cancel() noexcept;
+
+    detail::joint_wait* whole_ = nullptr;
+    detail::part_base* body_ = nullptr;
+    member* members_ = nullptr;
+    std::size_t size_ = 0;
+    bool is_cancelled_ = false;
+    bool was_asked_ = false;  // by task_group::cancel()
+    std::exception_ptr failure_;
+};
+
+/// A task of a group: it destroys itself when it has ended.
+class task_group::state::member final : public detail::part<void> {
+  public:
+    static void* operator new(std::size_t size) { return detail::frames.take(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { detail::frames.give_back(memory, size); }
+    member(state& group, task<>&& what)
+        : detail::part<void>{std::move(what)}, group_{group}, next_{group.members_}, previous_{&group.members_} {
+        if (next_) next_->previous_ = &next_;
+        group.members_ = this;
+        ++group.size_;
+    }
+    ~member() override {
+        *previous_ = next_;
+        if (next_) next_->previous_ = previous_;
+        --group_.size_;
+    }
+    [[nodiscard]] member* next() const noexcept { return next_; }
+
+  private:
+    state& group_;
+    member* next_;
+    member** previous_;
+};
+
+inline void task_group::state::cancel() noexcept {
+    is_cancelled_ = true;
+    if (!whole_) return;  // the body has not begun
+    const detail::fiber& whole = whole_->chain();
+    if (body_) body_->cancel_with(whole);
+    for (member* each = members_; each; each = each->next()) each->cancel_with(whole);
+}
+
+inline void task_group::state::take_failure(const detail::part_base& from) noexcept {
+    const std::exception_ptr thrown = from.exception();
+    if (failure_ || !thrown) return;
+    const bool as_asked = was_asked_ && !whole_->chain().is_cancelled();
+    if (as_asked && &from != body_ && detail::is_cancellation(thrown)) return;
+    failure_ = thrown;
+    cancel();
+}
+
+inline void task_group::spawn(task<> what) {
+    if (!state_.whole_ || state_.whole_->running() == 0)
+        throw std::logic_error{"this group has not begun, or has ended"};
+    auto* const made = new state::member{state_, std::move(what)};
+    if (state_.is_cancelled_) made->cancel();
+    made->begin(*state_.whole_);
+}
+inline void task_group::cancel() noexcept {
+    state_.was_asked_ = true;
+    state_.cancel();
+}
+inline std::size_t task_group::size() const noexcept { return state_.size_; }
+
+namespace detail {
+
+template <class Body, class T>
+class [[nodiscard]] waiting_for_group : public joint_wait {
+  public:
+    explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{body_(group_)} {}
+    ~waiting_for_group() {
+        while (state_.members_) delete state_.members_;  // only when the frame is destroyed while it waits
+    }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        state_.whole_ = this;
+        state_.body_ = &part_;
+        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { part_.begin(*this, later); });
+    }
+    T await_resume() {
+        if (state_.failure_ && state_.was_asked_ && !this->chain().is_cancelled())
+            rethrow_outside(state_.failure_, "with_group");  // it is the group that was cancelled, and not its caller
+        if (state_.failure_) std::rethrow_exception(state_.failure_);
+        return part_.take();
+    }
+
+  private:
+    void part_ended(part_base& which) noexcept override {
+        state_.take_failure(which);
+        if (&which == &part_)
+            state_.body_ = nullptr;
+        else
+            delete static_cast<task_group::state::member*>(&which);
+    }
+    void cancel_parts() noexcept override { state_.cancel(); }
+
+    task_group::state state_;
+    task_group group_{state_};
+    Body body_;
+    part<T> part_;
+};
+
+template <class T>
+struct result_of_task;
+template <class T>
+struct result_of_task<task<T>> {
+    using type = T;
+};
+
+}  // namespace detail
+
+template <class Body>
+auto with_group(Body body) {
+    using result = typename detail::result_of_task<std::invoke_result_t<Body&, task_group&>>::type;
+    return detail::awaited_once<detail::waiting_for_group<Body, result>, Body>{std::move(body)};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_GROUP_HPP

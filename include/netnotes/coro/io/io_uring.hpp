@@ -1,0 +1,669 @@
+// netnotes/coro/io/io_uring.hpp: a loop that asks once, and is brought what comes
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp
+//
+// epoll tells that there is something to receive; the receive is another system call, and so it goes for each of a
+// thousand connections. With io_uring (Linux 5.1; this page needs 6.1) a program writes what it wants done into a ring
+// of memory that it shares with the kernel, and finds what was done in another. One call, io_uring_enter(2), hands over
+// any number of requests and waits for completions of any others:
+//
+//        the loop                                             the kernel
+//          │  submission ring   [receive from 7, for ever]      │
+//          ├───────────────────────────────────────────────────>│
+//          │        io_uring_enter: "take these, wait for one"  │ bytes come for 7, for 9, for 12
+//          │<───────────────────────────────────────────────────┤ and are copied into buffers of the pool
+//          │  completion ring   [7: 64 bytes in buffer 3] [9: 64 in 4] [12: 0, the end]
+//
+// A *multishot* request stays in force: one receive for the life of a connection, one accept for that of a listener. The
+// buffers are *provided*: the kernel takes one from a pool when bytes have come, so a connection that waits holds none.
+// recv() lends the task the buffer itself, so nothing is copied on the way.
+//
+// What one must not forget:
+//   - The kernel goes on while nobody asks. Who receives nothing for long must have his request withdrawn, or his peer
+//     fills the pool; the same for a server that accepts no more.
+//   - Where the pool is empty the request ends. Then that connection is waited for and received from as with epoll.
+//   - Until a request has ended the kernel has the descriptor in hand: close(2) alone would not close the connection. So
+//     it is withdrawn first, and what stands for it in memory outlives its last completion.
+//   - Sending is done at once and directly, as with epoll: there the wish is certain and the answer immediate.
+//
+// Containers and hardened systems forbid io_uring often (seccomp, kernel.io_uring_disabled): a loop then uses epoll.
+//
+// On this page:  io_uring (the two rings) · receive_pool (the buffers) · io_uring_back_end
+// The notes:     epoll版-TCP服务器, one step further; examples 26 and 27
+
+#ifndef NETNOTES_CORO_IO_IO_URING_HPP
+#define NETNOTES_CORO_IO_IO_URING_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <cerrno>
+#include <memory>
+#include <system_error>
+
+#include "operation.hpp"
+#if __has_include(<linux/io_uring.h>)
+#include <linux/io_uring.h>
+#endif
+
+#if defined(IORING_RECV_MULTISHOT) && \
+    defined(IORING_SETUP_DEFER_TASKRUN)  // the system's header is of Linux 6.1 or newer
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+namespace netnotes::detail {
+
+/// Memory of its own, from the system.
+class mapping {
+  public:
+    mapping() noexcept = default;
+    /// Throws std::system_error. Without a descriptor it is zeroed and touched by nobody else.
+    explicit mapping(std::size_t size, int descriptor = -1, std::uint64_t offset = 0)
+        : data_{::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                       descriptor < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE, descriptor,
+                       static_cast<off_t>(offset))},
+          size_{size} {
+        if (data_ == MAP_FAILED) throw std::system_error{errno, std::system_category(), "mmap"};
+    }
+    mapping(const mapping&) = delete;
+    mapping& operator=(const mapping&) = delete;
+    mapping& operator=(mapping&& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    ~mapping() {
+        if (size_ > 0) ::munmap(data_, size_);
+    }
+    [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(data_); }
+    /// What lies so many bytes from the beginning.
+    template <class T>
+    [[nodiscard]] T* at(std::size_t offset) const noexcept {
+        return reinterpret_cast<T*>(data() + offset);
+    }
+
+  private:
+    void* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// The two rings, and the three system calls behind them. Each ring has a head and a tail that only grow; one side moves
+/// the one, the kernel the other, and what is between them is in the ring.
+class io_uring {
+  public:
+    /// Room for so many requests and completions, powers of two. It stands still until enable(). Throws
+    /// std::system_error.
+    io_uring(std::uint32_t requests, std::uint32_t completions);
+    io_uring(const io_uring&) = delete;
+    io_uring& operator=(const io_uring&) = delete;
+    ~io_uring() { ::close(descriptor_); }
+
+    /// The thread that calls this is the one that may call enter().
+    void enable() {
+        if (call_register(IORING_REGISTER_ENABLE_RINGS, nullptr, 0) != 0)
+            throw std::system_error{errno, std::system_category(), "io_uring_register"};
+    }
+    /// Gives -1 and errno.
+    int call_register(unsigned operation, void* argument, unsigned count) const noexcept {
+        return static_cast<int>(::syscall(__NR_io_uring_register, descriptor_, operation, argument, count));
+    }
+
+    /// A request to fill in, all zero; nullptr when the ring is full.
+    [[nodiscard]] io_uring_sqe* next_request() noexcept;
+    /// Makes requests of this name that were not handed over yet do nothing, namelessly. Were there any?
+    bool withdraw(std::uint64_t name) noexcept;
+    /// Hands over what was filled in, and waits for a completion, at most so long. Gives 0 or an error of errno: ETIME
+    /// and EINTR are none to worry about.
+    int enter(duration timeout) noexcept;
+
+    /// Calls `handle(completion)` for those that are there. Others may come meanwhile.
+    template <class Handle>
+    bool for_each_completion(Handle handle) {
+        const std::uint32_t end = __atomic_load_n(completion_tail_, __ATOMIC_ACQUIRE);
+        std::uint32_t head = *completion_head_;
+        const bool any = head != end;
+        while (head != end) {
+            const io_uring_cqe completion = completions_[head & completion_mask_];
+            __atomic_store_n(completion_head_, ++head, __ATOMIC_RELEASE);
+            handle(completion);
+        }
+        return any;
+    }
+
+  private:
+    int descriptor_;
+    mapping rings_, requests_memory_;
+    io_uring_sqe* requests_ = nullptr;
+    const io_uring_cqe* completions_ = nullptr;
+    std::uint32_t request_mask_ = 0, completion_mask_ = 0;
+    std::uint32_t tail_ = 0;  // of the requests; the kernel sees it when we enter
+    std::uint32_t *request_head_ = nullptr, *request_tail_ = nullptr;
+    std::uint32_t *completion_head_ = nullptr, *completion_tail_ = nullptr;
+};
+
+/// The buffers that the kernel takes for what it receives, in the order in which they were given to it.
+class receive_pool {
+  public:
+    static constexpr std::uint16_t count = 1024;
+    static constexpr std::uint32_t size = 16 * 1024;  // of each; memory that was never written to is none
+    static constexpr std::uint16_t group = 0;
+    static constexpr std::uint16_t none = 0xffff;
+
+    explicit receive_pool(io_uring& ring);
+    [[nodiscard]] std::span<std::byte> all() const noexcept { return {memory_.data(), std::size_t{count} * size}; }
+    [[nodiscard]] std::byte* data(std::uint16_t id) const noexcept { return memory_.data() + std::size_t{id} * size; }
+    void give_back(std::uint16_t id) noexcept;
+
+    struct filled {
+        std::uint32_t length;
+        std::uint16_t next;  // the one received after it, for whom it was received
+    };
+    std::array<filled, count> received{};
+
+  private:
+    mapping memory_, ring_memory_;
+    io_uring_buf* buffers_;
+    std::uint16_t tail_ = 0;
+};
+
+/// Waits with io_uring. For one thread: the first that waits.
+class io_uring_back_end final : public io_back_end {
+  public:
+    explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends = pool_.all(); }
+    ~io_uring_back_end() override;
+
+    void prepare() override;
+    void add(io_node& node) override;
+    bool remove(io_node& node) noexcept override;
+    void needs(io_node& node, bool to_write) noexcept override;
+    void watch(int descriptor, bool is_stop) override;
+    void unwatch(int descriptor) noexcept override;
+    bool wait(duration timeout) override;
+
+  private:
+    class intake;
+    static intake& intake_of(io_node& node) noexcept;
+    // The names of requests. Nodes lie at multiples of 16, so there is room for what else is to be known.
+    static constexpr std::uint64_t nobody = 0, wake = 8, stop = 16, reading = 1, writing = 2, directions = 3;
+    static std::uint64_t name(const io_node& node, std::uint64_t direction) noexcept {
+        return reinterpret_cast<std::uintptr_t>(&node) | direction;
+    }
+    [[nodiscard]] std::uint64_t stop_name() const noexcept { return stop | runs_ << 8; }
+
+    io_uring_sqe* next_request() noexcept;
+    bool request_poll(int descriptor, std::uint32_t events, std::uint64_t name, std::uint32_t flags = 0) noexcept;
+    void request_cancel(std::uint64_t name) noexcept;
+    void handle(const io_uring_cqe& completion) noexcept;
+    static void let_go(intake& in) noexcept;
+    void has_read(io_node& node, const io_uring_cqe& completion) noexcept;
+    void lend(std::uint16_t id) noexcept {
+        if (lent_ != receive_pool::none) pool_.give_back(lent_);
+        lent_ = id;
+    }
+
+    scheduler& loop_;
+    io_uring ring_{256, 4096};
+    receive_pool pool_{ring_};
+    std::uint16_t lent_ = receive_pool::none;
+    bool is_enabled_ = false;
+    int wake_descriptor_ = -1;
+    std::uint64_t runs_ = 0;
+    intake* in_hand_ = nullptr;  // of nodes that are retired, and of which the kernel has not let go: a list
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline io_uring::io_uring(std::uint32_t requests, std::uint32_t completions) {
+    io_uring_params parameters{};
+    // Completions are handled when we wait and at no other time, in the one thread there is: that saves the kernel its
+    // interrupts of us. R_DISABLED: the thread that makes a loop need not be the one that runs it.
+    parameters.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER |
+                       IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED;
+    parameters.cq_entries = completions;
+    descriptor_ = static_cast<int>(::syscall(__NR_io_uring_setup, requests, &parameters));
+    if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "io_uring_setup"};
+    try {
+        const io_sqring_offsets& in = parameters.sq_off;
+        const io_cqring_offsets& out = parameters.cq_off;
+        const std::size_t size = std::max<std::size_t>(in.array + parameters.sq_entries * sizeof(std::uint32_t),
+                                                       out.cqes + parameters.cq_entries * sizeof(io_uring_cqe));
+        rings_ = mapping{size, descriptor_, IORING_OFF_SQ_RING};
+        requests_memory_ = mapping{parameters.sq_entries * sizeof(io_uring_sqe), descriptor_, IORING_OFF_SQES};
+        requests_ = requests_memory_.at<io_uring_sqe>(0);
+        completions_ = rings_.at<io_uring_cqe>(out.cqes);
+        request_head_ = rings_.at<std::uint32_t>(in.head);
+        request_tail_ = rings_.at<std::uint32_t>(in.tail);
+        completion_head_ = rings_.at<std::uint32_t>(out.head);
+        completion_tail_ = rings_.at<std::uint32_t>(out.tail);
+        request_mask_ = parameters.sq_entries - 1;
+        completion_mask_ = parameters.cq_entries - 1;
+        // The ring holds numbers of requests, so that they could be handed over in another order. We need no other.
+        std::uint32_t* const order = rings_.at<std::uint32_t>(in.array);
+        for (std::uint32_t i = 0; i < parameters.sq_entries; ++i) order[i] = i;
+    } catch (...) {
+        ::close(descriptor_);
+        throw;
+    }
+}
+
+inline io_uring_sqe* io_uring::next_request() noexcept {
+    if (tail_ - __atomic_load_n(request_head_, __ATOMIC_ACQUIRE) > request_mask_) return nullptr;
+    io_uring_sqe& request = requests_[tail_++ & request_mask_];
+    std::memset(&request, 0, sizeof request);
+    return &request;
+}
+
+inline bool io_uring::withdraw(std::uint64_t name) noexcept {
+    bool found = false;
+    for (std::uint32_t i = __atomic_load_n(request_head_, __ATOMIC_ACQUIRE); i != tail_; ++i) {
+        io_uring_sqe& request = requests_[i & request_mask_];
+        if (request.user_data != name) continue;
+        std::memset(&request, 0, sizeof request);  // IORING_OP_NOP
+        found = true;
+    }
+    return found;
+}
+
+inline int io_uring::enter(duration timeout) noexcept {
+    __atomic_store_n(request_tail_, tail_, __ATOMIC_RELEASE);
+    const std::uint32_t count = tail_ - __atomic_load_n(request_head_, __ATOMIC_ACQUIRE);
+    const unsigned at_least = timeout > duration::zero() ? 1 : 0;
+    __kernel_timespec time{};
+    io_uring_getevents_arg limit{};
+    if (at_least > 0 && timeout != never) {
+        time.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(timeout).count();
+        time.tv_nsec = (timeout % std::chrono::seconds{1}).count();
+        limit.ts = reinterpret_cast<std::uintptr_t>(&time);
+    }
+    const auto done = ::syscall(__NR_io_uring_enter, descriptor_, count, at_least,
+                                IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &limit, sizeof limit);
+    return done < 0 ? errno : 0;
+}
+
+inline receive_pool::receive_pool(io_uring& ring)
+    : memory_{std::size_t{count} * size},
+      ring_memory_{count * sizeof(io_uring_buf)},
+      buffers_{ring_memory_.at<io_uring_buf>(0)} {
+    io_uring_buf_reg registration{};
+    registration.ring_addr = reinterpret_cast<std::uintptr_t>(buffers_);
+    registration.ring_entries = count;
+    registration.bgid = group;
+    if (ring.call_register(IORING_REGISTER_PBUF_RING, &registration, 1) != 0)
+        throw std::system_error{errno, std::system_category(), "io_uring_register"};
+    for (std::uint16_t id = 0; id < count; ++id) give_back(id);
+}
+inline void receive_pool::give_back(std::uint16_t id) noexcept {
+    io_uring_buf& place = buffers_[tail_++ & (count - 1)];
+    place.addr = reinterpret_cast<std::uintptr_t>(data(id));
+    place.len = size;
+    place.bid = id;
+    // The tail lies where the first entry has a field to spare.
+    __atomic_store_n(&buffers_[0].resv, tail_, __ATOMIC_RELEASE);
+}
+
+/// What is in force for a node, and what it has brought.
+class io_uring_back_end::intake final : public ring_side {
+  public:
+    intake(io_uring_back_end& owner, io_node& node) noexcept : owner_{owner}, node_{node} {}
+    ~intake() {
+        while (first_ != receive_pool::none) owner_.pool_.give_back(take_first());
+        while (!connections_.empty()) {
+            ::close(connections_.back());
+            connections_.pop_back();
+        }
+    }
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
+
+    bool receive(mutable_buffer room, std::size_t& size, int& error) noexcept override {
+        size = 0;
+        while (first_ != receive_pool::none && size < room.size()) {
+            receive_pool::filled& first = owner_.pool_.received[first_];
+            const std::size_t taken = std::min<std::size_t>(first.length - offset_, room.size() - size);
+            std::memcpy(room.data() + size, owner_.pool_.data(first_) + offset_, taken);
+            size += taken;
+            offset_ += static_cast<std::uint32_t>(taken);
+            if (offset_ == first.length) owner_.pool_.give_back(take_first());
+        }
+        if (size > 0) return is_taken();
+        return outcome_ != nothing ? take_outcome(error) : receive_directly(room, size, error);
+    }
+    bool lend(std::span<std::byte>& bytes, int& error) noexcept override {
+        bytes = {};
+        if (first_ != receive_pool::none) {
+            const std::size_t length = owner_.pool_.received[first_].length;
+            bytes = {owner_.pool_.data(first_) + offset_, length - offset_};
+            owner_.lend(take_first());
+            return is_taken();
+        }
+        if (outcome_ != nothing) return take_outcome(error);
+        std::size_t size = 0;
+        const std::span<std::byte> room = node_.loop().lent_buffer();
+        if (!receive_directly(room, size, error)) return false;
+        bytes = room.first(size);
+        return true;
+    }
+    bool accept(int& descriptor, int& error) noexcept override {
+        if (!connections_.empty()) {
+            descriptor = connections_.front();  // there are few; a hundred at the most, after a rush
+            connections_.erase(connections_.begin());
+            return is_taken();
+        }
+        if (outcome_ != nothing) return take_outcome(error);
+        if (!is_polled) return node_.readable = false;
+        do descriptor = ::accept4(node_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        while (descriptor < 0 && errno == EINTR);
+        if (descriptor >= 0) return true;
+        if (would_block(errno)) return node_.readable = is_polled = false;
+        error = errno;
+        return true;
+    }
+
+    // What the kernel has brought.
+    void append(std::uint16_t id, std::uint32_t length) noexcept {
+        owner_.pool_.received[id] = {length, receive_pool::none};
+        (first_ == receive_pool::none ? first_ : owner_.pool_.received[last_].next) = id;
+        last_ = id;
+        ++count_;
+    }
+    void append_connection(int descriptor) noexcept {
+        try {
+            connections_.push_back(descriptor);
+        } catch (const std::bad_alloc&) {
+            ::close(descriptor);
+        }
+    }
+    void ends(int error) noexcept { outcome_ = error; }
+    [[nodiscard]] bool has_any() const noexcept {
+        return first_ != receive_pool::none || !connections_.empty() || outcome_ != nothing;
+    }
+    /// More than anybody should leave lying about.
+    [[nodiscard]] bool is_full() const noexcept { return count_ > most || connections_.size() > most; }
+
+    [[nodiscard]] io_node& node() const noexcept { return node_; }
+    void link(intake*& list) noexcept {
+        next_ = list;
+        place_ = &list;
+        if (next_) next_->place_ = &next_;
+        list = this;
+    }
+    void unlink() noexcept {
+        *place_ = next_;
+        if (next_) next_->place_ = place_;
+    }
+
+    bool is_reading = false, is_writing = false;  // a request is in force
+    bool is_cancelling = false;                   // and we want it to end
+    bool is_polled = false;                       // it is waited for, or received from, as with epoll
+
+  private:
+    static constexpr std::uint16_t most = 8;
+    static constexpr int nothing = -1;
+
+    std::uint16_t take_first() noexcept {
+        --count_;
+        offset_ = 0;
+        return std::exchange(first_, owner_.pool_.received[first_].next);
+    }
+    bool is_taken() noexcept {
+        node_.readable = has_any();
+        return true;
+    }
+    bool take_outcome(int& error) noexcept {
+        error = std::exchange(outcome_, nothing);
+        return is_taken();
+    }
+    bool receive_directly(mutable_buffer room, std::size_t& size, int& error) noexcept {
+        if (!is_polled) return node_.readable = false;
+        ssize_t got = 0;
+        do got = ::recv(node_.descriptor(), room.data(), room.size(), 0);
+        while (got < 0 && errno == EINTR);
+        if (got < 0 && would_block(errno)) return node_.readable = is_polled = false;
+        if (got < 0)
+            error = errno;
+        else
+            size = static_cast<std::size_t>(got);
+        if (size < room.size()) node_.readable = is_polled = false;
+        return true;
+    }
+
+    io_uring_back_end& owner_;
+    io_node& node_;
+    std::uint16_t first_ = receive_pool::none, last_ = receive_pool::none, count_ = 0;
+    std::uint32_t offset_ = 0;  // into the first: so much of it was taken
+    int outcome_ = nothing;     // what comes behind them: 0 is the end, or an error of errno
+    std::vector<int> connections_;
+    intake* next_ = nullptr;  // in a list, and what points to this one there
+    intake** place_ = nullptr;
+};
+
+inline io_uring_back_end::intake& io_uring_back_end::intake_of(io_node& node) noexcept {
+    return static_cast<intake&>(*node.ring);
+}
+
+inline io_uring_back_end::~io_uring_back_end() {
+    // The kernel knows them by name only, and nobody will ask any more what has become of their requests.
+    while (in_hand_) let_go(*in_hand_);
+}
+
+inline void io_uring_back_end::let_go(intake& in) noexcept {
+    io_node& node = in.node();
+    in.unlink();
+    delete &in;
+    node.ring = nullptr;
+    node.release();
+}
+
+inline void io_uring_back_end::add(io_node& node) {
+    if (node.what() == io_node::kind::any) {
+        struct stat status {};
+        int error = ::fstat(node.descriptor(), &status) == 0 ? 0 : errno;
+        if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) error = EPERM;  // always ready; epoll says the same
+        if (error != 0)
+            throw_error({error, std::system_category()}, "wait for descriptor ", std::to_string(node.descriptor()));
+    }
+    node.ring = new intake{*this, node};
+}
+
+inline bool io_uring_back_end::remove(io_node& node) noexcept {
+    intake& in = intake_of(node);
+    // Requests that still lie in our half of the ring would be made of a descriptor that may be another's by then.
+    if (in.is_reading && ring_.withdraw(name(node, reading))) in.is_reading = false;
+    if (in.is_writing && ring_.withdraw(name(node, writing))) in.is_writing = false;
+    if (!in.is_reading && !in.is_writing) {
+        delete &in;
+        node.ring = nullptr;
+        return true;
+    }
+    if (in.is_reading) request_cancel(name(node, reading));
+    if (in.is_writing) request_cancel(name(node, writing));
+    ring_.enter(duration::zero());
+    in.link(in_hand_);
+    return false;
+}
+
+inline io_uring_sqe* io_uring_back_end::next_request() noexcept {
+    io_uring_sqe* request = ring_.next_request();
+    if (!request && ring_.enter(duration::zero()) == 0) request = ring_.next_request();
+    return request;
+}
+inline bool io_uring_back_end::request_poll(int descriptor, std::uint32_t events, std::uint64_t name,
+                                            std::uint32_t flags) noexcept {
+    io_uring_sqe* const request = next_request();
+    if (!request) return false;
+    request->opcode = IORING_OP_POLL_ADD;
+    request->fd = descriptor;
+    request->len = flags;
+    request->poll32_events = events;
+    request->user_data = name;
+    return true;
+}
+inline void io_uring_back_end::request_cancel(std::uint64_t name) noexcept {
+    io_uring_sqe* const request = next_request();
+    if (!request) return;
+    request->opcode = IORING_OP_ASYNC_CANCEL;
+    request->fd = -1;
+    request->addr = name;
+    request->user_data = nobody;
+}
+
+inline void io_uring_back_end::needs(io_node& node, bool to_write) noexcept {
+    intake& in = intake_of(node);
+    if (to_write) {
+        if (in.is_writing || node.writable) return;
+        in.is_writing = request_poll(node.descriptor(), POLLOUT, name(node, writing));
+        if (!in.is_writing) loop_.look_again(node);
+        return;
+    }
+    if (in.is_reading || node.readable) return;
+    if (node.what() == io_node::kind::any || in.is_polled) {
+        in.is_reading = request_poll(node.descriptor(), POLLIN | POLLPRI | POLLRDHUP, name(node, reading));
+    } else if (io_uring_sqe* const request = next_request()) {
+        request->fd = node.descriptor();
+        request->user_data = name(node, reading);
+        if (node.what() == io_node::kind::stream) {
+            request->opcode = IORING_OP_RECV;
+            request->ioprio = IORING_RECV_MULTISHOT;
+            request->flags = IOSQE_BUFFER_SELECT;
+            request->buf_group = receive_pool::group;
+        } else {
+            request->opcode = IORING_OP_ACCEPT;
+            request->ioprio = IORING_ACCEPT_MULTISHOT;
+            request->accept_flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+        }
+        in.is_reading = true;
+    }
+    if (!in.is_reading) loop_.look_again(node);
+}
+
+inline void io_uring_back_end::watch(int descriptor, bool is_stop) {
+    if (is_stop)
+        ++runs_;  // what is told of an earlier one is of no worth
+    else
+        wake_descriptor_ = descriptor;
+    if (!request_poll(descriptor, POLLIN, is_stop ? stop_name() : wake, IORING_POLL_ADD_MULTI))
+        throw std::system_error{EBUSY, std::system_category(), "io_uring"};
+}
+inline void io_uring_back_end::unwatch(int) noexcept {
+    if (!ring_.withdraw(stop_name())) request_cancel(stop_name());
+    ++runs_;
+}
+
+inline void io_uring_back_end::prepare() {
+    if (!is_enabled_) ring_.enable();
+    is_enabled_ = true;
+    if (ring_.enter(duration::zero()) == EEXIST)
+        throw std::logic_error{"a loop with io_uring has one thread for all its life"};
+}
+inline bool io_uring_back_end::wait(duration timeout) {
+    lend(receive_pool::none);
+    if (!is_enabled_) prepare();
+    const int error = ring_.enter(timeout);
+    if (error != 0 && error != ETIME && error != EINTR && error != EBUSY && error != EAGAIN)
+        throw std::system_error{error, std::system_category(), "io_uring_enter"};
+    return ring_.for_each_completion([this](const io_uring_cqe& each) { handle(each); });
+}
+
+inline void io_uring_back_end::handle(const io_uring_cqe& completion) noexcept {
+    const std::uint64_t name = completion.user_data;
+    const bool goes_on = (completion.flags & IORING_CQE_F_MORE) != 0;
+    if (name == nobody) return;
+    if (name == wake) {
+        if (!goes_on) request_poll(wake_descriptor_, POLLIN, wake, IORING_POLL_ADD_MULTI);
+        return;
+    }
+    if ((name & directions) == 0) {
+        if (name == stop_name() && completion.res > 0) saw_stop = true;
+        return;
+    }
+    auto& node = *reinterpret_cast<io_node*>(name & ~directions);
+    intake& in = intake_of(node);
+    if ((name & reading) != 0) {
+        if (!goes_on) in.is_reading = false;
+        has_read(node, completion);
+    } else {
+        in.is_writing = false;
+        node.writable = true;
+    }
+    if (node.is_retired()) {
+        if (!in.is_reading && !in.is_writing) let_go(in);
+        return;
+    }
+    node.awaken();
+    // The request has ended, for whatever reason, and somebody still waits.
+    if (!node.is_retired() && node.has_reader()) needs(node, node.reader_sends());
+}
+
+inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& completion) noexcept {
+    intake& in = intake_of(node);
+    const int result = completion.res;
+    const bool was_cancelled = !in.is_reading && std::exchange(in.is_cancelling, false);
+    if ((completion.flags & IORING_CQE_F_BUFFER) != 0) {
+        const auto id = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
+        if (result > 0)
+            in.append(id, static_cast<std::uint32_t>(result));
+        else
+            pool_.give_back(id);
+    }
+    const bool was_polled = node.what() == io_node::kind::any || in.is_polled;
+    if (was_polled) {
+        node.readable = true;
+        return;
+    }
+    if (node.what() == io_node::kind::listener && result >= 0)
+        in.append_connection(result);
+    else if (result == -ENOBUFS || result == -EAGAIN || result == -EINTR || result == -EINVAL ||
+             (result == -ECANCELED && !was_cancelled))
+        in.is_polled = true;  // no buffer, no multishot for this kind of socket, or it is the kernel that ends it
+    else if (result <= 0 && result != -ECANCELED &&
+             !(node.what() == io_node::kind::listener && is_passed_over(-result)))
+        in.ends(-result);
+    node.readable = in.has_any();
+    if (in.is_full() && in.is_reading && !in.is_cancelling) {
+        in.is_cancelling = true;
+        request_cancel(name(node, reading));
+    }
+}
+
+/// nullptr where the kernel refuses, and why.
+inline std::unique_ptr<io_back_end> make_io_uring_back_end(scheduler& loop, std::error_code& refusal) {
+    try {
+        return std::make_unique<io_uring_back_end>(loop);
+    } catch (const std::system_error& error) {
+        refusal = error.code();
+        return nullptr;
+    }
+}
+
+}  // namespace netnotes::detail
+
+#else
+
+namespace netnotes::detail {
+inline std::unique_ptr<io_back_end> make_io_uring_back_end(scheduler&, std::error_code& refusal) {
+    refusal = {ENOSYS, std::system_category()};
+    return nullptr;
+}
+}  // namespace netnotes::detail
+
+#endif
+
+#endif  // NETNOTES_CORO_IO_IO_URING_HPP

@@ -1,0 +1,491 @@
+// netnotes/coro/io/operation.hpp: waiting for a descriptor
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp
+//
+// A call on a descriptor that would have to wait is put aside with the coroutine that makes it, and made again when the
+// descriptor is ready. So an awaiter of this kind is one function, attempt(): make the call, or say that it has to wait.
+//
+//        attempt() ──done──────────────────────────────────────────> go on
+//            │ would block, and is remembered: readable = false
+//            └──> stands at its io_node as reader or writer          (the coroutine lies aside)
+//                     │ epoll: readable = true
+//                     └──> attempt() again ──done──> go on
+//
+// The node remembers what was learned of its descriptor, as edge-triggered events are told once: so a receive that would
+// find nothing is not made, and none is needed to find out.
+//
+// On this page:  io_node · io_operation · epoll_back_end (its sibling is in io_uring.hpp)
+// The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read event_loop.hpp first
+
+#ifndef NETNOTES_CORO_IO_OPERATION_HPP
+#define NETNOTES_CORO_IO_OPERATION_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <exception>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "../../poll/poll.hpp"
+#include "../scheduler.hpp"
+
+namespace netnotes::detail {
+
+class io_operation;
+class ring_side;
+
+/// A descriptor as the loop knows it, and what was learned of it.
+class io_node {
+  public:
+    /// What it can be asked to do by a back end that receives and accepts for us.
+    enum class kind : unsigned char {
+        any,       ///< nothing: it is waited for. A datagram, a pipe, whatever it is
+        stream,    ///< receive
+        listener,  ///< accept
+    };
+    /// Throws std::system_error when the system refuses to wait for it.
+    io_node(scheduler& loop, int descriptor, kind what = kind::any);
+    io_node(const io_node&) = delete;
+    io_node& operator=(const io_node&) = delete;
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
+
+    [[nodiscard]] scheduler& loop() const noexcept { return loop_; }
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+    /// Does an operation wait until it can receive, or send?
+    [[nodiscard]] bool has_reader() const noexcept { return waiting_[0] != nullptr; }
+    [[nodiscard]] bool has_writer() const noexcept { return waiting_[1] != nullptr; }
+    /// Who reads has to send first: he goes on when that is possible, too.
+    void let_reader_send(bool does) noexcept { reader_sends_ = does; }
+    [[nodiscard]] bool reader_sends() const noexcept { return reader_sends_; }
+    /// Each wait from now on ends after so long, with errc::timed_out.
+    void set_timeout(duration timeout);
+    [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
+
+    struct retire {  // for std::unique_ptr
+        void operator()(io_node* node) const noexcept { node->leave(); }
+    };
+
+    // For back ends.
+    [[nodiscard]] bool is_retired() const noexcept { return is_retired_; }
+    /// Does the back end hear when it can be written to? See epoll_back_end.
+    void set_heard_to_write(bool is) noexcept { is_heard_to_write_ = is; }
+    [[nodiscard]] bool is_heard_to_write() const noexcept { return is_heard_to_write_; }
+    /// Something has come: those who wait try again.
+    void awaken() noexcept;
+    /// After remove() has said that it is in hand: no more. It is destroyed at the end of the turn.
+    void release() noexcept {
+        is_in_hand_ = false;
+        discard();
+    }
+    ring_side* ring = nullptr;  ///< of io_uring's back end: what it has received for us
+
+    // For loops.
+    /// Those whose turn has ended try again.
+    static void run_pending(scheduler& loop) noexcept;
+    static void destroy_list(io_node* list) noexcept {
+        while (list) delete std::exchange(list, list->next_);
+    }
+
+    bool readable = false;  ///< there may be something to read; when there is not, an event will come
+    bool writable = true;
+    bool read_to_end = false;  ///< a short receive does not mean that there is no more, and no event would say so
+
+    [[nodiscard]] kind what() const noexcept { return kind_; }
+
+  protected:
+    virtual ~io_node() = default;
+    /// Before the descriptor is closed.
+    virtual void leave() noexcept;
+
+  private:
+    friend io_operation;
+    friend scheduler;
+    void discard() noexcept;
+    struct deadline final : loop_timer {
+        explicit deadline(io_operation*& place) noexcept : waiting{place} {}
+        void expired() noexcept override;
+        io_operation*& waiting;
+    };
+    struct limits {
+        explicit limits(io_node& node) noexcept : of{deadline{node.waiting_[0]}, deadline{node.waiting_[1]}} {}
+        duration time = never;
+        std::array<deadline, 2> of;
+    };
+
+    kind kind_ : 2;
+    bool is_retired_ : 1 = false;
+    bool is_pending_ : 1 = false;
+    bool is_in_hand_ : 1 = false;
+    bool reader_sends_ : 1 = false;
+    bool is_heard_to_write_ : 1 = false;
+    int descriptor_;
+    scheduler& loop_;
+    std::array<io_operation*, 2> waiting_{};  // who reads, who writes
+    io_node* next_ = nullptr;                 // among the retired, or the pending
+    std::unique_ptr<limits> limits_;
+};
+
+/// A call on a descriptor that may have to wait.
+class io_operation : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin(*this, waiter);
+    }
+
+  protected:
+    enum class direction : bool { read, write };
+    io_operation(io_node& node, direction way) noexcept : node_{node}, direction_{way} {}
+    [[gnu::always_inline]] ~io_operation() {
+        if (is_waiting()) [[unlikely]]
+            leave_place();
+    }
+    /// Makes the call, unless `node_` knows that it would have to wait. False when it has to: then `node_` knows that.
+    virtual bool attempt() noexcept = 0;
+    /// Makes a receiving call until it is done, has failed, or has to wait; where `readable` is said. A stream that has
+    /// given less than was asked for is empty (epoll(7), question 9), so the next call need not be made to hear so.
+    template <class Call>
+    bool receive(Call call, std::size_t& size, std::size_t asked) noexcept {
+        do {
+            const auto got = call();
+            if (got >= 0) [[likely]] {
+                size = static_cast<std::size_t>(got);
+                if (size - 1 < asked - 1 && !node_.read_to_end) node_.readable = false;  // 0 < size < asked
+                return true;
+            }
+            if (failed()) return true;
+            if (detail::would_block(errno)) node_.readable = false;
+        } while (node_.readable);
+        return false;
+    }
+    /// Of a stream: some bytes, or 0 at its end.
+    bool receive(mutable_buffer room, std::size_t& size) noexcept;
+    /// The same, where the bytes lie already, or into the loop's buffer: the loop's `lent` says where.
+    bool receive_lent() noexcept;
+    /// The same for a sending call, which keeps what it returns for itself.
+    template <class Call>
+    bool transmit(Call call) noexcept {
+        while (node_.writable) {
+            if (call() >= 0 || failed()) return true;
+            if (detail::would_block(errno)) node_.writable = false;
+        }
+        return false;
+    }
+
+    /// For await_resume() of an operation that has failed: its error, which it forgets, so that it can be awaited again.
+    /// Throws netnotes::cancelled where that is the reason.
+    [[gnu::noinline]] std::error_code take_failure() {
+        const int error = std::exchange(error_, 0);
+        if (error == ECANCELED) throw_cancelled();
+        return {error, std::system_category()};
+    }
+
+    /// Of await_suspend(), for the derived class whose attempt() it is. Most calls need not wait, so the compiler is to
+    /// see through all of it.
+    template <class Derived, class Promise>
+    static bool begin(Derived& operation, std::coroutine_handle<Promise> waiter) {
+        io_operation& self = operation;
+        fiber& whose = waiter.promise().chain();
+        if (whose.is_cancelled()) [[unlikely]] {
+            self.error_ = ECANCELED;
+            return hear_at_once(waiter, whose);
+        }
+        if (self.place() || &whose.loop() != &self.node_.loop_) [[unlikely]]
+            self.refuse(whose);
+        // What has come is taken when its task can go on with it, and not before: it may lie in the buffer that is lent.
+        if (!self.node_.loop_.take_step()) [[unlikely]] {
+            self.put_aside(waiter, whose);
+            self.node_.loop_.look_again(self.node_);
+            return true;
+        }
+        if (operation.attempt()) [[likely]]
+            return false;
+        self.put_aside(waiter, waiter.promise().chain());  // kept over the call it would cost those who need not wait
+        return true;
+    }
+    /// The same, of one that receives and does nothing else, where it is known that nothing has come and nothing is to
+    /// be told to anybody: then it waits. That is what most receives do, for the one before took all there was.
+    template <class Promise>
+    [[gnu::always_inline]] bool begin_wait(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        if (node_.readable || node_.ring || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
+            return false;
+        waits(waiter, whose);
+        place() = this;
+        if (node_.limits_) arm_deadline();
+        return true;
+    }
+
+    io_node& node_;
+    int error_ = 0;  // of errno
+    direction direction_;
+
+  private:
+    friend io_node;
+    [[noreturn]] void refuse(const fiber& whose) const;
+    [[gnu::noinline]] bool failed() noexcept {
+        if (errno == EINTR || detail::would_block(errno)) return false;
+        error_ = errno;
+        return true;
+    }
+    io_operation*& place() const noexcept { return node_.waiting_[static_cast<std::size_t>(direction_)]; }
+    void cancel_deadline() noexcept {
+        if (node_.limits_) node_.limits_->of[static_cast<std::size_t>(direction_)].cancel();
+    }
+    [[gnu::noinline]] void leave_place() noexcept {
+        place() = nullptr;
+        cancel_deadline();
+    }
+    [[gnu::noinline]] void put_aside(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        waits(waiter, whose);
+        place() = this;
+        tell_back_end();
+        if (node_.limits_) arm_deadline();
+    }
+    void arm_deadline() noexcept;
+    /// To a back end that knows of a wait only when it is told.
+    void tell_back_end() noexcept {
+        const bool to_write = direction_ == direction::write || node_.reader_sends();
+        if (node_.ring || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
+    }
+    void cancelled() noexcept override { give_up(ECANCELED); }
+    void give_up(int error) noexcept {
+        leave_place();
+        error_ = error;
+        go_on();
+    }
+    /// Its place was left for that.
+    void try_again() noexcept {
+        if (attempt()) {
+            cancel_deadline();
+            return go_on_now();
+        }
+        place() = this;
+        tell_back_end();
+    }
+};
+
+/// For `class my_call final : public io_awaiter<my_call>` with a public attempt(): the compiler sees which one it is.
+template <class Derived, class Base = io_operation>
+class io_awaiter : public Base {
+  public:
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return io_operation::begin(static_cast<Derived&>(*this), waiter);
+    }
+
+  protected:
+    using Base::Base;
+    [[gnu::always_inline]] ~io_awaiter() = default;
+};
+/// The same for one that only receives.
+template <class Derived, class Base = io_operation>
+class io_receiver : public io_awaiter<Derived, Base> {
+  public:
+    template <class Promise>
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return this->begin_wait(waiter) || begin_after_all(waiter);
+    }
+
+  protected:
+    using io_awaiter<Derived, Base>::io_awaiter;
+    [[gnu::always_inline]] ~io_receiver() = default;
+
+  private:
+    template <class Promise>
+    [[gnu::noinline]] bool begin_after_all(std::coroutine_handle<Promise> waiter) {
+        return io_operation::begin(static_cast<Derived&>(*this), waiter);
+    }
+};
+
+/// What io_uring has received or accepted for a node before anybody has asked for it: see io_uring.hpp. In each call
+/// `error` is of errno, and the answer is false when there is nothing.
+class ring_side {
+  public:
+    ring_side(const ring_side&) = delete;
+    ring_side& operator=(const ring_side&) = delete;
+
+    /// `size` of 0 is the end of the stream.
+    virtual bool receive(mutable_buffer room, std::size_t& size, int& error) noexcept = 0;
+    /// The same, where it lies. It stays there until the next is lent.
+    virtual bool lend(std::span<std::byte>& bytes, int& error) noexcept = 0;
+    virtual bool accept(int& descriptor, int& error) noexcept = 0;
+
+  protected:
+    ring_side() noexcept = default;
+    ~ring_side() = default;
+};
+
+/// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading; for writing, too, when somebody has
+/// to wait until he can write. Most never have to, and a new connection would wake the loop to say that it can be written
+/// to, a datagram socket after every datagram that has left, a pipe after every one that was read: each for nobody. So
+/// with all but streams it ends when nobody waits any more. TCP is silent about it until a write finds no room again.
+class epoll_back_end final : public io_back_end {
+  public:
+    void add(io_node& node) override { poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge); }
+    bool remove(io_node& node) noexcept override {
+        poller_.remove(node.descriptor());
+        return true;
+    }
+    void needs(io_node& node, bool to_write) noexcept override {
+        if (!to_write || node.writable || node.is_heard_to_write() || hear_to_write(node, true)) return;
+        // Nobody will tell, so one looks, and again when it has to be tried again.
+        pollfd now{node.descriptor(), POLLOUT, 0};
+        const timespec at_once{};
+        node.writable = ::ppoll(&now, 1, &at_once, nullptr) != 0;
+        node.loop().look_again(node);
+    }
+    void watch(int descriptor, bool is_stop) override {
+        poller_.add(descriptor, interest::read, is_stop ? stop_token : wake_token, trigger::edge);
+    }
+    void unwatch(int descriptor) noexcept override { poller_.remove(descriptor); }
+    bool wait(duration timeout) override;
+
+  private:
+    static std::uint64_t token(const io_node& node) noexcept { return reinterpret_cast<std::uintptr_t>(&node); }
+    static interest wanted(const io_node& node) noexcept {
+        constexpr interest always = interest::read | interest::peer_done | interest::urgent;
+        return node.is_heard_to_write() ? always | interest::write : always;
+    }
+    /// False when the system refuses. What is ready by now is told.
+    bool hear_to_write(io_node& node, bool does) noexcept;
+
+    static constexpr std::uint64_t wake_token = 0;  // no node has this address, nor the next
+    static constexpr std::uint64_t stop_token = 1;
+    epoll_poller poller_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline io_node::io_node(scheduler& loop, int descriptor, kind what)
+    : kind_{what}, descriptor_{descriptor}, loop_{loop} {
+    loop_.back_end().add(*this);
+}
+inline void io_node::leave() noexcept {
+    is_retired_ = true;
+    is_in_hand_ = !loop_.back_end().remove(*this);
+    // A task that still waits for it would wait for ever, on an object that is gone.
+    for (io_operation* const each : waiting_)
+        if (each) each->give_up(EBADF);
+    discard();
+}
+inline void io_node::discard() noexcept {
+    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_.retired_, this);
+}
+inline void io_node::set_timeout(duration timeout) {
+    if (timeout == never && !limits_) return;
+    if (!limits_) limits_ = std::make_unique<limits>(*this);
+    limits_->time = timeout;
+}
+inline void io_node::deadline::expired() noexcept {
+    if (waiting) waiting->give_up(ETIMEDOUT);
+}
+inline void io_node::awaken() noexcept {
+    if (waiting_[0] && (readable || (writable && reader_sends_))) std::exchange(waiting_[0], nullptr)->try_again();
+    if (waiting_[1] && writable && !is_retired_) std::exchange(waiting_[1], nullptr)->try_again();
+}
+inline void scheduler::look_again(io_node& node) noexcept {
+    if (node.is_pending_) return;
+    node.is_pending_ = true;
+    node.next_ = std::exchange(pending_, &node);
+}
+inline void io_node::run_pending(scheduler& loop) noexcept {
+    io_node* list = std::exchange(loop.pending_, nullptr);
+    while (list) {
+        io_node& node = *std::exchange(list, list->next_);
+        node.is_pending_ = false;
+        if (node.is_retired_)
+            node.discard();
+        else {  // whatever is known of the descriptor: what is waited for may lie in a buffer above it
+            if (node.waiting_[0]) std::exchange(node.waiting_[0], nullptr)->try_again();
+            if (node.waiting_[1] && !node.is_retired_) std::exchange(node.waiting_[1], nullptr)->try_again();
+        }
+    }
+}
+
+inline void io_operation::refuse(const fiber& whose) const {
+    if (&whose.loop() != &node_.loop_) throw std::logic_error{"this descriptor belongs to another event loop"};
+    throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
+}
+[[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
+    if (node_.limits_->time == never) return;
+    node_.loop_.arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
+                    later(node_.loop_.now(), std::max(node_.limits_->time, duration::zero())));
+}
+
+inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
+    if (!node_.readable) return false;
+    if (node_.ring) [[unlikely]]
+        return node_.ring->receive(room, size, error_);
+    return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
+}
+inline bool io_operation::receive_lent() noexcept {
+    if (!node_.readable) [[unlikely]]
+        return false;
+    if (node_.ring) [[unlikely]]
+        return node_.ring->lend(node_.loop().lent, error_);
+    const auto room = [this] { return node_.loop().lent_buffer(); };
+    std::size_t size = 0;
+    if (!receive([&] { return ::recv(node_.descriptor(), room().data(), room().size(), 0); }, size, room().size()))
+        return false;
+    node_.loop().lent = room().first(size);
+    return true;
+}
+
+[[gnu::noinline]] inline bool epoll_back_end::hear_to_write(io_node& node, bool does) noexcept {
+    const bool did = node.is_heard_to_write();
+    node.set_heard_to_write(does);
+    try {
+        poller_.modify(node.descriptor(), wanted(node), token(node), trigger::edge);
+    } catch (const std::exception&) {
+        node.set_heard_to_write(did);
+        return false;
+    }
+    return true;
+}
+
+// What is edge-triggered is told once, hence the notes that are kept in the node.
+inline bool epoll_back_end::wait(duration timeout) {
+    const std::span<const event> events = poller_.wait(timeout);
+    for (const event& happened : events) {
+        if (happened.token <= stop_token) [[unlikely]] {
+            if (happened.token == stop_token) saw_stop = true;
+            continue;
+        }
+        auto& node = *reinterpret_cast<io_node*>(happened.token);
+        if (node.is_retired()) continue;  // closed by an earlier event of this batch
+        constexpr interest over = interest::hang_up | interest::error;
+        if (any_of(happened.ready, interest::read | interest::peer_done | interest::urgent | over)) {
+            node.readable = true;
+            if (any_of(happened.ready, interest::peer_done | interest::urgent | over)) node.read_to_end = true;
+        }
+        if (any_of(happened.ready, interest::write | over)) node.writable = true;
+        node.awaken();
+        if (node.what() == io_node::kind::any && node.is_heard_to_write() && !node.has_writer() && !node.is_retired())
+            hear_to_write(node, false);
+    }
+    return !events.empty();
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_CORO_IO_OPERATION_HPP

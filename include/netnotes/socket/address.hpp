@@ -1,0 +1,354 @@
+// netnotes/socket/address.hpp: the names of sockets and of hosts
+// SPDX-License-Identifier: MIT                 version 0.1.0                 copy with: ip_text.hpp ip.hpp
+//
+// A socket's name depends on its family: an address and a port for TCP and UDP, a path in the file system for a
+// conversation inside one machine. The kernel takes them all as a `sockaddr`, a structure whose first field says
+// which of several others it really is. This header turns our values into that structure and back, and is the
+// only place where byte order, structure sizes and interface numbers are thought of.
+//
+//        endpoint 192.0.2.1:80  ──┐                        ┌──> sockaddr_in    bytes on the wire: 00 50 c0 00 02 01
+//        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
+//        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
+//
+// People use names of hosts instead, and a resolver (/etc/hosts, DNS) turns those into addresses, often several:
+// "localhost" may be ::1 and 127.0.0.1.
+//
+// On this page:  unix_endpoint · socket_address · resolve
+// The notes:     socket, Python创建socket (families), socket 简单服务器 (gethostname); examples 01 and 10
+
+#ifndef NETNOTES_SOCKET_ADDRESS_HPP
+#define NETNOTES_SOCKET_ADDRESS_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "../ip/address.hpp"
+
+namespace netnotes {
+
+// ---- Names of sockets ----------------------------------------------------------------------------------
+
+enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
+
+enum class socket_type : int {
+    stream = SOCK_STREAM,               ///< a connection, bytes in order, no borders between them: TCP
+    datagram = SOCK_DGRAM,              ///< no connection, messages one by one: UDP
+    sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
+};
+
+/// The name of a socket for conversations inside one machine (unix(7)): a path in the file system, a name in
+/// the kernel's *abstract* namespace (Linux), which needs no file and vanishes with its socket, or none.
+class unix_endpoint {
+  public:
+    static constexpr std::size_t max_size = sizeof(sockaddr_un::sun_path);  ///< 108 bytes; abstract, one fewer
+
+    /// Without a name: what a client has that did not bind.
+    unix_endpoint() noexcept = default;
+    /// A path. It must not be empty, hold a NUL, or be longer than max_size: std::invalid_argument.
+    explicit unix_endpoint(std::string_view path) : unix_endpoint{path, false} {
+        if (path.empty() || path.find('\0') != path.npos)
+            throw std::invalid_argument{"a socket's path is empty or holds a NUL"};
+    }
+    /// Any bytes, up to max_size of them: std::invalid_argument.
+    static unix_endpoint abstract(std::string_view name) { return {name, true}; }
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
+    [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
+    /// The path; `@name` for an abstract one, as ss(8) has it; `(unnamed)`.
+    [[nodiscard]] std::string to_string() const {
+        return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
+    }
+    friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
+
+  private:
+    unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
+        if (name.size() + is_abstract > max_size) throw std::invalid_argument{"a socket's name is too long"};
+    }
+    std::string name_;
+    bool is_abstract_ = false;
+};
+
+/// What the kernel calls a sockaddr: the address of a socket of any family. The only place where byte order,
+/// structure sizes and zones are thought of.
+class socket_address {
+  public:
+    /// Of no family.
+    socket_address() noexcept = default;
+    /// A zone that is not a number is the name of an interface: std::system_error when there is none such.
+    socket_address(const endpoint& where);  // NOLINT(google-explicit-constructor)
+    socket_address(const unix_endpoint& where) noexcept;
+
+    [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
+    [[nodiscard]] bool is_ip() const noexcept {
+        return family() == address_family::inet || family() == address_family::inet6;
+    }
+    /// The IP endpoint. An interface's number in it is shown as a number: `fe80::1%2`. Throws
+    /// std::invalid_argument when this is not the address of an IP socket.
+    [[nodiscard]] endpoint ip() const;
+    /// The same for a Unix socket; without a name when there is no address at all, as of a datagram whose sender
+    /// did not bind.
+    [[nodiscard]] unix_endpoint local() const;
+    [[nodiscard]] std::string to_string() const;
+
+    // For system calls.
+    [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
+    [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
+    [[nodiscard]] socklen_t size() const noexcept { return size_; }
+    void resize(socklen_t size) noexcept {
+        // Behind a path of 108 bytes the kernel keeps a NUL; it counts it, and would not take it back (unix(7), BUGS).
+        size_ = family() == address_family::local ? std::min(size, socklen_t{sizeof(sockaddr_un)}) : size;
+    }
+    static constexpr socklen_t capacity = sizeof(sockaddr_storage);
+
+    friend bool operator==(const socket_address& a, const socket_address& b) {
+        if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
+        return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
+    }
+
+  private:
+    union {
+        sockaddr_storage whole{};  // first, so that all of it is zero
+        sockaddr any;
+        sockaddr_in inet;
+        sockaddr_in6 inet6;
+        sockaddr_un local;
+    } storage_;
+    socklen_t size_ = sizeof(sa_family_t);
+};
+
+// ---- Names of hosts ------------------------------------------------------------------------------------
+
+/// The errors of name resolution, with the system's words: "Name or service not known".
+[[nodiscard]] const std::error_category& resolver_category() noexcept;
+
+struct resolve_hints {
+    address_family family = address_family::unspecified;  ///< inet or inet6 for only those
+    socket_type type = socket_type::stream;
+    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback one
+};
+
+/// The endpoints behind a host (name or address) and a service (name or number), in the order in which they
+/// should be tried (RFC 6724). It blocks, for seconds when a name server does not answer: getaddrinfo(3).
+///
+/// A service that begins like a number (a digit, a sign, a space) is a decimal number from 0 to 65535, or the error is
+/// EAI_SERVICE: getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. A host that inet_aton(3) reads
+/// as a number, and ip_address does not (`127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`), is EAI_NONAME. A filter in
+/// front of this function could otherwise see another address than it connects to (RFC 6943 §3.1.1).
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
+                                            resolve_hints hints = {});
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            std::error_code& error);
+/// The same for a port. Any integer may be given, so that a number beyond 65535 is an error and no other port.
+template <std::integral Port>
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
+    return resolve(host, std::to_string(port), hints);
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+inline std::error_code last_error() noexcept { return {errno, std::system_category()}; }
+/// Did it fail because the system has no IPv6, and does `::` mean more than IPv6? Without the protocol there is no
+/// socket (EAFNOSUPPORT); where it is switched off, no address (EADDRNOTAVAIL).
+inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& error) noexcept {
+    return where.address() == ip_address{ipv6_address::any()} &&
+           (error.value() == EAFNOSUPPORT || error.value() == EADDRNOTAVAIL) &&
+           error.category() == std::system_category();
+}
+template <class... Parts>
+[[noreturn]] void throw_error(const std::error_code& error, const Parts&... what) {
+    throw std::system_error{error, joined(what...)};
+}
+}  // namespace detail
+
+// ---- socket_address
+
+inline socket_address::socket_address(const endpoint& where) {
+    if (where.address().is_v4()) {
+        storage_.inet.sin_family = AF_INET;
+        storage_.inet.sin_port = htons(where.port());
+        storage_.inet.sin_addr.s_addr = htonl(where.address().v4().to_uint());
+        size_ = sizeof storage_.inet;
+        return;
+    }
+    const ipv6_address address = where.address().v6();
+    const auto octets = address.to_octets();
+    storage_.inet6.sin6_family = AF_INET6;
+    storage_.inet6.sin6_port = htons(where.port());
+    std::memcpy(&storage_.inet6.sin6_addr, octets.data(), octets.size());
+    size_ = sizeof storage_.inet6;
+    if (const std::string_view zone = address.zone(); !zone.empty()) {
+        std::uint32_t index = 0;
+        const auto [end, error] = std::from_chars(zone.data(), zone.data() + zone.size(), index);
+        if (error != std::errc{} || end != zone.data() + zone.size()) {
+            index = ::if_nametoindex(std::string{zone}.c_str());
+            if (index == 0) detail::throw_error(detail::last_error(), "zone of ", address.to_string());
+        }
+        storage_.inet6.sin6_scope_id = index;
+    }
+}
+
+inline socket_address::socket_address(const unix_endpoint& where) noexcept {
+    storage_.local.sun_family = AF_UNIX;
+    if (where.is_unnamed()) return;
+    const std::size_t nul = where.is_abstract() ? 1 : 0;  // an abstract name begins with a NUL, a path ends with one
+    std::memcpy(storage_.local.sun_path + nul, where.name().data(), where.name().size());
+    const std::size_t size = std::min(where.name().size() + 1, unix_endpoint::max_size);
+    size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
+}
+
+inline endpoint socket_address::ip() const {
+    if (family() == address_family::inet)
+        return {ipv4_address{ntohl(storage_.inet.sin_addr.s_addr)}, ntohs(storage_.inet.sin_port)};
+    if (family() != address_family::inet6)
+        throw std::invalid_argument{detail::joined("not the address of an IP socket: ", to_string())};
+    std::array<std::uint8_t, 16> octets{};
+    std::memcpy(octets.data(), &storage_.inet6.sin6_addr, octets.size());
+    ipv6_address address{octets};
+    // (An IPv4-mapped address has no zone, whatever getaddrinfo() puts there.)
+    if (const std::uint32_t index = storage_.inet6.sin6_scope_id; index != 0 && !address.ipv4_mapped()) {
+        char zone[10];
+        address = address.with_zone(
+            {zone, static_cast<std::size_t>(std::to_chars(zone, zone + sizeof zone, index).ptr - zone)});
+    }
+    return {address, ntohs(storage_.inet6.sin6_port)};
+}
+
+inline unix_endpoint socket_address::local() const {
+    if (family() == address_family::unspecified) return {};
+    if (family() != address_family::local)
+        throw std::invalid_argument{detail::joined("not the address of a Unix socket: ", to_string())};
+    const std::size_t size = size_ > offsetof(sockaddr_un, sun_path) ? size_ - offsetof(sockaddr_un, sun_path) : 0;
+    if (size == 0) return {};
+    if (storage_.local.sun_path[0] == '\0') return unix_endpoint::abstract({storage_.local.sun_path + 1, size - 1});
+    return unix_endpoint{std::string_view{storage_.local.sun_path, ::strnlen(storage_.local.sun_path, size)}};
+}
+
+inline std::string socket_address::to_string() const {
+    if (is_ip()) return ip().to_string();
+    if (family() == address_family::local) return local().to_string();
+    if (family() == address_family::unspecified) return "(no address)";
+    return detail::joined("(address family ", std::to_string(storage_.any.sa_family), ')');
+}
+
+// ---- names of hosts
+
+inline const std::error_category& resolver_category() noexcept {
+    static const struct final_category final : std::error_category {
+        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
+        [[nodiscard]] std::string message(int code) const override { return ::gai_strerror(code); }
+    } category;
+    return category;
+}
+
+namespace detail {
+/// Does the service begin as strtol(3) lets a number begin? No service's name does (RFC 6335 §5.1) but those with a
+/// digit in front, such as "3com-tsmux", and these hold a letter behind it.
+inline bool is_like_number(std::string_view service) noexcept {
+    if (service.empty()) return false;
+    if (digit_value(service.front()) > 9)
+        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
+    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
+    return service.starts_with("0x") || service.starts_with("0X") ||
+           std::none_of(service.begin(), service.end(), is_letter);
+}
+inline bool is_port(std::string_view service) noexcept {
+    std::uint32_t port = 0;
+    parse_failure why;
+    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
+}
+/// Would inet_aton(3), which getaddrinfo() asks first, read the host as an IPv4 address although we do not? It takes one
+/// to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
+inline bool is_number_of_old(std::string_view host) noexcept {
+    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
+    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
+    for (;;) {
+        const std::string_view part = host.substr(0, host.find('.'));
+        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
+        const auto is_digit = [&](char c) {
+            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
+        };
+        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
+        if (part.size() == host.size()) return true;
+        host.remove_prefix(part.size() + 1);
+    }
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     std::error_code& error) {
+    // (C would read only what stands before a NUL.)
+    if (host.find('\0') != host.npos || service.find('\0') != service.npos || detail::is_number_of_old(host)) {
+        error = {EAI_NONAME, resolver_category()};
+        return {};
+    }
+    if (detail::is_like_number(service) && !detail::is_port(service)) {
+        error = {EAI_SERVICE, resolver_category()};
+        return {};
+    }
+    addrinfo wanted{};
+    wanted.ai_family = static_cast<int>(hints.family);
+    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer an address, and not one for every type as well
+    wanted.ai_flags = hints.to_bind ? AI_PASSIVE : 0;
+    addrinfo* found = nullptr;
+    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
+                                   &wanted, &found);
+    error = code == EAI_SYSTEM ? detail::last_error()
+            : code != 0        ? std::error_code{code, resolver_category()}
+                               : std::error_code{};
+    std::vector<endpoint> endpoints;
+    if (error) return endpoints;
+    const struct guard {
+        addrinfo* list;
+        ~guard() { ::freeaddrinfo(list); }
+    } freed{found};
+    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
+        socket_address address;
+        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
+        address.resize(entry->ai_addrlen);
+        if (address.is_ip()) endpoints.push_back(address.ip());
+    }
+    return endpoints;
+}
+namespace detail {
+/// For messages: "www.example.org:80", "[2001:db8::1]:80".
+inline std::string with_service(std::string_view host, std::string_view service) {
+    const bool has_colons = host.find(':') != host.npos;
+    return joined(has_colons ? "[" : "", host, has_colons ? "]" : "", service.empty() ? "" : ":", service);
+}
+}  // namespace detail
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_ADDRESS_HPP

@@ -1,0 +1,102 @@
+// netnotes/socket/iostream.hpp: a connection as a C++ stream
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp
+//
+// Python's s.makefile() gives a file on a socket, so that one can read it line by line. Here it is a
+// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
+//
+//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
+//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
+//                                                                     every receive that may wait
+//
+// The last point saves the beginner's deadlock, in which both sides wait for a question that still stands in
+// the other's buffer. A timeout of the socket holds for each receive and each flush; when one fails the stream
+// turns bad() and error() says why. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
+// and getline leaves the '\r'. It has no bound on a line, so it is not for peers that you do not trust.
+//
+// On this page:  socket_iostream
+// The notes:     s.makefile() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
+#define NETNOTES_SOCKET_IOSTREAM_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <array>
+#include <cstddef>
+#include <istream>
+#include <streambuf>
+#include <system_error>
+#include <utility>
+
+#include "socket.hpp"
+
+namespace netnotes {
+
+/// The buffer between a std::iostream and a connected stream socket, which it does not own.
+class socket_streambuf : public std::streambuf {
+  public:
+    explicit socket_streambuf(socket& connection) noexcept : connection_{connection} {
+        setp(out_.data(), out_.data() + out_.size());
+    }
+    socket_streambuf(const socket_streambuf&) = delete;
+    socket_streambuf& operator=(const socket_streambuf&) = delete;
+    ~socket_streambuf() override { socket_streambuf::sync(); }  // its own: what is derived from it is gone
+
+    /// Why the stream is bad; no error after an orderly end.
+    [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
+
+  protected:
+    int_type underflow() override {
+        // To throw is the only way in which a buffer can set badbit and not just eofbit.
+        if (sync() != 0) throw std::system_error{error_};
+        const std::size_t size = connection_.recv(in_, error_);
+        if (error_) throw std::system_error{error_};
+        setg(in_.data(), in_.data(), in_.data() + size);
+        return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
+    }
+    int_type overflow(int_type c) override {
+        if (sync() != 0) return traits_type::eof();
+        if (traits_type::eq_int_type(c, traits_type::eof())) return traits_type::not_eof(c);
+        return sputc(traits_type::to_char_type(c));
+    }
+    int sync() override {
+        const auto pending = static_cast<std::size_t>(pptr() - pbase());
+        if (pending == 0) return 0;
+        // Once a send has failed nothing more goes out, for it would come behind a gap. After a receive that failed,
+        // because the peer was late, the conversation can go on.
+        if (!send_error_) connection_.send_all(std::span{out_}.first(pending), send_error_);
+        setp(out_.data(), out_.data() + out_.size());  // sent or lost
+        error_ = send_error_;
+        return error_ ? -1 : 0;
+    }
+
+  private:
+    socket& connection_;
+    std::error_code error_, send_error_;
+    std::array<char, 4096> in_{};
+    std::array<char, 4096> out_{};
+};
+
+/// A std::iostream on a connection. It owns the socket; leaving its scope sends what is still buffered, and so
+/// waits until a peer takes it who does not read: give the socket a timeout. Then it closes.
+/// Only for sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
+class socket_iostream : public std::iostream {
+  public:
+    explicit socket_iostream(socket connection)
+        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_} {
+        rdbuf(&buffer_);
+    }
+    [[nodiscard]] socket& connection() noexcept { return connection_; }
+    [[nodiscard]] const std::error_code& error() const noexcept { return buffer_.error(); }
+
+  private:
+    socket connection_;
+    socket_streambuf buffer_;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_IOSTREAM_HPP

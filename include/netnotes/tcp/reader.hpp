@@ -1,0 +1,462 @@
+// netnotes/tcp/reader.hpp: messages out of a stream
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp
+//
+// A receive is not a message. What was sent in one piece comes in many, and many pieces come as one; so a receiver
+// must know where a message ends. There are two ways to tell him: a mark behind it that does not occur in it, or its
+// length before it. Either way he keeps what he has received of the next one. That is what this reader is for.
+//
+//        recv ──> "HELO a.exa"                    no end yet: wait for more
+//        recv ──> "mple\r\nDATA\r\nFrom: "        two messages and a part of the third
+//
+//                 [ HELO a.example\r\n | DATA\r\n | From: . . . . . . . . . . ]
+//                   recv_line()          next       buffered()    room, up to the limit
+//                   views into the buffer, valid until the next call
+//
+// What has been read ahead is in the reader and no longer in the stream: from the first call on, receive through the
+// reader only, lines and lengths mixed as you like, and never through a second reader on the same stream.
+//
+//   recv_until("\r\n\r\n")     up to and with the delimiter, as Python's readuntil
+//   recv_line()                a line without its "\n" or "\r\n"; a last line without an end counts
+//   recv_exact(size)           so many bytes
+//   recv(buffer)               what there is; from here on it is a stream again
+//
+// What may happen, and what is then in the buffer:
+//
+//   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
+//   an end in the middle of one              errc::protocol_error. Nothing is lost: buffered() is what came
+//   a message longer than the limit          errc::message_size, always for the same messages however they arrive.
+//                                            Nothing is taken out and memory is bounded; the next call says the same.
+//                                            Hang up, or skip_until(delimiter) and go on behind it
+//   errc::timed_out, operation_canceled,     nothing is lost: call again, and it goes on where it was. A timeout is for
+//   operation_would_block                    the whole message: a peer that sends a byte a second cannot stretch it
+//
+// No byte is searched twice, not even when a peer sends them one by one. None is copied, except the beginning of a
+// message that does not fit behind it: it is moved to the front, and when it is long into a buffer of twice the size.
+//
+// On this page:  buffered_reader
+// The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
+
+#ifndef NETNOTES_TCP_READER_HPP
+#define NETNOTES_TCP_READER_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "../socket/socket.hpp"
+
+namespace netnotes {
+
+/// What a buffered_reader reads from; its recv() must not throw. Where it has the waiting calls of a socket, too, its
+/// timeout is for whole messages.
+template <class Stream>
+concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error_code& error) {
+    { stream.recv(buffer, error) } -> std::convertible_to<std::size_t>;
+};
+
+/// Takes messages out of a tcp_stream or a connected socket, which it does not own and which must outlive it. It stays
+/// where it is made, for so must the stream that it refers to. Every call may wait, as the stream does; each has two
+/// forms, the one with an error code at its end does not throw.
+template <byte_source Stream>
+class buffered_reader {
+  public:
+    /// No message may be longer than `limit` bytes, with its delimiter. Memory grows with the messages from 4 KiB to the
+    /// limit (and never beyond, whatever the peer sends); none is taken before the first call.
+    explicit buffered_reader(Stream& stream, std::size_t limit = 64 * 1024) noexcept : stream_{stream}, limit_{limit} {}
+    buffered_reader(const buffered_reader&) = delete;
+    buffered_reader& operator=(const buffered_reader&) = delete;
+
+    /// The next bytes up to and with the delimiter; none at an orderly end. errc::invalid_argument when it is empty.
+    std::optional<std::string_view> recv_until(std::string_view delimiter);
+    std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
+    /// The next line without its end, "\n" or "\r\n"; none at the end. What stands behind the last "\n" is a line as
+    /// well, unless it is empty. To tell it from a complete one ask for recv_until("\n").
+    std::optional<std::string_view> recv_line();
+    std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
+    /// The next `size` bytes; none at an orderly end. A size above the limit is errc::message_size before anything is
+    /// read, so it may come straight from the peer. Of nothing: an empty view, and nobody is asked.
+    std::optional<std::string_view> recv_exact(std::size_t size);
+    std::optional<std::string_view> recv_exact(std::size_t size, std::error_code& error) noexcept;
+    /// The same into the caller's memory, and so without the limit: buffer.size() bytes, or 0 at an orderly end. The
+    /// second form returns how many stand in the buffer beside the error; go on behind those.
+    std::size_t recv_exact(mutable_buffer buffer);
+    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
+    /// At most buffer.size() bytes, at least one: what has been read ahead, else from the stream. 0 at the end.
+    std::size_t recv(mutable_buffer buffer);
+    std::size_t recv(mutable_buffer buffer, std::error_code& error) noexcept;
+
+    /// Throws away everything up to and with the delimiter, however much it is; for what is too long. False when the
+    /// stream ended before it came. After an error call again, and it goes on.
+    bool skip_until(std::string_view delimiter);
+    bool skip_until(std::string_view delimiter, std::error_code& error) noexcept;
+
+    /// The same as recv_until(), recv_line() and recv_exact(), of what has been received already, and none when that is
+    /// not enough. They ask nobody and do not wait.
+    std::optional<std::string_view> take_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> take_line() noexcept;
+    std::optional<std::string_view> take_exact(std::size_t size) noexcept;
+
+    /// What has been received and not yet taken; valid until the next call. Asks nobody.
+    [[nodiscard]] std::string_view buffered() const noexcept { return {memory_.get() + begin_, end_ - begin_}; }
+    [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
+    /// The bytes of memory that it holds now.
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] Stream& stream() const noexcept { return stream_; }
+
+  private:
+    static constexpr std::size_t first_capacity = 4096;
+    // Only a stream with a timeout needs a point in time for the whole. (A deadline is one already.)
+    static constexpr bool has_timeout = requires(Stream & stream, mutable_buffer buffer, std::error_code& error) {
+        stream.recv(buffer, error, MSG_DONTWAIT);
+        stream.wait(POLLIN, time_point{}, error);
+        { stream.timeout() } -> std::convertible_to<duration>;
+        { stream.is_blocking() } -> std::convertible_to<bool>;
+    };
+    /// How long one call of the reader may take, all its receives together.
+    class time_limit {
+      public:
+        explicit time_limit(const Stream& stream) noexcept {
+            if constexpr (has_timeout)
+                if (stream.timeout() != never) until = detail::end_of(stream.timeout());
+        }
+        time_point until = time_point::max();
+        bool used = false;
+    };
+
+    // A short line costs less than these two would as calls.
+    [[gnu::always_inline]] inline std::errc prepare_search(std::string_view delimiter) noexcept;
+    [[gnu::always_inline]] inline std::optional<std::size_t> find(std::string_view delimiter) noexcept;
+    std::string_view take(std::size_t size) noexcept {
+        const std::string_view taken = buffered().substr(0, size);
+        begin_ += size;
+        searched_ -= std::min(searched_, size);
+        return taken;
+    }
+    [[gnu::noinline]] std::optional<std::string_view> search_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> next(std::string_view delimiter, bool& ended, std::error_code& error) noexcept;
+    bool make_room(std::size_t wanted, std::error_code& error) noexcept;
+    std::size_t receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept;
+    std::size_t fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept;
+    [[noreturn]] void fail(const std::error_code& error, const char* call, std::size_t filled) const;
+
+    Stream& stream_;
+    std::size_t limit_;
+    std::unique_ptr<char[]> memory_;
+    std::size_t capacity_ = 0;
+    std::size_t begin_ = 0, end_ = 0;  ///< what has been received and not yet taken
+    std::size_t searched_ = 0;         ///< of that, in how much of its front no delimiter begins or ends ...
+    std::string searched_for_;         ///< ... of this kind
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+/// What was searched for one delimiter has not been searched for another. Most are a single byte, and then none of this
+/// needs a call.
+template <byte_source Stream>
+std::errc buffered_reader<Stream>::prepare_search(std::string_view delimiter) noexcept {
+    if (delimiter.empty()) return std::errc::invalid_argument;
+    if (delimiter.size() == searched_for_.size() && delimiter.front() == searched_for_.front() &&
+        (delimiter.size() == 1 || delimiter == searched_for_))
+        return {};
+    searched_ = 0;
+    try {
+        searched_for_.clear();
+        searched_for_.append(delimiter);  // g++ 12 warns, wrongly, of what = does (its bug 105651)
+    } catch (...) {                       // a long one, and no memory for it
+        return std::errc::not_enough_memory;
+    }
+    return {};
+}
+
+/// Where the delimiter begins. Of what was searched before, only its last bytes are looked at again, for they may be
+/// the first ones of a delimiter that has now arrived.
+template <byte_source Stream>
+std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimiter) noexcept {
+    const char* const there = memory_.get() + begin_;
+    const std::size_t size = end_ - begin_;
+    if (delimiter.size() == 1) [[likely]] {
+        if (searched_ < size)
+            if (const void* const at = std::memchr(there + searched_, delimiter.front(), size - searched_))
+                return static_cast<std::size_t>(static_cast<const char*>(at) - there);
+    } else {
+        const std::size_t from = searched_ - std::min(searched_, delimiter.size() - 1);
+        if (const std::size_t at = buffered().find(delimiter, from); at != std::string_view::npos) return at;
+    }
+    searched_ = size;
+    return std::nullopt;
+}
+
+/// Short lines come many at once: where nothing was searched before, there is nothing to remember of it either.
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_until(std::string_view delimiter) noexcept {
+    if (delimiter.size() == 1 && searched_ == 0 && begin_ != end_) [[likely]] {
+        const char* const there = memory_.get() + begin_;
+        if (const void* const at = std::memchr(there, delimiter.front(), end_ - begin_)) [[likely]] {
+            const auto size = static_cast<std::size_t>(static_cast<const char*>(at) - there) + 1;
+            if (size <= limit_) [[likely]] {
+                begin_ += size;
+                return std::string_view{there, size};
+            }
+        }
+    }
+    return search_until(delimiter);
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::search_until(std::string_view delimiter) noexcept {
+    if (begin_ == end_ || prepare_search(delimiter) != std::errc{}) return std::nullopt;
+    const auto found = find(delimiter);
+    if (!found || *found + delimiter.size() > limit_) return std::nullopt;
+    return take(*found + delimiter.size());
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_line() noexcept {
+    auto line = take_until("\n");
+    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
+    return line;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_exact(std::size_t size) noexcept {
+    if (size > limit_ || buffered().size() < size) return std::nullopt;
+    return take(size);
+}
+
+/// Makes room for `wanted` bytes from begin_ on, which are more than there are.
+template <byte_source Stream>
+bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& error) noexcept {
+    const std::size_t size = end_ - begin_;
+    if (size == 0) begin_ = end_ = 0;
+    if (wanted <= capacity_ - begin_) return true;
+    if (wanted > capacity_) {
+        // Doubled, so that what a long message costs in copies is in proportion to its length.
+        const std::size_t most = std::max({first_capacity, limit_, wanted});
+        const std::size_t grown = std::min(most, std::max({first_capacity, 2 * capacity_, wanted}));
+        std::unique_ptr<char[]> memory{new (std::nothrow) char[grown]};
+        if (!memory) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+            return false;
+        }
+        if (size > 0) std::memcpy(memory.get(), memory_.get() + begin_, size);
+        memory_ = std::move(memory);
+        capacity_ = grown;
+    } else {
+        std::memmove(memory_.get(), memory_.get() + begin_, size);
+    }
+    begin_ = 0;
+    end_ = size;
+    return true;
+}
+
+/// One receive, within the time that is left of the whole call.
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept {
+    if constexpr (has_timeout) {
+        if (time.until != time_point::max()) {
+            // A peer who always has one more byte for us must not carry us past it without one wait.
+            if (std::exchange(time.used, true) && clock::now() >= time.until) {
+                error = std::make_error_code(std::errc::timed_out);
+                return 0;
+            }
+            for (;;) {
+                const std::size_t size = stream_.recv(room, error, MSG_DONTWAIT);
+                if (error != std::errc::operation_would_block || !stream_.is_blocking()) return size;
+                stream_.wait(POLLIN, time.until, error);
+                if (error) return 0;
+            }
+        }
+    }
+    return stream_.recv(room, error);
+}
+
+/// Receives once, behind what is there. 0 at the end of the stream or with an error.
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept {
+    if (!make_room(wanted, error)) return 0;
+    const std::size_t size = receive(std::span{memory_.get() + end_, capacity_ - end_}, time, error);
+    if (error) return 0;
+    end_ += size;
+    return size;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::next(std::string_view delimiter, bool& ended,
+                                                              std::error_code& error) noexcept {
+    ended = false;
+    const std::errc failure = prepare_search(delimiter);
+    error = std::make_error_code(failure);
+    if (error) return std::nullopt;
+    delimiter = searched_for_;  // it may have been taken out of this very buffer, which is now written to
+    for (time_limit time{stream_};;) {
+        const auto found = find(delimiter);
+        if (found && *found + delimiter.size() <= limit_) return take(*found + delimiter.size());
+        const std::size_t size = buffered().size();
+        if (found || size >= limit_) {
+            error = std::make_error_code(std::errc::message_size);
+            return std::nullopt;
+        }
+        if (fill(size + 1, time, error) == 0) {
+            ended = !error;
+            return std::nullopt;
+        }
+    }
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_until(std::string_view delimiter,
+                                                                    std::error_code& error) noexcept {
+    bool ended = false;
+    const auto message = next(delimiter, ended, error);
+    if (ended && !buffered().empty()) error = std::make_error_code(std::errc::protocol_error);
+    return message;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_line(std::error_code& error) noexcept {
+    bool ended = false;
+    auto line = next("\n", ended, error);
+    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
+    if (ended && !buffered().empty()) return take(buffered().size());
+    return line;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_exact(std::size_t size, std::error_code& error) noexcept {
+    error.clear();
+    if (size > limit_) {
+        error = std::make_error_code(std::errc::message_size);
+        return std::nullopt;
+    }
+    for (time_limit time{stream_}; buffered().size() < size;) {
+        if (fill(size, time, error) == 0) {
+            if (!error && !buffered().empty()) error = std::make_error_code(std::errc::protocol_error);
+            return std::nullopt;
+        }
+    }
+    return take(size);
+}
+
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv_exact(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    std::size_t filled = 0;
+    if (!buffer.empty() && !buffered().empty()) filled = recv(buffer, error);
+    for (time_limit time{stream_}; filled < buffer.size();) {
+        const std::size_t size = receive(buffer.subspan(filled), time, error);
+        if (error) break;
+        if (size == 0) {
+            if (filled > 0) error = std::make_error_code(std::errc::protocol_error);
+            break;
+        }
+        filled += size;
+    }
+    return filled;
+}
+
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    if (buffered().empty()) return stream_.recv(buffer, error);
+    const std::string_view taken = take(std::min(buffer.size(), buffered().size()));
+    std::copy_n(reinterpret_cast<const std::byte*>(taken.data()), taken.size(), buffer.data());
+    return taken.size();
+}
+
+template <byte_source Stream>
+bool buffered_reader<Stream>::skip_until(std::string_view delimiter, std::error_code& error) noexcept {
+    const std::errc failure = prepare_search(delimiter);
+    error = std::make_error_code(failure);
+    if (error) return false;
+    delimiter = searched_for_;
+    for (time_limit time{stream_};;) {
+        if (const auto found = find(delimiter)) {
+            take(*found + delimiter.size());
+            return true;
+        }
+        // All but what may be the beginning of a delimiter.
+        const std::size_t size = buffered().size();
+        take(size - std::min(size, delimiter.size() - 1));
+        if (fill(std::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
+            if (!error) take(buffered().size());
+            return false;
+        }
+    }
+}
+
+// ---- the forms that throw
+
+/// "recv_line from 192.0.2.1:80 (17 bytes, then the end of the stream): Protocol error"
+template <byte_source Stream>
+void buffered_reader<Stream>::fail(const std::error_code& error, const char* call, std::size_t filled) const {
+    std::string peer;
+    if constexpr (requires { stream_.peer_endpoint().to_string(); }) {
+        try {
+            peer = detail::joined(" from ", stream_.peer_endpoint().to_string());
+        } catch (const std::system_error&) {  // the connection is gone, and with it his name
+        }
+    }
+    if (error == std::errc::message_size)
+        detail::throw_error(error, call, peer, " (the limit is ", std::to_string(limit_), " bytes)");
+    detail::throw_error(error, call, peer, " (", std::to_string(filled), " bytes",
+                        error == std::errc::protocol_error ? ", then the end of the stream)" : " so far)");
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_until(std::string_view delimiter) {
+    std::error_code error;
+    const auto message = recv_until(delimiter, error);
+    if (error) fail(error, "recv_until", buffered().size());
+    return message;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_line() {
+    std::error_code error;
+    const auto line = recv_line(error);
+    if (error) fail(error, "recv_line", buffered().size());
+    return line;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_exact(std::size_t size) {
+    std::error_code error;
+    const auto message = recv_exact(size, error);
+    if (error) fail(error, "recv_exact", buffered().size());
+    return message;
+}
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv_exact(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t filled = recv_exact(buffer, error);
+    if (error) fail(error, "recv_exact", filled);
+    return filled;
+}
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t size = recv(buffer, error);
+    if (error) fail(error, "recv", size);
+    return size;
+}
+template <byte_source Stream>
+bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
+    std::error_code error;
+    const bool found = skip_until(delimiter, error);
+    if (error) fail(error, "skip_until", buffered().size());
+    return found;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_READER_HPP

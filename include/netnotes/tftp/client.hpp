@@ -1,0 +1,362 @@
+// netnotes/tftp/client.hpp: getting and putting files with TFTP
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp udp.hpp tftp_packet.hpp tftp_transfer.hpp
+//
+// The machine of tftp_transfer.hpp with a socket and a clock, for a program that waits. (For a task of a loop:
+// tftp_async_client.hpp.)
+//
+//     tftp::client server{{"192.0.2.1", tftp::port}};
+//     tftp::file_sink file{"kernel.img", tftp::existing_file::replace};
+//     server.get("kernel.img", file, {.block_size = 1428, .window_size = 16});          blocks; throws what went wrong
+//
+//        transfer ──next()──> send_segments(2)      a window goes out in one call
+//           ^                      |
+//           └──receive()── recv_batch(2) <── wait until deadline() ──> expired()
+//
+// A file that has come is in the sink when the call returns, whole; else it throws, and the sink was not finished. See
+// tftp_file.hpp for sinks that then leave no trace.
+//
+// On this page:  request · client
+// The notes:     tftp 客户端 示例代码 (the client); example 14
+
+#ifndef NETNOTES_TFTP_CLIENT_HPP
+#define NETNOTES_TFTP_CLIENT_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <time.h>  // the next one needs it
+
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "../udp/socket.hpp"
+#include "transfer.hpp"
+
+namespace netnotes::tftp {
+
+/// What a client may wish besides the settings.
+struct request {
+    tftp::mode mode = mode::octet;
+    time_point deadline = time_point::max();  ///< for the whole: errc::timed_out
+    const stop_event* stop = nullptr;         ///< ends it: errc::operation_canceled. (Tasks are cancelled instead.)
+    /// Told now and then, and at the end: bytes of the file so far, and in all where that is known.
+    std::function<void(std::uint64_t bytes, std::optional<std::uint64_t> of)> progress{};
+};
+
+/// A server, for a program that waits until a transfer has ended. It remembers how fast the last transfer was, and asks
+/// for no window that would take too long at that rate: see settings::link_rate. For one thread at a time.
+class client {
+  public:
+    /// Sends nothing yet. Port 69 unless the server has another.
+    explicit client(const endpoint& server) : server_{server} {}
+
+    /// The file of that name into the sink. Blocks. Throws std::system_error: a tftp::error with the server's words,
+    /// errc::timed_out when nothing is heard for settings::patience, what the sink says, ...; and std::invalid_argument
+    /// for a name that no request can carry.
+    outcome get(std::string_view file_name, sink& into, const settings& wishes = {}, const request& more = {});
+    /// What the source has to the file of that name. The same holds.
+    outcome put(source& from, std::string_view file_name, const settings& wishes = {}, const request& more = {});
+    /// The same; what went wrong is in the outcome.
+    outcome get(std::string_view file_name, sink& into, const settings& wishes, const request& more,
+                std::error_code& error);
+    outcome put(source& from, std::string_view file_name, const settings& wishes, const request& more,
+                std::error_code& error);
+
+  private:
+    endpoint server_;
+    std::uint64_t rate_ = 0;  // of the last transfer with a window: bytes a second
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// "get kernel.img from 192.0.2.1:69: File not found (no such image)"
+[[noreturn]] inline void fail(const char* what, std::string_view file_name, const char* direction,
+                              const endpoint& server, const outcome& result) {
+    std::string words = what;
+    words += file_name;
+    words += direction;
+    words += server.to_string();
+    if (!result.message.empty()) {
+        words += result.is_from_peer ? " says \"" : ": ";
+        words += result.message;
+        if (result.is_from_peer) words += '"';
+    }
+    throw std::system_error{result.error, words};
+}
+
+/// A socket for one transfer. What comes from the kernel merged is taken apart again.
+class transfer_socket {
+  public:
+    /// Throws std::system_error.
+    transfer_socket(const endpoint& local, bool has_window)
+        : socket_{local}, batch_{has_window ? 8u : 2u, datagram_batch::any_size} {
+        if (has_window) {
+            // The kernel must be able to hold all of it, or what it drops is sent again and again.
+            constexpr int wished = 4 << 20;
+            std::error_code as_much_as_allowed;
+            socket_.set_option(SOL_SOCKET, SO_RCVBUF, std::as_bytes(std::span{&wished, 1}), as_much_as_allowed);
+            socket_.enable_receive_offload(as_much_as_allowed);
+        }
+        // That nobody listens there is told at once by the net, but to a socket without a peer only if it asks (ip(7)).
+        constexpr int yes = 1;
+        const auto on = std::as_bytes(std::span{&yes, 1});
+        std::error_code unimportant;
+        socket_.set_option(IPPROTO_IP, IP_RECVERR, on, unimportant);
+        if (local.address().is_v6()) socket_.set_option(IPPROTO_IPV6, IPV6_RECVERR, on, unimportant);
+        socket_.set_blocking(false);
+    }
+    [[nodiscard]] udp_socket& socket() noexcept { return socket_; }
+
+    /// Hands over all that is to be sent. False when the socket takes no more for now.
+    bool send(transfer& one) noexcept {
+        for (bool is_first_try = true;;) {
+            if (unsent_.bytes.empty()) unsent_ = one.next();
+            if (unsent_.bytes.empty()) return true;
+            std::error_code error;
+            if (unsent_.bytes.size() <= unsent_.segment)
+                socket_.send_to(unsent_.bytes, unsent_.to, error);
+            else {
+                const std::size_t sent = socket_.send_segments(unsent_.bytes, unsent_.segment, unsent_.to, error);
+                unsent_.bytes = unsent_.bytes.subspan(std::min(sent * unsent_.segment, unsent_.bytes.size()));
+            }
+            if (error == std::errc::operation_would_block || error == std::errc::no_buffer_space) return false;
+            // What the net has said of an earlier datagram is told in place of sending this one.
+            if (error && read_errors(one) && !one.has_ended() && std::exchange(is_first_try, false)) continue;
+            is_first_try = true;
+            // Whatever else it is (no route, a firewall), it may pass: to the machine the datagram is lost.
+            unsent_ = {};
+            if (error) failure_ = error;
+        }
+    }
+    /// Takes what has come. False when there may be more: the socket takes no more of what is to be sent, or others
+    /// (timers, a stop) have their turn; a flood does not keep them waiting.
+    bool receive(transfer& one, time_point now) noexcept {
+        constexpr int rounds = 64;
+        for (int round = 0; round < rounds; ++round) {
+            if (one.has_ended()) return true;
+            std::error_code error;
+            const auto all = socket_.recv_batch(batch_, error);
+            if (!all.empty()) forget_unsent();
+            for (const auto& each : all) take(one, each, now);
+            if (error == std::errc::operation_would_block) {
+                // Woken for nothing? Then by an error that a send has heard of, and that still stands in its queue.
+                if (round == 0) read_errors(one);
+                return true;
+            }
+            if (error) read_errors(one);  // of an earlier datagram: nobody listens there, say
+            if (!send(one)) return false;
+            // Room was left, so that was all: in lock-step a second call for each block would bring nothing.
+            if (!error && all.size() < batch_.count()) return true;
+        }
+        return false;
+    }
+    /// Of the last send or receive that did not work: the reason, perhaps, for which nothing is heard.
+    [[nodiscard]] const std::error_code& failure() const noexcept { return failure_; }
+    /// What there was no room for, before something happens that may change what is to be said; of a window the rest
+    /// still goes.
+    void forget_unsent() noexcept {
+        if (unsent_.bytes.size() <= unsent_.segment) unsent_ = {};
+    }
+    void forget_failure() noexcept { failure_.clear(); }
+
+  private:
+    /// Takes what the net has said of what was sent; true when it has said something. It says of which datagram, so a
+    /// stranger's trouble does not end the transfer.
+    bool read_errors(transfer& one) noexcept {
+        constexpr int most = 64;
+        int count = 0;
+        for (; count < most; ++count) {
+            socket_address to;
+            alignas(cmsghdr) std::array<char, 256> control;
+            msghdr message{};
+            message.msg_name = to.data();
+            message.msg_namelen = socket_address::capacity;
+            message.msg_control = control.data();
+            message.msg_controllen = control.size();
+            if (::recvmsg(socket_.native_handle(), &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) break;
+            to.resize(message.msg_namelen);
+            for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+                if (!(part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR) &&
+                    !(part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR))
+                    continue;
+                sock_extended_err what;
+                std::memcpy(&what, CMSG_DATA(part), sizeof what);
+                if (!to.is_ip() || to.ip() != one.peer()) continue;
+                failure_ = {static_cast<int>(what.ee_errno), std::system_category()};
+                if (what.ee_errno == ECONNREFUSED && what.ee_origin != SO_EE_ORIGIN_LOCAL) one.unreachable(to.ip());
+            }
+        }
+        return count > 0;
+    }
+    void take(transfer& one, const udp_socket::received& datagram, time_point now) noexcept {
+        forget_failure();
+        if (!datagram.truncated) one.receive(datagram.sender, datagram.bytes, now);
+    }
+    udp_socket socket_;
+    datagram_batch batch_;
+    transfer::outgoing unsent_{};
+    std::error_code failure_;
+};
+
+/// The local end of a socket that talks to that server.
+inline endpoint any_port_for(const endpoint& server) {
+    if (server.address().is_v4()) return {ipv4_address::any(), 0};
+    return {ipv6_address::any(), 0};
+}
+/// As recv_from() will name it: a zone as a number.
+inline endpoint as_received(const endpoint& server) { return socket_address{server}.ip(); }
+
+class progress_teller {
+  public:
+    explicit progress_teller(const request& more) noexcept : more_{more} {}
+    void tell(const transfer& one, bool is_last) {
+        if (!more_.progress) return;
+        // A call for each of a million blocks would cost more than the blocks.
+        const outcome& so_far = one.result();
+        if (!is_last && so_far.bytes - told_ < 64 * 1024) return;
+        told_ = so_far.bytes;
+        more_.progress(so_far.bytes, so_far.size);
+    }
+
+  private:
+    const request& more_;
+    std::uint64_t told_ = 0;
+};
+
+inline void give_up(transfer& one, transfer_socket& socket, std::errc why, std::string_view words) noexcept {
+    socket.forget_unsent();
+    one.abort(error::not_defined, std::make_error_code(why), words);
+    socket.send(one);
+}
+
+/// Whoever is told may throw: then nobody wants the rest, and the server hears of it.
+inline void tell(progress_teller& teller, transfer& one, transfer_socket& socket) {
+    try {
+        teller.tell(one, false);
+    } catch (...) {
+        give_up(one, socket, std::errc::operation_canceled, "stopped");
+        throw;
+    }
+}
+
+/// What happened while one waited. False when nobody waits any longer: it is given up, or was decided already and only
+/// stayed for the peer's sake.
+inline bool react(transfer& one, transfer_socket& socket, const request& more, const std::error_code& error,
+                  time_point now, bool& is_drained) {
+    if (error == std::errc::operation_canceled)
+        give_up(one, socket, std::errc::operation_canceled, "stopped");
+    else if (error && error != std::errc::timed_out)
+        throw std::system_error{error, "wait for a TFTP server"};
+    else if (now >= more.deadline) {
+        socket.forget_failure();
+        give_up(one, socket, std::errc::timed_out, "it takes too long");
+    } else {
+        is_drained = socket.receive(one, now);
+        if (now >= one.deadline()) {
+            socket.forget_unsent();
+            one.expired(now);
+        }
+        return true;
+    }
+    return false;
+}
+
+/// What was measured counts where the caller knows no rate.
+inline settings with_rate(settings wishes, std::uint64_t rate) noexcept {
+    if (wishes.link_rate == 0) wishes.link_rate = rate;
+    return wishes;
+}
+/// In lock-step the round trips decide, and not the link; and a short file says little.
+inline void learn_rate(std::uint64_t& rate, const outcome& result, duration took) noexcept {
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+    if (result.window_size == 1 || result.blocks <= result.window_size || milliseconds <= 0) return;
+    rate = result.blocks * result.block_size * 1'000 / static_cast<std::uint64_t>(milliseconds);
+}
+
+inline outcome run(transfer& one, transfer_socket& socket, const request& more) {
+    progress_teller teller{more};
+    one.begin(clock::now());
+    for (;;) {
+        const bool all_sent = socket.send(one);
+        if (one.has_ended()) break;
+        std::error_code error;
+        bool is_drained = true;  // if it is not, the next wait ends at once
+        // A socket that obeyed the stop by itself would send nothing from then on, and the server is to be told.
+        netnotes::detail::wait_for(socket.socket().native_handle(), all_sent ? POLLIN : POLLOUT, more.stop,
+                                   std::min(one.deadline(), more.deadline), error);
+        if (!react(one, socket, more, error, clock::now(), is_drained)) break;
+        tell(teller, one, socket);
+    }
+    teller.tell(one, true);
+    return one.result();
+}
+
+/// Silence has a reason now and then, and the socket knows it.
+inline outcome explained(outcome result, const transfer_socket& socket) {
+    if (result.error == std::errc::timed_out && socket.failure()) {
+        result.error = socket.failure();
+        result.message = "nothing was heard";
+    }
+    return result;
+}
+
+}  // namespace detail
+
+inline outcome client::get(std::string_view file_name, sink& into, const settings& wishes, const request& more,
+                           std::error_code& error) {
+    transfer one{detail::as_received(server_), file_name, more.mode, into, detail::with_rate(wishes, rate_)};
+    detail::transfer_socket socket{detail::any_port_for(server_), wishes.window_size > 1};
+    const time_point began = clock::now();
+    outcome result = detail::explained(detail::run(one, socket, more), socket);
+    detail::learn_rate(rate_, result, clock::now() - began);
+    error = result.error;
+    return result;
+}
+inline outcome client::put(source& from, std::string_view file_name, const settings& wishes, const request& more,
+                           std::error_code& error) {
+    transfer one{detail::as_received(server_), file_name, more.mode, from, detail::with_rate(wishes, rate_)};
+    detail::transfer_socket socket{detail::any_port_for(server_), false};
+    const time_point began = clock::now();
+    outcome result = detail::explained(detail::run(one, socket, more), socket);
+    detail::learn_rate(rate_, result, clock::now() - began);
+    error = result.error;
+    return result;
+}
+inline outcome client::get(std::string_view file_name, sink& into, const settings& wishes, const request& more) {
+    std::error_code error;
+    outcome result = get(file_name, into, wishes, more, error);
+    if (error) detail::fail("get ", file_name, " from ", server_, result);
+    return result;
+}
+inline outcome client::put(source& from, std::string_view file_name, const settings& wishes, const request& more) {
+    std::error_code error;
+    outcome result = put(from, file_name, wishes, more, error);
+    if (error) detail::fail("put ", file_name, " to ", server_, result);
+    return result;
+}
+
+}  // namespace netnotes::tftp
+
+#endif  // NETNOTES_TFTP_CLIENT_HPP

@@ -1,0 +1,311 @@
+// netnotes/tftp/datagrams.hpp: how a TFTP server receives and sends
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tftp_packet.hpp tftp_transfer.hpp
+//
+// What udp_socket does for one socket, a server of thousands does otherwise in two things.
+//
+// One room for all. What was received is dealt with before the next is, so the sockets need no buffers of their own;
+// and a call that brings less than there is room for has emptied the socket: the next need not be made to hear so.
+//
+// The address that was asked. A host has many, a server is bound to all of them (0.0.0.0), and the system would answer
+// from the one that is nearest to the client, who hears only what comes from the one he has written to. So each
+// datagram is asked to which address it came, and the answer is told to leave from there (IP_PKTINFO, ip(7); RFC 3542
+// §6.1):
+//
+//        client ── to 192.0.2.9 ──> eth0: 192.0.2.1, 192.0.2.9, a socket on 0.0.0.0
+//               <── from 192.0.2.9 ──                           and not from 192.0.2.1
+//
+// What the network says of what was sent. A router or the peer's host answers a datagram that cannot be delivered with
+// an ICMP message. The kernel keeps it in a queue of its own (IP_RECVERR, ip(7)), and the next call on the socket fails
+// with its error, once. That error says nothing about the datagram of that call, so the call is made again.
+//
+// On this page:  destination · arrival · inbox · read_errors · send_run
+// Above it:      tftp_server.hpp
+
+#ifndef NETNOTES_TFTP_DATAGRAMS_HPP
+#define NETNOTES_TFTP_DATAGRAMS_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "../ip/address.hpp"
+#include "../socket/address.hpp"
+#include "../socket/socket.hpp"
+#include "transfer.hpp"
+
+namespace netnotes::tftp::detail {
+
+/// Where an answer goes, and, of a socket with many addresses, from which of them.
+struct destination {
+    socket_address to{};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> from{};
+    std::size_t from_size = 0;
+
+    template <class Info>
+    void answer_from(int level, int type, const Info& info) noexcept {
+        cmsghdr header{};
+        header.cmsg_level = level;
+        header.cmsg_type = type;
+        header.cmsg_len = CMSG_LEN(sizeof info);
+        from = {};
+        std::memcpy(from.data(), &header, sizeof header);
+        std::memcpy(from.data() + CMSG_LEN(0), &info, sizeof info);
+        from_size = CMSG_SPACE(sizeof info);
+    }
+};
+
+/// A datagram that has come.
+struct arrival {
+    std::span<const std::byte> bytes{};
+    endpoint sender{};         ///< an IPv4 sender as such
+    destination answer{};      ///< of the server's own socket
+    socket_address local{};    ///< the same: to which address it came; port 0
+    bool is_to_group = false;  ///< the same: to a broadcast or a multicast address
+    bool is_cut = false;       ///< longer than the room: `bytes` is its beginning
+};
+
+/// Is this the error of an ICMP message, which a call on a socket with IP_RECVERR reports instead of doing its work?
+inline bool is_of_icmp(int code) noexcept {
+    return code == ECONNREFUSED || code == EHOSTUNREACH || code == ENETUNREACH || code == EHOSTDOWN ||
+           code == ENOPROTOOPT || code == EPROTO || code == EACCES;
+}
+
+/// Asks the kernel to keep the ICMP messages about what this socket sends. Without them a server waits until its patience
+/// ends.
+inline void keep_errors(netnotes::socket& of, address_family family) noexcept {
+    constexpr int on = 1;
+    std::error_code unimportant;
+    const auto value = std::as_bytes(std::span{&on, 1});
+    of.set_option(IPPROTO_IP, IP_RECVERR, value, unimportant);  // of an IPv6 socket: about IPv4 clients
+    if (family == address_family::inet6) of.set_option(IPPROTO_IPV6, IPV6_RECVERR, value, unimportant);
+}
+
+/// Takes the kept ICMP messages from the socket, at most 64 of them. Calls `each` with the endpoint to which the datagram
+/// had gone (an IPv4 endpoint as such), and with the error's number. Returns true if there was any.
+template <class Each>
+bool read_errors(int descriptor, Each each) {
+    constexpr int most = 64;
+    int count = 0;
+    for (; count < most; ++count) {
+        socket_address to;
+        alignas(cmsghdr) std::array<char, 256> control;
+        msghdr message{};
+        message.msg_name = to.data();
+        message.msg_namelen = socket_address::capacity;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        ssize_t size = 0;
+        do size = ::recvmsg(descriptor, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+        while (size < 0 && errno == EINTR);
+        if (size < 0) break;
+        to.resize(message.msg_namelen);
+        if (!to.is_ip()) continue;
+        const endpoint where{to.ip().address().unmapped(), to.ip().port()};
+        for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+            if (!(part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR) &&
+                !(part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR))
+                continue;
+            sock_extended_err what;
+            std::memcpy(&what, CMSG_DATA(part), sizeof what);
+            if (what.ee_origin != SO_EE_ORIGIN_LOCAL) each(where, static_cast<int>(what.ee_errno));
+        }
+    }
+    return count > 0;
+}
+
+/// Room for what comes, used again and again: one for all sockets of a kind, as what was received is dealt with at
+/// once.
+class inbox {
+  public:
+    inbox(std::size_t count, std::size_t size) : size_{size}, slots_(count), messages_(count) {
+        bytes_.reset(new std::byte[count * size]);  // not zeroed
+        for (std::size_t i = 0; i < count; ++i) {
+            slots_[i].part = {bytes_.get() + i * size, size};
+            messages_[i].msg_hdr.msg_iov = &slots_[i].part;
+            messages_[i].msg_hdr.msg_iovlen = 1;
+            messages_[i].msg_hdr.msg_name = slots_[i].sender.data();
+            messages_[i].msg_hdr.msg_control = slots_[i].control.data();
+        }
+    }
+    /// Hands over what is there, one by one. False when that was all; then an event will tell of more. `has_errors` is set
+    /// if ICMP messages wait for read_errors(): they make the call fail, and datagrams may wait behind them.
+    template <class Each>
+    bool receive(int descriptor, bool& has_errors, Each each) {
+        for (mmsghdr& message : messages_) {  // the kernel has written over them
+            message.msg_hdr.msg_namelen = socket_address::capacity;
+            message.msg_hdr.msg_controllen = sizeof(slot::control);
+            message.msg_hdr.msg_flags = 0;
+        }
+        int filled = 0;
+        do
+            filled = ::recvmmsg(descriptor, messages_.data(), static_cast<unsigned>(messages_.size()), MSG_DONTWAIT,
+                                nullptr);
+        while (filled < 0 && errno == EINTR);
+        if (filled < 0 && is_of_icmp(errno)) return has_errors = true;
+        for (std::size_t i = 0; filled > 0 && i < static_cast<std::size_t>(filled); ++i) take_apart(i, each);
+        return filled > 0 && static_cast<std::size_t>(filled) == messages_.size();
+    }
+
+  private:
+    struct slot {
+        iovec part;
+        socket_address sender;
+        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) +
+                                              CMSG_SPACE(sizeof(in6_pktinfo))> control;
+    };
+
+    template <class Each>
+    void take_apart(std::size_t index, Each each) {
+        msghdr& header = messages_[index].msg_hdr;
+        slot& in = slots_[index];
+        in.sender.resize(header.msg_namelen);
+        if (!in.sender.is_ip()) return;
+        arrival one;
+        one.is_cut = (header.msg_flags & MSG_TRUNC) != 0;
+        const endpoint sender = in.sender.ip();
+        one.sender = {sender.address().unmapped(), sender.port()};
+        std::size_t each_size = 0;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_UDP, UDP_GRO)) {
+                int value = 0;
+                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                each_size = value > 0 ? static_cast<std::size_t>(value) : 0;
+            } else if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                came_to(one, info);
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO) && one.sender.address().is_v6()) {
+                in6_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                came_to(one, info);
+            }
+        }
+        one.answer.to = in.sender;
+        std::span<const std::byte> rest{bytes_.get() + index * size_,
+                                        std::min<std::size_t>(messages_[index].msg_len, size_)};
+        for (; each_size > 0 && rest.size() > each_size; rest = rest.subspan(each_size)) {
+            one.bytes = rest.first(each_size);
+            each(std::as_const(one));
+        }
+        one.bytes = rest;
+        each(std::as_const(one));
+    }
+    static void came_to(arrival& one, in_pktinfo info) noexcept {
+        // A datagram that waited since before IP_PKTINFO was set has no local address. Not to lose it, what cannot be
+        // told (a subnet's broadcast address) counts as one's own; the kernel chooses where the answer comes from.
+        if (info.ipi_spec_dst.s_addr == htonl(INADDR_ANY)) {
+            one.is_to_group =
+                IN_MULTICAST(ntohl(info.ipi_addr.s_addr)) || info.ipi_addr.s_addr == htonl(INADDR_BROADCAST);
+            return;
+        }
+        // To a broadcast address, the local one is that from which one would answer.
+        one.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+        sockaddr_in local{};
+        local.sin_family = AF_INET;
+        local.sin_addr = info.ipi_spec_dst;
+        std::memcpy(one.local.data(), &local, sizeof local);
+        one.local.resize(sizeof local);
+        info.ipi_ifindex = 0;  // which way is the routing table's affair
+        info.ipi_addr = {};
+        one.answer.answer_from(IPPROTO_IP, IP_PKTINFO, info);
+    }
+    static void came_to(arrival& one, in6_pktinfo info) noexcept {
+        one.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
+        if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) info.ipi6_ifindex = 0;
+        sockaddr_in6 local{};
+        local.sin6_family = AF_INET6;
+        local.sin6_addr = info.ipi6_addr;
+        local.sin6_scope_id = info.ipi6_ifindex;
+        std::memcpy(one.local.data(), &local, sizeof local);
+        one.local.resize(sizeof local);
+        one.answer.answer_from(IPPROTO_IPV6, IPV6_PKTINFO, info);
+    }
+
+    std::size_t size_;
+    std::unique_ptr<std::byte[]> bytes_;
+    std::vector<slot> slots_;
+    std::vector<mmsghdr> messages_;
+};
+
+/// Sends a run of datagrams, in one call where the kernel can cut them apart; `merges` remembers when it could not.
+/// What was sent is taken off the run. False when there is no room for now. Whatever else goes wrong (no route, a
+/// firewall) may pass: then they are lost, as datagrams are. `has_errors` is set if a call reported an ICMP message.
+inline bool send_run(int descriptor, const destination& where, transfer::outgoing& run, bool& merges,
+                     bool& has_errors) noexcept {
+    constexpr int most_reports = 2;
+    int reports = 0;
+    constexpr std::size_t most = 16;
+    std::array<iovec, most> parts;
+    std::array<mmsghdr, most> messages;
+    alignas(cmsghdr) std::array<char, sizeof(destination::from) + CMSG_SPACE(sizeof(std::uint16_t))> control;
+    while (!run.bytes.empty()) {
+        const bool together = merges && run.bytes.size() > run.segment;
+        std::size_t count = 0;
+        for (auto rest = run.bytes; !rest.empty() && count < most; ++count) {
+            const auto part = together ? rest : rest.first(std::min(rest.size(), run.segment));
+            rest = rest.subspan(part.size());
+            parts[count] = {const_cast<std::byte*>(part.data()), part.size()};
+            messages[count] = {};
+            msghdr& header = messages[count].msg_hdr;
+            header.msg_name = const_cast<sockaddr*>(where.to.data());
+            header.msg_namelen = where.to.size();
+            header.msg_iov = &parts[count];
+            header.msg_iovlen = 1;
+            header.msg_control = where.from_size > 0 ? const_cast<char*>(where.from.data()) : nullptr;
+            header.msg_controllen = static_cast<socklen_t>(where.from_size);
+        }
+        if (together) {
+            const auto segment = static_cast<std::uint16_t>(run.segment);
+            cmsghdr cut{};
+            cut.cmsg_level = IPPROTO_UDP;
+            cut.cmsg_type = UDP_SEGMENT;
+            cut.cmsg_len = CMSG_LEN(sizeof segment);
+            std::memcpy(control.data(), where.from.data(), where.from_size);
+            std::memcpy(control.data() + where.from_size, &cut, sizeof cut);
+            std::memcpy(control.data() + where.from_size + CMSG_LEN(0), &segment, sizeof segment);
+            messages[0].msg_hdr.msg_control = control.data();
+            messages[0].msg_hdr.msg_controllen = static_cast<socklen_t>(where.from_size + CMSG_SPACE(sizeof segment));
+        }
+        const int sent = count == 1
+                             ? (::sendmsg(descriptor, &messages[0].msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1)
+                             : ::sendmmsg(descriptor, messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
+        if (sent > 0) {
+            std::size_t size = 0;
+            for (std::size_t i = 0; i < static_cast<std::size_t>(sent); ++i) size += parts[i].iov_len;
+            run.bytes = run.bytes.subspan(size);
+            reports = 0;
+        } else if (is_of_icmp(errno) && reports++ < most_reports) {
+            has_errors = true;  // about an earlier datagram; or about this one, and then it comes again
+        } else if (netnotes::detail::would_block(errno) || errno == ENOBUFS) {
+            return false;
+        } else if (together) {
+            merges = false;  // longer than the MTU, or a device that cannot: one by one, and then we see
+        } else if (errno != EINTR) {
+            run.bytes = run.bytes.subspan(parts[0].iov_len);
+        }
+    }
+    return true;
+}
+
+}  // namespace netnotes::tftp::detail
+
+#endif  // NETNOTES_TFTP_DATAGRAMS_HPP

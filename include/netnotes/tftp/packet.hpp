@@ -1,0 +1,644 @@
+// netnotes/tftp/packet.hpp: what TFTP says, byte by byte
+// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp
+//
+// The Trivial File Transfer Protocol moves a file with six kinds of datagrams. All begin with two bytes that say which:
+//
+//        2 bytes     string    1     string    1   then, as often as wanted, an option and its value (RFC 2347)
+//       ┌────────┬───────────┬───┬───────────┬───┬───────────┬───┬───────────┬───┐
+//       │ 1 or 2 │ file name │ 0 │   mode    │ 0 │ "blksize" │ 0 │  "1428"   │ 0 │   read, write request
+//       └────────┴───────────┴───┴───────────┴───┴───────────┴───┴───────────┴───┘
+//       ┌────────┬───────────┬─────────────────────────────┐
+//       │   3    │ block no. │ 512 bytes; fewer: the last  │                           data
+//       └────────┴───────────┴─────────────────────────────┘
+//       ┌────────┬───────────┐    ┌────────┬──────┬─────────┬───┐  ┌────────┬───────────┬───┬─────────┬───┐
+//       │   4    │ block no. │    │   5    │ code │ message │ 0 │  │   6    │ "blksize" │ 0 │ "1428"  │ 0 │
+//       └────────┴───────────┘    └────────┴──────┴─────────┴───┘  └────────┴───────────┴───┴─────────┴───┘
+//        acknowledgment            error                            option acknowledgment (RFC 2347)
+//
+// The notes list the first five (RFC 1350); the sixth, and error code 8, came with the options: block sizes up to 65,464
+// (RFC 2348), the size of the file and the time between attempts (RFC 2349), several blocks at a time (RFC 7440). A file
+// whose length is a multiple of the block size ends with an *empty* block, for only a short one says that it is the last.
+// Names are counted in bytes, not in characters: "文件.txt" has ten.
+//
+// This page has values and bytes only: no socket, no file, no time. What comes from the net is read with its bounds and
+// refused when it is not what it says to be; nothing is allocated on the way.
+//
+// On this page:  opcode · error · mode · options · packet, parse · write_... · netascii_encoder, netascii_decoder · uri
+// The notes:     TFTP 协议介绍, TFTP数据包的格式; example 14
+
+#ifndef NETNOTES_TFTP_PACKET_HPP
+#define NETNOTES_TFTP_PACKET_HPP
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "../ip/address.hpp"
+
+namespace netnotes::tftp {
+
+/// Where servers listen; the transfer itself then goes between two other ports (RFC 1350 §4).
+inline constexpr std::uint16_t port = 69;
+
+/// RFC 1350 §5, RFC 2347.
+enum class opcode : std::uint16_t {
+    read_request = 1,
+    write_request = 2,
+    data = 3,
+    acknowledgment = 4,
+    error = 5,
+    option_acknowledgment = 6,
+};
+
+/// What an error datagram says (RFC 1350, appendix; RFC 2347). It is a std::error_code, too.
+enum class error : std::uint16_t {
+    not_defined = 0,  ///< see its message
+    file_not_found = 1,
+    access_violation = 2,
+    disk_full = 3,  ///< or an allocation exceeded
+    illegal_operation = 4,
+    unknown_transfer_id = 5,  ///< from a port that has no part in this transfer
+    file_already_exists = 6,
+    no_such_user = 7,
+    option_refused = 8,
+};
+[[nodiscard]] constexpr std::string_view to_string(error code) noexcept;
+[[nodiscard]] const std::error_category& error_category() noexcept;
+[[nodiscard]] inline std::error_code make_error_code(error code) noexcept {
+    return {static_cast<int>(code), error_category()};
+}
+
+/// How the bytes of a file are to be understood. The third, "mail", is obsolete (RFC 1350 §1).
+enum class mode {
+    octet,     ///< as they are
+    netascii,  ///< lines: "\n" travels as CR LF, CR as CR NUL (RFC 764); see netascii_encoder
+};
+[[nodiscard]] constexpr std::string_view to_string(mode what) noexcept {
+    return what == mode::octet ? "octet" : "netascii";
+}
+
+inline constexpr std::uint16_t least_block_size = 8, most_block_size = 65'464, usual_block_size = 512;
+/// Of a request without its file name and mode: no option of ours is longer. A request has at most 512 bytes (RFC 2347).
+inline constexpr std::size_t most_request_size = 512;
+
+/// What a request asks for, and an option acknowledgment grants; those that are absent keep their usual value.
+struct options {
+    std::optional<std::uint16_t> block_size;     ///< bytes: 8 to 65,464 (RFC 2348); else 512
+    std::optional<std::uint16_t> window_size;    ///< blocks until an acknowledgment: 1 to 65,535 (RFC 7440); else 1
+    std::optional<std::uint8_t> timeout;         ///< seconds: 1 to 255 (RFC 2349)
+    std::optional<std::uint64_t> transfer_size;  ///< bytes; a reader asks with 0 (RFC 2349)
+    /// What follows block 65,535: 0, as most do unasked, or 1. In no RFC; atftp and others know it.
+    std::optional<std::uint8_t> rollover;
+
+    [[nodiscard]] bool any() const noexcept {
+        return block_size || window_size || timeout || transfer_size || rollover;
+    }
+    friend bool operator==(const options&, const options&) = default;
+};
+
+/// A datagram, read. Its views point into the datagram.
+struct packet {
+    opcode what{};
+    std::string_view file_name{};      ///< of a request; never empty
+    std::optional<tftp::mode> mode{};  ///< of a request; none: one that nobody knows, or "mail"
+    tftp::options options{};           ///< of a request or an option acknowledgment
+    /// Is there an option without a value, with a value out of its range, given more than once, or (in an acknowledgment)
+    /// with an unknown name? Such an option counts as absent; if it is given twice, both do, for which of them was meant?
+    /// (An option "may only be specified once", RFC 2347.) A request with a bad option is answered all the same; an
+    /// acknowledgment with one is to be refused.
+    bool has_bad_option = false;
+    std::uint16_t block = 0;  ///< of data or an acknowledgment
+    std::span<const std::byte> data{};
+    std::uint16_t error_code = 0;  ///< as it came: it may be one that no RFC knows
+    std::string_view message{};    ///< of an error; anything at all may stand in it
+};
+
+/// Reads a datagram. Returns none for a datagram of no known kind, for one that is cut off, and for a request without a
+/// name, without a mode, or without its last NUL. Some clients pad a datagram: NULs behind the last option are ignored. An
+/// option without a value counts as a bad one.
+[[nodiscard]] std::optional<packet> parse(std::span<const std::byte> datagram) noexcept;
+/// Does the datagram begin as a request does? If parse() cannot read it, a server answers error::illegal_operation: a
+/// client that hears nothing repeats itself until it gives up, and does not learn why.
+[[nodiscard]] bool begins_as_request(std::span<const std::byte> datagram) noexcept;
+
+// -- Writing. Each gives the bytes used of `room`, which must be large enough: most_request_size is, for all of them.
+
+/// `what` is read_request or write_request. 0 when the name is empty, has a NUL, or does not fit.
+[[nodiscard]] std::size_t write_request(std::span<std::byte> room, opcode what, std::string_view file_name, mode how,
+                                        const options& wished) noexcept;
+/// The four bytes before the data.
+inline constexpr std::size_t data_header_size = 4;
+std::size_t write_data_header(std::span<std::byte> room, std::uint16_t block) noexcept;
+std::size_t write_acknowledgment(std::span<std::byte> room, std::uint16_t block) noexcept;
+std::size_t write_option_acknowledgment(std::span<std::byte> room, const options& granted) noexcept;
+/// The message is cut to what fits, and at its first NUL.
+std::size_t write_error(std::span<std::byte> room, error code, std::string_view message) noexcept;
+
+/// From our lines to those of the net: "\n" becomes CR LF, and a CR that is none of a line's end CR NUL. A pair may be cut
+/// anywhere: what did not fit comes first the next time.
+class netascii_encoder {
+  public:
+    struct progress {
+        std::size_t taken, made;
+    };
+    progress encode(std::span<const std::byte> from, std::span<std::byte> to) noexcept;
+    /// Is there half a pair that is still to be written?
+    [[nodiscard]] bool has_rest() const noexcept { return has_rest_; }
+
+  private:
+    std::byte rest_{};
+    bool has_rest_ = false;  // no optional: g++ 12 takes its value for uninitialized
+};
+
+/// The other way, in place: it never grows. A CR before anything else than LF or NUL stays what it is.
+class netascii_decoder {
+  public:
+    /// Room before the bytes is not needed, but for one that a cut has left over: it is given in `before`, and belongs in
+    /// front of them. Gives how many bytes are left.
+    std::size_t decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept;
+    /// At the end: a CR behind which nothing came.
+    [[nodiscard]] std::optional<std::byte> finish() noexcept {
+        if (!has_cr_) return std::nullopt;
+        has_cr_ = false;
+        return std::byte{'\r'};
+    }
+
+  private:
+    bool has_cr_ = false;
+};
+
+/// tftp://host[:port]/file[;mode=octet|netascii][?blksize=N&windowsize=N] (RFC 3617; the part behind "?" is ours: that RFC
+/// has no way to ask for options; timeout and rollover stand there as well). An IPv6 address stands in brackets, its zone
+/// behind %25 (RFC 6874) or, as people type it, behind a bare % where that cannot be mistaken; %xx is a byte.
+struct uri {
+    std::string host{};  ///< without brackets; a zone behind %: "fe80::1%eth0"
+    std::uint16_t port = tftp::port;
+    std::string file_name{};  ///< without the slash behind the host: "tftp://h//etc/motd" means "/etc/motd"
+    tftp::mode mode = mode::octet;
+    tftp::options options{};
+
+    /// None when it is none, and why. Not a word is read as something that it is not: a user (`me@host`) or a fragment
+    /// (`file#part`), of which TFTP knows nothing, is refused.
+    [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
+    /// Throws parse_error.
+    [[nodiscard]] static uri parse(std::string_view text);
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+constexpr std::string_view to_string(error code) noexcept {
+    switch (code) {
+        case error::not_defined: return "Not defined, see error message";
+        case error::file_not_found: return "File not found";
+        case error::access_violation: return "Access violation";
+        case error::disk_full: return "Disk full or allocation exceeded";
+        case error::illegal_operation: return "Illegal TFTP operation";
+        case error::unknown_transfer_id: return "Unknown transfer ID";
+        case error::file_already_exists: return "File already exists";
+        case error::no_such_user: return "No such user";
+        case error::option_refused: return "Option negotiation refused";
+    }
+    return "An error that no RFC knows";
+}
+
+namespace detail {
+
+class category final : public std::error_category {
+  public:
+    [[nodiscard]] const char* name() const noexcept override { return "tftp"; }
+    [[nodiscard]] std::string message(int code) const override {
+        return std::string{to_string(static_cast<error>(code))};
+    }
+};
+
+/// Reads a datagram from its front.
+class reader {
+  public:
+    explicit reader(std::span<const std::byte> bytes) noexcept : rest_{bytes} {}
+    [[nodiscard]] bool empty() const noexcept { return rest_.empty(); }
+    [[nodiscard]] std::span<const std::byte> rest() const noexcept { return rest_; }
+    std::optional<std::uint16_t> number() noexcept {
+        if (rest_.size() < 2) return std::nullopt;
+        const auto value = std::to_integer<unsigned>(rest_[0]) << 8 | std::to_integer<unsigned>(rest_[1]);
+        rest_ = rest_.subspan(2);
+        return static_cast<std::uint16_t>(value);
+    }
+    [[nodiscard]] std::size_t trailing_nuls() const noexcept {
+        const auto is_nul = [](std::byte byte) { return byte == std::byte{0}; };
+        const auto last = std::find_if_not(rest_.rbegin(), rest_.rend(), is_nul);
+        return static_cast<std::size_t>(last - rest_.rbegin());
+    }
+    /// What stands before the next NUL. None when there is no NUL any more.
+    std::optional<std::string_view> text() noexcept {
+        if (rest_.empty()) return std::nullopt;
+        const auto* const begin = reinterpret_cast<const char*>(rest_.data());
+        const auto* const end = static_cast<const char*>(std::memchr(begin, 0, rest_.size()));
+        if (!end) return std::nullopt;
+        const std::string_view found{begin, static_cast<std::size_t>(end - begin)};
+        rest_ = rest_.subspan(found.size() + 1);
+        return found;
+    }
+
+  private:
+    std::span<const std::byte> rest_;
+};
+
+/// Writes one; what does not fit makes it fail, for good.
+class writer {
+  public:
+    explicit writer(std::span<std::byte> room) noexcept : room_{room} {}
+    void number(unsigned value) noexcept {
+        put(static_cast<std::byte>(value >> 8));
+        put(static_cast<std::byte>(value));
+    }
+    void text(std::string_view value) noexcept {
+        for (const char c : value) put(static_cast<std::byte>(c));
+        put(std::byte{0});
+    }
+    void option(std::string_view name, std::uint64_t value) noexcept {
+        std::array<char, 20> digits;
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+        text(name);
+        text({digits.data(), static_cast<std::size_t>(end - digits.data())});
+    }
+    void all(const options& what) noexcept {
+        if (what.block_size) option("blksize", *what.block_size);
+        if (what.window_size) option("windowsize", *what.window_size);
+        if (what.timeout) option("timeout", *what.timeout);
+        if (what.transfer_size) option("tsize", *what.transfer_size);
+        if (what.rollover) option("rollover", *what.rollover);
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return fits_ ? used_ : 0; }
+
+  private:
+    void put(std::byte byte) noexcept {
+        if (used_ < room_.size())
+            room_[used_++] = byte;
+        else
+            fits_ = false;
+    }
+    std::span<std::byte> room_;
+    std::size_t used_ = 0;
+    bool fits_ = true;
+};
+
+/// The words of the protocol are written in any mixture of cases (RFC 1350 §5, RFC 2347).
+constexpr bool same_word(std::string_view a, std::string_view b) noexcept {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+/// A decimal number in its range, and nothing else.
+inline std::optional<std::uint64_t> to_number(std::string_view text, std::uint64_t least, std::uint64_t most) noexcept {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
+        return std::nullopt;
+    return value;
+}
+/// Options one behind the other, each of which may come once.
+class option_reader {
+  public:
+    explicit option_reader(options& all) noexcept : all_{all} {}
+    enum class verdict { good, bad, unknown };
+    /// A bad one is absent from then on, see packet::has_bad_option.
+    verdict read(std::string_view name, std::string_view value) noexcept {
+        if (same_word(name, "blksize")) return set(all_.block_size, 1, value, least_block_size, most_block_size);
+        if (same_word(name, "windowsize")) return set(all_.window_size, 2, value, 1, 65'535);
+        if (same_word(name, "timeout")) return set(all_.timeout, 4, value, 1, 255);
+        if (same_word(name, "tsize")) return set(all_.transfer_size, 8, value, 0, ~std::uint64_t{0});
+        if (same_word(name, "rollover")) return set(all_.rollover, 16, value, 0, 1);
+        return verdict::unknown;
+    }
+
+  private:
+    template <class Number>
+    verdict set(std::optional<Number>& option, unsigned bit, std::string_view text, std::uint64_t least,
+                std::uint64_t most) noexcept {
+        const bool came_before = (given_ & bit) != 0;
+        given_ |= bit;
+        option.reset();
+        const auto value = to_number(text, least, most);
+        if (came_before || !value) return verdict::bad;
+        option = static_cast<Number>(*value);
+        return verdict::good;
+    }
+    options& all_;
+    unsigned given_ = 0;
+};
+/// Returns false for a request that ends inside an option's value or name.
+inline bool read_options(reader& from, packet& into) noexcept {
+    const bool is_request = into.what != opcode::option_acknowledgment;
+    option_reader options{into.options};
+    // Counted once: looking for padding before each option would take the square of the datagram's size.
+    const std::size_t padding = from.trailing_nuls();
+    while (from.rest().size() > padding) {
+        const auto name = from.text();
+        const auto value = name ? from.text() : std::nullopt;
+        if (!value && !from.empty() && is_request) return false;
+        const auto verdict = name ? options.read(*name, value.value_or("")) : option_reader::verdict::bad;
+        // A server passes over an option that it does not know. A client cannot have asked for one (RFC 2347).
+        if (!value || verdict == option_reader::verdict::bad ||
+            (verdict == option_reader::verdict::unknown && !is_request))
+            into.has_bad_option = true;
+        if (!value) return true;
+    }
+    return true;
+}
+
+}  // namespace detail
+
+inline const std::error_category& error_category() noexcept {
+    static const detail::category only;
+    return only;
+}
+
+inline bool begins_as_request(std::span<const std::byte> datagram) noexcept {
+    const auto what = detail::reader{datagram}.number();
+    return what == static_cast<std::uint16_t>(opcode::read_request) ||
+           what == static_cast<std::uint16_t>(opcode::write_request);
+}
+
+inline std::optional<packet> parse(std::span<const std::byte> datagram) noexcept {
+    detail::reader from{datagram};
+    packet read;
+    const auto what = from.number();
+    if (!what) return std::nullopt;
+    read.what = static_cast<opcode>(*what);
+    switch (read.what) {
+        case opcode::read_request:
+        case opcode::write_request: {
+            const auto name = from.text();
+            const auto how = name ? from.text() : std::nullopt;
+            if (!how || name->empty()) return std::nullopt;
+            read.file_name = *name;
+            if (detail::same_word(*how, "octet")) read.mode = mode::octet;
+            if (detail::same_word(*how, "netascii")) read.mode = mode::netascii;
+            if (!detail::read_options(from, read)) return std::nullopt;
+            return read;
+        }
+        case opcode::data:
+        case opcode::acknowledgment: {
+            const auto block = from.number();
+            if (!block) return std::nullopt;
+            read.block = *block;
+            if (read.what == opcode::data) read.data = from.rest();
+            return read;  // some add bytes to an acknowledgment, and mean nothing by it
+        }
+        case opcode::error: {
+            const auto code = from.number();
+            if (!code) return std::nullopt;
+            read.error_code = *code;
+            // The message is for people; some forget its end, and it would be a pity to lose the code for that.
+            const auto message = from.text();
+            read.message =
+                message ? *message
+                        : std::string_view{reinterpret_cast<const char*>(from.rest().data()), from.rest().size()};
+            return read;
+        }
+        case opcode::option_acknowledgment:
+            if (!detail::read_options(from, read)) return std::nullopt;
+            return read;
+    }
+    return std::nullopt;
+}
+
+inline std::size_t write_request(std::span<std::byte> room, opcode what, std::string_view file_name, mode how,
+                                 const options& wished) noexcept {
+    if (file_name.empty() || file_name.find('\0') != file_name.npos) return 0;
+    detail::writer to{room.first(std::min(room.size(), most_request_size))};
+    to.number(static_cast<unsigned>(what));
+    to.text(file_name);
+    to.text(to_string(how));
+    to.all(wished);
+    return to.size();
+}
+inline std::size_t write_data_header(std::span<std::byte> room, std::uint16_t block) noexcept {
+    detail::writer to{room};
+    to.number(static_cast<unsigned>(opcode::data));
+    to.number(block);
+    return to.size();
+}
+inline std::size_t write_acknowledgment(std::span<std::byte> room, std::uint16_t block) noexcept {
+    detail::writer to{room};
+    to.number(static_cast<unsigned>(opcode::acknowledgment));
+    to.number(block);
+    return to.size();
+}
+inline std::size_t write_option_acknowledgment(std::span<std::byte> room, const options& granted) noexcept {
+    detail::writer to{room};
+    to.number(static_cast<unsigned>(opcode::option_acknowledgment));
+    to.all(granted);
+    return to.size();
+}
+inline std::size_t write_error(std::span<std::byte> room, error code, std::string_view message) noexcept {
+    detail::writer to{room};
+    to.number(static_cast<unsigned>(opcode::error));
+    to.number(static_cast<unsigned>(code));
+    message = message.substr(
+        0, std::min({message.find('\0'), message.size(), room.size() - std::min<std::size_t>(room.size(), 5)}));
+    to.text(message);
+    return to.size();
+}
+
+inline netascii_encoder::progress netascii_encoder::encode(std::span<const std::byte> from,
+                                                           std::span<std::byte> to) noexcept {
+    progress done{0, 0};
+    while (done.made < to.size()) {
+        if (has_rest_) {
+            to[done.made++] = rest_;
+            has_rest_ = false;
+            continue;
+        }
+        if (done.taken == from.size()) break;
+        const std::byte byte = from[done.taken++];
+        if (byte == std::byte{'\n'} || byte == std::byte{'\r'}) {
+            to[done.made++] = std::byte{'\r'};
+            rest_ = byte == std::byte{'\n'} ? byte : std::byte{0};
+            has_rest_ = true;
+        } else
+            to[done.made++] = byte;
+    }
+    return done;
+}
+
+inline std::size_t netascii_decoder::decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept {
+    before.reset();
+    std::size_t made = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const std::byte byte = bytes[i];
+        if (has_cr_) {
+            has_cr_ = false;
+            if (byte == std::byte{'\n'} || byte == std::byte{0}) {
+                const std::byte meant = byte == std::byte{'\n'} ? byte : std::byte{'\r'};
+                bytes[made++] = meant;
+                continue;
+            }
+            // It was a CR by itself. If it came with the last datagram there is no room for it here.
+            if (i == 0)
+                before = std::byte{'\r'};
+            else
+                bytes[made++] = std::byte{'\r'};
+        }
+        if (byte == std::byte{'\r'})
+            has_cr_ = true;
+        else
+            bytes[made++] = byte;
+    }
+    return made;
+}
+
+namespace detail {
+
+/// Where the text goes wrong is told by its place in the whole.
+class uri_reader {  // (In a reason '%', '#' and '@' would stand for numbers, see parse_failure.)
+  public:
+    uri_reader(std::string_view text, parse_failure& why) noexcept : text_{text}, why_{why} {}
+
+    std::optional<uri> read() {
+        constexpr std::string_view scheme = "tftp://";
+        if (!same_word(text_.substr(0, scheme.size()), scheme)) return refused("it does not begin with tftp://", 0);
+        const std::size_t host = scheme.size();
+        const std::size_t slash = std::min(text_.find_first_of("/?#", host), text_.size());
+        if (!read_authority(host, slash)) return std::nullopt;
+        if (!text_.substr(slash).starts_with('/')) return refused("a file name is missing", slash);
+        if (const std::size_t fragment = text_.find('#', slash); fragment != text_.npos)
+            return refused("TFTP knows no fragments; in a name write a percent sign and 23", fragment);
+        const std::size_t query = std::min(text_.find('?', slash), text_.size());
+        const std::size_t semicolon = std::min(text_.find(';', slash), query);
+        if (!decode(slash + 1, semicolon, result_.file_name)) return std::nullopt;
+        if (result_.file_name.empty()) return refused("a file name is missing", slash + 1);
+        if (semicolon < query && !read_mode(semicolon + 1, query)) return std::nullopt;
+        if (query < text_.size() && !read_options(query + 1)) return std::nullopt;
+        return result_;
+    }
+
+  private:
+    std::nullopt_t refused(std::string_view reason, std::size_t place) noexcept {
+        why_ = parse_failure{reason, place};
+        return std::nullopt;
+    }
+    bool read_authority(std::size_t begin, std::size_t end) {
+        const std::string_view all = text_.substr(begin, end - begin);
+        if (const std::size_t at = all.find('@'); at != all.npos)
+            return refused("TFTP knows no users: nothing stands before the host", begin), false;
+        std::size_t behind_host = std::min(all.find(':'), all.size());
+        if (all.starts_with('[')) {
+            const std::size_t bracket = all.find(']');
+            if (bracket == all.npos) return refused("']' is missing", end), false;
+            if (!read_ipv6(begin + 1, begin + bracket)) return false;
+            behind_host = bracket + 1;
+        } else if (!decode(begin, begin + behind_host, result_.host))
+            return false;
+        if (result_.host.empty()) return refused("a host is missing", begin), false;
+        if (behind_host == all.size()) return true;
+        if (all[behind_host] != ':') return refused("behind ']' comes ':' or '/'", begin + behind_host), false;
+        const auto port = to_number(all.substr(behind_host + 1), 1, 65'535);
+        if (!port) return refused("a port is a number from 1 to 65535", begin + behind_host + 1), false;
+        result_.port = static_cast<std::uint16_t>(*port);
+        return true;
+    }
+    /// An address, and behind %25 its zone, in which %xx is a byte (RFC 6874). A bare % is taken for its beginning where
+    /// no hexadecimal digits follow: %2 is interface 2, but %25 is the %.
+    bool read_ipv6(std::size_t begin, std::size_t end) {
+        const std::size_t percent = std::min(text_.find('%', begin), end);
+        result_.host = text_.substr(begin, percent - begin);
+        if (!ipv6_address::parse(result_.host))
+            return refused("what stands in brackets is no IPv6 address", begin), false;
+        if (percent == end) return true;
+        const std::string_view behind = text_.substr(percent + 1, end - percent - 1);
+        const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f'); };
+        const bool is_encoded = behind.size() >= 2 && is_digit(behind[0]) && is_digit(behind[1]);
+        if (is_encoded && !behind.starts_with("25"))
+            return refused("a zone stands behind a percent sign and 25 (RFC 6874)", percent), false;
+        result_.host += '%';
+        const std::size_t zone = percent + (is_encoded ? 3 : 1);
+        if (zone == end) return refused("a zone is missing", end), false;
+        if (!decode(zone, end, result_.host)) return false;
+        if (!ipv6_address::parse(result_.host)) return refused("that is no zone", zone), false;
+        return true;
+    }
+    bool read_mode(std::size_t begin, std::size_t end) noexcept {
+        const std::string_view word = text_.substr(begin, end - begin);
+        if (!same_word(word.substr(0, 5), "mode="))
+            return refused("behind ';' comes mode=octet or mode=netascii", begin), false;
+        const std::string_view value = word.substr(5);
+        if (same_word(value, "netascii"))
+            result_.mode = mode::netascii;
+        else if (!same_word(value, "octet"))
+            return refused("a mode is octet or netascii", begin + 5), false;
+        return true;
+    }
+    bool read_options(std::size_t begin) noexcept {
+        option_reader options{result_.options};
+        while (begin < text_.size()) {
+            const std::size_t end = std::min(text_.find('&', begin), text_.size());
+            const std::string_view word = text_.substr(begin, end - begin);
+            const std::size_t equals = std::min(word.find('='), word.size());
+            const auto verdict = options.read(word.substr(0, equals), word.substr(std::min(equals + 1, word.size())));
+            if (verdict == option_reader::verdict::unknown)
+                return refused("no option of TFTP: blksize, windowsize, timeout, rollover", begin), false;
+            if (verdict == option_reader::verdict::bad)
+                return refused("an option out of its range, or given twice", begin), false;
+            if (result_.options.transfer_size)
+                return refused("tsize is no wish: how long a file is, it says itself", begin), false;
+            begin = end + 1;
+        }
+        return true;
+    }
+    bool decode(std::size_t begin, std::size_t end, std::string& into) {
+        for (std::size_t i = begin; i < end; ++i) {
+            char byte = text_[i];
+            if (byte == '%') {
+                unsigned value = 0;
+                const char* const digits = text_.data() + i + 1;
+                if (end - i < 3 || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2)
+                    return refused("behind a percent sign come two hexadecimal digits", i + 1), false;
+                byte = static_cast<char>(value);
+                i += 2;
+            }
+            if (byte == '\0') return refused("a name has no NUL", i), false;
+            into += byte;
+        }
+        return true;
+    }
+
+    std::string_view text_;
+    parse_failure& why_;
+    uri result_;
+};
+
+}  // namespace detail
+
+inline std::optional<uri> uri::parse(std::string_view text, parse_failure& why) {
+    return detail::uri_reader{text, why}.read();
+}
+inline uri uri::parse(std::string_view text) {
+    parse_failure why;
+    auto read = parse(text, why);
+    if (!read) throw parse_error{"TFTP URI", text, why};
+    return *std::move(read);
+}
+
+}  // namespace netnotes::tftp
+
+template <>
+struct std::is_error_code_enum<netnotes::tftp::error> : std::true_type {};
+
+#endif  // NETNOTES_TFTP_PACKET_HPP

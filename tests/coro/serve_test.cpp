@@ -1,0 +1,344 @@
+// What async_serve.hpp promises: one client never ends the server, none keeps a place for ever, and a stop is heard.
+
+#include <netnotes/coro/serve.hpp>
+
+#include "../back_end.hpp"
+#include "../catch.hpp"
+#include "../support.hpp"
+
+#include <sys/resource.h>
+
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using support::open_descriptors;
+
+namespace {
+
+net::task<> echo(net::async_stream client) {
+    for (;;) {
+        const auto bytes = co_await client.recv();
+        if (bytes.empty()) co_return;
+        co_await client.send_all(bytes);
+    }
+}
+net::tcp_listener on_loopback() { return net::tcp_listener{{net::ipv4_address::loopback(), 0}}; }
+
+/// What on_error was told. It is a plain function, so this is no member of anything.
+std::vector<std::string> told;
+void tell(const net::socket_address&, const std::exception& failure) { told.emplace_back(failure.what()); }
+
+/// Plays a client beside the server, in one loop, and then stops the server.
+template <class Handler, class Client>
+void play(Handler handler, net::serve_options options, Client client) {
+    told.clear();
+    options.on_error = tell;
+    test_loop loop;
+    net::tcp_listener listener = on_loopback();
+    const net::endpoint where = listener.local_endpoint();
+    const auto both = [&]() -> net::task<> {
+        auto server = net::spawn(net::serve(std::move(listener), handler, options));
+        co_await client(where);
+        server.cancel();
+        std::error_code how;
+        try {
+            co_await server.join();
+        } catch (const std::system_error& error) {
+            how = error.code();
+        }
+        CHECK(how == std::errc::operation_canceled);
+    };
+    loop.run(both());
+}
+net::task<bool> is_echoed(net::async_stream& server, std::string text) {
+    co_await server.send_all(text);
+    std::string back(text.size(), '\0');
+    co_await server.recv_exact(back);
+    co_return back == text;
+}
+/// How the stream ends, and after how many bytes.
+struct ending {
+    ending(std::size_t count, std::error_code how) : bytes{count}, error{how} {}
+    std::size_t bytes;
+    std::error_code error;
+};
+net::task<ending> end_of(net::async_stream& server) {
+    std::size_t size = 0;
+    std::error_code error;
+    try {
+        for (;;) {
+            const auto bytes = co_await server.recv();
+            if (bytes.empty()) break;
+            size += bytes.size();
+        }
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    }
+    co_return ending{size, error};
+}
+void reset(net::async_stream& client) {
+    client.set_option(net::option::linger{0s});
+    client.close();
+}
+
+}  // namespace
+
+TEST_CASE("clients that reset at any moment end nobody but themselves") {
+    const auto before = open_descriptors();
+    play(echo, {}, [](net::endpoint where) -> net::task<> {
+        auto bystander = co_await net::async_stream::connect(where);
+        for (int i = 0; i < 200; ++i) {
+            auto client = co_await net::async_stream::connect(where);
+            if (i % 3 > 0) co_await client.send_all(std::string(i % 3 == 1 ? 1 : 100'000, 'x'));
+            if (i % 5 == 0) co_await net::sleep_for(1ms);
+            reset(client);
+        }
+        const bool right = co_await is_echoed(bystander, "still here");
+        CHECK(right);
+    });
+    CHECK_FALSE(told.empty());
+    CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a handler that throws whatever it likes ends its own connection") {
+    const auto fails = [](net::async_stream client) -> net::task<> {
+        const auto bytes = co_await client.recv();
+        const std::string word{net::as_text(bytes)};
+        if (word == "int") throw 5;
+        if (word == "error") throw std::runtime_error{"as it was asked"};
+        co_await client.send_all(word);
+    };
+    play(fails, {}, [](net::endpoint where) -> net::task<> {
+        for (const std::string word : {"int", "error"}) {
+            auto client = co_await net::async_stream::connect(where);
+            co_await client.send_all(word);
+            const ending end = co_await end_of(client);
+            CHECK(end.bytes == 0);
+        }
+        auto client = co_await net::async_stream::connect(where);
+        const bool right = co_await is_echoed(client, "fine");
+        CHECK(right);
+    });
+    CHECK(told == std::vector<std::string>{"the handler has thrown what is no std::exception", "as it was asked"});
+}
+
+TEST_CASE("the handler may be told the peer, as an endpoint or as a socket address") {
+    const auto as_endpoint = [](net::async_stream client, net::endpoint peer) -> net::task<> {
+        co_await client.send_all(peer.to_string());
+    };
+    const auto as_address = [](net::async_stream client, net::socket_address peer) -> net::task<> {
+        co_await client.send_all(peer.to_string());
+    };
+    const auto asks = [](net::endpoint where) -> net::task<> {
+        auto client = co_await net::async_stream::connect(where);
+        std::string heard(client.local_endpoint().to_string().size(), '\0');
+        co_await client.recv_exact(heard);
+        CHECK(heard == client.local_endpoint().to_string());
+    };
+    play(as_endpoint, {}, asks);
+    play(as_address, {}, asks);
+}
+
+TEST_CASE("beyond the limit a client waits in the queue until another leaves") {
+    play(echo, {.max_connections = 2}, [](net::endpoint where) -> net::task<> {
+        auto first = co_await net::async_stream::connect(where);
+        auto second = co_await net::async_stream::connect(where);
+        bool right = co_await is_echoed(first, "1");
+        CHECK(right);
+        right = co_await is_echoed(second, "2");
+        CHECK(right);
+        auto third = co_await net::async_stream::connect(where);
+        auto waits = net::spawn(is_echoed(third, "3"));
+        right = co_await is_echoed(first, "1");
+        CHECK(right);
+        CHECK_FALSE(waits.has_ended());
+        reset(second);
+        right = co_await waits.join();
+        CHECK(right);
+    });
+}
+
+TEST_CASE("without descriptors clients wait and are served when there are some") {
+    play(echo, {}, [](net::endpoint where) -> net::task<> {
+        std::vector<net::async_stream> clients;
+        for (int i = 0; i < 5; ++i) clients.push_back(co_await net::async_stream::connect(where));
+        rlimit limit{};
+        ::getrlimit(RLIMIT_NOFILE, &limit);
+        rlimit none = limit;
+        none.rlim_cur = 3;
+        ::setrlimit(RLIMIT_NOFILE, &none);
+        co_await net::sleep_for(120ms);  // two attempts; those accepted before are served meanwhile
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+        for (net::async_stream& client : clients) {
+            const bool right = co_await is_echoed(client, "at last");
+            CHECK(right);
+        }
+    });
+    CHECK(told.empty());
+}
+
+TEST_CASE("a silent client is closed after the idle timeout, and that is told") {
+    play(echo, {.idle_timeout = 50ms}, [](net::endpoint where) -> net::task<> {
+        auto client = co_await net::async_stream::connect(where);
+        const ending end = co_await end_of(client);
+        CHECK_FALSE(end.error);
+    });
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].find(std::make_error_code(std::errc::timed_out).message()) != std::string::npos);
+}
+
+TEST_CASE("a client that is never idle and never answered is closed, and a dialogue lives on") {
+    const bool by_default = GENERATE(false, true);
+    const auto seldom = [](net::async_stream client) -> net::task<> {
+        for (;;) {
+            const auto bytes = co_await client.recv();
+            if (bytes.empty()) co_return;
+            if (bytes[0] == std::byte{'d'}) co_await client.send_all(bytes);
+        }
+    };
+    net::serve_options options{};
+    options.request_timeout = 300ms;
+    if (by_default) {
+        options.request_timeout.reset();
+        options.idle_timeout = 100ms;
+    }
+    play(seldom, options, [](net::endpoint where) -> net::task<> {
+        auto trickles = co_await net::async_stream::connect(where);
+        auto talks = co_await net::async_stream::connect(where);
+        for (std::error_code error; told.empty();) {
+            try {
+                co_await trickles.send_all("t");
+            } catch (const std::system_error& failure) {
+                error = failure.code();
+            }
+            const bool right = co_await is_echoed(talks, "d");
+            CHECK(right);
+            co_await net::sleep_for(5ms);
+        }
+        const bool right = co_await is_echoed(talks, "d");
+        CHECK(right);
+    });
+    REQUIRE(told.size() == 1);
+    CHECK(told[0] == std::make_error_code(std::errc::timed_out).message());
+}
+
+TEST_CASE("an answer that nobody takes ends in a reset") {
+    const auto much = [](net::async_stream client) -> net::task<> {
+        const std::string answer(64 << 20, 'a');
+        co_await client.send_all(answer);
+    };
+    play(much, {.idle_timeout = 50ms}, [](net::endpoint where) -> net::task<> {
+        auto client = co_await net::async_stream::connect(where);
+        while (told.empty()) co_await net::sleep_for(5ms);
+        const ending end = co_await end_of(client);
+        CHECK(end.bytes < 64 << 20);
+        CHECK(end.error == std::errc::connection_reset);
+    });
+}
+
+TEST_CASE("a client that ends its half gets its answer though it comes later") {
+    const auto late = [](net::async_stream client) -> net::task<> {
+        const auto bytes = co_await client.recv();
+        const std::string word{net::as_text(bytes)};
+        const auto end = co_await client.recv();
+        CHECK(end.empty());
+        co_await net::sleep_for(5ms);
+        co_await client.send_all(word);
+    };
+    play(late, {}, [](net::endpoint where) -> net::task<> {
+        auto client = co_await net::async_stream::connect(where);
+        co_await client.send_all("ask");
+        client.shutdown(net::shutdown_direction::send);
+        const ending end = co_await end_of(client);
+        CHECK(end.bytes == 3);
+        CHECK_FALSE(end.error);
+    });
+}
+
+TEST_CASE("a stop lets what had come be answered, ends the silent in order, and waits for nobody longer than the grace") {
+    test_loop loop;
+    net::stop_event stop;
+    net::tcp_listener listener = on_loopback();
+    const net::endpoint where = listener.local_endpoint();
+    net::tcp_stream silent{where}, asks{where}, stubborn{where};
+    const auto handler = [&](net::async_stream client) -> net::task<> {
+        for (;;) {
+            const auto bytes = co_await client.recv();
+            if (bytes.empty()) co_return;
+            if (bytes[0] == std::byte{'s'}) {
+                co_await net::sleep_for(1h);
+            } else {
+                std::string word{net::as_text(bytes)};
+                stop.request_stop();
+                co_await net::sleep_for(20ms);
+                co_await client.send_all(word);
+            }
+        }
+    };
+    stubborn.send_all("s");
+    asks.send_all("ask");
+    const auto begin = net::clock::now();
+    CHECK_FALSE(loop.run(net::serve(std::move(listener), handler, {.stop_grace = 200ms}), stop));
+    CHECK(net::clock::now() - begin >= 200ms);
+    char buffer[10];
+    CHECK(asks.recv(buffer) == 3);
+    CHECK(asks.recv(buffer) == 0);
+    CHECK(silent.recv(buffer) == 0);
+    std::error_code refused;
+    net::tcp_stream::connect(where, 1s, refused);
+    CHECK(refused == std::errc::connection_refused);
+}
+
+TEST_CASE("a server with nobody connected stops at once") {
+    test_loop loop;
+    net::stop_event stop;
+    stop.request_stop();
+    CHECK_FALSE(loop.run(net::serve(on_loopback(), echo, {.stop_grace = 1h}), stop));
+}
+
+TEST_CASE("an address to listen on does, and options are a temporary beside co_await") {
+    test_loop loop;
+    const auto fails = [&]() -> net::task<> {
+        const net::tcp_listener taken = on_loopback();
+        std::error_code why;
+        try {
+            co_await net::serve({net::ipv4_address::loopback(), taken.local_endpoint().port()}, echo,
+                                {.max_connections = 10, .request_timeout = 5s});
+        } catch (const std::system_error& error) {
+            why = error.code();
+        }
+        CHECK(why == std::errc::address_in_use);
+        net::async_listener closed{on_loopback()};
+        closed.close();
+        try {
+            co_await net::serve(std::move(closed), echo);
+        } catch (const std::system_error& error) {
+            why = error.code();
+        }
+        CHECK(why == std::errc::bad_file_descriptor);
+        CHECK_THROWS_AS(co_await net::serve(on_loopback(), echo, {.max_connections = 0}), std::invalid_argument);
+    };
+    loop.run(fails());
+}
+
+TEST_CASE("a loop that is destroyed with a server in it leaves nothing behind") {
+    const auto before = open_descriptors();
+    {
+        net::tcp_listener listener = on_loopback();
+        const net::endpoint where = listener.local_endpoint();
+        test_loop loop;
+        loop.spawn(net::serve(std::move(listener), echo));
+        const auto fails = [&]() -> net::task<> {
+            auto client = co_await net::async_stream::connect(where);
+            const bool right = co_await is_echoed(client, "x");
+            CHECK(right);
+            net::event_loop::current().post([] { throw std::runtime_error{"the end"}; });
+            co_await net::sleep_for(1h);
+        };
+        CHECK_THROWS(loop.run(fails()));
+    }
+    CHECK(open_descriptors() == before);
+}
