@@ -2,7 +2,7 @@
 //
 //        ann ──── "hello\n" ───>  ┌──────────────────────┐  ──── "ann: hello\n" ───> bob
 //        bob                      │ room: one thread     │  ──── "ann: hello\n" ───> carl
-//        carl (does not read)     │ on reactor.hpp       │
+//        carl (does not read)     │ on server/reactor.hpp       │
 //                                 │ a queue for each     │  carl's queue is full: he is dropped,
 //                                 └──────────────────────┘  and ann and bob have not noticed
 //

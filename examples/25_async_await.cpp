@@ -65,7 +65,7 @@ net::task<> fails(net::duration after) {
 }
 
 net::task<> all() {
-    // Named first, and then awaited: see the first page of task.hpp for what g++ 12 makes of some longer expressions.
+    // Named first, and then awaited: see the first page of coro/task.hpp for what g++ 12 makes of some longer expressions.
     auto [a, b] = co_await net::when_all(fetch("/index", 200ms), fetch("/news", 100ms));
     say(at(), "both: ", a, " and ", b, " characters");
 }

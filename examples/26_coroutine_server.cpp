@@ -37,7 +37,7 @@ struct limits {
 
 /// The notes' server calls recv once and sends once, and its `break` stands outside of any loop. An exchange is here one
 /// recv() and one send_all(), so set_timeout() is its deadline, too: a client that takes its answer byte by byte cannot
-/// stretch a send_all(). A protocol with longer requests has net::serve(), with a deadline for those: async_serve.hpp.
+/// stretch a send_all(). A protocol with longer requests has net::serve(), with a deadline for those: coro/serve.hpp.
 net::task<> echo_all(net::async_stream& client) {
     for (;;) {
         auto bytes = co_await client.recv();

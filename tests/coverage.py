@@ -91,9 +91,9 @@ def add(told, headers):
     directory = pathlib.Path(told["current_working_directory"])
     for file in told["files"]:
         path = (directory / file["file"]).resolve()
-        if path.parent != INCLUDE:
+        if INCLUDE not in path.parents:
             continue
-        header = headers[path.name]
+        header = headers[str(path.relative_to(INCLUDE))]
         for line in file["lines"]:
             number = line["line_number"]
             header.lines[number] += line["count"]
@@ -110,7 +110,7 @@ def report(headers, least, all_lines):
     print(f"{'':<28}{'lines':>13}{'':>8}{'branches':>15}")
     total = [0, 0, 0, 0]
     wanting = []
-    for name in sorted(path.name for path in INCLUDE.glob("*.hpp")):
+    for name in sorted(str(path.relative_to(INCLUDE)) for path in INCLUDE.rglob("*.hpp")):
         header = headers.get(name, Header())
         figures = [sum(1 for count in each.values() if count) if ran else len(each)
                    for each in (header.lines, header.branches) for ran in (True, False)]

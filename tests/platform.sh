@@ -46,11 +46,11 @@ need() {
 
 build=$top/build/platform/$platform
 mkdir -p "$build" || exit 1
-headers=$(cd include/netnotes && ls ./*.hpp | sed 's,^\./,,')
-free_headers="ip_text.hpp ip.hpp generator.hpp task.hpp timer_wheel.hpp tftp_packet.hpp tftp_transfer.hpp tftp_content.hpp"
-free_tests="ip generator task timer_wheel tftp_packet tftp_transfer tftp_table"
-socket_tests="stop socket udp tcp buffered_reader makefile tcp_server poll reactor tftp_file"
-coroutine_tests="event_loop task_group async_sync async_signal async_socket async_buffer every_core tftp_client"
+headers=$(cd include/netnotes && ls -- *.hpp */*.hpp */*/*.hpp)
+free_headers="ip/text.hpp ip.hpp coro/generator.hpp coro/task.hpp coro/timer_wheel.hpp tftp/packet.hpp tftp/transfer.hpp tftp/content.hpp"
+free_tests="ip/ip coro/generator coro/task coro/timer_wheel tftp/packet tftp/transfer tftp/table"
+socket_tests="socket/stop socket/socket udp/socket tcp/stream tcp/reader socket/iostream server/blocking poll/poll server/reactor tftp/file"
+coroutine_tests="coro/loop coro/group coro/sync coro/signal coro/socket coro/buffered coro/every_core tftp/client"
 warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
 flags=
 libraries=-pthread
@@ -156,8 +156,9 @@ one_more() {
         running=0
     fi
 }
-rm -f "$build"/*.failed
+find "$build" -name '*.failed' -exec rm {} +
 for header in $headers; do
+    mkdir -p "$build/$(dirname "$header")"
     printf '#include <netnotes/%s>\n#include <netnotes/%s>\n' "$header" "$header" >"$build/$header.cpp"
     { compile -fsyntax-only "$build/$header.cpp" >"$build/$header.log" 2>&1 || touch "$build/$header.failed"; } &
     one_more
@@ -170,6 +171,7 @@ if [ -n "$tests" ]; then
         touch "$build/main.failed"; } &
     one_more
     for test in $tests; do
+        mkdir -p "$build/$(dirname "$test")"
         rm -f "$build/$test.o" "$build/$test.exe"
         # The headers are free of warnings in what the tests make of them, too. A test may put a token of 64 bits into a
         # size_t of 32.
@@ -182,9 +184,9 @@ if [ -n "$tests" ]; then
     done
     wait
 fi
-for log in "$build"/*.failed; do
-    [ -e "$log" ] || continue
-    name=$(basename "$log" .failed)
+for log in $(find "$build" -name '*.failed' | sort); do
+    name=${log#"$build/"}
+    name=${name%.failed}
     echo "FAILED to compile: $name"
     grep -E 'error|warning|undefined' "$build/$name.log" | head -n 5
     failed="$failed $name"

@@ -28,7 +28,7 @@ command -v "${tidy:-none}" >/dev/null || {
     exit 77
 }
 top=$(cd "$(dirname "$0")/.." && pwd) || exit 1
-[ $# -gt 0 ] || set -- "$top"/include/netnotes/*.hpp
+[ $# -gt 0 ] || set -- "$top"/include/netnotes/*/*.hpp "$top"/include/netnotes/*/*/*.hpp
 
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
@@ -40,10 +40,10 @@ export tidy top
 printf '%s\n' "$@" | xargs -P "$(nproc)" -I '{}' sh -c '
     "$tidy" --quiet --config-file="$top/.clang-tidy" "$1" -- -xc++ -std=c++20 -I"$top/include" -I"$top/tests" \
         -I"$top/examples" -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
-        >"$2/$(basename "$1")" 2>"$2/$(basename "$1").errors" || exit 1' sh '{}' "$scratch"
+        >"$2/$(echo "$1" | tr / _)" 2>"$2/$(echo "$1" | tr / _).errors" || exit 1' sh '{}' "$scratch"
 status=$?
 for file; do
-    name=$(basename "$file")
+    name=$(echo "$file" | tr / _)
     cat "$scratch/$name" 2>/dev/null
     # "37 warnings generated." is said of what is switched off, too.
     grep -v -e 'warnings\{0,1\} .*generated' -e '^Suppressed' -e '^Use -header-filter' "$scratch/$name.errors" 2>/dev/null

@@ -1,25 +1,47 @@
 // netnotes/coro.hpp: coroutines, from yield to a server
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp buffered_reader.hpp tcp.hpp poll.hpp generator.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp async_descriptor.hpp task_group.hpp async_sync.hpp async_signal.hpp async_socket.hpp async_buffer.hpp async_connect.hpp async_serve.hpp every_core.hpp
+// SPDX-License-Identifier: MIT
 //
-// All of it at once. Each of these is a chapter that reads and compiles with those below it alone:
+// A coroutine is a function that can pause. A generator pauses to return a value; a task pauses to wait. The event loop
+// resumes each task when its event has arrived, so one thread serves thousands of clients, and each client's code reads
+// as if that client were alone.
 //
-//     async_serve.hpp     a whole server
-//     async_connect.hpp   to a host by its name                every_core.hpp    as many loops as processors
-//     async_buffer.hpp    lines and frames for tasks           async_signal.hpp  what reaches a loop from outside
-//     async_socket.hpp    sockets for tasks                    async_sync.hpp    tasks that wait for one another
-//     task_group.hpp      tasks beside one another             async_descriptor.hpp  any descriptor, for tasks
-//     event_loop.hpp      who goes on with a task, and when
-//     io_operation.hpp    waiting for a descriptor, epoll      io_uring.hpp      the other way to wait
-//     scheduler.hpp       whose turn it is                     timer_wheel.hpp   a hundred thousand timers
-//     task.hpp            functions that wait
-//     generator.hpp       functions that pause
+//        task<> echo(async_stream peer) {
+//            for (;;) {
+//                auto bytes = co_await peer.recv();      // the loop lends the bytes until the next wait
+//                if (bytes.empty()) co_return;           // end of stream
+//                co_await peer.send_all(bytes);
+//            }
+//        }
 //
-// If you use g++ 12, read the first page of task.hpp: it names what that compiler silently gets wrong.
+// Chapters, lowest first:
+//     coro/generator.hpp       functions that pause: generators and greenlets
+//     coro/task.hpp            functions that wait
+//     coro/timer_wheel.hpp     a hundred thousand timers
+//     coro/scheduler.hpp       which task is resumed next
+//     coro/io/operation.hpp    waiting for a descriptor, with epoll
+//     coro/io/io_uring.hpp     the second back end
+//     coro/loop.hpp            the event loop: run, spawn, join, sleep, virtual time
+//     coro/descriptor.hpp      any descriptor, for tasks
+//     coro/group.hpp           several tasks at once: all, the first, with a limit, in a group
+//     coro/sync.hpp            events, mutexes, semaphores, channels
+//     coro/signal.hpp          signals of the system, and values from other threads
+//     coro/socket.hpp          streams, listeners and datagrams for tasks
+//     coro/buffered.hpp        lines and blocks for tasks
+//     coro/connect.hpp         looking up a host, and connecting to the first address that answers
+//     coro/serve.hpp           a whole server in one call
+//     coro/every_core.hpp      a loop for each processor
 //
-// The notes:     协程 至 gevent (coroutines, greenlet, gevent), gevent版-TCP服务器 (the gevent server); examples 22 to 26
+// If you use g++ 12, read the first page of coro/task.hpp: it names the code that this compiler silently miscompiles.
+//
+// The notes:     协程 to gevent (coroutines, greenlet, gevent), gevent版-TCP服务器 (the gevent server)
+// Examples:      22_generator, 23_greenlet, 24_event_loop, 25_async_await, 26_coroutine_server
 
 #ifndef NETNOTES_CORO_HPP
 #define NETNOTES_CORO_HPP
+
+#if !__has_include("coro/loop.hpp")
+#error "this page needs its chapters: to copy one file, take include/single/netnotes/coro.hpp"
+#endif
 
 #include "coro/buffered.hpp"
 #include "coro/connect.hpp"

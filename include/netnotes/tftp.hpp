@@ -1,22 +1,35 @@
 // netnotes/tftp.hpp: the Trivial File Transfer Protocol, client and server
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp udp.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp async_descriptor.hpp tftp_packet.hpp tftp_transfer.hpp tftp_file.hpp tftp_content.hpp tftp_datagrams.hpp tftp_client.hpp tftp_async_client.hpp tftp_server.hpp
+// SPDX-License-Identifier: MIT
 //
-// All of it at once. Each of these is a chapter that reads and compiles with those below it alone:
+// TFTP moves one file over UDP: a request, then numbered blocks, each acknowledged. The protocol is one machine without a
+// socket and without a clock. Clients and the server drive it, and so do the tests, whose network loses what they want.
 //
-//     tftp_server.hpp      thousands of transfers in one thread     tftp_async_client.hpp  get and put, for tasks
-//     tftp_datagrams.hpp   how such a server receives and sends     tftp_client.hpp        get and put, blocking
-//     tftp_file.hpp        files that are whole or not there    tftp_content.hpp       what is no file: memory, streams
-//     tftp_transfer.hpp    the protocol, without a net and without a clock
-//     tftp_packet.hpp      what is said, byte by byte
+//        tftp::server server{{ipv6_address::any(), tftp::port}, tftp::serve_files("/srv/tftp")};
+//        loop.run(server.run(), stop);
 //
-// What the notes say wrongly of TFTP, and where it is put right: the wire format and its missing sixth kind of packet,
-// tftp_packet.hpp; block numbers, duplicates, timeouts, strangers, tftp_transfer.hpp; the file that is emptied before
-// anything has come, tftp_file.hpp; which port data goes to, tftp_server.hpp.
+// Chapters, lowest first:
+//     tftp/packet.hpp          the six kinds of packet, byte by byte
+//     tftp/transfer.hpp        the protocol, without a network and without a clock
+//     tftp/content.hpp         sources and sinks that are no files: memory, streams, functions
+//     tftp/file.hpp            files that are whole or not there
+//     tftp/client.hpp          get and put, blocking
+//     tftp/datagrams.hpp       how the server receives and sends
+//     tftp/async_client.hpp    get and put, for tasks
+//     tftp/server.hpp          thousands of transfers in one thread
 //
-// The notes:     TFTP 协议介绍, TFTP下载过程, TFTP数据包的格式, tftp 客户端; example 14
+// Where the notes are wrong about TFTP, and where it is put right: the wire format and its missing sixth kind of packet,
+// tftp/packet.hpp; block numbers, duplicates, timeouts and strangers, tftp/transfer.hpp; the file that is emptied before
+// any data has arrived, tftp/file.hpp; the port that data goes to, tftp/server.hpp.
+//
+// The notes:     TFTP 协议介绍, TFTP下载过程, TFTP数据包的格式, tftp 客户端
+// Examples:      14_tftp
 
 #ifndef NETNOTES_TFTP_HPP
 #define NETNOTES_TFTP_HPP
+
+#if !__has_include("tftp/transfer.hpp")
+#error "this page needs its chapters: to copy one file, take include/single/netnotes/tftp.hpp"
+#endif
 
 #include "tftp/async_client.hpp"
 #include "tftp/client.hpp"

@@ -40,7 +40,7 @@ struct settings {
 };
 using serve_function = void(net::tcp_listener listener, const settings& how, const net::stop_event& stop);
 
-// ---- servers that block: tcp_server.hpp ------------------------------------------------------------------
+// ---- servers that block: server/blocking.hpp ------------------------------------------------------------------
 
 struct blocking_echo {
     void operator()(net::tcp_stream& client, const net::endpoint&) const {
@@ -93,7 +93,7 @@ void nonblocking(net::tcp_listener listener, const settings&, const net::stop_ev
     }
 }
 
-// ---- one that is told: reactor.hpp, on each poller -------------------------------------------------------
+// ---- one that is told: server/reactor.hpp, on each poller -------------------------------------------------------
 
 struct reactor_echo {
     void operator()(net::connection& client, std::span<const std::byte> bytes) const { client.send(bytes); }
@@ -105,7 +105,7 @@ void reactor(net::tcp_listener listener, const settings& how, const net::stop_ev
     net::reactor_server{std::move(listener).into_socket(), reactor_echo{}, options, Poller{}}.run(stop);
 }
 
-// ---- coroutines: event_loop.hpp, async_socket.hpp, async_buffer.hpp --------------------------------------
+// ---- coroutines: coro/loop.hpp, coro/socket.hpp, coro/buffered.hpp --------------------------------------
 
 /// An error of one client's, a reset say, is his own end and nobody else's.
 net::task<> echo(net::async_stream client, net::duration idle) {

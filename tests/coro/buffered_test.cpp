@@ -1,4 +1,4 @@
-// What async_buffer.hpp promises: messages whole, answers gathered, and nothing lost whatever interrupts it.
+// What coro/buffered.hpp promises: messages whole, answers gathered, and nothing lost whatever interrupts it.
 
 #include <netnotes/coro/buffered.hpp>
 #include <netnotes/coro/group.hpp>

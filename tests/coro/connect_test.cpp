@@ -1,4 +1,4 @@
-// What async_connect.hpp promises: names are looked up beside the loop, by few threads, and the first address that
+// What coro/connect.hpp promises: names are looked up beside the loop, by few threads, and the first address that
 // answers is it. The resolver is the test's own: it answers for *.test, when it is told to.
 
 #include <netnotes/coro/connect.hpp>

@@ -1,4 +1,4 @@
-// What every_core.hpp promises: a loop in each of several threads, and one end for all of them.
+// What coro/every_core.hpp promises: a loop in each of several threads, and one end for all of them.
 
 #include <netnotes/coro/every_core.hpp>
 #include <netnotes/coro/socket.hpp>

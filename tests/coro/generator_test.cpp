@@ -1,4 +1,4 @@
-// What generator.hpp promises: values on demand, and greenlets that hand over to one another.
+// What coro/generator.hpp promises: values on demand, and greenlets that hand over to one another.
 
 #include <netnotes/coro/generator.hpp>
 

@@ -1,4 +1,4 @@
-// What event_loop.hpp promises: who runs when, what comes of it, and that nothing is left behind.
+// What coro/loop.hpp promises: who runs when, what comes of it, and that nothing is left behind.
 //
 // All tests about time are in virtual time, but for the few whose subject is the real one; those assert only that
 // nothing comes too early.
@@ -129,7 +129,7 @@ std::size_t fill(int descriptor) {
     return all;
 }
 
-/// A receiving call, as async_socket.hpp has them: what has come is taken at once.
+/// A receiving call, as coro/socket.hpp has them: what has come is taken at once.
 class reading final : public net::detail::io_operation {
   public:
     reading(net::detail::io_node& node, std::span<char> room) : io_operation{node, direction::read}, room_{room} {}

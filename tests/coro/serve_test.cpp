@@ -1,4 +1,4 @@
-// What async_serve.hpp promises: one client never ends the server, none keeps a place for ever, and a stop is heard.
+// What coro/serve.hpp promises: one client never ends the server, none keeps a place for ever, and a stop is heard.
 
 #include <netnotes/coro/serve.hpp>
 

@@ -1,4 +1,4 @@
-// What async_signal.hpp promises: signals and other threads reach the tasks of a loop, and nothing is lost on the way.
+// What coro/signal.hpp promises: signals and other threads reach the tasks of a loop, and nothing is lost on the way.
 
 #include <netnotes/coro/group.hpp>
 #include <netnotes/coro/signal.hpp>

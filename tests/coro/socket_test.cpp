@@ -1,4 +1,4 @@
-// What async_socket.hpp promises: the calls of a socket, waited for by tasks, and nothing lost, leaked or starved.
+// What coro/socket.hpp promises: the calls of a socket, waited for by tasks, and nothing lost, leaked or starved.
 
 #include <netnotes/coro/group.hpp>
 #include <netnotes/coro/socket.hpp>

@@ -1,4 +1,4 @@
-// What task.hpp promises: functions that wait, and what they hold, whatever becomes of them.
+// What coro/task.hpp promises: functions that wait, and what they hold, whatever becomes of them.
 //
 // There is no loop here. A test is the loop: it starts a chain, sees it stop at a gate, and opens the gate.
 

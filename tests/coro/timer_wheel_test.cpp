@@ -1,4 +1,4 @@
-// What timer_wheel.hpp promises: in order, never early, never lost, however they are armed and cancelled.
+// What coro/timer_wheel.hpp promises: in order, never early, never lost, however they are armed and cancelled.
 
 #include <netnotes/coro/timer_wheel.hpp>
 

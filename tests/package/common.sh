@@ -51,7 +51,9 @@ install_with_meson() {
     same_headers "$1" meson.build
 }
 same_headers() {
-    diff -r "$root/include" "$1/include" || fail "the list of headers in $2 is not that of include/netnotes"
+    diff -r "$root/include/netnotes" "$1/include/netnotes" || fail "$2 does not install what is in include/netnotes"
+    diff -r -x .clang-format "$root/include/single/netnotes" "$1/share/netnotes/single/netnotes" ||
+        fail "$2 does not install what is in include/single"
     [ ! -e "$1/lib" ] || fail "headers need nothing in lib/, which differs between architectures"
 }
 

@@ -289,7 +289,8 @@ def main():
                 failed = True
                 print(f"{what}: FAILED: {failure}", flush=True)
 
-        for name in sorted(os.listdir(headers)) + ["README.md"]:
+        pages = [os.path.relpath(os.path.join(where, name), headers) for where, _, names in os.walk(headers) for name in names]
+        for name in sorted(pages) + ["README.md"]:
             if only and name not in only:
                 continue
             samples = samples_of_readme(os.path.join(root, name)) if name == "README.md" else samples_of_page(

@@ -7,11 +7,11 @@
 # try EXPRESSION
 try() {
     cat >"$work/try.cpp" <<END
-#include "ip.hpp"
+#include <netnotes/ip.hpp>
 using namespace netnotes::literals;
 [[maybe_unused]] const auto value = $1;
 END
-    compile -fsyntax-only -I "$root/include/netnotes" "$work/try.cpp" >"$work/errors" 2>&1
+    compile -fsyntax-only -I "$root/include" "$work/try.cpp" >"$work/errors" 2>&1
 }
 
 count=0

@@ -1,4 +1,4 @@
-// What tcp_server.hpp promises: servers that outlive their clients, one at a time, in processes, in threads.
+// What server/blocking.hpp promises: servers that outlive their clients, one at a time, in processes, in threads.
 
 #include <netnotes/server/blocking.hpp>
 

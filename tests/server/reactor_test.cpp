@@ -519,7 +519,7 @@ net::tcp_stream out_of_the_way(net::tcp_stream client) {
     return net::tcp_stream{std::move(moved)};
 }
 
-constexpr int reads_a_turn = 16;  // as in reactor.hpp
+constexpr int reads_a_turn = 16;  // as in server/reactor.hpp
 
 }  // namespace
 

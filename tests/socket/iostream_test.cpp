@@ -1,4 +1,4 @@
-// What makefile.hpp promises: a connection that everything which takes a std::iostream can talk to.
+// What socket/iostream.hpp promises: a connection that everything which takes a std::iostream can talk to.
 
 #include <netnotes/socket/iostream.hpp>
 

@@ -1,4 +1,4 @@
-// What stop.hpp promises: a wait that can be ended, by another thread and by a signal.
+// What socket/stop.hpp promises: a wait that can be ended, by another thread and by a signal.
 
 #include <netnotes/socket/stop.hpp>
 

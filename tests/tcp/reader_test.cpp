@@ -1,4 +1,4 @@
-// What buffered_reader.hpp promises: whole messages however they arrive, a bound, and no byte lost on the way.
+// What tcp/reader.hpp promises: whole messages however they arrive, a bound, and no byte lost on the way.
 
 #include <netnotes/tcp/reader.hpp>
 #include <netnotes/tcp/stream.hpp>

@@ -1,4 +1,4 @@
-// What tftp_client.hpp and tftp_async_client.hpp promise where the server does not play along: a peer here is a socket
+// What tftp/client.hpp and tftp/async_client.hpp promise where the server does not play along: a peer here is a socket
 // that says what the test tells it to. Whole transfers with the library's server are in tftp_server_test.cpp.
 
 #include <netnotes/coro/group.hpp>

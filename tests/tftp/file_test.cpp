@@ -1,4 +1,4 @@
-// What tftp_file.hpp promises: whole files or none, and a folder that no name leaves.
+// What tftp/file.hpp promises: whole files or none, and a folder that no name leaves.
 
 #include <netnotes/tftp/file.hpp>
 

@@ -1,4 +1,4 @@
-// What tftp_packet.hpp promises: datagrams byte for byte, text that travels as lines, and URIs.
+// What tftp/packet.hpp promises: datagrams byte for byte, text that travels as lines, and URIs.
 
 #include <netnotes/tftp/packet.hpp>
 

@@ -1,4 +1,4 @@
-// What tftp_server.hpp promises: with clients of the library, with datagrams made by hand, and with clients who mean
+// What tftp/server.hpp promises: with clients of the library, with datagrams made by hand, and with clients who mean
 // harm.
 
 #include <netnotes/coro/group.hpp>

@@ -1,4 +1,4 @@
-// What tftp_transfer.hpp promises, rule by rule, and on a net as bad as can be; in virtual time, without a socket.
+// What tftp/transfer.hpp promises, rule by rule, and on a net as bad as can be; in virtual time, without a socket.
 
 #include <netnotes/tftp/transfer.hpp>
 

@@ -1,5 +1,5 @@
 // netnotes/coro/buffered.hpp: lines and frames for tasks, without a system call for each
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp buffered_reader.hpp tcp.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp async_socket.hpp
+// SPDX-License-Identifier: MIT
 //
 // A protocol of lines is written down as it is thought of: read a line, answer it, read the next.
 //
@@ -29,11 +29,6 @@
 
 #ifndef NETNOTES_CORO_BUFFERED_HPP
 #define NETNOTES_CORO_BUFFERED_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <algorithm>
 #include <cstddef>

@@ -1,5 +1,5 @@
 // netnotes/coro/connect.hpp: to a host by its name, without holding up the others
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp task_group.hpp async_sync.hpp async_socket.hpp
+// SPDX-License-Identifier: MIT
 //
 // Sockets can be told not to block; the resolver cannot. getaddrinfo(3) reads files, asks name servers, waits seconds
 // for one that is down, and in a loop's thread a thousand others would wait with it. So it is called in a thread of its
@@ -22,11 +22,6 @@
 
 #ifndef NETNOTES_CORO_CONNECT_HPP
 #define NETNOTES_CORO_CONNECT_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <pthread.h>
 #include <signal.h>
@@ -57,7 +52,7 @@
 
 namespace netnotes {
 
-/// resolve() of socket_address.hpp for tasks: the endpoints behind a host and a service, in the order in which they
+/// resolve() of socket/address.hpp for tasks: the endpoints behind a host and a service, in the order in which they
 /// should be tried, or its errors. Others go on meanwhile, and a cancelled task does not wait for the answer: the
 /// lookup, which nothing can break off, ends by itself and is forgotten. At most 8 lookups of a process run at a time,
 /// forgotten ones as well; the others stand in line. A host that is an address, or empty, with a service that is a

@@ -1,5 +1,5 @@
 // netnotes/coro/descriptor.hpp: any descriptor, for tasks
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp
+// SPDX-License-Identifier: MIT
 //
 // Not everything that one waits for is a socket. A pipe to another program, a terminal, a timerfd, an inotify: whatever
 // epoll knows can be waited for by a task, and then be read with the call that belongs to it:
@@ -15,11 +15,6 @@
 
 #ifndef NETNOTES_CORO_DESCRIPTOR_HPP
 #define NETNOTES_CORO_DESCRIPTOR_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <memory>
 #include <system_error>

@@ -1,5 +1,5 @@
 // netnotes/coro/every_core.hpp: as many loops as there are processors
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp
+// SPDX-License-Identifier: MIT
 //
 // A loop keeps one processor busy. For the others one does not share it, which would need a lock around everything that
 // is said above of "one thread"; one makes more of them:
@@ -20,11 +20,6 @@
 
 #ifndef NETNOTES_CORO_EVERY_CORE_HPP
 #define NETNOTES_CORO_EVERY_CORE_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <sched.h>
 

@@ -1,5 +1,5 @@
 // netnotes/coro/generator.hpp: functions that pause
-// SPDX-License-Identifier: MIT                    version 0.1.0                    copy with: nothing else
+// SPDX-License-Identifier: MIT
 //
 // A function that is called begins, runs to its end and is gone, and its variables with it. A *coroutine* may stop in
 // the middle and be gone on with later: its variables live not on the stack but in a *frame* of its own, on the heap,
@@ -27,14 +27,6 @@
 #ifndef NETNOTES_CORO_GENERATOR_HPP
 #define NETNOTES_CORO_GENERATOR_HPP
 
-#if __cplusplus < 202002L
-#error "netnotes needs C++20: compile with -std=c++20"
-#endif
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
-
 #include <coroutine>
 #include <cstddef>
 #include <exception>
@@ -43,6 +35,8 @@
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
+
+#include "../ip/version.hpp"
 
 namespace netnotes {
 

@@ -1,5 +1,5 @@
 // netnotes/coro/group.hpp: tasks beside one another
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp
+// SPDX-License-Identifier: MIT
 //
 // spawn() begins a task that nobody need wait for. Most of the time one would rather have the opposite: several things
 // at once, *inside* a function, and when the function returns all of them are over, whatever happened. Then a reader
@@ -27,11 +27,6 @@
 
 #ifndef NETNOTES_CORO_GROUP_HPP
 #define NETNOTES_CORO_GROUP_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <cstddef>
 #include <exception>

@@ -1,5 +1,5 @@
 // netnotes/coro/loop.hpp: thousands of functions that wait, in one thread
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp
+// SPDX-License-Identifier: MIT
 //
 // A task that waits is a frame on the heap and nothing more. Somebody has to notice when what it waits for has come,
 // and go on with it: the loop. It is the scheduler of the notes' "1:N model", one thread and N coroutines, and it is
@@ -25,17 +25,12 @@
 // behind. An exception that nobody can catch, of a task whose handle was dropped, ends the run and comes out of it.
 //
 // On this page:  event_loop · join_handle · spawn, yield, sleep_for, sleep_until
-// Under it:      scheduler.hpp (its options; turns and timers), io_operation.hpp (waiting for descriptors, epoll),
-//                io_uring.hpp (the other way to wait)
+// Under it:      coro/scheduler.hpp (its options; turns and timers), coro/io/operation.hpp (waiting for descriptors, epoll),
+//                coro/io/io_uring.hpp (the other way to wait)
 // The notes:     协程问题, 例子 (who switches; 1:N), gevent (spawn, join, sleep); example 24
 
 #ifndef NETNOTES_CORO_LOOP_HPP
 #define NETNOTES_CORO_LOOP_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <algorithm>
 #include <atomic>

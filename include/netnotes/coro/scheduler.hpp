@@ -1,5 +1,5 @@
 // netnotes/coro/scheduler.hpp: whose turn it is
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp task.hpp timer_wheel.hpp
+// SPDX-License-Identifier: MIT
 //
 // The part of an event loop that its tasks meet: a queue of those who can go on, a wheel of timers, a clock, and a word
 // with the one who waits for descriptors, whoever that is. What a task awaits is an *operation*; it lives in the frame
@@ -14,15 +14,10 @@
 //
 // On this page:  io_backend · loop_options · and for those who write awaitables: scheduler, loop_operation, loop_timer,
 //                posted_call, io_back_end
-// The notes:     协程问题 (who switches; 1:N); read event_loop.hpp first
+// The notes:     协程问题 (who switches; 1:N); read coro/loop.hpp first
 
 #ifndef NETNOTES_CORO_SCHEDULER_HPP
 #define NETNOTES_CORO_SCHEDULER_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <algorithm>
 #include <atomic>

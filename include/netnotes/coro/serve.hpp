@@ -1,5 +1,5 @@
 // netnotes/coro/serve.hpp: a server of tasks that no client ends
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp task_group.hpp async_sync.hpp async_socket.hpp
+// SPDX-License-Identifier: MIT
 //
 // A loop that accepts and spawns is quickly written, and as quickly ended: by the first client that resets its
 // connection, by a handler that throws, by a crowd that takes all descriptors. serve() is that loop with an answer to
@@ -32,16 +32,11 @@
 //                                                 the end. Handlers that have not ended after stop_grace are cancelled
 //
 // On this page:  serve_options · serve
-// Under it:      async_socket.hpp. Its siblings without coroutines: reactor.hpp, tcp_server.hpp
+// Under it:      coro/socket.hpp. Its siblings without coroutines: server/reactor.hpp, server/blocking.hpp
 // The notes:     gevent版-TCP服务器 (the gevent server)
 
 #ifndef NETNOTES_CORO_SERVE_HPP
 #define NETNOTES_CORO_SERVE_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <sys/socket.h>
 

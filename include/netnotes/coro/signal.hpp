@@ -1,5 +1,5 @@
 // netnotes/coro/signal.hpp: what reaches a loop from outside
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp async_sync.hpp
+// SPDX-License-Identifier: MIT
 //
 // A signal handler interrupts the program anywhere, in the middle of malloc() perhaps, and so it may do next to nothing
 // (signal-safety(7)). Another thread may run at any time. Neither may touch what the tasks of a loop share. What both can
@@ -20,15 +20,10 @@
 //     }
 //
 // On this page:  remote_event · async_signals
-// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); stop.hpp is for those that only stop
+// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); socket/stop.hpp is for those that only stop
 
 #ifndef NETNOTES_CORO_SIGNAL_HPP
 #define NETNOTES_CORO_SIGNAL_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <signal.h>
 

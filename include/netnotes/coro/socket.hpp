@@ -1,5 +1,5 @@
 // netnotes/coro/socket.hpp: sockets for tasks
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp
+// SPDX-License-Identifier: MIT
 //
 // The calls of socket.hpp, with co_await before those that may have to wait. A server for thousands reads like the one
 // for a single client:
@@ -26,7 +26,7 @@
 //     }
 //
 // The exception matters: a reset by one client would leave its task, and then run(), and so end the server. serve() of
-// async_serve.hpp is this loop with limits, a graceful stop, and a place where such an exception is reported.
+// coro/serve.hpp is this loop with limits, a graceful stop, and a place where such an exception is reported.
 //
 //        recv() ──> is there anything? ──yes──> recv(2) ──> go on at once, nobody was asked to wait
 //                          |no, as we remember
@@ -41,16 +41,11 @@
 // one does.
 //
 // On this page:  async_stream · async_listener · async_datagram
-// Above it:      async_serve.hpp, a whole server
+// Above it:      coro/serve.hpp, a whole server
 // The notes:     gevent版-TCP服务器 (the gevent server); example 26
 
 #ifndef NETNOTES_CORO_SOCKET_HPP
 #define NETNOTES_CORO_SOCKET_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <unistd.h>
 
@@ -165,7 +160,7 @@ class sending_to;
 
 /// A connection, of TCP or a Unix socket, for tasks: one may receive while another sends, but not two in one direction
 /// at once (std::logic_error). All throw what the system says as std::system_error, and netnotes::cancelled when the task
-/// is cancelled. Lines, and all that ends with a delimiter, are read through async_buffered_stream (async_buffer.hpp):
+/// is cancelled. Lines, and all that ends with a delimiter, are read through async_buffered_stream (coro/buffered.hpp):
 /// what has come behind a message must be kept for the next.
 class async_stream : public detail::async_socket {
   public:
@@ -179,7 +174,7 @@ class async_stream : public detail::async_socket {
         : async_socket{loop, std::move(connected), detail::io_node::kind::stream} {}
 
     /// Connects, and gives the stream. errc::connection_refused, timed_out after about two minutes, ... To a host with a
-    /// name and several addresses: async_connect() (async_connect.hpp).
+    /// name and several addresses: async_connect() (coro/connect.hpp).
     [[nodiscard]] static task<async_stream> connect(socket_address where);
 
     [[nodiscard]] socket_address peer_endpoint() const { return opened().borrow()->peer_endpoint(); }

@@ -1,5 +1,5 @@
 // netnotes/coro/sync.hpp: tasks that wait for one another
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp
+// SPDX-License-Identifier: MIT
 //
 // The tasks of a loop never run at the same time, and change places only at co_await (and in task_group::spawn(), which
 // begins one at once): between two of them whatever they share needs no lock. What remains is to wait for one another.
@@ -22,11 +22,6 @@
 
 #ifndef NETNOTES_CORO_SYNC_HPP
 #define NETNOTES_CORO_SYNC_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <algorithm>
 #include <cstddef>

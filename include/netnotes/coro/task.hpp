@@ -1,5 +1,5 @@
 // netnotes/coro/task.hpp: functions that wait
-// SPDX-License-Identifier: MIT                    version 0.1.0                    copy with: nothing else
+// SPDX-License-Identifier: MIT
 //
 // A server of a thousand clients waits a thousand times over. With a thread for each that is a thousand stacks; with
 // callbacks it is one stack, and no function that one could read. A coroutine is a function that may wait without
@@ -18,7 +18,7 @@
 //
 // A task is lazy: calling one makes its frame and nothing more; co_await begins it. So one that is never awaited never
 // runs, hence [[nodiscard]]; and as it begins inside its awaiter it cannot outlive what it refers to there. What runs
-// beside its caller is made so explicitly: event_loop.hpp.
+// beside its caller is made so explicitly: coro/loop.hpp.
 //
 // A cancelled task is told by an exception, netnotes::cancelled, that its wait throws; destructors do the rest, as in any
 // function. The class is no std::exception, so a handler that logs every std::exception and goes on does not swallow it.
@@ -42,14 +42,6 @@
 #ifndef NETNOTES_CORO_TASK_HPP
 #define NETNOTES_CORO_TASK_HPP
 
-#if __cplusplus < 202002L
-#error "netnotes needs C++20: compile with -std=c++20"
-#endif
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
-
 #include <array>
 #include <coroutine>
 #include <cstddef>
@@ -62,6 +54,8 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+
+#include "../ip/version.hpp"
 
 namespace netnotes {
 

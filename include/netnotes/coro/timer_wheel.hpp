@@ -1,5 +1,5 @@
 // netnotes/coro/timer_wheel.hpp: a hundred thousand timers
-// SPDX-License-Identifier: MIT                    version 0.1.0                    copy with: nothing else
+// SPDX-License-Identifier: MIT
 //
 // Every connection has a timeout, and nearly none of them ever comes: timers are there to be cancelled. So arming and
 // cancelling must cost next to nothing, however many are armed. A sorted structure pays for an order that nobody asks
@@ -19,20 +19,14 @@
 #ifndef NETNOTES_CORO_TIMER_WHEEL_HPP
 #define NETNOTES_CORO_TIMER_WHEEL_HPP
 
-#if __cplusplus < 202002L
-#error "netnotes needs C++20: compile with -std=c++20"
-#endif
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
-
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
+
+#include "../ip/version.hpp"
 
 namespace netnotes {
 

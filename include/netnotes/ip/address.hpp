@@ -1,5 +1,5 @@
 // netnotes/ip/address.hpp: addresses, networks, endpoints and ports
-// SPDX-License-Identifier: MIT                    version 0.1.0                    copy with: ip_text.hpp
+// SPDX-License-Identifier: MIT
 //
 // An IP address is a number; everything else on this page is notation or arithmetic on that number.
 // An IPv4 address has 32 bits, an IPv6 address 128. A *network* is a run of leading bits that its
@@ -20,20 +20,15 @@
 //        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
 //        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
 //
-// Parsing is strict and says what it dislikes, and where; ip_text.hpp tells why.
+// Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
 //
 // On this page:  ipv4_address · ipv6_address · ip_address · network · summarize, collapse, exclude ·
 //                special-purpose ranges · the classes A to E · endpoint · ports and services · literals
-// Below it:      ip_text.hpp, how the texts are read and written
+// Below it:      ip/text.hpp, how the texts are read and written
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks); examples 02, 03 and 04
 
 #ifndef NETNOTES_IP_ADDRESS_HPP
 #define NETNOTES_IP_ADDRESS_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // netnotes/ip/text.hpp: how addresses are read and written
-// SPDX-License-Identifier: MIT                    version 0.1.0                    copy with: nothing else
+// SPDX-License-Identifier: MIT
 //
 // The machinery under ip.hpp, and a page on two small grammars. Most people never include this file.
 //
@@ -27,14 +27,6 @@
 #ifndef NETNOTES_IP_TEXT_HPP
 #define NETNOTES_IP_TEXT_HPP
 
-#if __cplusplus < 202002L
-#error "netnotes needs C++20: compile with -std=c++20"
-#endif
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -52,6 +44,8 @@
 #ifdef __cpp_lib_format
 #include <format>
 #endif
+
+#include "version.hpp"
 
 namespace netnotes {
 

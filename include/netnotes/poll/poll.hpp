@@ -1,5 +1,5 @@
 // netnotes/poll/poll.hpp: waiting for many descriptors at once
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp
+// SPDX-License-Identifier: MIT
 //
 // One thread, a thousand connections. It cannot wait in recv() for one of them, for then it is deaf to the
 // others, and it cannot ask each in turn, for then it burns a processor to hear "nothing" (the notes' 非阻塞
@@ -44,17 +44,12 @@
 // (select(2), BUGS). So descriptors in a poller are non-blocking, and "would block" is a normal answer.
 //
 // On this page:  interest · event · trigger · the concept poller · epoll_poller · select_poller · poll_poller
-// Above it:      reactor.hpp, a whole server on any poller
+// Above it:      server/reactor.hpp, a whole server on any poller
 // The notes:     单进程服务器,非阻塞模式 (asking each in turn), select版 TCP服务器 (select), 包含writeList服务器 (write
 //                queues), epoll版-TCP服务器 (epoll); examples 18 to 21
 
 #ifndef NETNOTES_POLL_POLL_HPP
 #define NETNOTES_POLL_POLL_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <fcntl.h>
 #include <poll.h>
@@ -118,7 +113,7 @@ enum class trigger {
 
 /// One descriptor that can go on. The token is what was given to add(): a number that says whose it is. Not
 /// the descriptor: that may have been closed, and its number given to another, by an earlier event of the
-/// same batch. A token with a generation in it tells the two apart (reactor.hpp does so).
+/// same batch. A token with a generation in it tells the two apart (server/reactor.hpp does so).
 struct event {
     std::uint64_t token = 0;
     interest ready = interest::none;

@@ -1,5 +1,5 @@
 // netnotes/server/blocking.hpp: servers that block
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tcp.hpp poll.hpp
+// SPDX-License-Identifier: MIT
 //
 // The easiest way to write what a server says to *one* client is to write just that: receive, think, answer, and
 // wait wherever there is something to wait for. But who waits for one client serves no other. Three ways out:
@@ -33,16 +33,11 @@
 // that has one thread, or let its handler keep to what is safe in a signal handler.
 //
 // On this page:  iterative_server · forking_server · threaded_server
-// Above it:      reactor.hpp, thousands of clients in one thread that never waits for one
+// Above it:      server/reactor.hpp, thousands of clients in one thread that never waits for one
 // The notes:     单进程服务器 (one at a time), 多进程服务器 (processes), 多线程服务器 (threads); examples 15, 16, 17
 
 #ifndef NETNOTES_SERVER_BLOCKING_HPP
 #define NETNOTES_SERVER_BLOCKING_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <signal.h>
 #include <sys/eventfd.h>

@@ -1,5 +1,5 @@
 // netnotes/server/reactor.hpp: a server for thousands of clients, in one thread
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp
+// SPDX-License-Identifier: MIT
 //
 // A reactor waits for events and calls back: your code never waits, it is told. This one is a whole server on
 // any poller of poll.hpp and any listening stream socket, TCP or Unix:
@@ -56,11 +56,6 @@
 
 #ifndef NETNOTES_SERVER_REACTOR_HPP
 #define NETNOTES_SERVER_REACTOR_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <sys/ioctl.h>
 

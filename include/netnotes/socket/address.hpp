@@ -1,5 +1,5 @@
 // netnotes/socket/address.hpp: the names of sockets and of hosts
-// SPDX-License-Identifier: MIT                 version 0.1.0                 copy with: ip_text.hpp ip.hpp
+// SPDX-License-Identifier: MIT
 //
 // A socket's name depends on its family: an address and a port for TCP and UDP, a path in the file system for a
 // conversation inside one machine. The kernel takes them all as a `sockaddr`, a structure whose first field says
@@ -18,11 +18,6 @@
 
 #ifndef NETNOTES_SOCKET_ADDRESS_HPP
 #define NETNOTES_SOCKET_ADDRESS_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <net/if.h>
 #include <netdb.h>

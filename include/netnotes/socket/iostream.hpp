@@ -1,5 +1,5 @@
 // netnotes/socket/iostream.hpp: a connection as a C++ stream
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp
+// SPDX-License-Identifier: MIT
 //
 // Python's s.makefile() gives a file on a socket, so that one can read it line by line. Here it is a
 // std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
@@ -18,11 +18,6 @@
 
 #ifndef NETNOTES_SOCKET_IOSTREAM_HPP
 #define NETNOTES_SOCKET_IOSTREAM_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <array>
 #include <cstddef>

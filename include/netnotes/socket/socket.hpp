@@ -1,5 +1,5 @@
 // netnotes/socket/socket.hpp: the socket
-// SPDX-License-Identifier: MIT                 version 0.1.0                 copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp
+// SPDX-License-Identifier: MIT
 //
 // A socket is an end of a conversation, held by the kernel; the program holds a small number that stands for
 // it, the *descriptor*. It need not be an end of a connection: a datagram socket has none, and a listening
@@ -36,20 +36,15 @@
 //   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
 //   setblocking                     fcntl(O_NONBLOCK)                set_blocking
 //   fileno, detach                  the int itself                   native_handle, release
-//   makefile                        fdopen                           socket_iostream, in makefile.hpp
+//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
 //   socketpair, getaddrinfo         the same                         socket_pair, resolve
 //
 // On this page:  time and buffers · options · socket · socket_pair
-// Below it:      socket_address.hpp, the names of sockets and of hosts; ip.hpp; stop.hpp
+// Below it:      socket/address.hpp, the names of sockets and of hosts; ip.hpp; socket/stop.hpp
 // The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
 
 #ifndef NETNOTES_SOCKET_SOCKET_HPP
 #define NETNOTES_SOCKET_SOCKET_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -478,7 +473,7 @@ class socket {
     void take_notes() noexcept { takes_notes_ = true; }
 
   private:
-    friend class detail::borrowed_socket;  // of async_socket.hpp
+    friend class detail::borrowed_socket;  // of coro/socket.hpp
     // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
     // stopped. (recv() would do with a flag, but accept() and connect() have none.)
     void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {

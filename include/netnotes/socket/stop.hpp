@@ -1,5 +1,5 @@
 // netnotes/socket/stop.hpp: asking a program to stop
-// SPDX-License-Identifier: MIT                    version 0.1.0                    copy with: nothing else
+// SPDX-License-Identifier: MIT
 //
 // A server waits: in accept(), in recv(), in epoll_wait(). How is it asked to stop? Closing its socket from
 // another thread does not wake it, and may hand the number of the descriptor to somebody else meanwhile. A
@@ -24,14 +24,6 @@
 #ifndef NETNOTES_SOCKET_STOP_HPP
 #define NETNOTES_SOCKET_STOP_HPP
 
-#if __cplusplus < 202002L
-#error "netnotes needs C++20: compile with -std=c++20"
-#endif
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
-
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -44,6 +36,8 @@
 #include <cstdint>
 #include <stdexcept>
 #include <system_error>
+
+#include "../ip/version.hpp"
 
 namespace netnotes {
 

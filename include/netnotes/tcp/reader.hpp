@@ -1,5 +1,5 @@
 // netnotes/tcp/reader.hpp: messages out of a stream
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp
+// SPDX-License-Identifier: MIT
 //
 // A receive is not a message. What was sent in one piece comes in many, and many pieces come as one; so a receiver
 // must know where a message ends. There are two ways to tell him: a mark behind it that does not occur in it, or its
@@ -38,11 +38,6 @@
 
 #ifndef NETNOTES_TCP_READER_HPP
 #define NETNOTES_TCP_READER_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <algorithm>
 #include <concepts>

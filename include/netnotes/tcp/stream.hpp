@@ -1,5 +1,5 @@
 // netnotes/tcp/stream.hpp: connections
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp
+// SPDX-License-Identifier: MIT
 //
 // TCP makes of a network that loses, doubles and reorders packets a pipe of bytes in each direction: what goes
 // in at one end comes out at the other, all of it, in order, once, or the connection fails. It is reliable
@@ -27,17 +27,12 @@
 // first run on, for on Linux it helps only if the earlier socket had it too.
 //
 // On this page:  options, keep_alive, linger · tcp_state, connection_info · connecting · tcp_stream · tcp_listener
-// Above it:      tcp_server.hpp, servers that block; buffered_reader.hpp, lines and messages
+// Above it:      server/blocking.hpp, servers that block; tcp/reader.hpp, lines and messages
 // The notes:     TCP三次握手 至 保活 (handshake, close, states, keep-alive), TCP长连接和短连接 (long and short
 //                connections), TCP服务器, TCP客户端 (server and client); examples 10, 11 and 12
 
 #ifndef NETNOTES_TCP_STREAM_HPP
 #define NETNOTES_TCP_STREAM_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <netinet/tcp.h>
 

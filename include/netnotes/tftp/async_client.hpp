@@ -1,7 +1,7 @@
 // netnotes/tftp/async_client.hpp: getting and putting files with TFTP, in tasks
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp udp.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp async_descriptor.hpp tftp_packet.hpp tftp_transfer.hpp tftp_client.hpp
+// SPDX-License-Identifier: MIT
 //
-// The calls of tftp_client.hpp for tasks: while one waits, others go on.
+// The calls of tftp/client.hpp for tasks: while one waits, others go on.
 //
 //     task<> fetch(std::string name) {
 //         tftp::file_sink file{name, tftp::existing_file::replace};
@@ -16,11 +16,6 @@
 
 #ifndef NETNOTES_TFTP_ASYNC_CLIENT_HPP
 #define NETNOTES_TFTP_ASYNC_CLIENT_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <algorithm>
 #include <string>

@@ -1,8 +1,8 @@
 // netnotes/tftp/client.hpp: getting and putting files with TFTP
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp udp.hpp tftp_packet.hpp tftp_transfer.hpp
+// SPDX-License-Identifier: MIT
 //
-// The machine of tftp_transfer.hpp with a socket and a clock, for a program that waits. (For a task of a loop:
-// tftp_async_client.hpp.)
+// The machine of tftp/transfer.hpp with a socket and a clock, for a program that waits. (For a task of a loop:
+// tftp/async_client.hpp.)
 //
 //     tftp::client server{{"192.0.2.1", tftp::port}};
 //     tftp::file_sink file{"kernel.img", tftp::existing_file::replace};
@@ -13,18 +13,13 @@
 //           └──receive()── recv_batch(2) <── wait until deadline() ──> expired()
 //
 // A file that has come is in the sink when the call returns, whole; else it throws, and the sink was not finished. See
-// tftp_file.hpp for sinks that then leave no trace.
+// tftp/file.hpp for sinks that then leave no trace.
 //
 // On this page:  request · client
 // The notes:     tftp 客户端 示例代码 (the client); example 14
 
 #ifndef NETNOTES_TFTP_CLIENT_HPP
 #define NETNOTES_TFTP_CLIENT_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <time.h>  // the next one needs it
 

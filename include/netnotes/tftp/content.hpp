@@ -1,8 +1,8 @@
 // netnotes/tftp/content.hpp: what is transferred need not be a file
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp tftp_packet.hpp tftp_transfer.hpp
+// SPDX-License-Identifier: MIT
 //
 // A transfer asks a source for bytes and hands bytes to a sink, and knows no more of either. Besides the files of
-// tftp_file.hpp there are those that one mostly wants:
+// tftp/file.hpp there are those that one mostly wants:
 //
 //     tftp::memory_sink image{16 << 20};                            at most so many bytes
 //     server.get("kernel.img", image);                              image.bytes() is all of it
@@ -25,11 +25,6 @@
 
 #ifndef NETNOTES_TFTP_CONTENT_HPP
 #define NETNOTES_TFTP_CONTENT_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <algorithm>
 #include <cstddef>

@@ -1,5 +1,5 @@
 // netnotes/tftp/datagrams.hpp: how a TFTP server receives and sends
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp tftp_packet.hpp tftp_transfer.hpp
+// SPDX-License-Identifier: MIT
 //
 // What udp_socket does for one socket, a server of thousands does otherwise in two things.
 //
@@ -19,15 +19,10 @@
 // with its error, once. That error says nothing about the datagram of that call, so the call is made again.
 //
 // On this page:  destination · arrival · inbox · read_errors · send_run
-// Above it:      tftp_server.hpp
+// Above it:      tftp/server.hpp
 
 #ifndef NETNOTES_TFTP_DATAGRAMS_HPP
 #define NETNOTES_TFTP_DATAGRAMS_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <linux/errqueue.h>
 #include <netinet/in.h>

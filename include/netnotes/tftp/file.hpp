@@ -1,5 +1,5 @@
 // netnotes/tftp/file.hpp: files that are whole or not there, in a folder that no name leaves
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp tftp_packet.hpp tftp_transfer.hpp
+// SPDX-License-Identifier: MIT
 //
 // A file that is opened for writing when the transfer begins is empty from then on: if the transfer fails, the old one
 // is lost (the notes' client does so, and leaves an empty file when it is told that there is none). So the bytes go
@@ -22,11 +22,6 @@
 
 #ifndef NETNOTES_TFTP_FILE_HPP
 #define NETNOTES_TFTP_FILE_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // netnotes/tftp/packet.hpp: what TFTP says, byte by byte
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp
+// SPDX-License-Identifier: MIT
 //
 // The Trivial File Transfer Protocol moves a file with six kinds of datagrams. All begin with two bytes that say which:
 //
@@ -28,11 +28,6 @@
 
 #ifndef NETNOTES_TFTP_PACKET_HPP
 #define NETNOTES_TFTP_PACKET_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // netnotes/tftp/server.hpp: a TFTP server, for thousands of transfers in one thread
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp udp.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp io_uring.hpp event_loop.hpp async_descriptor.hpp tftp_packet.hpp tftp_transfer.hpp tftp_file.hpp tftp_datagrams.hpp
+// SPDX-License-Identifier: MIT
 //
 //     tftp::server server{{ipv6_address::any(), tftp::port}, tftp::serve_files("/srv/tftp")};
 //     loop.run(server.run(), stop);
@@ -9,7 +9,7 @@
 //
 //        :69     ── request ───> a new one? is there room? has the handler such a file?
 //                                    │ no: an error, and that is all
-//                                    └ yes: a conversation: the machine of tftp_transfer.hpp, on a socket of its own
+//                                    └ yes: a conversation: the machine of tftp/transfer.hpp, on a socket of its own
 //        :49152  ── datagrams ─> recvmmsg(2) ──> receive() ─┐
 //                                the timer ────> expired() ─┤
 //                <── a window ── sendmsg(2) <─── next()  <──┘
@@ -18,7 +18,7 @@
 // port 69, too. With `single_port` there is one socket for all, and who is meant is told by the client's address and
 // port.
 //
-// It answers from the address that was asked; see tftp_datagrams.hpp. What was sent to a broadcast or multicast address
+// It answers from the address that was asked; see tftp/datagrams.hpp. What was sent to a broadcast or multicast address
 // is not answered at all (RFC 1123 §4.2.3.5).
 //
 // A client that gets no answer repeats its request. While its transfer has not been acknowledged, an identical request
@@ -49,11 +49,6 @@
 
 #ifndef NETNOTES_TFTP_SERVER_HPP
 #define NETNOTES_TFTP_SERVER_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <netinet/in.h>
 #include <netinet/udp.h>

@@ -1,5 +1,5 @@
 // netnotes/tftp/transfer.hpp: the transfer of a file, without a net and without a clock
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp tftp_packet.hpp
+// SPDX-License-Identifier: MIT
 //
 // One machine for both ends and both directions. Datagrams and the time go in; datagrams and a deadline come out. Whoever
 // drives it has a socket and a clock: the blocking client, the server for thousands, and the tests, whose net loses,
@@ -46,11 +46,6 @@
 
 #ifndef NETNOTES_TFTP_TRANSFER_HPP
 #define NETNOTES_TFTP_TRANSFER_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // netnotes/udp/socket.hpp: datagrams
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp
+// SPDX-License-Identifier: MIT
 //
 // UDP adds two things to IP: ports, and a checksum. Both addresses are in IP's header; UDP's own 8 bytes are both
 // ports, the length, and the checksum (RFC 768). What it keeps are the borders of messages: one send is one
@@ -40,11 +40,6 @@
 
 #ifndef NETNOTES_UDP_SOCKET_HPP
 #define NETNOTES_UDP_SOCKET_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <net/if.h>
 #include <netinet/in.h>

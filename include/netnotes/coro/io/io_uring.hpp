@@ -1,5 +1,5 @@
 // netnotes/coro/io/io_uring.hpp: a loop that asks once, and is brought what comes
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp io_operation.hpp
+// SPDX-License-Identifier: MIT
 //
 // epoll tells that there is something to receive; the receive is another system call, and so it goes for each of a
 // thousand connections. With io_uring (Linux 5.1; this page needs 6.1) a program writes what it wants done into a ring
@@ -32,11 +32,6 @@
 
 #ifndef NETNOTES_CORO_IO_IO_URING_HPP
 #define NETNOTES_CORO_IO_IO_URING_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <cerrno>
 #include <memory>

@@ -1,5 +1,5 @@
 // netnotes/coro/io/operation.hpp: waiting for a descriptor
-// SPDX-License-Identifier: MIT      version 0.1.0      copy with: ip_text.hpp ip.hpp stop.hpp socket_address.hpp socket.hpp poll.hpp task.hpp timer_wheel.hpp scheduler.hpp
+// SPDX-License-Identifier: MIT
 //
 // A call on a descriptor that would have to wait is put aside with the coroutine that makes it, and made again when the
 // descriptor is ready. So an awaiter of this kind is one function, attempt(): make the call, or say that it has to wait.
@@ -13,16 +13,11 @@
 // The node remembers what was learned of its descriptor, as edge-triggered events are told once: so a receive that would
 // find nothing is not made, and none is needed to find out.
 //
-// On this page:  io_node · io_operation · epoll_back_end (its sibling is in io_uring.hpp)
-// The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read event_loop.hpp first
+// On this page:  io_node · io_operation · epoll_back_end (its sibling is in coro/io/io_uring.hpp)
+// The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read coro/loop.hpp first
 
 #ifndef NETNOTES_CORO_IO_OPERATION_HPP
 #define NETNOTES_CORO_IO_OPERATION_HPP
-
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
-#error "netnotes headers of two versions meet here: take all of them from one release"
-#endif
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -315,7 +310,7 @@ class io_receiver : public io_awaiter<Derived, Base> {
     }
 };
 
-/// What io_uring has received or accepted for a node before anybody has asked for it: see io_uring.hpp. In each call
+/// What io_uring has received or accepted for a node before anybody has asked for it: see coro/io/io_uring.hpp. In each call
 /// `error` is of errno, and the answer is false when there is nothing.
 class ring_side {
   public:

@@ -1,0 +1,26 @@
+// netnotes/poll.hpp: waiting for many descriptors at once
+// SPDX-License-Identifier: MIT
+//
+// A thread that waits in recv() for one client cannot serve another. A poller waits for many descriptors at once and
+// reports those that are ready. The three models of the operating system have one interface here:
+//
+//        epoll_poller poller;                                    // or select_poller, or poll_poller
+//        poller.add(socket.native_handle(), interest::read, 1);
+//        for (const event& ready : poller.wait(never)) ...
+//
+// Chapters:
+//     poll/poll.hpp    interest, event, the concept poller, and select, poll and epoll
+//
+// The notes:     单进程服务器,非阻塞模式 (asking each in turn), select原理, select 优缺点, epoll使用说明
+// Examples:      18_nonblocking_server, 19_select_server
+
+#ifndef NETNOTES_POLL_HPP
+#define NETNOTES_POLL_HPP
+
+#if !__has_include("poll/poll.hpp")
+#error "this page needs its chapters: to copy one file, take include/single/netnotes/poll.hpp"
+#endif
+
+#include "poll/poll.hpp"
+
+#endif  // NETNOTES_POLL_HPP

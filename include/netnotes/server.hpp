@@ -1,0 +1,32 @@
+// netnotes/server.hpp: whole servers, as the notes' SocketServer
+// SPDX-License-Identifier: MIT
+//
+// Four ways to serve many clients, with one call each: run(stop).
+//
+//                          how it serves                      a silent client          it fits
+//     iterative_server     one client after the other         holds up all others      short dialogues
+//     forking_server       a process for each client          costs a process          work that must be kept apart
+//     threaded_server      a thread for each client           costs a thread           dialogues that share memory
+//     reactor_server       callbacks in one thread, on any    costs some kilobytes     thousands of clients
+//                          poller of poll.hpp
+//
+// A fifth way, a task for each client, needs coroutines: coro.hpp.
+//
+// Chapters:
+//     server/blocking.hpp    iterative_server, forking_server, threaded_server
+//     server/reactor.hpp     reactor_server
+//
+// The notes:     单进程 TCP服务器, 多进程服务器, 多线程服务器, 包含writeList服务器, epoll版-TCP服务器
+// Examples:      15_iterative_server, 16_forking_server, 17_threaded_server, 20_select_write_queue_server, 21_epoll_server
+
+#ifndef NETNOTES_SERVER_HPP
+#define NETNOTES_SERVER_HPP
+
+#if !__has_include("server/reactor.hpp")
+#error "this page needs its chapters: to copy one file, take include/single/netnotes/server.hpp"
+#endif
+
+#include "server/blocking.hpp"
+#include "server/reactor.hpp"
+
+#endif  // NETNOTES_SERVER_HPP

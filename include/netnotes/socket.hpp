@@ -1,0 +1,37 @@
+// netnotes/socket.hpp: sockets, their names, and how a wait is stopped
+// SPDX-License-Identifier: MIT
+//
+// A socket is an end of a conversation. The kernel holds it, and the program holds a small number, the descriptor. This
+// module owns the descriptor and makes every call of a socket safe: a signal does not interrupt a call, a peer that is gone
+// does not kill the process, a timeout is a point in time, and an error says what was attempted on which address.
+//
+//        socket listener{address_family::inet, socket_type::stream};
+//        listener.bind(endpoint{ipv4_address::any(), 6666});
+//        listener.listen();
+//        auto [client, peer] = listener.accept();
+//        client.send_all("hello\r\n");
+//
+// Most programs use tcp.hpp or udp.hpp, which build on this module.
+//
+// Chapters, lowest first:
+//     socket/stop.hpp        asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
+//     socket/address.hpp     the names of sockets and of hosts, and the resolver
+//     socket/socket.hpp      the socket and its options, with a table from Python and C to netnotes
+//     socket/iostream.hpp    a connection as a std::iostream, as Python's makefile()
+//
+// The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
+// Examples:      01_first_socket, 05_socket_methods
+
+#ifndef NETNOTES_SOCKET_HPP
+#define NETNOTES_SOCKET_HPP
+
+#if !__has_include("socket/socket.hpp")
+#error "this page needs its chapters: to copy one file, take include/single/netnotes/socket.hpp"
+#endif
+
+#include "socket/address.hpp"
+#include "socket/iostream.hpp"
+#include "socket/socket.hpp"
+#include "socket/stop.hpp"
+
+#endif  // NETNOTES_SOCKET_HPP

@@ -1,0 +1,29 @@
+// netnotes/tcp.hpp: connections
+// SPDX-License-Identifier: MIT
+//
+// TCP makes a pipe of bytes in each direction out of a network that loses, doubles and reorders packets. The bytes arrive
+// all and in order, or the connection fails. TCP does not keep the borders between two sends: a receive is not a message.
+//
+//        tcp_listener listener{{ipv6_address::any(), 6666}};
+//        auto [stream, peer] = listener.accept();
+//        buffered_reader reader{stream};
+//        while (auto line = reader.recv_line()) stream.send_all(*line);
+//
+// Chapters, lowest first:
+//     tcp/stream.hpp    listeners, streams, connecting to the fastest of several addresses, keep-alive, live state
+//     tcp/reader.hpp    messages out of a stream: lines, and blocks of a known length
+//
+// The notes:     TCP三次握手 to 保活 (handshake, close, states), TCP长连接和短连接, TCP服务器, TCP客户端, tcp 模拟qq
+// Examples:      10_tcp_hello, 11_tcp_states, 12_tcp_connections, 13_tcp_chat
+
+#ifndef NETNOTES_TCP_HPP
+#define NETNOTES_TCP_HPP
+
+#if !__has_include("tcp/stream.hpp")
+#error "this page needs its chapters: to copy one file, take include/single/netnotes/tcp.hpp"
+#endif
+
+#include "tcp/reader.hpp"
+#include "tcp/stream.hpp"
+
+#endif  // NETNOTES_TCP_HPP

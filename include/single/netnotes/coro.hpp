@@ -1,0 +1,11235 @@
+// netnotes 0.1.0, coro.hpp in one file: copy it, include it, and nothing else is needed. Do not edit:
+// include/single/generate.cmake made it from include/netnotes/coro.hpp, where it can be read in chapters.
+// netnotes/ip/version.hpp: the version, which every chapter includes
+// SPDX-License-Identifier: MIT
+//
+// The test stands outside the include guard on purpose: if one-file headers of two releases meet in one program, the
+// compiler says so here, instead of reporting strange errors about classes that it knows twice.
+
+#if __cplusplus < 202002L
+#error "netnotes needs C++20: compile with -std=c++20"
+#endif
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+
+#ifndef NETNOTES_IP_VERSION_HPP
+#define NETNOTES_IP_VERSION_HPP
+
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#endif  // NETNOTES_IP_VERSION_HPP
+// netnotes/coro.hpp: coroutines, from yield to a server
+// SPDX-License-Identifier: MIT
+//
+// A coroutine is a function that can pause. A generator pauses to return a value; a task pauses to wait. The event loop
+// resumes each task when its event has arrived, so one thread serves thousands of clients, and each client's code reads
+// as if that client were alone.
+//
+//        task<> echo(async_stream peer) {
+//            for (;;) {
+//                auto bytes = co_await peer.recv();      // the loop lends the bytes until the next wait
+//                if (bytes.empty()) co_return;           // end of stream
+//                co_await peer.send_all(bytes);
+//            }
+//        }
+//
+// Chapters, lowest first:
+//     coro/generator.hpp       functions that pause: generators and greenlets
+//     coro/task.hpp            functions that wait
+//     coro/timer_wheel.hpp     a hundred thousand timers
+//     coro/scheduler.hpp       which task is resumed next
+//     coro/io/operation.hpp    waiting for a descriptor, with epoll
+//     coro/io/io_uring.hpp     the second back end
+//     coro/loop.hpp            the event loop: run, spawn, join, sleep, virtual time
+//     coro/descriptor.hpp      any descriptor, for tasks
+//     coro/group.hpp           several tasks at once: all, the first, with a limit, in a group
+//     coro/sync.hpp            events, mutexes, semaphores, channels
+//     coro/signal.hpp          signals of the system, and values from other threads
+//     coro/socket.hpp          streams, listeners and datagrams for tasks
+//     coro/buffered.hpp        lines and blocks for tasks
+//     coro/connect.hpp         looking up a host, and connecting to the first address that answers
+//     coro/serve.hpp           a whole server in one call
+//     coro/every_core.hpp      a loop for each processor
+//
+// If you use g++ 12, read the first page of coro/task.hpp: it names the code that this compiler silently miscompiles.
+//
+// The notes:     协程 to gevent (coroutines, greenlet, gevent), gevent版-TCP服务器 (the gevent server)
+// Examples:      22_generator, 23_greenlet, 24_event_loop, 25_async_await, 26_coroutine_server
+
+#ifndef NETNOTES_CORO_HPP
+#define NETNOTES_CORO_HPP
+
+
+// netnotes/coro/buffered.hpp: lines and frames for tasks, without a system call for each
+// SPDX-License-Identifier: MIT
+//
+// A protocol of lines is written down as it is thought of: read a line, answer it, read the next.
+//
+//     for (;;) {
+//         auto line = co_await client.recv_line();
+//         if (!line) break;
+//         co_await client.write(answer(*line));
+//     }
+//
+// A client who sends sixteen lines at once would cost sixteen receives and sixteen sends, if each of these calls were a
+// system call. Here one receive brings them all, and the answers gather in a buffer that is sent when there is nothing
+// more to read, that is, just before we would wait:
+//
+//        recv_line() ──> "one"      from recv(2), which brought   one | two | three
+//        write("1")                                                                        [1]
+//        recv_line() ──> "two"      from the buffer
+//        write("2")                                                                        [1|2]
+//        recv_line() ──> "three"    from the buffer
+//        write("3")                                                                        [1|2|3]
+//        recv_line() ──> nothing there: send [1|2|3], and only now wait
+//
+// So nobody waits for an answer that lies in a buffer, and nobody need think of flushing; but before a pause that is not
+// a receive (a sleep, another connection) flush() says what is to go out now, and so it does before the end.
+//
+// On this page:  async_buffered_stream
+// The notes:     their receivers take each recv for a message (TCP服务器, gevent版-TCP服务器)
+
+#ifndef NETNOTES_CORO_BUFFERED_HPP
+#define NETNOTES_CORO_BUFFERED_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+// netnotes/tcp/reader.hpp: messages out of a stream
+// SPDX-License-Identifier: MIT
+//
+// A receive is not a message. What was sent in one piece comes in many, and many pieces come as one; so a receiver
+// must know where a message ends. There are two ways to tell him: a mark behind it that does not occur in it, or its
+// length before it. Either way he keeps what he has received of the next one. That is what this reader is for.
+//
+//        recv ──> "HELO a.exa"                    no end yet: wait for more
+//        recv ──> "mple\r\nDATA\r\nFrom: "        two messages and a part of the third
+//
+//                 [ HELO a.example\r\n | DATA\r\n | From: . . . . . . . . . . ]
+//                   recv_line()          next       buffered()    room, up to the limit
+//                   views into the buffer, valid until the next call
+//
+// What has been read ahead is in the reader and no longer in the stream: from the first call on, receive through the
+// reader only, lines and lengths mixed as you like, and never through a second reader on the same stream.
+//
+//   recv_until("\r\n\r\n")     up to and with the delimiter, as Python's readuntil
+//   recv_line()                a line without its "\n" or "\r\n"; a last line without an end counts
+//   recv_exact(size)           so many bytes
+//   recv(buffer)               what there is; from here on it is a stream again
+//
+// What may happen, and what is then in the buffer:
+//
+//   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
+//   an end in the middle of one              errc::protocol_error. Nothing is lost: buffered() is what came
+//   a message longer than the limit          errc::message_size, always for the same messages however they arrive.
+//                                            Nothing is taken out and memory is bounded; the next call says the same.
+//                                            Hang up, or skip_until(delimiter) and go on behind it
+//   errc::timed_out, operation_canceled,     nothing is lost: call again, and it goes on where it was. A timeout is for
+//   operation_would_block                    the whole message: a peer that sends a byte a second cannot stretch it
+//
+// No byte is searched twice, not even when a peer sends them one by one. None is copied, except the beginning of a
+// message that does not fit behind it: it is moved to the front, and when it is long into a buffer of twice the size.
+//
+// On this page:  buffered_reader
+// The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
+
+#ifndef NETNOTES_TCP_READER_HPP
+#define NETNOTES_TCP_READER_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+// netnotes/socket/socket.hpp: the socket
+// SPDX-License-Identifier: MIT
+//
+// A socket is an end of a conversation, held by the kernel; the program holds a small number that stands for
+// it, the *descriptor*. It need not be an end of a connection: a datagram socket has none, and a listening
+// socket only makes them. This header owns the descriptor (it is closed exactly once, whatever happens), and
+// handles once, here, what every program otherwise gets wrong for itself:
+//
+//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
+//   the peer is gone (SIGPIPE)               an error, not the death of the process
+//   a timeout                                a point in time: a peer that sends a byte a second cannot stretch
+//                                            it; and it is reported as errc::timed_out, never as EAGAIN
+//   a child process inherits descriptors     close-on-exec, always
+//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
+//
+//        server                                     client
+//          socket{inet, stream}                       socket{inet, stream}
+//          bind({any, 6666})                          |
+//          listen()                                   |
+//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
+//            └─> a new socket  <───── bytes ────────> send_all, recv
+//
+// Each call has two forms. The plain one throws std::system_error. The one with a std::error_code at its end
+// does not throw; it is for outcomes that a program expects, as Python's connect_ex is for connect.
+//
+//   Python                          C                                here
+//   socket(family, type)            socket                           socket{family, type}
+//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
+//   connect / connect_ex            connect                          connect(where) / connect(where, error)
+//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
+//   send / sendall                  send / a loop                    send / send_all
+//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
+//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
+//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
+//   setsockopt, getsockopt          the same                         set_option, get_option
+//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
+//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
+//   fileno, detach                  the int itself                   native_handle, release
+//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
+//   socketpair, getaddrinfo         the same                         socket_pair, resolve
+//
+// On this page:  time and buffers · options · socket · socket_pair
+// Below it:      socket/address.hpp, the names of sockets and of hosts; ip.hpp; socket/stop.hpp
+// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
+
+#ifndef NETNOTES_SOCKET_SOCKET_HPP
+#define NETNOTES_SOCKET_SOCKET_HPP
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <optional>
+#include <ratio>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+// netnotes/ip/address.hpp: addresses, networks, endpoints and ports
+// SPDX-License-Identifier: MIT
+//
+// An IP address is a number; everything else on this page is notation or arithmetic on that number.
+// An IPv4 address has 32 bits, an IPv6 address 128. A *network* is a run of leading bits that its
+// addresses share (the prefix); what remains numbers the hosts inside. The netmask is that same prefix
+// length, spelled as an address:
+//
+//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
+//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
+//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
+//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//
+// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP.
+// Address and port together are an *endpoint*, written 192.0.2.1:80 or [2001:db8::1]:80.
+//
+// This header asks the operating system nothing. It is values: constexpr throughout, no allocation but
+// in to_string(), so a wrong literal does not compile:
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
+// Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
+//
+// On this page:  ipv4_address · ipv6_address · ip_address · network · summarize, collapse, exclude ·
+//                special-purpose ranges · the classes A to E · endpoint · ports and services · literals
+// Below it:      ip/text.hpp, how the texts are read and written
+// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks); examples 02, 03 and 04
+
+#ifndef NETNOTES_IP_ADDRESS_HPP
+#define NETNOTES_IP_ADDRESS_HPP
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+// netnotes/ip/text.hpp: how addresses are read and written
+// SPDX-License-Identifier: MIT
+//
+// The machinery under ip.hpp, and a page on two small grammars. Most people never include this file.
+//
+//        "192.0.2.1"                             <->  0xc0000201                  dotted decimal
+//        "2001:db8::1"                           <->  2001:0db8:0:0:0:0:0:1       RFC 4291 §2.2, RFC 5952
+//        "::ffff:192.0.2.1"                      <->  ... ffff c000 0201          an IPv4 tail
+//        "fe80::1%eth0"                          <->  number and zone             RFC 4007 §11
+//
+// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, since a
+// leading zero means octal in C, and 10.1 for 10.0.0.1. When a filter and a server read the same text as two
+// addresses, the filter is of no use (RFC 6943 §3.1.1), so both texts are refused here. A reader stops at the
+// first thing that it dislikes and says what, and where: "octet 4 is 256, above 255, at character 6".
+//
+// Writing has one form for each address (RFC 5952 §4): lower case, no leading zeros, and the longest run of
+// zero groups, the first of equals, becomes "::", but only if it is longer than one group. Equal addresses
+// have equal texts, so a text may serve as a key in a log.
+//
+// A text that came from a stranger is not printed as it is. It may hold a line's end, to forge a line of the log, or an
+// escape sequence, to steer the terminal. visible() and quoted() write such characters as escape sequences of C++.
+//
+// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits ·
+//                reading IPv4, IPv6, numbers · writing them
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_TEXT_HPP
+#define NETNOTES_IP_TEXT_HPP
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <iosfwd>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <version>
+#ifdef __cpp_lib_format
+#include <format>
+#endif
+
+
+
+namespace netnotes {
+
+// ---- Why a text was refused ----------------------------------------------------------------------------
+
+/// What is wrong with a text, and where. Cheap to make: the sentence is composed only when asked for.
+class parse_failure {
+  public:
+    constexpr parse_failure() noexcept = default;
+    /// In the pattern '#' stands for the item's number, '%' for the offending value, '@' for that value as
+    /// a character. The pattern must outlive the failure: here it is always a literal.
+    constexpr parse_failure(std::string_view pattern, std::size_t position, std::uint32_t item = 0,
+                            std::uint32_t value = 0) noexcept
+        : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
+
+    /// The offending character's place, counted from 0; the text's size when something is missing.
+    [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
+    /// For a part of a longer text: the part begins `offset` characters later.
+    constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
+    /// For example `octet 4 is 256, above 255, at character 6`.
+    [[nodiscard]] std::string message() const;
+
+  private:
+    std::string_view pattern_;
+    std::size_t position_ = 0;
+    std::uint32_t item_ = 0;
+    std::uint32_t value_ = 0;
+};
+
+/// Thrown by the constructors that take text. what() quotes the text and gives the failure's message.
+class parse_error : public std::invalid_argument {
+  public:
+    parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
+
+  private:
+    parse_failure failure_;
+};
+
+// ---- A stranger's text ---------------------------------------------------------------------------------
+
+/// Returns the text in a form that a terminal and a line of a log can bear. Valid UTF-8 stays, except for characters that
+/// steer or cannot be seen: the controls (also U+0080 to U+009F, of which U+009B means ESC [, ECMA-48 §5.4), the separators
+/// of lines, what changes the direction of writing, what has no width, noncharacters. They become `\n`, `\r`, `\t`,
+/// `\u202e` and the like; U+0000 to U+001F, U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like.
+/// A backslash and a quotation mark stay, so a text that is visible already stays as it is.
+[[nodiscard]] std::string visible(std::string_view text);
+/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so that
+/// the text cannot pretend to have ended.
+[[nodiscard]] std::string quoted(std::string_view text);
+
+namespace detail {
+
+/// The 128 bits of an address, as two halves. (`unsigned __int128` is neither standard nor everywhere.)
+struct uint128 {
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+
+    friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
+    friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
+    friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
+    friend constexpr uint128 operator~(uint128 a) noexcept { return {~a.high, ~a.low}; }
+    friend constexpr uint128 operator<<(uint128 a, unsigned bits) noexcept {  // bits from 0 to 128
+        if (bits >= 64) return {bits == 128 ? 0 : a.low << (bits - 64), 0};
+        return bits == 0 ? a : uint128{a.high << bits | a.low >> (64 - bits), a.low << bits};
+    }
+    friend constexpr uint128 operator+(uint128 a, uint128 b) noexcept {
+        const std::uint64_t sum = a.low + b.low;
+        return {a.high + b.high + (sum < a.low ? 1 : 0), sum};
+    }
+    friend constexpr uint128 operator-(uint128 a, uint128 b) noexcept {
+        return {a.high - b.high - (a.low < b.low ? 1 : 0), a.low - b.low};
+    }
+};
+
+/// A number of `bits` ones at the low end; bits from 0 to 128.
+constexpr uint128 ones(unsigned bits) noexcept { return (uint128{0, 1} << bits) - uint128{0, 1}; }
+constexpr unsigned bit_width(uint128 value) noexcept {
+    return static_cast<unsigned>(value.high != 0 ? 64 + std::bit_width(value.high) : std::bit_width(value.low));
+}
+constexpr unsigned trailing_zeros(uint128 value) noexcept {
+    return static_cast<unsigned>(value.low != 0 ? std::countr_zero(value.low) : 64 + std::countr_zero(value.high));
+}
+
+/// An IPv6 zone ("eth0", "2") kept inside the address: interface names have at most 15 characters
+/// (IFNAMSIZ is 16), so no allocation and no table of interned names is needed.
+struct zone_name {
+    std::array<char, 15> text{};
+    std::uint8_t size = 0;
+    [[nodiscard]] constexpr std::string_view view() const noexcept { return {text.data(), size}; }
+    // By the characters that count: faster than the whole array for the usual zone, none, and a constant also
+    // where arrays are compared by libstdc++'s debug mode (g++ 12).
+    friend constexpr bool operator==(const zone_name& a, const zone_name& b) noexcept { return a.view() == b.view(); }
+    friend constexpr std::strong_ordering operator<=>(const zone_name& a, const zone_name& b) noexcept {
+        return a.view().compare(b.view()) <=> 0;
+    }
+};
+
+constexpr std::uint64_t mix(std::uint64_t x) noexcept {  // the finaliser of MurmurHash3: every bit reaches every bit
+    x = (x ^ (x >> 33)) * 0xff51afd7ed558ccd;
+    x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53;
+    return x ^ (x >> 33);
+}
+
+/// What every value of this header can do with its text. A value says how it is written (`write`, into a
+/// buffer of `text_capacity` characters at least); this gives it the standard library's spellings.
+template <class Value>
+struct printable {
+    /// The canonical text. The only function of this header that allocates.
+    [[nodiscard]] std::string to_string() const {
+        char text[Value::text_capacity];
+        return {text, self().write(text)};
+    }
+    /// As std::to_chars: writes to [first, last) without a terminating NUL and returns the end, or
+    /// errc::value_too_large when it does not fit. Value::text_capacity characters always do.
+    constexpr std::to_chars_result to_chars(char* first, char* last) const noexcept {
+        if (last - first >= static_cast<std::ptrdiff_t>(Value::text_capacity)) return {self().write(first), {}};
+        char text[Value::text_capacity]{};
+        const char* const end = self().write(text);
+        if (last - first < end - text) return {last, std::errc::value_too_large};
+        return {std::copy(static_cast<const char*>(text), end, first), {}};
+    }
+    /// Honours width and fill, as every string does.
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const Value& value) {
+        char text[Value::text_capacity];
+        return out << std::basic_string_view<char, Traits>(text, static_cast<std::size_t>(value.write(text) - text));
+    }
+    friend constexpr auto operator<=>(const printable&, const printable&) noexcept = default;
+
+  private:
+    constexpr const Value& self() const noexcept { return static_cast<const Value&>(*this); }
+};
+
+template <class Value>
+concept text_value = std::is_base_of_v<printable<Value>, Value>;
+
+// ---- Reading -------------------------------------------------------------------------------------------
+
+/// Above 9: it is no digit.
+constexpr unsigned digit_value(char c) noexcept { return static_cast<unsigned char>(c) - unsigned{'0'}; }
+
+/// One table look-up a character instead of three comparisons; 0xff is no digit.
+inline constexpr auto hexadecimal_value = [] {
+    std::array<std::uint8_t, 256> values{};
+    for (unsigned c = 0; c < 256; ++c)
+        values[c] = static_cast<std::uint8_t>(c >= '0' && c <= '9'   ? c - '0'
+                                              : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                              : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                                                     : 0xff);
+    return values;
+}();
+
+/// The failure branches come out of line, so that the way through a good text stays short.
+constexpr bool refuse(parse_failure& why, std::string_view pattern, std::ptrdiff_t position, std::uint32_t item = 0,
+                      std::uint32_t value = 0) noexcept {
+    why = parse_failure{pattern, static_cast<std::size_t>(position), item, value};
+    return false;
+}
+constexpr bool refuse_character(parse_failure& why, const char* first, const char* at) noexcept {
+    return refuse(why, "unexpected character @", at - first, 0, static_cast<unsigned char>(*at));
+}
+
+/// Reads all of [first, last) as a decimal number up to `limit`, without sign or leading zeros.
+constexpr bool read_number(const char* first, const char* last, std::uint32_t limit, std::uint32_t& value,
+                           parse_failure& why) noexcept {
+    std::uint64_t number = 0;
+    if (first == last) return refuse(why, "a number is missing", 0);
+    for (const char* p = first; p != last; ++p) {
+        if (digit_value(*p) > 9) return refuse_character(why, first, p);
+        if (number <= limit) number = number * 10 + digit_value(*p);  // beyond the limit it only has to stay there
+    }
+    if (*first == '0' && last - first > 1) return refuse(why, "a leading zero", 0);
+    if (number > limit) return refuse(why, "the number is above %", 0, 0, limit);
+    value = static_cast<std::uint32_t>(number);
+    return true;
+}
+
+/// Reads all of [first, last) as dotted decimal.
+constexpr bool read_ipv4(const char* const first, const char* const last, std::uint32_t& value,
+                         parse_failure& why) noexcept {
+    std::uint32_t address = 0;
+    const char* p = first;
+    if (p == last) return refuse(why, "the address is empty", 0);
+    for (std::uint32_t octet = 1; octet <= 4; ++octet) {
+        if (octet > 1) {
+            if (p == last) return refuse(why, "only # of 4 octets", last - first, octet - 1);
+            if (*p != '.') return refuse_character(why, first, p);
+            ++p;
+        }
+        const char* const start = p;
+        if (p == last || *p == '.') return refuse(why, "octet # is missing", p - first, octet);
+        std::uint32_t number = digit_value(*p);
+        if (number > 9) return refuse_character(why, first, p);
+        for (++p; p != last && digit_value(*p) <= 9; ++p) {
+            number = number * 10 + digit_value(*p);
+            // Before the number of digits: "0377" is refused because C would read it as octal.
+            if (*start == '0') return refuse(why, "octet # has a leading zero", start - first, octet);
+            if (p - start == 3) return refuse(why, "octet # has more than three digits", start - first, octet);
+        }
+        if (number > 255) return refuse(why, "octet # is %, above 255", start - first, octet, number);
+        address = address << 8 | number;
+    }
+    if (p != last) {
+        if (*p == '.') return refuse(why, "more than 4 octets", p - first);
+        return refuse_character(why, first, p);
+    }
+    value = address;
+    return true;
+}
+
+/// Reads all of [first, last) as a zone: what may stand in the name of an interface and not be taken for
+/// something else by whoever reads `[fe80::1%eth0]:80` or `fe80::%eth0/64`.
+constexpr bool read_zone(const char* first, const char* last, zone_name& zone, parse_failure& why) noexcept {
+    if (first == last) return refuse(why, "the zone is missing", 0);
+    if (last - first > static_cast<std::ptrdiff_t>(zone.text.size()))
+        return refuse(why, "a zone of more than 15 characters", 0);
+    zone_name read;
+    for (const char* p = first; p != last; ++p) {
+        if (*p <= ' ' || *p > '~' || *p == '%' || *p == '/' || *p == '[' || *p == ']')
+            return refuse_character(why, first, p);
+        read.text[read.size++] = *p;
+    }
+    zone = read;
+    return true;
+}
+
+/// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
+constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
+                         parse_failure& why) noexcept {
+    uint128 address;     // the groups read so far, the last one lowest; after "::" only those behind it
+    uint128 front;       // the groups before "::", already in their place
+    unsigned count = 0;  // of all groups
+    bool gap = false;    // has "::" been seen?
+    const char* p = first;
+    if (p == last) return refuse(why, "the address is empty", 0);
+    if (*p == ':') {
+        if (p + 1 == last || p[1] != ':') return refuse(why, "a single ':' at the start", 0);
+        gap = true;
+        p += 2;
+    }
+    while (p != last && *p != '%') {
+        if (*p == ':') return refuse(why, "a second '::', or ':::'", p - first);
+        if (count == 8) return refuse(why, "more than 8 groups", p - first);
+        const char* const start = p;
+        unsigned group = 0;
+        for (; p != last && hexadecimal_value[static_cast<unsigned char>(*p)] < 16; ++p) {
+            if (p - start == 4) return refuse(why, "group # has more than four digits", start - first, count + 1);
+            group = group << 4 | hexadecimal_value[static_cast<unsigned char>(*p)];
+        }
+        if (p != last && *p == '.') {  // what looked like a group is the first octet of an IPv4 tail
+            if (count > 6) return refuse(why, "no room for an IPv4 address after # groups", start - first, count);
+            const char* tail_end = p;
+            while (tail_end != last && *tail_end != '%') ++tail_end;
+            std::uint32_t tail = 0;
+            if (!read_ipv4(start, tail_end, tail, why)) return why.shift(start - first), false;
+            address = address << 32 | uint128{0, tail};
+            count += 2;
+            p = tail_end;
+            break;
+        }
+        if (p == start) return refuse_character(why, first, p);
+        address = address << 16 | uint128{0, group};
+        ++count;
+        if (p == last || *p == '%') break;
+        if (*p != ':') return refuse_character(why, first, p);
+        ++p;
+        if (p == last || *p == '%') return refuse(why, "a single ':' at the end", p - 1 - first);
+        if (*p == ':') {
+            if (gap) return refuse(why, "a second '::', or ':::'", p - first);
+            gap = true;
+            front = address << 16 * (8 - count);
+            address = {};
+            ++p;
+        }
+    }
+    if (!gap && count < 8) return refuse(why, "only # of 8 groups, and no '::'", p - first, count);
+    if (gap && count == 8) return refuse(why, "'::' stands for one group at least, and 8 are there", p - first);
+    value = front | address;
+    if (p != last) {
+        ++p;
+        if (!read_zone(p, last, zone, why)) return why.shift(p - first), false;
+        // unmapped() would lose the zone without a word.
+        if (value.high == 0 && value.low >> 32 == 0xffff)
+            return refuse(why, "an IPv4-mapped address has no zone", p - 1 - first);
+    }
+    return true;
+}
+
+// ---- Writing -------------------------------------------------------------------------------------------
+
+/// "0." to "255.": an octet is one look-up and one four-byte store, which is what makes printing an address some
+/// thirty times faster than inet_ntop(), a call of snprintf().
+inline constexpr auto octet_texts = [] {
+    std::array<std::array<char, 4>, 256> texts{};
+    for (unsigned octet = 0; octet < 256; ++octet) {
+        unsigned size = 0;
+        if (octet >= 100) texts[octet][size++] = static_cast<char>('0' + octet / 100);
+        if (octet >= 10) texts[octet][size++] = static_cast<char>('0' + octet / 10 % 10);
+        texts[octet][size++] = static_cast<char>('0' + octet % 10);
+        texts[octet][size] = '.';
+    }
+    return texts;
+}();
+
+/// Needs room for 16 characters, of which the last may be scribbled on without being part of the text.
+constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        const unsigned octet = value >> shift & 0xff;
+        const auto [a, b, c, d] = octet_texts[octet];  // all four before any store, so that they become one
+        out[0] = a, out[1] = b, out[2] = c, out[3] = d;
+        out += 2 + (octet >= 10) + (octet >= 100);
+    }
+    return out - 1;
+}
+
+/// In decimal; std::to_chars is not constexpr before C++23.
+constexpr char* write_number(char* out, std::uint32_t value) noexcept {
+    std::array<char, 10> digits{};
+    char* first = digits.data() + digits.size();
+    do {
+        *--first = static_cast<char>('0' + value % 10);
+    } while ((value /= 10) != 0);
+    return std::copy(first, digits.data() + digits.size(), out);
+}
+
+inline constexpr std::string_view hexadecimal_digits = "0123456789abcdef";
+
+/// Needs room for 64 characters.
+constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noexcept {
+    std::array<std::uint16_t, 8> groups{};
+    for (unsigned i = 0; i < 4; ++i) {
+        groups[i] = static_cast<std::uint16_t>(value.high >> (48 - 16 * i));
+        groups[i + 4] = static_cast<std::uint16_t>(value.low >> (48 - 16 * i));
+    }
+    unsigned gap = 8, zeros = 1;  // where the longest run of zero groups begins, and its length: one is no run
+    for (unsigned i = 0; i < 8; ++i) {
+        unsigned run = 0;
+        while (i + run < 8 && groups[i + run] == 0) ++run;
+        if (run > zeros) gap = i, zeros = run;
+        i += run;
+    }
+    // RFC 5952 §5: the IPv4 part of a mapped address is written as IPv4.
+    const bool mapped = value.high == 0 && value.low >> 32 == 0xffff;
+    for (unsigned i = 0; i < (mapped ? 6u : 8u);) {
+        if (i == gap) {
+            *out++ = ':';
+            if (i == 0) *out++ = ':';
+            i += zeros;
+            continue;
+        }
+        const unsigned group = groups[i];
+        if (group >= 0x1000) *out++ = hexadecimal_digits[group >> 12];
+        if (group >= 0x100) *out++ = hexadecimal_digits[group >> 8 & 0xf];
+        if (group >= 0x10) *out++ = hexadecimal_digits[group >> 4 & 0xf];
+        *out++ = hexadecimal_digits[group & 0xf];
+        if (++i < 8) *out++ = ':';
+    }
+    if (mapped) out = write_ipv4(out, static_cast<std::uint32_t>(value.low));
+    if (zone.size > 0) {
+        *out++ = '%';
+        out = std::copy(zone.text.begin(), zone.text.begin() + zone.size, out);
+    }
+    return out;
+}
+
+}  // namespace detail
+
+namespace detail {
+/// Texts and characters, one behind the other. (g++ 12 -O3 sees an overlapping copy in every "text" + std::string{},
+/// wrongly, and warns: its bug 105651.)
+template <class... Parts>
+std::string joined(const Parts&... parts) {
+    std::string text;
+    ((text += parts), ...);
+    return text;
+}
+}  // namespace detail
+
+inline std::string parse_failure::message() const {
+    std::string text;
+    for (const char c : pattern_) {
+        if (c == '#') {
+            text += std::to_string(item_);
+        } else if (c == '%') {
+            text += std::to_string(value_);
+        } else if (c != '@') {
+            text += c;
+        } else if (value_ > ' ' && value_ <= '~') {
+            text += {'\'', static_cast<char>(value_), '\''};
+        } else {
+            text += {'0', 'x', detail::hexadecimal_digits[value_ >> 4 & 0xf], detail::hexadecimal_digits[value_ & 0xf]};
+        }
+    }
+    return detail::joined(text, ", at character ", std::to_string(position_));
+}
+
+namespace detail {
+
+/// Is the character one that a reader does not see, or that changes how others are seen?
+constexpr bool is_invisible(char32_t point) noexcept {
+    struct range {
+        char32_t first, last;
+    };
+    constexpr range all[]{
+        {0x00, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},
+        {0x115f, 0x1160}, {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
+        {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+        {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+    };
+    return (point & 0xfffe) == 0xfffe || std::any_of(std::begin(all), std::end(all), [&](const range& each) {
+               return each.first <= point && point <= each.last;
+           });
+}
+
+/// Reads the character of UTF-8 (RFC 3629) with which the text begins. Returns how many bytes it has, 0 if they are no
+/// character: cut off, longer than needed, a surrogate, or above U+10FFFF.
+constexpr std::size_t read_utf8(std::string_view text, char32_t& point) noexcept {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned lead = byte(0);
+    point = lead;
+    if (lead < 0x80) return 1;
+    if (lead < 0xc2 || lead > 0xf4) return 0;
+    const std::size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (text.size() < size) return 0;
+    point = lead & (0x7fu >> size);
+    for (std::size_t i = 1; i < size; ++i) {
+        if ((byte(i) & 0xc0) != 0x80) return 0;
+        point = point << 6 | (byte(i) & 0x3fu);
+    }
+    constexpr char32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    return point < least[size] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff) ? 0 : size;
+}
+
+inline void append_visible(std::string& to, std::string_view text, bool is_quoted) {
+    const auto append_hex = [&](char kind, char32_t value, unsigned digits) {
+        to += '\\';
+        to += kind;
+        while (digits-- > 0) to += hexadecimal_digits[value >> 4 * digits & 0xf];
+    };
+    while (!text.empty()) {
+        char32_t point = 0;
+        const std::size_t size = read_utf8(text, point);
+        if (size > 0 && !is_invisible(point)) {
+            if (is_quoted && (point == '"' || point == '\\')) to += '\\';
+            to += text.substr(0, size);
+        } else if (size == 1 && (point == '\n' || point == '\r' || point == '\t')) {
+            to += point == '\n' ? "\\n" : point == '\r' ? "\\r" : "\\t";
+        } else if (size < 2) {
+            append_hex('x', static_cast<unsigned char>(text[0]), 2);
+        } else if (point <= 0xffff) {
+            append_hex('u', point, 4);
+        } else
+            append_hex('U', point, 8);
+        text.remove_prefix(std::max<std::size_t>(size, 1));
+    }
+}
+
+}  // namespace detail
+
+inline std::string visible(std::string_view text) {
+    std::string shown;
+    shown.reserve(text.size());
+    detail::append_visible(shown, text, false);
+    return shown;
+}
+inline std::string quoted(std::string_view text) {
+    std::string shown{'"'};
+    shown.reserve(text.size() + 2);
+    detail::append_visible(shown, text, true);
+    return shown += '"';
+}
+
+namespace detail {
+/// Returns the text in quotation marks, cut where it is long: an error is not to be longer than a line.
+inline std::string quoted_beginning(std::string_view text) {
+    constexpr std::size_t most = 64;
+    std::string shown = quoted(text.substr(0, most));
+    if (text.size() > most) shown.insert(shown.size() - 1, "...");
+    return shown;
+}
+}  // namespace detail
+
+inline parse_error::parse_error(std::string_view kind, std::string_view text, const parse_failure& failure)
+    : std::invalid_argument{detail::joined(detail::quoted_beginning(text), " is no ", kind, ": ", failure.message())},
+      failure_{failure} {}
+
+}  // namespace netnotes
+
+#ifdef __cpp_lib_format
+template <netnotes::detail::text_value Value>
+struct std::formatter<Value, char> : std::formatter<std::string_view, char> {
+    auto format(const Value& value, auto& context) const {
+        char text[Value::text_capacity];
+        const char* const end = value.write(text);
+        return std::formatter<std::string_view, char>::format({text, static_cast<std::size_t>(end - text)}, context);
+    }
+};
+#endif
+
+#endif  // NETNOTES_IP_TEXT_HPP
+
+
+namespace netnotes {
+
+// ---- IPv4 ----------------------------------------------------------------------------------------------
+
+/// The classes of RFC 791, told by the leading bits: 0…, 10…, 110…; and of RFC 1112 §4: 1110… (multicast), 1111…
+/// (reserved).
+/// History since 1993, when prefixes of any length replaced them (CIDR, RFC 4632); still taught and asked.
+enum class ipv4_class : char { a = 'A', b = 'B', c = 'C', d = 'D', e = 'E' };
+
+/// An IPv4 address (RFC 791): a 32-bit number. It names an *interface*, not a computer (RFC 1122 §3.3.4.1).
+class ipv4_address : public detail::printable<ipv4_address> {
+  public:
+    static constexpr unsigned width = 32;             ///< bits
+    static constexpr std::size_t text_capacity = 16;  ///< room that any address's text needs, INET_ADDRSTRLEN
+
+    /// 0.0.0.0
+    constexpr ipv4_address() noexcept = default;
+    /// From the number in host byte order: 0x7f000001 is 127.0.0.1.
+    constexpr explicit ipv4_address(std::uint32_t value) noexcept : value_{value} {}
+    constexpr ipv4_address(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) noexcept
+        : value_{std::uint32_t{a} << 24 | std::uint32_t{b} << 16 | std::uint32_t{c} << 8 | d} {}
+    /// From four octets in the order in which they are written, which is also that of the wire.
+    constexpr explicit ipv4_address(std::array<std::uint8_t, 4> octets) noexcept
+        : ipv4_address{octets[0], octets[1], octets[2], octets[3]} {}
+    /// From dotted decimal, four parts from 0 to 255, no leading zeros. Throws parse_error.
+    constexpr explicit ipv4_address(std::string_view text) {
+        if (parse_failure why; !detail::read_ipv4(text.data(), text.data() + text.size(), value_, why))
+            throw parse_error{"IPv4 address", text, why};
+    }
+    /// As the constructor, but an unreadable text gives no value; `why` then says what is wrong with it.
+    static constexpr std::optional<ipv4_address> parse(std::string_view text, parse_failure& why) noexcept {
+        std::uint32_t value{};
+        if (!detail::read_ipv4(text.data(), text.data() + text.size(), value, why)) return std::nullopt;
+        return ipv4_address{value};
+    }
+    static constexpr std::optional<ipv4_address> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// 0.0.0.0: as a place to bind, every local address (INADDR_ANY, ip(7)).
+    static constexpr ipv4_address any() noexcept { return {}; }
+    /// 127.0.0.1, this host.
+    static constexpr ipv4_address loopback() noexcept { return {127, 0, 0, 1}; }
+    /// 255.255.255.255: every host on this link; no router passes it on (RFC 919 §7).
+    static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
+
+    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }  ///< host byte order
+    [[nodiscard]] constexpr std::array<std::uint8_t, 4> to_octets() const noexcept {
+        return {octet(24), octet(16), octet(8), octet(0)};
+    }
+    [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
+
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
+    /// 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
+    [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
+    /// 10/8, 172.16/12, 192.168/16 (RFC 1918 §3). Other ranges are not global either: see special_range.
+    [[nodiscard]] constexpr bool is_private() const noexcept {
+        return in(0x0a000000, 8) || in(0xac100000, 12) || in(0xc0a80000, 16);
+    }
+    /// 169.254/16 (RFC 3927)
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return in(0xa9fe0000, 16); }
+    /// 224.0.0.0/4, whole: a group has no host part that could be all ones (RFC 1112 §4).
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return in(0xe0000000, 4); }
+    /// 240.0.0.0/4 (RFC 1112 §4). 255.255.255.255 lies in it and is the limited broadcast.
+    [[nodiscard]] constexpr bool is_reserved() const noexcept { return in(0xf0000000, 4); }
+    [[nodiscard]] constexpr bool is_broadcast() const noexcept { return value_ == 0xffffffff; }
+    /// 192.0.2/24, 198.51.100/24, 203.0.113/24: for examples in texts (RFC 5737).
+    [[nodiscard]] constexpr bool is_documentation() const noexcept {
+        return in(0xc0000200, 24) || in(0xc6336400, 24) || in(0xcb007100, 24);
+    }
+    /// 100.64/10: between a provider and its customers (RFC 6598).
+    [[nodiscard]] constexpr bool is_shared() const noexcept { return in(0x64400000, 10); }
+    /// 198.18/15 (RFC 2544)
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return in(0xc6120000, 15); }
+    /// Reachable from everywhere, as far as the number can tell: the IANA registry does not say otherwise,
+    /// and a multicast group is neither local to the link nor to an organisation (RFC 5771, RFC 2365).
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    /// Is it global, and one host's address? See ipv6_address::is_global_unicast().
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
+
+    /// The name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
+    [[nodiscard]] std::string reverse_pointer() const;
+    /// Well mixed, but no secret goes into it: a hostile peer can choose colliding addresses.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
+    constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
+
+    friend constexpr auto operator<=>(const ipv4_address&, const ipv4_address&) noexcept = default;
+
+  private:
+    constexpr std::uint8_t octet(unsigned shift) const noexcept { return static_cast<std::uint8_t>(value_ >> shift); }
+    constexpr bool in(std::uint32_t block, unsigned prefix) const noexcept {
+        return (value_ ^ block) >> (32 - prefix) == 0;
+    }
+
+    std::uint32_t value_ = 0;
+};
+
+// ---- IPv6 ----------------------------------------------------------------------------------------------
+
+/// An IPv6 address (RFC 4291) and, where it has one, its zone (RFC 4007): `fe80::1%eth0`. Link-local
+/// addresses mean something else on every link, so the zone takes part in comparison.
+///
+/// ::ffff:192.0.2.1 is IPv4 in an IPv6 coat: a dual-stack socket shows its IPv4 peers so. The is_…
+/// questions look through the coat, for a filter that is fooled by ::ffff:127.0.0.1 is no filter (the
+/// fault of CVE-2024-24790). Translators and tunnels put IPv4 addresses into other IPv6 addresses, too. There
+/// is_global() and is_global_unicast() look inside, and embedded_ipv4() returns what they see.
+class ipv6_address : public detail::printable<ipv6_address> {
+  public:
+    static constexpr unsigned width = 128;            ///< bits
+    static constexpr std::size_t text_capacity = 64;  ///< 45 for the longest address, '%' and 15 for the zone
+
+    /// ::
+    constexpr ipv6_address() noexcept = default;
+    /// From sixteen octets in the order of the wire.
+    constexpr explicit ipv6_address(const std::array<std::uint8_t, 16>& octets) noexcept {
+        for (unsigned i = 0; i < 8; ++i) {
+            value_.high = value_.high << 8 | octets[i];
+            value_.low = value_.low << 8 | octets[i + 8];
+        }
+    }
+    /// The IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+    constexpr explicit ipv6_address(ipv4_address address) noexcept
+        : value_{0, std::uint64_t{0xffff} << 32 | address.to_uint()} {}
+    /// From any form of RFC 4291 §2.2, a zone after '%' allowed. Throws parse_error.
+    constexpr explicit ipv6_address(std::string_view text) {
+        if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
+            throw parse_error{"IPv6 address", text, why};
+    }
+    static constexpr std::optional<ipv6_address> parse(std::string_view text, parse_failure& why) noexcept {
+        ipv6_address address;
+        if (!detail::read_ipv6(text.data(), text.data() + text.size(), address.value_, address.zone_, why))
+            return std::nullopt;
+        return address;
+    }
+    static constexpr std::optional<ipv6_address> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// ::  — as a place to bind, every local address, of IPv4 too where the socket is dual-stack (ipv6(7)).
+    static constexpr ipv6_address any() noexcept { return {}; }
+    /// ::1
+    static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
+
+    [[nodiscard]] constexpr std::array<std::uint8_t, 16> to_octets() const noexcept {
+        std::array<std::uint8_t, 16> octets{};
+        for (unsigned i = 0; i < 8; ++i) {
+            octets[i] = static_cast<std::uint8_t>(value_.high >> (56 - 8 * i));
+            octets[i + 8] = static_cast<std::uint8_t>(value_.low >> (56 - 8 * i));
+        }
+        return octets;
+    }
+    /// An interface's name or number; empty when there is none. Valid as long as this object.
+    [[nodiscard]] constexpr std::string_view zone() const noexcept { return zone_.view(); }
+    /// The same address in another zone, or with "" in none. Throws parse_error for a zone
+    /// of more than 15 characters, or one that could not be read back.
+    [[nodiscard]] constexpr ipv6_address with_zone(std::string_view zone) const {
+        parse_failure why;
+        ipv6_address changed{value_, {}};
+        if (zone.empty()) return changed;
+        if (is_mapped()) throw parse_error{"zone", zone, parse_failure{"an IPv4-mapped address has no zone", 0}};
+        if (!detail::read_zone(zone.data(), zone.data() + zone.size(), changed.zone_, why))
+            throw parse_error{"zone", zone, why};
+        return changed;
+    }
+
+    /// The IPv4 address inside ::ffff:a.b.c.d.
+    [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
+        if (!is_mapped()) return std::nullopt;
+        return ipv4_address{static_cast<std::uint32_t>(value_.low)};
+    }
+    /// The router's IPv4 address inside a 6to4 address, 2002:a.b.c.d::/48 (RFC 3056 §2).
+    [[nodiscard]] constexpr std::optional<ipv4_address> six_to_four() const noexcept {
+        if (value_.high >> 48 != 0x2002) return std::nullopt;
+        return ipv4_address{static_cast<std::uint32_t>(value_.high >> 16)};
+    }
+    struct teredo_parts {
+        ipv4_address server;
+        ipv4_address client;
+    };
+    /// Server and client inside a Teredo address, 2001::/32; the client is stored inverted (RFC 4380 §4).
+    [[nodiscard]] constexpr std::optional<teredo_parts> teredo() const noexcept {
+        if (value_.high >> 32 != 0x20010000) return std::nullopt;
+        return teredo_parts{ipv4_address{static_cast<std::uint32_t>(value_.high)},
+                            ipv4_address{static_cast<std::uint32_t>(~value_.low)}};
+    }
+
+    /// The IPv4 host that a packet to this address may end at, because a translator or a tunnel takes the IPv4 address
+    /// out of it; nullopt when the address has none of these forms:
+    ///
+    ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
+    ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
+    ///     64:ff9b::a.b.c.d      NAT64, the well-known prefix                       RFC 6052 §2.1
+    ///     64:ff9b:1:…:a.b.c.d   NAT64 in one network, read as a prefix of /96      RFC 8215, RFC 6052 §2.2
+    ///     2002:a.b.c.d::        6to4, the router                                   RFC 3056 §2
+    ///     2001:0:…              Teredo, the client                                 RFC 4380 §4
+    ///     …:0:5efe:a.b.c.d      ISATAP under any prefix, also 200:5efe             RFC 5214 §6.1
+    ///
+    /// A network may use prefixes of its own for NAT64 (RFC 6052 §2.2); no address tells that.
+    [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
+        const auto low = static_cast<std::uint32_t>(value_.low);
+        if (is_mapped() || is_compatible() || is_nat64()) return ipv4_address{low};
+        if (value_.high >> 16 == 0x0064'ff9b'0001) return ipv4_address{low};
+        if (const auto router = six_to_four()) return router;
+        if (const auto parts = teredo()) return parts->client;
+        // The bits "universal" and "group" of the interface identifier do not count (RFC 4291 §2.5.1).
+        if ((value_.low >> 32 & ~std::uint64_t{0x0300'0000}) == 0x5efe && !is_multicast()) return ipv4_address{low};
+        return std::nullopt;
+    }
+
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept {
+        return ask(&ipv4_address::is_unspecified, value_ == detail::uint128{});
+    }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept {
+        return ask(&ipv4_address::is_loopback, value_ == detail::uint128{0, 1});
+    }
+    /// fc00::/7, unique local addresses (RFC 4193): what 10/8 is to IPv4.
+    [[nodiscard]] constexpr bool is_private() const noexcept { return ask(&ipv4_address::is_private, in(0xfc00, 7)); }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept {
+        return ask(&ipv4_address::is_link_local, in(0xfe80, 10));
+    }
+    /// fec0::/10, given up in 2004 (RFC 3879).
+    [[nodiscard]] constexpr bool is_site_local() const noexcept { return in(0xfec0, 10); }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept {
+        return ask(&ipv4_address::is_multicast, in(0xff00, 8));
+    }
+    /// The blocks that IANA's IPv6 address space registry marks "Reserved by IETF": all but 2000::/3, fc00::/7,
+    /// fe80::/9 and ff00::/8. (::1 lies in such a block, 0000::/8. fec0::/10 is one, too; see is_site_local().)
+    [[nodiscard]] constexpr bool is_reserved() const noexcept {
+        return ask(&ipv4_address::is_reserved, !in(0x2000, 3) && !in(0xfc00, 7) && !in(0xfe80, 9) && !in(0xff00, 8));
+    }
+    /// 2001:db8::/32 (RFC 3849) and 3fff::/20 (RFC 9637).
+    [[nodiscard]] constexpr bool is_documentation() const noexcept {
+        return ask(&ipv4_address::is_documentation, value_.high >> 32 == 0x20010db8 || in(0x3fff, 16, 0, 4));
+    }
+    /// 2001:2::/48 (RFC 5180)
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
+        return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
+    }
+    /// As ipv4_address::is_global(); of multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7).
+    /// An address with an IPv4 address inside is global only if that one is, too; see embedded_ipv4().
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    /// Returns true if the address is global, lies in the part of IPv6 that IANA gives out (2000::/3) or is a form of
+    /// IPv4 (mapped, NAT64), and is no group. This is the question for a program that connects to what a stranger
+    /// names: false for loopback, private, site-local, reserved and deprecated addresses, also those inside others.
+    /// Ask it of the endpoint that you then connect to, because a name may resolve differently the second time.
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
+
+    /// All eight groups with all their zeros: 2001:0db8:0000:0000:0000:0000:0000:0001.
+    [[nodiscard]] std::string exploded() const;
+    /// Thirty-two hexadecimal digits, the last first, under ip6.arpa (RFC 3596 §2.5).
+    [[nodiscard]] std::string reverse_pointer() const;
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
+        return detail::mix(detail::mix(value_.high) ^ value_.low);
+    }
+    constexpr char* write(char* out) const noexcept { return detail::write_ipv6(out, value_, zone_); }
+
+    friend constexpr auto operator<=>(const ipv6_address&, const ipv6_address&) noexcept = default;
+
+  private:
+    friend class ip_address;
+    constexpr ipv6_address(detail::uint128 value, const detail::zone_name& zone) noexcept
+        : value_{value}, zone_{zone} {}
+    constexpr bool in(std::uint64_t group, unsigned prefix, std::uint64_t next = 0, unsigned more = 0) const noexcept {
+        return ((value_.high >> 32) ^ (group << 16 | next)) >> (32 - prefix - more) == 0;
+    }
+    constexpr bool is_mapped() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff; }
+    constexpr bool is_compatible() const noexcept {
+        return value_.high == 0 && value_.low >> 32 == 0 && value_.low > 1;
+    }
+    constexpr bool is_nat64() const noexcept { return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0; }
+    // Not by way of ipv4_mapped(): g++ 12 at -O2 takes its optional for uninitialised and warns.
+    constexpr bool ask(bool (ipv4_address::*question)() const noexcept, bool answer) const noexcept {
+        return is_mapped() ? (ipv4_address{static_cast<std::uint32_t>(value_.low)}.*question)() : answer;
+    }
+
+    detail::uint128 value_;
+    detail::zone_name zone_;
+};
+
+// ---- Either --------------------------------------------------------------------------------------------
+
+/// An IPv4 or an IPv6 address. IPv4 sorts before IPv6; 127.0.0.1 and ::ffff:127.0.0.1 are different values.
+class ip_address : public detail::printable<ip_address> {
+  public:
+    static constexpr std::size_t text_capacity = ipv6_address::text_capacity;
+
+    /// 0.0.0.0
+    constexpr ip_address() noexcept = default;
+    constexpr ip_address(ipv4_address address) noexcept : value_{0, address.to_uint()} {}
+    constexpr ip_address(const ipv6_address& address) noexcept
+        : is_v6_{true}, value_{address.value_}, zone_{address.zone_} {}
+    /// A text with a colon in it is read as IPv6, any other as IPv4. Throws parse_error.
+    constexpr explicit ip_address(std::string_view text)
+        : ip_address{text.find(':') == text.npos ? ip_address{ipv4_address{text}} : ip_address{ipv6_address{text}}} {}
+    static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
+        if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
+        return ipv6_address::parse(text, why);
+    }
+    static constexpr std::optional<ip_address> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
+    [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
+    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }  ///< bits
+    /// The address as what it is. Asked for the other one: std::logic_error.
+    [[nodiscard]] constexpr ipv4_address v4() const {
+        return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
+    }
+    [[nodiscard]] constexpr ipv6_address v6() const {
+        return is_v6_ ? as_v6() : throw std::logic_error{"v6() of an IPv4 address"};
+    }
+    /// An IPv4-mapped IPv6 address as the IPv4 address that it holds; every other as it is. Compare and
+    /// count the peers of a dual-stack listener by this.
+    [[nodiscard]] constexpr ip_address unmapped() const noexcept {
+        const auto mapped = is_v6_ ? as_v6().ipv4_mapped() : std::nullopt;
+        return mapped ? ip_address{*mapped} : *this;
+    }
+    /// Returns the IPv4 address inside an IPv6 address of any of the known forms; see ipv6_address::embedded_ipv4().
+    /// Returns nullopt for all others, and for an IPv4 address, which is inside nothing.
+    [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
+        return is_v6_ ? as_v6().embedded_ipv4() : std::nullopt;
+    }
+    /// The neighbours; none beyond the ends. The zone stays.
+    [[nodiscard]] constexpr std::optional<ip_address> next() const noexcept {
+        if (value_ == detail::ones(width())) return std::nullopt;
+        return ip_address{is_v6_, value_ + detail::uint128{0, 1}, zone_};
+    }
+    [[nodiscard]] constexpr std::optional<ip_address> previous() const noexcept {
+        if (value_ == detail::uint128{}) return std::nullopt;
+        return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};
+    }
+
+    /// Calls `question` with the ipv4_address or the ipv6_address.
+    constexpr auto visit(auto&& question) const { return is_v6_ ? question(as_v6()) : question(as_v4()); }
+
+    // The questions that both families answer; the families themselves say what each means.
+    // clang-format off
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
+    [[nodiscard]] constexpr bool is_private() const noexcept { return visit([](auto a) { return a.is_private(); }); }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return visit([](auto a) { return a.is_link_local(); }); }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return visit([](auto a) { return a.is_multicast(); }); }
+    [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
+    [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
+    [[nodiscard]] constexpr bool is_global() const noexcept { return visit([](auto a) { return a.is_global(); }); }
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return visit([](auto a) { return a.is_global_unicast(); }); }
+    [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
+    constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
+    // clang-format on
+
+    friend constexpr auto operator<=>(const ip_address&, const ip_address&) noexcept = default;
+
+  private:
+    friend class network;
+    template <class Output>
+    friend constexpr Output summarize(ip_address first, const ip_address& last, Output out);
+    constexpr ip_address(bool is_v6, detail::uint128 value, const detail::zone_name& zone = {}) noexcept
+        : is_v6_{is_v6},
+          value_{value},
+          zone_{is_v6 && ipv6_address{value, zone}.is_mapped() ? detail::zone_name{} : zone} {}
+    constexpr ipv4_address as_v4() const noexcept { return ipv4_address{static_cast<std::uint32_t>(value_.low)}; }
+    constexpr ipv6_address as_v6() const noexcept { return ipv6_address{value_, zone_}; }
+
+    bool is_v6_ = false;
+    detail::uint128 value_;
+    detail::zone_name zone_;
+};
+
+// ---- Networks ------------------------------------------------------------------------------------------
+
+/// What to do with an address that has bits outside its prefix, as 192.168.1.77/24 has: refuse it, which
+/// catches slips of the pen, or clear them and take the network in which the address lies.
+enum class host_bits { refused, cleared };
+
+/// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
+template <class Item>
+class ip_range;
+
+/// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
+/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+class network : public detail::printable<network> {
+  public:
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
+
+    /// 0.0.0.0/0, all of IPv4.
+    constexpr network() noexcept = default;
+    /// Throws std::invalid_argument when the prefix is longer than the address, or when host bits are set
+    /// and refused. A zone is dropped: a network is a set of numbers, not a place.
+    constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
+        : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
+        if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
+        if (rule == host_bits::refused && (base_.value_ & hosts_mask()) != detail::uint128{})
+            throw std::invalid_argument{"bits are set in the host part of the address of a network"};
+        base_.value_ = base_.value_ & ~hosts_mask();
+    }
+    /// From `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask
+    /// `192.0.2.0/0.0.0.255` (IPv4 only). An address alone is the network of that one address. A mask must
+    /// be a run of ones and then zeros: 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Throws parse_error.
+    constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
+        parse_failure why;
+        const auto read = parse(text, rule, why);
+        if (!read) throw parse_error{"network", text, why};
+        *this = *read;
+    }
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
+        const std::size_t slash = std::min(text.find('/'), text.size());
+        const auto address = ip_address::parse(text.substr(0, slash), why);
+        if (!address) return std::nullopt;
+        const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
+            why = parse_failure{pattern, position, 0, value};
+            return std::nullopt;
+        };
+        if (address->zone_.size > 0) return refused("a network has no zone", text.find('%'));
+        std::uint32_t prefix_length = address->width();
+        if (slash < text.size()) {
+            const std::string_view tail = text.substr(slash + 1);
+            if (address->is_v4() && tail.find('.') != tail.npos) {
+                const auto mask = ipv4_address::parse(tail, why);
+                if (!mask) return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+                const std::uint32_t bits = mask->to_uint();
+                const int ones = std::countl_one(bits), zeros = std::countl_zero(bits);
+                const bool is_netmask = ones + std::countr_zero(bits) >= 32;
+                if (!is_netmask && zeros + std::countr_one(bits) != 32)
+                    return refused("the mask is not a run of ones and then zeros", slash + 1);
+                prefix_length = static_cast<std::uint32_t>(is_netmask ? ones : zeros);
+            } else if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length,
+                                            why)) {
+                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+            }
+        }
+        if (rule == host_bits::refused &&
+            (address->value_ & detail::ones(address->width() - prefix_length)) != detail::uint128{})
+            return refused("bits are set beyond the first %", 0, prefix_length);
+        return network{*address, prefix_length, host_bits::cleared};
+    }
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule = host_bits::refused) noexcept {
+        parse_failure why;
+        return parse(text, rule, why);
+    }
+    static constexpr std::optional<network> parse(std::string_view text, parse_failure& why) noexcept {
+        return parse(text, host_bits::refused, why);
+    }
+
+    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
+    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
+    /// How many bits are left for the hosts.
+    [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
+    [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
+    [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
+    [[nodiscard]] constexpr ip_address netmask() const noexcept {
+        return {is_v6(), detail::ones(base_.width()) & ~hosts_mask()};
+    }
+    [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
+
+    [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
+    [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
+    /// The last address of an IPv4 network, which reaches all its hosts (RFC 919). A /31 or /32 has none
+    /// (RFC 3021), and neither has IPv6: there multicast does that work.
+    [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
+        return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
+    }
+    /// The first address that a host may have. IPv4 keeps the all-zeros one for the network itself, IPv6
+    /// for "any router of this subnet" (RFC 4291 §2.6.1); links of two (/31 RFC 3021, /127 RFC 6164) use both.
+    [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
+    [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
+
+    /// How many addresses there are: 2 to the host_width(). None when that is more than 64 bits can count.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
+        return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
+    }
+    /// ... and how many of them a host may have: for IPv4 two fewer, except in a /31 or /32.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
+        const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
+        return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
+    }
+    /// address_count() in decimal digits, exact for every network: 2^128 has 39 of them.
+    [[nodiscard]] std::string address_count_string() const;
+
+    /// False for an address of the other family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, unmapped() it is.
+    /// The zone is not looked at.
+    [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
+        return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
+    }
+    [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
+        return prefix_length_ <= other.prefix_length_ && contains(other.base_);
+    }
+    /// Two networks overlap only if one of them contains the other: prefixes nest or are apart.
+    [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
+        return contains(other) || other.contains(*this);
+    }
+
+    /// The network of that shorter prefix around this one. Throws std::invalid_argument for a longer one.
+    [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
+        if (prefix_length > prefix_length_)
+            throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
+        return {base_, prefix_length, host_bits::cleared};
+    }
+    /// The networks of that longer prefix inside this one, lowest first; no memory is taken however many.
+    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
+    /// Every address that a host may have, in order.
+    [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
+    /// The address at `index`, the first being 0. Throws std::out_of_range beyond the last, and for a negative index:
+    /// last() is the last address.
+    template <std::integral Index>
+    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
+        if constexpr (std::is_signed_v<Index>)  // converted without a word, -1 would be 2^64 - 1
+            if (index < 0) throw std::out_of_range{"a negative index into a network"};
+        const auto offset = static_cast<std::uint64_t>(index);
+        if (address_count() && offset >= *address_count())
+            throw std::out_of_range{"an index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
+    }
+
+    /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
+    /// 2^32 - 2 of them. 1,500 hosts need a /21: the notes' 255.255.0.0 gives away 64,000 addresses.
+    static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
+        for (unsigned prefix_length = 33; prefix_length-- > 0;)
+            if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
+        return std::nullopt;
+    }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
+    constexpr char* write(char* out) const noexcept {
+        out = base_.write(out);
+        *out++ = '/';
+        return detail::write_number(out, prefix_length_);
+    }
+
+    /// By address, then the larger network first.
+    friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
+
+  private:
+    friend class ip_range<network>;
+    constexpr detail::uint128 hosts_mask() const noexcept { return detail::ones(host_width()); }
+
+    ip_address base_;
+    std::uint8_t prefix_length_ = 0;
+};
+
+template <class Item>
+class ip_range {
+  public:
+    class iterator {
+      public:
+        using value_type = Item;
+        using difference_type = std::ptrdiff_t;
+        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
+        using iterator_concept = std::forward_iterator_tag;
+        using pointer = void;
+        using reference = Item;
+
+        constexpr iterator() noexcept = default;
+        constexpr Item operator*() const noexcept { return at_; }
+        constexpr iterator& operator++() noexcept {
+            ended_ = at_ == last_;  // the last address of all has no successor, so the end cannot be "one beyond"
+            if (!ended_) at_ = successor(at_);
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator&, const iterator&) noexcept = default;
+
+      private:
+        friend ip_range;
+        constexpr iterator(const Item& at, const Item& last, bool ended) noexcept
+            : at_{at}, last_{last}, ended_{ended} {}
+        Item at_;
+        Item last_;
+        bool ended_ = true;
+    };
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, last_, false}; }
+    [[nodiscard]] constexpr iterator end() const noexcept { return {last_, last_, true}; }
+
+  private:
+    friend class network;
+    constexpr ip_range(const Item& first, const Item& last) noexcept : first_{first}, last_{last} {}  // both included
+    static constexpr ip_address successor(const ip_address& address) noexcept { return *address.next(); }
+    static constexpr network successor(network block) noexcept {
+        block.base_ = *block.last().next();
+        return block;
+    }
+    Item first_;
+    Item last_;
+};
+
+constexpr ip_range<ip_address> network::hosts() const noexcept { return {first_host(), last_host()}; }
+constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
+    if (prefix_length < prefix_length_)
+        throw std::invalid_argument{"the prefix of a subnet is not shorter than the network's"};
+    return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
+}
+
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order:
+/// at most 62 for IPv4, 254 for IPv6. Throws std::invalid_argument when the families or the zones differ, or when
+/// last < first. (A zone that both have is dropped: a network has none.)
+template <class Output>
+constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
+    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
+        throw std::invalid_argument{"not a range of addresses"};
+    for (;;) {
+        // The block that begins here is as large as both its alignment and the rest of the range allow.
+        const auto rest = last.value_ - first.value_;
+        const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
+        const unsigned aligned =
+            first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
+        const network block{first, first.width() - std::min(room, aligned)};
+        *out++ = block;
+        if (block.last().value_ == last.value_) return out;
+        first = *block.last().next();
+    }
+}
+
+/// Sorts the networks, drops those that lie in another, joins pairs that make a whole, and returns the part
+/// of the span that holds the result; what lies behind that part is left unspecified.
+constexpr std::span<network> collapse(std::span<network> networks) {
+    std::sort(networks.begin(), networks.end());
+    std::size_t kept = 0;
+    for (const network block : networks) {
+        if (kept > 0 && networks[kept - 1].contains(block)) continue;
+        networks[kept++] = block;
+        // The last two may be the halves of one network, and that one again a half, and so on up.
+        while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
+            const unsigned prefix_length = networks[kept - 1].prefix_length();
+            const network whole = networks[kept - 1].supernet(prefix_length - 1);
+            if (networks[kept - 2] != network{whole.address(), prefix_length}) break;
+            networks[--kept - 1] = whole;
+        }
+    }
+    return networks.first(kept);
+}
+
+/// Writes the networks that are left of `outer` without `inner`, from the largest to the smallest: one for
+/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
+template <class Output>
+constexpr Output exclude(const network& outer, const network& inner, Output out) {
+    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude lies outside"};
+    for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
+        for (const network half :
+             network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
+            if (!half.contains(inner)) *out++ = half;
+    return out;
+}
+
+// ---- Special-purpose ranges ----------------------------------------------------------------------------
+
+/// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
+/// Where the registry says "not applicable" (6to4, Teredo, what was given up) the answer here is no.
+struct special_range {
+    network block;
+    std::string_view name;
+    std::string_view reference;
+    bool source;              ///< may stand as the source of a packet that crosses a router
+    bool destination;         ///< ... as its destination
+    bool forwardable;         ///< a router may forward packets to it
+    bool globally_reachable;  ///< ... beyond the borders of an organisation
+    bool reserved;            ///< IP itself requires that every implementation treats it specially
+};
+
+namespace detail {
+constexpr special_range row(std::string_view block, std::string_view name, std::string_view reference,
+                            std::string_view flags) {
+    return {network{block},  name,           reference, flags[0] == 'S', flags[1] == 'D', flags[2] == 'F',
+            flags[3] == 'G', flags[4] == 'R'};
+}
+}  // namespace detail
+
+inline constexpr std::array ipv4_special_ranges{
+    detail::row("0.0.0.0/8", "This network", "RFC 791 §3.2", "S---R"),
+    detail::row("0.0.0.0/32", "This host on this network", "RFC 1122 §3.2.1.3", "S---R"),
+    detail::row("10.0.0.0/8", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("100.64.0.0/10", "Shared Address Space", "RFC 6598", "SDF--"),
+    detail::row("127.0.0.0/8", "Loopback", "RFC 1122 §3.2.1.3", "----R"),
+    detail::row("169.254.0.0/16", "Link Local", "RFC 3927", "SD--R"),
+    detail::row("172.16.0.0/12", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 §2.1", "-----"),
+    detail::row("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", "SDF--"),
+    detail::row("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", "S----"),
+    detail::row("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
+    detail::row("192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
+    detail::row("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
+    detail::row("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
+    detail::row("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", "-----"),
+    detail::row("192.31.196.0/24", "AS112-v4", "RFC 7535", "SDFG-"),
+    detail::row("192.52.193.0/24", "AMT", "RFC 7450", "SDFG-"),
+    detail::row("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", "-----"),
+    detail::row("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", "SDF--"),
+    detail::row("192.168.0.0/16", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
+    detail::row("198.18.0.0/15", "Benchmarking", "RFC 2544", "SDF--"),
+    detail::row("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", "-----"),
+    detail::row("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", "-----"),
+    detail::row("240.0.0.0/4", "Reserved", "RFC 1112 §4", "----R"),
+    detail::row("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 §7", "-D--R"),
+};
+
+inline constexpr std::array ipv6_special_ranges{
+    detail::row("::1/128", "Loopback Address", "RFC 4291", "----R"),
+    detail::row("::/128", "Unspecified Address", "RFC 4291", "S---R"),
+    detail::row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "----R"),
+    detail::row("64:ff9b::/96", "IPv4-IPv6 Translation", "RFC 6052", "SDFG-"),
+    detail::row("64:ff9b:1::/48", "IPv4-IPv6 Translation", "RFC 8215", "SDF--"),
+    detail::row("100::/64", "Discard-Only Address Block", "RFC 6666", "SDF--"),
+    detail::row("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", "S----"),
+    detail::row("2001::/23", "IETF Protocol Assignments", "RFC 2928", "-----"),
+    detail::row("2001::/32", "TEREDO", "RFC 4380, RFC 8190", "SDF--"),
+    detail::row("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
+    detail::row("2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
+    detail::row("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", "SDFG-"),
+    detail::row("2001:2::/48", "Benchmarking", "RFC 5180", "SDF--"),
+    detail::row("2001:3::/32", "AMT", "RFC 7450", "SDFG-"),
+    detail::row("2001:4:112::/48", "AS112-v6", "RFC 7535", "SDFG-"),
+    detail::row("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", "-----"),
+    detail::row("2001:20::/28", "ORCHIDv2", "RFC 7343", "SDFG-"),
+    detail::row("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", "SDFG-"),
+    detail::row("2001:db8::/32", "Documentation", "RFC 3849", "-----"),
+    detail::row("2002::/16", "6to4", "RFC 3056", "SDF--"),
+    detail::row("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
+    detail::row("3fff::/20", "Documentation", "RFC 9637", "-----"),
+    detail::row("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", "SDF--"),
+    detail::row("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190", "SDF--"),
+    detail::row("fe80::/10", "Link-Local Unicast", "RFC 4291", "SD--R"),
+};
+
+namespace detail {
+/// The row with the longest prefix that holds the address, or the table's end. (Not a pointer that may be
+/// null: for g++ with -fsanitize=undefined a comparison with nullptr is no constant, and is_global() would be none.)
+constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
+    auto best = table.end();
+    for (auto row = table.begin(); row != table.end(); ++row)
+        if (row->block.contains(address) &&
+            (best == table.end() || row->block.prefix_length() > best->block.prefix_length()))
+            best = row;
+    return best;
+}
+}  // namespace detail
+
+/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
+constexpr const special_range* find_special_range(const ip_address& address) noexcept {
+    const auto found = [&](const auto& table) -> const special_range* {
+        const auto row = detail::find_row(table, address);
+        return row == table.end() ? nullptr : &*row;
+    };
+    return address.is_v6() ? found(ipv6_special_ranges) : found(ipv4_special_ranges);
+}
+
+constexpr bool ipv4_address::is_global() const noexcept {
+    if (is_multicast()) return !in(0xe0000000, 24) && !in(0xef000000, 8);
+    const auto row = detail::find_row(ipv4_special_ranges, *this);
+    return row == ipv4_special_ranges.end() || row->globally_reachable;
+}
+
+constexpr bool ipv6_address::is_global() const noexcept {
+    if (const auto mapped = ipv4_mapped()) return mapped->is_global();
+    if (is_multicast()) return (value_.high >> 48 & 0xf) == 0xe;
+    const auto inside = embedded_ipv4();
+    if (inside && !inside->is_global()) return false;
+    const auto row = detail::find_row(ipv6_special_ranges, *this);
+    return row == ipv6_special_ranges.end() || row->globally_reachable;
+}
+constexpr bool ipv6_address::is_global_unicast() const noexcept {
+    if (const auto inside = embedded_ipv4(); inside && !inside->is_global_unicast()) return false;
+    return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
+}
+
+// ---- The classes of old --------------------------------------------------------------------------------
+
+/// A line of the notes' table of classes, with its numbers put right. The notes' ranges name *hosts*, leave
+/// out networks that they then count, and end class C in the wrong binary number.
+struct ipv4_class_range {
+    ipv4_class letter;
+    network block;  ///< all addresses that begin with the class's leading bits
+    std::string_view leading_bits;
+    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks
+    std::uint32_t networks;           ///< 2^7, 2^14, 2^21
+    std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
+};
+
+/// Of the 128 networks of class A, 0 and 127 are special: 126 remain. 128.0, 191.255 and 223.255.255 were
+/// reserved once and are ordinary now (RFC 5735 dropped them). A class A network holds 16,777,214 hosts.
+inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
+    {ipv4_class::a, network{"0.0.0.0/1"}, "0", 1, 1u << 7, (1u << 24) - 2},
+    {ipv4_class::b, network{"128.0.0.0/2"}, "10", 2, 1u << 14, (1u << 16) - 2},
+    {ipv4_class::c, network{"192.0.0.0/3"}, "110", 3, 1u << 21, (1u << 8) - 2},
+    {ipv4_class::d, network{"224.0.0.0/4"}, "1110", 0, 0, 0},
+    {ipv4_class::e, network{"240.0.0.0/4"}, "1111", 0, 0, 0},
+}};
+
+constexpr ipv4_class ipv4_address::address_class() const noexcept {
+    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
+}
+
+// ---- Endpoints -----------------------------------------------------------------------------------------
+
+/// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
+/// is turned round only where the system's own structure is filled.
+class endpoint : public detail::printable<endpoint> {
+  public:
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 8;
+
+    /// 0.0.0.0:0
+    constexpr endpoint() noexcept = default;
+    constexpr endpoint(const ip_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(ipv4_address address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
+    constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
+    /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
+    /// §3.2.2.) Throws parse_error.
+    constexpr explicit endpoint(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"endpoint", text, why};
+        *this = *read;
+    }
+    static constexpr std::optional<endpoint> parse(std::string_view text, parse_failure& why) noexcept {
+        const auto refused = [&](std::string_view pattern, std::size_t position) {
+            why = parse_failure{pattern, position};
+            return std::nullopt;
+        };
+        const bool bracketed = text.starts_with('[');
+        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
+        if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
+        if (colon >= text.size() || text[colon] != ':')
+            return refused("':' and a port are missing", std::min(colon, text.size()));
+        if (!bracketed && text.find(':', colon + 1) != text.npos)
+            return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
+        const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
+        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
+                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
+        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
+        std::uint32_t port = 0;
+        if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
+            return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
+        return endpoint{*address, static_cast<std::uint16_t>(port)};
+    }
+    static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
+    [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
+    constexpr char* write(char* out) const noexcept {
+        if (address_.is_v6()) *out++ = '[';
+        out = address_.write(out);
+        if (address_.is_v6()) *out++ = ']';
+        *out++ = ':';
+        return detail::write_number(out, port_);
+    }
+    friend constexpr auto operator<=>(const endpoint&, const endpoint&) noexcept = default;
+
+  private:
+    ip_address address_;
+    std::uint16_t port_ = 0;
+};
+
+// ---- Ports and services --------------------------------------------------------------------------------
+
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
+/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+enum class port_class { well_known, registered, dynamic };
+
+constexpr port_class classify_port(std::uint16_t port) noexcept {
+    return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
+}
+
+enum class transport { tcp, udp };
+
+/// A service and the port that IANA gave it, under its registered name.
+struct service {
+    std::string_view name;
+    std::uint16_t port;
+    netnotes::transport transport;
+    std::string_view purpose;
+};
+
+/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+inline constexpr std::array<service, 27> services{{
+    {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
+    {"ftp", 21, transport::tcp, "file transfer, the control connection"},
+    {"ssh", 22, transport::tcp, "secure shell and file copy"},
+    {"telnet", 23, transport::tcp, "command line without any secrecy"},
+    {"smtp", 25, transport::tcp, "mail from server to server"},
+    {"domain", 53, transport::tcp, "names to addresses: long answers and zone transfers"},
+    {"domain", 53, transport::udp, "names to addresses"},
+    {"bootps", 67, transport::udp, "DHCP, the server's side"},
+    {"bootpc", 68, transport::udp, "DHCP, the client's side"},
+    {"tftp", 69, transport::udp, "trivial file transfer, the request only"},
+    {"gopher", 70, transport::tcp, "menus and texts, before the web"},
+    {"http", 80, transport::tcp, "web pages"},
+    {"pop3", 110, transport::tcp, "fetching mail"},
+    {"sunrpc", 111, transport::tcp, "the RPC port mapper"},
+    {"nntp", 119, transport::tcp, "news articles"},
+    {"ntp", 123, transport::udp, "the time of day"},
+    {"imap", 143, transport::tcp, "mailboxes that stay on the server (IMAP4)"},
+    {"snmp", 161, transport::udp, "asking and setting network devices"},
+    {"https", 443, transport::tcp, "web pages over TLS"},
+    {"https", 443, transport::udp, "web pages over QUIC (HTTP/3)"},
+    {"submissions", 465, transport::tcp, "handing in mail over TLS"},
+    {"router", 520, transport::udp, "RIP: routers tell each other their routes"},
+    {"submission", 587, transport::tcp, "handing in mail"},
+    {"imaps", 993, transport::tcp, "IMAP over TLS"},
+    {"pop3s", 995, transport::tcp, "POP3 over TLS"},
+    {"nfs", 2049, transport::tcp, "files of another host as if they were here"},
+    {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
+}};
+
+/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
+constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+
+// ---- Longer texts --------------------------------------------------------------------------------------
+
+inline std::string ipv4_address::reverse_pointer() const {
+    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
+}
+
+inline std::string ipv6_address::exploded() const {
+    std::string text;
+    for (const std::uint8_t octet : to_octets()) {
+        if (text.size() % 5 == 4) text += ':';
+        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
+    }
+    return zone().empty() ? text : detail::joined(text, '%', zone());
+}
+
+inline std::string ipv6_address::reverse_pointer() const {
+    const auto octets = to_octets();
+    std::string text;
+    for (std::size_t i = octets.size(); i-- > 0;)
+        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
+    return text + "ip6.arpa";
+}
+
+inline std::string network::address_count_string() const {
+    std::string digits{"1"};  // the lowest first, doubled once for every host bit
+    for (unsigned bit = 0; bit < host_width(); ++bit) {
+        int carry = 0;
+        for (char& digit : digits) {
+            const int doubled = 2 * (digit - '0') + carry;
+            digit = static_cast<char>('0' + doubled % 10);
+            carry = doubled / 10;
+        }
+        if (carry > 0) digits += '1';
+    }
+    std::reverse(digits.begin(), digits.end());
+    return digits;
+}
+
+// ---- Literals ------------------------------------------------------------------------------------------
+
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval ip_address operator""_ip(const char* text, std::size_t size) {
+    return ip_address{std::string_view{text, size}};
+}
+consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
+consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
+    return endpoint{std::string_view{text, size}};
+}
+}  // namespace literals
+
+}  // namespace netnotes
+
+template <netnotes::detail::text_value Value>
+struct std::hash<Value> {
+    constexpr std::size_t operator()(const Value& value) const noexcept {
+        return static_cast<std::size_t>(value.hash());
+    }
+};
+
+#endif  // NETNOTES_IP_ADDRESS_HPP
+
+// netnotes/socket/address.hpp: the names of sockets and of hosts
+// SPDX-License-Identifier: MIT
+//
+// A socket's name depends on its family: an address and a port for TCP and UDP, a path in the file system for a
+// conversation inside one machine. The kernel takes them all as a `sockaddr`, a structure whose first field says
+// which of several others it really is. This header turns our values into that structure and back, and is the
+// only place where byte order, structure sizes and interface numbers are thought of.
+//
+//        endpoint 192.0.2.1:80  ──┐                        ┌──> sockaddr_in    bytes on the wire: 00 50 c0 00 02 01
+//        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
+//        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
+//
+// People use names of hosts instead, and a resolver (/etc/hosts, DNS) turns those into addresses, often several:
+// "localhost" may be ::1 and 127.0.0.1.
+//
+// On this page:  unix_endpoint · socket_address · resolve
+// The notes:     socket, Python创建socket (families), socket 简单服务器 (gethostname); examples 01 and 10
+
+#ifndef NETNOTES_SOCKET_ADDRESS_HPP
+#define NETNOTES_SOCKET_ADDRESS_HPP
+
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+
+
+namespace netnotes {
+
+// ---- Names of sockets ----------------------------------------------------------------------------------
+
+enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
+
+enum class socket_type : int {
+    stream = SOCK_STREAM,               ///< a connection, bytes in order, no borders between them: TCP
+    datagram = SOCK_DGRAM,              ///< no connection, messages one by one: UDP
+    sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
+};
+
+/// The name of a socket for conversations inside one machine (unix(7)): a path in the file system, a name in
+/// the kernel's *abstract* namespace (Linux), which needs no file and vanishes with its socket, or none.
+class unix_endpoint {
+  public:
+    static constexpr std::size_t max_size = sizeof(sockaddr_un::sun_path);  ///< 108 bytes; abstract, one fewer
+
+    /// Without a name: what a client has that did not bind.
+    unix_endpoint() noexcept = default;
+    /// A path. It must not be empty, hold a NUL, or be longer than max_size: std::invalid_argument.
+    explicit unix_endpoint(std::string_view path) : unix_endpoint{path, false} {
+        if (path.empty() || path.find('\0') != path.npos)
+            throw std::invalid_argument{"a socket's path is empty or holds a NUL"};
+    }
+    /// Any bytes, up to max_size of them: std::invalid_argument.
+    static unix_endpoint abstract(std::string_view name) { return {name, true}; }
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
+    [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
+    /// The path; `@name` for an abstract one, as ss(8) has it; `(unnamed)`.
+    [[nodiscard]] std::string to_string() const {
+        return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
+    }
+    friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
+
+  private:
+    unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
+        if (name.size() + is_abstract > max_size) throw std::invalid_argument{"a socket's name is too long"};
+    }
+    std::string name_;
+    bool is_abstract_ = false;
+};
+
+/// What the kernel calls a sockaddr: the address of a socket of any family. The only place where byte order,
+/// structure sizes and zones are thought of.
+class socket_address {
+  public:
+    /// Of no family.
+    socket_address() noexcept = default;
+    /// A zone that is not a number is the name of an interface: std::system_error when there is none such.
+    socket_address(const endpoint& where);  // NOLINT(google-explicit-constructor)
+    socket_address(const unix_endpoint& where) noexcept;
+
+    [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
+    [[nodiscard]] bool is_ip() const noexcept {
+        return family() == address_family::inet || family() == address_family::inet6;
+    }
+    /// The IP endpoint. An interface's number in it is shown as a number: `fe80::1%2`. Throws
+    /// std::invalid_argument when this is not the address of an IP socket.
+    [[nodiscard]] endpoint ip() const;
+    /// The same for a Unix socket; without a name when there is no address at all, as of a datagram whose sender
+    /// did not bind.
+    [[nodiscard]] unix_endpoint local() const;
+    [[nodiscard]] std::string to_string() const;
+
+    // For system calls.
+    [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
+    [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
+    [[nodiscard]] socklen_t size() const noexcept { return size_; }
+    void resize(socklen_t size) noexcept {
+        // Behind a path of 108 bytes the kernel keeps a NUL; it counts it, and would not take it back (unix(7), BUGS).
+        size_ = family() == address_family::local ? std::min(size, socklen_t{sizeof(sockaddr_un)}) : size;
+    }
+    static constexpr socklen_t capacity = sizeof(sockaddr_storage);
+
+    friend bool operator==(const socket_address& a, const socket_address& b) {
+        if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
+        return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
+    }
+
+  private:
+    union {
+        sockaddr_storage whole{};  // first, so that all of it is zero
+        sockaddr any;
+        sockaddr_in inet;
+        sockaddr_in6 inet6;
+        sockaddr_un local;
+    } storage_;
+    socklen_t size_ = sizeof(sa_family_t);
+};
+
+// ---- Names of hosts ------------------------------------------------------------------------------------
+
+/// The errors of name resolution, with the system's words: "Name or service not known".
+[[nodiscard]] const std::error_category& resolver_category() noexcept;
+
+struct resolve_hints {
+    address_family family = address_family::unspecified;  ///< inet or inet6 for only those
+    socket_type type = socket_type::stream;
+    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback one
+};
+
+/// The endpoints behind a host (name or address) and a service (name or number), in the order in which they
+/// should be tried (RFC 6724). It blocks, for seconds when a name server does not answer: getaddrinfo(3).
+///
+/// A service that begins like a number (a digit, a sign, a space) is a decimal number from 0 to 65535, or the error is
+/// EAI_SERVICE: getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. A host that inet_aton(3) reads
+/// as a number, and ip_address does not (`127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`), is EAI_NONAME. A filter in
+/// front of this function could otherwise see another address than it connects to (RFC 6943 §3.1.1).
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
+                                            resolve_hints hints = {});
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            std::error_code& error);
+/// The same for a port. Any integer may be given, so that a number beyond 65535 is an error and no other port.
+template <std::integral Port>
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
+    return resolve(host, std::to_string(port), hints);
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+inline std::error_code last_error() noexcept { return {errno, std::system_category()}; }
+/// Did it fail because the system has no IPv6, and does `::` mean more than IPv6? Without the protocol there is no
+/// socket (EAFNOSUPPORT); where it is switched off, no address (EADDRNOTAVAIL).
+inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& error) noexcept {
+    return where.address() == ip_address{ipv6_address::any()} &&
+           (error.value() == EAFNOSUPPORT || error.value() == EADDRNOTAVAIL) &&
+           error.category() == std::system_category();
+}
+template <class... Parts>
+[[noreturn]] void throw_error(const std::error_code& error, const Parts&... what) {
+    throw std::system_error{error, joined(what...)};
+}
+}  // namespace detail
+
+// ---- socket_address
+
+inline socket_address::socket_address(const endpoint& where) {
+    if (where.address().is_v4()) {
+        storage_.inet.sin_family = AF_INET;
+        storage_.inet.sin_port = htons(where.port());
+        storage_.inet.sin_addr.s_addr = htonl(where.address().v4().to_uint());
+        size_ = sizeof storage_.inet;
+        return;
+    }
+    const ipv6_address address = where.address().v6();
+    const auto octets = address.to_octets();
+    storage_.inet6.sin6_family = AF_INET6;
+    storage_.inet6.sin6_port = htons(where.port());
+    std::memcpy(&storage_.inet6.sin6_addr, octets.data(), octets.size());
+    size_ = sizeof storage_.inet6;
+    if (const std::string_view zone = address.zone(); !zone.empty()) {
+        std::uint32_t index = 0;
+        const auto [end, error] = std::from_chars(zone.data(), zone.data() + zone.size(), index);
+        if (error != std::errc{} || end != zone.data() + zone.size()) {
+            index = ::if_nametoindex(std::string{zone}.c_str());
+            if (index == 0) detail::throw_error(detail::last_error(), "zone of ", address.to_string());
+        }
+        storage_.inet6.sin6_scope_id = index;
+    }
+}
+
+inline socket_address::socket_address(const unix_endpoint& where) noexcept {
+    storage_.local.sun_family = AF_UNIX;
+    if (where.is_unnamed()) return;
+    const std::size_t nul = where.is_abstract() ? 1 : 0;  // an abstract name begins with a NUL, a path ends with one
+    std::memcpy(storage_.local.sun_path + nul, where.name().data(), where.name().size());
+    const std::size_t size = std::min(where.name().size() + 1, unix_endpoint::max_size);
+    size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
+}
+
+inline endpoint socket_address::ip() const {
+    if (family() == address_family::inet)
+        return {ipv4_address{ntohl(storage_.inet.sin_addr.s_addr)}, ntohs(storage_.inet.sin_port)};
+    if (family() != address_family::inet6)
+        throw std::invalid_argument{detail::joined("not the address of an IP socket: ", to_string())};
+    std::array<std::uint8_t, 16> octets{};
+    std::memcpy(octets.data(), &storage_.inet6.sin6_addr, octets.size());
+    ipv6_address address{octets};
+    // (An IPv4-mapped address has no zone, whatever getaddrinfo() puts there.)
+    if (const std::uint32_t index = storage_.inet6.sin6_scope_id; index != 0 && !address.ipv4_mapped()) {
+        char zone[10];
+        address = address.with_zone(
+            {zone, static_cast<std::size_t>(std::to_chars(zone, zone + sizeof zone, index).ptr - zone)});
+    }
+    return {address, ntohs(storage_.inet6.sin6_port)};
+}
+
+inline unix_endpoint socket_address::local() const {
+    if (family() == address_family::unspecified) return {};
+    if (family() != address_family::local)
+        throw std::invalid_argument{detail::joined("not the address of a Unix socket: ", to_string())};
+    const std::size_t size = size_ > offsetof(sockaddr_un, sun_path) ? size_ - offsetof(sockaddr_un, sun_path) : 0;
+    if (size == 0) return {};
+    if (storage_.local.sun_path[0] == '\0') return unix_endpoint::abstract({storage_.local.sun_path + 1, size - 1});
+    return unix_endpoint{std::string_view{storage_.local.sun_path, ::strnlen(storage_.local.sun_path, size)}};
+}
+
+inline std::string socket_address::to_string() const {
+    if (is_ip()) return ip().to_string();
+    if (family() == address_family::local) return local().to_string();
+    if (family() == address_family::unspecified) return "(no address)";
+    return detail::joined("(address family ", std::to_string(storage_.any.sa_family), ')');
+}
+
+// ---- names of hosts
+
+inline const std::error_category& resolver_category() noexcept {
+    static const struct final_category final : std::error_category {
+        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
+        [[nodiscard]] std::string message(int code) const override { return ::gai_strerror(code); }
+    } category;
+    return category;
+}
+
+namespace detail {
+/// Does the service begin as strtol(3) lets a number begin? No service's name does (RFC 6335 §5.1) but those with a
+/// digit in front, such as "3com-tsmux", and these hold a letter behind it.
+inline bool is_like_number(std::string_view service) noexcept {
+    if (service.empty()) return false;
+    if (digit_value(service.front()) > 9)
+        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
+    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
+    return service.starts_with("0x") || service.starts_with("0X") ||
+           std::none_of(service.begin(), service.end(), is_letter);
+}
+inline bool is_port(std::string_view service) noexcept {
+    std::uint32_t port = 0;
+    parse_failure why;
+    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
+}
+/// Would inet_aton(3), which getaddrinfo() asks first, read the host as an IPv4 address although we do not? It takes one
+/// to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
+inline bool is_number_of_old(std::string_view host) noexcept {
+    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
+    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
+    for (;;) {
+        const std::string_view part = host.substr(0, host.find('.'));
+        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
+        const auto is_digit = [&](char c) {
+            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
+        };
+        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
+        if (part.size() == host.size()) return true;
+        host.remove_prefix(part.size() + 1);
+    }
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     std::error_code& error) {
+    // (C would read only what stands before a NUL.)
+    if (host.find('\0') != host.npos || service.find('\0') != service.npos || detail::is_number_of_old(host)) {
+        error = {EAI_NONAME, resolver_category()};
+        return {};
+    }
+    if (detail::is_like_number(service) && !detail::is_port(service)) {
+        error = {EAI_SERVICE, resolver_category()};
+        return {};
+    }
+    addrinfo wanted{};
+    wanted.ai_family = static_cast<int>(hints.family);
+    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer an address, and not one for every type as well
+    wanted.ai_flags = hints.to_bind ? AI_PASSIVE : 0;
+    addrinfo* found = nullptr;
+    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
+                                   &wanted, &found);
+    error = code == EAI_SYSTEM ? detail::last_error()
+            : code != 0        ? std::error_code{code, resolver_category()}
+                               : std::error_code{};
+    std::vector<endpoint> endpoints;
+    if (error) return endpoints;
+    const struct guard {
+        addrinfo* list;
+        ~guard() { ::freeaddrinfo(list); }
+    } freed{found};
+    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
+        socket_address address;
+        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
+        address.resize(entry->ai_addrlen);
+        if (address.is_ip()) endpoints.push_back(address.ip());
+    }
+    return endpoints;
+}
+namespace detail {
+/// For messages: "www.example.org:80", "[2001:db8::1]:80".
+inline std::string with_service(std::string_view host, std::string_view service) {
+    const bool has_colons = host.find(':') != host.npos;
+    return joined(has_colons ? "[" : "", host, has_colons ? "]" : "", service.empty() ? "" : ":", service);
+}
+}  // namespace detail
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_ADDRESS_HPP
+
+// netnotes/socket/stop.hpp: asking a program to stop
+// SPDX-License-Identifier: MIT
+//
+// A server waits: in accept(), in recv(), in epoll_wait(). How is it asked to stop? Closing its socket from
+// another thread does not wake it, and may hand the number of the descriptor to somebody else meanwhile. A
+// flag that a signal handler sets is seen only after the wait, and a wait that begins just after the flag
+// was looked at never ends. What works is something that the wait itself can see: a descriptor.
+//
+//        main thread                     signal handler, or another thread
+//          | run(stop): waits for clients
+//          |            and for `stop`   <──── stop.request_stop()
+//          | finishes what is under way
+//          v returns
+//
+// Once requested, a stop stays requested: whoever waits for it later is woken at once.
+//
+// A fork(2) copies the flag and shares the descriptor: the parent's request would wake a child that waits, and be
+// overlooked by one that does not; a signal to one child would stop all. So a child makes the event its own,
+// and its parent asks it by a signal: become_own_after_fork() and in_child(), as forking_server does.
+//
+// On this page:  stop_event · stop_on_signals
+// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); examples 10, 15, 16 and 21
+
+#ifndef NETNOTES_SOCKET_STOP_HPP
+#define NETNOTES_SOCKET_STOP_HPP
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <system_error>
+
+
+
+namespace netnotes {
+
+/// A request to stop that can be waited for: an eventfd(2) which turns readable and stays so.
+class stop_event {
+  public:
+    /// Throws std::system_error when no descriptor is to be had.
+    stop_event() : descriptor_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+        if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "eventfd"};
+    }
+    stop_event(const stop_event&) = delete;
+    stop_event& operator=(const stop_event&) = delete;
+    ~stop_event() { ::close(descriptor_); }
+
+    /// Wakes all who wait, now and later. From any thread, as often as you like, and from a signal handler:
+    /// write(2) is on the list of functions that are safe there (signal-safety(7)).
+    void request_stop() noexcept { request(); }
+    [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
+    /// Readable from the request on: for poll(2) and its relatives. Reading from it would undo the request.
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+
+    /// In a child made by fork(2), while it has one thread: from here on this event is the child's own, under the same
+    /// descriptor number, so that all who hold or wait for it go on doing so. It is requested if it was when the child
+    /// was made. Throws std::system_error when no descriptor is to be had.
+    void become_own_after_fork() const {
+        const int own = ::eventfd(stop_requested() ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
+        const bool done = own >= 0 && ::dup3(own, descriptor_, O_CLOEXEC) >= 0;
+        const int error = errno;
+        if (own >= 0) ::close(own);
+        if (!done) throw std::system_error{error, std::system_category(), "eventfd of a child"};
+    }
+
+  private:
+    friend class stop_on_signals;
+
+    void request() const noexcept {
+        const int saved = errno;  // a handler must leave it as the interrupted code had it
+        requested_.store(true, std::memory_order_release);
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written =
+            ::write(descriptor_, &one, sizeof one);  // full is as good: it is readable
+        errno = saved;
+    }
+
+    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may not wait for a lock");
+    int descriptor_;
+    mutable std::atomic<bool> requested_{false};  // a child of a server that may only wait for it is asked by a signal
+};
+
+/// As long as this object lives, SIGINT (Ctrl-C) and SIGTERM request a stop instead of killing the process; also
+/// where SIGINT was ignored, as it is for what a shell starts with `&`. One at a time in a process, for signals
+/// belong to the process.
+class stop_on_signals {
+  public:
+    /// Throws std::logic_error when there is one already, std::system_error when sigaction(2) fails.
+    explicit stop_on_signals(stop_event& event) {
+        const stop_event* none = nullptr;
+        if (!target.compare_exchange_strong(none, &event))
+            throw std::logic_error{"signals already stop something else"};
+        struct sigaction action {};
+        action.sa_handler = handle;
+        // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
+        for (; taken_ < signals.size(); ++taken_)
+            if (::sigaction(signals[taken_], &action, &before_[taken_]) != 0) {
+                const std::error_code error{errno, std::system_category()};
+                give_back();
+                throw std::system_error{error, "sigaction"};
+            }
+    }
+    stop_on_signals(const stop_on_signals&) = delete;
+    stop_on_signals& operator=(const stop_on_signals&) = delete;
+    /// Puts back what was in force before.
+    ~stop_on_signals() { give_back(); }
+
+    /// In a child made by fork(2), until it ends: SIGTERM requests a stop of `event`, and so does SIGINT unless the
+    /// program ignores it or handles it in a way of its own. Whatever the parent has made of its signals is the
+    /// parent's. Make the event the child's own first, and block both signals from before the fork until now.
+    static void in_child(const stop_event& event) noexcept {
+        target.store(&event);
+        handling.store(0);  // another thread of the parent may have been at it
+        struct sigaction action {};
+        struct sigaction before {};
+        action.sa_handler = handle;
+        ::sigaction(SIGTERM, &action, nullptr);
+        ::sigaction(SIGINT, nullptr, &before);
+        if (before.sa_handler == SIG_DFL) ::sigaction(SIGINT, &action, nullptr);
+    }
+
+  private:
+    static void handle(int) noexcept {
+        ++handling;
+        if (const stop_event* const event = target.load()) event->request();
+        --handling;
+    }
+    void give_back() noexcept {
+        while (taken_ > 0) --taken_, ::sigaction(signals[taken_], &before_[taken_], nullptr);
+        target.store(nullptr);
+        while (handling.load() != 0) {
+        }  // in another thread; the event may be gone as soon as we return
+    }
+    static constexpr std::array signals{SIGINT, SIGTERM};
+    static inline constinit std::atomic<const stop_event*> target{nullptr};
+    static inline constinit std::atomic<int> handling{0};
+    std::array<struct sigaction, signals.size()> before_{};
+    std::size_t taken_ = 0;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_STOP_HPP
+
+
+namespace netnotes {
+
+// ---- Time and bytes ------------------------------------------------------------------------------------
+
+/// All waiting is measured by the clock that nobody can set.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
+inline constexpr duration never = duration::max();
+
+namespace detail {
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
+/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
+/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+};
+
+namespace detail {
+template <class Byte>
+concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
+template <class Range>
+concept bytes_range = requires(Range& range) {
+    { std::size(range) } -> std::convertible_to<std::size_t>;
+    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+template <class Pointer>
+concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
+class borrowed_socket;
+}  // namespace detail
+
+/// Room to receive into: made from anything that is one run of bytes, an array, a std::array, std::string,
+/// std::vector or std::span of std::byte, char or unsigned char. It does not own and does not grow.
+class mutable_buffer : public std::span<std::byte> {
+  public:
+    using std::span<std::byte>::span;
+    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
+    template <detail::bytes_range Range>
+    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
+        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+/// Bytes to send: from the same, and from text. Of a literal the NUL behind it is not sent. No type can tell a
+/// literal from another *const* array of char, so such an array is taken for one and a NUL at its very end left
+/// out; and an array of char that is not const is refused, for it is seldom full: `std::span{buffer}.first(size)`.
+class const_buffer : public std::span<const std::byte> {
+  public:
+    using std::span<const std::byte>::span;
+    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
+    const_buffer(const std::string_view& text) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
+    template <detail::text_pointer Pointer>
+    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
+    template <detail::byte_like Byte, std::size_t Size>
+    const_buffer(Byte (&array)[Size]) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
+                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
+    template <std::size_t Size>
+    const_buffer(char (&array)[Size]) = delete;
+    template <detail::bytes_range Range>
+    const_buffer(const Range& range) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+/// Received bytes looked at as text, without copying and without a check: a peer may send anything.
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+/// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
+/// What no type is made for is set by level, name and value, as in C.
+namespace option {
+
+template <int Level, int Name>
+struct flag {
+    bool value = true;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    constexpr native_type to_native() const noexcept { return value; }
+    static constexpr bool from_native(native_type native) noexcept { return native != 0; }
+};
+/// A number below `Least` is errc::invalid_argument when it is set.
+template <int Level, int Name, int Least = std::numeric_limits<int>::min()>
+struct number {
+    int value;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    constexpr bool is_in_range() const noexcept { return value >= Least; }
+    constexpr native_type to_native() const noexcept { return value; }
+    static constexpr int from_native(native_type native) noexcept { return native; }
+};
+
+/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
+/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
+using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
+/// Several sockets of one user bind the same port and the kernel shares the clients out among them.
+using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
+/// Probe a silent peer: off unless asked for, and then by default only after two hours (tcp(7)).
+using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
+/// Without it a datagram to a broadcast address is refused with EACCES.
+using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
+/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)). It would take a
+/// negative number for the largest of all; here that is errc::invalid_argument.
+using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
+using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
+/// An IPv6 socket that is not to serve IPv4 clients as ::ffff:a.b.c.d as well.
+using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
+
+/// Does it listen? It can only be asked.
+using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
+
+/// What close() does with bytes that are not yet acknowledged: nothing said, it goes on sending them behind
+/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset. A negative
+/// number is errc::invalid_argument, and no reset; a time that is too long for the kernel is its longest, 68 years.
+struct linger {
+    std::optional<std::chrono::seconds> value;
+    using native_type = ::linger;
+    static constexpr int level = SOL_SOCKET, name = SO_LINGER;
+
+    constexpr linger() noexcept = default;
+    constexpr linger(std::nullopt_t) noexcept {}
+    constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
+    /// From minutes and hours, too; half a second does not compile.
+    template <class Rep, class Period>
+    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
+    constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
+        : value{detail::saturated<std::chrono::seconds>(time)} {}
+
+    constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
+    native_type to_native() const noexcept {
+        const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
+        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
+    }
+    static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
+        return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;
+    }
+};
+
+}  // namespace option
+
+// ---- The socket ----------------------------------------------------------------------------------------
+
+enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
+
+/// A socket, owned: moved, never copied, closed by the destructor.
+///
+/// Whether a call waits is decided by its mode: it waits for ever (as made), for a time (set_timeout,
+/// set_deadline), or not at all (set_blocking(false): errc::operation_would_block). stop_with() ends a wait
+/// early with errc::operation_canceled. Two threads may use one socket, one to send and one to receive, but
+/// no thread may close it or change its mode while another uses it.
+class socket {
+  public:
+    using native_handle_type = int;
+
+    /// None: is_open() is false.
+    socket() noexcept = default;
+    /// A new one. `protocol` 0 is the only one that goes with family and type.
+    explicit socket(address_family family, socket_type type, int protocol = 0);
+    socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
+    /// Takes over a descriptor that is open. `blocking` is the mode in which it is; it is not changed.
+    explicit socket(native_handle_type descriptor, bool blocking = true) noexcept
+        : descriptor_{descriptor}, blocking_{blocking} {}
+    socket(socket&& other) noexcept { swap(other); }
+    socket& operator=(socket&& other) noexcept {
+        socket{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~socket() {
+        std::error_code ignored;
+        if (is_open()) close(ignored);
+    }
+    void swap(socket& other) noexcept {
+        std::swap(descriptor_, other.descriptor_);
+        std::swap(blocking_, other.blocking_);
+        std::swap(timeout_, other.timeout_);
+        std::swap(deadline_, other.deadline_);
+        std::swap(stop_, other.stop_);
+        std::swap(answer_time_, other.answer_time_);
+        std::swap(answer_end_, other.answer_end_);
+        std::swap(is_cut_, other.is_cut_);
+        std::swap(takes_notes_, other.takes_notes_);
+    }
+
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return descriptor_; }
+    /// Gives the descriptor away: it is the caller's to close. It is non-blocking if a timeout, a deadline, a stop or
+    /// set_blocking(false) was in force.
+    [[nodiscard]] native_handle_type release() noexcept { return std::exchange(descriptor_, -1); }
+
+    // -- as a server
+
+    /// Gives the socket its own address; port 0 lets the system choose. errc::address_in_use, and
+    /// errc::permission_denied below port 1024 (ip(7)).
+    void bind(const socket_address& where);
+    void bind(const socket_address& where, std::error_code& error) noexcept;
+    /// Lets connections come in. `backlog` is how many may be complete and not yet accepted, and Linux lets in
+    /// one more; it is capped by net.core.somaxconn. Nobody beyond is *refused*: his SYN is dropped and tried
+    /// again, so he is late (listen(2)). A negative number stands for the most that the system allows.
+    void listen(int backlog = SOMAXCONN);
+    void listen(int backlog, std::error_code& error) noexcept;
+
+    struct accepted;
+    /// Waits for the next connection. The new socket waits without a limit, or not at all if this one does not
+    /// wait, and is stopped by what stops this one. A connection that died in the queue is passed over.
+    ///
+    /// Where descriptors or memory are short (EMFILE, ENFILE, ENOBUFS, ENOMEM) the first form tries again every 100 ms, as
+    /// long as this socket may wait: so `for (;;) serve(listener.accept());` survives a crowd. The second form reports it.
+    accepted accept();
+    accepted accept(std::error_code& error) noexcept;
+
+    // -- as a client
+
+    /// For a stream, opens a connection and waits until it stands or has failed. For a datagram socket, fixes
+    /// whom send() goes to and recv() hears from. After a failure make a new socket: POSIX leaves this one's
+    /// state open. errc::connection_refused, timed_out, network_unreachable, ...
+    ///
+    /// A stream never connects to itself. Where nobody listens on a port from which the system takes the clients' own
+    /// ports, TCP can open a connection from that port to that port, and then reads what it has sent (a simultaneous
+    /// open, RFC 9293 §3.5). It is reset here, and the error is errc::connection_refused: nobody listens there.
+    void connect(const socket_address& where);
+    void connect(const socket_address& where, std::error_code& error) noexcept;
+
+    // -- both
+
+    /// At most buffer.size() bytes, at least one; 0 at the end of the stream, and then at every call. It is not
+    /// a message: what the peer sent in one piece may come in many, and the reverse. (With an empty buffer the
+    /// answer is always 0, so do not ask.) `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, and
+    /// MSG_WAITALL holds only for a socket that waits for ever.
+    std::size_t recv(mutable_buffer buffer, int flags = 0);
+    std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// Exactly buffer.size() bytes, however many receives that takes; the timeout is for the whole. 0 when the stream
+    /// had ended before the first of them, so that `while (s.recv_exact(header))` is a loop over messages; an end in
+    /// the middle is errc::protocol_error. The second form returns how many bytes stand in the buffer beside the
+    /// error, and the next call may go on behind them. For an empty buffer nobody is asked, and the answer is 0.
+    std::size_t recv_exact(mutable_buffer buffer);
+    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
+    /// Hands bytes to the kernel and returns how many it took, perhaps not all. That they were taken does not
+    /// mean that they have arrived, or have been sent at all. errc::broken_pipe, connection_reset.
+    std::size_t send(const_buffer bytes, int flags = 0);
+    std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
+    /// All bytes, or an error. The timeout is for the whole. The second form returns how many the kernel took
+    /// before the error, so that no byte's fate is unknown on this side; the first says it in what(). If a call that may
+    /// wait fails, and none after it succeeds, close() sends a reset: an orderly end would say that all has been sent.
+    void send_all(const_buffer bytes);
+    std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
+
+    struct received {
+        std::span<std::byte> bytes;  ///< the part of the buffer that was filled
+        socket_address sender;       ///< of no family when a Unix socket without a name has sent it
+        bool truncated = false;      ///< the datagram was longer than the buffer; what did not fit is lost
+        /// To which of this host's addresses it came, if tell_local_address() asked for that; else 0.0.0.0. For
+        /// a datagram to a broadcast address or an IPv4 group it is the address from which to answer; for one to
+        /// an IPv6 group it is not known.
+        ip_address local{};
+    };
+    /// One datagram and its sender. An empty datagram is a datagram: bytes is empty and the sender is set.
+    received recv_from(mutable_buffer buffer, int flags = 0);
+    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// One datagram, whole or not at all: errc::message_size when it is too long for the protocol.
+    void send_to(const_buffer bytes, const socket_address& where, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, std::error_code& error, int flags = 0) noexcept;
+    /// The same from one of this host's addresses, received::local: the sender of a question takes an answer only from
+    /// the address that it asked. 0.0.0.0 and :: leave the choice to the system. errc::invalid_argument,
+    /// network_unreachable when the host has no such address.
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
+                 int flags = 0) noexcept;
+    /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
+    /// It costs no system call, but some 50 ns in the kernel for each datagram, so it is on only where it is needed:
+    /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
+    void tell_local_address();
+    void tell_local_address(std::error_code& error) noexcept;
+
+    /// Says goodbye in one direction, or both, and leaves the descriptor open. After shutdown(send) the peer
+    /// reads the end of the stream, and can still be heard.
+    void shutdown(shutdown_direction direction);
+    void shutdown(shutdown_direction direction, std::error_code& error) noexcept;
+    /// Gives back the descriptor. The connection ends when its last descriptor does (fork and dup make more);
+    /// bytes that have come and were not read turn the goodbye into a reset. The destructor does the same.
+    void close();
+    void close(std::error_code& error) noexcept;
+
+    [[nodiscard]] socket_address local_endpoint() const;
+    [[nodiscard]] socket_address local_endpoint(std::error_code& error) const noexcept;
+    [[nodiscard]] socket_address peer_endpoint() const;
+    [[nodiscard]] socket_address peer_endpoint(std::error_code& error) const noexcept;
+
+    /// errc::invalid_argument for a value out of the option's range.
+    template <class Option>
+    void set_option(const Option& option) {
+        if constexpr (requires { option.is_in_range(); })
+            if (!option.is_in_range())
+                fail(std::make_error_code(std::errc::invalid_argument), "set an option out of its range");
+        const auto native = option.to_native();
+        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}));
+    }
+    template <class Option>
+    void set_option(const Option& option, std::error_code& error) noexcept {
+        if constexpr (requires { option.is_in_range(); })
+            if (!option.is_in_range()) {
+                error = std::make_error_code(std::errc::invalid_argument);
+                return;
+            }
+        const auto native = option.to_native();
+        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}), error);
+    }
+    /// The option's value: bool, int, ... as its type has it.
+    template <class Option>
+    [[nodiscard]] auto get_option() const {
+        typename Option::native_type native{};
+        get_option(Option::level, Option::name, std::as_writable_bytes(std::span{&native, 1}));
+        return Option::from_native(native);
+    }
+    /// As in C, for options that have no type here. All forms throw std::system_error. (SO_RCVTIMEO and SO_SNDTIMEO
+    /// have no effect on the calls of this class, which go on waiting: set_timeout() is what limits them.)
+    void set_option(int level, int name, std::span<const std::byte> value);
+    void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept;
+    void set_option(int level, int name, int value) { set_option(level, name, std::as_bytes(std::span{&value, 1})); }
+    /// Returns how many bytes of `value` were filled.
+    std::size_t get_option(int level, int name, std::span<std::byte> value) const;
+    std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept;
+    /// SO_ERROR: what went wrong in the background, told once; no error when nothing did.
+    [[nodiscard]] std::error_code take_error() noexcept;
+
+    // -- how long a call may take
+
+    // These throw std::system_error when the descriptor cannot be switched; the mode is then what it was.
+
+    /// Every call from now on takes at most so long, all its parts and waits together; then errc::timed_out.
+    /// `never` is for ever, zero or less is now.
+    void set_timeout(wait_time timeout);
+    /// All calls from now on end by that moment: for an exchange of many calls that as a whole has a limit.
+    void set_deadline(time_point deadline);
+    /// Every call from now on also fails with errc::timed_out when nothing has been sent for `time`. So a peer cannot keep
+    /// a server by a byte now and then that is never a whole request; and a dialogue may last for ever. The time begins
+    /// now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` ends it.
+    void set_answer_timeout(wait_time time);
+    /// `never` unless set_timeout() said otherwise.
+    [[nodiscard]] duration timeout() const noexcept { return timeout_; }
+    [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
+    /// false: no call waits; what it cannot do at once is errc::operation_would_block. true: they wait again,
+    /// for ever.
+    void set_blocking(bool blocking);
+    [[nodiscard]] bool is_blocking() const noexcept { return blocking_; }
+    /// Once a stop is requested, every call that may wait ends with errc::operation_canceled, at once. The event
+    /// must outlive the socket's last call. Accepted sockets follow the same event.
+    void stop_with(const stop_event& stop);
+
+    /// Waits until the socket can be read (POLLIN) or written (POLLOUT), an error included, or until `until`.
+    /// For calls of your own on native_handle().
+    void wait(short events, time_point until, std::error_code& error) const noexcept;
+
+  protected:
+    // For sockets that make system calls of their own, under the same rules.
+    time_point end_of_call() const noexcept;
+    template <class Call>
+    auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
+    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
+    /// recv_from() gives the kernel room for notes. Never on a Unix socket: there they could be descriptors that a
+    /// stranger passes, and that nobody would close.
+    void take_notes() noexcept { takes_notes_ = true; }
+
+  private:
+    friend class detail::borrowed_socket;  // of coro/socket.hpp
+    // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
+    // stopped. (recv() would do with a flag, but accept() and connect() have none.)
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
+        change_mode(blocking, timeout, deadline, stop, answer_time_);
+    }
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop, duration answer_time);
+    std::error_code forbidden() const noexcept;
+    void wait_a_moment(time_point until, std::error_code& error) const noexcept;
+    bool has_no_port() const noexcept;
+    std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
+    std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
+    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
+
+    native_handle_type descriptor_ = -1;
+    bool blocking_ = true;
+    bool takes_notes_ = false;
+    duration timeout_ = never;
+    time_point deadline_ = time_point::max();
+    const stop_event* stop_ = nullptr;
+    duration answer_time_ = never;
+    time_point answer_end_ = time_point::max();
+    bool is_cut_ = false;  ///< the last send_all() has failed
+};
+
+struct socket::accepted {
+    socket connection;
+    socket_address peer;
+};
+
+/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
+[[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
+
+// ========================================================================================================
+// How it is done. A reader who only uses sockets can stop here.
+// ========================================================================================================
+
+namespace detail {
+inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+/// Of accept(): an error that will not pass.
+inline bool is_not_listening(const std::error_code& error) noexcept {
+    return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
+}
+/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
+inline bool is_shortage(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+/// ... and how long to wait before the next attempt, which would else keep a processor busy.
+inline constexpr duration accept_pause = std::chrono::milliseconds{100};
+}  // namespace detail
+
+// ---- making, waiting, failing
+
+inline socket::socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept
+    : descriptor_{::socket(static_cast<int>(family), static_cast<int>(type) | SOCK_CLOEXEC, protocol)} {
+    error = is_open() ? std::error_code{} : detail::last_error();
+}
+
+inline socket::socket(address_family family, socket_type type, int protocol) {
+    std::error_code error;
+    socket{family, type, protocol, error}.swap(*this);
+    if (error) detail::throw_error(error, "socket");
+}
+
+/// "listen on 0.0.0.0:80: Address already in use"
+inline void socket::fail(const std::error_code& error, const std::string& what) const {
+    std::error_code unknown;
+    const socket_address local = local_endpoint(unknown);
+    detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
+}
+
+/// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed; once
+/// the connection is gone the kernel has forgotten him, and our own address must do.
+inline void socket::fail_with_peer(const std::error_code& error, const std::string& what) const {
+    std::error_code unknown;
+    const socket_address peer = peer_endpoint(unknown);
+    if (unknown) fail(error, detail::joined(what, " the peer"));
+    detail::throw_error(error, what, ' ', peer.to_string());
+}
+
+namespace detail {
+inline time_point later(time_point start, duration time) noexcept {
+    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
+}
+inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
+
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
+/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+inline timespec to_timespec(duration time) noexcept {
+    using std::chrono::nanoseconds, std::chrono::seconds;
+    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
+    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
+    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
+            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
+}
+
+/// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
+inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
+    for (;;) {
+        timespec left{};
+        if (until != time_point::max()) {
+            const time_point now = clock::now();
+            left = to_timespec(until > now ? until - now : duration::zero());
+        }
+        const int ready =
+            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
+        if (ready < 0 && errno == EINTR) continue;  // with the time that is left
+        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
+        return;
+    }
+}
+
+/// Waits for a descriptor (or none, -1) and for a stop (or none).
+inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
+                     std::error_code& error) noexcept {
+    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
+    poll_until(watched, until, error);
+    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+}
+}  // namespace detail
+
+inline void socket::wait(short events, time_point until, std::error_code& error) const noexcept {
+    if (!is_open()) {  // poll(2) would pass over it, and wait
+        error = std::make_error_code(std::errc::bad_file_descriptor);
+        return;
+    }
+    detail::wait_for(descriptor_, events, stop_, until, error);
+}
+/// For what cannot be polled: to look again now and then.
+inline void socket::wait_a_moment(time_point until, std::error_code& error) const noexcept {
+    detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
+    if (error == std::errc::timed_out && clock::now() < until) error.clear();
+}
+
+inline time_point socket::end_of_call() const noexcept {
+    return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
+}
+
+/// What forbids a call even to begin. Without this a peer who always has something for us would carry the
+/// program past its deadline, or past a stop, without one wait in which they could be noticed.
+inline std::error_code socket::forbidden() const noexcept {
+    if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
+    const time_point end = std::min(deadline_, answer_end_);
+    if (end != time_point::max() && clock::now() >= end) return std::make_error_code(std::errc::timed_out);
+    return {};
+}
+
+/// A datagram socket is given a port by its first send or connect, and when all are in use the kernel says EAGAIN.
+inline bool socket::has_no_port() const noexcept {
+    std::error_code error;
+    const socket_address local = local_endpoint(error);
+    return !error && local.is_ip() && local.ip().port() == 0;
+}
+
+/// Makes the system call, again when a signal interrupted it, and waits where it could not go on and may wait.
+/// Without a deadline a call that succeeds at once costs that one system call and no look at the clock.
+template <class Call>
+auto socket::attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept {
+    decltype(call()) result = -1;
+    if ((error = forbidden())) return result;
+    // poll() may say that a call can go on which cannot. It sees our own queue, but not that of the Unix socket whom
+    // send_to() names. It calls a datagram readable whose checksum is wrong, and a datagram socket that was shut down;
+    // and another thread may be faster. Neither the processor nor the time limit may be lost on that.
+    const int most_in_a_row = events == POLLOUT ? 1 : 16;
+    for (int polls_in_a_row = 0;;) {
+        result = call();
+        if (result >= 0) {
+            error.clear();
+            return result;
+        }
+        if (errno == EINTR) continue;
+        error = detail::last_error();
+        if (!detail::would_block(errno) || !blocking_ || (flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) != 0) return result;
+        if (events == POLLOUT && has_no_port()) {
+            error = std::make_error_code(std::errc::address_not_available);
+            return result;
+        }
+        if (until == time_point::min()) until = end_of_call();
+        if (polls_in_a_row++ < most_in_a_row) {
+            wait(events, until, error);
+        } else {
+            wait_a_moment(until, error);
+            polls_in_a_row = 0;
+        }
+        if (error) return result;
+    }
+}
+
+inline void socket::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                                duration answer_time) {
+    const auto waits = [](bool is_blocking, duration time, time_point end, const stop_event* event, duration answer) {
+        return is_blocking && time == never && end == time_point::max() && !event && answer == never;
+    };
+    const bool in_kernel = waits(blocking, timeout, deadline, stop, answer_time);
+    if (in_kernel != waits(blocking_, timeout_, deadline_, stop_, answer_time_)) {
+        const int flags = ::fcntl(descriptor_, F_GETFL);
+        if (flags < 0 || ::fcntl(descriptor_, F_SETFL, in_kernel ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) < 0)
+            fail(detail::last_error(), "fcntl");
+    }
+    blocking_ = blocking;
+    timeout_ = timeout;
+    deadline_ = deadline;
+    stop_ = stop;
+    answer_time_ = answer_time;
+}
+
+inline void socket::set_timeout(wait_time timeout) { change_mode(true, timeout, time_point::max(), stop_); }
+inline void socket::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
+inline void socket::set_answer_timeout(wait_time time) {
+    change_mode(blocking_, timeout_, deadline_, stop_, time);
+    answer_end_ = detail::end_of(time);
+}
+inline void socket::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
+inline void socket::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
+
+// ---- the calls
+
+inline void socket::bind(const socket_address& where, std::error_code& error) noexcept {
+    error = ::bind(descriptor_, where.data(), where.size()) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket::bind(const socket_address& where) {
+    std::error_code error;
+    bind(where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
+
+inline void socket::listen(int backlog, std::error_code& error) noexcept {
+    error = ::listen(descriptor_, backlog < 0 ? SOMAXCONN : backlog) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket::listen(int backlog) {
+    std::error_code error;
+    listen(backlog, error);
+    if (error) fail(error, "listen");
+}
+
+namespace detail {
+/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
+/// The next one may be well.
+inline bool is_passed_over(int error) noexcept {
+    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
+                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
+    return std::find(errors.begin(), errors.end(), error) != errors.end();
+}
+}  // namespace detail
+
+inline socket::accepted socket::accept(std::error_code& error) noexcept {
+    accepted result;
+    const bool new_waits_in_kernel = blocking_ && !stop_;
+    const time_point until = end_of_call();
+    for (;;) {
+        const int descriptor = attempt(
+            [&] {
+                socklen_t size = socket_address::capacity;
+                const int made = ::accept4(descriptor_, result.peer.data(), &size,
+                                           SOCK_CLOEXEC | (new_waits_in_kernel ? 0 : SOCK_NONBLOCK));
+                result.peer.resize(size);
+                return made;
+            },
+            POLLIN, 0, until, error);
+        if (descriptor >= 0) {
+            result.connection.descriptor_ = descriptor;
+            result.connection.blocking_ = blocking_;
+            result.connection.stop_ = stop_;
+            return result;
+        }
+        if (!detail::is_passed_over(error.value())) return result;
+        if (until != time_point::max() && clock::now() >= until) {  // however many have died
+            error = std::make_error_code(std::errc::timed_out);
+            return result;
+        }
+    }
+}
+inline socket::accepted socket::accept() {
+    const time_point until = end_of_call();
+    for (;;) {
+        std::error_code error;
+        accepted result = accept(error);
+        if (!error) return result;
+        if (!blocking_ || !detail::is_shortage(error.value()) || clock::now() >= until) fail(error, "accept");
+        std::error_code is_over;
+        detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + detail::accept_pause), is_over);
+        if (is_over == std::errc::operation_canceled) fail(is_over, "accept");
+    }
+}
+
+namespace detail {
+/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
+/// also when it goes on in the background. The wildcard address stands for the loopback one.
+inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
+    if (!where.is_ip()) return false;
+    socket_address local;
+    socklen_t size = socket_address::capacity;
+    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
+    local.resize(size);
+    if (!local.is_ip()) return false;
+    const endpoint own = local.ip(), other = where.ip();
+    if (own.port() != other.port()) return false;
+    const ip_address wanted = other.address().unmapped();
+    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
+    int type = 0;
+    socklen_t type_size = sizeof type;  // a datagram socket may well be its own peer
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
+}
+/// Resets a connection and leaves the socket without one (connect(2), AF_UNSPEC).
+inline void dissolve(int descriptor) noexcept {
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+    ::connect(descriptor, &nobody, sizeof nobody);
+}
+}  // namespace detail
+
+inline void socket::connect(const socket_address& where, std::error_code& error) noexcept {
+    if ((error = forbidden())) return;
+    const time_point until = end_of_call();
+    const auto is_alone = [&] {
+        if (!detail::meets_itself(descriptor_, where)) return false;
+        detail::dissolve(descriptor_);
+        error = std::make_error_code(std::errc::connection_refused);
+        return true;
+    };
+    while (::connect(descriptor_, where.data(), where.size()) != 0) {
+        error = detail::last_error();
+        if (detail::would_block(errno) && where.family() != address_family::local) {
+            error = std::make_error_code(std::errc::address_not_available);  // see has_no_port()
+            return;
+        }
+        if (detail::would_block(errno) && blocking_) {
+            wait_a_moment(until, error);  // nothing can be polled for a place in a Unix listener's queue (unix(7))
+            if (error) return;
+            continue;
+        }
+        // In that queue an interrupted connect() has not begun. Elsewhere it goes on by itself, and a second one would
+        // only be told EALREADY: from here on it is the same as one that was not to wait.
+        if (error.value() == EINTR && where.family() == address_family::local) continue;
+        if (error.value() != EINTR && error.value() != EINPROGRESS) return;
+        if (is_alone()) return;
+        if (error.value() != EINTR && !blocking_) return;
+        wait(POLLOUT, until, error);
+        if (!error) error = take_error();
+        return;
+    }
+    if (!is_alone()) error.clear();
+}
+inline void socket::connect(const socket_address& where) {
+    std::error_code error;
+    connect(where, error);
+    if (error) detail::throw_error(error, "connect ", where.to_string());
+}
+
+inline std::size_t socket::recv_until(mutable_buffer buffer, int flags, time_point until,
+                                      std::error_code& error) noexcept {
+    const auto size =
+        attempt([&] { return ::recv(descriptor_, buffer.data(), buffer.size(), flags); }, POLLIN, flags, until, error);
+    return size < 0 ? 0 : static_cast<std::size_t>(size);
+}
+inline std::size_t socket::recv(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    return recv_until(buffer, flags, time_point::min(), error);
+}
+inline std::size_t socket::recv(mutable_buffer buffer, int flags) {
+    std::error_code error;
+    const std::size_t size = recv(buffer, error, flags);
+    if (error) fail_with_peer(error, "recv from");
+    return size;
+}
+
+inline std::size_t socket::recv_exact(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    const time_point until = end_of_call();
+    std::size_t filled = 0;
+    while (filled < buffer.size()) {
+        if (filled > 0 && until != time_point::max() && clock::now() >= until) {  // see send_all()
+            error = std::make_error_code(std::errc::timed_out);
+            return filled;
+        }
+        const std::size_t size = recv_until(buffer.subspan(filled), 0, until, error);
+        if (error) return filled;
+        if (size == 0) {
+            if (filled > 0) error = std::make_error_code(std::errc::protocol_error);
+            return filled;
+        }
+        filled += size;
+    }
+    return filled;
+}
+inline std::size_t socket::recv_exact(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t filled = recv_exact(buffer, error);
+    if (error)
+        fail_with_peer(
+            error,
+            detail::joined("recv_exact (", std::to_string(filled), " of ", std::to_string(buffer.size()), " bytes",
+                           error == std::errc::protocol_error ? ", then the end of the stream" : "", ") from"));
+    return filled;
+}
+
+inline std::size_t socket::send_until(const_buffer bytes, int flags, time_point until,
+                                      std::error_code& error) noexcept {
+    const auto size = attempt([&] { return ::send(descriptor_, bytes.data(), bytes.size(), flags | MSG_NOSIGNAL); },
+                              POLLOUT, flags, until, error);
+    if (size > 0 && answer_time_ != never) answer_end_ = detail::end_of(answer_time_);
+    return size < 0 ? 0 : static_cast<std::size_t>(size);
+}
+inline std::size_t socket::send(const_buffer bytes, std::error_code& error, int flags) noexcept {
+    return send_until(bytes, flags, time_point::min(), error);
+}
+inline std::size_t socket::send(const_buffer bytes, int flags) {
+    std::error_code error;
+    const std::size_t size = send(bytes, error, flags);
+    if (error) fail_with_peer(error, "send to");
+    return size;
+}
+
+inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) noexcept {
+    const time_point until = end_of_call();
+    std::size_t sent = 0;
+    do {
+        // The kernel takes part of the bytes whenever its buffer fills, so the limit is looked at here too:
+        // a fast reader must not carry a long transfer past it without one wait.
+        if (sent > 0 && until != time_point::max() && clock::now() >= until) {
+            error = std::make_error_code(std::errc::timed_out);
+            break;
+        }
+        sent += send_until(bytes.subspan(sent), 0, until, error);
+    } while (!error && sent < bytes.size());
+    is_cut_ = error && blocking_;  // one that does not wait keeps the rest, and sends it later
+    return sent;
+}
+inline void socket::send_all(const_buffer bytes) {
+    std::error_code error;
+    const std::size_t sent = send_all(bytes, error);
+    if (error)
+        fail_with_peer(error, detail::joined("send_all (", std::to_string(sent), " of ", std::to_string(bytes.size()),
+                                             " bytes sent) to"));
+}
+
+namespace detail {
+/// What the kernel tells of a datagram beside its bytes: the size of each of several that it has merged (UDP_GRO), and
+/// to which address they came.
+struct datagram_notes {
+    static constexpr std::size_t capacity =
+        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
+    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
+
+    ip_address local{};        ///< one's own address, from which to answer; 0.0.0.0 when that is not known
+    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
+    std::size_t segment = 0;   ///< 0: it is one datagram
+
+    static datagram_notes of(msghdr& header) noexcept {
+        datagram_notes notes;
+        if (header.msg_controllen == 0) return notes;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                // A broadcast's or a group's local address is the one from which one would answer (ip(7)).
+                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
+                notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO knows that better
+                sockaddr_in6 raw{};
+                raw.sin6_family = AF_INET6;
+                raw.sin6_addr = info.ipi6_addr;
+                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
+                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
+                if (notes.is_to_group) continue;
+                socket_address local;
+                std::memcpy(local.data(), &raw, sizeof raw);
+                local.resize(sizeof raw);
+                notes.local = local.ip().address();
+            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
+                int value = 0;
+                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
+            }
+        }
+        return notes;
+    }
+};
+
+/// The word to the kernel from which address a datagram is to leave.
+class source_note {
+  public:
+    source_note() noexcept = default;
+    /// 0.0.0.0 and :: say nothing. The zone of the address may be no interface: then there is an error.
+    void choose(const ip_address& from, std::error_code& error) noexcept {
+        size_ = 0;
+        error.clear();
+        if (from.is_unspecified()) return;
+        try {
+            const socket_address address{endpoint{from.unmapped(), 0}};
+            if (address.family() == address_family::inet) {
+                sockaddr_in raw;
+                std::memcpy(&raw, address.data(), sizeof raw);
+                in_pktinfo info{};  // without an interface: which way is the routing table's affair
+                info.ipi_spec_dst = raw.sin_addr;
+                write(IPPROTO_IP, IP_PKTINFO, info);
+            } else {
+                sockaddr_in6 raw;
+                std::memcpy(&raw, address.data(), sizeof raw);
+                in6_pktinfo info{};
+                info.ipi6_addr = raw.sin6_addr;
+                info.ipi6_ifindex = raw.sin6_scope_id;
+                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
+            }
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        } catch (const std::bad_alloc&) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
+    /// Says so in a message; this object must live until it is sent.
+    void add_to(msghdr& message) noexcept {
+        if (size_ == 0) return;
+        message.msg_control = bytes_.data();
+        message.msg_controllen = size_;
+    }
+
+  private:
+    template <class Info>
+    void write(int level, int type, const Info& info) noexcept {
+        cmsghdr header{};
+        header.cmsg_level = level;
+        header.cmsg_type = type;
+        header.cmsg_len = CMSG_LEN(sizeof info);
+        bytes_ = {};
+        std::memcpy(bytes_.data(), &header, sizeof header);
+        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
+        size_ = CMSG_SPACE(sizeof info);
+    }
+    alignas(cmsghdr) std::array<char, capacity> bytes_;
+    std::size_t size_ = 0;
+};
+}  // namespace detail
+
+inline void socket::tell_local_address(std::error_code& error) noexcept {
+    const int on = 1;
+    const auto yes = std::as_bytes(std::span{&on, 1});
+    const socket_address local = local_endpoint(error);
+    if (!error && !local.is_ip()) error = std::make_error_code(std::errc::address_family_not_supported);
+    if (error) return;
+    if (local.family() == address_family::inet6) set_option(IPPROTO_IPV6, IPV6_RECVPKTINFO, yes, error);
+    if (!error) set_option(IPPROTO_IP, IP_PKTINFO, yes, error);  // an IPv6 socket's IPv4 side has it as well
+    if (!error) take_notes();
+}
+inline void socket::tell_local_address() {
+    std::error_code error;
+    tell_local_address(error);
+    if (error) fail(error, "tell_local_address");
+}
+
+inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    received result;
+    alignas(cmsghdr) detail::datagram_notes::buffer notes;
+    const auto size = attempt(
+        [&] {  // recvmsg() and not recvfrom(), which does not tell that a datagram was cut off
+            iovec part{buffer.data(), buffer.size()};
+            msghdr message{};
+            message.msg_name = result.sender.data();
+            message.msg_namelen = socket_address::capacity;
+            message.msg_iov = &part;
+            message.msg_iovlen = 1;
+            message.msg_control = takes_notes_ ? notes.data() : nullptr;
+            message.msg_controllen = takes_notes_ ? notes.size() : 0;
+            const auto got = ::recvmsg(descriptor_, &message, flags);
+            if (got >= 0) {
+                result.sender.resize(message.msg_namelen);
+                result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+                if (message.msg_controllen > 0) result.local = detail::datagram_notes::of(message).local;
+            }
+            return got;
+        },
+        POLLIN, flags, time_point::min(), error);
+    if (size > 0) result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+    return result;
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, int flags) {
+    std::error_code error;
+    const received result = recv_from(buffer, error, flags);
+    if (error) fail(error, "recv_from");
+    return result;
+}
+
+inline void socket::send_to(const_buffer bytes, const socket_address& where, std::error_code& error,
+                            int flags) noexcept {
+    attempt(
+        [&] {
+            return ::sendto(descriptor_, bytes.data(), bytes.size(), flags | MSG_NOSIGNAL, where.data(), where.size());
+        },
+        POLLOUT, flags, time_point::min(), error);
+}
+inline void socket::send_to(const_buffer bytes, const socket_address& where, int flags) {
+    std::error_code error;
+    send_to(bytes, where, error, flags);
+    if (error) detail::throw_error(error, "send_to ", where.to_string(), " (", std::to_string(bytes.size()), " bytes)");
+}
+
+inline void socket::send_to(const_buffer bytes, const socket_address& where, const ip_address& from,
+                            std::error_code& error, int flags) noexcept {
+    detail::source_note source;
+    source.choose(from, error);
+    if (error) return;
+    if (source.size() == 0) return send_to(bytes, where, error, flags);
+    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    msghdr message{};
+    message.msg_name = const_cast<sockaddr*>(where.data());
+    message.msg_namelen = where.size();
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    source.add_to(message);
+    attempt([&] { return ::sendmsg(descriptor_, &message, flags | MSG_NOSIGNAL); }, POLLOUT, flags, time_point::min(),
+            error);
+}
+inline void socket::send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags) {
+    std::error_code error;
+    send_to(bytes, where, from, error, flags);
+    if (error)
+        detail::throw_error(error, "send_to ", where.to_string(), " from ", from.to_string(), " (",
+                            std::to_string(bytes.size()), " bytes)");
+}
+
+inline void socket::shutdown(shutdown_direction direction, std::error_code& error) noexcept {
+    error = ::shutdown(descriptor_, static_cast<int>(direction)) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket::shutdown(shutdown_direction direction) {
+    std::error_code error;
+    shutdown(direction, error);
+    if (error) fail_with_peer(error, "shutdown of the connection to");
+}
+
+inline void socket::close(std::error_code& error) noexcept {
+    constexpr ::linger reset{1, 0};
+    if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
+    // already belong to what another thread has just opened (close(2)).
+    error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket::close() {
+    std::error_code error;
+    close(error);
+    if (error) detail::throw_error(error, "close");
+}
+
+inline socket_address socket::local_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getsockname(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket::local_endpoint() const {
+    std::error_code error;
+    const socket_address address = local_endpoint(error);
+    if (error) detail::throw_error(error, "getsockname");
+    return address;
+}
+
+inline socket_address socket::peer_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getpeername(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket::peer_endpoint() const {
+    std::error_code error;
+    const socket_address address = peer_endpoint(error);
+    if (error) detail::throw_error(error, "getpeername");
+    return address;
+}
+
+inline void socket::set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept {
+    error = ::setsockopt(descriptor_, level, name, value.data(), static_cast<socklen_t>(value.size())) == 0
+                ? std::error_code{}
+                : detail::last_error();
+}
+inline void socket::set_option(int level, int name, std::span<const std::byte> value) {
+    std::error_code error;
+    set_option(level, name, value, error);
+    if (error) fail(error, detail::joined("setsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+}
+inline std::size_t socket::get_option(int level, int name, std::span<std::byte> value,
+                                      std::error_code& error) const noexcept {
+    socklen_t size = static_cast<socklen_t>(value.size());
+    error = ::getsockopt(descriptor_, level, name, value.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    return error ? 0 : size;
+}
+inline std::size_t socket::get_option(int level, int name, std::span<std::byte> value) const {
+    std::error_code error;
+    const std::size_t size = get_option(level, name, value, error);
+    if (error) fail(error, detail::joined("getsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+    return size;
+}
+inline std::error_code socket::take_error() noexcept {
+    int pending = 0;
+    std::error_code error;
+    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
+    return error ? error : std::error_code{pending, std::system_category()};
+}
+
+inline std::pair<socket, socket> socket_pair(socket_type type) {
+    int descriptors[2];
+    if (::socketpair(AF_UNIX, static_cast<int>(type) | SOCK_CLOEXEC, 0, descriptors) != 0)
+        detail::throw_error(detail::last_error(), "socketpair");
+    return {socket{descriptors[0]}, socket{descriptors[1]}};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_SOCKET_HPP
+
+
+namespace netnotes {
+
+/// What a buffered_reader reads from; its recv() must not throw. Where it has the waiting calls of a socket, too, its
+/// timeout is for whole messages.
+template <class Stream>
+concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error_code& error) {
+    { stream.recv(buffer, error) } -> std::convertible_to<std::size_t>;
+};
+
+/// Takes messages out of a tcp_stream or a connected socket, which it does not own and which must outlive it. It stays
+/// where it is made, for so must the stream that it refers to. Every call may wait, as the stream does; each has two
+/// forms, the one with an error code at its end does not throw.
+template <byte_source Stream>
+class buffered_reader {
+  public:
+    /// No message may be longer than `limit` bytes, with its delimiter. Memory grows with the messages from 4 KiB to the
+    /// limit (and never beyond, whatever the peer sends); none is taken before the first call.
+    explicit buffered_reader(Stream& stream, std::size_t limit = 64 * 1024) noexcept : stream_{stream}, limit_{limit} {}
+    buffered_reader(const buffered_reader&) = delete;
+    buffered_reader& operator=(const buffered_reader&) = delete;
+
+    /// The next bytes up to and with the delimiter; none at an orderly end. errc::invalid_argument when it is empty.
+    std::optional<std::string_view> recv_until(std::string_view delimiter);
+    std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
+    /// The next line without its end, "\n" or "\r\n"; none at the end. What stands behind the last "\n" is a line as
+    /// well, unless it is empty. To tell it from a complete one ask for recv_until("\n").
+    std::optional<std::string_view> recv_line();
+    std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
+    /// The next `size` bytes; none at an orderly end. A size above the limit is errc::message_size before anything is
+    /// read, so it may come straight from the peer. Of nothing: an empty view, and nobody is asked.
+    std::optional<std::string_view> recv_exact(std::size_t size);
+    std::optional<std::string_view> recv_exact(std::size_t size, std::error_code& error) noexcept;
+    /// The same into the caller's memory, and so without the limit: buffer.size() bytes, or 0 at an orderly end. The
+    /// second form returns how many stand in the buffer beside the error; go on behind those.
+    std::size_t recv_exact(mutable_buffer buffer);
+    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
+    /// At most buffer.size() bytes, at least one: what has been read ahead, else from the stream. 0 at the end.
+    std::size_t recv(mutable_buffer buffer);
+    std::size_t recv(mutable_buffer buffer, std::error_code& error) noexcept;
+
+    /// Throws away everything up to and with the delimiter, however much it is; for what is too long. False when the
+    /// stream ended before it came. After an error call again, and it goes on.
+    bool skip_until(std::string_view delimiter);
+    bool skip_until(std::string_view delimiter, std::error_code& error) noexcept;
+
+    /// The same as recv_until(), recv_line() and recv_exact(), of what has been received already, and none when that is
+    /// not enough. They ask nobody and do not wait.
+    std::optional<std::string_view> take_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> take_line() noexcept;
+    std::optional<std::string_view> take_exact(std::size_t size) noexcept;
+
+    /// What has been received and not yet taken; valid until the next call. Asks nobody.
+    [[nodiscard]] std::string_view buffered() const noexcept { return {memory_.get() + begin_, end_ - begin_}; }
+    [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
+    /// The bytes of memory that it holds now.
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] Stream& stream() const noexcept { return stream_; }
+
+  private:
+    static constexpr std::size_t first_capacity = 4096;
+    // Only a stream with a timeout needs a point in time for the whole. (A deadline is one already.)
+    static constexpr bool has_timeout = requires(Stream & stream, mutable_buffer buffer, std::error_code& error) {
+        stream.recv(buffer, error, MSG_DONTWAIT);
+        stream.wait(POLLIN, time_point{}, error);
+        { stream.timeout() } -> std::convertible_to<duration>;
+        { stream.is_blocking() } -> std::convertible_to<bool>;
+    };
+    /// How long one call of the reader may take, all its receives together.
+    class time_limit {
+      public:
+        explicit time_limit(const Stream& stream) noexcept {
+            if constexpr (has_timeout)
+                if (stream.timeout() != never) until = detail::end_of(stream.timeout());
+        }
+        time_point until = time_point::max();
+        bool used = false;
+    };
+
+    // A short line costs less than these two would as calls.
+    [[gnu::always_inline]] inline std::errc prepare_search(std::string_view delimiter) noexcept;
+    [[gnu::always_inline]] inline std::optional<std::size_t> find(std::string_view delimiter) noexcept;
+    std::string_view take(std::size_t size) noexcept {
+        const std::string_view taken = buffered().substr(0, size);
+        begin_ += size;
+        searched_ -= std::min(searched_, size);
+        return taken;
+    }
+    [[gnu::noinline]] std::optional<std::string_view> search_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> next(std::string_view delimiter, bool& ended, std::error_code& error) noexcept;
+    bool make_room(std::size_t wanted, std::error_code& error) noexcept;
+    std::size_t receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept;
+    std::size_t fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept;
+    [[noreturn]] void fail(const std::error_code& error, const char* call, std::size_t filled) const;
+
+    Stream& stream_;
+    std::size_t limit_;
+    std::unique_ptr<char[]> memory_;
+    std::size_t capacity_ = 0;
+    std::size_t begin_ = 0, end_ = 0;  ///< what has been received and not yet taken
+    std::size_t searched_ = 0;         ///< of that, in how much of its front no delimiter begins or ends ...
+    std::string searched_for_;         ///< ... of this kind
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+/// What was searched for one delimiter has not been searched for another. Most are a single byte, and then none of this
+/// needs a call.
+template <byte_source Stream>
+std::errc buffered_reader<Stream>::prepare_search(std::string_view delimiter) noexcept {
+    if (delimiter.empty()) return std::errc::invalid_argument;
+    if (delimiter.size() == searched_for_.size() && delimiter.front() == searched_for_.front() &&
+        (delimiter.size() == 1 || delimiter == searched_for_))
+        return {};
+    searched_ = 0;
+    try {
+        searched_for_.clear();
+        searched_for_.append(delimiter);  // g++ 12 warns, wrongly, of what = does (its bug 105651)
+    } catch (...) {                       // a long one, and no memory for it
+        return std::errc::not_enough_memory;
+    }
+    return {};
+}
+
+/// Where the delimiter begins. Of what was searched before, only its last bytes are looked at again, for they may be
+/// the first ones of a delimiter that has now arrived.
+template <byte_source Stream>
+std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimiter) noexcept {
+    const char* const there = memory_.get() + begin_;
+    const std::size_t size = end_ - begin_;
+    if (delimiter.size() == 1) [[likely]] {
+        if (searched_ < size)
+            if (const void* const at = std::memchr(there + searched_, delimiter.front(), size - searched_))
+                return static_cast<std::size_t>(static_cast<const char*>(at) - there);
+    } else {
+        const std::size_t from = searched_ - std::min(searched_, delimiter.size() - 1);
+        if (const std::size_t at = buffered().find(delimiter, from); at != std::string_view::npos) return at;
+    }
+    searched_ = size;
+    return std::nullopt;
+}
+
+/// Short lines come many at once: where nothing was searched before, there is nothing to remember of it either.
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_until(std::string_view delimiter) noexcept {
+    if (delimiter.size() == 1 && searched_ == 0 && begin_ != end_) [[likely]] {
+        const char* const there = memory_.get() + begin_;
+        if (const void* const at = std::memchr(there, delimiter.front(), end_ - begin_)) [[likely]] {
+            const auto size = static_cast<std::size_t>(static_cast<const char*>(at) - there) + 1;
+            if (size <= limit_) [[likely]] {
+                begin_ += size;
+                return std::string_view{there, size};
+            }
+        }
+    }
+    return search_until(delimiter);
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::search_until(std::string_view delimiter) noexcept {
+    if (begin_ == end_ || prepare_search(delimiter) != std::errc{}) return std::nullopt;
+    const auto found = find(delimiter);
+    if (!found || *found + delimiter.size() > limit_) return std::nullopt;
+    return take(*found + delimiter.size());
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_line() noexcept {
+    auto line = take_until("\n");
+    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
+    return line;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_exact(std::size_t size) noexcept {
+    if (size > limit_ || buffered().size() < size) return std::nullopt;
+    return take(size);
+}
+
+/// Makes room for `wanted` bytes from begin_ on, which are more than there are.
+template <byte_source Stream>
+bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& error) noexcept {
+    const std::size_t size = end_ - begin_;
+    if (size == 0) begin_ = end_ = 0;
+    if (wanted <= capacity_ - begin_) return true;
+    if (wanted > capacity_) {
+        // Doubled, so that what a long message costs in copies is in proportion to its length.
+        const std::size_t most = std::max({first_capacity, limit_, wanted});
+        const std::size_t grown = std::min(most, std::max({first_capacity, 2 * capacity_, wanted}));
+        std::unique_ptr<char[]> memory{new (std::nothrow) char[grown]};
+        if (!memory) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+            return false;
+        }
+        if (size > 0) std::memcpy(memory.get(), memory_.get() + begin_, size);
+        memory_ = std::move(memory);
+        capacity_ = grown;
+    } else {
+        std::memmove(memory_.get(), memory_.get() + begin_, size);
+    }
+    begin_ = 0;
+    end_ = size;
+    return true;
+}
+
+/// One receive, within the time that is left of the whole call.
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept {
+    if constexpr (has_timeout) {
+        if (time.until != time_point::max()) {
+            // A peer who always has one more byte for us must not carry us past it without one wait.
+            if (std::exchange(time.used, true) && clock::now() >= time.until) {
+                error = std::make_error_code(std::errc::timed_out);
+                return 0;
+            }
+            for (;;) {
+                const std::size_t size = stream_.recv(room, error, MSG_DONTWAIT);
+                if (error != std::errc::operation_would_block || !stream_.is_blocking()) return size;
+                stream_.wait(POLLIN, time.until, error);
+                if (error) return 0;
+            }
+        }
+    }
+    return stream_.recv(room, error);
+}
+
+/// Receives once, behind what is there. 0 at the end of the stream or with an error.
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept {
+    if (!make_room(wanted, error)) return 0;
+    const std::size_t size = receive(std::span{memory_.get() + end_, capacity_ - end_}, time, error);
+    if (error) return 0;
+    end_ += size;
+    return size;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::next(std::string_view delimiter, bool& ended,
+                                                              std::error_code& error) noexcept {
+    ended = false;
+    const std::errc failure = prepare_search(delimiter);
+    error = std::make_error_code(failure);
+    if (error) return std::nullopt;
+    delimiter = searched_for_;  // it may have been taken out of this very buffer, which is now written to
+    for (time_limit time{stream_};;) {
+        const auto found = find(delimiter);
+        if (found && *found + delimiter.size() <= limit_) return take(*found + delimiter.size());
+        const std::size_t size = buffered().size();
+        if (found || size >= limit_) {
+            error = std::make_error_code(std::errc::message_size);
+            return std::nullopt;
+        }
+        if (fill(size + 1, time, error) == 0) {
+            ended = !error;
+            return std::nullopt;
+        }
+    }
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_until(std::string_view delimiter,
+                                                                    std::error_code& error) noexcept {
+    bool ended = false;
+    const auto message = next(delimiter, ended, error);
+    if (ended && !buffered().empty()) error = std::make_error_code(std::errc::protocol_error);
+    return message;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_line(std::error_code& error) noexcept {
+    bool ended = false;
+    auto line = next("\n", ended, error);
+    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
+    if (ended && !buffered().empty()) return take(buffered().size());
+    return line;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_exact(std::size_t size, std::error_code& error) noexcept {
+    error.clear();
+    if (size > limit_) {
+        error = std::make_error_code(std::errc::message_size);
+        return std::nullopt;
+    }
+    for (time_limit time{stream_}; buffered().size() < size;) {
+        if (fill(size, time, error) == 0) {
+            if (!error && !buffered().empty()) error = std::make_error_code(std::errc::protocol_error);
+            return std::nullopt;
+        }
+    }
+    return take(size);
+}
+
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv_exact(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    std::size_t filled = 0;
+    if (!buffer.empty() && !buffered().empty()) filled = recv(buffer, error);
+    for (time_limit time{stream_}; filled < buffer.size();) {
+        const std::size_t size = receive(buffer.subspan(filled), time, error);
+        if (error) break;
+        if (size == 0) {
+            if (filled > 0) error = std::make_error_code(std::errc::protocol_error);
+            break;
+        }
+        filled += size;
+    }
+    return filled;
+}
+
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    if (buffered().empty()) return stream_.recv(buffer, error);
+    const std::string_view taken = take(std::min(buffer.size(), buffered().size()));
+    std::copy_n(reinterpret_cast<const std::byte*>(taken.data()), taken.size(), buffer.data());
+    return taken.size();
+}
+
+template <byte_source Stream>
+bool buffered_reader<Stream>::skip_until(std::string_view delimiter, std::error_code& error) noexcept {
+    const std::errc failure = prepare_search(delimiter);
+    error = std::make_error_code(failure);
+    if (error) return false;
+    delimiter = searched_for_;
+    for (time_limit time{stream_};;) {
+        if (const auto found = find(delimiter)) {
+            take(*found + delimiter.size());
+            return true;
+        }
+        // All but what may be the beginning of a delimiter.
+        const std::size_t size = buffered().size();
+        take(size - std::min(size, delimiter.size() - 1));
+        if (fill(std::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
+            if (!error) take(buffered().size());
+            return false;
+        }
+    }
+}
+
+// ---- the forms that throw
+
+/// "recv_line from 192.0.2.1:80 (17 bytes, then the end of the stream): Protocol error"
+template <byte_source Stream>
+void buffered_reader<Stream>::fail(const std::error_code& error, const char* call, std::size_t filled) const {
+    std::string peer;
+    if constexpr (requires { stream_.peer_endpoint().to_string(); }) {
+        try {
+            peer = detail::joined(" from ", stream_.peer_endpoint().to_string());
+        } catch (const std::system_error&) {  // the connection is gone, and with it his name
+        }
+    }
+    if (error == std::errc::message_size)
+        detail::throw_error(error, call, peer, " (the limit is ", std::to_string(limit_), " bytes)");
+    detail::throw_error(error, call, peer, " (", std::to_string(filled), " bytes",
+                        error == std::errc::protocol_error ? ", then the end of the stream)" : " so far)");
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_until(std::string_view delimiter) {
+    std::error_code error;
+    const auto message = recv_until(delimiter, error);
+    if (error) fail(error, "recv_until", buffered().size());
+    return message;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_line() {
+    std::error_code error;
+    const auto line = recv_line(error);
+    if (error) fail(error, "recv_line", buffered().size());
+    return line;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_exact(std::size_t size) {
+    std::error_code error;
+    const auto message = recv_exact(size, error);
+    if (error) fail(error, "recv_exact", buffered().size());
+    return message;
+}
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv_exact(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t filled = recv_exact(buffer, error);
+    if (error) fail(error, "recv_exact", filled);
+    return filled;
+}
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t size = recv(buffer, error);
+    if (error) fail(error, "recv", size);
+    return size;
+}
+template <byte_source Stream>
+bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
+    std::error_code error;
+    const bool found = skip_until(delimiter, error);
+    if (error) fail(error, "skip_until", buffered().size());
+    return found;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_READER_HPP
+
+// netnotes/coro/socket.hpp: sockets for tasks
+// SPDX-License-Identifier: MIT
+//
+// The calls of socket.hpp, with co_await before those that may have to wait. A server for thousands reads like the one
+// for a single client:
+//
+//     task<> echo(async_stream client) {
+//         try {
+//             for (;;) {
+//                 auto bytes = co_await client.recv();            // lent by the loop, until we wait again
+//                 if (bytes.empty()) co_return;                   // the end
+//                 co_await client.send_all(bytes);
+//             }
+//         } catch (const std::system_error&) {                    // this client has failed. The others go on
+//         }
+//     }
+//     task<> accept_all(async_listener listener) {
+//         for (;;) {
+//             auto next = co_await listener.accept();             // without descriptors it waits until there are some
+//             spawn(echo(std::move(next.stream)));
+//         }
+//     }
+//     int main() {
+//         event_loop loop;
+//         loop.run(accept_all(async_listener{loop, tcp_listener{{ipv4_address::loopback(), 6666}}}));
+//     }
+//
+// The exception matters: a reset by one client would leave its task, and then run(), and so end the server. serve() of
+// coro/serve.hpp is this loop with limits, a graceful stop, and a place where such an exception is reported.
+//
+//        recv() ──> is there anything? ──yes──> recv(2) ──> go on at once, nobody was asked to wait
+//                          |no, as we remember
+//                          └──> aside ──> epoll: readable ──> recv(2) ──> go on
+//
+// What makes it cheap is what it does not do. A descriptor is registered with epoll once. A receive that has
+// given less than there was room for has emptied the socket, so the next one waits without asking. Bytes are sent at
+// once and waited for only when the kernel takes no more. And who waits for bytes holds no buffer for them: when they
+// come, the loop's own is lent; so a connection that is silent costs its frame, and nothing else.
+//
+// A peer who always has something for us does not keep the others waiting: after some calls that did not wait, the next
+// one does.
+//
+// On this page:  async_stream · async_listener · async_datagram
+// Above it:      coro/serve.hpp, a whole server
+// The notes:     gevent版-TCP服务器 (the gevent server); example 26
+
+#ifndef NETNOTES_CORO_SOCKET_HPP
+#define NETNOTES_CORO_SOCKET_HPP
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+// netnotes/tcp/stream.hpp: connections
+// SPDX-License-Identifier: MIT
+//
+// TCP makes of a network that loses, doubles and reorders packets a pipe of bytes in each direction: what goes
+// in at one end comes out at the other, all of it, in order, once, or the connection fails. It is reliable
+// because it numbers every byte and sends again what is not acknowledged (RFC 9293 §2.2), not because it is
+// "connection-oriented". What it does not keep are the borders between two sends: a receive is not a message.
+//
+//        client                                             server
+//          |                                        tcp_listener{where}      socket, bind, listen
+//        tcp_stream{where}   ──── SYN ─────────────────>  |
+//          |                 <─── SYN, ACK ─────────────  |   the kernel answers; the program need not have
+//          |                 ──── ACK ─────────────────>  |   called accept() yet
+//          |                                        accept() -> stream, peer
+//        send_all("hello")   ──── 5 bytes ─────────────>  recv() -> "hel", recv() -> "lo"
+//        shutdown(send)      ──── FIN ─────────────────>  recv() -> 0: no more will come
+//        recv() -> "bye"     <─── 3 bytes ──────────────  send_all("bye"): the other half is still open
+//        recv() -> 0         <─── FIN ──────────────────  close()
+//
+// Two limits hold the bytes under way: flow control, the room that the peer has, and congestion control, a guess at
+// what the net can carry (RFC 5681). connection_info shows them: peer_window and congestion_window. In a segment's
+// header the data offset counts words of 32 bits, and four reserved bits and eight flags follow it, not six and six
+// as in the notes (RFC 9293 §3.1).
+//
+// Whoever closes first keeps the connection's ghost for a minute (TIME_WAIT), and with it the port. A server
+// that closes first could then not be started again on that port; hence listeners set SO_REUSEADDR, from the
+// first run on, for on Linux it helps only if the earlier socket had it too.
+//
+// On this page:  options, keep_alive, linger · tcp_state, connection_info · connecting · tcp_stream · tcp_listener
+// Above it:      server/blocking.hpp, servers that block; tcp/reader.hpp, lines and messages
+// The notes:     TCP三次握手 至 保活 (handshake, close, states, keep-alive), TCP长连接和短连接 (long and short
+//                connections), TCP服务器, TCP客户端 (server and client); examples 10, 11 and 12
+
+#ifndef NETNOTES_TCP_STREAM_HPP
+#define NETNOTES_TCP_STREAM_HPP
+
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes {
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+namespace option {
+/// Send small pieces at once instead of waiting for the acknowledgment of those before (Nagle's algorithm,
+/// RFC 9293 §3.7.4). Two small writes and then a read cost 40 ms without it. Accepted sockets inherit it.
+using no_delay = flag<IPPROTO_TCP, TCP_NODELAY>;
+
+/// A number of seconds, or milliseconds, as the kernel counts them in an int.
+/// What is longer than the int holds is its maximum; what is negative is errc::invalid_argument.
+template <class Unit, int Level, int Name>
+struct time {
+    Unit value;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    template <class Rep, class Period>
+    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, Unit>
+    constexpr time(const std::chrono::duration<Rep, Period>& given) noexcept : value{detail::saturated<Unit>(given)} {}
+    constexpr bool is_in_range() const noexcept { return value.count() >= 0; }
+    constexpr native_type to_native() const noexcept {
+        return static_cast<int>(std::clamp<std::int64_t>(value.count(), -1, std::numeric_limits<int>::max()));
+    }
+    static constexpr Unit from_native(native_type native) noexcept { return Unit{native}; }
+};
+/// The three numbers of keep_alive, one by one; see struct netnotes::keep_alive.
+using keep_alive_idle = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPIDLE>;
+using keep_alive_interval = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPINTVL>;
+using keep_alive_count = number<IPPROTO_TCP, TCP_KEEPCNT>;
+
+/// How long bytes may wait to be acknowledged, or to be sent because the peer does not read and has no room, before
+/// the connection is given up with errc::timed_out (RFC 5482, tcp(7)). Zero is the system's way: net.ipv4.tcp_retries2
+/// attempts, about a quarter of an hour, and for ever where the peer's kernel answers that there is still no room.
+/// With keep-alive on it also decides when unanswered probes are enough, in place of their count.
+using user_timeout = time<std::chrono::milliseconds, IPPROTO_TCP, TCP_USER_TIMEOUT>;
+}  // namespace option
+
+/// Keep-alive: how one who only listens finds out that the peer is gone without a goodbye. TCP itself sends nothing
+/// while nobody has anything to say, so a peer whose power was cut is missed for ever. It is *off* unless asked for
+/// (RFC 9293 §3.8.4), and then, without a word from the peer for `idle`, probes are sent, one every `interval`; when
+/// `count` of them are unanswered, the connection ends and a receive is errc::timed_out. Any segment from the peer
+/// starts it anew. The defaults are those of Linux (tcp(7)), and they take 2 h 11 min 15 s.
+///
+/// It says that the peer's *kernel* is there. Whether the program is, only its answers tell: see set_timeout(). And
+/// it is silent while sent bytes await their acknowledgment, which option::user_timeout limits.
+struct keep_alive {
+    std::chrono::seconds idle{7200};    ///< 1 to 32767 s
+    std::chrono::seconds interval{75};  ///< 1 to 32767 s
+    int count = 9;                      ///< 1 to 127 probes
+
+    /// From the last sign of life to the verdict.
+    [[nodiscard]] constexpr std::chrono::seconds until_verdict() const noexcept { return idle + interval * count; }
+    friend constexpr bool operator==(const keep_alive&, const keep_alive&) = default;
+};
+
+// How a connection ends, and what becomes of bytes that were sent and are not yet acknowledged:
+//
+//   close()                                goes on sending them behind your back; nobody tells you how it ended
+//   the same, option::linger{3s}           waits for the acknowledgments, whatever a timeout or a stop says; and when
+//                                          the 3 s are over it returns as if all were well
+//   the same, option::linger{0s}           throws them away and sends a reset: whatever was still on its way is lost.
+//                                          The peer reads errc::connection_reset (on Linux behind the bytes that had
+//                                          arrived; elsewhere those may be lost, too). No TIME_WAIT is left
+//   close() with unread bytes              a reset as well: read to the end first
+//   shutdown(send), then recv() until 0    the only way to *know*: the peer has read all, and said goodbye itself
+
+// ---- The state of a connection -------------------------------------------------------------------------
+
+/// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are the
+/// kernel's, also in /proc/net/tcp.
+enum class tcp_state : std::uint8_t {
+    established = TCP_ESTABLISHED,  ///< both may send
+    syn_sent = TCP_SYN_SENT,        ///< connect() has asked and hears nothing yet
+    syn_received = TCP_SYN_RECV,    ///< asked and answered; the last acknowledgment is missing
+    fin_wait_1 = TCP_FIN_WAIT1,     ///< we have said goodbye, and not even the kernel there has heard it
+    fin_wait_2 = TCP_FIN_WAIT2,     ///< ... it has; the peer may still send
+    time_wait = TCP_TIME_WAIT,      ///< both have said goodbye, we first; what may still be under way must die out
+    closed = TCP_CLOSE,             ///< no connection: not yet, or no longer
+    close_wait = TCP_CLOSE_WAIT,    ///< the peer has said goodbye, our program has not: it stays so until it does
+    last_ack = TCP_LAST_ACK,        ///< now we have, too; one acknowledgment is missing
+    listen = TCP_LISTEN,            ///< a listener, and for ever: each connection has a state of its own
+    closing = TCP_CLOSING,          ///< the goodbyes of both have crossed
+};
+/// As RFC 9293 prints them: "SYN-SENT", "FIN-WAIT-1", "CLOSED"; "UNKNOWN" for a number that is none.
+[[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
+    constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
+                                                     "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
+                                                     "CLOSE-WAIT", "LAST-ACK",    "LISTEN",    "CLOSING"};
+    const auto number = static_cast<std::size_t>(state);
+    return names[number < names.size() ? number : 0];
+}
+
+/// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). (C has a struct of the name tcp_info,
+/// outside of any namespace.) What a kernel before 4.19 does not know is zero.
+struct connection_info {
+    tcp_state state = tcp_state::closed;
+    std::chrono::microseconds round_trip_time{};          ///< smoothed; zero before the first was measured
+    std::chrono::microseconds round_trip_variation{};     ///< its mean deviation
+    std::chrono::microseconds minimum_round_trip_time{};  ///< of late
+    std::chrono::microseconds retransmission_timeout{};   ///< how long an acknowledgment is waited for
+    std::uint32_t maximum_segment_size = 0;               ///< bytes that we put into one segment at most
+    std::uint32_t congestion_window = 0;   ///< segments that may be under way without overloading the net
+    std::uint32_t peer_window = 0;         ///< bytes that the peer has room for (Linux 5.4)
+    std::uint32_t unacknowledged = 0;      ///< segments sent and not acknowledged
+    std::uint32_t lost = 0;                ///< of these, those believed lost
+    std::uint32_t timeouts_in_a_row = 0;   ///< how often the same has been sent again in vain
+    std::uint32_t retransmissions = 0;     ///< segments sent again, since the connection began
+    std::uint32_t probes = 0;              ///< probes, of keep-alive or a closed window, not answered
+    std::uint32_t bytes_not_sent = 0;      ///< taken by send(), and not yet sent for the first time
+    std::uint64_t bytes_acknowledged = 0;  ///< of ours, by the peer; the SYN counts as one
+    std::uint64_t bytes_received = 0;      ///< the peer's; its FIN counts as one
+    std::uint32_t segments_sent = 0, segments_received = 0;            ///< all, empty ones too
+    std::uint32_t data_segments_sent = 0, data_segments_received = 0;  ///< those with bytes in them
+};
+
+// ---- Connecting ----------------------------------------------------------------------------------------
+
+// A name stands for several addresses, and some of them may be dead: IPv6 that ends at the next router, a server that
+// is down. To try them one after another is to wait two minutes for each of those; all at once is to burden everybody.
+// So a race with a staggered start, *Happy Eyeballs* (RFC 8305):
+//
+//        resolve("example.net") -> 2001:db8::1, 2001:db8::2, 192.0.2.1
+//
+//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed, for another was faster
+//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     this one
+//                 2001:db8::2                                   would have been next, at 500 ms or when one had failed
+
+/// How to connect where there are several addresses, and all that may end it.
+struct connect_options {
+    wait_time timeout = never;  ///< for all attempts together; zero: only what stands at once
+    /// How long an attempt is alone before the next one begins beside it: the Connection Attempt Delay of RFC 8305 §5,
+    /// 250 ms recommended. Less than 10 ms counts as 10 ms.
+    wait_time attempt_delay = std::chrono::milliseconds{250};
+    const stop_event* stop = nullptr;  ///< ends it with errc::operation_canceled; for connecting only, as the timeout
+};
+
+/// The order in which to try the addresses of a host (RFC 8305 §4): the families by turns, beginning with that of the
+/// first, and each family in the order in which it came. So one broken family costs one attempt, not half of them.
+[[nodiscard]] std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints);
+
+// ---- Streams and listeners -----------------------------------------------------------------------------
+
+/// One end of a TCP connection: the socket's calls that make sense for it.
+class tcp_stream : private socket {
+  public:
+    /// None: is_open() is false.
+    tcp_stream() noexcept = default;
+    /// Takes over a connected stream socket.
+    explicit tcp_stream(socket&& connected) noexcept : socket{std::move(connected)} {}
+    /// Connects, and waits for it: as long as the system tries, about two minutes when nobody answers.
+    /// Throws std::system_error.
+    explicit tcp_stream(const endpoint& where) : tcp_stream{connect(where)} {}
+    /// Connects within `timeout`, or errc::timed_out. The limit is for connecting only. Zero is now: a peer on this
+    /// machine may well answer within the call, one elsewhere cannot.
+    static tcp_stream connect(const endpoint& where, wait_time timeout = never);
+    static tcp_stream connect(const endpoint& where, wait_time timeout, std::error_code& error);
+    static tcp_stream connect(const endpoint& where, const connect_options& options);
+    static tcp_stream connect(const endpoint& where, const connect_options& options, std::error_code& error);
+
+    /// Happy Eyeballs, version 2 (RFC 8305): resolves the host, and of its addresses, in the order of
+    /// interleave_families(), tries the first; when it has failed, or after 250 ms without an answer, the next as well,
+    /// and so on: an address that does not answer never holds up the next one. The first that stands is it; the others
+    /// are closed. (Each attempt needs a descriptor. Where none is left the next attempt waits for one.) So a host that is reachable
+    /// by one address is reached, and who waits for a dead one waits a quarter of a second and not two minutes.
+    ///
+    /// Resolving comes first and blocks, for seconds when no name server answers; no stop can end it (getaddrinfo(3)),
+    /// and the timeout begins behind it. Hence, too, all addresses of both families are known when the first attempt
+    /// begins, and the resolution delay of RFC 8305 §3 has no place here.
+    ///
+    /// When none stands the error is the one that tells most: refused, before no answer, before no way there. what()
+    /// says whose it is and how many there were.
+    static tcp_stream connect(const std::string& host, std::uint16_t port, wait_time timeout = never);
+    static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options);
+    static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options,
+                              std::error_code& error);
+    /// The same for endpoints that one has already, in their order. errc::destination_address_required for none.
+    static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options = {});
+    static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options,
+                              std::error_code& error);
+
+    using socket::close;
+    using socket::deadline;
+    using socket::get_option;
+    using socket::is_blocking;
+    using socket::is_open;
+    using socket::native_handle;
+    using socket::recv;
+    using socket::recv_exact;
+    using socket::release;
+    using socket::send;
+    using socket::send_all;
+    using socket::set_answer_timeout;
+    using socket::set_blocking;
+    using socket::set_deadline;
+    using socket::set_option;
+    using socket::set_timeout;
+    using socket::shutdown;
+    using socket::stop_with;
+    using socket::take_error;
+    using socket::timeout;
+    using socket::wait;
+
+    /// Switches keep-alive on with these numbers; with none, off. Throws std::system_error: errc::invalid_argument
+    /// when one is out of its range, and then nothing has changed.
+    void set_keep_alive(const std::optional<netnotes::keep_alive>& numbers);
+    /// The numbers in force, or none when it is off.
+    [[nodiscard]] std::optional<netnotes::keep_alive> keep_alive() const;
+
+    /// The connection as the kernel sees it now. Works as long as the descriptor is open, also when the connection is
+    /// gone: TIME_WAIT belongs to no descriptor, so who asks in that state is told CLOSED (and /proc/net/tcp knows).
+    [[nodiscard]] connection_info info() const;
+    [[nodiscard]] connection_info info(std::error_code& error) const noexcept;
+
+    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
+    /// errc::not_connected once a reset has come.
+    [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
+    /// The same end as a plain socket.
+    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+};
+
+struct listen_options {
+    int backlog = SOMAXCONN;  ///< see socket::listen()
+    /// An IPv6 wildcard listener also takes IPv4 clients, as ::ffff:a.b.c.d, unless this is set (RFC 3493 §5.3).
+    bool ipv6_only = false;
+    /// Share the port with other listeners that say the same.
+    bool reuse_port = false;
+};
+
+/// A socket that makes connections. SO_REUSEADDR is set, for the reason on the first page.
+class tcp_listener : private socket {
+  public:
+    tcp_listener() noexcept = default;
+    /// socket, options, bind, listen. Port 0 lets the system choose: local_endpoint() tells. Bind the wildcard
+    /// address to be reached from outside; the host's own name often stands for 127.0.1.1, and then only this
+    /// host reaches the server. Throws std::system_error: errc::address_in_use, permission_denied.
+    ///
+    /// On a system without IPv6 `::` is 0.0.0.0, unless the options say ipv6_only: then it is the system's error.
+    explicit tcp_listener(const endpoint& where, listen_options options = {});
+
+    struct accepted {
+        tcp_stream stream;
+        endpoint peer;  ///< `peer.address().unmapped()` where IPv4 clients come to an IPv6 listener
+    };
+    /// Waits for the next connection; see socket::accept().
+    accepted accept();
+    accepted accept(std::error_code& error) noexcept;
+
+    using socket::close;
+    using socket::get_option;
+    using socket::is_open;
+    using socket::native_handle;
+    using socket::set_blocking;
+    using socket::set_deadline;
+    using socket::set_option;
+    using socket::set_timeout;
+    using socket::stop_with;
+
+    /// How many connections stand and wait for accept(). One more than the backlog, and who knocks is not answered.
+    [[nodiscard]] std::uint32_t queue_length() const;
+
+    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
+    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+
+  private:
+    void open(const endpoint& where, const listen_options& options, std::error_code& error, const char*& what);
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+inline address_family family_of(const endpoint& where) noexcept {
+    return where.address().is_v4() ? address_family::inet : address_family::inet6;
+}
+
+/// Of two failures of two addresses, which tells a person more? An answer, then silence, then no way there.
+constexpr int meaning(int error) noexcept {
+    switch (error) {
+        case ECONNREFUSED:
+        case ECONNRESET: return 4;
+        case ETIMEDOUT:
+        case EHOSTUNREACH:
+        case EHOSTDOWN: return 3;
+        case ENETUNREACH:
+        case ENETDOWN:
+        case EADDRNOTAVAIL:
+        case EAFNOSUPPORT: return 1;
+        default: return 2;  // no descriptors, not permitted, ...
+    }
+}
+
+/// This process or the system has none left; one that is closed will help.
+inline bool lacks_descriptors(const std::error_code& error) noexcept {
+    return error.value() == EMFILE || error.value() == ENFILE;
+}
+
+/// RFC 8305 §5 without a network and without a clock, which `world` has:
+///
+///     now()           the time
+///     start(i)        begins attempt i. No error: it stands. errc::operation_in_progress: we shall see. Else: failed
+///     wait(until)     until an attempt has ended, and which, and how; or until that time, and then none; or an error
+///                     that ends everything, with none
+///
+/// An attempt that hears nothing does not hold up the next address, however many there are. Only where no descriptor is
+/// left the next attempt waits for one: it tries again after each delay, and when an attempt has ended.
+struct attempt_end {
+    std::optional<std::size_t> attempt;
+    std::error_code error;
+};
+/// Returns the attempt that won, or, with an error, the one whose error it is, if it is an attempt's.
+template <class World>
+std::optional<std::size_t> race(World& world, std::size_t count, duration delay, time_point until,
+                                std::error_code& error) {
+    std::size_t started = 0, pending = 0;
+    time_point next_start = time_point::min();
+    attempt_end worst;
+    const auto failed = [&](std::size_t attempt, const std::error_code& why) {
+        if (!worst.attempt || meaning(why.value()) > meaning(worst.error.value())) worst = {attempt, why};
+        next_start = time_point::min();
+    };
+    for (;;) {
+        const bool may_start = started < count;
+        if (may_start && (pending == 0 || world.now() >= next_start)) {
+            const std::size_t attempt = started;
+            error = world.start(attempt);
+            if (!error) return attempt;
+            if (lacks_descriptors(error) && pending > 0) {
+                next_start = later(world.now(), delay);
+                continue;
+            }
+            ++started;
+            if (error == std::errc::operation_in_progress) {
+                ++pending;
+                next_start = later(world.now(), delay);
+            } else {
+                failed(attempt, error);
+            }
+            continue;
+        }
+        if (pending == 0) {
+            error = worst.error;
+            return worst.attempt;
+        }
+        const attempt_end ended = world.wait(may_start ? std::min(next_start, until) : until);
+        if (ended.attempt) {
+            if (!ended.error) {
+                error.clear();
+                return ended.attempt;
+            }
+            --pending;
+            failed(*ended.attempt, ended.error);
+        } else if (ended.error) {
+            error = ended.error;
+            return {};
+        } else if (world.now() >= until) {
+            error = std::make_error_code(std::errc::timed_out);
+            return {};
+        }
+    }
+}
+
+inline socket_address to_address(const endpoint& where, std::error_code& error) {
+    try {
+        error.clear();
+        return socket_address{where};
+    } catch (const std::system_error& failure) {  // its zone is no interface
+        error = failure.code();
+        return {};
+    }
+}
+
+/// The world of a real race: sockets, and one poll(2) for all of them.
+class connecting_sockets {
+  public:
+    connecting_sockets(std::span<const endpoint> endpoints, const stop_event* stop) noexcept
+        : endpoints_{endpoints}, stop_{stop} {}
+
+    static time_point now() noexcept { return clock::now(); }
+
+    std::error_code start(std::size_t attempt) {
+        std::error_code error;
+        const socket_address address = to_address(endpoints_[attempt], error);
+        if (error) return error;
+        socket connecting{family_of(endpoints_[attempt]), socket_type::stream, 0, error};
+        if (error) return error;
+        connecting.set_timeout(duration::zero());
+        connecting.connect(address, error);
+        if (error && error != std::errc::timed_out) return error;  // (the network's own timeout takes longer)
+        lanes_.push_back({std::move(connecting), attempt, {}});
+        return error ? std::make_error_code(std::errc::operation_in_progress) : error;
+    }
+
+    attempt_end wait(time_point until) {
+        watched_.clear();
+        for (const lane& one : lanes_) watched_.push_back({one.connecting.native_handle(), POLLOUT, 0});
+        watched_.push_back({stop_ ? stop_->native_handle() : -1, POLLIN, 0});  // poll(2) passes over -1
+        std::error_code error;
+        poll_until(watched_, until, error);
+        if (error == std::errc::timed_out) return {};
+        if (!error && watched_.back().revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+        if (error) return {{}, error};
+        // One that stands, before any that has failed: else another attempt would be begun for nothing.
+        auto failed = lanes_.end();
+        for (auto one = lanes_.begin(); one != lanes_.end(); ++one) {
+            if (watched_[static_cast<std::size_t>(one - lanes_.begin())].revents == 0) continue;
+            if (!one->error) one->error = one->connecting.take_error();
+            if (!one->error) return {one->attempt, {}};
+            if (failed == lanes_.end()) failed = one;
+        }
+        const attempt_end ended{failed->attempt, failed->error};
+        lanes_.erase(failed);
+        return ended;
+    }
+
+    /// The one that won. The others are closed with this object.
+    socket take(std::size_t attempt) {
+        auto& won =
+            *std::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
+        won.connecting.set_timeout(never);
+        return std::move(won.connecting);
+    }
+
+  private:
+    struct lane {
+        socket connecting;
+        std::size_t attempt = 0;
+        std::error_code error;  ///< SO_ERROR tells it only once, and a later look must still see it
+    };
+    std::span<const endpoint> endpoints_;
+    const stop_event* stop_;
+    std::vector<lane> lanes_;  // in the order in which they began
+    std::vector<pollfd> watched_;
+};
+
+/// `whose` is the endpoint that the error is of, if it is one's.
+inline socket connect_to(std::span<const endpoint> endpoints, const connect_options& options,
+                         std::optional<std::size_t>& whose, std::error_code& error) {
+    whose.reset();
+    error = endpoints.empty() ? std::make_error_code(std::errc::destination_address_required)
+            : options.stop && options.stop->stop_requested() ? std::make_error_code(std::errc::operation_canceled)
+                                                             : std::error_code{};
+    if (error) return {};
+    if (endpoints.size() == 1 && options.timeout == never && !options.stop) {  // nothing to race with
+        const socket_address address = to_address(endpoints[0], error);
+        if (error) return {};
+        socket connecting{family_of(endpoints[0]), socket_type::stream, 0, error};
+        if (!error) connecting.connect(address, error);
+        return error ? socket{} : std::move(connecting);
+    }
+    connecting_sockets sockets{endpoints, options.stop};
+    const duration delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
+    whose = race(sockets, endpoints.size(), delay, end_of(options.timeout), error);
+    return error ? socket{} : sockets.take(*whose);
+}
+
+/// "connect example.com:80 (192.0.2.1:80, one of 3 addresses): Connection refused"
+[[noreturn]] inline void throw_connect_error(const std::error_code& error, std::string_view where,
+                                             std::span<const endpoint> endpoints, std::optional<std::size_t> whose) {
+    if (endpoints.size() < 2) throw_error(error, "connect ", where);
+    const std::string number = std::to_string(endpoints.size());
+    if (!whose) throw_error(error, "connect ", where, " (", number, " addresses)");
+    throw_error(error, "connect ", where, " (", endpoints[*whose].to_string(), ", one of ", number, " addresses)");
+}
+}  // namespace detail
+
+inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints) {
+    std::vector<endpoint> order;
+    order.reserve(endpoints.size());
+    const auto is_v4 = [](const endpoint& one) { return one.address().is_v4(); };
+    bool v4 = !endpoints.empty() && is_v4(endpoints.front());
+    std::array<std::size_t, 2> next{};  // of each family, where to look for its next
+    while (order.size() < endpoints.size()) {
+        std::size_t& i = next[v4];
+        while (i < endpoints.size() && is_v4(endpoints[i]) != v4) ++i;
+        if (i < endpoints.size()) order.push_back(endpoints[i++]);
+        v4 = !v4;  // also when that family has no more: then the other one goes on alone
+    }
+    return order;
+}
+
+inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options,
+                                      std::error_code& error) {
+    std::optional<std::size_t> whose;
+    return tcp_stream{detail::connect_to(endpoints, options, whose, error)};
+}
+inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options) {
+    std::error_code error;
+    std::optional<std::size_t> whose;
+    tcp_stream stream{detail::connect_to(endpoints, options, whose, error)};
+    if (error)
+        detail::throw_connect_error(error, endpoints.empty() ? "nowhere" : endpoints[0].to_string(), endpoints, whose);
+    return stream;
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options, std::error_code& error) {
+    return connect(std::span{&where, 1}, options, error);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options) {
+    return connect(std::span{&where, 1}, options);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout, std::error_code& error) {
+    return connect(where, connect_options{.timeout = timeout}, error);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout) {
+    return connect(where, connect_options{.timeout = timeout});
+}
+inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options,
+                                      std::error_code& error) {
+    const auto endpoints = resolve(host, std::to_string(port), {}, error);
+    if (error) return {};
+    return connect(interleave_families(endpoints), options, error);
+}
+inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options) {
+    const auto endpoints = interleave_families(resolve(host, port));
+    std::error_code error;
+    std::optional<std::size_t> whose;
+    tcp_stream stream{detail::connect_to(endpoints, options, whose, error)};
+    if (error) detail::throw_connect_error(error, detail::with_service(host, std::to_string(port)), endpoints, whose);
+    return stream;
+}
+inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, wait_time timeout) {
+    return connect(host, port, connect_options{.timeout = timeout});
+}
+
+// ---- keep-alive
+
+inline void tcp_stream::set_keep_alive(const std::optional<netnotes::keep_alive>& numbers) {
+    if (!numbers) return set_option(option::keep_alive{false});
+    const auto in_range = [](std::int64_t value, std::int64_t most) { return 1 <= value && value <= most; };
+    if (!in_range(numbers->idle.count(), 32767))
+        detail::throw_error(std::make_error_code(std::errc::invalid_argument), "keep-alive idle ",
+                            std::to_string(numbers->idle.count()), " s (1 to 32767)");
+    if (!in_range(numbers->interval.count(), 32767))
+        detail::throw_error(std::make_error_code(std::errc::invalid_argument), "keep-alive interval ",
+                            std::to_string(numbers->interval.count()), " s (1 to 32767)");
+    if (!in_range(numbers->count, 127))
+        detail::throw_error(std::make_error_code(std::errc::invalid_argument), "keep-alive count ",
+                            std::to_string(numbers->count), " (1 to 127)");
+    set_option(option::keep_alive_idle{numbers->idle});
+    set_option(option::keep_alive_interval{numbers->interval});
+    set_option(option::keep_alive_count{numbers->count});
+    set_option(option::keep_alive{});  // the last, so that no probe goes by the old numbers
+}
+inline std::optional<keep_alive> tcp_stream::keep_alive() const {
+    if (!get_option<option::keep_alive>()) return std::nullopt;
+    return netnotes::keep_alive{get_option<option::keep_alive_idle>(), get_option<option::keep_alive_interval>(),
+                                get_option<option::keep_alive_count>()};
+}
+
+// ---- TCP_INFO
+
+namespace detail {
+/// The kernel's struct tcp_info as far as we need it (linux/tcp.h). That of glibc's netinet/tcp.h ends in the middle,
+/// and the two headers cannot be included together. The kernel only ever adds to the end of it.
+struct kernel_tcp_info {
+    std::uint8_t state, ca_state, retransmits, probes, backoff, options, window_scales, flags;
+    std::uint32_t rto, ato, snd_mss, rcv_mss, unacked, sacked, lost, retrans, fackets;
+    std::uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv;
+    std::uint32_t pmtu, rcv_ssthresh, rtt, rttvar, snd_ssthresh, snd_cwnd, advmss, reordering, rcv_rtt, rcv_space;
+    std::uint32_t total_retrans;
+    std::uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+    std::uint32_t segs_out, segs_in, notsent_bytes, min_rtt, data_segs_in, data_segs_out;
+    std::uint64_t delivery_rate, busy_time, rwnd_limited, sndbuf_limited;
+    std::uint32_t delivered, delivered_ce;
+    std::uint64_t bytes_sent, bytes_retrans;
+    std::uint32_t dsack_dups, reord_seen, rcv_ooopack, snd_wnd;
+};
+static_assert(offsetof(kernel_tcp_info, rto) == offsetof(::tcp_info, tcpi_rto));
+static_assert(offsetof(kernel_tcp_info, total_retrans) == offsetof(::tcp_info, tcpi_total_retrans));
+static_assert(offsetof(kernel_tcp_info, pacing_rate) == 104 && offsetof(kernel_tcp_info, snd_wnd) == 228);
+}  // namespace detail
+
+inline connection_info tcp_stream::info(std::error_code& error) const noexcept {
+    detail::kernel_tcp_info raw{};
+    get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&raw, 1}), error);
+    connection_info info;
+    if (error) return info;
+    using std::chrono::microseconds;
+    info.state = static_cast<tcp_state>(raw.state);
+    info.round_trip_time = microseconds{raw.rtt};
+    info.round_trip_variation = microseconds{raw.rttvar};
+    // Before the first measurement the least of all is the greatest number there is.
+    info.minimum_round_trip_time = microseconds{raw.min_rtt == ~std::uint32_t{0} ? 0 : raw.min_rtt};
+    info.retransmission_timeout = microseconds{raw.rto};
+    info.maximum_segment_size = raw.snd_mss;
+    info.congestion_window = raw.snd_cwnd;
+    info.peer_window = raw.snd_wnd;
+    info.unacknowledged = raw.unacked;
+    info.lost = raw.lost;
+    info.timeouts_in_a_row = raw.retransmits;
+    info.retransmissions = raw.total_retrans;
+    info.probes = raw.probes;
+    info.bytes_not_sent = raw.notsent_bytes;
+    info.bytes_acknowledged = raw.bytes_acked;
+    info.bytes_received = raw.bytes_received;
+    info.segments_sent = raw.segs_out;
+    info.segments_received = raw.segs_in;
+    info.data_segments_sent = raw.data_segs_out;
+    info.data_segments_received = raw.data_segs_in;
+    return info;
+}
+inline connection_info tcp_stream::info() const {
+    std::error_code error;
+    const connection_info result = info(error);
+    if (error) detail::throw_error(error, "getsockopt(TCP_INFO)");
+    return result;
+}
+
+inline std::uint32_t tcp_listener::queue_length() const {
+    ::tcp_info raw{};
+    get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&raw, 1}));
+    return raw.tcpi_unacked;  // of a listener, this field is that
+}
+
+// ---- tcp_listener
+
+/// `what` names the step that has failed.
+inline void tcp_listener::open(const endpoint& where, const listen_options& options, std::error_code& error,
+                               const char*& what) {
+    const socket_address address{where};
+    what = "socket";
+    socket made{address.family(), socket_type::stream, 0, error};
+    if (error) return;
+    what = "setsockopt for ";
+    made.set_option(option::reuse_address{}, error);
+    if (!error && options.reuse_port) made.set_option(option::reuse_port{}, error);
+    // Said either way: the default is a setting of the system (net.ipv6.bindv6only).
+    if (!error && where.address().is_v6()) made.set_option(option::ipv6_only{options.ipv6_only}, error);
+    if (error) return;
+    what = "bind ";
+    made.bind(address, error);
+    if (error) return;
+    what = "listen on ";
+    made.listen(options.backlog, error);
+    if (!error) made.swap(*this);
+}
+inline tcp_listener::tcp_listener(const endpoint& where, listen_options options) {
+    std::error_code error;
+    const char* what = "";
+    endpoint tried = where;
+    open(tried, options, error, what);
+    // A program that listens on `::` means "everywhere", and where there is no IPv6 everywhere is 0.0.0.0.
+    if (!options.ipv6_only && detail::may_do_without_ipv6(where, error)) {
+        tried = endpoint{ipv4_address::any(), where.port()};
+        open(tried, options, error, what);
+    }
+    if (error) detail::throw_error(error, what, std::string_view{what}.ends_with(' ') ? tried.to_string() : "");
+}
+
+inline tcp_listener::accepted tcp_listener::accept(std::error_code& error) noexcept {
+    socket::accepted made = socket::accept(error);
+    if (error) return {};
+    return {tcp_stream{std::move(made.connection)}, made.peer.ip()};
+}
+inline tcp_listener::accepted tcp_listener::accept() {
+    socket::accepted made = socket::accept();
+    return {tcp_stream{std::move(made.connection)}, made.peer.ip()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_STREAM_HPP
+
+// netnotes/coro/loop.hpp: thousands of functions that wait, in one thread
+// SPDX-License-Identifier: MIT
+//
+// A task that waits is a frame on the heap and nothing more. Somebody has to notice when what it waits for has come,
+// and go on with it: the loop. It is the scheduler of the notes' "1:N model", one thread and N coroutines, and it is
+// passive: it has its turn when a task waits, and never takes the thread away from one that computes.
+//
+//     task<> tell(std::string name) {
+//         for (int i = 0; i < 3; ++i) { say(name, i); co_await sleep_for(300ms); }
+//     }
+//     task<> both() {
+//         auto a = spawn(tell("a "));                       begins when we wait
+//         auto b = spawn(tell("b "));
+//         co_await a.join();
+//         co_await b.join();                                0.3 s for each round, not 0.6
+//     }
+//     int main() { event_loop loop; loop.run(both()); }
+//
+//            ┌──────────────────────────────── a turn ────────────────────────────────┐
+//            │ ready: go on with each, until all wait    ──> poller: what has come,   │
+//            │ (spawned, yielded, woken)                     until the next timer     │
+//            └──────────── timers that are due, descriptors that are ready  <─────────┘
+//
+// run() ends with its task, and what it has spawned and not awaited is cancelled and awaited first: nothing is left
+// behind. An exception that nobody can catch, of a task whose handle was dropped, ends the run and comes out of it.
+//
+// On this page:  event_loop · join_handle · spawn, yield, sleep_for, sleep_until
+// Under it:      coro/scheduler.hpp (its options; turns and timers), coro/io/operation.hpp (waiting for descriptors, epoll),
+//                coro/io/io_uring.hpp (the other way to wait)
+// The notes:     协程问题, 例子 (who switches; 1:N), gevent (spawn, join, sleep); example 24
+
+#ifndef NETNOTES_CORO_LOOP_HPP
+#define NETNOTES_CORO_LOOP_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+// netnotes/coro/io/io_uring.hpp: a loop that asks once, and is brought what comes
+// SPDX-License-Identifier: MIT
+//
+// epoll tells that there is something to receive; the receive is another system call, and so it goes for each of a
+// thousand connections. With io_uring (Linux 5.1; this page needs 6.1) a program writes what it wants done into a ring
+// of memory that it shares with the kernel, and finds what was done in another. One call, io_uring_enter(2), hands over
+// any number of requests and waits for completions of any others:
+//
+//        the loop                                             the kernel
+//          │  submission ring   [receive from 7, for ever]      │
+//          ├───────────────────────────────────────────────────>│
+//          │        io_uring_enter: "take these, wait for one"  │ bytes come for 7, for 9, for 12
+//          │<───────────────────────────────────────────────────┤ and are copied into buffers of the pool
+//          │  completion ring   [7: 64 bytes in buffer 3] [9: 64 in 4] [12: 0, the end]
+//
+// A *multishot* request stays in force: one receive for the life of a connection, one accept for that of a listener. The
+// buffers are *provided*: the kernel takes one from a pool when bytes have come, so a connection that waits holds none.
+// recv() lends the task the buffer itself, so nothing is copied on the way.
+//
+// What one must not forget:
+//   - The kernel goes on while nobody asks. Who receives nothing for long must have his request withdrawn, or his peer
+//     fills the pool; the same for a server that accepts no more.
+//   - Where the pool is empty the request ends. Then that connection is waited for and received from as with epoll.
+//   - Until a request has ended the kernel has the descriptor in hand: close(2) alone would not close the connection. So
+//     it is withdrawn first, and what stands for it in memory outlives its last completion.
+//   - Sending is done at once and directly, as with epoll: there the wish is certain and the answer immediate.
+//
+// Containers and hardened systems forbid io_uring often (seccomp, kernel.io_uring_disabled): a loop then uses epoll.
+//
+// On this page:  io_uring (the two rings) · receive_pool (the buffers) · io_uring_back_end
+// The notes:     epoll版-TCP服务器, one step further; examples 26 and 27
+
+#ifndef NETNOTES_CORO_IO_IO_URING_HPP
+#define NETNOTES_CORO_IO_IO_URING_HPP
+
+#include <cerrno>
+#include <memory>
+#include <system_error>
+
+// netnotes/coro/io/operation.hpp: waiting for a descriptor
+// SPDX-License-Identifier: MIT
+//
+// A call on a descriptor that would have to wait is put aside with the coroutine that makes it, and made again when the
+// descriptor is ready. So an awaiter of this kind is one function, attempt(): make the call, or say that it has to wait.
+//
+//        attempt() ──done──────────────────────────────────────────> go on
+//            │ would block, and is remembered: readable = false
+//            └──> stands at its io_node as reader or writer          (the coroutine lies aside)
+//                     │ epoll: readable = true
+//                     └──> attempt() again ──done──> go on
+//
+// The node remembers what was learned of its descriptor, as edge-triggered events are told once: so a receive that would
+// find nothing is not made, and none is needed to find out.
+//
+// On this page:  io_node · io_operation · epoll_back_end (its sibling is in coro/io/io_uring.hpp)
+// The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read coro/loop.hpp first
+
+#ifndef NETNOTES_CORO_IO_OPERATION_HPP
+#define NETNOTES_CORO_IO_OPERATION_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <exception>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+// netnotes/poll/poll.hpp: waiting for many descriptors at once
+// SPDX-License-Identifier: MIT
+//
+// One thread, a thousand connections. It cannot wait in recv() for one of them, for then it is deaf to the
+// others, and it cannot ask each in turn, for then it burns a processor to hear "nothing" (the notes' 非阻塞
+// server). So it asks the kernel one question: *which of these can go on now?* That is a poller.
+//
+//        poller.add(listener, read)          poller.add(a, read)          poller.add(b, read | write)
+//                         \                          |                          /
+//                          └──────────────  poller.wait(timeout)  ─────────────┘
+//                                                    |
+//                            { token of a: read }  { token of b: write }          handle them, wait again
+//
+// A socket is not, as the notes have it, a device with a driver. Its protocol knows whether it is ready, and wakes
+// those who sleep in the socket's queue; so nothing is asked round and round while nothing happens.
+//
+// The kernel answers in three ways, and there is a poller for each; what is written for one runs on all:
+//
+//                           select_poller            poll_poller              epoll_poller
+//   it is handed            three sets of bits       a list of descriptors    nothing: it keeps the list itself
+//   descriptors             below FD_SETSIZE, 1024   any                      any
+//   a wait looks at         all, up to the highest   all                      those that are ready
+//   triggers                level, one_shot          level, one_shot          level, one_shot, edge
+//   read, write, urgent     yes                      yes                      yes
+//   peer_done               no: read, it brings 0    yes                      yes
+//   hang_up, error          as read; error as write  yes, and unasked         yes, and unasked
+//   a wait brings           all that is ready        all that is ready        128, the rest at the next
+//   a regular file          is always ready          is always ready          is refused
+//   closed, not removed     error, once; forgotten   error, once; forgotten   forgotten, if there is no duplicate
+//
+// select(2) and poll(2) are handed the whole list at every call, and the kernel asks each descriptor on it in
+// turn before it sleeps and after it has been woken. With epoll(7) a descriptor to which something happens puts
+// itself on a list of the ready, and a wait looks at that list only, so its cost follows what is active and not
+// what is connected: to find one ready among 19,900 takes select and poll 10 ms, and epoll 4 us. Where all are
+// active it gains little. And the "callback" of the notes is the kernel's own: the program still has to ask.
+//
+// *Level* or *edge*? A level-triggered descriptor is reported at every wait as long as there is something to
+// read: read a part, and you are reminded. An edge-triggered one is reported when something *new* arrives:
+// then read until there is no more, or the rest lies there until the peer happens to send again. The notes
+// say that edge-triggered events must be handled at once or are lost. They may be handled at any time; what
+// is not repeated is the announcement.
+//
+// A readiness is a hint, not a promise: a datagram with a bad checksum wakes you and is dropped when you look
+// (select(2), BUGS). So descriptors in a poller are non-blocking, and "would block" is a normal answer.
+//
+// On this page:  interest · event · trigger · the concept poller · epoll_poller · select_poller · poll_poller
+// Above it:      server/reactor.hpp, a whole server on any poller
+// The notes:     单进程服务器,非阻塞模式 (asking each in turn), select版 TCP服务器 (select), 包含writeList服务器 (write
+//                queues), epoll版-TCP服务器 (epoll); examples 18 to 21
+
+#ifndef NETNOTES_POLL_POLL_HPP
+#define NETNOTES_POLL_POLL_HPP
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <limits>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes {
+
+/// What one waits for, and what has come. A set of flags: test a bit, never compare the whole, for an error
+/// and a hang-up come along unasked. (The notes test `events == EPOLLIN` and so lose every client that resets.)
+/// The values are those of epoll(7) and poll(2): what the kernel reports need not be translated.
+enum class interest : std::uint32_t {
+    none = 0,
+    read = 0x1,          ///< bytes, a connection to accept, or the end of the stream
+    urgent = 0x2,        ///< TCP's urgent data is there: a receive stops at its mark, though there is more behind it
+    write = 0x4,         ///< room in the send buffer, or a connect() that is done
+    error = 0x8,         ///< socket::take_error() tells which. Only reported, never asked for
+    hang_up = 0x10,      ///< both directions are finished. Only reported, never asked for
+    peer_done = 0x2000,  ///< the peer has shut down its sending side; bytes may still wait to be read
+};
+constexpr interest operator|(interest a, interest b) noexcept {
+    return static_cast<interest>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+constexpr interest& operator|=(interest& a, interest b) noexcept { return a = a | b; }
+/// Have the two sets a flag in common?
+constexpr bool any_of(interest set, interest flags) noexcept {
+    return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(flags)) != 0;
+}
+
+namespace detail {
+static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR == 0x8 && EPOLLHUP == 0x10 &&
+              EPOLLRDHUP == 0x2000);
+static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x8 && POLLHUP == 0x10 &&
+              POLLRDHUP == 0x2000);
+constexpr std::uint32_t to_bits(interest what) noexcept { return static_cast<std::uint32_t>(what); }
+constexpr interest to_interest(std::uint32_t bits) noexcept { return static_cast<interest>(bits & 0x201f); }
+}  // namespace detail
+
+enum class trigger {
+    level,     ///< reported as long as it lasts
+    edge,      ///< reported when it begins, and whenever more comes. Where the poller has it: has_edge
+    one_shot,  ///< reported once; then nothing until modify() arms it again
+};
+
+/// One descriptor that can go on. The token is what was given to add(): a number that says whose it is. Not
+/// the descriptor: that may have been closed, and its number given to another, by an earlier event of the
+/// same batch. A token with a generation in it tells the two apart (server/reactor.hpp does so).
+struct event {
+    std::uint64_t token = 0;
+    interest ready = interest::none;
+};
+
+/// A way to wait, for one thread. add() and modify() throw std::system_error:
+///
+///     errc::bad_file_descriptor        add: it is not open
+///     errc::file_exists                add: it is there already
+///     errc::no_such_file_or_directory  modify: it is not there
+///     errc::operation_not_supported    edge, where there is none
+///     errc::value_too_large            add: this poller can never hold a descriptor of that number. (Any other
+///                                      error is a shortage, of memory say, and may pass)
+///
+/// remove() of what is not there does nothing; a descriptor must be removed *before* it is closed, for its number
+/// may soon stand for something else. wait() waits until something is ready or the time has passed (then the span
+/// is empty), whatever signals come. Its events are valid until the next wait(): adding and removing do not touch
+/// them.
+template <class Poller>
+concept poller = requires(Poller& poller, int descriptor, interest what, std::uint64_t token, trigger how,
+                          duration timeout) {
+    { Poller::has_edge } -> std::convertible_to<bool>;
+    poller.add(descriptor, what, token, how);
+    poller.modify(descriptor, what, token, how);
+    poller.remove(descriptor);
+    { poller.wait(timeout) } -> std::convertible_to<std::span<const event>>;
+};
+
+namespace detail {
+/// The time of a wait that may have to begin anew. The clock is read only where it has something to say: for `never`
+/// and for zero, which are most of a busy server's waits, it is not.
+class countdown {
+  public:
+    explicit countdown(duration timeout) noexcept
+        : left_{std::max(timeout, duration::zero())}, until_{is_limited() ? end_of(left_) : time_point::max()} {}
+    [[nodiscard]] duration left() const noexcept { return left_; }
+    /// Has it run out? Looks at the clock, and brings left() up to date.
+    [[nodiscard]] bool is_over() noexcept {
+        if (is_limited()) left_ = std::max(until_ - clock::now(), duration::zero());
+        return left_ == duration::zero();
+    }
+
+  private:
+    bool is_limited() const noexcept { return left_ != never && left_ != duration::zero(); }
+    duration left_;
+    time_point until_;
+};
+}  // namespace detail
+
+// ---- epoll ---------------------------------------------------------------------------------------------
+
+/// epoll(7), Linux. No limit of its own on the number of descriptors; there are RLIMIT_NOFILE, memory, and
+/// fs.epoll.max_user_watches, about 160 bytes each.
+class epoll_poller {
+  public:
+    static constexpr bool has_edge = true;
+    /// How many events one wait() brings at most; the rest comes with the next, before those that have been
+    /// reported come again. One system call for a whole batch is half the secret of a fast server.
+    static constexpr std::size_t batch = 128;
+
+    /// Throws std::system_error when no descriptor is to be had.
+    epoll_poller() : descriptor_{::epoll_create1(EPOLL_CLOEXEC)} {
+        if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "epoll_create1"};
+    }
+    epoll_poller(epoll_poller&& other) noexcept : descriptor_{std::exchange(other.descriptor_, -1)} {}
+    epoll_poller& operator=(epoll_poller&& other) noexcept {
+        std::swap(descriptor_, other.descriptor_);
+        return *this;
+    }
+    ~epoll_poller() {
+        if (descriptor_ >= 0) ::close(descriptor_);
+    }
+
+    /// errc::file_exists when it is there already, errc::operation_not_permitted for a regular file, which is
+    /// always ready.
+    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        control(EPOLL_CTL_ADD, descriptor, what, token, how, "epoll add ");
+    }
+    /// Changes what is waited for. Also looks anew: what is ready now is reported, by an edge trigger too.
+    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        control(EPOLL_CTL_MOD, descriptor, what, token, how, "epoll modify ");
+    }
+    /// Closing a descriptor does not always remove it: the interest belongs to the open file behind it, and a
+    /// duplicate (dup, fork) keeps that alive. It would go on being reported, and could no longer be removed.
+    void remove(int descriptor) noexcept { ::epoll_ctl(descriptor_, EPOLL_CTL_DEL, descriptor, nullptr); }
+
+    /// Never returns early: time is rounded up to the next millisecond, the unit of epoll_wait(2), and what is
+    /// longer than the 24 days that fit into its int is waited for in parts.
+    std::span<const event> wait(wait_time timeout) {
+        for (detail::countdown time{timeout};;) {
+            const int ready =
+                ::epoll_wait(descriptor_, raw_.data(), static_cast<int>(raw_.size()), milliseconds(time.left()));
+            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "epoll_wait"};
+            if (ready > 0 || (time.is_over() && ready == 0)) {
+                for (std::size_t i = 0; i < static_cast<std::size_t>(ready); ++i)
+                    events_[i] = {raw_[i].data.u64, static_cast<interest>(raw_[i].events)};  // no more than was asked
+                return {events_.data(), static_cast<std::size_t>(ready)};
+            }
+        }
+    }
+
+  private:
+    static int milliseconds(duration timeout) noexcept {
+        if (timeout == never) return -1;
+        const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
+        return static_cast<int>(std::clamp<std::int64_t>(rounded, 0, std::numeric_limits<int>::max()));
+    }
+    static constexpr std::uint32_t to_raw(interest what, trigger how) noexcept {
+        const std::uint32_t bits = how == trigger::edge       ? std::uint32_t{EPOLLET}
+                                   : how == trigger::one_shot ? std::uint32_t{EPOLLONESHOT}
+                                                              : 0u;
+        return bits | detail::to_bits(what);
+    }
+    void control(int operation, int descriptor, interest what, std::uint64_t token, trigger how, const char* attempt) {
+        epoll_event raw{};
+        raw.events = to_raw(what, how);
+        raw.data.u64 = token;
+        if (::epoll_ctl(descriptor_, operation, descriptor, &raw) != 0)
+            throw std::system_error{errno, std::system_category(), detail::joined(attempt, std::to_string(descriptor))};
+    }
+
+    int descriptor_;
+    std::array<epoll_event, batch> raw_{};
+    std::array<event, batch> events_{};
+};
+static_assert(poller<epoll_poller>);
+
+// ---- select and poll -----------------------------------------------------------------------------------
+
+namespace detail {
+[[noreturn]] inline void refuse(int error, const char* attempt, int descriptor, const char* why = "") {
+    throw_error(std::error_code{error, std::system_category()}, attempt, std::to_string(descriptor), why);
+}
+/// select(2) and poll(2) learn of a descriptor when they are called, so what epoll_ctl(2) refuses is asked here.
+inline void require_open(const char* attempt, int descriptor) {
+    if (::fcntl(descriptor, F_GETFD) < 0) refuse(errno, attempt, descriptor);
+}
+inline void require_no_edge(trigger how, const char* attempt, int descriptor) {
+    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ", edge-triggered: that takes an epoll_poller");
+}
+}  // namespace detail
+
+/// select(2): in every system, and for few descriptors. It is handed three sets of bits, and writes its answer over
+/// them; so they are copied for each call.
+///
+/// The sets have FD_SETSIZE bits, 1024 with glibc on every machine. (Not 2048 where there are 64 bits, as the notes
+/// have it; and /proc/sys/fs/file-max, to which they refer, is how many files the whole system may have open. Nor does
+/// a macro or another kernel raise it: the kernel has no limit, glibc's fd_set is as large as it is.) What has to be
+/// below is the *number* of each descriptor, not their count: a program that has 1100 files open cannot wait for one
+/// socket that it opens then. And nothing stops a program that tries: FD_SET writes beyond the end of the set, and what
+/// was there is lost. Here add() refuses.
+///
+/// No memory is taken after it is made; about 25 kB.
+class select_poller {
+  public:
+    static constexpr bool has_edge = false;
+    /// One wait() reports all that is ready, so that none can hide behind the others.
+    static constexpr std::size_t batch = FD_SETSIZE;
+
+    select_poller() noexcept = default;
+    select_poller(select_poller&& other) noexcept : list_{std::exchange(other.list_, {})} {}
+    select_poller& operator=(select_poller&& other) noexcept {
+        std::swap(list_, other.list_);
+        return *this;
+    }
+
+    /// errc::value_too_large from FD_SETSIZE on. A regular file is always ready. See poller for the rest.
+    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "select add ";
+        if (descriptor >= FD_SETSIZE) refuse_number(attempt, descriptor);
+        detail::require_open(attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        if (FD_ISSET(descriptor, &list_.present)) detail::refuse(EEXIST, attempt, descriptor);
+        FD_SET(descriptor, &list_.present);
+        list_.end = std::max(list_.end, descriptor + 1);
+        set(descriptor, what, token, how);
+    }
+    /// No system call, and no allocation: it changes some bits, which the next wait() takes along.
+    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "select modify ";
+        if (!is_present(descriptor)) detail::refuse(ENOENT, attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        set(descriptor, what, token, how);
+    }
+    void remove(int descriptor) noexcept {
+        if (!is_present(descriptor)) return;
+        ask_for(descriptor, interest::none);
+        FD_CLR(descriptor, &list_.present);
+        while (list_.end > 0 && !FD_ISSET(list_.end - 1, &list_.present)) --list_.end;
+    }
+
+    /// Never returns early. A descriptor that was closed without remove() makes select(2) fail as a whole (EBADF):
+    /// it is looked for, reported once as an error, and forgotten.
+    std::span<const event> wait(wait_time timeout) {
+        for (detail::countdown time{timeout};;) {
+            sets found = list_.asked;
+            const timespec left = detail::to_timespec(time.left());
+            const int ready = ::pselect(list_.end, &found.read, &found.write, &found.urgent,
+                                        time.left() == never ? nullptr : &left, nullptr);
+            if (ready < 0 && errno != EINTR && errno != EBADF)
+                throw std::system_error{errno, std::system_category(), "select"};
+            const std::size_t count = ready > 0 ? collect(found, ready) : ready < 0 && errno == EBADF ? forget() : 0;
+            if (count > 0 || (time.is_over() && ready == 0)) return {events_.data(), count};
+        }
+    }
+
+  private:
+    struct sets {
+        fd_set read{}, write{}, urgent{};
+    };
+    struct list {
+        sets asked;
+        fd_set present{}, one_shot{};
+        int end = 0;  ///< one above the highest descriptor, where select(2) may stop looking
+        std::array<std::uint64_t, FD_SETSIZE> tokens{};
+    };
+
+    [[noreturn]] static void refuse_number(const char* attempt, int descriptor) {
+        static_assert(FD_SETSIZE == 1024, "the text below, and the first page, name the number");
+        detail::refuse(EOVERFLOW, attempt, descriptor, ": a descriptor must be below FD_SETSIZE, 1024");
+    }
+    bool is_present(int descriptor) const noexcept {
+        return descriptor >= 0 && descriptor < FD_SETSIZE && FD_ISSET(descriptor, &list_.present);
+    }
+    static void put(int descriptor, bool member, fd_set& set) noexcept {
+        if (member)
+            FD_SET(descriptor, &set);
+        else
+            FD_CLR(descriptor, &set);
+    }
+    void ask_for(int descriptor, interest what) noexcept {
+        put(descriptor, any_of(what, interest::read), list_.asked.read);
+        put(descriptor, any_of(what, interest::write), list_.asked.write);
+        put(descriptor, any_of(what, interest::urgent), list_.asked.urgent);
+    }
+    void set(int descriptor, interest what, std::uint64_t token, trigger how) noexcept {
+        ask_for(descriptor, what);
+        put(descriptor, how == trigger::one_shot, list_.one_shot);
+        list_.tokens[static_cast<std::size_t>(descriptor)] = token;
+    }
+    /// `left` counts down select's answer, the bits that are set in all three sets.
+    std::size_t collect(const sets& found, int left) noexcept {
+        std::size_t count = 0;
+        for (int descriptor = 0; left > 0 && descriptor < list_.end; ++descriptor) {
+            interest ready = interest::none;
+            if (FD_ISSET(descriptor, &found.read)) ready |= interest::read, --left;
+            if (FD_ISSET(descriptor, &found.write)) ready |= interest::write, --left;
+            if (FD_ISSET(descriptor, &found.urgent)) ready |= interest::urgent, --left;
+            if (ready == interest::none) continue;
+            events_[count++] = {list_.tokens[static_cast<std::size_t>(descriptor)], ready};
+            if (FD_ISSET(descriptor, &list_.one_shot)) ask_for(descriptor, interest::none);
+        }
+        return count;
+    }
+    std::size_t forget() noexcept {
+        std::size_t count = 0;
+        for (int descriptor = list_.end - 1; descriptor >= 0; --descriptor) {
+            if (!FD_ISSET(descriptor, &list_.present) || ::fcntl(descriptor, F_GETFD) >= 0) continue;
+            events_[count++] = {list_.tokens[static_cast<std::size_t>(descriptor)], interest::error};
+            remove(descriptor);
+        }
+        return count;
+    }
+
+    list list_;
+    std::array<event, batch> events_{};
+};
+static_assert(poller<select_poller>);
+
+/// poll(2): select without its limit. It is handed a list of descriptors, each with what is asked and room for the
+/// answer, so nothing has to be copied; still the kernel asks every one of them at every call.
+///
+/// Adding, modifying and removing take constant time, and no system call but one to see that the descriptor is open.
+/// Memory is taken by add() alone: 56 bytes for each descriptor, and 4 for each number up to the highest.
+class poll_poller {
+  public:
+    static constexpr bool has_edge = false;
+    // One wait() reports all that is ready, so that none can hide behind the others.
+
+    poll_poller() noexcept = default;
+    poll_poller(poll_poller&&) noexcept = default;
+    poll_poller& operator=(poll_poller&&) noexcept = default;
+
+    /// A regular file is always ready. See poller for the rest. std::bad_alloc leaves all as it was.
+    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "poll add ";
+        detail::require_open(attempt, descriptor);  // and so a number that can have a place
+        detail::require_no_edge(how, attempt, descriptor);
+        const auto number = static_cast<std::size_t>(descriptor);
+        if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
+        if (number >= places_.size()) places_.resize(number + 1, nowhere);
+        const std::size_t size = watched_.size();
+        if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
+        if (size == who_.capacity()) who_.reserve(watched_.capacity());
+        // Whoever adds may be walking through the events of the last wait(). So they stay where they are, and
+        // wait(), which must not fail for want of memory, finds the greater room ready.
+        if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
+        watched_.push_back({descriptor, to_raw(what), 0});
+        who_.push_back({descriptor, how == trigger::one_shot, token});
+        places_[number] = static_cast<std::uint32_t>(size);
+    }
+    /// No system call, and no allocation.
+    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "poll modify ";
+        const std::uint32_t place = place_of(descriptor);
+        if (place == nowhere) detail::refuse(ENOENT, attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        watched_[place] = {descriptor, to_raw(what), 0};
+        who_[place] = {descriptor, how == trigger::one_shot, token};
+    }
+    void remove(int descriptor) noexcept {
+        const std::uint32_t place = place_of(descriptor);
+        if (place == nowhere) return;
+        watched_[place] = watched_.back();  // the last one fills the gap
+        who_[place] = who_.back();
+        places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
+        places_[static_cast<std::size_t>(descriptor)] = nowhere;
+        watched_.pop_back();
+        who_.pop_back();
+    }
+
+    /// Never returns early. A descriptor that was closed without remove() is reported once as an error (POLLNVAL),
+    /// and forgotten. std::system_error when there are more descriptors than RLIMIT_NOFILE (poll(2)): somebody has
+    /// lowered it.
+    std::span<const event> wait(wait_time timeout) {
+        if (room_.size() > events_.size()) events_.swap(room_);
+        for (detail::countdown time{timeout};;) {
+            const timespec left = detail::to_timespec(time.left());
+            const int ready =
+                ::ppoll(watched_.data(), watched_.size(), time.left() == never ? nullptr : &left, nullptr);
+            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "poll"};
+            if (ready > 0) return collect(static_cast<std::size_t>(ready));
+            if (time.is_over() && ready == 0) return {};
+        }
+    }
+
+  private:
+    struct registration {
+        int descriptor;  ///< here, too: that of a one-shot one is not in watched_ until it is armed again
+        bool one_shot;
+        std::uint64_t token;
+    };
+    static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
+    static short to_raw(interest what) noexcept { return static_cast<short>(detail::to_bits(what)); }
+    static interest from_raw(short raw) noexcept {
+        const interest ready = detail::to_interest(static_cast<std::uint16_t>(raw));
+        return (raw & POLLNVAL) != 0 ? ready | interest::error : ready;
+    }
+    std::uint32_t place_of(int descriptor) const noexcept {
+        const auto number = static_cast<std::size_t>(descriptor);  // of a negative one far beyond all others
+        return number < places_.size() ? places_[number] : nowhere;
+    }
+    std::span<const event> collect(std::size_t ready) noexcept {
+        std::size_t count = 0;
+        for (std::size_t place = 0; count < ready && place < watched_.size();) {
+            const short raw = watched_[place].revents;
+            if (raw != 0) events_[count++] = {who_[place].token, from_raw(raw)};
+            if ((raw & POLLNVAL) != 0) {
+                remove(who_[place].descriptor);  // and look at this place again
+                continue;
+            }
+            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) passes over it
+            ++place;
+        }
+        return {events_.data(), count};
+    }
+
+    std::vector<pollfd> watched_;        // what the kernel is handed
+    std::vector<registration> who_;      // of the same place
+    std::vector<std::uint32_t> places_;  // by descriptor: where it stands in the two
+    std::vector<event> events_, room_;
+};
+static_assert(poller<poll_poller>);
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_POLL_HPP
+
+// netnotes/coro/scheduler.hpp: whose turn it is
+// SPDX-License-Identifier: MIT
+//
+// The part of an event loop that its tasks meet: a queue of those who can go on, a wheel of timers, a clock, and a word
+// with the one who waits for descriptors, whoever that is. What a task awaits is an *operation*; it lives in the frame
+// of the one who waits, and tells the scheduler when it is decided:
+//
+//        co_await op ──> op.waits(...)        the coroutine lies aside; op stands wherever it will be found:
+//                          │                  in a list, in the wheel, at a descriptor
+//                          ├── what it waits for has come: op.go_on(), and it stands in the queue
+//                          └── the task is cancelled:      op.cancelled(), the same
+//
+// So nothing here is allocated, and nothing is looked for: a switch costs a few nanoseconds.
+//
+// On this page:  io_backend · loop_options · and for those who write awaitables: scheduler, loop_operation, loop_timer,
+//                posted_call, io_back_end
+// The notes:     协程问题 (who switches; 1:N); read coro/loop.hpp first
+
+#ifndef NETNOTES_CORO_SCHEDULER_HPP
+#define NETNOTES_CORO_SCHEDULER_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+// netnotes/coro/task.hpp: functions that wait
+// SPDX-License-Identifier: MIT
+//
+// A server of a thousand clients waits a thousand times over. With a thread for each that is a thousand stacks; with
+// callbacks it is one stack, and no function that one could read. A coroutine is a function that may wait without
+// keeping a thread: `co_await` puts it aside, and whoever has what it waits for goes on with it. It reads like the
+// blocking program.
+//
+//     task<std::string> ask(async_stream& server, std::string_view question) {
+//         co_await server.send_all(question);                     others run meanwhile
+//         co_return co_await receive_line(server);                a task awaits a task as a function calls a function
+//     }
+//
+//        outer ── co_await inner() ──> inner ── co_await (an operation) ──┐
+//          ^                             ^                                │ nothing on the stack any more, only frames
+//          |                             └──────── the loop goes on ──────┘ on the heap, each of which knows whom it
+//          └────── co_return value ──────┘                                  is to continue
+//
+// A task is lazy: calling one makes its frame and nothing more; co_await begins it. So one that is never awaited never
+// runs, hence [[nodiscard]]; and as it begins inside its awaiter it cannot outlive what it refers to there. What runs
+// beside its caller is made so explicitly: coro/loop.hpp.
+//
+// A cancelled task is told by an exception, netnotes::cancelled, that its wait throws; destructors do the rest, as in any
+// function. The class is no std::exception, so a handler that logs every std::exception and goes on does not swallow it.
+// A task that swallows it all the same meets it again at its next wait.
+//
+// g++ 12 miscompiles some expressions around co_await, silently. With that compiler write
+//     auto ready = co_await x; if (ready) ...        not   if (co_await x) ..., while (co_await x) ..., switch
+//     pair p{a, 1}; co_await f(std::move(p))         not   co_await f({a, 1}): an aggregate that is a temporary
+//     auto body = [n]() -> task<> ...; co_await body()     not   co_await [n]() -> task<> {...}(): a capturing temporary
+//     auto body = [n](task_group&) ...; with_group(body)   not   co_await with_group([n](task_group&) ...), nor where
+//                                                                a std::function is taken, nor [n](T) {...}(co_await x)
+//     if (c) co_await x; else co_await y;            not   c ? co_await x : co_await y, with operands of class type
+//     auto text = co_await x; throw error{text};     not   throw error{co_await x}
+//     auto a = co_await x; std::vector{a, ...}       not   std::vector{co_await x, co_await y}, pair p{co_await x, 4}
+// clang and newer versions of g++ have no such trouble. The examples and tests here keep to the left column, and
+// `sh tests/gcc12_coroutines.sh FILE...` finds the right one in your sources.
+//
+// On this page:  task · and below, for those who write awaitables: fiber, operation
+// The notes:     asyncio, async/await; examples 24 to 26
+
+#ifndef NETNOTES_CORO_TASK_HPP
+#define NETNOTES_CORO_TASK_HPP
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+namespace detail {
+class scheduler;
+template <class T>
+class task_promise;
+template <class T>
+class task_awaiter;
+struct task_access;
+}  // namespace detail
+
+/// What a wait of a cancelled task throws. It is not an error and not a std::exception. Catch it only to clean up, and
+/// rethrow it. Outside of the cancelled task it is reported as std::system_error with errc::operation_canceled: by
+/// event_loop::run(), and by join_handle::join() to a task that was not cancelled itself.
+class cancelled {
+  public:
+    [[nodiscard]] const char* what() const noexcept { return "this task was cancelled"; }
+};
+
+/// A function that waits, and its result: a value, a reference or nothing; or an exception. It begins when it is
+/// awaited, once, by `co_await f()` or, if it has a name, `co_await std::move(t)`. It can be moved before that, and
+/// not copied. Destroying one that has not ended destroys its variables, innermost call first.
+template <class T = void>
+class [[nodiscard]] task {
+  public:
+    using promise_type = detail::task_promise<T>;
+
+    /// None: awaiting it throws std::logic_error, as it does for one that was moved from or awaited before.
+    task() noexcept = default;
+    task(task&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
+    task& operator=(task&& other) noexcept {
+        task{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~task() {
+        if (coroutine_) coroutine_.destroy();
+    }
+    void swap(task& other) noexcept { std::swap(coroutine_, other.coroutine_); }
+
+    /// Runs it, in place as far as it goes without waiting, and gives its result or throws its exception.
+    [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept;
+
+  private:
+    friend promise_type;
+    friend detail::task_access;
+    explicit task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_{coroutine} {}
+
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+// ========================================================================================================
+// For those who write awaitables
+// ========================================================================================================
+
+namespace detail {
+
+class operation;
+
+/// What a thread knows between two coroutines. A coroutine that ends does not resume the one that awaits it: it says here
+/// which one it is, and returns. So chains of any length come to their end without nesting on the stack. ("Symmetric
+/// transfer" does the same only where the compiler makes a jump of a call: g++ does not below -O2 or under a sanitizer.)
+struct relay {
+    std::coroutine_handle<> next;  ///< goes on as soon as the present one has returned
+    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the present chain
+
+    void resume(std::coroutine_handle<> coroutine) {
+        stack_begin = here();
+        coroutine.resume();
+        while (next) std::exchange(next, nullptr).resume();
+    }
+    /// Are too many coroutines begun inside one another? Then the next one had better begin from the loop.
+    [[nodiscard]] bool is_deep() const noexcept {
+        return static_cast<std::intptr_t>(stack_begin - here()) > most;
+    }
+
+  private:
+    static constexpr std::intptr_t most = 32 * 1024;  // bytes; musl's threads have 128 KiB in all
+    [[gnu::always_inline]] static std::uintptr_t here() noexcept {
+        return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    }
+};
+inline constinit thread_local relay between{};
+
+[[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
+
+/// A chain of tasks, each awaiting the next, from the outermost, that somebody has started, to the one that runs or
+/// waits at the end. In other libraries: a fibre, a green thread, a (whole) task.
+class fiber {
+  public:
+    fiber(const fiber&) = delete;
+    fiber& operator=(const fiber&) = delete;
+
+    /// What the chain waits for throws netnotes::cancelled, unless it has ended already, and so does each later wait.
+    /// The chain goes on when the loop comes to it, not inside this call.
+    void cancel() noexcept;
+    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
+    /// Cancels it, and what it gives will not be used: what is on its way to it (a value, a permit) goes back, where
+    /// cancel() comes too late for that.
+    void withdraw() noexcept;
+    [[nodiscard]] bool is_withdrawn() const noexcept { return withdrawn_; }
+    [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
+    [[nodiscard]] const char* name() const noexcept { return name_; }
+    /// For what puts the chain aside: there it goes on when its turn comes.
+    void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
+    [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
+    /// Its turn has come. It may be gone afterwards.
+    void resume() const { between.resume(goes_on_at_); }
+
+  protected:
+    fiber() noexcept = default;
+    fiber(scheduler& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
+    /// A part of another chain, which waits for it.
+    void belongs_to(const fiber& parent) noexcept {
+        loop_ = parent.loop_;
+        name_ = parent.name_;
+    }
+    ~fiber() = default;
+    /// The outermost task has ended: its result is there. Called once, in the last moments of the coroutine, which may
+    /// be destroyed in it.
+    virtual void ended() noexcept = 0;
+    /// The chain goes on from the loop, at the next turn. Returns false if it has no loop.
+    virtual bool postpone() noexcept { return false; }
+
+  private:
+    friend operation;
+    friend scheduler;
+    friend class task_promise_base;
+    scheduler* loop_ = nullptr;
+    const char* name_ = "";
+    operation* waits_for_ = nullptr;
+    // A chain runs, waits or stands in the queue, so one of each is enough for all its tasks and all that they await.
+    std::coroutine_handle<> goes_on_at_;
+    fiber* next_ready_ = nullptr;
+    bool cancelled_ = false;
+    bool withdrawn_ = false;
+};
+
+/// What a chain waits for at its end: the base of awaiters, which live in the frame of the coroutine that awaits.
+class operation {
+  public:
+    operation(const operation&) = delete;
+    operation& operator=(const operation&) = delete;
+    /// Whose it is, once it waits.
+    [[nodiscard]] fiber& chain() const noexcept { return *chain_; }
+
+  protected:
+    operation() noexcept = default;
+    /// In the middle only when the frame is destroyed while it waits; then the derived class takes itself out of
+    /// wherever it stands. (g++ takes the body of a coroutine for code that runs once, and would make this a call.)
+    [[gnu::always_inline]] ~operation() {
+        if (is_waiting()) [[unlikely]]
+            decided();
+    }
+    /// In await_suspend(): from now on cancelled() may be called.
+    void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        chain_ = &whose;
+        whose.waits_for_ = this;
+        whose.goes_on_at(waiter);
+    }
+    [[nodiscard]] bool has_waited() const noexcept { return chain_ != nullptr; }
+    [[nodiscard]] bool is_waiting() const noexcept { return chain_ && chain_->waits_for_ == this; }
+    /// From now on cancelling comes too late. Whoever calls this sees to it that the coroutine goes on.
+    void decided() noexcept { chain_->waits_for_ = nullptr; }
+    /// Give up, and see to it that the coroutine goes on, later.
+    virtual void cancelled() noexcept = 0;
+
+  private:
+    friend fiber;
+    fiber* chain_ = nullptr;
+};
+
+/// An awaitable whose awaiter uses up what it is made of. Only an rvalue of it can be awaited, so to await one twice does
+/// not compile.
+template <class Awaiter, class... Parts>
+class [[nodiscard]] awaited_once {
+  public:
+    explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
+    [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
+
+  private:
+    std::tuple<Parts...> parts_;
+};
+
+inline void fiber::cancel() noexcept {
+    if (std::exchange(cancelled_, true)) return;
+    if (waits_for_) waits_for_->cancelled();
+}
+inline void fiber::withdraw() noexcept {
+    cancelled_ = true;
+    if (std::exchange(withdrawn_, true)) return;
+    if (waits_for_) waits_for_->cancelled();
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+// Frames come and go with every call of a task, in few sizes and mostly last in, first out. So each thread keeps some
+// that are free, by size; that halves what a call costs. Not under AddressSanitizer, which is to see each go.
+// Nor with MinGW: it frees the memory of a thread's objects before it calls their destructors.
+
+inline constexpr bool keeps_frames =
+#if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
+    false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    false;
+#else
+    true;
+#endif
+#else
+    true;
+#endif
+
+class frame_store {
+  public:
+    void* take(std::size_t size) {
+        const std::size_t index = index_of(size);
+        if (!keeps_frames || index >= lists_.size()) return ::operator new(size);
+        list& free = lists_[index];
+        if (!free.first) return ::operator new((step * index) + first_step);
+        --free.length;
+        return std::exchange(free.first, free.first->next);
+    }
+    void give_back(void* frame, std::size_t size) noexcept {
+        const std::size_t index = index_of(size);
+        if (!keeps_frames || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
+        if (!open_) return late(frame, size);
+        list& free = lists_[index];
+        free.first = new (frame) link{free.first};
+        ++free.length;
+    }
+
+  private:
+    static constexpr std::size_t step = 16;        // bytes by which the sizes are told apart: malloc's own, ...
+    static constexpr std::size_t first_step = 24;  // ... who keeps 8 of them for himself
+    static constexpr std::uint32_t longest = 256;  // of one size; what is beyond goes back to the system
+    struct link {
+        link* next;
+    };
+    struct list {
+        link* first;
+        std::uint32_t length;
+    };
+    static constexpr std::size_t index_of(std::size_t size) noexcept {
+        return size <= first_step ? 0 : (size - first_step + step - 1) / step;
+    }
+
+    void late(void* frame, std::size_t size) noexcept;
+    void empty() noexcept {
+        open_ = false;
+        for (list& free : lists_)
+            while (free.first) ::operator delete(std::exchange(free.first, free.first->next));
+    }
+
+    // Without a constructor or a destructor of its own: then a thread_local one costs no look at whether it is made.
+    std::array<list, 128> lists_;
+    bool open_;
+    bool closed_;
+};
+inline constinit thread_local frame_store frames{};
+
+/// The first frame that a thread gives back opens its store, and the end of the thread empties it. Frames that go
+/// still later, with other objects of the thread, go to the system.
+inline void frame_store::late(void* frame, std::size_t size) noexcept {
+    struct closing {
+        ~closing() {
+            frames.empty();
+            frames.closed_ = true;
+        }
+    };
+    if (closed_) return ::operator delete(frame);
+    static thread_local closing at_the_end;
+    static_cast<void>(at_the_end);
+    open_ = true;
+    give_back(frame, size);
+}
+
+class task_promise_base {
+  public:
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { frames.give_back(frame, size); }
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    auto final_suspend() const noexcept { return ending{}; }
+
+    /// The chain of which this task is a part, once it has begun.
+    [[nodiscard]] fiber& chain() const noexcept { return *fiber_; }
+
+    /// As the outermost of a chain, which hears of its end: it begins when it is resumed.
+    void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
+    /// As what `awaiter` awaits. True when it has ended meanwhile.
+    ///
+    /// Two ways lead back to the awaiter. Most tasks end without having waited, and then it simply goes on, when this
+    /// call returns. After one that has waited, or that was begun from the loop as the stack is deep, it is `next`.
+    bool begin(std::coroutine_handle<> self, std::coroutine_handle<> awaiter, fiber& chain) {
+        continuation_ = awaiter;
+        fiber_ = &chain;
+        if (between.is_deep()) [[unlikely]] {
+            chain.goes_on_at(self);
+            if (chain.postpone()) return false;
+        }
+        state_ = state::in_place;
+        self.resume();
+        return std::exchange(state_, state::waiting) == state::ended;
+    }
+
+  private:
+    enum class state : char { waiting, in_place, ended };
+    struct ending {
+        bool await_ready() const noexcept { return false; }
+        template <class Promise>
+        void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+            task_promise_base& task = self.promise();
+            if (std::exchange(task.state_, state::ended) == state::in_place) return;
+            if (task.continuation_)
+                between.next = task.continuation_;
+            else
+                task.fiber_->ended();
+        }
+        void await_resume() const noexcept {}
+    };
+
+    std::coroutine_handle<> continuation_;
+    fiber* fiber_ = nullptr;
+    state state_ = state::waiting;
+};
+
+/// What a task leaves: a value, or an exception.
+template <class T>
+class result {
+  public:
+    result() noexcept {}
+    result(const result&) = delete;
+    result& operator=(const result&) = delete;
+    ~result() { clear(); }
+    template <class Value>
+    void set_value(Value&& value) {
+        if constexpr (std::is_reference_v<T>)
+            new (&value_) stored{std::addressof(value)};
+        else
+            new (&value_) stored(std::forward<Value>(value));
+        kind_ = kind::value;
+    }
+    /// Also in place of a value: the destructor of a variable may throw when the task has returned already.
+    void set_exception(std::exception_ptr exception) noexcept {
+        clear();
+        new (&exception_) std::exception_ptr{std::move(exception)};
+        kind_ = kind::exception;
+    }
+    T take() {
+        if (kind_ == kind::exception) std::rethrow_exception(exception_);
+        if constexpr (std::is_reference_v<T>)
+            return static_cast<T>(*value_);
+        else
+            return std::move(value_);
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept {
+        return kind_ == kind::exception ? exception_ : nullptr;
+    }
+    /// Takes over what the other has.
+    void take_over(result& other) {
+        if (other.kind_ == kind::exception)
+            set_exception(other.exception_);
+        else if constexpr (std::is_reference_v<T>)
+            set_value(*other.value_);
+        else
+            set_value(std::move(other.value_));
+    }
+
+  private:
+    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
+    enum class kind : char { none, value, exception };
+    void clear() noexcept {
+        if (kind_ == kind::value) value_.~stored();
+        if (kind_ == kind::exception) exception_.~exception_ptr();
+        kind_ = kind::none;
+    }
+    union {
+        stored value_;
+        std::exception_ptr exception_;
+    };
+    kind kind_ = kind::none;
+};
+template <>
+class result<void> {
+  public:
+    void set_exception(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
+    void take() const {
+        if (exception_) std::rethrow_exception(exception_);
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept { return exception_; }
+    void take_over(result& other) noexcept { exception_ = std::move(other.exception_); }
+
+  private:
+    std::exception_ptr exception_;
+};
+
+template <class T>
+class task_promise : public task_promise_base {
+  public:
+    task<T> get_return_object() noexcept { return task<T>{std::coroutine_handle<task_promise>::from_promise(*this)}; }
+    template <class Value = T>
+    requires std::is_convertible_v<Value&&, T>
+    void return_value(Value&& value) { outcome.set_value(std::forward<Value>(value)); }
+    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
+
+    result<T> outcome;
+};
+template <>
+class task_promise<void> : public task_promise_base {
+  public:
+    task<void> get_return_object() noexcept {
+        return task<void>{std::coroutine_handle<task_promise>::from_promise(*this)};
+    }
+    void return_void() const noexcept {}
+    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
+
+    result<void> outcome;
+};
+
+/// Owns the task that it awaits, so that the frame goes when the awaiting expression has ended.
+template <class T>
+class [[nodiscard]] task_awaiter {
+  public:
+    explicit task_awaiter(std::coroutine_handle<task_promise<T>> awaited) noexcept : awaited_{awaited} {}
+    task_awaiter(task_awaiter&& other) noexcept : awaited_{std::exchange(other.awaited_, nullptr)} {}
+    task_awaiter& operator=(task_awaiter&&) = delete;
+    ~task_awaiter() {
+        if (awaited_) awaited_.destroy();
+    }
+    void operator co_await() & = delete;  // once: see task
+    bool await_ready() const {
+        if (!awaited_) throw std::logic_error{"this task is none, or has been awaited before"};
+        return false;
+    }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
+        return !awaited_.promise().begin(awaited_, awaiter, awaiter.promise().chain());
+    }
+    T await_resume() const { return awaited_.promise().outcome.take(); }
+
+  private:
+    std::coroutine_handle<task_promise<T>> awaited_;
+};
+
+/// For what starts tasks.
+struct task_access {
+    template <class T>
+    static std::coroutine_handle<task_promise<T>> release(task<T>& from) noexcept {
+        return std::exchange(from.coroutine_, nullptr);
+    }
+};
+
+}  // namespace detail
+
+template <class T>
+detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
+    return detail::task_awaiter<T>{std::exchange(coroutine_, nullptr)};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_TASK_HPP
+
+// netnotes/coro/timer_wheel.hpp: a hundred thousand timers
+// SPDX-License-Identifier: MIT
+//
+// Every connection has a timeout, and nearly none of them ever comes: timers are there to be cancelled. So arming and
+// cancelling must cost next to nothing, however many are armed. A sorted structure pays for an order that nobody asks
+// for. A wheel pays for none: time is cut into ticks, and a timer hangs in the slot of its tick, in a list.
+//
+//        level 0    64 slots of 1 tick each          the next 64 ticks
+//        level 1    64 slots of 64 ticks             the next 4,096
+//        level 2    64 slots of 4,096 ticks          ...
+//
+// A timer that is far away hangs in a coarse slot. When time comes to that slot its timers are hung anew, now one level
+// or more lower (they *cascade*), each a few times in its life, and only if it is not cancelled before. Which slots are
+// occupied is a 64-bit number a level, so the next one is found with a few instructions, not by walking.
+// (G. Varghese, T. Lauck: "Hashed and Hierarchical Timing Wheels", 1987.)
+//
+// On this page:  timer · timer_wheel
+
+#ifndef NETNOTES_CORO_TIMER_WHEEL_HPP
+#define NETNOTES_CORO_TIMER_WHEEL_HPP
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+
+
+namespace netnotes {
+
+namespace detail {
+/// A link of a ring; a list is a ring of which one link stands for nothing but its beginning and end.
+struct timer_link {
+    timer_link() noexcept = default;
+    timer_link(const timer_link&) = delete;
+    timer_link& operator=(const timer_link&) = delete;
+    [[nodiscard]] bool is_alone() const noexcept { return next == this; }
+    void unlink() noexcept {
+        previous->next = next;
+        next->previous = previous;
+        next = previous = this;
+    }
+    /// As the last of the list.
+    void append_to(timer_link& list) noexcept {
+        previous = list.previous;
+        next = &list;
+        previous->next = list.previous = this;
+    }
+    timer_link* next = this;
+    timer_link* previous = this;
+};
+}  // namespace detail
+
+/// Something that is to happen at a tick, as a member or a base of what it happens to; the wheel links it and owns
+/// nothing. It takes itself out when it is destroyed.
+class timer : private detail::timer_link {
+  public:
+    timer() noexcept = default;
+    ~timer() { cancel(); }
+
+    [[nodiscard]] bool is_armed() const noexcept { return !is_alone(); }
+    /// The tick for which it was armed last.
+    [[nodiscard]] std::uint64_t tick() const noexcept { return tick_; }
+    /// Takes it out of its wheel, if it is in one.
+    void cancel() noexcept { unlink(); }
+
+  private:
+    friend class timer_wheel;
+    std::uint64_t tick_ = 0;
+};
+
+/// Timers by tick. What a tick is, is the caller's business; time begins at tick 0 and goes on by take_due(). Not for
+/// two threads at once. Arming and cancelling cost a few nanoseconds, however many are armed.
+class timer_wheel {
+  public:
+    timer_wheel() noexcept = default;
+    timer_wheel(const timer_wheel&) = delete;
+    timer_wheel& operator=(const timer_wheel&) = delete;
+    /// Those still armed are taken out.
+    ~timer_wheel();
+
+    /// Hangs it in for a tick; what is not in the future is due at once, behind what is due already. One that is armed
+    /// moves.
+    void arm(timer& what, std::uint64_t tick) noexcept;
+    /// Time has come to `tick`: gives one of the timers that are due, armed no more, those of an earlier tick first, and
+    /// those of the same tick in the order in which they were armed; nullptr when there are no more, and then now() is
+    /// `tick`. Time does not go back.
+    [[nodiscard]] timer* take_due(std::uint64_t tick) noexcept;
+    /// When to look again: a tick that is not after the first timer's. It may be before, for timers that are far away
+    /// are hung anew on the way. None when no timer is armed.
+    [[nodiscard]] std::optional<std::uint64_t> next_tick() noexcept;
+    [[nodiscard]] std::uint64_t now() const noexcept { return now_; }
+
+  private:
+    static constexpr unsigned bits = 6;  // of a tick's number for each level
+    static constexpr std::size_t level_count = 64 / bits + 1;
+    struct level {
+        std::array<detail::timer_link, std::size_t{1} << bits> slots;
+        std::uint64_t occupied = 0;  // a bit a slot; it may still be set when the slot's last timer has been cancelled
+    };
+    struct place {
+        std::size_t level, slot;
+        std::uint64_t begin;  // its first tick
+    };
+
+    void hang(timer& what) noexcept;
+    static timer* first_of(detail::timer_link& list) noexcept {
+        return list.is_alone() ? nullptr : static_cast<timer*>(list.next);
+    }
+    std::optional<place> next_place() noexcept;
+
+    std::array<level, level_count> levels_;
+    unsigned occupied_levels_ = 0;  // a bit a level, likewise
+    detail::timer_link due_;
+    std::uint64_t now_ = 0;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+/// The level is told by the highest bit in which the tick differs from now. So all timers of a level hang in slots
+/// ahead of the present one, all of a lower level come before all of a higher, and no slot is ever used for two rounds.
+inline void timer_wheel::hang(timer& what) noexcept {
+    if (what.tick_ <= now_) return what.append_to(due_);
+    const std::size_t at = (static_cast<std::size_t>(std::bit_width(now_ ^ what.tick_)) - 1) / bits;
+    const auto slot = static_cast<std::size_t>((what.tick_ >> (at * bits)) % levels_[at].slots.size());
+    what.append_to(levels_[at].slots[slot]);
+    levels_[at].occupied |= std::uint64_t{1} << slot;
+    occupied_levels_ |= 1u << at;
+}
+
+inline void timer_wheel::arm(timer& what, std::uint64_t tick) noexcept {
+    what.cancel();
+    what.tick_ = tick;
+    hang(what);
+}
+
+inline std::optional<timer_wheel::place> timer_wheel::next_place() noexcept {
+    while (occupied_levels_) {
+        const auto at = static_cast<std::size_t>(std::countr_zero(occupied_levels_));
+        level& here = levels_[at];
+        while (here.occupied) {
+            const auto slot = static_cast<std::size_t>(std::countr_zero(here.occupied));
+            if (!here.slots[slot].is_alone()) {
+                const unsigned above = static_cast<unsigned>(at + 1) * bits;
+                const std::uint64_t round = above < 64 ? now_ >> above << above : 0;
+                return place{at, slot, round | std::uint64_t{slot} << (at * bits)};
+            }
+            here.occupied &= here.occupied - 1;
+        }
+        occupied_levels_ &= occupied_levels_ - 1;
+    }
+    return std::nullopt;
+}
+
+inline std::optional<std::uint64_t> timer_wheel::next_tick() noexcept {
+    if (!due_.is_alone()) return now_;
+    const auto where = next_place();
+    return where ? std::optional{where->begin} : std::nullopt;
+}
+
+inline timer* timer_wheel::take_due(std::uint64_t tick) noexcept {
+    for (;;) {
+        if (timer* const first = first_of(due_)) {
+            first->cancel();
+            return first;
+        }
+        const auto where = next_place();
+        if (!where || where->begin > tick) {
+            if (tick > now_) now_ = tick;
+            return nullptr;
+        }
+        now_ = where->begin;
+        detail::timer_link& slot = levels_[where->level].slots[where->slot];
+        levels_[where->level].occupied &= ~(std::uint64_t{1} << where->slot);
+        while (timer* const first = first_of(slot)) {
+            first->cancel();
+            hang(*first);
+        }
+    }
+}
+
+inline timer_wheel::~timer_wheel() {
+    while (timer* const first = first_of(due_)) first->cancel();
+    for (level& each : levels_)
+        for (detail::timer_link& slot : each.slots)
+            while (timer* const first = first_of(slot)) first->cancel();
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_TIMER_WHEEL_HPP
+
+
+namespace netnotes {
+
+/// How a loop waits for descriptors. What is above it cannot tell, but by the clock.
+enum class io_backend {
+    /// Readiness: "there is something to receive". One call to hear so, another to receive it.
+    epoll,
+    /// Completion: "here is what was received". Linux 6.1, where the administrator allows it; the first thread that runs
+    /// such a loop is the only one that may (std::logic_error).
+    io_uring,
+};
+
+struct loop_options {
+    /// When nothing is ready, look again and again for so long before going to sleep: a processor for a lower latency.
+    duration busy_poll = duration::zero();
+    /// The watchdog: `slow` is told when a task has kept the thread for longer than this. `never` costs nothing.
+    duration slow_after = never;
+    void (*slow)(const char* name, duration took) = nullptr;  ///< `name` as it was given to spawn(), or ""
+    /// For tests: time stands still while anything can go on, and when all wait it jumps to the first timer.
+    bool virtual_time = false;
+    /// What is wished. Where the kernel refuses io_uring it is epoll: see event_loop::backend().
+    io_backend backend = io_backend::epoll;
+};
+
+namespace detail {
+
+class io_node;
+class loop_timer;
+class posted_call;
+
+/// Does the first begin in the second? They need not be parts of one object, hence numbers.
+inline bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) noexcept {
+    return reinterpret_cast<std::uintptr_t>(part.data()) - reinterpret_cast<std::uintptr_t>(whole.data()) <
+           whole.size();
+}
+
+/// Waits for descriptors, for a loop.
+class io_back_end {
+  public:
+    io_back_end(const io_back_end&) = delete;
+    io_back_end& operator=(const io_back_end&) = delete;
+    virtual ~io_back_end() = default;
+
+    /// The thread that calls this is about to wait. Throws std::logic_error when it may not.
+    virtual void prepare() {}
+    /// From here on `wait` hears of it. Throws std::system_error when the system refuses.
+    virtual void add(io_node& node) = 0;
+    /// No more, and nobody waits for it any longer. False when the system still has the node in hand: then the back end
+    /// destroys it, later. Before the descriptor is closed.
+    virtual bool remove(io_node& node) noexcept = 0;
+    /// An operation waits for it now, in this direction.
+    virtual void needs(io_node& node, bool to_write) noexcept = 0;
+    /// A descriptor that ends a wait each time it is written to. Of the stop `saw_stop` tells.
+    virtual void watch(int descriptor, bool is_stop) = 0;
+    virtual void unwatch(int descriptor) noexcept = 0;
+    /// Waits at most so long, and lets those go on who have waited for what has come. False when nothing has.
+    virtual bool wait(duration timeout) = 0;
+
+    bool saw_stop = false;
+    std::span<const std::byte> lends;  ///< from where it lends bytes, where that is not the scheduler's buffer
+
+  protected:
+    io_back_end() noexcept = default;
+};
+
+/// Whose turn it is, in one thread.
+class scheduler {
+  public:
+    scheduler(const scheduler&) = delete;
+    scheduler& operator=(const scheduler&) = delete;
+
+    /// steady_clock's, or virtual time.
+    [[nodiscard]] time_point now() const noexcept { return options_.virtual_time ? virtual_now_ : clock::now(); }
+
+    /// Goes on with it at the next turn.
+    void make_ready(fiber& chain) noexcept {
+        if (!ready_end_) return;  // the loop is being destroyed: nobody goes on any more
+        chain.next_ready_ = nullptr;
+        *ready_end_ = &chain;
+        ready_end_ = &chain.next_ready_;
+    }
+    /// Goes on with it now. It may be gone afterwards.
+    void resume(const fiber& chain) noexcept {
+        steps_ = steps_a_turn;
+        if (options_.slow_after == never)
+            chain.resume();
+        else
+            resume_watched(chain);
+    }
+    /// May what has not had to wait go on at once? Not for ever, or a peer who always has something for us would keep
+    /// all others waiting.
+    [[nodiscard]] bool take_step() noexcept { return --steps_ > 0; }
+    /// Whose turn has ended: tries again at the next one.
+    void look_again(io_node& node) noexcept;
+    /// The end of time never comes, not in virtual time either.
+    void arm(loop_timer& what, time_point when) noexcept;
+    /// Room to receive into, for all tasks: what lies there is valid until the task that has received it waits.
+    [[nodiscard]] std::span<std::byte> lent_buffer() const noexcept { return {lent_.get(), lent_size}; }
+    /// What was received there for the task that goes on now. It is to take it before it waits.
+    std::span<std::byte> lent;
+    /// Are these bytes there, or where a back end has lent them?
+    [[nodiscard]] bool has_lent(std::span<const std::byte> bytes) const noexcept {
+        return is_inside(bytes, lent_buffer()) || is_inside(bytes, back_end_->lends);
+    }
+    /// From any thread, and from a signal handler. Not again before it has been called.
+    void post_call(posted_call& call) noexcept;
+    [[nodiscard]] io_back_end& back_end() const noexcept { return *back_end_; }
+
+  protected:
+    static constexpr int steps_a_turn = 64;
+    static constexpr std::size_t lent_size = 64 * 1024;
+    static constexpr unsigned tick_bits = 20;  // a tick is 2^20 ns, a little more than a millisecond
+
+    explicit scheduler(const loop_options& options) : options_{options}, lent_{new std::byte[lent_size]} {}
+    ~scheduler() = default;
+    void resume_watched(const fiber& chain) noexcept;
+    void run_ready() noexcept;
+    void run_posted() noexcept;
+    void forget_posted() noexcept;
+    void run_timers() noexcept;
+    [[nodiscard]] duration time_to_next_timer() noexcept;
+    [[nodiscard]] std::uint64_t tick_of(time_point when) const noexcept;  // not before `when`
+    [[nodiscard]] std::uint64_t ticks_passed() const noexcept;
+    void fails(std::exception_ptr exception) noexcept {
+        if (!failure_) failure_ = std::move(exception);
+    }
+
+    friend io_node;
+    loop_options options_;
+    int steps_ = 0;
+    fiber* ready_ = nullptr;
+    fiber** ready_end_ = &ready_;
+    timer_wheel timers_;
+    time_point origin_ = clock::now();
+    time_point virtual_now_ = origin_;
+    // Closed in this turn: events of the same batch, and awaiters, still name them.
+    io_node* retired_ = nullptr;
+    io_node* pending_ = nullptr;  // with an operation that has had to leave its turn to others
+    std::unique_ptr<std::byte[]> lent_;
+    std::exception_ptr failure_;
+    stop_event wake_;  // an eventfd is an eventfd
+    std::atomic<posted_call*> posted_{nullptr};
+    std::atomic<bool> asleep_{false};
+    std::atomic<int> posting_{0};  // threads inside of post_call()
+    std::unique_ptr<io_back_end> back_end_;
+};
+
+/// Something that is to happen at a time.
+class loop_timer : public timer {
+  protected:
+    friend scheduler;
+    loop_timer() noexcept = default;
+    ~loop_timer() = default;
+    virtual void expired() noexcept = 0;
+};
+
+/// What another thread, or a signal handler, wants done.
+class posted_call {
+  public:
+    posted_call(const posted_call&) = delete;
+    posted_call& operator=(const posted_call&) = delete;
+
+  protected:
+    friend scheduler;
+    posted_call() noexcept = default;
+    ~posted_call() = default;
+    virtual void call() = 0;
+    /// The loop ends without having called it. What belongs to nobody else destroys itself, here as in call().
+    virtual void forget() noexcept { call(); }
+
+  private:
+    posted_call* next_ = nullptr;
+};
+
+/// An awaiter that waits for the loop.
+class loop_operation : public operation {
+  public:
+    /// It is decided; the coroutine goes on at the next turn.
+    void go_on() noexcept {
+        decided();
+        chain().loop().make_ready(chain());
+    }
+    /// The coroutine goes on at the next turn. Until then cancelled() may be called, and await_resume() is what decides.
+    void comes_round() noexcept { chain().loop().make_ready(chain()); }
+    /// It is decided; the coroutine goes on as soon as the present one has returned to the loop.
+    void go_on_next() noexcept {
+        decided();
+        between.next = chain().goes_on_at();
+    }
+    /// It is decided; the coroutine goes on inside this call, and this object may be gone when it returns.
+    void go_on_now() noexcept {
+        decided();
+        chain().loop().resume(chain());
+    }
+
+  protected:
+    loop_operation() noexcept = default;
+    ~loop_operation() = default;
+    /// For await_suspend() of a cancelled task: it hears of that at once; but one that swallows it again and again leaves
+    /// its turn to the others now and then.
+    static bool hear_at_once(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        return !whose.loop().take_step() && leave_turn(waiter, whose);
+    }
+    /// For await_suspend(), where there is nothing to wait for: the coroutine goes on a turn later, after all others that
+    /// are ready.
+    static bool leave_turn(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        whose.goes_on_at(waiter);
+        whose.loop().make_ready(whose);
+        return true;
+    }
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline void scheduler::arm(loop_timer& what, time_point when) noexcept {
+    if (when == time_point::max())
+        what.cancel();
+    else
+        timers_.arm(what, tick_of(when));
+}
+
+inline void scheduler::run_ready() noexcept {
+    fiber* chain = std::exchange(ready_, nullptr);
+    ready_end_ = &ready_;
+    while (chain) {
+        fiber* const next = chain->next_ready_;  // it may end, or stand in the queue again
+        resume(*chain);
+        chain = next;
+    }
+}
+inline void scheduler::resume_watched(const fiber& chain) noexcept {
+    const char* const name = chain.name();
+    const time_point begin = clock::now();
+    chain.resume();
+    const duration took = clock::now() - begin;
+    if (took > options_.slow_after && options_.slow) options_.slow(name, took);
+}
+
+// -- time
+
+inline std::uint64_t scheduler::ticks_passed() const noexcept {
+    const auto passed = static_cast<std::uint64_t>((now() - origin_).count());
+    return options_.virtual_time ? passed : passed >> tick_bits;
+}
+inline std::uint64_t scheduler::tick_of(time_point when) const noexcept {
+    if (when <= origin_) return 0;
+    const auto distance = static_cast<std::uint64_t>((when - origin_).count());
+    return options_.virtual_time ? distance : (distance >> tick_bits) + 1;
+}
+inline duration scheduler::time_to_next_timer() noexcept {
+    const auto tick = timers_.next_tick();
+    if (!tick) return never;
+    if (options_.virtual_time) return duration::zero();
+    const time_point when = later(origin_, duration{static_cast<duration::rep>(*tick << tick_bits)});
+    return std::max(when - clock::now(), duration::zero());
+}
+inline void scheduler::run_timers() noexcept {
+    const std::uint64_t passed = ticks_passed();
+    while (timer* const due = timers_.take_due(passed)) static_cast<loop_timer*>(due)->expired();
+}
+
+// -- what comes from elsewhere
+
+// Whoever posts looks whether the loop sleeps, after he has posted; the loop looks whether something was posted, after
+// it has said that it sleeps. So one of the two sees the other.
+// What was posted may end the loop before the poster has returned, so the loop waits for posting_ to be 0 before it goes.
+inline void scheduler::post_call(posted_call& call) noexcept {
+    posting_.fetch_add(1);
+    posted_call* before = posted_.load(std::memory_order_relaxed);
+    do call.next_ = before;
+    while (!posted_.compare_exchange_weak(before, &call));
+    if (asleep_.exchange(false)) wake_.request_stop();
+    posting_.fetch_sub(1);
+}
+inline void scheduler::run_posted() noexcept {
+    posted_call* latest = posted_.exchange(nullptr);
+    posted_call* first = nullptr;  // the first to be posted is the first to be called
+    while (latest) {
+        posted_call* const next = std::exchange(latest->next_, first);
+        first = std::exchange(latest, next);
+    }
+    while (first) {
+        posted_call* const now = std::exchange(first, first->next_);
+        try {
+            now->call();
+        } catch (...) {
+            fails(std::current_exception());
+        }
+    }
+}
+inline void scheduler::forget_posted() noexcept {
+    for (posted_call* call = posted_.exchange(nullptr); call;) std::exchange(call, call->next_)->forget();
+}
+
+}  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SCHEDULER_HPP
+
+
+namespace netnotes::detail {
+
+class io_operation;
+class ring_side;
+
+/// A descriptor as the loop knows it, and what was learned of it.
+class io_node {
+  public:
+    /// What it can be asked to do by a back end that receives and accepts for us.
+    enum class kind : unsigned char {
+        any,       ///< nothing: it is waited for. A datagram, a pipe, whatever it is
+        stream,    ///< receive
+        listener,  ///< accept
+    };
+    /// Throws std::system_error when the system refuses to wait for it.
+    io_node(scheduler& loop, int descriptor, kind what = kind::any);
+    io_node(const io_node&) = delete;
+    io_node& operator=(const io_node&) = delete;
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
+
+    [[nodiscard]] scheduler& loop() const noexcept { return loop_; }
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+    /// Does an operation wait until it can receive, or send?
+    [[nodiscard]] bool has_reader() const noexcept { return waiting_[0] != nullptr; }
+    [[nodiscard]] bool has_writer() const noexcept { return waiting_[1] != nullptr; }
+    /// Who reads has to send first: he goes on when that is possible, too.
+    void let_reader_send(bool does) noexcept { reader_sends_ = does; }
+    [[nodiscard]] bool reader_sends() const noexcept { return reader_sends_; }
+    /// Each wait from now on ends after so long, with errc::timed_out.
+    void set_timeout(duration timeout);
+    [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
+
+    struct retire {  // for std::unique_ptr
+        void operator()(io_node* node) const noexcept { node->leave(); }
+    };
+
+    // For back ends.
+    [[nodiscard]] bool is_retired() const noexcept { return is_retired_; }
+    /// Does the back end hear when it can be written to? See epoll_back_end.
+    void set_heard_to_write(bool is) noexcept { is_heard_to_write_ = is; }
+    [[nodiscard]] bool is_heard_to_write() const noexcept { return is_heard_to_write_; }
+    /// Something has come: those who wait try again.
+    void awaken() noexcept;
+    /// After remove() has said that it is in hand: no more. It is destroyed at the end of the turn.
+    void release() noexcept {
+        is_in_hand_ = false;
+        discard();
+    }
+    ring_side* ring = nullptr;  ///< of io_uring's back end: what it has received for us
+
+    // For loops.
+    /// Those whose turn has ended try again.
+    static void run_pending(scheduler& loop) noexcept;
+    static void destroy_list(io_node* list) noexcept {
+        while (list) delete std::exchange(list, list->next_);
+    }
+
+    bool readable = false;  ///< there may be something to read; when there is not, an event will come
+    bool writable = true;
+    bool read_to_end = false;  ///< a short receive does not mean that there is no more, and no event would say so
+
+    [[nodiscard]] kind what() const noexcept { return kind_; }
+
+  protected:
+    virtual ~io_node() = default;
+    /// Before the descriptor is closed.
+    virtual void leave() noexcept;
+
+  private:
+    friend io_operation;
+    friend scheduler;
+    void discard() noexcept;
+    struct deadline final : loop_timer {
+        explicit deadline(io_operation*& place) noexcept : waiting{place} {}
+        void expired() noexcept override;
+        io_operation*& waiting;
+    };
+    struct limits {
+        explicit limits(io_node& node) noexcept : of{deadline{node.waiting_[0]}, deadline{node.waiting_[1]}} {}
+        duration time = never;
+        std::array<deadline, 2> of;
+    };
+
+    kind kind_ : 2;
+    bool is_retired_ : 1 = false;
+    bool is_pending_ : 1 = false;
+    bool is_in_hand_ : 1 = false;
+    bool reader_sends_ : 1 = false;
+    bool is_heard_to_write_ : 1 = false;
+    int descriptor_;
+    scheduler& loop_;
+    std::array<io_operation*, 2> waiting_{};  // who reads, who writes
+    io_node* next_ = nullptr;                 // among the retired, or the pending
+    std::unique_ptr<limits> limits_;
+};
+
+/// A call on a descriptor that may have to wait.
+class io_operation : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin(*this, waiter);
+    }
+
+  protected:
+    enum class direction : bool { read, write };
+    io_operation(io_node& node, direction way) noexcept : node_{node}, direction_{way} {}
+    [[gnu::always_inline]] ~io_operation() {
+        if (is_waiting()) [[unlikely]]
+            leave_place();
+    }
+    /// Makes the call, unless `node_` knows that it would have to wait. False when it has to: then `node_` knows that.
+    virtual bool attempt() noexcept = 0;
+    /// Makes a receiving call until it is done, has failed, or has to wait; where `readable` is said. A stream that has
+    /// given less than was asked for is empty (epoll(7), question 9), so the next call need not be made to hear so.
+    template <class Call>
+    bool receive(Call call, std::size_t& size, std::size_t asked) noexcept {
+        do {
+            const auto got = call();
+            if (got >= 0) [[likely]] {
+                size = static_cast<std::size_t>(got);
+                if (size - 1 < asked - 1 && !node_.read_to_end) node_.readable = false;  // 0 < size < asked
+                return true;
+            }
+            if (failed()) return true;
+            if (detail::would_block(errno)) node_.readable = false;
+        } while (node_.readable);
+        return false;
+    }
+    /// Of a stream: some bytes, or 0 at its end.
+    bool receive(mutable_buffer room, std::size_t& size) noexcept;
+    /// The same, where the bytes lie already, or into the loop's buffer: the loop's `lent` says where.
+    bool receive_lent() noexcept;
+    /// The same for a sending call, which keeps what it returns for itself.
+    template <class Call>
+    bool transmit(Call call) noexcept {
+        while (node_.writable) {
+            if (call() >= 0 || failed()) return true;
+            if (detail::would_block(errno)) node_.writable = false;
+        }
+        return false;
+    }
+
+    /// For await_resume() of an operation that has failed: its error, which it forgets, so that it can be awaited again.
+    /// Throws netnotes::cancelled where that is the reason.
+    [[gnu::noinline]] std::error_code take_failure() {
+        const int error = std::exchange(error_, 0);
+        if (error == ECANCELED) throw_cancelled();
+        return {error, std::system_category()};
+    }
+
+    /// Of await_suspend(), for the derived class whose attempt() it is. Most calls need not wait, so the compiler is to
+    /// see through all of it.
+    template <class Derived, class Promise>
+    static bool begin(Derived& operation, std::coroutine_handle<Promise> waiter) {
+        io_operation& self = operation;
+        fiber& whose = waiter.promise().chain();
+        if (whose.is_cancelled()) [[unlikely]] {
+            self.error_ = ECANCELED;
+            return hear_at_once(waiter, whose);
+        }
+        if (self.place() || &whose.loop() != &self.node_.loop_) [[unlikely]]
+            self.refuse(whose);
+        // What has come is taken when its task can go on with it, and not before: it may lie in the buffer that is lent.
+        if (!self.node_.loop_.take_step()) [[unlikely]] {
+            self.put_aside(waiter, whose);
+            self.node_.loop_.look_again(self.node_);
+            return true;
+        }
+        if (operation.attempt()) [[likely]]
+            return false;
+        self.put_aside(waiter, waiter.promise().chain());  // kept over the call it would cost those who need not wait
+        return true;
+    }
+    /// The same, of one that receives and does nothing else, where it is known that nothing has come and nothing is to
+    /// be told to anybody: then it waits. That is what most receives do, for the one before took all there was.
+    template <class Promise>
+    [[gnu::always_inline]] bool begin_wait(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        if (node_.readable || node_.ring || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
+            return false;
+        waits(waiter, whose);
+        place() = this;
+        if (node_.limits_) arm_deadline();
+        return true;
+    }
+
+    io_node& node_;
+    int error_ = 0;  // of errno
+    direction direction_;
+
+  private:
+    friend io_node;
+    [[noreturn]] void refuse(const fiber& whose) const;
+    [[gnu::noinline]] bool failed() noexcept {
+        if (errno == EINTR || detail::would_block(errno)) return false;
+        error_ = errno;
+        return true;
+    }
+    io_operation*& place() const noexcept { return node_.waiting_[static_cast<std::size_t>(direction_)]; }
+    void cancel_deadline() noexcept {
+        if (node_.limits_) node_.limits_->of[static_cast<std::size_t>(direction_)].cancel();
+    }
+    [[gnu::noinline]] void leave_place() noexcept {
+        place() = nullptr;
+        cancel_deadline();
+    }
+    [[gnu::noinline]] void put_aside(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        waits(waiter, whose);
+        place() = this;
+        tell_back_end();
+        if (node_.limits_) arm_deadline();
+    }
+    void arm_deadline() noexcept;
+    /// To a back end that knows of a wait only when it is told.
+    void tell_back_end() noexcept {
+        const bool to_write = direction_ == direction::write || node_.reader_sends();
+        if (node_.ring || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
+    }
+    void cancelled() noexcept override { give_up(ECANCELED); }
+    void give_up(int error) noexcept {
+        leave_place();
+        error_ = error;
+        go_on();
+    }
+    /// Its place was left for that.
+    void try_again() noexcept {
+        if (attempt()) {
+            cancel_deadline();
+            return go_on_now();
+        }
+        place() = this;
+        tell_back_end();
+    }
+};
+
+/// For `class my_call final : public io_awaiter<my_call>` with a public attempt(): the compiler sees which one it is.
+template <class Derived, class Base = io_operation>
+class io_awaiter : public Base {
+  public:
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return io_operation::begin(static_cast<Derived&>(*this), waiter);
+    }
+
+  protected:
+    using Base::Base;
+    [[gnu::always_inline]] ~io_awaiter() = default;
+};
+/// The same for one that only receives.
+template <class Derived, class Base = io_operation>
+class io_receiver : public io_awaiter<Derived, Base> {
+  public:
+    template <class Promise>
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return this->begin_wait(waiter) || begin_after_all(waiter);
+    }
+
+  protected:
+    using io_awaiter<Derived, Base>::io_awaiter;
+    [[gnu::always_inline]] ~io_receiver() = default;
+
+  private:
+    template <class Promise>
+    [[gnu::noinline]] bool begin_after_all(std::coroutine_handle<Promise> waiter) {
+        return io_operation::begin(static_cast<Derived&>(*this), waiter);
+    }
+};
+
+/// What io_uring has received or accepted for a node before anybody has asked for it: see coro/io/io_uring.hpp. In each call
+/// `error` is of errno, and the answer is false when there is nothing.
+class ring_side {
+  public:
+    ring_side(const ring_side&) = delete;
+    ring_side& operator=(const ring_side&) = delete;
+
+    /// `size` of 0 is the end of the stream.
+    virtual bool receive(mutable_buffer room, std::size_t& size, int& error) noexcept = 0;
+    /// The same, where it lies. It stays there until the next is lent.
+    virtual bool lend(std::span<std::byte>& bytes, int& error) noexcept = 0;
+    virtual bool accept(int& descriptor, int& error) noexcept = 0;
+
+  protected:
+    ring_side() noexcept = default;
+    ~ring_side() = default;
+};
+
+/// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading; for writing, too, when somebody has
+/// to wait until he can write. Most never have to, and a new connection would wake the loop to say that it can be written
+/// to, a datagram socket after every datagram that has left, a pipe after every one that was read: each for nobody. So
+/// with all but streams it ends when nobody waits any more. TCP is silent about it until a write finds no room again.
+class epoll_back_end final : public io_back_end {
+  public:
+    void add(io_node& node) override { poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge); }
+    bool remove(io_node& node) noexcept override {
+        poller_.remove(node.descriptor());
+        return true;
+    }
+    void needs(io_node& node, bool to_write) noexcept override {
+        if (!to_write || node.writable || node.is_heard_to_write() || hear_to_write(node, true)) return;
+        // Nobody will tell, so one looks, and again when it has to be tried again.
+        pollfd now{node.descriptor(), POLLOUT, 0};
+        const timespec at_once{};
+        node.writable = ::ppoll(&now, 1, &at_once, nullptr) != 0;
+        node.loop().look_again(node);
+    }
+    void watch(int descriptor, bool is_stop) override {
+        poller_.add(descriptor, interest::read, is_stop ? stop_token : wake_token, trigger::edge);
+    }
+    void unwatch(int descriptor) noexcept override { poller_.remove(descriptor); }
+    bool wait(duration timeout) override;
+
+  private:
+    static std::uint64_t token(const io_node& node) noexcept { return reinterpret_cast<std::uintptr_t>(&node); }
+    static interest wanted(const io_node& node) noexcept {
+        constexpr interest always = interest::read | interest::peer_done | interest::urgent;
+        return node.is_heard_to_write() ? always | interest::write : always;
+    }
+    /// False when the system refuses. What is ready by now is told.
+    bool hear_to_write(io_node& node, bool does) noexcept;
+
+    static constexpr std::uint64_t wake_token = 0;  // no node has this address, nor the next
+    static constexpr std::uint64_t stop_token = 1;
+    epoll_poller poller_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline io_node::io_node(scheduler& loop, int descriptor, kind what)
+    : kind_{what}, descriptor_{descriptor}, loop_{loop} {
+    loop_.back_end().add(*this);
+}
+inline void io_node::leave() noexcept {
+    is_retired_ = true;
+    is_in_hand_ = !loop_.back_end().remove(*this);
+    // A task that still waits for it would wait for ever, on an object that is gone.
+    for (io_operation* const each : waiting_)
+        if (each) each->give_up(EBADF);
+    discard();
+}
+inline void io_node::discard() noexcept {
+    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_.retired_, this);
+}
+inline void io_node::set_timeout(duration timeout) {
+    if (timeout == never && !limits_) return;
+    if (!limits_) limits_ = std::make_unique<limits>(*this);
+    limits_->time = timeout;
+}
+inline void io_node::deadline::expired() noexcept {
+    if (waiting) waiting->give_up(ETIMEDOUT);
+}
+inline void io_node::awaken() noexcept {
+    if (waiting_[0] && (readable || (writable && reader_sends_))) std::exchange(waiting_[0], nullptr)->try_again();
+    if (waiting_[1] && writable && !is_retired_) std::exchange(waiting_[1], nullptr)->try_again();
+}
+inline void scheduler::look_again(io_node& node) noexcept {
+    if (node.is_pending_) return;
+    node.is_pending_ = true;
+    node.next_ = std::exchange(pending_, &node);
+}
+inline void io_node::run_pending(scheduler& loop) noexcept {
+    io_node* list = std::exchange(loop.pending_, nullptr);
+    while (list) {
+        io_node& node = *std::exchange(list, list->next_);
+        node.is_pending_ = false;
+        if (node.is_retired_)
+            node.discard();
+        else {  // whatever is known of the descriptor: what is waited for may lie in a buffer above it
+            if (node.waiting_[0]) std::exchange(node.waiting_[0], nullptr)->try_again();
+            if (node.waiting_[1] && !node.is_retired_) std::exchange(node.waiting_[1], nullptr)->try_again();
+        }
+    }
+}
+
+inline void io_operation::refuse(const fiber& whose) const {
+    if (&whose.loop() != &node_.loop_) throw std::logic_error{"this descriptor belongs to another event loop"};
+    throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
+}
+[[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
+    if (node_.limits_->time == never) return;
+    node_.loop_.arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
+                    later(node_.loop_.now(), std::max(node_.limits_->time, duration::zero())));
+}
+
+inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
+    if (!node_.readable) return false;
+    if (node_.ring) [[unlikely]]
+        return node_.ring->receive(room, size, error_);
+    return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
+}
+inline bool io_operation::receive_lent() noexcept {
+    if (!node_.readable) [[unlikely]]
+        return false;
+    if (node_.ring) [[unlikely]]
+        return node_.ring->lend(node_.loop().lent, error_);
+    const auto room = [this] { return node_.loop().lent_buffer(); };
+    std::size_t size = 0;
+    if (!receive([&] { return ::recv(node_.descriptor(), room().data(), room().size(), 0); }, size, room().size()))
+        return false;
+    node_.loop().lent = room().first(size);
+    return true;
+}
+
+[[gnu::noinline]] inline bool epoll_back_end::hear_to_write(io_node& node, bool does) noexcept {
+    const bool did = node.is_heard_to_write();
+    node.set_heard_to_write(does);
+    try {
+        poller_.modify(node.descriptor(), wanted(node), token(node), trigger::edge);
+    } catch (const std::exception&) {
+        node.set_heard_to_write(did);
+        return false;
+    }
+    return true;
+}
+
+// What is edge-triggered is told once, hence the notes that are kept in the node.
+inline bool epoll_back_end::wait(duration timeout) {
+    const std::span<const event> events = poller_.wait(timeout);
+    for (const event& happened : events) {
+        if (happened.token <= stop_token) [[unlikely]] {
+            if (happened.token == stop_token) saw_stop = true;
+            continue;
+        }
+        auto& node = *reinterpret_cast<io_node*>(happened.token);
+        if (node.is_retired()) continue;  // closed by an earlier event of this batch
+        constexpr interest over = interest::hang_up | interest::error;
+        if (any_of(happened.ready, interest::read | interest::peer_done | interest::urgent | over)) {
+            node.readable = true;
+            if (any_of(happened.ready, interest::peer_done | interest::urgent | over)) node.read_to_end = true;
+        }
+        if (any_of(happened.ready, interest::write | over)) node.writable = true;
+        node.awaken();
+        if (node.what() == io_node::kind::any && node.is_heard_to_write() && !node.has_writer() && !node.is_retired())
+            hear_to_write(node, false);
+    }
+    return !events.empty();
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_CORO_IO_OPERATION_HPP
+
+#if __has_include(<linux/io_uring.h>)
+#include <linux/io_uring.h>
+#endif
+
+#if defined(IORING_RECV_MULTISHOT) && \
+    defined(IORING_SETUP_DEFER_TASKRUN)  // the system's header is of Linux 6.1 or newer
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+namespace netnotes::detail {
+
+/// Memory of its own, from the system.
+class mapping {
+  public:
+    mapping() noexcept = default;
+    /// Throws std::system_error. Without a descriptor it is zeroed and touched by nobody else.
+    explicit mapping(std::size_t size, int descriptor = -1, std::uint64_t offset = 0)
+        : data_{::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                       descriptor < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE, descriptor,
+                       static_cast<off_t>(offset))},
+          size_{size} {
+        if (data_ == MAP_FAILED) throw std::system_error{errno, std::system_category(), "mmap"};
+    }
+    mapping(const mapping&) = delete;
+    mapping& operator=(const mapping&) = delete;
+    mapping& operator=(mapping&& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    ~mapping() {
+        if (size_ > 0) ::munmap(data_, size_);
+    }
+    [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(data_); }
+    /// What lies so many bytes from the beginning.
+    template <class T>
+    [[nodiscard]] T* at(std::size_t offset) const noexcept {
+        return reinterpret_cast<T*>(data() + offset);
+    }
+
+  private:
+    void* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// The two rings, and the three system calls behind them. Each ring has a head and a tail that only grow; one side moves
+/// the one, the kernel the other, and what is between them is in the ring.
+class io_uring {
+  public:
+    /// Room for so many requests and completions, powers of two. It stands still until enable(). Throws
+    /// std::system_error.
+    io_uring(std::uint32_t requests, std::uint32_t completions);
+    io_uring(const io_uring&) = delete;
+    io_uring& operator=(const io_uring&) = delete;
+    ~io_uring() { ::close(descriptor_); }
+
+    /// The thread that calls this is the one that may call enter().
+    void enable() {
+        if (call_register(IORING_REGISTER_ENABLE_RINGS, nullptr, 0) != 0)
+            throw std::system_error{errno, std::system_category(), "io_uring_register"};
+    }
+    /// Gives -1 and errno.
+    int call_register(unsigned operation, void* argument, unsigned count) const noexcept {
+        return static_cast<int>(::syscall(__NR_io_uring_register, descriptor_, operation, argument, count));
+    }
+
+    /// A request to fill in, all zero; nullptr when the ring is full.
+    [[nodiscard]] io_uring_sqe* next_request() noexcept;
+    /// Makes requests of this name that were not handed over yet do nothing, namelessly. Were there any?
+    bool withdraw(std::uint64_t name) noexcept;
+    /// Hands over what was filled in, and waits for a completion, at most so long. Gives 0 or an error of errno: ETIME
+    /// and EINTR are none to worry about.
+    int enter(duration timeout) noexcept;
+
+    /// Calls `handle(completion)` for those that are there. Others may come meanwhile.
+    template <class Handle>
+    bool for_each_completion(Handle handle) {
+        const std::uint32_t end = __atomic_load_n(completion_tail_, __ATOMIC_ACQUIRE);
+        std::uint32_t head = *completion_head_;
+        const bool any = head != end;
+        while (head != end) {
+            const io_uring_cqe completion = completions_[head & completion_mask_];
+            __atomic_store_n(completion_head_, ++head, __ATOMIC_RELEASE);
+            handle(completion);
+        }
+        return any;
+    }
+
+  private:
+    int descriptor_;
+    mapping rings_, requests_memory_;
+    io_uring_sqe* requests_ = nullptr;
+    const io_uring_cqe* completions_ = nullptr;
+    std::uint32_t request_mask_ = 0, completion_mask_ = 0;
+    std::uint32_t tail_ = 0;  // of the requests; the kernel sees it when we enter
+    std::uint32_t *request_head_ = nullptr, *request_tail_ = nullptr;
+    std::uint32_t *completion_head_ = nullptr, *completion_tail_ = nullptr;
+};
+
+/// The buffers that the kernel takes for what it receives, in the order in which they were given to it.
+class receive_pool {
+  public:
+    static constexpr std::uint16_t count = 1024;
+    static constexpr std::uint32_t size = 16 * 1024;  // of each; memory that was never written to is none
+    static constexpr std::uint16_t group = 0;
+    static constexpr std::uint16_t none = 0xffff;
+
+    explicit receive_pool(io_uring& ring);
+    [[nodiscard]] std::span<std::byte> all() const noexcept { return {memory_.data(), std::size_t{count} * size}; }
+    [[nodiscard]] std::byte* data(std::uint16_t id) const noexcept { return memory_.data() + std::size_t{id} * size; }
+    void give_back(std::uint16_t id) noexcept;
+
+    struct filled {
+        std::uint32_t length;
+        std::uint16_t next;  // the one received after it, for whom it was received
+    };
+    std::array<filled, count> received{};
+
+  private:
+    mapping memory_, ring_memory_;
+    io_uring_buf* buffers_;
+    std::uint16_t tail_ = 0;
+};
+
+/// Waits with io_uring. For one thread: the first that waits.
+class io_uring_back_end final : public io_back_end {
+  public:
+    explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends = pool_.all(); }
+    ~io_uring_back_end() override;
+
+    void prepare() override;
+    void add(io_node& node) override;
+    bool remove(io_node& node) noexcept override;
+    void needs(io_node& node, bool to_write) noexcept override;
+    void watch(int descriptor, bool is_stop) override;
+    void unwatch(int descriptor) noexcept override;
+    bool wait(duration timeout) override;
+
+  private:
+    class intake;
+    static intake& intake_of(io_node& node) noexcept;
+    // The names of requests. Nodes lie at multiples of 16, so there is room for what else is to be known.
+    static constexpr std::uint64_t nobody = 0, wake = 8, stop = 16, reading = 1, writing = 2, directions = 3;
+    static std::uint64_t name(const io_node& node, std::uint64_t direction) noexcept {
+        return reinterpret_cast<std::uintptr_t>(&node) | direction;
+    }
+    [[nodiscard]] std::uint64_t stop_name() const noexcept { return stop | runs_ << 8; }
+
+    io_uring_sqe* next_request() noexcept;
+    bool request_poll(int descriptor, std::uint32_t events, std::uint64_t name, std::uint32_t flags = 0) noexcept;
+    void request_cancel(std::uint64_t name) noexcept;
+    void handle(const io_uring_cqe& completion) noexcept;
+    static void let_go(intake& in) noexcept;
+    void has_read(io_node& node, const io_uring_cqe& completion) noexcept;
+    void lend(std::uint16_t id) noexcept {
+        if (lent_ != receive_pool::none) pool_.give_back(lent_);
+        lent_ = id;
+    }
+
+    scheduler& loop_;
+    io_uring ring_{256, 4096};
+    receive_pool pool_{ring_};
+    std::uint16_t lent_ = receive_pool::none;
+    bool is_enabled_ = false;
+    int wake_descriptor_ = -1;
+    std::uint64_t runs_ = 0;
+    intake* in_hand_ = nullptr;  // of nodes that are retired, and of which the kernel has not let go: a list
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline io_uring::io_uring(std::uint32_t requests, std::uint32_t completions) {
+    io_uring_params parameters{};
+    // Completions are handled when we wait and at no other time, in the one thread there is: that saves the kernel its
+    // interrupts of us. R_DISABLED: the thread that makes a loop need not be the one that runs it.
+    parameters.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER |
+                       IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED;
+    parameters.cq_entries = completions;
+    descriptor_ = static_cast<int>(::syscall(__NR_io_uring_setup, requests, &parameters));
+    if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "io_uring_setup"};
+    try {
+        const io_sqring_offsets& in = parameters.sq_off;
+        const io_cqring_offsets& out = parameters.cq_off;
+        const std::size_t size = std::max<std::size_t>(in.array + parameters.sq_entries * sizeof(std::uint32_t),
+                                                       out.cqes + parameters.cq_entries * sizeof(io_uring_cqe));
+        rings_ = mapping{size, descriptor_, IORING_OFF_SQ_RING};
+        requests_memory_ = mapping{parameters.sq_entries * sizeof(io_uring_sqe), descriptor_, IORING_OFF_SQES};
+        requests_ = requests_memory_.at<io_uring_sqe>(0);
+        completions_ = rings_.at<io_uring_cqe>(out.cqes);
+        request_head_ = rings_.at<std::uint32_t>(in.head);
+        request_tail_ = rings_.at<std::uint32_t>(in.tail);
+        completion_head_ = rings_.at<std::uint32_t>(out.head);
+        completion_tail_ = rings_.at<std::uint32_t>(out.tail);
+        request_mask_ = parameters.sq_entries - 1;
+        completion_mask_ = parameters.cq_entries - 1;
+        // The ring holds numbers of requests, so that they could be handed over in another order. We need no other.
+        std::uint32_t* const order = rings_.at<std::uint32_t>(in.array);
+        for (std::uint32_t i = 0; i < parameters.sq_entries; ++i) order[i] = i;
+    } catch (...) {
+        ::close(descriptor_);
+        throw;
+    }
+}
+
+inline io_uring_sqe* io_uring::next_request() noexcept {
+    if (tail_ - __atomic_load_n(request_head_, __ATOMIC_ACQUIRE) > request_mask_) return nullptr;
+    io_uring_sqe& request = requests_[tail_++ & request_mask_];
+    std::memset(&request, 0, sizeof request);
+    return &request;
+}
+
+inline bool io_uring::withdraw(std::uint64_t name) noexcept {
+    bool found = false;
+    for (std::uint32_t i = __atomic_load_n(request_head_, __ATOMIC_ACQUIRE); i != tail_; ++i) {
+        io_uring_sqe& request = requests_[i & request_mask_];
+        if (request.user_data != name) continue;
+        std::memset(&request, 0, sizeof request);  // IORING_OP_NOP
+        found = true;
+    }
+    return found;
+}
+
+inline int io_uring::enter(duration timeout) noexcept {
+    __atomic_store_n(request_tail_, tail_, __ATOMIC_RELEASE);
+    const std::uint32_t count = tail_ - __atomic_load_n(request_head_, __ATOMIC_ACQUIRE);
+    const unsigned at_least = timeout > duration::zero() ? 1 : 0;
+    __kernel_timespec time{};
+    io_uring_getevents_arg limit{};
+    if (at_least > 0 && timeout != never) {
+        time.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(timeout).count();
+        time.tv_nsec = (timeout % std::chrono::seconds{1}).count();
+        limit.ts = reinterpret_cast<std::uintptr_t>(&time);
+    }
+    const auto done = ::syscall(__NR_io_uring_enter, descriptor_, count, at_least,
+                                IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &limit, sizeof limit);
+    return done < 0 ? errno : 0;
+}
+
+inline receive_pool::receive_pool(io_uring& ring)
+    : memory_{std::size_t{count} * size},
+      ring_memory_{count * sizeof(io_uring_buf)},
+      buffers_{ring_memory_.at<io_uring_buf>(0)} {
+    io_uring_buf_reg registration{};
+    registration.ring_addr = reinterpret_cast<std::uintptr_t>(buffers_);
+    registration.ring_entries = count;
+    registration.bgid = group;
+    if (ring.call_register(IORING_REGISTER_PBUF_RING, &registration, 1) != 0)
+        throw std::system_error{errno, std::system_category(), "io_uring_register"};
+    for (std::uint16_t id = 0; id < count; ++id) give_back(id);
+}
+inline void receive_pool::give_back(std::uint16_t id) noexcept {
+    io_uring_buf& place = buffers_[tail_++ & (count - 1)];
+    place.addr = reinterpret_cast<std::uintptr_t>(data(id));
+    place.len = size;
+    place.bid = id;
+    // The tail lies where the first entry has a field to spare.
+    __atomic_store_n(&buffers_[0].resv, tail_, __ATOMIC_RELEASE);
+}
+
+/// What is in force for a node, and what it has brought.
+class io_uring_back_end::intake final : public ring_side {
+  public:
+    intake(io_uring_back_end& owner, io_node& node) noexcept : owner_{owner}, node_{node} {}
+    ~intake() {
+        while (first_ != receive_pool::none) owner_.pool_.give_back(take_first());
+        while (!connections_.empty()) {
+            ::close(connections_.back());
+            connections_.pop_back();
+        }
+    }
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
+
+    bool receive(mutable_buffer room, std::size_t& size, int& error) noexcept override {
+        size = 0;
+        while (first_ != receive_pool::none && size < room.size()) {
+            receive_pool::filled& first = owner_.pool_.received[first_];
+            const std::size_t taken = std::min<std::size_t>(first.length - offset_, room.size() - size);
+            std::memcpy(room.data() + size, owner_.pool_.data(first_) + offset_, taken);
+            size += taken;
+            offset_ += static_cast<std::uint32_t>(taken);
+            if (offset_ == first.length) owner_.pool_.give_back(take_first());
+        }
+        if (size > 0) return is_taken();
+        return outcome_ != nothing ? take_outcome(error) : receive_directly(room, size, error);
+    }
+    bool lend(std::span<std::byte>& bytes, int& error) noexcept override {
+        bytes = {};
+        if (first_ != receive_pool::none) {
+            const std::size_t length = owner_.pool_.received[first_].length;
+            bytes = {owner_.pool_.data(first_) + offset_, length - offset_};
+            owner_.lend(take_first());
+            return is_taken();
+        }
+        if (outcome_ != nothing) return take_outcome(error);
+        std::size_t size = 0;
+        const std::span<std::byte> room = node_.loop().lent_buffer();
+        if (!receive_directly(room, size, error)) return false;
+        bytes = room.first(size);
+        return true;
+    }
+    bool accept(int& descriptor, int& error) noexcept override {
+        if (!connections_.empty()) {
+            descriptor = connections_.front();  // there are few; a hundred at the most, after a rush
+            connections_.erase(connections_.begin());
+            return is_taken();
+        }
+        if (outcome_ != nothing) return take_outcome(error);
+        if (!is_polled) return node_.readable = false;
+        do descriptor = ::accept4(node_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        while (descriptor < 0 && errno == EINTR);
+        if (descriptor >= 0) return true;
+        if (would_block(errno)) return node_.readable = is_polled = false;
+        error = errno;
+        return true;
+    }
+
+    // What the kernel has brought.
+    void append(std::uint16_t id, std::uint32_t length) noexcept {
+        owner_.pool_.received[id] = {length, receive_pool::none};
+        (first_ == receive_pool::none ? first_ : owner_.pool_.received[last_].next) = id;
+        last_ = id;
+        ++count_;
+    }
+    void append_connection(int descriptor) noexcept {
+        try {
+            connections_.push_back(descriptor);
+        } catch (const std::bad_alloc&) {
+            ::close(descriptor);
+        }
+    }
+    void ends(int error) noexcept { outcome_ = error; }
+    [[nodiscard]] bool has_any() const noexcept {
+        return first_ != receive_pool::none || !connections_.empty() || outcome_ != nothing;
+    }
+    /// More than anybody should leave lying about.
+    [[nodiscard]] bool is_full() const noexcept { return count_ > most || connections_.size() > most; }
+
+    [[nodiscard]] io_node& node() const noexcept { return node_; }
+    void link(intake*& list) noexcept {
+        next_ = list;
+        place_ = &list;
+        if (next_) next_->place_ = &next_;
+        list = this;
+    }
+    void unlink() noexcept {
+        *place_ = next_;
+        if (next_) next_->place_ = place_;
+    }
+
+    bool is_reading = false, is_writing = false;  // a request is in force
+    bool is_cancelling = false;                   // and we want it to end
+    bool is_polled = false;                       // it is waited for, or received from, as with epoll
+
+  private:
+    static constexpr std::uint16_t most = 8;
+    static constexpr int nothing = -1;
+
+    std::uint16_t take_first() noexcept {
+        --count_;
+        offset_ = 0;
+        return std::exchange(first_, owner_.pool_.received[first_].next);
+    }
+    bool is_taken() noexcept {
+        node_.readable = has_any();
+        return true;
+    }
+    bool take_outcome(int& error) noexcept {
+        error = std::exchange(outcome_, nothing);
+        return is_taken();
+    }
+    bool receive_directly(mutable_buffer room, std::size_t& size, int& error) noexcept {
+        if (!is_polled) return node_.readable = false;
+        ssize_t got = 0;
+        do got = ::recv(node_.descriptor(), room.data(), room.size(), 0);
+        while (got < 0 && errno == EINTR);
+        if (got < 0 && would_block(errno)) return node_.readable = is_polled = false;
+        if (got < 0)
+            error = errno;
+        else
+            size = static_cast<std::size_t>(got);
+        if (size < room.size()) node_.readable = is_polled = false;
+        return true;
+    }
+
+    io_uring_back_end& owner_;
+    io_node& node_;
+    std::uint16_t first_ = receive_pool::none, last_ = receive_pool::none, count_ = 0;
+    std::uint32_t offset_ = 0;  // into the first: so much of it was taken
+    int outcome_ = nothing;     // what comes behind them: 0 is the end, or an error of errno
+    std::vector<int> connections_;
+    intake* next_ = nullptr;  // in a list, and what points to this one there
+    intake** place_ = nullptr;
+};
+
+inline io_uring_back_end::intake& io_uring_back_end::intake_of(io_node& node) noexcept {
+    return static_cast<intake&>(*node.ring);
+}
+
+inline io_uring_back_end::~io_uring_back_end() {
+    // The kernel knows them by name only, and nobody will ask any more what has become of their requests.
+    while (in_hand_) let_go(*in_hand_);
+}
+
+inline void io_uring_back_end::let_go(intake& in) noexcept {
+    io_node& node = in.node();
+    in.unlink();
+    delete &in;
+    node.ring = nullptr;
+    node.release();
+}
+
+inline void io_uring_back_end::add(io_node& node) {
+    if (node.what() == io_node::kind::any) {
+        struct stat status {};
+        int error = ::fstat(node.descriptor(), &status) == 0 ? 0 : errno;
+        if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) error = EPERM;  // always ready; epoll says the same
+        if (error != 0)
+            throw_error({error, std::system_category()}, "wait for descriptor ", std::to_string(node.descriptor()));
+    }
+    node.ring = new intake{*this, node};
+}
+
+inline bool io_uring_back_end::remove(io_node& node) noexcept {
+    intake& in = intake_of(node);
+    // Requests that still lie in our half of the ring would be made of a descriptor that may be another's by then.
+    if (in.is_reading && ring_.withdraw(name(node, reading))) in.is_reading = false;
+    if (in.is_writing && ring_.withdraw(name(node, writing))) in.is_writing = false;
+    if (!in.is_reading && !in.is_writing) {
+        delete &in;
+        node.ring = nullptr;
+        return true;
+    }
+    if (in.is_reading) request_cancel(name(node, reading));
+    if (in.is_writing) request_cancel(name(node, writing));
+    ring_.enter(duration::zero());
+    in.link(in_hand_);
+    return false;
+}
+
+inline io_uring_sqe* io_uring_back_end::next_request() noexcept {
+    io_uring_sqe* request = ring_.next_request();
+    if (!request && ring_.enter(duration::zero()) == 0) request = ring_.next_request();
+    return request;
+}
+inline bool io_uring_back_end::request_poll(int descriptor, std::uint32_t events, std::uint64_t name,
+                                            std::uint32_t flags) noexcept {
+    io_uring_sqe* const request = next_request();
+    if (!request) return false;
+    request->opcode = IORING_OP_POLL_ADD;
+    request->fd = descriptor;
+    request->len = flags;
+    request->poll32_events = events;
+    request->user_data = name;
+    return true;
+}
+inline void io_uring_back_end::request_cancel(std::uint64_t name) noexcept {
+    io_uring_sqe* const request = next_request();
+    if (!request) return;
+    request->opcode = IORING_OP_ASYNC_CANCEL;
+    request->fd = -1;
+    request->addr = name;
+    request->user_data = nobody;
+}
+
+inline void io_uring_back_end::needs(io_node& node, bool to_write) noexcept {
+    intake& in = intake_of(node);
+    if (to_write) {
+        if (in.is_writing || node.writable) return;
+        in.is_writing = request_poll(node.descriptor(), POLLOUT, name(node, writing));
+        if (!in.is_writing) loop_.look_again(node);
+        return;
+    }
+    if (in.is_reading || node.readable) return;
+    if (node.what() == io_node::kind::any || in.is_polled) {
+        in.is_reading = request_poll(node.descriptor(), POLLIN | POLLPRI | POLLRDHUP, name(node, reading));
+    } else if (io_uring_sqe* const request = next_request()) {
+        request->fd = node.descriptor();
+        request->user_data = name(node, reading);
+        if (node.what() == io_node::kind::stream) {
+            request->opcode = IORING_OP_RECV;
+            request->ioprio = IORING_RECV_MULTISHOT;
+            request->flags = IOSQE_BUFFER_SELECT;
+            request->buf_group = receive_pool::group;
+        } else {
+            request->opcode = IORING_OP_ACCEPT;
+            request->ioprio = IORING_ACCEPT_MULTISHOT;
+            request->accept_flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+        }
+        in.is_reading = true;
+    }
+    if (!in.is_reading) loop_.look_again(node);
+}
+
+inline void io_uring_back_end::watch(int descriptor, bool is_stop) {
+    if (is_stop)
+        ++runs_;  // what is told of an earlier one is of no worth
+    else
+        wake_descriptor_ = descriptor;
+    if (!request_poll(descriptor, POLLIN, is_stop ? stop_name() : wake, IORING_POLL_ADD_MULTI))
+        throw std::system_error{EBUSY, std::system_category(), "io_uring"};
+}
+inline void io_uring_back_end::unwatch(int) noexcept {
+    if (!ring_.withdraw(stop_name())) request_cancel(stop_name());
+    ++runs_;
+}
+
+inline void io_uring_back_end::prepare() {
+    if (!is_enabled_) ring_.enable();
+    is_enabled_ = true;
+    if (ring_.enter(duration::zero()) == EEXIST)
+        throw std::logic_error{"a loop with io_uring has one thread for all its life"};
+}
+inline bool io_uring_back_end::wait(duration timeout) {
+    lend(receive_pool::none);
+    if (!is_enabled_) prepare();
+    const int error = ring_.enter(timeout);
+    if (error != 0 && error != ETIME && error != EINTR && error != EBUSY && error != EAGAIN)
+        throw std::system_error{error, std::system_category(), "io_uring_enter"};
+    return ring_.for_each_completion([this](const io_uring_cqe& each) { handle(each); });
+}
+
+inline void io_uring_back_end::handle(const io_uring_cqe& completion) noexcept {
+    const std::uint64_t name = completion.user_data;
+    const bool goes_on = (completion.flags & IORING_CQE_F_MORE) != 0;
+    if (name == nobody) return;
+    if (name == wake) {
+        if (!goes_on) request_poll(wake_descriptor_, POLLIN, wake, IORING_POLL_ADD_MULTI);
+        return;
+    }
+    if ((name & directions) == 0) {
+        if (name == stop_name() && completion.res > 0) saw_stop = true;
+        return;
+    }
+    auto& node = *reinterpret_cast<io_node*>(name & ~directions);
+    intake& in = intake_of(node);
+    if ((name & reading) != 0) {
+        if (!goes_on) in.is_reading = false;
+        has_read(node, completion);
+    } else {
+        in.is_writing = false;
+        node.writable = true;
+    }
+    if (node.is_retired()) {
+        if (!in.is_reading && !in.is_writing) let_go(in);
+        return;
+    }
+    node.awaken();
+    // The request has ended, for whatever reason, and somebody still waits.
+    if (!node.is_retired() && node.has_reader()) needs(node, node.reader_sends());
+}
+
+inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& completion) noexcept {
+    intake& in = intake_of(node);
+    const int result = completion.res;
+    const bool was_cancelled = !in.is_reading && std::exchange(in.is_cancelling, false);
+    if ((completion.flags & IORING_CQE_F_BUFFER) != 0) {
+        const auto id = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
+        if (result > 0)
+            in.append(id, static_cast<std::uint32_t>(result));
+        else
+            pool_.give_back(id);
+    }
+    const bool was_polled = node.what() == io_node::kind::any || in.is_polled;
+    if (was_polled) {
+        node.readable = true;
+        return;
+    }
+    if (node.what() == io_node::kind::listener && result >= 0)
+        in.append_connection(result);
+    else if (result == -ENOBUFS || result == -EAGAIN || result == -EINTR || result == -EINVAL ||
+             (result == -ECANCELED && !was_cancelled))
+        in.is_polled = true;  // no buffer, no multishot for this kind of socket, or it is the kernel that ends it
+    else if (result <= 0 && result != -ECANCELED &&
+             !(node.what() == io_node::kind::listener && is_passed_over(-result)))
+        in.ends(-result);
+    node.readable = in.has_any();
+    if (in.is_full() && in.is_reading && !in.is_cancelling) {
+        in.is_cancelling = true;
+        request_cancel(name(node, reading));
+    }
+}
+
+/// nullptr where the kernel refuses, and why.
+inline std::unique_ptr<io_back_end> make_io_uring_back_end(scheduler& loop, std::error_code& refusal) {
+    try {
+        return std::make_unique<io_uring_back_end>(loop);
+    } catch (const std::system_error& error) {
+        refusal = error.code();
+        return nullptr;
+    }
+}
+
+}  // namespace netnotes::detail
+
+#else
+
+namespace netnotes::detail {
+inline std::unique_ptr<io_back_end> make_io_uring_back_end(scheduler&, std::error_code& refusal) {
+    refusal = {ENOSYS, std::system_category()};
+    return nullptr;
+}
+}  // namespace netnotes::detail
+
+#endif
+
+#endif  // NETNOTES_CORO_IO_IO_URING_HPP
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class spawned;
+class sleeping;
+template <class T>
+class spawned_task;
+}  // namespace detail
+
+template <class T = void>
+class join_handle;
+
+/// Runs tasks, in the thread that calls run(). Only post() is for other threads.
+///
+/// After fork(2) it belongs to the parent, and the child shares its poller: he must not touch the copy, not even destroy
+/// it, but may run a loop of his own if none ran in the thread that has forked. In a task of a loop only fork to exec.
+class event_loop : public detail::scheduler {
+  public:
+    /// Throws std::system_error when the system refuses a descriptor.
+    explicit event_loop(const loop_options& options = {});
+    /// Tasks that were spawned and have not ended, as run() was not called again or has failed, are destroyed, and so are
+    /// functions that were posted and not called. The descriptors of the loop must be gone; handles may outlive it.
+    ~event_loop();
+
+    /// Runs the task and all that is spawned until the task has ended; then cancels what is left, and runs until that has
+    /// ended, too. Returns the task's result, or throws its exception, or that of a spawned task which nobody awaits. A
+    /// task that ends by netnotes::cancelled makes it throw std::system_error with errc::operation_canceled. Blocks.
+    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or may only
+    /// run in another (io_backend::io_uring). If the system refuses to wait, all tasks are destroyed where they stand, and
+    /// it throws std::system_error.
+    template <class T>
+    T run(task<T> main);
+    /// Like run(main), but a stop request cancels all tasks, `main` too. Returns false if `main` ended by
+    /// netnotes::cancelled.
+    bool run(task<> main, const stop_event& stop);
+
+    /// Begins a task beside the others, at the next turn. `name` is for the watchdog; it is not copied. Throws
+    /// std::logic_error when the task is none.
+    template <class T>
+    join_handle<T> spawn(task<T> what, const char* name = "");
+
+    /// Calls `what()` in the loop's thread, soon. From any thread, as long as the loop lives, but not from a signal
+    /// handler, since it allocates: see remote_event. What it throws ends the run.
+    template <class Function>
+    void post(Function what);
+
+    /// How many tasks have been spawned and not ended, that of run() included.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// How it waits: as was wished, or epoll where the kernel has refused io_uring, and why it has.
+    [[nodiscard]] io_backend backend() const noexcept { return options_.backend; }
+    [[nodiscard]] std::error_code refusal() const noexcept { return refusal_; }
+
+    /// The loop that runs in this thread. Throws std::logic_error outside of run().
+    [[nodiscard]] static event_loop& current();
+
+  private:
+    friend detail::spawned;
+    friend detail::sleeping;
+    static constexpr int turns_without_poll = 64;  // an epoll_wait costs as much as a hundred switches
+
+    class running;
+    void run_until(detail::spawned& main);
+    template <class Done>
+    void turn_until(Done done);
+    void poll();
+    void cancel_all() noexcept;
+    void break_off_all() noexcept;
+
+    int turns_ = 0;
+    detail::spawned* spawned_ = nullptr;  // all that have not ended, or have a handle, a list
+    std::size_t size_ = 0;                // those that have not ended
+    const detail::spawned* main_ = nullptr;  // what run() runs
+    bool is_ending_ = false;              // what is spawned now begins as cancelled
+    std::atomic<bool> is_running_{false};
+    std::error_code refusal_;
+    static inline constinit thread_local event_loop* current_ = nullptr;
+};
+
+/// A spawned task, for whoever wants its result. Dropping the handle does not end the task; only its result is then
+/// nobody's, and an exception ends the run.
+template <class T>
+class join_handle {
+  public:
+    /// None.
+    join_handle() noexcept = default;
+    join_handle(join_handle&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
+    join_handle& operator=(join_handle&& other) noexcept {
+        join_handle{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~join_handle();
+    void swap(join_handle& other) noexcept { std::swap(task_, other.task_); }
+
+    /// `co_await handle.join()` waits until the task has ended and returns its result, once, or throws its exception. If
+    /// the task was cancelled that is std::system_error with errc::operation_canceled, for it is not the one who joins
+    /// that was cancelled. If the waiting is cancelled the task goes on, and its result stays there. Only for tasks of
+    /// the same loop (std::logic_error).
+    [[nodiscard]] auto join();
+    /// Whatever it waits for throws netnotes::cancelled.
+    void cancel() noexcept;
+    [[nodiscard]] bool has_ended() const noexcept;
+
+  private:
+    friend event_loop;
+    explicit join_handle(detail::spawned_task<T>& task) noexcept : task_{&task} {}
+
+    detail::spawned_task<T>* task_ = nullptr;
+};
+
+/// In a task: event_loop::current().spawn().
+template <class T>
+join_handle<T> spawn(task<T> what, const char* name = "");
+
+namespace detail {
+class yielding;
+class sleeping;
+class io_operation;
+template <class T>
+class joining;
+}  // namespace detail
+
+/// `co_await yield()` lets all others that can go on have their turn. Long computations should, now and then.
+[[nodiscard]] detail::yielding yield() noexcept;
+/// Waits for a time, measured by the loop's clock: never shorter, and up to two milliseconds longer.
+[[nodiscard]] detail::sleeping sleep_for(wait_time time) noexcept;
+[[nodiscard]] detail::sleeping sleep_until(time_point when) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const cancelled&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+/// Throws what a task has thrown, to somebody who was not cancelled with it: then a cancellation is an error.
+[[noreturn]] inline void rethrow_outside(const std::exception_ptr& exception, const char* what) {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const cancelled&) {
+        throw std::system_error{std::make_error_code(std::errc::operation_canceled), what};
+    }
+}
+
+class yielding {  // no operation: it never waits, its chain stands in the queue already
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        chain_ = &waiter.promise().chain();
+        chain_->goes_on_at(waiter);
+        chain_->loop().make_ready(*chain_);
+    }
+    void await_resume() const {
+        if (chain_->is_cancelled()) throw_cancelled();
+    }
+
+  private:
+    fiber* chain_ = nullptr;
+};
+
+class sleeping : public loop_operation, private loop_timer {
+  public:
+    /// A time_point of no loop yet: which clock it is measured by the loop knows.
+    sleeping(duration time, time_point when) noexcept : time_{time}, when_{when} {}
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        fiber& whose = waiter.promise().chain();
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
+        has_expired_ = false;
+        waits(waiter, whose);
+        scheduler& loop = whose.loop();
+        loop.arm(*this, time_ == never ? when_ : later(loop.now(), time_));
+        return true;
+    }
+    void await_resume() {
+        if (was_cancelled_ || (has_expired_ && chain().is_cancelled() && is_over(chain().loop()))) throw_cancelled();
+    }
+
+  private:
+    /// A sleep whose time has come in the very turn in which the task of run() has ended: cancelling it came too late, but
+    /// what it would go on with may be gone.
+    static bool is_over(const scheduler& loop) noexcept;
+    /// Not inside this call: it may sleep again until a time that is past, and then its timer is due again.
+    void expired() noexcept override {
+        has_expired_ = true;
+        go_on();
+    }
+    void cancelled() noexcept override {
+        was_cancelled_ = true;
+        cancel();
+        go_on();
+    }
+
+    duration time_;
+    time_point when_;
+    bool was_cancelled_ = false;
+    bool has_expired_ = false;
+};
+
+// ---- what is spawned
+
+class spawned : public fiber {
+  public:
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
+
+    [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
+    [[nodiscard]] event_loop& loop() const noexcept { return static_cast<event_loop&>(fiber::loop()); }
+    void drop_handle() noexcept {
+        has_handle_ = false;
+        release();
+    }
+
+  protected:
+    friend event_loop;
+    template <class T>
+    friend class join_share;
+    template <class T>
+    friend class joining;
+    spawned(event_loop& loop, const char* name) noexcept
+        : fiber{loop, name}, next_spawned_{loop.spawned_}, previous_spawned_{&loop.spawned_} {
+        if (next_spawned_) next_spawned_->previous_spawned_ = &next_spawned_;
+        loop.spawned_ = this;
+        ++loop.size_;
+    }
+    virtual ~spawned() {
+        if (!has_ended_) --loop().size_;  // it was none: see the derived class
+        if (has_loop_) leave();
+    }
+    [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
+    bool postpone() noexcept override {
+        fiber::loop().make_ready(*this);
+        return true;
+    }
+    /// Destroys the coroutine where it stands.
+    virtual void break_off() noexcept = 0;
+    void finish() noexcept {
+        --loop().size_;
+        has_ended_ = true;
+        if (joiner_) std::exchange(joiner_, nullptr)->comes_round();
+        release();
+    }
+
+  private:
+    void leave() noexcept {
+        has_loop_ = false;
+        *previous_spawned_ = next_spawned_;
+        if (next_spawned_) next_spawned_->previous_spawned_ = previous_spawned_;
+    }
+    /// Its loop is being destroyed, and it is, unless somebody has a handle.
+    void lose_loop() noexcept {
+        leave();
+        if (!has_ended_) {
+            break_off();
+            joiner_ = nullptr;
+            --loop().size_;
+            has_ended_ = true;
+        }
+        release();
+    }
+    void release() noexcept {
+        if (has_ended_ && !has_handle_ && joins_ == 0) abandon();
+    }
+    /// Nobody will ask any more. That it was cancelled is no news.
+    void abandon() noexcept {
+        if (!was_taken_ && has_loop_)
+            if (const std::exception_ptr lost = exception(); lost && !(is_cancelled() && is_cancellation(lost)))
+                loop().fails(lost);
+        delete this;
+    }
+
+    // Of these there may be one for each connection, hence the order: the first fill what the base has left open.
+    bool has_handle_ : 1 = true;
+    bool has_ended_ : 1 = false;
+    bool has_loop_ : 1 = true;
+
+  protected:
+    bool was_taken_ : 1 = false;  // its result, or its exception
+
+  private:
+    std::uint32_t joins_ = 0;  // awaiters that refer to it: the one who waits, and those who were cancelled just now
+    spawned* next_spawned_;
+    spawned** previous_spawned_;
+    loop_operation* joiner_ = nullptr;
+};
+
+template <class T>
+class spawned_task final : public spawned {
+  public:
+    spawned_task(event_loop& loop, task<T>&& what, const char* name)
+        : spawned{loop, name}, task_{task_access::release(what)} {
+        if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
+        goes_on_at(task_);
+        task_.promise().belongs_to(*this);
+    }
+    T take() {
+        if (was_taken_) throw std::logic_error{"a spawned task has one result, and it was taken"};
+        was_taken_ = true;
+        return outcome_.take();
+    }
+    /// The same, for somebody who was not cancelled with it.
+    T take_outside(const char* what) {
+        if (!was_taken_ && outcome_.exception()) {
+            was_taken_ = true;
+            rethrow_outside(outcome_.exception(), what);
+        }
+        return take();
+    }
+
+  private:
+    ~spawned_task() override {
+        if (has_ended()) outcome_.~result();
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
+    void break_off() noexcept override {
+        task_.destroy();
+        new (&outcome_) result<T>;
+        try {
+            outcome_.set_exception(std::make_exception_ptr(cancelled{}));
+        } catch (...) {  // there is no memory for it
+            outcome_.set_exception(std::current_exception());
+        }
+    }
+    void ended() noexcept override {
+        const auto task = task_;
+        new (&outcome_) result<T>;
+        try {
+            outcome_.take_over(task.promise().outcome);
+        } catch (...) {
+            outcome_.set_exception(std::current_exception());
+        }
+        task.destroy();  // now, and not with the handle: its parameters may hold connections
+        finish();
+    }
+
+    union {
+        std::coroutine_handle<task_promise<T>> task_;  // until it has ended
+        result<T> outcome_;                            // from then on
+    };
+};
+
+/// A share in a spawned task: the handle may be dropped before the awaiter has the result.
+template <class T>
+class join_share {
+  public:
+    explicit join_share(spawned_task<T>* task) : task_{task} {
+        if (!task_) throw std::logic_error{"this handle has no task"};
+        ++task_->joins_;
+    }
+    join_share(join_share&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
+    join_share& operator=(join_share&&) = delete;
+    ~join_share() {
+        if (!task_) return;
+        --task_->joins_;
+        task_->release();
+    }
+    [[nodiscard]] spawned_task<T>* get() const noexcept { return task_; }
+
+  private:
+    spawned_task<T>* task_;
+};
+
+template <class T>
+class joining : public loop_operation {
+  public:
+    explicit joining(join_share<T>&& share) noexcept : share_{std::move(share)}, task_{share_.get()} {}
+    ~joining() {
+        if (task_->joiner_ == this) task_->joiner_ = nullptr;
+    }
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        whose_ = &whose;
+        was_cancelled_ = whose.is_cancelled() && (whose.is_withdrawn() || !task_->has_ended());
+        if (was_cancelled_) return hear_at_once(waiter, whose);
+        if (task_->has_ended()) {
+            if (whose.loop().take_step()) return false;
+            waits(waiter, whose);
+            comes_round();
+            return true;
+        }
+        if (task_->joiner_) throw std::logic_error{"two tasks wait for the end of one"};
+        if (&whose.loop() != &task_->loop()) throw std::logic_error{"this task belongs to another event loop"};
+        waits(waiter, whose);
+        task_->joiner_ = this;
+        return true;
+    }
+    T await_resume() {
+        if (is_waiting()) decided();
+        if (was_cancelled_) throw_cancelled();
+        if (whose_->is_cancelled()) return task_->take();
+        return task_->take_outside("join");
+    }
+
+  private:
+    /// When the task has ended, and this one has yet to hear of it, and nobody would use the result: it stays there.
+    void cancelled() noexcept override {
+        const bool has_ended = task_->joiner_ != this;
+        if (has_ended && !chain().is_withdrawn()) return;
+        was_cancelled_ = true;
+        if (has_ended) return decided();
+        task_->joiner_ = nullptr;
+        go_on();
+    }
+
+    join_share<T> share_;
+    spawned_task<T>* task_;
+    const fiber* whose_ = nullptr;
+    bool was_cancelled_ = false;
+};
+
+template <class Function>
+class posted_function final : public posted_call {
+  public:
+    explicit posted_function(Function what) : what_{std::move(what)} {}
+
+  private:
+    void call() override {
+        const std::unique_ptr<posted_function> owner{this};
+        what_();
+    }
+    void forget() noexcept override { delete this; }
+    Function what_;
+};
+
+}  // namespace detail
+
+// ---- the loop
+
+inline event_loop::event_loop(const loop_options& options) : scheduler{options} {
+    if (options_.backend == io_backend::io_uring) back_end_ = detail::make_io_uring_back_end(*this, refusal_);
+    if (!back_end_) {
+        options_.backend = io_backend::epoll;
+        back_end_ = std::make_unique<detail::epoll_back_end>();
+    }
+    back_end_->watch(wake_.native_handle(), false);
+}
+inline event_loop::~event_loop() {
+    ready_end_ = nullptr;  // nobody goes on
+    // Again and again: destructors may spawn and post, and another thread may still be about to return from post().
+    while (spawned_ || posted_.load() || posting_.load() != 0) {
+        while (spawned_) spawned_->lose_loop();
+        forget_posted();
+        if (posting_.load() != 0) std::this_thread::yield();
+    }
+    detail::io_node::run_pending(*this);
+    back_end_.reset();  // it may still have some in hand
+    detail::io_node::destroy_list(retired_);
+}
+inline event_loop& event_loop::current() {
+    if (!current_) throw std::logic_error{"no event loop runs in this thread"};
+    return *current_;
+}
+
+template <class T>
+join_handle<T> event_loop::spawn(task<T> what, const char* name) {
+    auto* const spawned = new detail::spawned_task<T>{*this, std::move(what), name};
+    if (is_ending_) spawned->cancel();
+    make_ready(*spawned);
+    return join_handle<T>{*spawned};
+}
+
+class event_loop::running {
+  public:
+    explicit running(event_loop& loop) : loop_{loop} {
+        if (current_) throw std::logic_error{"an event loop runs in this thread already"};
+        if (loop_.is_running_.exchange(true)) throw std::logic_error{"this event loop runs in another thread"};
+        current_ = &loop_;
+    }
+    running(const running&) = delete;
+    running& operator=(const running&) = delete;
+    ~running() {
+        current_ = nullptr;
+        loop_.is_ending_ = false;
+        loop_.is_running_.store(false);
+    }
+
+  private:
+    event_loop& loop_;
+};
+
+template <class T>
+T event_loop::run(task<T> main) {
+    const running here{*this};
+    back_end_->prepare();
+    join_handle<T> handle = spawn(std::move(main), "main");
+    run_until(*handle.task_);
+    return handle.task_->take_outside("run");
+}
+inline bool event_loop::run(task<> main, const stop_event& stop) {
+    const running here{*this};
+    back_end_->prepare();
+    back_end_->watch(stop.native_handle(), true);
+    struct leaving {
+        event_loop& loop;
+        int descriptor;
+        ~leaving() { loop.back_end_->unwatch(descriptor); }
+    } at_the_end{*this, stop.native_handle()};
+    join_handle<> handle = spawn(std::move(main), "main");
+    run_until(*handle.task_);
+    try {
+        handle.task_->take();
+        return true;
+    } catch (const cancelled&) {
+        return false;
+    }
+}
+
+inline void event_loop::run_until(detail::spawned& main) {
+    main_ = &main;
+    const struct forgetting {
+        event_loop& loop;
+        ~forgetting() { loop.main_ = nullptr; }
+    } at_the_end{*this};
+    try {
+        turn_until([&] { return main.has_ended() || failure_; });
+        cancel_all();
+        turn_until([&] { return size_ == 0; });
+    } catch (...) {  // it cannot wait any more. What has begun must not go on in another run: what it refers to is gone by then
+        break_off_all();
+        asleep_.store(false);
+        failure_ = nullptr;
+        throw;
+    }
+    if (!failure_) return;
+    main.was_taken_ = true;  // one exception can come out, and not the other from the next run
+    detail::rethrow_outside(std::exchange(failure_, nullptr), "a spawned task");
+}
+
+inline bool detail::sleeping::is_over(const scheduler& loop) noexcept {
+    const spawned* const main = static_cast<const event_loop&>(loop).main_;
+    return main && main->has_ended();
+}
+
+inline void event_loop::cancel_all() noexcept {
+    is_ending_ = true;
+    for (detail::spawned* each = spawned_; each; each = each->next_spawned_)
+        if (!each->has_ended_) each->cancel();
+}
+
+/// Destroys all tasks where they stand.
+inline void event_loop::break_off_all() noexcept {
+    ready_ = nullptr;
+    ready_end_ = nullptr;  // nobody goes on
+    while (spawned_) spawned_->lose_loop();
+    ready_end_ = &ready_;
+}
+
+template <class Done>
+void event_loop::turn_until(Done done) {
+    while (!done()) {
+        detail::io_node* const retired = std::exchange(retired_, nullptr);
+        run_ready();
+        detail::io_node::destroy_list(retired);
+        if (ready_ && ++turns_ < turns_without_poll) continue;
+        turns_ = 0;
+        if (!done()) poll();
+    }
+}
+
+inline void event_loop::poll() {
+    const bool must_not_wait = ready_ || pending_ || posted_.load(std::memory_order_relaxed);
+    duration timeout = must_not_wait ? duration::zero() : time_to_next_timer();
+    bool has_come = false;
+    if (timeout > duration::zero() && options_.busy_poll > duration::zero()) {
+        const time_point until = detail::later(clock::now(), std::min(options_.busy_poll, timeout));
+        do has_come = back_end_->wait(duration::zero());
+        while (!has_come && !posted_.load(std::memory_order_relaxed) && clock::now() < until);
+        if (!has_come) timeout = time_to_next_timer();  // it is nearer by now
+    }
+    if (!has_come) {
+        if (timeout > duration::zero()) {
+            asleep_.store(true);  // see post_call()
+            if (posted_.load()) timeout = duration::zero();
+        }
+        has_come = back_end_->wait(timeout);
+        asleep_.store(false, std::memory_order_relaxed);  // one wake-up too many does no harm
+    }
+    if (std::exchange(back_end_->saw_stop, false)) cancel_all();
+    if (pending_) detail::io_node::run_pending(*this);
+    if (posted_.load(std::memory_order_relaxed)) run_posted();
+    const auto next = timers_.next_tick();
+    if (!next) return;
+    if (options_.virtual_time && !ready_ && !pending_ && !has_come && !posted_.load())
+        virtual_now_ = std::max(virtual_now_, origin_ + duration{static_cast<duration::rep>(*next)});
+    run_timers();
+}
+
+// ---- the rest
+
+template <class Function>
+void event_loop::post(Function what) {
+    post_call(*new detail::posted_function<Function>{std::move(what)});
+}
+template <class T>
+join_handle<T>::~join_handle() {
+    if (task_) task_->drop_handle();
+}
+template <class T>
+auto join_handle<T>::join() {
+    return detail::awaited_once<detail::joining<T>, detail::join_share<T>>{detail::join_share<T>{task_}};
+}
+template <class T>
+void join_handle<T>::cancel() noexcept {
+    if (task_ && !task_->has_ended()) task_->cancel();
+}
+template <class T>
+bool join_handle<T>::has_ended() const noexcept {
+    return task_ && task_->has_ended();
+}
+template <class T>
+join_handle<T> spawn(task<T> what, const char* name) {
+    return event_loop::current().spawn(std::move(what), name);
+}
+
+inline detail::yielding yield() noexcept { return {}; }
+inline detail::sleeping sleep_for(wait_time time) noexcept { return {time, time_point::max()}; }
+inline detail::sleeping sleep_until(time_point when) noexcept { return {never, when}; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_LOOP_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+/// A descriptor for a call of socket.hpp's, which does not wait. It belongs to somebody else.
+class borrowed_socket {
+  public:
+    explicit borrowed_socket(int descriptor, bool is_ip = false) noexcept : socket_{descriptor, false} {
+        socket_.takes_notes_ = is_ip;
+    }
+    borrowed_socket(const borrowed_socket&) = delete;
+    borrowed_socket& operator=(const borrowed_socket&) = delete;
+    ~borrowed_socket() { static_cast<void>(socket_.release()); }
+    socket* operator->() noexcept { return &socket_; }
+
+  private:
+    socket socket_;
+};
+
+/// A socket and what the loop knows of it. It stays where it is while the object that owns it moves, for those who wait.
+/// It is one of many, so it holds the descriptor and not the whole socket.
+class socket_node final : public io_node {
+  public:
+    socket_node(event_loop& loop, socket& taken, kind what, bool is_ip)
+        : io_node{loop, (taken.set_blocking(false), taken.native_handle()), what} {
+        static_cast<void>(taken.release());
+        // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
+        read_to_end = !is_ip;
+    }
+    [[nodiscard]] borrowed_socket borrow() const noexcept { return borrowed_socket{descriptor()}; }
+
+  private:
+    ~socket_node() override = default;
+    void leave() noexcept override {
+        const int own = descriptor();
+        io_node::leave();
+        ::close(own);
+    }
+};
+
+class async_socket {
+  public:
+    [[nodiscard]] bool is_open() const noexcept { return node_ != nullptr; }
+    /// -1 when it is closed.
+    [[nodiscard]] int native_handle() const noexcept { return node_ ? node_->descriptor() : -1; }
+    template <class Option>
+    void set_option(const Option& option) {
+        opened().borrow()->set_option(option);
+    }
+    template <class Option>
+    [[nodiscard]] auto get_option() const {
+        return opened().borrow()->template get_option<Option>();
+    }
+    [[nodiscard]] socket_address local_endpoint() const { return opened().borrow()->local_endpoint(); }
+    /// Each call from now on waits at most so long for the peer, and then throws errc::timed_out. `never` is for ever.
+    void set_timeout(wait_time timeout) { opened().set_timeout(timeout); }
+    [[nodiscard]] duration timeout() const { return opened().timeout(); }
+    /// At once. A task that waits for it is told errc::bad_file_descriptor, and so is who uses it later.
+    void close() noexcept { node_.reset(); }
+    /// For those who write awaitables.
+    [[nodiscard]] io_node& node() const { return opened(); }
+
+  protected:
+    async_socket() noexcept = default;
+    async_socket(event_loop& loop, socket&& made, io_node::kind what) : async_socket{loop, made, what, is_ip(made)} {}
+    async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip)
+        : node_{new socket_node{loop, made, what, is_ip}} {}
+    static bool is_ip(const socket& made) noexcept {
+        std::error_code unknown;
+        return made.local_endpoint(unknown).is_ip();
+    }
+    async_socket(async_socket&&) noexcept = default;
+    async_socket& operator=(async_socket&&) noexcept = default;
+    ~async_socket() = default;
+
+    [[nodiscard, gnu::always_inline]] inline socket_node& opened() const {
+        if (!node_) [[unlikely]]
+            refuse();
+        return *node_;
+    }
+    [[noreturn, gnu::noinline]] static void refuse() {
+        throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    }
+    std::unique_ptr<socket_node, io_node::retire> node_;
+};
+class receiving_lent;
+class receiving;
+class receiving_exactly;
+class sending;
+class sending_all;
+class connecting;
+class accepting;
+class receiving_from;
+class sending_to;
+}  // namespace detail
+
+/// A connection, of TCP or a Unix socket, for tasks: one may receive while another sends, but not two in one direction
+/// at once (std::logic_error). All throw what the system says as std::system_error, and netnotes::cancelled when the task
+/// is cancelled. Lines, and all that ends with a delimiter, are read through async_buffered_stream (coro/buffered.hpp):
+/// what has come behind a message must be kept for the next.
+class async_stream : public detail::async_socket {
+  public:
+    async_stream() noexcept = default;
+    /// Takes a connected stream socket, for the loop that runs in this thread, or another, which it must not outlive.
+    /// Throws std::system_error when the poller refuses it.
+    explicit async_stream(socket connected) : async_stream{event_loop::current(), std::move(connected)} {}
+    explicit async_stream(tcp_stream connected) : async_stream{std::move(connected).into_socket()} {}
+    async_stream(event_loop& loop, tcp_stream connected) : async_stream{loop, std::move(connected).into_socket()} {}
+    async_stream(event_loop& loop, socket connected)
+        : async_socket{loop, std::move(connected), detail::io_node::kind::stream} {}
+
+    /// Connects, and gives the stream. errc::connection_refused, timed_out after about two minutes, ... To a host with a
+    /// name and several addresses: async_connect() (coro/connect.hpp).
+    [[nodiscard]] static task<async_stream> connect(socket_address where);
+
+    [[nodiscard]] socket_address peer_endpoint() const { return opened().borrow()->peer_endpoint(); }
+
+    /// What has come, at most 64 KiB; nothing at the end of the stream. It lies in the loop's buffer, for the next who
+    /// receives: it is valid until the next co_await or task_group::spawn(). So it must not leave a task that is run by
+    /// with_timeout, when_all, when_any, with_group or spawn: who awaits those goes on a turn later, and others have
+    /// received meanwhile. (A limit of time is set_timeout().) Only send() and send_all(), of the same
+    /// stream or another, may be given it there, for they copy what they must.
+    [[nodiscard]] detail::receiving_lent recv();
+    /// At least one byte, at most buffer.size(); 0 at the end of the stream.
+    [[nodiscard]] detail::receiving recv(mutable_buffer buffer);
+    /// The whole buffer; or 0, when the stream had ended before. An end in the middle is errc::protocol_error.
+    [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer);
+    /// Some of the bytes, at least one; gives how many. They must stay where they are until it is done, unless they are
+    /// what recv() lent.
+    [[nodiscard]] detail::sending send(const_buffer bytes);
+    /// All of them. The same holds for them. If it ends without having sent all, closing the stream sends a reset.
+    [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
+
+    /// See socket::shutdown(). Does not wait.
+    void shutdown(shutdown_direction direction) { opened().borrow()->shutdown(direction); }
+
+  private:
+    friend detail::accepting;
+    async_stream(event_loop& loop, socket&& accepted, bool is_ip)
+        : async_socket{loop, accepted, detail::io_node::kind::stream, is_ip} {}
+};
+
+/// Makes connections, for tasks.
+class async_listener : public detail::async_socket {
+  public:
+    async_listener() noexcept = default;
+    /// Takes a listening stream socket.
+    explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
+    explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
+    async_listener(event_loop& loop, tcp_listener listening)
+        : async_listener{loop, std::move(listening).into_socket()} {}
+    async_listener(event_loop& loop, socket listening)
+        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
+
+    struct accepted;
+    /// Waits for the next connection. A connection that died in the queue is passed over. Where descriptors or memory are
+    /// short (EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC of epoll) it tries again every 100 ms, and the client waits in the
+    /// queue. set_timeout() and cancelling end that wait, too. So what it throws has ended the listener or this task.
+    [[nodiscard]] detail::accepting accept();
+};
+struct async_listener::accepted {
+    accepted(async_stream&& connection, const socket_address& from) noexcept
+        : stream{std::move(connection)}, peer{from} {}
+    async_stream stream;
+    socket_address peer;
+};
+
+/// Datagrams, for tasks.
+class async_datagram : public detail::async_socket {
+  public:
+    async_datagram() noexcept = default;
+    /// Takes a datagram socket.
+    explicit async_datagram(socket made) : async_datagram{event_loop::current(), std::move(made)} {}
+    /// A socket on the wildcard address is asked to tell, with each datagram, to which address it came.
+    async_datagram(event_loop& loop, socket made)
+        : async_socket{loop, asked_for_addresses(std::move(made)), detail::io_node::kind::any} {}
+
+    /// One datagram, its sender, and whether it was longer than the buffer; see socket::recv_from().
+    [[nodiscard]] detail::receiving_from recv_from(mutable_buffer buffer);
+    /// One datagram, whole or not at all. A server answers `from` the address to which the question came, which is
+    /// socket::received::local: send_to(bytes, got.sender, got.local). 0.0.0.0 leaves the choice to the system.
+    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where,
+                                             const ip_address& from = {});
+
+  private:
+    static socket asked_for_addresses(socket&& made) noexcept {
+        std::error_code error;
+        const socket_address local = made.local_endpoint(error);
+        if (!error && local.is_ip() && local.ip().address().is_unspecified()) made.tell_local_address(error);
+        return std::move(made);
+    }
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class socket_operation : public io_operation {
+  protected:
+    using io_operation::io_operation;
+    [[gnu::always_inline]] ~socket_operation() = default;
+    [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) {
+        if (error_ != 0) [[unlikely]]
+            fail(attempt);
+    }
+    /// "recv from 192.0.2.1:80: Connection reset by peer"
+    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
+        const std::error_code error = take_failure();
+        socket_address peer;
+        socklen_t size = socket_address::capacity;
+        // Of one that was closed the number may be another's by now.
+        const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
+        if (known) peer.resize(size);
+        detail::throw_error(error, attempt, known ? " " : " the peer",
+                            known ? peer.to_string() : "");
+    }
+};
+
+class [[nodiscard]] receiving_lent final : public io_receiver<receiving_lent, socket_operation> {
+  public:
+    explicit receiving_lent(io_node& node) noexcept : io_receiver{node, direction::read} {}
+    [[gnu::always_inline]] ~receiving_lent() = default;
+    std::span<std::byte> await_resume() {
+        throw_if_failed("recv from");
+        return node_.loop().lent;
+    }
+    bool attempt() noexcept override { return receive_lent(); }
+};
+
+class [[nodiscard]] receiving final : public io_receiver<receiving, socket_operation> {
+  public:
+    receiving(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
+    [[gnu::always_inline]] ~receiving() = default;
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (room_.empty()) [[unlikely]]
+            return leave_turn(waiter, waiter.promise().chain());
+        return io_receiver::await_suspend(waiter);
+    }
+    std::size_t await_resume() {
+        throw_if_failed("recv from");
+        return size_;
+    }
+    bool attempt() noexcept override { return receive(room_, size_); }
+
+  private:
+    mutable_buffer room_;
+    std::size_t size_ = 0;
+};
+
+class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exactly, socket_operation> {
+  public:
+    receiving_exactly(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
+    [[gnu::always_inline]] ~receiving_exactly() = default;
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (room_.empty()) [[unlikely]]
+            return leave_turn(waiter, waiter.promise().chain());
+        return io_receiver::await_suspend(waiter);
+    }
+    /// Awaited again after an error, it goes on behind the bytes that it has.
+    std::size_t await_resume() {
+        if (error_ != 0)
+            fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
+                                " bytes) from"));
+        return std::exchange(filled_, 0);
+    }
+    bool attempt() noexcept override {
+        while (filled_ < room_.size()) {
+            const std::span<std::byte> rest = room_.subspan(filled_);
+            std::size_t size = 0;
+            if (!receive(rest, size)) return false;
+            if (size == 0) {
+                if (error_ == 0 && filled_ > 0) error_ = EPROTO;  // the end, in the middle
+                return true;
+            }
+            filled_ += size;
+        }
+        return true;
+    }
+
+  private:
+    mutable_buffer room_;
+    std::size_t filled_ = 0;
+};
+
+/// Bytes to send. They may be what recv() has lent: then they are kept while we wait, for others receive into that.
+class sending_bytes : public socket_operation {
+  protected:
+    sending_bytes(io_node& node, const_buffer bytes) noexcept
+        : socket_operation{node, direction::write}, rest_{bytes}, size_{bytes.size()} {}
+    [[gnu::always_inline]] ~sending_bytes() {
+        if (is_kept_) [[unlikely]]
+            delete[] all().data();
+    }
+    /// False when it has to wait.
+    bool send_some() noexcept {
+        return transmit([&] {
+            const auto sent = ::send(node_.descriptor(), rest_.data(), rest_.size(), MSG_NOSIGNAL);
+            if (sent > 0) rest_ = rest_.subspan(static_cast<std::size_t>(sent));
+            return sent;
+        });
+    }
+    [[nodiscard]] std::span<const std::byte> all() const noexcept {
+        return {rest_.data() - (size_ - rest_.size()), size_};
+    }
+    /// Some bytes cannot be sent. An orderly end would tell the peer that it has everything, so closing will be a reset;
+    /// unless it is tried once more.
+    [[gnu::noinline]] void end_by_reset(bool does) const noexcept {
+        const ::linger how{does ? 1 : 0, 0};
+        if (!node_.is_retired())  // else the number may be another descriptor's by now
+            ::setsockopt(node_.descriptor(), SOL_SOCKET, SO_LINGER, &how, sizeof how);
+    }
+    /// When it has to wait.
+    [[gnu::noinline]] void keep_bytes() {
+        if (is_kept_ || !node_.loop().has_lent(rest_)) return;
+        std::byte* const kept = new (std::nothrow) std::byte[size_];
+        if (!kept) {
+            error_ = ENOMEM;
+            fail("send to");
+        }
+        std::copy_n(all().data(), size_, kept);
+        rest_ = std::span<const std::byte>{kept + (size_ - rest_.size()), rest_.size()};
+        is_kept_ = true;
+    }
+
+  private:
+    bool is_kept_ = false;  // `all()` is ours
+
+  protected:
+    std::span<const std::byte> rest_;
+    std::size_t size_;
+};
+template <class Derived>
+class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
+  public:
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (this->has_waited()) [[unlikely]]  // and failed, and is awaited again
+            this->end_by_reset(false);
+        const bool waits = io_awaiter<Derived, sending_bytes>::await_suspend(waiter);
+        if (waits && this->is_waiting()) this->keep_bytes();
+        return waits;
+    }
+
+  protected:
+    using io_awaiter<Derived, sending_bytes>::io_awaiter;
+    [[gnu::always_inline]] ~sending_awaiter() = default;
+};
+
+class [[nodiscard]] sending final : public sending_awaiter<sending> {
+  public:
+    sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
+    std::size_t await_resume() {
+        throw_if_failed("send to");
+        return size_ - rest_.size();
+    }
+    bool attempt() noexcept override {
+        rest_ = all();  // it may be awaited again
+        return send_some();
+    }
+};
+
+class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
+  public:
+    sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
+    [[gnu::always_inline]] ~sending_all() {
+        if (is_waiting()) [[unlikely]]  // the frame is destroyed
+            this->end_by_reset(true);
+    }
+    void await_resume() {
+        if (error_ != 0) [[unlikely]]
+            fail_in_the_middle();
+    }
+    bool attempt() noexcept override {
+        if (rest_.empty()) {  // nothing is to be sent; or all was, and it is awaited again
+            if (size_ == 0) return true;
+            rest_ = all();
+        }
+        do {
+            if (!send_some()) return false;
+        } while (!rest_.empty() && error_ == 0);
+        return true;
+    }
+
+  private:
+    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+        if (error_ != EBADF) end_by_reset(true);
+        fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
+    }
+};
+
+/// Nothing can be polled for room in the queue of another Unix socket (unix(7)): one looks again now and then.
+class pausing_operation : public socket_operation, private loop_timer {
+  protected:
+    using socket_operation::socket_operation;
+    ~pausing_operation() = default;
+    [[nodiscard]] bool is_pausing() const noexcept { return is_armed(); }
+    void pause(duration time = std::chrono::milliseconds{5}) noexcept {
+        node_.loop().arm(*this, later(node_.loop().now(), time));
+    }
+
+  private:
+    void expired() noexcept override {
+        if (!is_waiting()) return;
+        (direction_ == direction::read ? node_.readable : node_.writable) = true;
+        node_.loop().look_again(node_);
+    }
+};
+
+class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_operation> {
+  public:
+    connecting(io_node& node, const socket_address& where) noexcept
+        : io_awaiter{node, direction::write}, where_{where} {}
+    void await_resume() {
+        if (error_ != 0) detail::throw_error(take_failure(), "connect ", where_.to_string());
+    }
+    bool attempt() noexcept override {
+        if (is_pausing()) return false;
+        if (has_begun_) {
+            if (!node_.writable) return false;
+            socklen_t size = sizeof error_;
+            if (::getsockopt(node_.descriptor(), SOL_SOCKET, SO_ERROR, &error_, &size) != 0) error_ = errno;
+            return true;
+        }
+        // What the poller has said before, of a socket that is not connected, is of no worth: that it is hung up. What
+        // it says from here on is, for the peer's first bytes may come together with the news that we are connected.
+        node_.readable = false;
+        node_.read_to_end = !where_.is_ip();
+        const int error = ::connect(node_.descriptor(), where_.data(), where_.size()) == 0 ? 0 : errno;
+        if ((error == 0 || error == EINPROGRESS || error == EINTR) && meets_itself(node_.descriptor(), where_)) {
+            dissolve(node_.descriptor());  // see socket::connect()
+            error_ = ECONNREFUSED;
+            return true;
+        }
+        if (error == 0) return true;
+        // Interrupted or not, it goes on by itself, and the socket turns writable when it is decided.
+        if (error == EINPROGRESS || error == EINTR) {
+            has_begun_ = true;
+            return node_.writable = false;
+        }
+        if (detail::would_block(error) && !where_.is_ip()) {
+            pause();
+            return false;
+        }
+        error_ = detail::would_block(error) ? EADDRNOTAVAIL : error;  // out of ports; see socket.hpp
+        return true;
+    }
+
+  private:
+    socket_address where_;
+    bool has_begun_ = false;
+};
+
+class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_operation> {
+  public:
+    explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
+    async_listener::accepted await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
+        return {std::move(stream_), made_.peer};
+    }
+    bool attempt() noexcept override {
+        if (is_pausing() || !node_.readable) return false;
+        if (!made_.connection.is_open()) {
+            const bool is_decided = node_.ring ? accept_from_ring() : accept_directly();
+            if (!is_decided) return false;
+        }
+        if (error_ == 0) register_connection();
+        if (!is_shortage(error_) && error_ != ENOSPC) return true;
+        error_ = 0;
+        pause(accept_pause);
+        return false;  // and `readable` stays as it is, so that no back end tries before us
+    }
+
+  private:
+    bool accept_directly() noexcept {
+        std::error_code error;
+        borrowed_socket listener{node_.descriptor()};
+        made_ = listener->accept(error);
+        if (error == std::errc::operation_would_block) return node_.readable = false;
+        error_ = error.value();
+        return true;
+    }
+    bool accept_from_ring() noexcept {
+        int descriptor = -1;
+        do {
+            error_ = 0;
+            if (!node_.ring->accept(descriptor, error_)) return false;
+        } while (is_passed_over(error_));
+        if (error_ != 0) return true;
+        made_.connection = socket{descriptor, false};
+        // Who has left already has no name any more, but what he sent can still be received.
+        std::error_code has_left;
+        made_.peer = made_.connection.peer_endpoint(has_left);
+        return true;
+    }
+    /// The poller and the memory may fail us, too. Then the connection is kept, for the next attempt.
+    void register_connection() noexcept {
+        try {
+            // That it is like its peer saves a system call for each connection.
+            stream_ = async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), made_.peer.is_ip()};
+        } catch (const std::system_error& failure) {
+            error_ = failure.code().value();
+        } catch (const std::bad_alloc&) {
+            error_ = ENOMEM;
+        }
+    }
+    socket::accepted made_;
+    async_stream stream_;
+};
+
+class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, socket_operation> {
+  public:
+    receiving_from(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
+    socket::received await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "recv_from"};
+        return received_;
+    }
+    bool attempt() noexcept override {
+        if (!node_.readable) return false;
+        std::error_code error;
+        borrowed_socket own{node_.descriptor(), !node_.read_to_end};
+        received_ = own->recv_from(room_, error);
+        if (error == std::errc::operation_would_block) return node_.readable = false;
+        error_ = error.value();
+        return true;
+    }
+
+  private:
+    mutable_buffer room_;
+    socket::received received_;
+};
+
+class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
+  public:
+    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from) noexcept
+        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from} {}
+    void await_resume() {
+        if (error_ != 0)
+            detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
+                                std::to_string(bytes_.size()), " bytes)");
+    }
+    bool attempt() noexcept override {
+        // A Unix socket turns writable by each failure, for what was not sent is freed: so that is not asked.
+        if (is_pausing() || !node_.writable) return false;
+        std::error_code error;
+        borrowed_socket own{node_.descriptor()};
+        own->send_to(bytes_, where_, from_, error);
+        if (error == std::errc::operation_would_block) {
+            if (!where_.is_ip()) pause();
+            return node_.writable = false;
+        }
+        error_ = error.value();
+        return true;
+    }
+
+  private:
+    const_buffer bytes_;
+    socket_address where_;
+    ip_address from_;
+};
+
+}  // namespace detail
+
+inline task<async_stream> async_stream::connect(socket_address where) {
+    async_stream stream{socket{where.family(), socket_type::stream}};
+    co_await detail::connecting{*stream.node_, where};
+    co_return stream;
+}
+inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{opened()}; }
+inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::sending async_stream::send(const_buffer bytes) { return {opened(), bytes}; }
+inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {opened(), bytes}; }
+inline detail::accepting async_listener::accept() { return detail::accepting{opened()}; }
+inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
+                                                  const ip_address& from) {
+    return {opened(), bytes, where, from};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SOCKET_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+class buffered_state;
+template <class Message>
+class reading;
+struct line_message;
+struct delimited_message;
+struct sized_message;
+class writing;
+}  // namespace detail
+
+/// A connection read by messages and written through a buffer. See buffered_reader for what the reading calls do at the
+/// end of the stream, with a message that is too long, and after an error: nothing is lost, call again. Views are valid
+/// until the next reading call. For one task, or one that reads and one that writes; the latter has to flush(), for the
+/// former may be waiting already. All throw errc::bad_file_descriptor when it is none, or its stream was closed.
+class async_buffered_stream {
+  public:
+    /// None.
+    async_buffered_stream() noexcept = default;
+    /// Takes the stream. No message may be longer than `limit`; write() waits while more than `high_water` bytes have
+    /// gathered. Both buffers grow from 4 KiB, when they are first needed.
+    explicit async_buffered_stream(async_stream stream, std::size_t limit = 64 * 1024,
+                                   std::size_t high_water = 64 * 1024);
+    /// What has gathered and was not flushed is lost, and then the connection ends in a reset.
+    async_buffered_stream(async_buffered_stream&&) noexcept;
+    async_buffered_stream& operator=(async_buffered_stream&&) noexcept;
+    ~async_buffered_stream();
+
+    /// The next line without its "\n" or "\r\n"; none at the end. std::optional<std::string_view>.
+    [[nodiscard]] detail::reading<detail::line_message> recv_line();
+    /// The next bytes up to and with the delimiter, which must stay where it is until then; none at the end.
+    [[nodiscard]] detail::reading<detail::delimited_message> recv_until(std::string_view delimiter);
+    /// The next `size` bytes, none at the end.
+    [[nodiscard]] detail::reading<detail::sized_message> recv_exact(std::size_t size);
+
+    /// Puts the bytes behind what has gathered. It waits only when that is too much, until all of it is sent.
+    [[nodiscard]] detail::writing write(const_buffer bytes);
+    /// Sends what has gathered, and waits until the kernel has it.
+    [[nodiscard]] detail::writing flush();
+    /// Bytes that have gathered.
+    [[nodiscard]] std::size_t unsent() const noexcept;
+    /// The connection, for its options, its peer, its timeout, shutdown and close.
+    [[nodiscard]] async_stream& stream();
+
+  private:
+    [[nodiscard, gnu::always_inline]] inline detail::buffered_state& opened() const {
+        if (!state_) [[unlikely]]
+            refuse();
+        return *state_;
+    }
+    [[noreturn, gnu::noinline]] static void refuse() {
+        throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    }
+    std::unique_ptr<detail::buffered_state> state_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class buffered_operation;
+
+/// Bytes that are to go out: new ones come behind the others, and those that were sent go from the front.
+class gathered_bytes {
+  public:
+    [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
+    [[nodiscard]] const char* data() const noexcept { return memory_.get() + begin_; }
+    void append(std::string_view bytes) {
+        if (bytes.size() > capacity_ - end_) [[unlikely]]
+            make_room(bytes.size());
+        std::copy_n(bytes.data(), bytes.size(), memory_.get() + end_);
+        end_ += bytes.size();
+    }
+    void remove(std::size_t sent) noexcept {
+        begin_ += sent;
+        if (begin_ == end_) begin_ = end_ = 0;
+    }
+
+  private:
+    static constexpr std::size_t first_capacity = 4096;
+    [[gnu::noinline]] void make_room(std::size_t wanted) {
+        const std::size_t all = size() + wanted;
+        if (all > capacity_ / 2) {  // doubled, so that there is not a copy for each few bytes
+            const std::size_t grown = std::max({first_capacity, 2 * capacity_, all});
+            std::unique_ptr<char[]> memory{new char[grown]};
+            std::copy_n(data(), size(), memory.get());
+            memory_ = std::move(memory);
+            capacity_ = grown;
+        } else
+            std::copy_n(data(), size(), memory_.get());
+        end_ = size();
+        begin_ = 0;
+    }
+    std::unique_ptr<char[]> memory_;
+    std::size_t begin_ = 0, end_ = 0, capacity_ = 0;
+};
+
+class buffered_state {
+  public:
+    buffered_state(async_stream&& taken, std::size_t limit, std::size_t most)
+        : stream{std::move(taken)}, reader{from, limit}, high_water{most} {}
+    ~buffered_state() {
+        constexpr ::linger reset{1, 0};
+        if (unsent.size() > 0 && stream.is_open())
+            ::setsockopt(stream.native_handle(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+
+    /// What the reader reads from: the socket, but what has gathered goes out first.
+    struct source {
+        std::size_t recv(mutable_buffer room, std::error_code& error) noexcept;
+        buffered_state& state;
+        buffered_operation* current = nullptr;  ///< on whose behalf
+    };
+    [[nodiscard]] io_node& node() const { return stream.node(); }
+
+    async_stream stream;
+    source from{*this};
+    buffered_reader<source> reader;
+    std::size_t high_water;
+    gathered_bytes unsent;
+};
+
+class buffered_operation : public socket_operation {
+  protected:
+    friend buffered_state;
+    buffered_operation(buffered_state& state, direction way) : socket_operation{state.node(), way}, state_{state} {}
+    [[gnu::always_inline]] ~buffered_operation() = default;
+
+    /// Until all is sent. False when it has to wait.
+    bool send_gathered() noexcept {
+        while (state_.unsent.size() > 0 && error_ == 0) {
+            const bool done = transmit([this] {
+                const auto taken = ::send(node_.descriptor(), state_.unsent.data(), state_.unsent.size(), MSG_NOSIGNAL);
+                if (taken > 0) state_.unsent.remove(static_cast<std::size_t>(taken));
+                return taken;
+            });
+            if (!done) return false;
+        }
+        return true;
+    }
+
+    buffered_state& state_;
+};
+
+inline std::size_t buffered_state::source::recv(mutable_buffer room, std::error_code& error) noexcept {
+    buffered_operation& operation = *current;
+    std::size_t size = 0;
+    // Another task that already waits until it can send does it for us.
+    io_node& node = operation.node_;
+    node.let_reader_send(state.unsent.size() > 0 && !node.has_writer() && !operation.send_gathered());
+    if (node.reader_sends()) {
+        error = std::make_error_code(std::errc::operation_would_block);
+        return 0;
+    }
+    if (operation.error_ == 0 && !operation.receive(room, size)) {
+        error = std::make_error_code(std::errc::operation_would_block);
+        return 0;
+    }
+    error = {operation.error_, std::system_category()};
+    return size;
+}
+
+/// `Message` says what is read: take() of what is there, receive() of what is still to come.
+template <class Message>
+class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered_operation> {
+    using base = io_awaiter<reading<Message>, buffered_operation>;
+
+  public:
+    reading(buffered_state& state, Message message)
+        : base{state, base::direction::read}, message_{std::move(message)} {}
+    [[gnu::always_inline]] ~reading() = default;
+    /// What lies in the buffer is taken without ado, so that many small messages cost little; but not for ever.
+    bool await_ready() noexcept {
+        return this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
+    }
+    std::optional<std::string_view> await_resume() {
+        if (this->error_ != 0) {
+            if (!this->node_.has_reader()) this->node_.let_reader_send(false);
+            this->fail(Message::name);
+        }
+        if (!has_come_) return std::nullopt;
+        return std::string_view{data_, size_};
+    }
+    bool attempt() noexcept override {
+        std::error_code error;
+        this->state_.from.current = this;
+        keep(message_.receive(this->state_.reader, error));
+        if (error == std::errc::operation_would_block) return false;
+        this->error_ = error.value();
+        return true;
+    }
+
+  private:
+    bool keep(const std::optional<std::string_view>& message) noexcept {
+        has_come_ = message.has_value();
+        if (has_come_) {
+            data_ = message->data();
+            size_ = message->size();
+        }
+        return has_come_;
+    }
+    Message message_;
+    // Word by word. A std::optional is copied 16 bytes at a time, and to load as one what was stored as two a moment
+    // ago makes a processor wait.
+    bool has_come_ = false;
+    const char* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+struct line_message {
+    static constexpr const char* name = "recv_line from";
+    auto take(auto& reader) const noexcept { return reader.take_line(); }
+    auto receive(auto& reader, std::error_code& error) const noexcept { return reader.recv_line(error); }
+};
+struct delimited_message {
+    static constexpr const char* name = "recv_until from";
+    auto take(auto& reader) const noexcept { return reader.take_until(delimiter); }
+    auto receive(auto& reader, std::error_code& error) const noexcept { return reader.recv_until(delimiter, error); }
+    std::string_view delimiter;
+};
+struct sized_message {
+    static constexpr const char* name = "recv_exact from";
+    auto take(auto& reader) const noexcept { return reader.take_exact(size); }
+    auto receive(auto& reader, std::error_code& error) const noexcept { return reader.recv_exact(size, error); }
+    std::size_t size;
+};
+
+class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operation> {
+  public:
+    writing(buffered_state& state, std::size_t most) : io_awaiter{state, direction::write}, most_{most} {}
+    [[gnu::always_inline]] ~writing() = default;
+    bool await_ready() const noexcept { return state_.unsent.size() <= most_ && node_.loop().take_step(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (state_.unsent.size() <= most_) return leave_turn(waiter, waiter.promise().chain());
+        const bool waits = io_awaiter::await_suspend(waiter);
+        if (waits) tell_reader();
+        return waits;
+    }
+    [[gnu::always_inline]] void await_resume() {
+        if (error_ != 0 || node_.reader_sends()) [[unlikely]]
+            tell_reader();
+        throw_if_failed("send to");
+    }
+    bool attempt() noexcept override { return send_gathered(); }
+
+  private:
+    /// Who of us both sends has changed: the one who reads may go on to receive, or has to send again.
+    [[gnu::noinline]] void tell_reader() const noexcept {
+        if (node_.has_reader() && !node_.is_retired()) node_.loop().look_again(node_);
+    }
+    std::size_t most_;
+};
+
+}  // namespace detail
+
+inline async_buffered_stream::async_buffered_stream(async_stream stream, std::size_t limit, std::size_t high_water)
+    : state_{new detail::buffered_state{std::move(stream), limit, high_water}} {}
+inline async_buffered_stream::async_buffered_stream(async_buffered_stream&&) noexcept = default;
+inline async_buffered_stream& async_buffered_stream::operator=(async_buffered_stream&&) noexcept = default;
+inline async_buffered_stream::~async_buffered_stream() = default;
+
+inline detail::reading<detail::line_message> async_buffered_stream::recv_line() { return {opened(), {}}; }
+inline detail::reading<detail::delimited_message> async_buffered_stream::recv_until(std::string_view delimiter) {
+    return {opened(), {delimiter}};
+}
+inline detail::reading<detail::sized_message> async_buffered_stream::recv_exact(std::size_t size) {
+    return {opened(), {size}};
+}
+inline detail::writing async_buffered_stream::write(const_buffer bytes) {
+    detail::buffered_state& state = opened();
+    static_cast<void>(state.node());  // of one that was closed nothing gathers
+    state.unsent.append(as_text(bytes));
+    return {state, state.high_water};
+}
+inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }
+inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent.size() : 0; }
+inline async_stream& async_buffered_stream::stream() { return opened().stream; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_BUFFERED_HPP
+
+// netnotes/coro/connect.hpp: to a host by its name, without holding up the others
+// SPDX-License-Identifier: MIT
+//
+// Sockets can be told not to block; the resolver cannot. getaddrinfo(3) reads files, asks name servers, waits seconds
+// for one that is down, and in a loop's thread a thousand others would wait with it. So it is called in a thread of its
+// own, and the loop hears of it when it is over:
+//
+//        co_await async_resolve("example.net", 80)      the task lies aside, the loop goes on
+//              │                                                       ^
+//              └──> a queue ──> one of 8 threads: getaddrinfo(3) ──────┘ posts what it has found
+//
+// Eight, however many ask: a crowd of clients with names that nobody answers for is not to become a crowd of threads.
+// There is none as long as nobody asks. And an address that is written down as one needs no thread at all.
+//
+// With the addresses at hand the same race as in tcp.hpp begins, Happy Eyeballs (RFC 8305), with a task for each
+// attempt; that this is a few lines here and two pages there is what structured concurrency is for:
+//
+//     async_stream server = co_await with_timeout(5s, async_connect("example.net", 80));
+//
+// On this page:  async_resolve · async_connect
+// The notes:     socket 简单服务器 (gethostname), TCP客户端; example 25
+
+#ifndef NETNOTES_CORO_CONNECT_HPP
+#define NETNOTES_CORO_CONNECT_HPP
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+
+
+// netnotes/coro/group.hpp: tasks beside one another
+// SPDX-License-Identifier: MIT
+//
+// spawn() begins a task that nobody need wait for. Most of the time one would rather have the opposite: several things
+// at once, *inside* a function, and when the function returns all of them are over, whatever happened. Then a reader
+// can tell from a function's text what runs when, and what a task refers to in that function is still there. (That is
+// called structured concurrency, and does for spawn what `while` did for goto.)
+//
+//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      both; when one fails the other is cancelled
+//     auto first = co_await when_any(ask(mirror_1), ask(mirror_2));           the first; the other is cancelled
+//     auto answer = co_await with_timeout(2s, ask(server));                   or errc::timed_out
+//     co_await with_group(clients);                                           any number, as they come:
+//
+//         task<> clients(task_group& group) {
+//             for (const std::string& name : names) group.spawn(ask_and_tell(name));
+//             co_return;
+//         }
+//
+//        with_group ──┬── the body ──────────────X fails      the first failure cancels all others,
+//                     ├── a task ─────────x cancelled         and comes out of with_group when the last
+//                     └── a task ───────────────x cancelled   of them has ended: nothing runs after it
+//
+// Cancelling from outside reaches all of them, and is waited for, too.
+//
+// On this page:  when_all · when_any · with_timeout · with_group, task_group
+// The notes:     asyncio, async/await; example 25
+
+#ifndef NETNOTES_CORO_GROUP_HPP
+#define NETNOTES_CORO_GROUP_HPP
+
+#include <cstddef>
+#include <exception>
+#include <stdexcept>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class T>
+using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+class part_base;
+template <class... Ts>
+class waiting_for_all;
+template <class... Ts>
+class waiting_for_any;
+template <class T>
+class waiting_with_timeout;
+template <class Body, class T>
+class waiting_for_group;
+}  // namespace detail
+
+/// `co_await when_all(a(), b())`: runs all, in this order each as far as it goes without waiting, and gives a
+/// std::tuple of their results, std::monostate for nothing. When one throws, the others are cancelled, and what it threw
+/// comes out when all have ended.
+template <class... Ts>
+[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>... tasks) {
+    return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
+}
+
+/// `co_await when_any(a(), b())`: runs all until the first ends, cancels the others, waits until they have ended, and
+/// gives the first one's result: a std::variant whose index() tells who it was. Or throws what it threw. What the others
+/// still give or throw is dropped.
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+    [[nodiscard]] detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...> when_any(task<Ts>... tasks) {
+    return detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...>{std::move(tasks)...};
+}
+
+/// `co_await with_timeout(2s, a())`: gives what the task gives. When the time has passed it is cancelled; if that ends
+/// it, errc::timed_out is thrown. If it ends well all the same, that counts.
+template <class T>
+[[nodiscard]] detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>> with_timeout(wait_time time,
+                                                                                                    task<T> what) {
+    return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>>{time, std::move(what)};
+}
+
+/// Tasks that belong to a scope: see with_group().
+class task_group {
+  public:
+    task_group(const task_group&) = delete;
+    task_group& operator=(const task_group&) = delete;
+
+    /// Begins a task of this group, at once, as far as it goes without waiting. When it throws, all others of the group
+    /// are cancelled. After cancel() it begins as a cancelled one. Throws std::logic_error before the body has begun, and
+    /// when all of the group have ended.
+    void spawn(task<> what);
+    /// Cancels all tasks of the group, the body too, and at once those which are spawned later. A task that ends by that
+    /// is no failure. A body that does makes with_group() throw std::system_error with errc::operation_canceled.
+    void cancel() noexcept;
+    /// How many have not ended, the body not counted.
+    [[nodiscard]] std::size_t size() const noexcept;
+
+  private:
+    template <class Body, class T>
+    friend class detail::waiting_for_group;
+    class state;
+    explicit task_group(state& shared) noexcept : state_{shared} {}
+    state& state_;
+};
+
+/// `co_await with_group(body)`: runs body(task_group&), a task, and all that it spawns in the group, until the last has
+/// ended. Gives the body's result, or throws the first exception of them all. The tasks may run on after the body: what
+/// they share must be a variable outside of it.
+template <class Body>
+[[nodiscard]] auto with_group(Body body);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Waits until all of some chains have ended.
+class joint_wait : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+
+  protected:
+    friend class part_base;
+    /// `has_result`: see part_base::end().
+    explicit joint_wait(bool has_result) noexcept : has_result_{has_result} {}
+    ~joint_wait() = default;
+
+    /// What a derived class does with one that has ended, before the last of them continues the one who waits.
+    virtual void part_ended(part_base& which) noexcept = 0;
+
+    /// `begin(later)` begins them, in place or, when this chain has kept the others waiting for long, at the next turn.
+    template <class Begin>
+    bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
+        waits(waiter, whose);
+        running_ = 1;  // ourselves, so that those which end at once do not continue us while we are here
+        begin(!whose.loop().take_step());
+        if (--running_ > 0) return true;
+        decided();
+        return false;
+    }
+
+    /// Cancels the chains for which it waits.
+    virtual void cancel_parts() noexcept = 0;
+    /// One inside another, they are cancelled one after another, so that the stack does not grow.
+    void cancelled() noexcept final {
+        static constinit thread_local joint_wait* to_be_cancelled = nullptr;
+        static constinit thread_local bool is_at_it = false;
+        if (std::exchange(is_listed_, true)) return;
+        next_ = std::exchange(to_be_cancelled, this);
+        if (std::exchange(is_at_it, true)) return;
+        while (to_be_cancelled) {
+            joint_wait& first = *std::exchange(to_be_cancelled, to_be_cancelled->next_);
+            first.is_listed_ = false;
+            first.cancel_parts();
+        }
+        is_at_it = false;
+    }
+
+  public:
+    [[nodiscard]] std::size_t running() const noexcept { return running_; }
+
+  private:
+    std::size_t running_ = 0;
+    joint_wait* next_ = nullptr;
+    bool has_result_;
+    bool is_listed_ = false;
+};
+
+/// One of those chains.
+class part_base : public fiber {
+  public:
+    [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
+    [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
+    /// As the chain that waits for it was.
+    void cancel_with(const fiber& whole) noexcept {
+        if (whole.is_withdrawn())
+            withdraw();
+        else
+            cancel();
+    }
+
+  protected:
+    part_base() noexcept = default;
+    virtual ~part_base() = default;
+    void begin(joint_wait& whole, std::coroutine_handle<> self, bool later) {
+        whole_ = &whole;
+        belongs_to(whole.chain());
+        if (whole.chain().is_cancelled()) cancel_with(whole.chain());
+        ++whole.running_;
+        if (!later && !between.is_deep()) return self.resume();
+        goes_on_at(self);
+        postpone();
+    }
+    /// The last to end continues the one who waits; at once, before any other chain, where there is a result: it may have
+    /// been taken from a socket or a channel, and is to be in safe hands before anybody can cancel them.
+    void end() noexcept {
+        has_ended_ = true;
+        joint_wait& whole = *whole_;
+        whole.part_ended(*this);  // this may be its end
+        if (--whole.running_ > 0) return;
+        if (whole.has_result_)
+            whole.go_on_next();
+        else
+            whole.go_on();
+    }
+
+  private:
+    bool postpone() noexcept final {
+        loop().make_ready(*this);
+        return true;
+    }
+    joint_wait* whole_ = nullptr;
+    bool has_ended_ = false;
+};
+
+template <class T>
+class part : public part_base {
+  public:
+    explicit part(task<T>&& what) : task_{task_access::release(what)} {
+        if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
+    }
+    ~part() override {
+        if (task_) task_.destroy();
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
+    T take() { return outcome_.take(); }
+    value_or_monostate<T> take_value() {
+        if constexpr (std::is_void_v<T>) {
+            outcome_.take();
+            return {};
+        } else {
+            return outcome_.take();
+        }
+    }
+    void begin(joint_wait& whole, bool later = false) {
+        task_.promise().belongs_to(*this);
+        part_base::begin(whole, task_, later);
+    }
+
+  private:
+    void ended() noexcept override {
+        try {
+            outcome_.take_over(task_.promise().outcome);
+        } catch (...) {
+            outcome_.set_exception(std::current_exception());
+        }
+        std::exchange(task_, nullptr).destroy();
+        end();
+    }
+
+    std::coroutine_handle<task_promise<T>> task_;
+    result<T> outcome_;
+};
+
+template <class... Ts>
+class [[nodiscard]] waiting_for_all : public joint_wait {
+  public:
+    explicit waiting_for_all(task<Ts>&&... tasks) : joint_wait{true}, parts_{std::move(tasks)...} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(),
+                         [this](bool later) {
+                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
+                         });
+    }
+    std::tuple<value_or_monostate<Ts>...> await_resume() {
+        if (failure_) std::rethrow_exception(failure_);
+        return std::apply([](auto&... parts) { return std::tuple<value_or_monostate<Ts>...>{parts.take_value()...}; },
+                          parts_);
+    }
+
+  private:
+    void part_ended(part_base& which) noexcept override {
+        if (failure_ || !(failure_ = which.exception())) return;
+        cancelled();
+    }
+    void cancel_parts() noexcept override {
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // of what they give nothing is used
+    }
+
+    std::tuple<part<Ts>...> parts_;
+    std::exception_ptr failure_;
+};
+
+template <class... Ts>
+class [[nodiscard]] waiting_for_any : public joint_wait {
+  public:
+    explicit waiting_for_any(task<Ts>&&... tasks) : joint_wait{true}, parts_{std::move(tasks)...} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(),
+                         [this](bool later) {
+                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
+                         });
+    }
+    std::variant<value_or_monostate<Ts>...> await_resume() { return winner<0>(); }
+
+  private:
+    using outcome = std::variant<value_or_monostate<Ts>...>;
+    template <std::size_t I>
+    outcome winner() {
+        auto& candidate = std::get<I>(parts_);
+        if (&candidate == first_) return outcome{std::in_place_index<I>, candidate.take_value()};
+        if constexpr (I + 1 < sizeof...(Ts))
+            return winner<I + 1>();
+        else
+            std::terminate();  // one of them has ended, or we would not be here
+    }
+    void part_ended(part_base& which) noexcept override {
+        if (first_) return;
+        first_ = &which;
+        cancelled();
+    }
+    void cancel_parts() noexcept override {
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // of what they give nothing is used
+    }
+
+    std::tuple<part<Ts>...> parts_;
+    part_base* first_ = nullptr;
+};
+
+template <class T>
+class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer {
+  public:
+    waiting_with_timeout(duration time, task<T>&& what) : joint_wait{true}, part_{std::move(what)}, time_{time} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        return begin_all(waiter, whose, [&](bool aside) {
+            if (time_ != never) whose.loop().arm(*this, later(whose.loop().now(), time_));
+            part_.begin(*this, aside);
+        });
+    }
+    T await_resume() {
+        if (has_expired_ && !chain().is_cancelled() && part_.exception() && is_cancellation(part_.exception()))
+            throw std::system_error{std::make_error_code(std::errc::timed_out)};
+        return part_.take();
+    }
+
+  private:
+    void part_ended(part_base&) noexcept override { cancel(); }
+    void cancel_parts() noexcept override { part_.cancel_with(chain()); }
+    void expired() noexcept override {
+        has_expired_ = true;
+        part_.cancel();
+    }
+
+    part<T> part_;
+    duration time_;
+    bool has_expired_ = false;
+};
+
+}  // namespace detail
+
+// ---- the group
+
+class task_group::state {
+  public:
+    template <class Body, class T>
+    friend class detail::waiting_for_group;
+    friend task_group;
+    class member;
+
+  private:
+    void take_failure(const detail::part_base& from) noexcept;
+    void cancel() noexcept;
+
+    detail::joint_wait* whole_ = nullptr;
+    detail::part_base* body_ = nullptr;
+    member* members_ = nullptr;
+    std::size_t size_ = 0;
+    bool is_cancelled_ = false;
+    bool was_asked_ = false;  // by task_group::cancel()
+    std::exception_ptr failure_;
+};
+
+/// A task of a group: it destroys itself when it has ended.
+class task_group::state::member final : public detail::part<void> {
+  public:
+    static void* operator new(std::size_t size) { return detail::frames.take(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { detail::frames.give_back(memory, size); }
+    member(state& group, task<>&& what)
+        : detail::part<void>{std::move(what)}, group_{group}, next_{group.members_}, previous_{&group.members_} {
+        if (next_) next_->previous_ = &next_;
+        group.members_ = this;
+        ++group.size_;
+    }
+    ~member() override {
+        *previous_ = next_;
+        if (next_) next_->previous_ = previous_;
+        --group_.size_;
+    }
+    [[nodiscard]] member* next() const noexcept { return next_; }
+
+  private:
+    state& group_;
+    member* next_;
+    member** previous_;
+};
+
+inline void task_group::state::cancel() noexcept {
+    is_cancelled_ = true;
+    if (!whole_) return;  // the body has not begun
+    const detail::fiber& whole = whole_->chain();
+    if (body_) body_->cancel_with(whole);
+    for (member* each = members_; each; each = each->next()) each->cancel_with(whole);
+}
+
+inline void task_group::state::take_failure(const detail::part_base& from) noexcept {
+    const std::exception_ptr thrown = from.exception();
+    if (failure_ || !thrown) return;
+    const bool as_asked = was_asked_ && !whole_->chain().is_cancelled();
+    if (as_asked && &from != body_ && detail::is_cancellation(thrown)) return;
+    failure_ = thrown;
+    cancel();
+}
+
+inline void task_group::spawn(task<> what) {
+    if (!state_.whole_ || state_.whole_->running() == 0)
+        throw std::logic_error{"this group has not begun, or has ended"};
+    auto* const made = new state::member{state_, std::move(what)};
+    if (state_.is_cancelled_) made->cancel();
+    made->begin(*state_.whole_);
+}
+inline void task_group::cancel() noexcept {
+    state_.was_asked_ = true;
+    state_.cancel();
+}
+inline std::size_t task_group::size() const noexcept { return state_.size_; }
+
+namespace detail {
+
+template <class Body, class T>
+class [[nodiscard]] waiting_for_group : public joint_wait {
+  public:
+    explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{body_(group_)} {}
+    ~waiting_for_group() {
+        while (state_.members_) delete state_.members_;  // only when the frame is destroyed while it waits
+    }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        state_.whole_ = this;
+        state_.body_ = &part_;
+        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { part_.begin(*this, later); });
+    }
+    T await_resume() {
+        if (state_.failure_ && state_.was_asked_ && !this->chain().is_cancelled())
+            rethrow_outside(state_.failure_, "with_group");  // it is the group that was cancelled, and not its caller
+        if (state_.failure_) std::rethrow_exception(state_.failure_);
+        return part_.take();
+    }
+
+  private:
+    void part_ended(part_base& which) noexcept override {
+        state_.take_failure(which);
+        if (&which == &part_)
+            state_.body_ = nullptr;
+        else
+            delete static_cast<task_group::state::member*>(&which);
+    }
+    void cancel_parts() noexcept override { state_.cancel(); }
+
+    task_group::state state_;
+    task_group group_{state_};
+    Body body_;
+    part<T> part_;
+};
+
+template <class T>
+struct result_of_task;
+template <class T>
+struct result_of_task<task<T>> {
+    using type = T;
+};
+
+}  // namespace detail
+
+template <class Body>
+auto with_group(Body body) {
+    using result = typename detail::result_of_task<std::invoke_result_t<Body&, task_group&>>::type;
+    return detail::awaited_once<detail::waiting_for_group<Body, result>, Body>{std::move(body)};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_GROUP_HPP
+
+
+
+// netnotes/coro/sync.hpp: tasks that wait for one another
+// SPDX-License-Identifier: MIT
+//
+// The tasks of a loop never run at the same time, and change places only at co_await (and in task_group::spawn(), which
+// begins one at once): between two of them whatever they share needs no lock. What remains is to wait for one another.
+//
+//        event        set once, seen by all                      "the configuration is there"
+//        semaphore    so many may, the others wait               at most 100 connections
+//        mutex        one may, across a co_await                 one request at a time on a connection
+//        channel      values from task to task, so many kept     who produces faster than others consume waits
+//
+//        producer ── send(1) send(2) send(3) waits ──> [1][2] ──> receive() ── consumer
+//                                               ^                     │
+//                                               └──── room again ─────┘
+//
+// Who has waited longest goes first. A wait that is cancelled leaves the queue and takes nothing with it; one that has
+// been given what it waited for keeps it. But in a task whose result nobody will see, as it has lost in when_any or another
+// of its when_all has failed, a value, a permit or a lock goes back: to the next who waits, and values in order. Who waits for one of these while it is destroyed is told std::logic_error: it
+// should outlive them. All of this is for the tasks of one loop; between threads, event_loop::post().
+//
+// On this page:  async_event · async_semaphore · async_mutex · channel
+
+#ifndef NETNOTES_CORO_SYNC_HPP
+#define NETNOTES_CORO_SYNC_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+
+
+namespace netnotes {
+
+namespace detail {
+
+/// Awaiters in their frames, the one that has waited longest first.
+class wait_queue {
+  public:
+    class waiter;
+    wait_queue() noexcept = default;
+    wait_queue(const wait_queue&) = delete;
+    wait_queue& operator=(const wait_queue&) = delete;
+    ~wait_queue();
+    [[nodiscard]] bool empty() const noexcept { return waiting_.first == nullptr; }
+    [[nodiscard]] waiter* first() const noexcept { return waiting_.first; }
+    /// The first of those that were granted what they waited for, and have not gone on yet.
+    [[nodiscard]] waiter* first_granted() const noexcept { return granted_.first; }
+
+  private:
+    struct list {
+        waiter* first = nullptr;
+        waiter* last = nullptr;
+    };
+    list waiting_, granted_;
+};
+
+/// What is granted to an awaiter it takes when its task goes on, a turn later. If the task is withdrawn before that (it has
+/// lost in a when_any, say), give_back() hands it to the next one. So nobody takes what will never be used. An event's
+/// waiter and a channel's sender are served instead: there is nothing to take.
+class wait_queue::waiter : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+
+  protected:
+    waiter() noexcept = default;
+    ~waiter() {
+        if (is_waiting()) leave();
+    }
+    /// In the destructor of a class that overrides give_back(): its frame is destroyed while it waits.
+    void is_destroyed() noexcept {
+        if (state_ == state::granted) give_back();
+    }
+    /// In await_suspend(): waits in the queue until it is served, or granted; but if it `is_there()`, takes it at once.
+    template <class Promise, class IsThere>
+    bool stand_in(wait_queue& queue, std::coroutine_handle<Promise> self, IsThere is_there) {
+        fiber& whose = self.promise().chain();
+        state_ = state::none;
+        if (whose.is_cancelled()) {
+            state_ = state::cancelled;
+            return hear_at_once(self, whose);
+        }
+        if (!is_there()) {
+            waits(self, whose);
+            queue_ = &queue;
+            enter(state::queued);
+            return true;
+        }
+        if (whose.loop().take_step()) return false;
+        if (is_final_) return leave_turn(self, whose);
+        waits(self, whose);
+        queue_ = &queue;
+        grant();
+        return true;
+    }
+    /// In await_resume(). Throws when it was in vain.
+    void finish() {
+        if (state_ == state::granted) {
+            leave();
+            decided();
+        }
+        switch (std::exchange(state_, state::none)) {
+            case state::none:
+            case state::queued:
+            case state::granted: return;
+            case state::cancelled: throw_cancelled();
+            case state::left_alone: throw std::logic_error{"what this task waited for was destroyed"};
+        }
+    }
+    /// What was granted goes to the next.
+    virtual void give_back() noexcept {}
+    bool is_final_ = false;  ///< what it has at once it has, even if its task is cancelled before it goes on
+
+  public:
+    /// It has what it waited for.
+    void serve() noexcept {
+        leave();
+        state_ = state::none;
+        go_on();
+    }
+    /// It will have it when its task goes on.
+    void grant() noexcept {
+        if (state_ == state::queued) leave();
+        enter(state::granted);
+        comes_round();
+    }
+    /// Its queue is being destroyed: what it was granted it has, from here on.
+    void keep() noexcept {
+        leave();
+        state_ = state::none;
+        decided();
+    }
+    /// It will never have it.
+    void leave_alone() noexcept {
+        const bool stands_in_turn = state_ == state::granted;
+        leave();
+        state_ = state::left_alone;
+        if (stands_in_turn)
+            decided();
+        else
+            go_on();
+    }
+
+  private:
+    enum class state : unsigned char { none, queued, granted, cancelled, left_alone };
+    [[nodiscard]] list& place() const noexcept {
+        return state_ == state::granted ? queue_->granted_ : queue_->waiting_;
+    }
+    void enter(state as) noexcept {
+        state_ = as;
+        list& where = place();
+        behind_ = nullptr;
+        before_ = where.last;
+        (before_ ? before_->behind_ : where.first) = this;
+        where.last = this;
+    }
+    void leave() noexcept {
+        (before_ ? before_->behind_ : place().first) = behind_;
+        (behind_ ? behind_->before_ : place().last) = before_;
+    }
+    void cancelled() noexcept override {
+        if (state_ == state::granted && !chain().is_withdrawn()) return;
+        leave();
+        if (std::exchange(state_, state::cancelled) == state::queued) return go_on();
+        decided();
+        give_back();
+    }
+    wait_queue* queue_ = nullptr;
+    waiter* before_ = nullptr;
+    waiter* behind_ = nullptr;
+    state state_ = state::none;
+};
+
+inline wait_queue::~wait_queue() {
+    while (granted_.first) granted_.first->keep();
+    while (waiting_.first) waiting_.first->leave_alone();
+}
+
+}  // namespace detail
+
+/// Something that happens: who waits for it goes on when it has, and so does who comes later, until reset().
+class async_event {
+  public:
+    class waiting;
+    [[nodiscard]] bool is_set() const noexcept { return is_set_; }
+    void set() noexcept;
+    void reset() noexcept { is_set_ = false; }
+    [[nodiscard]] waiting wait() noexcept;
+
+  private:
+    bool is_set_ = false;
+    detail::wait_queue queue_;
+};
+
+/// So many permits; acquire() waits until one is free, and the permit gives itself back when it is destroyed.
+class async_semaphore {
+  public:
+    class permit;
+    class acquiring;
+    explicit async_semaphore(std::size_t permits) noexcept : free_{permits} {}
+    /// Those that are out are dead: they must not outlive it.
+    async_semaphore(const async_semaphore&) = delete;
+    async_semaphore& operator=(const async_semaphore&) = delete;
+    ~async_semaphore() {
+        while (queue_.first_granted()) queue_.first_granted()->leave_alone();
+    }
+
+    [[nodiscard]] acquiring acquire() noexcept;
+    /// None when nobody may now.
+    [[nodiscard]] permit try_acquire() noexcept;
+    [[nodiscard]] std::size_t available() const noexcept { return free_; }
+
+  private:
+    bool take() noexcept {
+        if (free_ == 0) return false;
+        --free_;
+        return true;
+    }
+    void give_back() noexcept;
+    std::size_t free_;
+    detail::wait_queue queue_;
+};
+
+/// Leave to do something, as long as it lives.
+class [[nodiscard]] async_semaphore::permit {
+  public:
+    permit() noexcept = default;
+    permit(permit&& other) noexcept : semaphore_{std::exchange(other.semaphore_, nullptr)} {}
+    permit& operator=(permit&& other) noexcept {
+        permit{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~permit() {
+        if (semaphore_) semaphore_->give_back();
+    }
+    void swap(permit& other) noexcept { std::swap(semaphore_, other.semaphore_); }
+    explicit operator bool() const noexcept { return semaphore_ != nullptr; }
+
+  private:
+    friend async_semaphore;
+    explicit permit(async_semaphore& from) noexcept : semaphore_{&from} {}
+    async_semaphore* semaphore_ = nullptr;
+};
+
+/// A semaphore of one: `auto lock = co_await mutex.lock();`. Only for what must not be interleaved *across* a co_await.
+class async_mutex {
+  public:
+    using guard = async_semaphore::permit;
+    [[nodiscard]] async_semaphore::acquiring lock() noexcept;
+    [[nodiscard]] guard try_lock() noexcept { return semaphore_.try_acquire(); }
+
+  private:
+    async_semaphore semaphore_{1};
+};
+
+/// Values from task to task, in order. At most `capacity` are kept; with 0 each is handed over from hand to hand.
+template <class T>
+class channel {
+  public:
+    class sending;
+    class receiving;
+    explicit channel(std::size_t capacity) : capacity_{capacity} {}
+    channel(const channel&) = delete;
+    channel& operator=(const channel&) = delete;
+    /// A task that has a value coming still receives it.
+    ~channel();
+
+    /// Waits while it is full. Throws std::logic_error when it is closed, also while it waits.
+    [[nodiscard]] detail::awaited_once<sending, channel*, T> send(T value);
+    /// The next value; none when the channel is closed and all have been received.
+    [[nodiscard]] receiving receive() noexcept;
+    /// No more will be sent. What is in it can still be received.
+    void close() noexcept;
+    [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
+    /// How many values are kept, at most `capacity`. One that a cancelled receiver has given back may be kept beside them.
+    [[nodiscard]] std::size_t size() const noexcept { return std::min(left(), capacity_); }
+
+  private:
+    [[nodiscard]] std::size_t left() const noexcept { return kept_.size() - granted_; }
+    void let_sender_in();
+    void grant_next() noexcept;
+
+    std::size_t capacity_;
+    bool is_closed_ = false;
+    std::size_t granted_ = 0;  // of those that are kept: for receivers that have not gone on yet
+    std::deque<T> kept_;
+    detail::wait_queue senders_, receivers_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+class [[nodiscard]] async_event::waiting : public detail::wait_queue::waiter {
+  public:
+    explicit waiting(async_event& event) noexcept : event_{event} { is_final_ = true; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+        return stand_in(event_.queue_, self, [this] { return event_.is_set_; });
+    }
+    void await_resume() { finish(); }
+
+  private:
+    async_event& event_;
+};
+inline async_event::waiting async_event::wait() noexcept { return waiting{*this}; }
+inline void async_event::set() noexcept {
+    is_set_ = true;
+    while (!queue_.empty()) queue_.first()->serve();
+}
+
+class [[nodiscard]] async_semaphore::acquiring : public detail::wait_queue::waiter {
+  public:
+    explicit acquiring(async_semaphore& from) noexcept : semaphore_{from} {}
+    ~acquiring() { is_destroyed(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+        return stand_in(semaphore_.queue_, self, [this] { return semaphore_.take(); });
+    }
+    permit await_resume() {
+        finish();
+        return permit{semaphore_};
+    }
+
+  private:
+    void give_back() noexcept override { semaphore_.give_back(); }
+    async_semaphore& semaphore_;
+};
+inline async_semaphore::acquiring async_semaphore::acquire() noexcept { return acquiring{*this}; }
+inline async_semaphore::permit async_semaphore::try_acquire() noexcept { return take() ? permit{*this} : permit{}; }
+/// From hand to hand where somebody waits, so that nobody can come in between.
+inline void async_semaphore::give_back() noexcept {
+    if (queue_.empty())
+        ++free_;
+    else
+        queue_.first()->grant();
+}
+inline async_semaphore::acquiring async_mutex::lock() noexcept { return semaphore_.acquire(); }
+
+template <class T>
+class [[nodiscard]] channel<T>::receiving : public detail::wait_queue::waiter {
+  public:
+    explicit receiving(channel& from) noexcept : from_{&from} {}
+    ~receiving() { this->is_destroyed(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) {
+        has_value_ = false;
+        return this->stand_in(from_->receivers_, self, [this] {
+            if (from_->left() == 0) from_->let_sender_in();
+            has_value_ = from_->left() > 0;
+            if (has_value_) ++from_->granted_;
+            return has_value_ || from_->is_closed_;
+        });
+    }
+    std::optional<T> await_resume() {
+        this->finish();
+        if (!from_) return std::exchange(value_, std::nullopt);
+        if (has_value_) --from_->granted_;
+        if (from_->left() == 0) return std::nullopt;
+        struct keeping {  // what cannot be taken goes to the next
+            channel* from;
+            ~keeping() {
+                if (from) from->grant_next();
+            }
+        } unless_taken{from_};
+        from_->let_sender_in();  // first, for this may throw
+        std::optional<T> value{std::move(from_->kept_.front())};
+        from_->kept_.pop_front();
+        unless_taken.from = nullptr;
+        return value;
+    }
+
+  private:
+    friend channel;
+    friend sending;
+    void give_back() noexcept override {
+        if (!has_value_) return;
+        --from_->granted_;
+        from_->grant_next();
+    }
+    channel* from_;
+    bool has_value_ = false;  // one of those that are kept is for this one
+    std::optional<T> value_;  // when the channel was destroyed before it could be taken from there
+};
+
+template <class T>
+class channel<T>::sending : public detail::wait_queue::waiter {
+  public:
+    sending(channel* to, T&& value) : to_{*to}, value_{std::move(value)} { this->is_final_ = true; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) {
+        return this->stand_in(to_.senders_, self, [this] { return hand_over(); });
+    }
+    void await_resume() {
+        this->finish();
+        if (was_refused_) throw std::logic_error{"this channel is closed"};
+    }
+
+  private:
+    friend channel;
+    friend receiving;
+    bool hand_over() {
+        if (to_.is_closed_) throw std::logic_error{"this channel is closed"};
+        if (to_.receivers_.empty() && to_.left() >= to_.capacity_) return false;
+        to_.kept_.push_back(std::move(value_));
+        to_.grant_next();
+        return true;
+    }
+    channel& to_;
+    T value_;
+    bool was_refused_ = false;
+};
+
+/// The first of the senders that wait, if any.
+template <class T>
+void channel<T>::let_sender_in() {
+    if (senders_.empty() || left() > capacity_) return;
+    auto& sender = static_cast<sending&>(*senders_.first());
+    kept_.push_back(std::move(sender.value_));
+    sender.serve();
+}
+template <class T>
+void channel<T>::grant_next() noexcept {
+    if (left() == 0 || receivers_.empty()) return;
+    auto& receiver = static_cast<receiving&>(*receivers_.first());
+    receiver.has_value_ = true;
+    ++granted_;
+    receiver.grant();
+}
+template <class T>
+detail::awaited_once<typename channel<T>::sending, channel<T>*, T> channel<T>::send(T value) {
+    return detail::awaited_once<sending, channel*, T>{this, std::move(value)};
+}
+template <class T>
+typename channel<T>::receiving channel<T>::receive() noexcept {
+    return receiving{*this};
+}
+template <class T>
+void channel<T>::close() noexcept {
+    is_closed_ = true;
+    while (!receivers_.empty()) receivers_.first()->grant();
+    while (!senders_.empty()) {
+        static_cast<sending*>(senders_.first())->was_refused_ = true;
+        senders_.first()->serve();
+    }
+}
+template <class T>
+channel<T>::~channel() {
+    while (receivers_.first_granted()) {
+        auto& receiver = static_cast<receiving&>(*receivers_.first_granted());
+        receiver.from_ = nullptr;
+        if (receiver.has_value_) try {
+                receiver.value_.emplace(std::move(kept_.front()));
+                kept_.pop_front();
+            } catch (...) {
+                receiver.leave_alone();
+                continue;
+            }
+        receiver.keep();
+    }
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SYNC_HPP
+
+
+namespace netnotes {
+
+/// resolve() of socket/address.hpp for tasks: the endpoints behind a host and a service, in the order in which they
+/// should be tried, or its errors. Others go on meanwhile, and a cancelled task does not wait for the answer: the
+/// lookup, which nothing can break off, ends by itself and is forgotten. At most 8 lookups of a process run at a time,
+/// forgotten ones as well; the others stand in line. A host that is an address, or empty, with a service that is a
+/// number is answered without waiting. std::system_error with errc::resource_unavailable_try_again when no thread can be had.
+///
+/// The wait is real in a loop with virtual time, too, which does not stand still for it: there give addresses.
+[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
+                                                        resolve_hints hints = {});
+template <std::integral Port>
+[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, Port port, resolve_hints hints = {}) {
+    return async_resolve(std::move(host), std::to_string(port), hints);
+}
+
+/// Connects to a host, as tcp_stream::connect() does: its addresses by turns of their families, the next one when one
+/// has failed or after `attempt_delay` (at least 10 ms), so that an address that does not answer never holds up the
+/// next one; the first that stands is it, and the others are closed. When none stands the error is the one that tells most, and what() says whose it is.
+///
+/// It has no limit of time but the system's, about two minutes: with_timeout() has. Cancelling closes all.
+[[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port,
+                                               wait_time attempt_delay = std::chrono::milliseconds{250});
+/// The same for endpoints that one has already, in their order. errc::destination_address_required for none.
+[[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
+                                               wait_time attempt_delay = std::chrono::milliseconds{250});
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+// ---- looking up
+
+class lookup_threads;
+
+/// A name that is looked up for a task. It outlives the task's interest while a thread is at work on it.
+class lookup final : public posted_call {
+  public:
+    lookup(std::string host, std::string service, resolve_hints hints) noexcept
+        : host_{std::move(host)}, service_{std::move(service)}, hints_{hints} {}
+
+    std::vector<endpoint> endpoints;
+    std::error_code error;
+
+    struct abandon {
+        void operator()(lookup* one) const noexcept;
+    };
+    class waiting;
+
+  private:
+    friend lookup_threads;
+    enum class state {
+        idle,     // nobody but its owner knows of it: not begun, or over
+        queued,   // in line for a thread
+        running,  // in a thread's hands, which posts it, or destroys it when nobody wants it any more
+        posted,   // on its way to the loop, which calls it
+    };
+    ~lookup() = default;
+    void call() override;
+    void look() noexcept {
+        try {
+            endpoints = resolve(host_, service_, hints_, error);
+        } catch (...) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+
+    std::string host_, service_;
+    resolve_hints hints_;
+    waiting* waiting_ = nullptr;  // the loop's thread alone looks at it
+    lookup_threads* threads_ = nullptr;
+    // The rest is guarded by the threads' lock.
+    scheduler* loop_ = nullptr;
+    lookup* behind_ = nullptr;
+    lookup** place_ = nullptr;  // where its pointer stands: in the one before it, or at the head of the line
+    state state_ = state::idle;
+    bool is_wanted_ = true;
+};
+
+/// The threads that look up, and those who stand in line for them. There is one of it in a process, and it is never
+/// destroyed: a thread may be in the resolver when the program ends.
+class lookup_threads {
+  public:
+    static constexpr int most = 8;
+
+    static lookup_threads& of_this_process() {
+        static std::atomic<lookup_threads*> all{nullptr};
+        lookup_threads* there = all.load();
+        // Of threads, fork() takes over only the one that has called it: what is said here of others is no longer true,
+        // and the lock may be in their hands.
+        if (there && there->process_ == ::getpid()) return *there;
+        auto made = std::make_unique<lookup_threads>();
+        return all.compare_exchange_strong(there, made.get()) ? *made.release() : *there;
+    }
+
+    /// Throws std::system_error when there is no thread and none can be had.
+    void begin(lookup& one, scheduler& loop) {
+        const std::lock_guard lock{mutex_};
+        if (running_ < most) {
+            try {
+                start();
+                ++running_;
+            } catch (const std::system_error&) {
+                if (running_ == 0) throw;  // or else one of those that run comes to it
+            }
+        }
+        one.threads_ = this;
+        one.loop_ = &loop;
+        one.state_ = lookup::state::queued;
+        one.place_ = end_;
+        *end_ = &one;
+        end_ = &one.behind_;
+    }
+    void abandon(lookup* one) noexcept {
+        const std::lock_guard lock{mutex_};
+        one->is_wanted_ = false;
+        switch (one->state_) {
+            case lookup::state::queued: take_out(*one); [[fallthrough]];
+            case lookup::state::idle: delete one; break;
+            case lookup::state::running:
+            case lookup::state::posted: break;
+        }
+    }
+
+  private:
+    // Signals are for the threads that the program knows of: one of these may be the only one that is awake.
+    void start() {
+        sigset_t all, before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        const struct restoring {
+            const sigset_t& mask;
+            ~restoring() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
+        } at_the_end{before};
+        std::thread{[this] { work(); }}.detach();
+    }
+    void work() noexcept {
+        std::unique_lock lock{mutex_};
+        while (first_) {
+            lookup* const one = first_;
+            take_out(*one);
+            one->state_ = lookup::state::running;
+            lock.unlock();
+            one->look();
+            lock.lock();
+            if (!one->is_wanted_) {
+                delete one;
+                continue;
+            }
+            one->state_ = lookup::state::posted;
+            one->loop_->post_call(*one);  // under the lock: who abandons it waits for that, so the loop still lives
+        }
+        --running_;
+    }
+    void take_out(const lookup& one) noexcept {
+        *one.place_ = one.behind_;
+        (one.behind_ ? one.behind_->place_ : end_) = one.place_;
+    }
+
+    const pid_t process_ = ::getpid();
+    std::mutex mutex_;
+    int running_ = 0;
+    lookup* first_ = nullptr;
+    lookup** end_ = &first_;
+};
+
+/// `co_await` waits until it is over, well or not.
+class lookup::waiting final : public loop_operation {
+  public:
+    explicit waiting(lookup& one) noexcept : one_{one} {}
+    ~waiting() { one_.waiting_ = nullptr; }
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
+        lookup_threads::of_this_process().begin(one_, whose.loop());
+        waits(waiter, whose);  // it is this thread that hears of the end, so this is not too late
+        one_.waiting_ = this;
+        return true;
+    }
+    void await_resume() const {
+        if (was_cancelled_) throw_cancelled();
+    }
+
+  private:
+    void cancelled() noexcept override {
+        one_.waiting_ = nullptr;
+        was_cancelled_ = true;
+        go_on();
+    }
+    lookup& one_;
+    bool was_cancelled_ = false;
+};
+
+inline void lookup::call() {
+    if (!is_wanted_) {
+        delete this;
+        return;
+    }
+    state_ = state::idle;
+    if (waiting_) std::exchange(waiting_, nullptr)->go_on();
+}
+inline void lookup::abandon::operator()(lookup* one) const noexcept {
+    if (one->threads_)
+        one->threads_->abandon(one);
+    else
+        delete one;
+}
+
+/// Is there nobody to ask?
+inline bool is_numeric(std::string_view host, std::string_view service) noexcept {
+    return (host.empty() || ip_address::parse(host) || is_number_of_old(host)) &&
+           (service.empty() || is_like_number(service));
+}
+
+// ---- connecting
+
+struct connect_race {
+    std::vector<endpoint> endpoints;
+    async_stream winner;
+    attempt_end worst;  ///< of those that have failed
+    duration delay;
+    std::size_t failed = 0;
+    std::size_t connecting = 0;  // attempts that have a socket
+    async_event changed;
+};
+
+inline task<> attempt(connect_race& all, std::size_t which) {
+    std::error_code error;
+    for (bool is_over = false; !is_over;) {
+        is_over = true;
+        ++all.connecting;
+        try {
+            async_stream stream = co_await async_stream::connect(socket_address{all.endpoints[which]});
+            if (!all.winner.is_open()) all.winner = std::move(stream);
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        }
+        --all.connecting;
+        if (lacks_descriptors(error) && all.connecting > 0) {  // until another attempt has ended and left its own
+            co_await sleep_for(all.delay);
+            error.clear();
+            is_over = false;
+        }
+    }
+    if (error) ++all.failed;
+    if (error && (!all.worst.attempt || meaning(error.value()) > meaning(all.worst.error.value())))
+        all.worst = {which, error};
+    all.changed.set();
+}
+
+inline task<> wait_for(async_event& what) { co_await what.wait(); }
+/// False when nothing has.
+inline task<bool> has_happened(async_event& what, duration at_most) {
+    try {
+        co_await with_timeout(at_most, wait_for(what));
+        co_return true;
+    } catch (const std::system_error& error) {
+        if (error.code() != std::errc::timed_out) throw;
+    }
+    co_return false;
+}
+
+inline task<> run_race(connect_race& all, task_group& attempts) {
+    const std::size_t count = all.endpoints.size();
+    std::size_t next = 0, to_begin = 1;  // another for each that has failed, and when for a while none has ended
+    const auto may_begin = [&] { return next < count; };
+    while (!all.winner.is_open() && (next < count || attempts.size() > 0)) {
+        all.changed.reset();
+        for (; to_begin > 0 && may_begin(); --to_begin) attempts.spawn(attempt(all, next++));
+        const bool has_ended = co_await has_happened(all.changed, may_begin() ? all.delay : never);
+        to_begin += std::exchange(all.failed, 0) + (has_ended ? 0 : 1);
+    }
+    attempts.cancel();
+}
+
+inline task<async_stream> connect_to_first(std::string where, std::vector<endpoint> endpoints, duration delay) {
+    delay = std::max<duration>(delay, std::chrono::milliseconds{10});
+    connect_race all{std::move(endpoints), {}, {}, delay, 0, 0, {}};
+    const auto body = [&all](task_group& attempts) { return run_race(all, attempts); };
+    if (all.endpoints.empty()) all.worst.error = std::make_error_code(std::errc::destination_address_required);
+    co_await with_group(body);
+    if (!all.winner.is_open()) throw_connect_error(all.worst.error, where, all.endpoints, all.worst.attempt);
+    co_return std::move(all.winner);
+}
+
+}  // namespace detail
+
+inline task<std::vector<endpoint>> async_resolve(std::string host, std::string service, resolve_hints hints) {
+    if (detail::is_numeric(host, service)) co_return resolve(host, service, hints);
+    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
+    co_await detail::lookup::waiting{*one};
+    if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
+    co_return std::move(one->endpoints);
+}
+
+inline task<async_stream> async_connect(std::string host, std::uint16_t port, wait_time attempt_delay) {
+    const std::vector<endpoint> found = co_await async_resolve(host, port);
+    std::string where = detail::with_service(host, std::to_string(port));
+    co_return co_await detail::connect_to_first(std::move(where), interleave_families(found), attempt_delay);
+}
+inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_time attempt_delay) {
+    std::string where = endpoints.empty() ? "nowhere" : endpoints[0].to_string();
+    co_return co_await detail::connect_to_first(std::move(where), std::move(endpoints), attempt_delay);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_CONNECT_HPP
+
+// netnotes/coro/descriptor.hpp: any descriptor, for tasks
+// SPDX-License-Identifier: MIT
+//
+// Not everything that one waits for is a socket. A pipe to another program, a terminal, a timerfd, an inotify: whatever
+// epoll knows can be waited for by a task, and then be read with the call that belongs to it:
+//
+//     async_descriptor input{loop, descriptor};              non-blocking, and yours
+//     for (;;) {
+//         co_await input.readable();
+//         while ((size = ::read(descriptor, ...)) > 0) ...   until EAGAIN: only what is *new* is announced again
+//     }
+//
+// On this page:  async_descriptor
+// The notes:     select 回显服务器 waits for a keyboard and for sockets at once
+
+#ifndef NETNOTES_CORO_DESCRIPTOR_HPP
+#define NETNOTES_CORO_DESCRIPTOR_HPP
+
+#include <memory>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
+
+/// A descriptor that can be waited for, of any kind that epoll knows. It is registered once, edge-triggered, and neither
+/// owned nor made non-blocking. It must be destroyed before the descriptor is closed.
+class async_descriptor {
+  public:
+    /// Throws std::system_error: errc::operation_not_permitted for a regular file, which is always ready.
+    async_descriptor(event_loop& loop, int descriptor);
+    async_descriptor(async_descriptor&&) noexcept = default;
+    async_descriptor& operator=(async_descriptor&&) noexcept = default;
+
+    class waiting;
+    /// `co_await d.readable()`: until there is something to read, or the end, or an error. Then read until there is no
+    /// more (EAGAIN), for the next readable() waits for what is new.
+    [[nodiscard]] waiting readable() noexcept;
+    [[nodiscard]] waiting writable() noexcept;
+    /// Each wait from now on ends after so long, with errc::timed_out. `never` is for ever.
+    void set_timeout(duration timeout) { node_->set_timeout(timeout); }
+
+  private:
+    std::unique_ptr<detail::io_node, detail::io_node::retire> node_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+class [[nodiscard]] async_descriptor::waiting : public detail::io_operation {
+  public:
+    void await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "wait for a descriptor"};
+    }
+
+  private:
+    friend async_descriptor;
+    using detail::io_operation::io_operation;
+    bool attempt() noexcept override {
+        return std::exchange(direction_ == direction::read ? node_.readable : node_.writable, false);
+    }
+};
+
+inline async_descriptor::async_descriptor(event_loop& loop, int descriptor)
+    : node_{new detail::io_node{loop, descriptor}} {
+    node_->writable = false;  // the poller will say so if it is
+}
+inline async_descriptor::waiting async_descriptor::readable() noexcept { return {*node_, waiting::direction::read}; }
+inline async_descriptor::waiting async_descriptor::writable() noexcept { return {*node_, waiting::direction::write}; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_DESCRIPTOR_HPP
+
+// netnotes/coro/every_core.hpp: as many loops as there are processors
+// SPDX-License-Identifier: MIT
+//
+// A loop keeps one processor busy. For the others one does not share it, which would need a lock around everything that
+// is said above of "one thread"; one makes more of them:
+//
+//        processor 0             processor 1             processor 2
+//        event_loop              event_loop              event_loop
+//        its listener            its listener            its listener         the same port: SO_REUSEPORT
+//            └───────────────────────┴───────────────────────┴── the kernel shares out the connections among them
+//
+// A connection stays with the loop that has accepted it, so its tasks never meet those of another thread. What all must
+// know (a count, a cache) is shared as between any threads. The kernel shares out by a hash of the addresses, not by
+// how busy a loop is: with a few heavy clients one loop may have them all.
+//
+//     run_on_every_core([&](event_loop& loop, unsigned index) { return serve(loop, listeners[index]); }, stop);
+//
+// On this page:  every_core_options · core_count · run_on_every_core
+// The notes:     协程问题 (1:N: a coroutine server uses one processor); example 26
+
+#ifndef NETNOTES_CORO_EVERY_CORE_HPP
+#define NETNOTES_CORO_EVERY_CORE_HPP
+
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <thread>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes {
+
+struct every_core_options {
+    unsigned threads = 0;  ///< 0: core_count()
+    /// Each thread on a processor of its own: the caches stay warm, but nobody evens out what else runs there.
+    bool pinned = false;
+    loop_options loop = {};
+};
+
+/// The processors on which this process may run (sched_getaffinity(2)), which can be fewer than the machine has.
+[[nodiscard]] inline unsigned core_count() noexcept {
+    cpu_set_t allowed;
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return std::max(1u, std::thread::hardware_concurrency());
+    return static_cast<unsigned>(std::max(1, CPU_COUNT(&allowed)));
+}
+
+/// Calls `make(loop, index)` in each of so many threads, the caller's is the first, each with a loop of its own, and runs
+/// the task<> that it gives. Blocks until all have ended. A stop cancels all; false when that was the end of one. The
+/// first exception comes out, and it has requested the stop, for all. `make` is called from several threads at once.
+/// Throws std::system_error when the system refuses a thread or a descriptor.
+template <class Make>
+bool run_on_every_core(Make make, stop_event& stop, const every_core_options& options = {});
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+/// Puts this thread on the index-th of the processors that it may use. A wish: where it is refused nothing is lost.
+inline void stay_on_core(unsigned index) noexcept {
+    cpu_set_t allowed, one;
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    index %= static_cast<unsigned>(std::max(1, CPU_COUNT(&allowed)));
+    for (int core = 0; core < CPU_SETSIZE; ++core) {
+        if (!CPU_ISSET(core, &allowed) || index-- > 0) continue;
+        CPU_ZERO(&one);
+        CPU_SET(core, &one);
+        ::sched_setaffinity(0, sizeof one, &one);
+        return;
+    }
+}
+
+/// Puts back where this thread may run: the first one is the caller's.
+class affinity_of_caller {
+  public:
+    affinity_of_caller() noexcept : is_known_{::sched_getaffinity(0, sizeof before_, &before_) == 0} {}
+    affinity_of_caller(const affinity_of_caller&) = delete;
+    affinity_of_caller& operator=(const affinity_of_caller&) = delete;
+    ~affinity_of_caller() {
+        if (is_known_) ::sched_setaffinity(0, sizeof before_, &before_);
+    }
+
+  private:
+    cpu_set_t before_;
+    bool is_known_;
+};
+
+class joined_threads {
+  public:
+    joined_threads() noexcept = default;
+    joined_threads(const joined_threads&) = delete;
+    joined_threads& operator=(const joined_threads&) = delete;
+    ~joined_threads() {
+        for (std::thread& each : all) each.join();
+    }
+    std::vector<std::thread> all;
+};
+}  // namespace detail
+
+template <class Make>
+bool run_on_every_core(Make make, stop_event& stop, const every_core_options& options) {
+    std::atomic<bool> has_ended_well{true};
+    std::atomic_flag has_failed;
+    std::exception_ptr failure;
+    const auto fails = [&](std::exception_ptr exception) noexcept {
+        if (!has_failed.test_and_set()) failure = std::move(exception);
+        stop.request_stop();
+    };
+    const auto run = [&](unsigned index) noexcept {
+        try {
+            if (options.pinned) detail::stay_on_core(index);
+            event_loop loop{options.loop};
+            if (!loop.run(make(loop, index), stop)) has_ended_well = false;
+        } catch (...) {
+            fails(std::current_exception());
+        }
+    };
+    const unsigned count = options.threads > 0 ? options.threads : core_count();
+    {
+        const detail::affinity_of_caller at_the_end;
+        detail::joined_threads others;
+        bool have_begun = false;
+        try {
+            others.all.reserve(count - 1);
+            for (unsigned index = 1; index < count; ++index) others.all.emplace_back(run, index);
+            have_begun = true;
+        } catch (...) {
+            fails(std::current_exception());
+        }
+        if (have_begun) run(0);  // also when another has failed already: whether a task is made is no matter of luck
+    }
+    if (failure) std::rethrow_exception(failure);
+    return has_ended_well;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_EVERY_CORE_HPP
+
+// netnotes/coro/generator.hpp: functions that pause
+// SPDX-License-Identifier: MIT
+//
+// A function that is called begins, runs to its end and is gone, and its variables with it. A *coroutine* may stop in
+// the middle and be gone on with later: its variables live not on the stack but in a *frame* of its own, on the heap,
+// together with the place where it stopped. That is all. There is no second stack and no copy of the processor's
+// registers (the notes have it that a coroutine "carries its own CPU context"; so do the ones with a stack of their
+// own, such as Python's greenlet, but not Python's generators and not C++'s): to go on is a call, to pause a return.
+//
+//        generator: asymmetric. Whoever asks is          greenlet: symmetric. Each names
+//        always answered by a return to him              the next, nobody is the master
+//
+//          loop ── next() ──> coroutine                    run() ──> a ── switch_to(b) ──> b
+//            ^                    |                                   ^                    |
+//            └── co_yield value ──┘                                   └── switch_to(a) ────┘
+//
+// Nobody but the program decides when (that is *co-operative*), so between two pauses nobody interferes, and who never
+// pauses lets nobody else go on.
+//
+// A coroutine's parameters are copied into its frame, but what a reference or a pointer refers to is not: it must live
+// as long as the coroutine. The same holds for what a lambda has captured: the lambda, not the frame, holds it. So a
+// coroutine's lambda captures nothing, and takes parameters.
+//
+// On this page:  generator · greenlet · switch_to
+// The notes:     协程简单例子 (a generator), greenlet 版协程 (greenlets); examples 22 and 23
+
+#ifndef NETNOTES_CORO_GENERATOR_HPP
+#define NETNOTES_CORO_GENERATOR_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+// ---- The generator -------------------------------------------------------------------------------------
+
+/// Values, one after another, each computed when it is asked for:
+///
+///     generator<int> count_to(int last) { for (int i = 1; i <= last; ++i) co_yield i; }
+///
+///     for (int i : count_to(3)) ...                                   as any range
+///     while (int* i = numbers.next()) ...                             or step by step, as Python's next()
+///
+/// An input range: it is passed once. A second loop goes on behind the value at which the first was left. What is
+/// yielded is not copied when it is a temporary, so move-only values will do; of a `generator<T&>` one gets the very
+/// object. An exception of the coroutine comes out of the call that made it go on, and then the generator has ended.
+/// Destroying a generator in the middle destroys the coroutine's variables. For one thread at a time. `co_await` has
+/// no meaning inside and does not compile.
+template <class T>
+class [[nodiscard]] generator {
+  public:
+    class promise_type;
+    class iterator;
+    using value_type = std::remove_cvref_t<T>;
+    using reference = std::conditional_t<std::is_reference_v<T>, T, T&&>;
+    using pointer = std::add_pointer_t<reference>;
+
+    generator(generator&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
+    generator& operator=(generator&& other) noexcept {
+        generator{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~generator() {
+        if (coroutine_) coroutine_.destroy();
+    }
+    void swap(generator& other) noexcept { std::swap(coroutine_, other.coroutine_); }
+
+    /// Lets the coroutine run to its next co_yield, and gives the address of what it yields, valid until it goes on; or
+    /// nullptr when it has ended. Throws what it throws.
+    pointer next();
+    /// Runs to the first value; see next().
+    [[nodiscard]] iterator begin() { return iterator{next() ? coroutine_ : nullptr}; }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+  private:
+    explicit generator(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_{coroutine} {}
+    static pointer next_of(std::coroutine_handle<promise_type> coroutine);
+
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+/// It refers to the coroutine, not to the generator object: when the generator is moved or swapped, the iterator goes on
+/// with the same values. It must not be used when the generator that owns the coroutine is gone.
+template <class T>
+class generator<T>::iterator {
+  public:
+    using value_type = generator::value_type;
+    using difference_type = std::ptrdiff_t;
+
+    iterator(iterator&& other) noexcept : source_{std::exchange(other.source_, nullptr)} {}
+    iterator& operator=(iterator&& other) noexcept {
+        source_ = std::exchange(other.source_, nullptr);
+        return *this;
+    }
+    [[nodiscard]] reference operator*() const noexcept {
+        return static_cast<reference>(*source_.promise().value_);
+    }
+    iterator& operator++() {
+        if (!next_of(source_)) source_ = nullptr;
+        return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const iterator& at, std::default_sentinel_t) noexcept { return !at.source_; }
+
+  private:
+    friend generator;
+    explicit iterator(std::coroutine_handle<promise_type> source) noexcept : source_{source} {}
+
+    std::coroutine_handle<promise_type> source_;
+};
+
+// ---- The greenlet --------------------------------------------------------------------------------------
+
+/// A coroutine that says who goes on when it pauses, as Python's greenlet does:
+///
+///     greenlet a_body(greenlet& b) { ...; co_await switch_to(b); ... }
+///
+///     greenlet a, b;                        declared first, for each is to know the other
+///     a = a_body(b);
+///     b = b_body(a);
+///     a.run();                              until one of them ends; the others stay where they paused
+///
+/// For one thread at a time. Destroying one that has paused destroys its variables; none may destroy itself.
+class [[nodiscard]] greenlet {
+  public:
+    class promise_type;
+    class switching;
+
+    /// None: it can be assigned to, and not be run.
+    greenlet() noexcept = default;
+    greenlet(greenlet&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
+    greenlet& operator=(greenlet&& other) noexcept {
+        greenlet{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~greenlet() {
+        if (coroutine_) coroutine_.destroy();
+    }
+    void swap(greenlet& other) noexcept { std::swap(coroutine_, other.coroutine_); }
+
+    /// Lets it go on, and whomever it switches to, and so on, until one of them ends; and throws what that one throws.
+    /// Inside a greenlet it may be called too: then it is a run inside a run. Throws std::logic_error when the greenlet
+    /// is none, has ended, or is running already.
+    void run();
+    /// Has it run to its end? One that is none has not.
+    [[nodiscard]] bool finished() const noexcept { return coroutine_ && coroutine_.done(); }
+
+  private:
+    friend switching switch_to(greenlet& next) noexcept;
+    [[nodiscard]] promise_type& to_be_continued() const;
+    explicit greenlet(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_{coroutine} {}
+
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+/// Inside a greenlet, `co_await switch_to(next)`: pauses here and goes on there, until somebody switches back. Throws
+/// std::logic_error, here, when `next` is none, has ended, or waits in a run() further out.
+[[nodiscard]] greenlet::switching switch_to(greenlet& next) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+template <class T>
+class generator<T>::promise_type {
+  public:
+    generator get_return_object() noexcept {
+        return generator{std::coroutine_handle<promise_type>::from_promise(*this)};
+    }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    std::suspend_always final_suspend() const noexcept { return {}; }
+    /// What is yielded outlives the pause: a temporary lives to the end of the full expression, and the pause is in it.
+    std::suspend_always yield_value(reference value) noexcept {
+        value_ = std::addressof(value);
+        return {};
+    }
+    /// A variable of the coroutine may go on being used by it, so the one who asks gets a copy.
+    auto yield_value(const value_type& value) requires(!std::is_reference_v<T> &&
+                                                       std::is_copy_constructible_v<value_type>) {
+        return copied{value, value_};
+    }
+    void return_void() const noexcept {}
+    void unhandled_exception() const { throw; }  // out of next(), and the coroutine counts as ended
+    void await_transform() = delete;
+
+  private:
+    friend generator;
+    friend iterator;
+    class copied : public std::suspend_always {
+      public:
+        copied(const value_type& value, pointer& where) : value_{value}, where_{where} {}
+        void await_suspend(std::coroutine_handle<>) noexcept { where_ = std::addressof(value_); }
+
+      private:
+        value_type value_;
+        pointer& where_;
+    };
+
+    pointer value_ = nullptr;
+};
+
+template <class T>
+typename generator<T>::pointer generator<T>::next() {
+    return next_of(coroutine_);
+}
+template <class T>
+typename generator<T>::pointer generator<T>::next_of(std::coroutine_handle<promise_type> coroutine) {
+    if (!coroutine || coroutine.done()) return nullptr;
+    coroutine.resume();
+    return coroutine.done() ? nullptr : coroutine.promise().value_;
+}
+
+// The language has its own way of going from one coroutine to another, "symmetric transfer": await_suspend() returns
+// the next one's handle. It needs the compiler to make a jump of a call, and g++ does so from -O2 on and not under a
+// sanitizer; elsewhere each switch would leave a return address behind and the stack would overflow after some hundred
+// thousand of them. So a switch here is a return to run(), which calls the next. That costs a nanosecond, and the stack
+// never grows, with any compiler.
+
+class greenlet::promise_type {
+  public:
+    greenlet get_return_object() noexcept { return greenlet{std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    std::suspend_always final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    void unhandled_exception() const { throw; }  // out of resume(), and so out of run()
+    /// Nothing else is awaited here: nobody would know that this greenlet is to go on.
+    switching await_transform(switching next) const noexcept;
+
+  private:
+    friend greenlet;
+    friend switching;
+    /// Where the run() that has called this greenlet looks for the next. None while it has paused.
+    promise_type** next_ = nullptr;
+};
+
+class [[nodiscard]] greenlet::switching {
+  public:
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<promise_type> from) const {
+        promise_type& current = from.promise();
+        if (next_.coroutine_ == from) return false;  // to itself: it just goes on
+        promise_type& next = next_.to_be_continued();
+        next.next_ = current.next_;
+        *std::exchange(current.next_, nullptr) = &next;
+        return true;
+    }
+    void await_resume() const noexcept {}
+
+  private:
+    friend switching switch_to(greenlet& next) noexcept;
+    explicit switching(greenlet& next) noexcept : next_{next} {}
+
+    greenlet& next_;
+};
+
+inline greenlet::switching greenlet::promise_type::await_transform(switching next) const noexcept { return next; }
+
+inline greenlet::switching switch_to(greenlet& next) noexcept { return greenlet::switching{next}; }
+
+inline greenlet::promise_type& greenlet::to_be_continued() const {
+    if (!coroutine_) throw std::logic_error{"this greenlet is none"};
+    if (coroutine_.done()) throw std::logic_error{"this greenlet has ended"};
+    if (coroutine_.promise().next_) throw std::logic_error{"this greenlet is running already"};
+    return coroutine_.promise();
+}
+
+inline void greenlet::run() {
+    promise_type* next = &to_be_continued();
+    next->next_ = &next;
+    while (promise_type* const current = std::exchange(next, nullptr))
+        std::coroutine_handle<promise_type>::from_promise(*current).resume();
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_GENERATOR_HPP
+
+
+
+// netnotes/coro/serve.hpp: a server of tasks that no client ends
+// SPDX-License-Identifier: MIT
+//
+// A loop that accepts and spawns is quickly written, and as quickly ended: by the first client that resets its
+// connection, by a handler that throws, by a crowd that takes all descriptors. serve() is that loop with an answer to
+// each of these; what is left to write is what the server says to one client:
+//
+//     task<> echo(async_stream client) {
+//         for (;;) {
+//             auto bytes = co_await client.recv();
+//             if (bytes.empty()) co_return;
+//             co_await client.send_all(bytes);
+//         }
+//     }
+//     int main() {
+//         stop_event stop;
+//         stop_on_signals signals{stop};
+//         event_loop loop;
+//         loop.run(serve({ipv4_address::loopback(), 6666}, echo, {.max_connections = 1000}), stop);
+//     }
+//
+//        accept ──> handler(client) ──┬── returns ──> closed             and the next client takes its place
+//          ^                          ├── throws  ──> on_error, closed
+//          └── room for one more <────┘   an answer that was cut short: a reset, so that the peer can tell
+//
+//   a client that resets, a handler that throws   is reported by on_error, and nobody else notices
+//   a client that says nothing                    errc::timed_out after idle_timeout
+//   a client that says a byte now and then        the same after request_timeout without an answer
+//   too many clients                              wait in the kernel's queue until one leaves: max_connections
+//   no descriptors, no memory                     the same, for a tenth of a second at a time: async_listener::accept()
+//   a stop, or a cancel                           closes the listener. Each connection then reads what has come by now, and
+//                                                 the end. Handlers that have not ended after stop_grace are cancelled
+//
+// On this page:  serve_options · serve
+// Under it:      coro/socket.hpp. Its siblings without coroutines: server/reactor.hpp, server/blocking.hpp
+// The notes:     gevent版-TCP服务器 (the gevent server)
+
+#ifndef NETNOTES_CORO_SERVE_HPP
+#define NETNOTES_CORO_SERVE_HPP
+
+#include <sys/socket.h>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+
+
+
+
+namespace netnotes {
+
+/// What serve() grants. Its members have no destructors, so g++ 12 may see it as a temporary beside a co_await.
+struct serve_options {
+    std::size_t max_connections = 10'000;  ///< beyond, clients wait in the listener's queue. Above zero
+    /// For each call that waits for the client: see async_stream::set_timeout(). Above zero.
+    duration idle_timeout = std::chrono::minutes{5};
+    /// A handler that has sent nothing for this long, or up to a quarter longer, is cancelled and reported as timed_out.
+    /// A connection that is answered now and then may live for ever; for handlers that stay silent it is `never`. Only for
+    /// TCP. Nothing: four idle timeouts. Above zero.
+    std::optional<duration> request_timeout{};
+    duration stop_grace = std::chrono::seconds{2};  ///< how long handlers may go on after a stop
+    /// Is told what a handler has thrown, and errc::timed_out for request_timeout. It must not throw.
+    void (*on_error)(const socket_address& peer, const std::exception& failure) = [](const socket_address& peer,
+                                                                                     const std::exception& failure) {
+        std::fprintf(stderr, "%s: %s\n", peer.to_string().c_str(), failure.what());
+    };
+};
+static_assert(std::is_trivially_destructible_v<serve_options>);
+
+/// task<>(async_stream), or task<>(async_stream, endpoint), or with a socket_address, for Unix sockets.
+template <class Handler>
+concept connection_handler =
+    std::is_invocable_r_v<task<>, Handler&, async_stream> ||
+    std::is_invocable_r_v<task<>, Handler&, async_stream, const socket_address&> ||
+    std::is_invocable_r_v<task<>, Handler&, async_stream, const endpoint&>;
+
+namespace detail {
+
+template <class Handler>
+class [[nodiscard]] serving final : public joint_wait, private loop_timer {
+  public:
+    serving(async_listener&& listener, Handler&& handler, const serve_options& options)
+        : handler_{std::move(handler)}, options_{options}, accepting_{accept_all(std::move(listener))} {
+        if (!options_.request_timeout)
+            options_.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
+        if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
+            *options_.request_timeout <= duration::zero())
+            throw std::invalid_argument{"a server that has no place or no time for a client"};
+    }
+    ~serving() {
+        while (clients_) delete clients_;  // only when the frame is destroyed while it waits
+    }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { accepting_.begin(*this, later); });
+    }
+    void await_resume() { accepting_.take(); }  // it has failed, or was cancelled
+
+  private:
+    /// A connection. It destroys itself when its handler has ended.
+    class client final : public part<void>, private loop_timer {
+      public:
+        static void* operator new(std::size_t size) { return frames.take(size); }
+        static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
+        client(serving& all, int descriptor, const socket_address& from, task<>&& conversation)
+            : part<void>{std::move(conversation)},
+              peer{from},
+              older{all.clients_},
+              descriptor_{descriptor},
+              all_{all},
+              previous_{&all.clients_} {
+            if (older) older->previous_ = &older;
+            all.clients_ = this;
+            ++all.count_;
+            look_later();
+        }
+        ~client() override {
+            *previous_ = older;
+            if (older) older->previous_ = previous_;
+            --all_.count_;
+        }
+        void hear_no_more() noexcept {
+            if (is_there()) ::shutdown(descriptor_, SHUT_RD);
+        }
+
+        socket_address peer;
+        client* older;
+        bool has_timed_out = false;
+
+      private:
+        /// The handler owns the stream and may have closed it; then the number may be another descriptor's by now.
+        bool is_there() const noexcept {
+            std::error_code is_gone;
+            return borrowed_socket{descriptor_}->peer_endpoint(is_gone) == peer && !is_gone;
+        }
+        void look_later() noexcept {
+            if (*all_.options_.request_timeout == never || !peer.is_ip()) return;
+            scheduler& loop = event_loop::current();
+            loop.arm(*this, later(loop.now(), *all_.options_.request_timeout / 4));
+        }
+        /// What the peer has acknowledged is what it was answered. So nothing need be counted when bytes are sent.
+        void expired() noexcept override {
+            kernel_tcp_info now{};
+            socklen_t size = sizeof now;
+            if (!is_there() || ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) != 0) return;
+            if (std::exchange(acknowledged_, now.bytes_acked) != now.bytes_acked) quiet_quarters_ = 0;
+            if (++quiet_quarters_ <= 4) return look_later();
+            has_timed_out = true;
+            fiber::cancel();
+        }
+
+        int descriptor_;
+        unsigned char quiet_quarters_ = 0;
+        serving& all_;
+        client** previous_;
+        std::uint64_t acknowledged_ = 0;
+    };
+
+    task<> accept_all(async_listener listener) {
+        for (;;) {
+            while (count_ >= options_.max_connections) {
+                has_room_.reset();
+                co_await has_room_.wait();
+            }
+            auto accepted = co_await listener.accept();
+            bool is_short = false;
+            try {
+                const int descriptor = accepted.stream.native_handle();
+                accepted.stream.set_timeout(options_.idle_timeout);
+                auto* const made = new client{*this, descriptor, accepted.peer,
+                                              call(std::move(accepted.stream), accepted.peer)};
+                made->begin(*this);
+            } catch (const std::bad_alloc&) {
+                is_short = true;
+            }
+            if (is_short) co_await sleep_for(accept_pause);
+        }
+    }
+    task<> call(async_stream&& stream, const socket_address& peer) {
+        if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>)
+            return handler_(std::move(stream), peer);
+        else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>)
+            return handler_(std::move(stream), peer.ip());
+        else
+            return handler_(std::move(stream));
+    }
+    void part_ended(part_base& which) noexcept override {
+        if (&which == &accepting_) {  // the listener is closed
+            for (client* each = clients_; each; each = each->older) each->hear_no_more();
+            scheduler& loop = chain().loop();
+            if (clients_) loop.arm(*this, later(loop.now(), options_.stop_grace));
+            return;
+        }
+        auto* const one = static_cast<client*>(&which);
+        if (one->has_timed_out)
+            report(*one, std::make_exception_ptr(std::system_error{std::make_error_code(std::errc::timed_out)}));
+        else if (const std::exception_ptr thrown = one->exception(); thrown && !is_cancellation(thrown))
+            report(*one, thrown);
+        delete one;
+        has_room_.set();
+    }
+    void report(const client& one, const std::exception_ptr& thrown) noexcept {
+        if (!options_.on_error) return;
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const std::exception& failure) {
+            options_.on_error(one.peer, failure);
+        } catch (...) {
+            options_.on_error(one.peer, std::runtime_error{"the handler has thrown what is no std::exception"});
+        }
+    }
+    void cancel_parts() noexcept override { accepting_.cancel(); }
+    void expired() noexcept override {  // the grace
+        for (client* each = clients_; each; each = each->older) each->fiber::cancel();
+    }
+
+    Handler handler_;
+    serve_options options_;
+    client* clients_ = nullptr;
+    std::size_t count_ = 0;
+    async_event has_room_;
+    part<void> accepting_;
+};
+
+}  // namespace detail
+
+/// Accepts connections and runs handler(stream), or handler(stream, peer), for each, until it is cancelled: by the stop
+/// of event_loop::run(), say. Then it closes the listener and ends as a cancelled task does when the last handler has ended,
+/// within stop_grace. Throws std::system_error when the listener fails, std::invalid_argument for options without place or
+/// time. The handler is one object for all; if it is a lambda with captures, these live as long as the server.
+template <connection_handler Handler>
+task<> serve(async_listener listener, Handler handler, serve_options options = {}) {
+    co_await detail::serving<Handler>{std::move(listener), std::move(handler), options};
+}
+/// The same with a listener of your own, for the loop that runs this.
+template <connection_handler Handler>
+task<> serve(tcp_listener listener, Handler handler, serve_options options = {}) {
+    co_await detail::serving<Handler>{async_listener{std::move(listener)}, std::move(handler), options};
+}
+/// The same where to listen: also throws what tcp_listener does. Answers do not wait for acknowledgments (option::no_delay).
+template <connection_handler Handler>
+task<> serve(endpoint where, Handler handler, serve_options options = {}) {
+    tcp_listener listener{where};
+    listener.set_option(option::no_delay{});
+    co_await detail::serving<Handler>{async_listener{std::move(listener)}, std::move(handler), options};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SERVE_HPP
+
+// netnotes/coro/signal.hpp: what reaches a loop from outside
+// SPDX-License-Identifier: MIT
+//
+// A signal handler interrupts the program anywhere, in the middle of malloc() perhaps, and so it may do next to nothing
+// (signal-safety(7)). Another thread may run at any time. Neither may touch what the tasks of a loop share. What both can
+// do is leave word, and ring the bell:
+//
+//        signal handler  ──┐                                           ┌──> tasks that wait for it
+//        another thread  ──┴── a bit, a place in a list, write(2) ──> loop
+//
+// async_signals makes of signals something to wait for, so that the answer to SIGHUP is a line in a task and not a
+// handler:
+//
+//     task<> rereads_its_configuration() {
+//         async_signals signals{SIGHUP};
+//         for (;;) {
+//             co_await signals.next();
+//             reread();
+//         }
+//     }
+//
+// On this page:  remote_event · async_signals
+// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); socket/stop.hpp is for those that only stop
+
+#ifndef NETNOTES_CORO_SIGNAL_HPP
+#define NETNOTES_CORO_SIGNAL_HPP
+
+#include <signal.h>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+
+
+namespace netnotes {
+
+namespace detail {
+
+/// Word left for the tasks of a loop: some bits, and a bell that is rung once until it is heard. It outlives its owner
+/// while the loop has yet to hear it.
+class remote_word final : public posted_call {
+  public:
+    explicit remote_word(event_loop& loop) noexcept : loop_{loop} {}
+
+    /// From anywhere, a signal handler too.
+    void leave(std::uint64_t bits) noexcept {
+        leaving_.fetch_add(1);
+        bits_.fetch_or(bits);
+        if (!is_posted_.exchange(true)) loop_.post_call(*this);
+        leaving_.fetch_sub(1);
+    }
+    /// One of the bits, which is then cleared; `none` when there is none.
+    [[nodiscard]] int take() noexcept {
+        const std::uint64_t bits = bits_.load();
+        if (bits != 0) bits_.fetch_and(~(bits & (~bits + 1)));
+        return std::countr_zero(bits);
+    }
+    /// A task to which it was handed out was cancelled before it could take note: it goes to the next.
+    void return_bit(int bit) noexcept;
+    static constexpr int none = 64;
+    wait_queue waiting;
+
+    struct abandon {
+        void operator()(remote_word* word) const noexcept {
+            // Its task may have heard of the word, and be done, before the one who leaves it has returned.
+            while (word->leaving_.load() != 0) std::this_thread::yield();
+            word->is_abandoned_ = true;
+            if (!word->is_posted_.exchange(true)) delete word;  // or else call() does
+        }
+    };
+
+  private:
+    ~remote_word() = default;
+    void call() override;
+    void hand_out() noexcept;
+
+    event_loop& loop_;
+    std::atomic<std::uint64_t> bits_{0};
+    std::atomic<bool> is_posted_{false};
+    std::atomic<int> leaving_{0};  // threads and handlers inside of leave()
+    bool is_abandoned_ = false;  // only the loop's thread looks at it
+    static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a signal handler may not wait for a lock");
+};
+
+class waiting_for_word : public wait_queue::waiter {
+  public:
+    explicit waiting_for_word(remote_word& word) noexcept : word_{word} {}
+    ~waiting_for_word() { is_destroyed(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+        bit_ = remote_word::none;
+        return stand_in(word_.waiting, self, [this] {
+            if (word_.waiting.empty()) bit_ = word_.take();
+            return bit_ != remote_word::none;
+        });
+    }
+
+  protected:
+    int taken() {
+        finish();
+        return bit_;
+    }
+
+  private:
+    friend remote_word;
+    void give_back() noexcept override;
+    remote_word& word_;
+    int bit_ = remote_word::none;
+};
+
+inline void waiting_for_word::give_back() noexcept { word_.return_bit(bit_); }
+
+/// Whoever is woken has his bit already: another, who comes before he goes on, cannot take it from him.
+inline void remote_word::call() {
+    if (is_abandoned_) {
+        delete this;
+        return;
+    }
+    is_posted_.store(false);  // before the bits are looked at: what is left from now on rings again
+    hand_out();
+}
+inline void remote_word::return_bit(int bit) noexcept {
+    bits_.fetch_or(std::uint64_t{1} << bit);
+    hand_out();
+}
+inline void remote_word::hand_out() noexcept {
+    while (!waiting.empty()) {
+        const int bit = take();
+        if (bit == none) break;
+        auto& first = static_cast<waiting_for_word&>(*waiting.first());
+        first.bit_ = bit;
+        first.grant();
+    }
+}
+
+}  // namespace detail
+
+/// Something that happens outside of the loop, in another thread or in a signal handler. It is remembered until a task
+/// has taken note, once, however often it has happened by then. Belongs to a loop; only set() is for others, and nobody
+/// may call it when this object is being destroyed.
+class remote_event {
+  public:
+    class waiting;
+    /// For the loop that runs in this thread, or another. Allocates.
+    remote_event() : remote_event{event_loop::current()} {}
+    explicit remote_event(event_loop& loop) : word_{new detail::remote_word{loop}} {}
+
+    /// From any thread, and from a signal handler. Does not wait and does not fail.
+    void set() noexcept { word_->leave(1); }
+    /// `co_await event.wait()`: until it has been set since the last wait. One task a time is woken.
+    [[nodiscard]] waiting wait() noexcept;
+
+  private:
+    std::unique_ptr<detail::remote_word, detail::remote_word::abandon> word_;
+};
+
+/// Signals as something to wait for. As long as it lives, they do nothing else: they do not end the program. One that
+/// comes several times before it is taken is taken once, as signals are. One object in a process for each signal, for
+/// signals belong to the process. It must go before its loop does.
+class async_signals {
+  public:
+    class waiting;
+    /// Throws std::logic_error when one of them has an owner already, std::system_error for what is no signal or cannot
+    /// be caught (SIGKILL, SIGSTOP).
+    template <std::convertible_to<int>... Signals>
+    explicit async_signals(Signals... signals) : async_signals{event_loop::current(), signals...} {}
+    template <std::convertible_to<int>... Signals>
+    explicit async_signals(event_loop& loop, Signals... signals) : word_{new detail::remote_word{loop}} {
+        try {
+            (catch_signal(signals), ...);
+        } catch (...) {
+            give_back();
+            throw;
+        }
+    }
+    async_signals(const async_signals&) = delete;
+    async_signals& operator=(const async_signals&) = delete;
+    /// Puts back what was in force before.
+    ~async_signals() { give_back(); }
+
+    /// `int number = co_await signals.next()`: the next signal that comes or has come; of several the lowest.
+    [[nodiscard]] waiting next() noexcept;
+
+  private:
+    static constexpr int most = 64;  // Linux: 1 to 64
+    void catch_signal(int number);
+    void give_back() noexcept;
+    static void handle(int number) noexcept;
+
+    static inline constinit std::array<std::atomic<detail::remote_word*>, most + 1> owners{};
+    static inline constinit std::atomic<int> handling{0};
+    std::unique_ptr<detail::remote_word, detail::remote_word::abandon> word_;
+    std::array<std::unique_ptr<struct sigaction>, most + 1> before_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+class [[nodiscard]] remote_event::waiting final : public detail::waiting_for_word {
+  public:
+    using detail::waiting_for_word::waiting_for_word;
+    void await_resume() { taken(); }
+};
+inline remote_event::waiting remote_event::wait() noexcept { return waiting{*word_}; }
+
+class [[nodiscard]] async_signals::waiting final : public detail::waiting_for_word {
+  public:
+    using detail::waiting_for_word::waiting_for_word;
+    int await_resume() { return taken() + 1; }
+};
+inline async_signals::waiting async_signals::next() noexcept { return waiting{*word_}; }
+
+inline void async_signals::catch_signal(int number) {
+    if (number < 1 || number > most) throw std::system_error{EINVAL, std::system_category(), "sigaction"};
+    const auto index = static_cast<std::size_t>(number);
+    if (before_[index]) return;  // named twice
+    auto before = std::make_unique<struct sigaction>();
+    detail::remote_word* none = nullptr;
+    if (!owners[index].compare_exchange_strong(none, word_.get()))
+        throw std::logic_error{"this signal has an owner already"};
+    struct sigaction action {};
+    action.sa_handler = handle;
+    action.sa_flags = SA_RESTART;  // it is the loop that is to notice, nobody else
+    if (::sigaction(number, &action, before.get()) != 0) {
+        const int error = errno;
+        owners[index].store(nullptr);
+        throw std::system_error{error, std::system_category(), "sigaction"};
+    }
+    before_[index] = std::move(before);
+}
+inline void async_signals::give_back() noexcept {
+    for (int number = 1; number <= most; ++number) {
+        const auto index = static_cast<std::size_t>(number);
+        if (!before_[index]) continue;
+        ::sigaction(number, before_[index].get(), nullptr);
+        owners[index].store(nullptr);
+    }
+    while (handling.load() != 0) {
+    }  // in another thread, with a pointer to our word
+}
+inline void async_signals::handle(int number) noexcept {
+    const int saved = errno;
+    ++handling;
+    if (detail::remote_word* const word = owners[static_cast<std::size_t>(number)].load())
+        word->leave(std::uint64_t{1} << (number - 1));
+    --handling;
+    errno = saved;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SIGNAL_HPP
+
+
+
+
+
+#endif  // NETNOTES_CORO_HPP

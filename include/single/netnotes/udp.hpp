@@ -1,0 +1,4226 @@
+// netnotes 0.1.0, udp.hpp in one file: copy it, include it, and nothing else is needed. Do not edit:
+// include/single/generate.cmake made it from include/netnotes/udp.hpp, where it can be read in chapters.
+// netnotes/ip/version.hpp: the version, which every chapter includes
+// SPDX-License-Identifier: MIT
+//
+// The test stands outside the include guard on purpose: if one-file headers of two releases meet in one program, the
+// compiler says so here, instead of reporting strange errors about classes that it knows twice.
+
+#if __cplusplus < 202002L
+#error "netnotes needs C++20: compile with -std=c++20"
+#endif
+
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#error "netnotes headers of two versions meet here: take all of them from one release"
+#endif
+
+#ifndef NETNOTES_IP_VERSION_HPP
+#define NETNOTES_IP_VERSION_HPP
+
+#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+
+#endif  // NETNOTES_IP_VERSION_HPP
+// netnotes/udp.hpp: datagrams
+// SPDX-License-Identifier: MIT
+//
+// UDP keeps the borders of messages: one send is one receive, whole or not at all. It promises nothing else. A datagram may
+// be lost, arrive twice, or overtake another, and nobody is told.
+//
+//        udp_socket socket{{ipv6_address::any(), 6666}};
+//        std::array<char, 1500> buffer;
+//        auto [bytes, sender, truncated] = socket.recv_from(buffer);
+//        socket.send_to(bytes, sender);
+//
+// Chapters:
+//     udp/socket.hpp    datagrams one by one, in batches, in segments, by broadcast, and to groups
+//
+// The notes:     UDP, UDP特点, udp 发送、接收数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
+// Examples:      06_udp_send_receive, 07_udp_echo, 08_udp_broadcast, 09_udp_chat
+
+#ifndef NETNOTES_UDP_HPP
+#define NETNOTES_UDP_HPP
+
+
+// netnotes/udp/socket.hpp: datagrams
+// SPDX-License-Identifier: MIT
+//
+// UDP adds two things to IP: ports, and a checksum. Both addresses are in IP's header; UDP's own 8 bytes are both
+// ports, the length, and the checksum (RFC 768). What it keeps are the borders of messages: one send is one
+// receive, whole or not at all. What it promises is nothing: a datagram may be lost, come twice, or overtake
+// another, and nobody is told. (A *damaged* one is never delivered; the checksum sees to that.) A program that
+// needs more than that must do it itself, and must not flood a path that is full (RFC 8085 §3.1). Many do,
+// and mostly across the Internet, not only, as the notes have it, in local networks: QUIC, WebRTC, NTP, WireGuard, DNS.
+//
+//        sender                                       receiver
+//          | send_to("one") ────────────────────────>  | recv_from() -> "one", and who sent it
+//          | send_to("two") ────── ✗                   |                               nobody is told
+//          | send_to("three") ──────────────────────>  | recv_from(4 bytes) -> "thre", truncated: "e" is gone
+//          | send_to("")  ──────────────────────────>  | recv_from() -> no bytes, and a sender: a datagram too
+//
+// How large may one be? 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP), 65,527 over IPv6; the
+// notes say "64 KB". But above the path's MTU, often 1,500, it travels in fragments, and one lost fragment
+// loses all (RFC 8085 §3.2). 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
+//
+// *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, send()
+// needs no address, and "nobody listens there" (ICMP port unreachable) is reported, by the next call, as
+// errc::connection_refused. An unconnected socket never hears of it, whatever udp(7) says.
+//
+// A host has several addresses, and a server on the wildcard address (0.0.0.0, ::) is asked at any of them. Its answer
+// must leave from that very address: a connected client and every firewall drop an answer that comes from another. So
+// such a socket is told with each datagram to which address it came, and keeps that beside the sender:
+//
+//        client ── "?" to 192.0.2.9 ──> recv_from() -> "?", sender: the client, who asked 192.0.2.9
+//               <── "!" from 192.0.2.9 ── send_to("!", sender)            and not from the host's first address
+//
+// A datagram costs a system call and little else, so whoever has many saves calls:
+//
+//        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
+//        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
+//
+// On this page:  sizes · datagram_peer · udp_socket: sending, receiving, batches, segments, multicast · datagram_batch
+// The notes:     UDP, UDP特点, udp端口号动态变化解释, udp 发送数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
+//                (UDP, its ports, sending, binding, echo, broadcast, full duplex); examples 06 to 09
+
+#ifndef NETNOTES_UDP_SOCKET_HPP
+#define NETNOTES_UDP_SOCKET_HPP
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+// netnotes/socket/socket.hpp: the socket
+// SPDX-License-Identifier: MIT
+//
+// A socket is an end of a conversation, held by the kernel; the program holds a small number that stands for
+// it, the *descriptor*. It need not be an end of a connection: a datagram socket has none, and a listening
+// socket only makes them. This header owns the descriptor (it is closed exactly once, whatever happens), and
+// handles once, here, what every program otherwise gets wrong for itself:
+//
+//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
+//   the peer is gone (SIGPIPE)               an error, not the death of the process
+//   a timeout                                a point in time: a peer that sends a byte a second cannot stretch
+//                                            it; and it is reported as errc::timed_out, never as EAGAIN
+//   a child process inherits descriptors     close-on-exec, always
+//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
+//
+//        server                                     client
+//          socket{inet, stream}                       socket{inet, stream}
+//          bind({any, 6666})                          |
+//          listen()                                   |
+//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
+//            └─> a new socket  <───── bytes ────────> send_all, recv
+//
+// Each call has two forms. The plain one throws std::system_error. The one with a std::error_code at its end
+// does not throw; it is for outcomes that a program expects, as Python's connect_ex is for connect.
+//
+//   Python                          C                                here
+//   socket(family, type)            socket                           socket{family, type}
+//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
+//   connect / connect_ex            connect                          connect(where) / connect(where, error)
+//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
+//   send / sendall                  send / a loop                    send / send_all
+//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
+//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
+//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
+//   setsockopt, getsockopt          the same                         set_option, get_option
+//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
+//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
+//   fileno, detach                  the int itself                   native_handle, release
+//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
+//   socketpair, getaddrinfo         the same                         socket_pair, resolve
+//
+// On this page:  time and buffers · options · socket · socket_pair
+// Below it:      socket/address.hpp, the names of sockets and of hosts; ip.hpp; socket/stop.hpp
+// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
+
+#ifndef NETNOTES_SOCKET_SOCKET_HPP
+#define NETNOTES_SOCKET_SOCKET_HPP
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <optional>
+#include <ratio>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+// netnotes/ip/address.hpp: addresses, networks, endpoints and ports
+// SPDX-License-Identifier: MIT
+//
+// An IP address is a number; everything else on this page is notation or arithmetic on that number.
+// An IPv4 address has 32 bits, an IPv6 address 128. A *network* is a run of leading bits that its
+// addresses share (the prefix); what remains numbers the hosts inside. The netmask is that same prefix
+// length, spelled as an address:
+//
+//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
+//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
+//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
+//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//
+// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP.
+// Address and port together are an *endpoint*, written 192.0.2.1:80 or [2001:db8::1]:80.
+//
+// This header asks the operating system nothing. It is values: constexpr throughout, no allocation but
+// in to_string(), so a wrong literal does not compile:
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
+// Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
+//
+// On this page:  ipv4_address · ipv6_address · ip_address · network · summarize, collapse, exclude ·
+//                special-purpose ranges · the classes A to E · endpoint · ports and services · literals
+// Below it:      ip/text.hpp, how the texts are read and written
+// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks); examples 02, 03 and 04
+
+#ifndef NETNOTES_IP_ADDRESS_HPP
+#define NETNOTES_IP_ADDRESS_HPP
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+// netnotes/ip/text.hpp: how addresses are read and written
+// SPDX-License-Identifier: MIT
+//
+// The machinery under ip.hpp, and a page on two small grammars. Most people never include this file.
+//
+//        "192.0.2.1"                             <->  0xc0000201                  dotted decimal
+//        "2001:db8::1"                           <->  2001:0db8:0:0:0:0:0:1       RFC 4291 §2.2, RFC 5952
+//        "::ffff:192.0.2.1"                      <->  ... ffff c000 0201          an IPv4 tail
+//        "fe80::1%eth0"                          <->  number and zone             RFC 4007 §11
+//
+// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, since a
+// leading zero means octal in C, and 10.1 for 10.0.0.1. When a filter and a server read the same text as two
+// addresses, the filter is of no use (RFC 6943 §3.1.1), so both texts are refused here. A reader stops at the
+// first thing that it dislikes and says what, and where: "octet 4 is 256, above 255, at character 6".
+//
+// Writing has one form for each address (RFC 5952 §4): lower case, no leading zeros, and the longest run of
+// zero groups, the first of equals, becomes "::", but only if it is longer than one group. Equal addresses
+// have equal texts, so a text may serve as a key in a log.
+//
+// A text that came from a stranger is not printed as it is. It may hold a line's end, to forge a line of the log, or an
+// escape sequence, to steer the terminal. visible() and quoted() write such characters as escape sequences of C++.
+//
+// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits ·
+//                reading IPv4, IPv6, numbers · writing them
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_TEXT_HPP
+#define NETNOTES_IP_TEXT_HPP
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <iosfwd>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <version>
+#ifdef __cpp_lib_format
+#include <format>
+#endif
+
+
+
+namespace netnotes {
+
+// ---- Why a text was refused ----------------------------------------------------------------------------
+
+/// What is wrong with a text, and where. Cheap to make: the sentence is composed only when asked for.
+class parse_failure {
+  public:
+    constexpr parse_failure() noexcept = default;
+    /// In the pattern '#' stands for the item's number, '%' for the offending value, '@' for that value as
+    /// a character. The pattern must outlive the failure: here it is always a literal.
+    constexpr parse_failure(std::string_view pattern, std::size_t position, std::uint32_t item = 0,
+                            std::uint32_t value = 0) noexcept
+        : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
+
+    /// The offending character's place, counted from 0; the text's size when something is missing.
+    [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
+    /// For a part of a longer text: the part begins `offset` characters later.
+    constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
+    /// For example `octet 4 is 256, above 255, at character 6`.
+    [[nodiscard]] std::string message() const;
+
+  private:
+    std::string_view pattern_;
+    std::size_t position_ = 0;
+    std::uint32_t item_ = 0;
+    std::uint32_t value_ = 0;
+};
+
+/// Thrown by the constructors that take text. what() quotes the text and gives the failure's message.
+class parse_error : public std::invalid_argument {
+  public:
+    parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
+
+  private:
+    parse_failure failure_;
+};
+
+// ---- A stranger's text ---------------------------------------------------------------------------------
+
+/// Returns the text in a form that a terminal and a line of a log can bear. Valid UTF-8 stays, except for characters that
+/// steer or cannot be seen: the controls (also U+0080 to U+009F, of which U+009B means ESC [, ECMA-48 §5.4), the separators
+/// of lines, what changes the direction of writing, what has no width, noncharacters. They become `\n`, `\r`, `\t`,
+/// `\u202e` and the like; U+0000 to U+001F, U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like.
+/// A backslash and a quotation mark stay, so a text that is visible already stays as it is.
+[[nodiscard]] std::string visible(std::string_view text);
+/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so that
+/// the text cannot pretend to have ended.
+[[nodiscard]] std::string quoted(std::string_view text);
+
+namespace detail {
+
+/// The 128 bits of an address, as two halves. (`unsigned __int128` is neither standard nor everywhere.)
+struct uint128 {
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+
+    friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
+    friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
+    friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
+    friend constexpr uint128 operator~(uint128 a) noexcept { return {~a.high, ~a.low}; }
+    friend constexpr uint128 operator<<(uint128 a, unsigned bits) noexcept {  // bits from 0 to 128
+        if (bits >= 64) return {bits == 128 ? 0 : a.low << (bits - 64), 0};
+        return bits == 0 ? a : uint128{a.high << bits | a.low >> (64 - bits), a.low << bits};
+    }
+    friend constexpr uint128 operator+(uint128 a, uint128 b) noexcept {
+        const std::uint64_t sum = a.low + b.low;
+        return {a.high + b.high + (sum < a.low ? 1 : 0), sum};
+    }
+    friend constexpr uint128 operator-(uint128 a, uint128 b) noexcept {
+        return {a.high - b.high - (a.low < b.low ? 1 : 0), a.low - b.low};
+    }
+};
+
+/// A number of `bits` ones at the low end; bits from 0 to 128.
+constexpr uint128 ones(unsigned bits) noexcept { return (uint128{0, 1} << bits) - uint128{0, 1}; }
+constexpr unsigned bit_width(uint128 value) noexcept {
+    return static_cast<unsigned>(value.high != 0 ? 64 + std::bit_width(value.high) : std::bit_width(value.low));
+}
+constexpr unsigned trailing_zeros(uint128 value) noexcept {
+    return static_cast<unsigned>(value.low != 0 ? std::countr_zero(value.low) : 64 + std::countr_zero(value.high));
+}
+
+/// An IPv6 zone ("eth0", "2") kept inside the address: interface names have at most 15 characters
+/// (IFNAMSIZ is 16), so no allocation and no table of interned names is needed.
+struct zone_name {
+    std::array<char, 15> text{};
+    std::uint8_t size = 0;
+    [[nodiscard]] constexpr std::string_view view() const noexcept { return {text.data(), size}; }
+    // By the characters that count: faster than the whole array for the usual zone, none, and a constant also
+    // where arrays are compared by libstdc++'s debug mode (g++ 12).
+    friend constexpr bool operator==(const zone_name& a, const zone_name& b) noexcept { return a.view() == b.view(); }
+    friend constexpr std::strong_ordering operator<=>(const zone_name& a, const zone_name& b) noexcept {
+        return a.view().compare(b.view()) <=> 0;
+    }
+};
+
+constexpr std::uint64_t mix(std::uint64_t x) noexcept {  // the finaliser of MurmurHash3: every bit reaches every bit
+    x = (x ^ (x >> 33)) * 0xff51afd7ed558ccd;
+    x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53;
+    return x ^ (x >> 33);
+}
+
+/// What every value of this header can do with its text. A value says how it is written (`write`, into a
+/// buffer of `text_capacity` characters at least); this gives it the standard library's spellings.
+template <class Value>
+struct printable {
+    /// The canonical text. The only function of this header that allocates.
+    [[nodiscard]] std::string to_string() const {
+        char text[Value::text_capacity];
+        return {text, self().write(text)};
+    }
+    /// As std::to_chars: writes to [first, last) without a terminating NUL and returns the end, or
+    /// errc::value_too_large when it does not fit. Value::text_capacity characters always do.
+    constexpr std::to_chars_result to_chars(char* first, char* last) const noexcept {
+        if (last - first >= static_cast<std::ptrdiff_t>(Value::text_capacity)) return {self().write(first), {}};
+        char text[Value::text_capacity]{};
+        const char* const end = self().write(text);
+        if (last - first < end - text) return {last, std::errc::value_too_large};
+        return {std::copy(static_cast<const char*>(text), end, first), {}};
+    }
+    /// Honours width and fill, as every string does.
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const Value& value) {
+        char text[Value::text_capacity];
+        return out << std::basic_string_view<char, Traits>(text, static_cast<std::size_t>(value.write(text) - text));
+    }
+    friend constexpr auto operator<=>(const printable&, const printable&) noexcept = default;
+
+  private:
+    constexpr const Value& self() const noexcept { return static_cast<const Value&>(*this); }
+};
+
+template <class Value>
+concept text_value = std::is_base_of_v<printable<Value>, Value>;
+
+// ---- Reading -------------------------------------------------------------------------------------------
+
+/// Above 9: it is no digit.
+constexpr unsigned digit_value(char c) noexcept { return static_cast<unsigned char>(c) - unsigned{'0'}; }
+
+/// One table look-up a character instead of three comparisons; 0xff is no digit.
+inline constexpr auto hexadecimal_value = [] {
+    std::array<std::uint8_t, 256> values{};
+    for (unsigned c = 0; c < 256; ++c)
+        values[c] = static_cast<std::uint8_t>(c >= '0' && c <= '9'   ? c - '0'
+                                              : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                              : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                                                     : 0xff);
+    return values;
+}();
+
+/// The failure branches come out of line, so that the way through a good text stays short.
+constexpr bool refuse(parse_failure& why, std::string_view pattern, std::ptrdiff_t position, std::uint32_t item = 0,
+                      std::uint32_t value = 0) noexcept {
+    why = parse_failure{pattern, static_cast<std::size_t>(position), item, value};
+    return false;
+}
+constexpr bool refuse_character(parse_failure& why, const char* first, const char* at) noexcept {
+    return refuse(why, "unexpected character @", at - first, 0, static_cast<unsigned char>(*at));
+}
+
+/// Reads all of [first, last) as a decimal number up to `limit`, without sign or leading zeros.
+constexpr bool read_number(const char* first, const char* last, std::uint32_t limit, std::uint32_t& value,
+                           parse_failure& why) noexcept {
+    std::uint64_t number = 0;
+    if (first == last) return refuse(why, "a number is missing", 0);
+    for (const char* p = first; p != last; ++p) {
+        if (digit_value(*p) > 9) return refuse_character(why, first, p);
+        if (number <= limit) number = number * 10 + digit_value(*p);  // beyond the limit it only has to stay there
+    }
+    if (*first == '0' && last - first > 1) return refuse(why, "a leading zero", 0);
+    if (number > limit) return refuse(why, "the number is above %", 0, 0, limit);
+    value = static_cast<std::uint32_t>(number);
+    return true;
+}
+
+/// Reads all of [first, last) as dotted decimal.
+constexpr bool read_ipv4(const char* const first, const char* const last, std::uint32_t& value,
+                         parse_failure& why) noexcept {
+    std::uint32_t address = 0;
+    const char* p = first;
+    if (p == last) return refuse(why, "the address is empty", 0);
+    for (std::uint32_t octet = 1; octet <= 4; ++octet) {
+        if (octet > 1) {
+            if (p == last) return refuse(why, "only # of 4 octets", last - first, octet - 1);
+            if (*p != '.') return refuse_character(why, first, p);
+            ++p;
+        }
+        const char* const start = p;
+        if (p == last || *p == '.') return refuse(why, "octet # is missing", p - first, octet);
+        std::uint32_t number = digit_value(*p);
+        if (number > 9) return refuse_character(why, first, p);
+        for (++p; p != last && digit_value(*p) <= 9; ++p) {
+            number = number * 10 + digit_value(*p);
+            // Before the number of digits: "0377" is refused because C would read it as octal.
+            if (*start == '0') return refuse(why, "octet # has a leading zero", start - first, octet);
+            if (p - start == 3) return refuse(why, "octet # has more than three digits", start - first, octet);
+        }
+        if (number > 255) return refuse(why, "octet # is %, above 255", start - first, octet, number);
+        address = address << 8 | number;
+    }
+    if (p != last) {
+        if (*p == '.') return refuse(why, "more than 4 octets", p - first);
+        return refuse_character(why, first, p);
+    }
+    value = address;
+    return true;
+}
+
+/// Reads all of [first, last) as a zone: what may stand in the name of an interface and not be taken for
+/// something else by whoever reads `[fe80::1%eth0]:80` or `fe80::%eth0/64`.
+constexpr bool read_zone(const char* first, const char* last, zone_name& zone, parse_failure& why) noexcept {
+    if (first == last) return refuse(why, "the zone is missing", 0);
+    if (last - first > static_cast<std::ptrdiff_t>(zone.text.size()))
+        return refuse(why, "a zone of more than 15 characters", 0);
+    zone_name read;
+    for (const char* p = first; p != last; ++p) {
+        if (*p <= ' ' || *p > '~' || *p == '%' || *p == '/' || *p == '[' || *p == ']')
+            return refuse_character(why, first, p);
+        read.text[read.size++] = *p;
+    }
+    zone = read;
+    return true;
+}
+
+/// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
+constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
+                         parse_failure& why) noexcept {
+    uint128 address;     // the groups read so far, the last one lowest; after "::" only those behind it
+    uint128 front;       // the groups before "::", already in their place
+    unsigned count = 0;  // of all groups
+    bool gap = false;    // has "::" been seen?
+    const char* p = first;
+    if (p == last) return refuse(why, "the address is empty", 0);
+    if (*p == ':') {
+        if (p + 1 == last || p[1] != ':') return refuse(why, "a single ':' at the start", 0);
+        gap = true;
+        p += 2;
+    }
+    while (p != last && *p != '%') {
+        if (*p == ':') return refuse(why, "a second '::', or ':::'", p - first);
+        if (count == 8) return refuse(why, "more than 8 groups", p - first);
+        const char* const start = p;
+        unsigned group = 0;
+        for (; p != last && hexadecimal_value[static_cast<unsigned char>(*p)] < 16; ++p) {
+            if (p - start == 4) return refuse(why, "group # has more than four digits", start - first, count + 1);
+            group = group << 4 | hexadecimal_value[static_cast<unsigned char>(*p)];
+        }
+        if (p != last && *p == '.') {  // what looked like a group is the first octet of an IPv4 tail
+            if (count > 6) return refuse(why, "no room for an IPv4 address after # groups", start - first, count);
+            const char* tail_end = p;
+            while (tail_end != last && *tail_end != '%') ++tail_end;
+            std::uint32_t tail = 0;
+            if (!read_ipv4(start, tail_end, tail, why)) return why.shift(start - first), false;
+            address = address << 32 | uint128{0, tail};
+            count += 2;
+            p = tail_end;
+            break;
+        }
+        if (p == start) return refuse_character(why, first, p);
+        address = address << 16 | uint128{0, group};
+        ++count;
+        if (p == last || *p == '%') break;
+        if (*p != ':') return refuse_character(why, first, p);
+        ++p;
+        if (p == last || *p == '%') return refuse(why, "a single ':' at the end", p - 1 - first);
+        if (*p == ':') {
+            if (gap) return refuse(why, "a second '::', or ':::'", p - first);
+            gap = true;
+            front = address << 16 * (8 - count);
+            address = {};
+            ++p;
+        }
+    }
+    if (!gap && count < 8) return refuse(why, "only # of 8 groups, and no '::'", p - first, count);
+    if (gap && count == 8) return refuse(why, "'::' stands for one group at least, and 8 are there", p - first);
+    value = front | address;
+    if (p != last) {
+        ++p;
+        if (!read_zone(p, last, zone, why)) return why.shift(p - first), false;
+        // unmapped() would lose the zone without a word.
+        if (value.high == 0 && value.low >> 32 == 0xffff)
+            return refuse(why, "an IPv4-mapped address has no zone", p - 1 - first);
+    }
+    return true;
+}
+
+// ---- Writing -------------------------------------------------------------------------------------------
+
+/// "0." to "255.": an octet is one look-up and one four-byte store, which is what makes printing an address some
+/// thirty times faster than inet_ntop(), a call of snprintf().
+inline constexpr auto octet_texts = [] {
+    std::array<std::array<char, 4>, 256> texts{};
+    for (unsigned octet = 0; octet < 256; ++octet) {
+        unsigned size = 0;
+        if (octet >= 100) texts[octet][size++] = static_cast<char>('0' + octet / 100);
+        if (octet >= 10) texts[octet][size++] = static_cast<char>('0' + octet / 10 % 10);
+        texts[octet][size++] = static_cast<char>('0' + octet % 10);
+        texts[octet][size] = '.';
+    }
+    return texts;
+}();
+
+/// Needs room for 16 characters, of which the last may be scribbled on without being part of the text.
+constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        const unsigned octet = value >> shift & 0xff;
+        const auto [a, b, c, d] = octet_texts[octet];  // all four before any store, so that they become one
+        out[0] = a, out[1] = b, out[2] = c, out[3] = d;
+        out += 2 + (octet >= 10) + (octet >= 100);
+    }
+    return out - 1;
+}
+
+/// In decimal; std::to_chars is not constexpr before C++23.
+constexpr char* write_number(char* out, std::uint32_t value) noexcept {
+    std::array<char, 10> digits{};
+    char* first = digits.data() + digits.size();
+    do {
+        *--first = static_cast<char>('0' + value % 10);
+    } while ((value /= 10) != 0);
+    return std::copy(first, digits.data() + digits.size(), out);
+}
+
+inline constexpr std::string_view hexadecimal_digits = "0123456789abcdef";
+
+/// Needs room for 64 characters.
+constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noexcept {
+    std::array<std::uint16_t, 8> groups{};
+    for (unsigned i = 0; i < 4; ++i) {
+        groups[i] = static_cast<std::uint16_t>(value.high >> (48 - 16 * i));
+        groups[i + 4] = static_cast<std::uint16_t>(value.low >> (48 - 16 * i));
+    }
+    unsigned gap = 8, zeros = 1;  // where the longest run of zero groups begins, and its length: one is no run
+    for (unsigned i = 0; i < 8; ++i) {
+        unsigned run = 0;
+        while (i + run < 8 && groups[i + run] == 0) ++run;
+        if (run > zeros) gap = i, zeros = run;
+        i += run;
+    }
+    // RFC 5952 §5: the IPv4 part of a mapped address is written as IPv4.
+    const bool mapped = value.high == 0 && value.low >> 32 == 0xffff;
+    for (unsigned i = 0; i < (mapped ? 6u : 8u);) {
+        if (i == gap) {
+            *out++ = ':';
+            if (i == 0) *out++ = ':';
+            i += zeros;
+            continue;
+        }
+        const unsigned group = groups[i];
+        if (group >= 0x1000) *out++ = hexadecimal_digits[group >> 12];
+        if (group >= 0x100) *out++ = hexadecimal_digits[group >> 8 & 0xf];
+        if (group >= 0x10) *out++ = hexadecimal_digits[group >> 4 & 0xf];
+        *out++ = hexadecimal_digits[group & 0xf];
+        if (++i < 8) *out++ = ':';
+    }
+    if (mapped) out = write_ipv4(out, static_cast<std::uint32_t>(value.low));
+    if (zone.size > 0) {
+        *out++ = '%';
+        out = std::copy(zone.text.begin(), zone.text.begin() + zone.size, out);
+    }
+    return out;
+}
+
+}  // namespace detail
+
+namespace detail {
+/// Texts and characters, one behind the other. (g++ 12 -O3 sees an overlapping copy in every "text" + std::string{},
+/// wrongly, and warns: its bug 105651.)
+template <class... Parts>
+std::string joined(const Parts&... parts) {
+    std::string text;
+    ((text += parts), ...);
+    return text;
+}
+}  // namespace detail
+
+inline std::string parse_failure::message() const {
+    std::string text;
+    for (const char c : pattern_) {
+        if (c == '#') {
+            text += std::to_string(item_);
+        } else if (c == '%') {
+            text += std::to_string(value_);
+        } else if (c != '@') {
+            text += c;
+        } else if (value_ > ' ' && value_ <= '~') {
+            text += {'\'', static_cast<char>(value_), '\''};
+        } else {
+            text += {'0', 'x', detail::hexadecimal_digits[value_ >> 4 & 0xf], detail::hexadecimal_digits[value_ & 0xf]};
+        }
+    }
+    return detail::joined(text, ", at character ", std::to_string(position_));
+}
+
+namespace detail {
+
+/// Is the character one that a reader does not see, or that changes how others are seen?
+constexpr bool is_invisible(char32_t point) noexcept {
+    struct range {
+        char32_t first, last;
+    };
+    constexpr range all[]{
+        {0x00, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},
+        {0x115f, 0x1160}, {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
+        {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+        {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+    };
+    return (point & 0xfffe) == 0xfffe || std::any_of(std::begin(all), std::end(all), [&](const range& each) {
+               return each.first <= point && point <= each.last;
+           });
+}
+
+/// Reads the character of UTF-8 (RFC 3629) with which the text begins. Returns how many bytes it has, 0 if they are no
+/// character: cut off, longer than needed, a surrogate, or above U+10FFFF.
+constexpr std::size_t read_utf8(std::string_view text, char32_t& point) noexcept {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned lead = byte(0);
+    point = lead;
+    if (lead < 0x80) return 1;
+    if (lead < 0xc2 || lead > 0xf4) return 0;
+    const std::size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (text.size() < size) return 0;
+    point = lead & (0x7fu >> size);
+    for (std::size_t i = 1; i < size; ++i) {
+        if ((byte(i) & 0xc0) != 0x80) return 0;
+        point = point << 6 | (byte(i) & 0x3fu);
+    }
+    constexpr char32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    return point < least[size] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff) ? 0 : size;
+}
+
+inline void append_visible(std::string& to, std::string_view text, bool is_quoted) {
+    const auto append_hex = [&](char kind, char32_t value, unsigned digits) {
+        to += '\\';
+        to += kind;
+        while (digits-- > 0) to += hexadecimal_digits[value >> 4 * digits & 0xf];
+    };
+    while (!text.empty()) {
+        char32_t point = 0;
+        const std::size_t size = read_utf8(text, point);
+        if (size > 0 && !is_invisible(point)) {
+            if (is_quoted && (point == '"' || point == '\\')) to += '\\';
+            to += text.substr(0, size);
+        } else if (size == 1 && (point == '\n' || point == '\r' || point == '\t')) {
+            to += point == '\n' ? "\\n" : point == '\r' ? "\\r" : "\\t";
+        } else if (size < 2) {
+            append_hex('x', static_cast<unsigned char>(text[0]), 2);
+        } else if (point <= 0xffff) {
+            append_hex('u', point, 4);
+        } else
+            append_hex('U', point, 8);
+        text.remove_prefix(std::max<std::size_t>(size, 1));
+    }
+}
+
+}  // namespace detail
+
+inline std::string visible(std::string_view text) {
+    std::string shown;
+    shown.reserve(text.size());
+    detail::append_visible(shown, text, false);
+    return shown;
+}
+inline std::string quoted(std::string_view text) {
+    std::string shown{'"'};
+    shown.reserve(text.size() + 2);
+    detail::append_visible(shown, text, true);
+    return shown += '"';
+}
+
+namespace detail {
+/// Returns the text in quotation marks, cut where it is long: an error is not to be longer than a line.
+inline std::string quoted_beginning(std::string_view text) {
+    constexpr std::size_t most = 64;
+    std::string shown = quoted(text.substr(0, most));
+    if (text.size() > most) shown.insert(shown.size() - 1, "...");
+    return shown;
+}
+}  // namespace detail
+
+inline parse_error::parse_error(std::string_view kind, std::string_view text, const parse_failure& failure)
+    : std::invalid_argument{detail::joined(detail::quoted_beginning(text), " is no ", kind, ": ", failure.message())},
+      failure_{failure} {}
+
+}  // namespace netnotes
+
+#ifdef __cpp_lib_format
+template <netnotes::detail::text_value Value>
+struct std::formatter<Value, char> : std::formatter<std::string_view, char> {
+    auto format(const Value& value, auto& context) const {
+        char text[Value::text_capacity];
+        const char* const end = value.write(text);
+        return std::formatter<std::string_view, char>::format({text, static_cast<std::size_t>(end - text)}, context);
+    }
+};
+#endif
+
+#endif  // NETNOTES_IP_TEXT_HPP
+
+
+namespace netnotes {
+
+// ---- IPv4 ----------------------------------------------------------------------------------------------
+
+/// The classes of RFC 791, told by the leading bits: 0…, 10…, 110…; and of RFC 1112 §4: 1110… (multicast), 1111…
+/// (reserved).
+/// History since 1993, when prefixes of any length replaced them (CIDR, RFC 4632); still taught and asked.
+enum class ipv4_class : char { a = 'A', b = 'B', c = 'C', d = 'D', e = 'E' };
+
+/// An IPv4 address (RFC 791): a 32-bit number. It names an *interface*, not a computer (RFC 1122 §3.3.4.1).
+class ipv4_address : public detail::printable<ipv4_address> {
+  public:
+    static constexpr unsigned width = 32;             ///< bits
+    static constexpr std::size_t text_capacity = 16;  ///< room that any address's text needs, INET_ADDRSTRLEN
+
+    /// 0.0.0.0
+    constexpr ipv4_address() noexcept = default;
+    /// From the number in host byte order: 0x7f000001 is 127.0.0.1.
+    constexpr explicit ipv4_address(std::uint32_t value) noexcept : value_{value} {}
+    constexpr ipv4_address(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) noexcept
+        : value_{std::uint32_t{a} << 24 | std::uint32_t{b} << 16 | std::uint32_t{c} << 8 | d} {}
+    /// From four octets in the order in which they are written, which is also that of the wire.
+    constexpr explicit ipv4_address(std::array<std::uint8_t, 4> octets) noexcept
+        : ipv4_address{octets[0], octets[1], octets[2], octets[3]} {}
+    /// From dotted decimal, four parts from 0 to 255, no leading zeros. Throws parse_error.
+    constexpr explicit ipv4_address(std::string_view text) {
+        if (parse_failure why; !detail::read_ipv4(text.data(), text.data() + text.size(), value_, why))
+            throw parse_error{"IPv4 address", text, why};
+    }
+    /// As the constructor, but an unreadable text gives no value; `why` then says what is wrong with it.
+    static constexpr std::optional<ipv4_address> parse(std::string_view text, parse_failure& why) noexcept {
+        std::uint32_t value{};
+        if (!detail::read_ipv4(text.data(), text.data() + text.size(), value, why)) return std::nullopt;
+        return ipv4_address{value};
+    }
+    static constexpr std::optional<ipv4_address> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// 0.0.0.0: as a place to bind, every local address (INADDR_ANY, ip(7)).
+    static constexpr ipv4_address any() noexcept { return {}; }
+    /// 127.0.0.1, this host.
+    static constexpr ipv4_address loopback() noexcept { return {127, 0, 0, 1}; }
+    /// 255.255.255.255: every host on this link; no router passes it on (RFC 919 §7).
+    static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
+
+    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }  ///< host byte order
+    [[nodiscard]] constexpr std::array<std::uint8_t, 4> to_octets() const noexcept {
+        return {octet(24), octet(16), octet(8), octet(0)};
+    }
+    [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
+
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
+    /// 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
+    [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
+    /// 10/8, 172.16/12, 192.168/16 (RFC 1918 §3). Other ranges are not global either: see special_range.
+    [[nodiscard]] constexpr bool is_private() const noexcept {
+        return in(0x0a000000, 8) || in(0xac100000, 12) || in(0xc0a80000, 16);
+    }
+    /// 169.254/16 (RFC 3927)
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return in(0xa9fe0000, 16); }
+    /// 224.0.0.0/4, whole: a group has no host part that could be all ones (RFC 1112 §4).
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return in(0xe0000000, 4); }
+    /// 240.0.0.0/4 (RFC 1112 §4). 255.255.255.255 lies in it and is the limited broadcast.
+    [[nodiscard]] constexpr bool is_reserved() const noexcept { return in(0xf0000000, 4); }
+    [[nodiscard]] constexpr bool is_broadcast() const noexcept { return value_ == 0xffffffff; }
+    /// 192.0.2/24, 198.51.100/24, 203.0.113/24: for examples in texts (RFC 5737).
+    [[nodiscard]] constexpr bool is_documentation() const noexcept {
+        return in(0xc0000200, 24) || in(0xc6336400, 24) || in(0xcb007100, 24);
+    }
+    /// 100.64/10: between a provider and its customers (RFC 6598).
+    [[nodiscard]] constexpr bool is_shared() const noexcept { return in(0x64400000, 10); }
+    /// 198.18/15 (RFC 2544)
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return in(0xc6120000, 15); }
+    /// Reachable from everywhere, as far as the number can tell: the IANA registry does not say otherwise,
+    /// and a multicast group is neither local to the link nor to an organisation (RFC 5771, RFC 2365).
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    /// Is it global, and one host's address? See ipv6_address::is_global_unicast().
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
+
+    /// The name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
+    [[nodiscard]] std::string reverse_pointer() const;
+    /// Well mixed, but no secret goes into it: a hostile peer can choose colliding addresses.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
+    constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
+
+    friend constexpr auto operator<=>(const ipv4_address&, const ipv4_address&) noexcept = default;
+
+  private:
+    constexpr std::uint8_t octet(unsigned shift) const noexcept { return static_cast<std::uint8_t>(value_ >> shift); }
+    constexpr bool in(std::uint32_t block, unsigned prefix) const noexcept {
+        return (value_ ^ block) >> (32 - prefix) == 0;
+    }
+
+    std::uint32_t value_ = 0;
+};
+
+// ---- IPv6 ----------------------------------------------------------------------------------------------
+
+/// An IPv6 address (RFC 4291) and, where it has one, its zone (RFC 4007): `fe80::1%eth0`. Link-local
+/// addresses mean something else on every link, so the zone takes part in comparison.
+///
+/// ::ffff:192.0.2.1 is IPv4 in an IPv6 coat: a dual-stack socket shows its IPv4 peers so. The is_…
+/// questions look through the coat, for a filter that is fooled by ::ffff:127.0.0.1 is no filter (the
+/// fault of CVE-2024-24790). Translators and tunnels put IPv4 addresses into other IPv6 addresses, too. There
+/// is_global() and is_global_unicast() look inside, and embedded_ipv4() returns what they see.
+class ipv6_address : public detail::printable<ipv6_address> {
+  public:
+    static constexpr unsigned width = 128;            ///< bits
+    static constexpr std::size_t text_capacity = 64;  ///< 45 for the longest address, '%' and 15 for the zone
+
+    /// ::
+    constexpr ipv6_address() noexcept = default;
+    /// From sixteen octets in the order of the wire.
+    constexpr explicit ipv6_address(const std::array<std::uint8_t, 16>& octets) noexcept {
+        for (unsigned i = 0; i < 8; ++i) {
+            value_.high = value_.high << 8 | octets[i];
+            value_.low = value_.low << 8 | octets[i + 8];
+        }
+    }
+    /// The IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+    constexpr explicit ipv6_address(ipv4_address address) noexcept
+        : value_{0, std::uint64_t{0xffff} << 32 | address.to_uint()} {}
+    /// From any form of RFC 4291 §2.2, a zone after '%' allowed. Throws parse_error.
+    constexpr explicit ipv6_address(std::string_view text) {
+        if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
+            throw parse_error{"IPv6 address", text, why};
+    }
+    static constexpr std::optional<ipv6_address> parse(std::string_view text, parse_failure& why) noexcept {
+        ipv6_address address;
+        if (!detail::read_ipv6(text.data(), text.data() + text.size(), address.value_, address.zone_, why))
+            return std::nullopt;
+        return address;
+    }
+    static constexpr std::optional<ipv6_address> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// ::  — as a place to bind, every local address, of IPv4 too where the socket is dual-stack (ipv6(7)).
+    static constexpr ipv6_address any() noexcept { return {}; }
+    /// ::1
+    static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
+
+    [[nodiscard]] constexpr std::array<std::uint8_t, 16> to_octets() const noexcept {
+        std::array<std::uint8_t, 16> octets{};
+        for (unsigned i = 0; i < 8; ++i) {
+            octets[i] = static_cast<std::uint8_t>(value_.high >> (56 - 8 * i));
+            octets[i + 8] = static_cast<std::uint8_t>(value_.low >> (56 - 8 * i));
+        }
+        return octets;
+    }
+    /// An interface's name or number; empty when there is none. Valid as long as this object.
+    [[nodiscard]] constexpr std::string_view zone() const noexcept { return zone_.view(); }
+    /// The same address in another zone, or with "" in none. Throws parse_error for a zone
+    /// of more than 15 characters, or one that could not be read back.
+    [[nodiscard]] constexpr ipv6_address with_zone(std::string_view zone) const {
+        parse_failure why;
+        ipv6_address changed{value_, {}};
+        if (zone.empty()) return changed;
+        if (is_mapped()) throw parse_error{"zone", zone, parse_failure{"an IPv4-mapped address has no zone", 0}};
+        if (!detail::read_zone(zone.data(), zone.data() + zone.size(), changed.zone_, why))
+            throw parse_error{"zone", zone, why};
+        return changed;
+    }
+
+    /// The IPv4 address inside ::ffff:a.b.c.d.
+    [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
+        if (!is_mapped()) return std::nullopt;
+        return ipv4_address{static_cast<std::uint32_t>(value_.low)};
+    }
+    /// The router's IPv4 address inside a 6to4 address, 2002:a.b.c.d::/48 (RFC 3056 §2).
+    [[nodiscard]] constexpr std::optional<ipv4_address> six_to_four() const noexcept {
+        if (value_.high >> 48 != 0x2002) return std::nullopt;
+        return ipv4_address{static_cast<std::uint32_t>(value_.high >> 16)};
+    }
+    struct teredo_parts {
+        ipv4_address server;
+        ipv4_address client;
+    };
+    /// Server and client inside a Teredo address, 2001::/32; the client is stored inverted (RFC 4380 §4).
+    [[nodiscard]] constexpr std::optional<teredo_parts> teredo() const noexcept {
+        if (value_.high >> 32 != 0x20010000) return std::nullopt;
+        return teredo_parts{ipv4_address{static_cast<std::uint32_t>(value_.high)},
+                            ipv4_address{static_cast<std::uint32_t>(~value_.low)}};
+    }
+
+    /// The IPv4 host that a packet to this address may end at, because a translator or a tunnel takes the IPv4 address
+    /// out of it; nullopt when the address has none of these forms:
+    ///
+    ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
+    ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
+    ///     64:ff9b::a.b.c.d      NAT64, the well-known prefix                       RFC 6052 §2.1
+    ///     64:ff9b:1:…:a.b.c.d   NAT64 in one network, read as a prefix of /96      RFC 8215, RFC 6052 §2.2
+    ///     2002:a.b.c.d::        6to4, the router                                   RFC 3056 §2
+    ///     2001:0:…              Teredo, the client                                 RFC 4380 §4
+    ///     …:0:5efe:a.b.c.d      ISATAP under any prefix, also 200:5efe             RFC 5214 §6.1
+    ///
+    /// A network may use prefixes of its own for NAT64 (RFC 6052 §2.2); no address tells that.
+    [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
+        const auto low = static_cast<std::uint32_t>(value_.low);
+        if (is_mapped() || is_compatible() || is_nat64()) return ipv4_address{low};
+        if (value_.high >> 16 == 0x0064'ff9b'0001) return ipv4_address{low};
+        if (const auto router = six_to_four()) return router;
+        if (const auto parts = teredo()) return parts->client;
+        // The bits "universal" and "group" of the interface identifier do not count (RFC 4291 §2.5.1).
+        if ((value_.low >> 32 & ~std::uint64_t{0x0300'0000}) == 0x5efe && !is_multicast()) return ipv4_address{low};
+        return std::nullopt;
+    }
+
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept {
+        return ask(&ipv4_address::is_unspecified, value_ == detail::uint128{});
+    }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept {
+        return ask(&ipv4_address::is_loopback, value_ == detail::uint128{0, 1});
+    }
+    /// fc00::/7, unique local addresses (RFC 4193): what 10/8 is to IPv4.
+    [[nodiscard]] constexpr bool is_private() const noexcept { return ask(&ipv4_address::is_private, in(0xfc00, 7)); }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept {
+        return ask(&ipv4_address::is_link_local, in(0xfe80, 10));
+    }
+    /// fec0::/10, given up in 2004 (RFC 3879).
+    [[nodiscard]] constexpr bool is_site_local() const noexcept { return in(0xfec0, 10); }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept {
+        return ask(&ipv4_address::is_multicast, in(0xff00, 8));
+    }
+    /// The blocks that IANA's IPv6 address space registry marks "Reserved by IETF": all but 2000::/3, fc00::/7,
+    /// fe80::/9 and ff00::/8. (::1 lies in such a block, 0000::/8. fec0::/10 is one, too; see is_site_local().)
+    [[nodiscard]] constexpr bool is_reserved() const noexcept {
+        return ask(&ipv4_address::is_reserved, !in(0x2000, 3) && !in(0xfc00, 7) && !in(0xfe80, 9) && !in(0xff00, 8));
+    }
+    /// 2001:db8::/32 (RFC 3849) and 3fff::/20 (RFC 9637).
+    [[nodiscard]] constexpr bool is_documentation() const noexcept {
+        return ask(&ipv4_address::is_documentation, value_.high >> 32 == 0x20010db8 || in(0x3fff, 16, 0, 4));
+    }
+    /// 2001:2::/48 (RFC 5180)
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
+        return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
+    }
+    /// As ipv4_address::is_global(); of multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7).
+    /// An address with an IPv4 address inside is global only if that one is, too; see embedded_ipv4().
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    /// Returns true if the address is global, lies in the part of IPv6 that IANA gives out (2000::/3) or is a form of
+    /// IPv4 (mapped, NAT64), and is no group. This is the question for a program that connects to what a stranger
+    /// names: false for loopback, private, site-local, reserved and deprecated addresses, also those inside others.
+    /// Ask it of the endpoint that you then connect to, because a name may resolve differently the second time.
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
+
+    /// All eight groups with all their zeros: 2001:0db8:0000:0000:0000:0000:0000:0001.
+    [[nodiscard]] std::string exploded() const;
+    /// Thirty-two hexadecimal digits, the last first, under ip6.arpa (RFC 3596 §2.5).
+    [[nodiscard]] std::string reverse_pointer() const;
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
+        return detail::mix(detail::mix(value_.high) ^ value_.low);
+    }
+    constexpr char* write(char* out) const noexcept { return detail::write_ipv6(out, value_, zone_); }
+
+    friend constexpr auto operator<=>(const ipv6_address&, const ipv6_address&) noexcept = default;
+
+  private:
+    friend class ip_address;
+    constexpr ipv6_address(detail::uint128 value, const detail::zone_name& zone) noexcept
+        : value_{value}, zone_{zone} {}
+    constexpr bool in(std::uint64_t group, unsigned prefix, std::uint64_t next = 0, unsigned more = 0) const noexcept {
+        return ((value_.high >> 32) ^ (group << 16 | next)) >> (32 - prefix - more) == 0;
+    }
+    constexpr bool is_mapped() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff; }
+    constexpr bool is_compatible() const noexcept {
+        return value_.high == 0 && value_.low >> 32 == 0 && value_.low > 1;
+    }
+    constexpr bool is_nat64() const noexcept { return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0; }
+    // Not by way of ipv4_mapped(): g++ 12 at -O2 takes its optional for uninitialised and warns.
+    constexpr bool ask(bool (ipv4_address::*question)() const noexcept, bool answer) const noexcept {
+        return is_mapped() ? (ipv4_address{static_cast<std::uint32_t>(value_.low)}.*question)() : answer;
+    }
+
+    detail::uint128 value_;
+    detail::zone_name zone_;
+};
+
+// ---- Either --------------------------------------------------------------------------------------------
+
+/// An IPv4 or an IPv6 address. IPv4 sorts before IPv6; 127.0.0.1 and ::ffff:127.0.0.1 are different values.
+class ip_address : public detail::printable<ip_address> {
+  public:
+    static constexpr std::size_t text_capacity = ipv6_address::text_capacity;
+
+    /// 0.0.0.0
+    constexpr ip_address() noexcept = default;
+    constexpr ip_address(ipv4_address address) noexcept : value_{0, address.to_uint()} {}
+    constexpr ip_address(const ipv6_address& address) noexcept
+        : is_v6_{true}, value_{address.value_}, zone_{address.zone_} {}
+    /// A text with a colon in it is read as IPv6, any other as IPv4. Throws parse_error.
+    constexpr explicit ip_address(std::string_view text)
+        : ip_address{text.find(':') == text.npos ? ip_address{ipv4_address{text}} : ip_address{ipv6_address{text}}} {}
+    static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
+        if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
+        return ipv6_address::parse(text, why);
+    }
+    static constexpr std::optional<ip_address> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
+    [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
+    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }  ///< bits
+    /// The address as what it is. Asked for the other one: std::logic_error.
+    [[nodiscard]] constexpr ipv4_address v4() const {
+        return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
+    }
+    [[nodiscard]] constexpr ipv6_address v6() const {
+        return is_v6_ ? as_v6() : throw std::logic_error{"v6() of an IPv4 address"};
+    }
+    /// An IPv4-mapped IPv6 address as the IPv4 address that it holds; every other as it is. Compare and
+    /// count the peers of a dual-stack listener by this.
+    [[nodiscard]] constexpr ip_address unmapped() const noexcept {
+        const auto mapped = is_v6_ ? as_v6().ipv4_mapped() : std::nullopt;
+        return mapped ? ip_address{*mapped} : *this;
+    }
+    /// Returns the IPv4 address inside an IPv6 address of any of the known forms; see ipv6_address::embedded_ipv4().
+    /// Returns nullopt for all others, and for an IPv4 address, which is inside nothing.
+    [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
+        return is_v6_ ? as_v6().embedded_ipv4() : std::nullopt;
+    }
+    /// The neighbours; none beyond the ends. The zone stays.
+    [[nodiscard]] constexpr std::optional<ip_address> next() const noexcept {
+        if (value_ == detail::ones(width())) return std::nullopt;
+        return ip_address{is_v6_, value_ + detail::uint128{0, 1}, zone_};
+    }
+    [[nodiscard]] constexpr std::optional<ip_address> previous() const noexcept {
+        if (value_ == detail::uint128{}) return std::nullopt;
+        return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};
+    }
+
+    /// Calls `question` with the ipv4_address or the ipv6_address.
+    constexpr auto visit(auto&& question) const { return is_v6_ ? question(as_v6()) : question(as_v4()); }
+
+    // The questions that both families answer; the families themselves say what each means.
+    // clang-format off
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
+    [[nodiscard]] constexpr bool is_private() const noexcept { return visit([](auto a) { return a.is_private(); }); }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return visit([](auto a) { return a.is_link_local(); }); }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return visit([](auto a) { return a.is_multicast(); }); }
+    [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
+    [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
+    [[nodiscard]] constexpr bool is_global() const noexcept { return visit([](auto a) { return a.is_global(); }); }
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return visit([](auto a) { return a.is_global_unicast(); }); }
+    [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
+    constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
+    // clang-format on
+
+    friend constexpr auto operator<=>(const ip_address&, const ip_address&) noexcept = default;
+
+  private:
+    friend class network;
+    template <class Output>
+    friend constexpr Output summarize(ip_address first, const ip_address& last, Output out);
+    constexpr ip_address(bool is_v6, detail::uint128 value, const detail::zone_name& zone = {}) noexcept
+        : is_v6_{is_v6},
+          value_{value},
+          zone_{is_v6 && ipv6_address{value, zone}.is_mapped() ? detail::zone_name{} : zone} {}
+    constexpr ipv4_address as_v4() const noexcept { return ipv4_address{static_cast<std::uint32_t>(value_.low)}; }
+    constexpr ipv6_address as_v6() const noexcept { return ipv6_address{value_, zone_}; }
+
+    bool is_v6_ = false;
+    detail::uint128 value_;
+    detail::zone_name zone_;
+};
+
+// ---- Networks ------------------------------------------------------------------------------------------
+
+/// What to do with an address that has bits outside its prefix, as 192.168.1.77/24 has: refuse it, which
+/// catches slips of the pen, or clear them and take the network in which the address lies.
+enum class host_bits { refused, cleared };
+
+/// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
+template <class Item>
+class ip_range;
+
+/// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
+/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+class network : public detail::printable<network> {
+  public:
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
+
+    /// 0.0.0.0/0, all of IPv4.
+    constexpr network() noexcept = default;
+    /// Throws std::invalid_argument when the prefix is longer than the address, or when host bits are set
+    /// and refused. A zone is dropped: a network is a set of numbers, not a place.
+    constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
+        : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
+        if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
+        if (rule == host_bits::refused && (base_.value_ & hosts_mask()) != detail::uint128{})
+            throw std::invalid_argument{"bits are set in the host part of the address of a network"};
+        base_.value_ = base_.value_ & ~hosts_mask();
+    }
+    /// From `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask
+    /// `192.0.2.0/0.0.0.255` (IPv4 only). An address alone is the network of that one address. A mask must
+    /// be a run of ones and then zeros: 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Throws parse_error.
+    constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
+        parse_failure why;
+        const auto read = parse(text, rule, why);
+        if (!read) throw parse_error{"network", text, why};
+        *this = *read;
+    }
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
+        const std::size_t slash = std::min(text.find('/'), text.size());
+        const auto address = ip_address::parse(text.substr(0, slash), why);
+        if (!address) return std::nullopt;
+        const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
+            why = parse_failure{pattern, position, 0, value};
+            return std::nullopt;
+        };
+        if (address->zone_.size > 0) return refused("a network has no zone", text.find('%'));
+        std::uint32_t prefix_length = address->width();
+        if (slash < text.size()) {
+            const std::string_view tail = text.substr(slash + 1);
+            if (address->is_v4() && tail.find('.') != tail.npos) {
+                const auto mask = ipv4_address::parse(tail, why);
+                if (!mask) return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+                const std::uint32_t bits = mask->to_uint();
+                const int ones = std::countl_one(bits), zeros = std::countl_zero(bits);
+                const bool is_netmask = ones + std::countr_zero(bits) >= 32;
+                if (!is_netmask && zeros + std::countr_one(bits) != 32)
+                    return refused("the mask is not a run of ones and then zeros", slash + 1);
+                prefix_length = static_cast<std::uint32_t>(is_netmask ? ones : zeros);
+            } else if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length,
+                                            why)) {
+                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+            }
+        }
+        if (rule == host_bits::refused &&
+            (address->value_ & detail::ones(address->width() - prefix_length)) != detail::uint128{})
+            return refused("bits are set beyond the first %", 0, prefix_length);
+        return network{*address, prefix_length, host_bits::cleared};
+    }
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule = host_bits::refused) noexcept {
+        parse_failure why;
+        return parse(text, rule, why);
+    }
+    static constexpr std::optional<network> parse(std::string_view text, parse_failure& why) noexcept {
+        return parse(text, host_bits::refused, why);
+    }
+
+    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
+    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
+    /// How many bits are left for the hosts.
+    [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
+    [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
+    [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
+    [[nodiscard]] constexpr ip_address netmask() const noexcept {
+        return {is_v6(), detail::ones(base_.width()) & ~hosts_mask()};
+    }
+    [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
+
+    [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
+    [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
+    /// The last address of an IPv4 network, which reaches all its hosts (RFC 919). A /31 or /32 has none
+    /// (RFC 3021), and neither has IPv6: there multicast does that work.
+    [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
+        return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
+    }
+    /// The first address that a host may have. IPv4 keeps the all-zeros one for the network itself, IPv6
+    /// for "any router of this subnet" (RFC 4291 §2.6.1); links of two (/31 RFC 3021, /127 RFC 6164) use both.
+    [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
+    [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
+
+    /// How many addresses there are: 2 to the host_width(). None when that is more than 64 bits can count.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
+        return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
+    }
+    /// ... and how many of them a host may have: for IPv4 two fewer, except in a /31 or /32.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
+        const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
+        return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
+    }
+    /// address_count() in decimal digits, exact for every network: 2^128 has 39 of them.
+    [[nodiscard]] std::string address_count_string() const;
+
+    /// False for an address of the other family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, unmapped() it is.
+    /// The zone is not looked at.
+    [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
+        return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
+    }
+    [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
+        return prefix_length_ <= other.prefix_length_ && contains(other.base_);
+    }
+    /// Two networks overlap only if one of them contains the other: prefixes nest or are apart.
+    [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
+        return contains(other) || other.contains(*this);
+    }
+
+    /// The network of that shorter prefix around this one. Throws std::invalid_argument for a longer one.
+    [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
+        if (prefix_length > prefix_length_)
+            throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
+        return {base_, prefix_length, host_bits::cleared};
+    }
+    /// The networks of that longer prefix inside this one, lowest first; no memory is taken however many.
+    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
+    /// Every address that a host may have, in order.
+    [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
+    /// The address at `index`, the first being 0. Throws std::out_of_range beyond the last, and for a negative index:
+    /// last() is the last address.
+    template <std::integral Index>
+    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
+        if constexpr (std::is_signed_v<Index>)  // converted without a word, -1 would be 2^64 - 1
+            if (index < 0) throw std::out_of_range{"a negative index into a network"};
+        const auto offset = static_cast<std::uint64_t>(index);
+        if (address_count() && offset >= *address_count())
+            throw std::out_of_range{"an index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
+    }
+
+    /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
+    /// 2^32 - 2 of them. 1,500 hosts need a /21: the notes' 255.255.0.0 gives away 64,000 addresses.
+    static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
+        for (unsigned prefix_length = 33; prefix_length-- > 0;)
+            if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
+        return std::nullopt;
+    }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
+    constexpr char* write(char* out) const noexcept {
+        out = base_.write(out);
+        *out++ = '/';
+        return detail::write_number(out, prefix_length_);
+    }
+
+    /// By address, then the larger network first.
+    friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
+
+  private:
+    friend class ip_range<network>;
+    constexpr detail::uint128 hosts_mask() const noexcept { return detail::ones(host_width()); }
+
+    ip_address base_;
+    std::uint8_t prefix_length_ = 0;
+};
+
+template <class Item>
+class ip_range {
+  public:
+    class iterator {
+      public:
+        using value_type = Item;
+        using difference_type = std::ptrdiff_t;
+        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
+        using iterator_concept = std::forward_iterator_tag;
+        using pointer = void;
+        using reference = Item;
+
+        constexpr iterator() noexcept = default;
+        constexpr Item operator*() const noexcept { return at_; }
+        constexpr iterator& operator++() noexcept {
+            ended_ = at_ == last_;  // the last address of all has no successor, so the end cannot be "one beyond"
+            if (!ended_) at_ = successor(at_);
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator&, const iterator&) noexcept = default;
+
+      private:
+        friend ip_range;
+        constexpr iterator(const Item& at, const Item& last, bool ended) noexcept
+            : at_{at}, last_{last}, ended_{ended} {}
+        Item at_;
+        Item last_;
+        bool ended_ = true;
+    };
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, last_, false}; }
+    [[nodiscard]] constexpr iterator end() const noexcept { return {last_, last_, true}; }
+
+  private:
+    friend class network;
+    constexpr ip_range(const Item& first, const Item& last) noexcept : first_{first}, last_{last} {}  // both included
+    static constexpr ip_address successor(const ip_address& address) noexcept { return *address.next(); }
+    static constexpr network successor(network block) noexcept {
+        block.base_ = *block.last().next();
+        return block;
+    }
+    Item first_;
+    Item last_;
+};
+
+constexpr ip_range<ip_address> network::hosts() const noexcept { return {first_host(), last_host()}; }
+constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
+    if (prefix_length < prefix_length_)
+        throw std::invalid_argument{"the prefix of a subnet is not shorter than the network's"};
+    return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
+}
+
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order:
+/// at most 62 for IPv4, 254 for IPv6. Throws std::invalid_argument when the families or the zones differ, or when
+/// last < first. (A zone that both have is dropped: a network has none.)
+template <class Output>
+constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
+    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
+        throw std::invalid_argument{"not a range of addresses"};
+    for (;;) {
+        // The block that begins here is as large as both its alignment and the rest of the range allow.
+        const auto rest = last.value_ - first.value_;
+        const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
+        const unsigned aligned =
+            first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
+        const network block{first, first.width() - std::min(room, aligned)};
+        *out++ = block;
+        if (block.last().value_ == last.value_) return out;
+        first = *block.last().next();
+    }
+}
+
+/// Sorts the networks, drops those that lie in another, joins pairs that make a whole, and returns the part
+/// of the span that holds the result; what lies behind that part is left unspecified.
+constexpr std::span<network> collapse(std::span<network> networks) {
+    std::sort(networks.begin(), networks.end());
+    std::size_t kept = 0;
+    for (const network block : networks) {
+        if (kept > 0 && networks[kept - 1].contains(block)) continue;
+        networks[kept++] = block;
+        // The last two may be the halves of one network, and that one again a half, and so on up.
+        while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
+            const unsigned prefix_length = networks[kept - 1].prefix_length();
+            const network whole = networks[kept - 1].supernet(prefix_length - 1);
+            if (networks[kept - 2] != network{whole.address(), prefix_length}) break;
+            networks[--kept - 1] = whole;
+        }
+    }
+    return networks.first(kept);
+}
+
+/// Writes the networks that are left of `outer` without `inner`, from the largest to the smallest: one for
+/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
+template <class Output>
+constexpr Output exclude(const network& outer, const network& inner, Output out) {
+    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude lies outside"};
+    for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
+        for (const network half :
+             network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
+            if (!half.contains(inner)) *out++ = half;
+    return out;
+}
+
+// ---- Special-purpose ranges ----------------------------------------------------------------------------
+
+/// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
+/// Where the registry says "not applicable" (6to4, Teredo, what was given up) the answer here is no.
+struct special_range {
+    network block;
+    std::string_view name;
+    std::string_view reference;
+    bool source;              ///< may stand as the source of a packet that crosses a router
+    bool destination;         ///< ... as its destination
+    bool forwardable;         ///< a router may forward packets to it
+    bool globally_reachable;  ///< ... beyond the borders of an organisation
+    bool reserved;            ///< IP itself requires that every implementation treats it specially
+};
+
+namespace detail {
+constexpr special_range row(std::string_view block, std::string_view name, std::string_view reference,
+                            std::string_view flags) {
+    return {network{block},  name,           reference, flags[0] == 'S', flags[1] == 'D', flags[2] == 'F',
+            flags[3] == 'G', flags[4] == 'R'};
+}
+}  // namespace detail
+
+inline constexpr std::array ipv4_special_ranges{
+    detail::row("0.0.0.0/8", "This network", "RFC 791 §3.2", "S---R"),
+    detail::row("0.0.0.0/32", "This host on this network", "RFC 1122 §3.2.1.3", "S---R"),
+    detail::row("10.0.0.0/8", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("100.64.0.0/10", "Shared Address Space", "RFC 6598", "SDF--"),
+    detail::row("127.0.0.0/8", "Loopback", "RFC 1122 §3.2.1.3", "----R"),
+    detail::row("169.254.0.0/16", "Link Local", "RFC 3927", "SD--R"),
+    detail::row("172.16.0.0/12", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 §2.1", "-----"),
+    detail::row("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", "SDF--"),
+    detail::row("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", "S----"),
+    detail::row("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
+    detail::row("192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
+    detail::row("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
+    detail::row("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
+    detail::row("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", "-----"),
+    detail::row("192.31.196.0/24", "AS112-v4", "RFC 7535", "SDFG-"),
+    detail::row("192.52.193.0/24", "AMT", "RFC 7450", "SDFG-"),
+    detail::row("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", "-----"),
+    detail::row("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", "SDF--"),
+    detail::row("192.168.0.0/16", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
+    detail::row("198.18.0.0/15", "Benchmarking", "RFC 2544", "SDF--"),
+    detail::row("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", "-----"),
+    detail::row("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", "-----"),
+    detail::row("240.0.0.0/4", "Reserved", "RFC 1112 §4", "----R"),
+    detail::row("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 §7", "-D--R"),
+};
+
+inline constexpr std::array ipv6_special_ranges{
+    detail::row("::1/128", "Loopback Address", "RFC 4291", "----R"),
+    detail::row("::/128", "Unspecified Address", "RFC 4291", "S---R"),
+    detail::row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "----R"),
+    detail::row("64:ff9b::/96", "IPv4-IPv6 Translation", "RFC 6052", "SDFG-"),
+    detail::row("64:ff9b:1::/48", "IPv4-IPv6 Translation", "RFC 8215", "SDF--"),
+    detail::row("100::/64", "Discard-Only Address Block", "RFC 6666", "SDF--"),
+    detail::row("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", "S----"),
+    detail::row("2001::/23", "IETF Protocol Assignments", "RFC 2928", "-----"),
+    detail::row("2001::/32", "TEREDO", "RFC 4380, RFC 8190", "SDF--"),
+    detail::row("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
+    detail::row("2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
+    detail::row("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", "SDFG-"),
+    detail::row("2001:2::/48", "Benchmarking", "RFC 5180", "SDF--"),
+    detail::row("2001:3::/32", "AMT", "RFC 7450", "SDFG-"),
+    detail::row("2001:4:112::/48", "AS112-v6", "RFC 7535", "SDFG-"),
+    detail::row("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", "-----"),
+    detail::row("2001:20::/28", "ORCHIDv2", "RFC 7343", "SDFG-"),
+    detail::row("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", "SDFG-"),
+    detail::row("2001:db8::/32", "Documentation", "RFC 3849", "-----"),
+    detail::row("2002::/16", "6to4", "RFC 3056", "SDF--"),
+    detail::row("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
+    detail::row("3fff::/20", "Documentation", "RFC 9637", "-----"),
+    detail::row("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", "SDF--"),
+    detail::row("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190", "SDF--"),
+    detail::row("fe80::/10", "Link-Local Unicast", "RFC 4291", "SD--R"),
+};
+
+namespace detail {
+/// The row with the longest prefix that holds the address, or the table's end. (Not a pointer that may be
+/// null: for g++ with -fsanitize=undefined a comparison with nullptr is no constant, and is_global() would be none.)
+constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
+    auto best = table.end();
+    for (auto row = table.begin(); row != table.end(); ++row)
+        if (row->block.contains(address) &&
+            (best == table.end() || row->block.prefix_length() > best->block.prefix_length()))
+            best = row;
+    return best;
+}
+}  // namespace detail
+
+/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
+constexpr const special_range* find_special_range(const ip_address& address) noexcept {
+    const auto found = [&](const auto& table) -> const special_range* {
+        const auto row = detail::find_row(table, address);
+        return row == table.end() ? nullptr : &*row;
+    };
+    return address.is_v6() ? found(ipv6_special_ranges) : found(ipv4_special_ranges);
+}
+
+constexpr bool ipv4_address::is_global() const noexcept {
+    if (is_multicast()) return !in(0xe0000000, 24) && !in(0xef000000, 8);
+    const auto row = detail::find_row(ipv4_special_ranges, *this);
+    return row == ipv4_special_ranges.end() || row->globally_reachable;
+}
+
+constexpr bool ipv6_address::is_global() const noexcept {
+    if (const auto mapped = ipv4_mapped()) return mapped->is_global();
+    if (is_multicast()) return (value_.high >> 48 & 0xf) == 0xe;
+    const auto inside = embedded_ipv4();
+    if (inside && !inside->is_global()) return false;
+    const auto row = detail::find_row(ipv6_special_ranges, *this);
+    return row == ipv6_special_ranges.end() || row->globally_reachable;
+}
+constexpr bool ipv6_address::is_global_unicast() const noexcept {
+    if (const auto inside = embedded_ipv4(); inside && !inside->is_global_unicast()) return false;
+    return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
+}
+
+// ---- The classes of old --------------------------------------------------------------------------------
+
+/// A line of the notes' table of classes, with its numbers put right. The notes' ranges name *hosts*, leave
+/// out networks that they then count, and end class C in the wrong binary number.
+struct ipv4_class_range {
+    ipv4_class letter;
+    network block;  ///< all addresses that begin with the class's leading bits
+    std::string_view leading_bits;
+    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks
+    std::uint32_t networks;           ///< 2^7, 2^14, 2^21
+    std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
+};
+
+/// Of the 128 networks of class A, 0 and 127 are special: 126 remain. 128.0, 191.255 and 223.255.255 were
+/// reserved once and are ordinary now (RFC 5735 dropped them). A class A network holds 16,777,214 hosts.
+inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
+    {ipv4_class::a, network{"0.0.0.0/1"}, "0", 1, 1u << 7, (1u << 24) - 2},
+    {ipv4_class::b, network{"128.0.0.0/2"}, "10", 2, 1u << 14, (1u << 16) - 2},
+    {ipv4_class::c, network{"192.0.0.0/3"}, "110", 3, 1u << 21, (1u << 8) - 2},
+    {ipv4_class::d, network{"224.0.0.0/4"}, "1110", 0, 0, 0},
+    {ipv4_class::e, network{"240.0.0.0/4"}, "1111", 0, 0, 0},
+}};
+
+constexpr ipv4_class ipv4_address::address_class() const noexcept {
+    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
+}
+
+// ---- Endpoints -----------------------------------------------------------------------------------------
+
+/// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
+/// is turned round only where the system's own structure is filled.
+class endpoint : public detail::printable<endpoint> {
+  public:
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 8;
+
+    /// 0.0.0.0:0
+    constexpr endpoint() noexcept = default;
+    constexpr endpoint(const ip_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(ipv4_address address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
+    constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
+    /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
+    /// §3.2.2.) Throws parse_error.
+    constexpr explicit endpoint(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"endpoint", text, why};
+        *this = *read;
+    }
+    static constexpr std::optional<endpoint> parse(std::string_view text, parse_failure& why) noexcept {
+        const auto refused = [&](std::string_view pattern, std::size_t position) {
+            why = parse_failure{pattern, position};
+            return std::nullopt;
+        };
+        const bool bracketed = text.starts_with('[');
+        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
+        if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
+        if (colon >= text.size() || text[colon] != ':')
+            return refused("':' and a port are missing", std::min(colon, text.size()));
+        if (!bracketed && text.find(':', colon + 1) != text.npos)
+            return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
+        const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
+        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
+                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
+        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
+        std::uint32_t port = 0;
+        if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
+            return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
+        return endpoint{*address, static_cast<std::uint16_t>(port)};
+    }
+    static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
+    [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
+    constexpr char* write(char* out) const noexcept {
+        if (address_.is_v6()) *out++ = '[';
+        out = address_.write(out);
+        if (address_.is_v6()) *out++ = ']';
+        *out++ = ':';
+        return detail::write_number(out, port_);
+    }
+    friend constexpr auto operator<=>(const endpoint&, const endpoint&) noexcept = default;
+
+  private:
+    ip_address address_;
+    std::uint16_t port_ = 0;
+};
+
+// ---- Ports and services --------------------------------------------------------------------------------
+
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
+/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+enum class port_class { well_known, registered, dynamic };
+
+constexpr port_class classify_port(std::uint16_t port) noexcept {
+    return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
+}
+
+enum class transport { tcp, udp };
+
+/// A service and the port that IANA gave it, under its registered name.
+struct service {
+    std::string_view name;
+    std::uint16_t port;
+    netnotes::transport transport;
+    std::string_view purpose;
+};
+
+/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+inline constexpr std::array<service, 27> services{{
+    {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
+    {"ftp", 21, transport::tcp, "file transfer, the control connection"},
+    {"ssh", 22, transport::tcp, "secure shell and file copy"},
+    {"telnet", 23, transport::tcp, "command line without any secrecy"},
+    {"smtp", 25, transport::tcp, "mail from server to server"},
+    {"domain", 53, transport::tcp, "names to addresses: long answers and zone transfers"},
+    {"domain", 53, transport::udp, "names to addresses"},
+    {"bootps", 67, transport::udp, "DHCP, the server's side"},
+    {"bootpc", 68, transport::udp, "DHCP, the client's side"},
+    {"tftp", 69, transport::udp, "trivial file transfer, the request only"},
+    {"gopher", 70, transport::tcp, "menus and texts, before the web"},
+    {"http", 80, transport::tcp, "web pages"},
+    {"pop3", 110, transport::tcp, "fetching mail"},
+    {"sunrpc", 111, transport::tcp, "the RPC port mapper"},
+    {"nntp", 119, transport::tcp, "news articles"},
+    {"ntp", 123, transport::udp, "the time of day"},
+    {"imap", 143, transport::tcp, "mailboxes that stay on the server (IMAP4)"},
+    {"snmp", 161, transport::udp, "asking and setting network devices"},
+    {"https", 443, transport::tcp, "web pages over TLS"},
+    {"https", 443, transport::udp, "web pages over QUIC (HTTP/3)"},
+    {"submissions", 465, transport::tcp, "handing in mail over TLS"},
+    {"router", 520, transport::udp, "RIP: routers tell each other their routes"},
+    {"submission", 587, transport::tcp, "handing in mail"},
+    {"imaps", 993, transport::tcp, "IMAP over TLS"},
+    {"pop3s", 995, transport::tcp, "POP3 over TLS"},
+    {"nfs", 2049, transport::tcp, "files of another host as if they were here"},
+    {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
+}};
+
+/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
+constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+
+// ---- Longer texts --------------------------------------------------------------------------------------
+
+inline std::string ipv4_address::reverse_pointer() const {
+    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
+}
+
+inline std::string ipv6_address::exploded() const {
+    std::string text;
+    for (const std::uint8_t octet : to_octets()) {
+        if (text.size() % 5 == 4) text += ':';
+        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
+    }
+    return zone().empty() ? text : detail::joined(text, '%', zone());
+}
+
+inline std::string ipv6_address::reverse_pointer() const {
+    const auto octets = to_octets();
+    std::string text;
+    for (std::size_t i = octets.size(); i-- > 0;)
+        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
+    return text + "ip6.arpa";
+}
+
+inline std::string network::address_count_string() const {
+    std::string digits{"1"};  // the lowest first, doubled once for every host bit
+    for (unsigned bit = 0; bit < host_width(); ++bit) {
+        int carry = 0;
+        for (char& digit : digits) {
+            const int doubled = 2 * (digit - '0') + carry;
+            digit = static_cast<char>('0' + doubled % 10);
+            carry = doubled / 10;
+        }
+        if (carry > 0) digits += '1';
+    }
+    std::reverse(digits.begin(), digits.end());
+    return digits;
+}
+
+// ---- Literals ------------------------------------------------------------------------------------------
+
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval ip_address operator""_ip(const char* text, std::size_t size) {
+    return ip_address{std::string_view{text, size}};
+}
+consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
+consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
+    return endpoint{std::string_view{text, size}};
+}
+}  // namespace literals
+
+}  // namespace netnotes
+
+template <netnotes::detail::text_value Value>
+struct std::hash<Value> {
+    constexpr std::size_t operator()(const Value& value) const noexcept {
+        return static_cast<std::size_t>(value.hash());
+    }
+};
+
+#endif  // NETNOTES_IP_ADDRESS_HPP
+
+// netnotes/socket/address.hpp: the names of sockets and of hosts
+// SPDX-License-Identifier: MIT
+//
+// A socket's name depends on its family: an address and a port for TCP and UDP, a path in the file system for a
+// conversation inside one machine. The kernel takes them all as a `sockaddr`, a structure whose first field says
+// which of several others it really is. This header turns our values into that structure and back, and is the
+// only place where byte order, structure sizes and interface numbers are thought of.
+//
+//        endpoint 192.0.2.1:80  ──┐                        ┌──> sockaddr_in    bytes on the wire: 00 50 c0 00 02 01
+//        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
+//        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
+//
+// People use names of hosts instead, and a resolver (/etc/hosts, DNS) turns those into addresses, often several:
+// "localhost" may be ::1 and 127.0.0.1.
+//
+// On this page:  unix_endpoint · socket_address · resolve
+// The notes:     socket, Python创建socket (families), socket 简单服务器 (gethostname); examples 01 and 10
+
+#ifndef NETNOTES_SOCKET_ADDRESS_HPP
+#define NETNOTES_SOCKET_ADDRESS_HPP
+
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+
+
+namespace netnotes {
+
+// ---- Names of sockets ----------------------------------------------------------------------------------
+
+enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
+
+enum class socket_type : int {
+    stream = SOCK_STREAM,               ///< a connection, bytes in order, no borders between them: TCP
+    datagram = SOCK_DGRAM,              ///< no connection, messages one by one: UDP
+    sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
+};
+
+/// The name of a socket for conversations inside one machine (unix(7)): a path in the file system, a name in
+/// the kernel's *abstract* namespace (Linux), which needs no file and vanishes with its socket, or none.
+class unix_endpoint {
+  public:
+    static constexpr std::size_t max_size = sizeof(sockaddr_un::sun_path);  ///< 108 bytes; abstract, one fewer
+
+    /// Without a name: what a client has that did not bind.
+    unix_endpoint() noexcept = default;
+    /// A path. It must not be empty, hold a NUL, or be longer than max_size: std::invalid_argument.
+    explicit unix_endpoint(std::string_view path) : unix_endpoint{path, false} {
+        if (path.empty() || path.find('\0') != path.npos)
+            throw std::invalid_argument{"a socket's path is empty or holds a NUL"};
+    }
+    /// Any bytes, up to max_size of them: std::invalid_argument.
+    static unix_endpoint abstract(std::string_view name) { return {name, true}; }
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
+    [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
+    /// The path; `@name` for an abstract one, as ss(8) has it; `(unnamed)`.
+    [[nodiscard]] std::string to_string() const {
+        return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
+    }
+    friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
+
+  private:
+    unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
+        if (name.size() + is_abstract > max_size) throw std::invalid_argument{"a socket's name is too long"};
+    }
+    std::string name_;
+    bool is_abstract_ = false;
+};
+
+/// What the kernel calls a sockaddr: the address of a socket of any family. The only place where byte order,
+/// structure sizes and zones are thought of.
+class socket_address {
+  public:
+    /// Of no family.
+    socket_address() noexcept = default;
+    /// A zone that is not a number is the name of an interface: std::system_error when there is none such.
+    socket_address(const endpoint& where);  // NOLINT(google-explicit-constructor)
+    socket_address(const unix_endpoint& where) noexcept;
+
+    [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
+    [[nodiscard]] bool is_ip() const noexcept {
+        return family() == address_family::inet || family() == address_family::inet6;
+    }
+    /// The IP endpoint. An interface's number in it is shown as a number: `fe80::1%2`. Throws
+    /// std::invalid_argument when this is not the address of an IP socket.
+    [[nodiscard]] endpoint ip() const;
+    /// The same for a Unix socket; without a name when there is no address at all, as of a datagram whose sender
+    /// did not bind.
+    [[nodiscard]] unix_endpoint local() const;
+    [[nodiscard]] std::string to_string() const;
+
+    // For system calls.
+    [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
+    [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
+    [[nodiscard]] socklen_t size() const noexcept { return size_; }
+    void resize(socklen_t size) noexcept {
+        // Behind a path of 108 bytes the kernel keeps a NUL; it counts it, and would not take it back (unix(7), BUGS).
+        size_ = family() == address_family::local ? std::min(size, socklen_t{sizeof(sockaddr_un)}) : size;
+    }
+    static constexpr socklen_t capacity = sizeof(sockaddr_storage);
+
+    friend bool operator==(const socket_address& a, const socket_address& b) {
+        if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
+        return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
+    }
+
+  private:
+    union {
+        sockaddr_storage whole{};  // first, so that all of it is zero
+        sockaddr any;
+        sockaddr_in inet;
+        sockaddr_in6 inet6;
+        sockaddr_un local;
+    } storage_;
+    socklen_t size_ = sizeof(sa_family_t);
+};
+
+// ---- Names of hosts ------------------------------------------------------------------------------------
+
+/// The errors of name resolution, with the system's words: "Name or service not known".
+[[nodiscard]] const std::error_category& resolver_category() noexcept;
+
+struct resolve_hints {
+    address_family family = address_family::unspecified;  ///< inet or inet6 for only those
+    socket_type type = socket_type::stream;
+    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback one
+};
+
+/// The endpoints behind a host (name or address) and a service (name or number), in the order in which they
+/// should be tried (RFC 6724). It blocks, for seconds when a name server does not answer: getaddrinfo(3).
+///
+/// A service that begins like a number (a digit, a sign, a space) is a decimal number from 0 to 65535, or the error is
+/// EAI_SERVICE: getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. A host that inet_aton(3) reads
+/// as a number, and ip_address does not (`127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`), is EAI_NONAME. A filter in
+/// front of this function could otherwise see another address than it connects to (RFC 6943 §3.1.1).
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
+                                            resolve_hints hints = {});
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            std::error_code& error);
+/// The same for a port. Any integer may be given, so that a number beyond 65535 is an error and no other port.
+template <std::integral Port>
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
+    return resolve(host, std::to_string(port), hints);
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+inline std::error_code last_error() noexcept { return {errno, std::system_category()}; }
+/// Did it fail because the system has no IPv6, and does `::` mean more than IPv6? Without the protocol there is no
+/// socket (EAFNOSUPPORT); where it is switched off, no address (EADDRNOTAVAIL).
+inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& error) noexcept {
+    return where.address() == ip_address{ipv6_address::any()} &&
+           (error.value() == EAFNOSUPPORT || error.value() == EADDRNOTAVAIL) &&
+           error.category() == std::system_category();
+}
+template <class... Parts>
+[[noreturn]] void throw_error(const std::error_code& error, const Parts&... what) {
+    throw std::system_error{error, joined(what...)};
+}
+}  // namespace detail
+
+// ---- socket_address
+
+inline socket_address::socket_address(const endpoint& where) {
+    if (where.address().is_v4()) {
+        storage_.inet.sin_family = AF_INET;
+        storage_.inet.sin_port = htons(where.port());
+        storage_.inet.sin_addr.s_addr = htonl(where.address().v4().to_uint());
+        size_ = sizeof storage_.inet;
+        return;
+    }
+    const ipv6_address address = where.address().v6();
+    const auto octets = address.to_octets();
+    storage_.inet6.sin6_family = AF_INET6;
+    storage_.inet6.sin6_port = htons(where.port());
+    std::memcpy(&storage_.inet6.sin6_addr, octets.data(), octets.size());
+    size_ = sizeof storage_.inet6;
+    if (const std::string_view zone = address.zone(); !zone.empty()) {
+        std::uint32_t index = 0;
+        const auto [end, error] = std::from_chars(zone.data(), zone.data() + zone.size(), index);
+        if (error != std::errc{} || end != zone.data() + zone.size()) {
+            index = ::if_nametoindex(std::string{zone}.c_str());
+            if (index == 0) detail::throw_error(detail::last_error(), "zone of ", address.to_string());
+        }
+        storage_.inet6.sin6_scope_id = index;
+    }
+}
+
+inline socket_address::socket_address(const unix_endpoint& where) noexcept {
+    storage_.local.sun_family = AF_UNIX;
+    if (where.is_unnamed()) return;
+    const std::size_t nul = where.is_abstract() ? 1 : 0;  // an abstract name begins with a NUL, a path ends with one
+    std::memcpy(storage_.local.sun_path + nul, where.name().data(), where.name().size());
+    const std::size_t size = std::min(where.name().size() + 1, unix_endpoint::max_size);
+    size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
+}
+
+inline endpoint socket_address::ip() const {
+    if (family() == address_family::inet)
+        return {ipv4_address{ntohl(storage_.inet.sin_addr.s_addr)}, ntohs(storage_.inet.sin_port)};
+    if (family() != address_family::inet6)
+        throw std::invalid_argument{detail::joined("not the address of an IP socket: ", to_string())};
+    std::array<std::uint8_t, 16> octets{};
+    std::memcpy(octets.data(), &storage_.inet6.sin6_addr, octets.size());
+    ipv6_address address{octets};
+    // (An IPv4-mapped address has no zone, whatever getaddrinfo() puts there.)
+    if (const std::uint32_t index = storage_.inet6.sin6_scope_id; index != 0 && !address.ipv4_mapped()) {
+        char zone[10];
+        address = address.with_zone(
+            {zone, static_cast<std::size_t>(std::to_chars(zone, zone + sizeof zone, index).ptr - zone)});
+    }
+    return {address, ntohs(storage_.inet6.sin6_port)};
+}
+
+inline unix_endpoint socket_address::local() const {
+    if (family() == address_family::unspecified) return {};
+    if (family() != address_family::local)
+        throw std::invalid_argument{detail::joined("not the address of a Unix socket: ", to_string())};
+    const std::size_t size = size_ > offsetof(sockaddr_un, sun_path) ? size_ - offsetof(sockaddr_un, sun_path) : 0;
+    if (size == 0) return {};
+    if (storage_.local.sun_path[0] == '\0') return unix_endpoint::abstract({storage_.local.sun_path + 1, size - 1});
+    return unix_endpoint{std::string_view{storage_.local.sun_path, ::strnlen(storage_.local.sun_path, size)}};
+}
+
+inline std::string socket_address::to_string() const {
+    if (is_ip()) return ip().to_string();
+    if (family() == address_family::local) return local().to_string();
+    if (family() == address_family::unspecified) return "(no address)";
+    return detail::joined("(address family ", std::to_string(storage_.any.sa_family), ')');
+}
+
+// ---- names of hosts
+
+inline const std::error_category& resolver_category() noexcept {
+    static const struct final_category final : std::error_category {
+        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
+        [[nodiscard]] std::string message(int code) const override { return ::gai_strerror(code); }
+    } category;
+    return category;
+}
+
+namespace detail {
+/// Does the service begin as strtol(3) lets a number begin? No service's name does (RFC 6335 §5.1) but those with a
+/// digit in front, such as "3com-tsmux", and these hold a letter behind it.
+inline bool is_like_number(std::string_view service) noexcept {
+    if (service.empty()) return false;
+    if (digit_value(service.front()) > 9)
+        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
+    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
+    return service.starts_with("0x") || service.starts_with("0X") ||
+           std::none_of(service.begin(), service.end(), is_letter);
+}
+inline bool is_port(std::string_view service) noexcept {
+    std::uint32_t port = 0;
+    parse_failure why;
+    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
+}
+/// Would inet_aton(3), which getaddrinfo() asks first, read the host as an IPv4 address although we do not? It takes one
+/// to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
+inline bool is_number_of_old(std::string_view host) noexcept {
+    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
+    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
+    for (;;) {
+        const std::string_view part = host.substr(0, host.find('.'));
+        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
+        const auto is_digit = [&](char c) {
+            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
+        };
+        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
+        if (part.size() == host.size()) return true;
+        host.remove_prefix(part.size() + 1);
+    }
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     std::error_code& error) {
+    // (C would read only what stands before a NUL.)
+    if (host.find('\0') != host.npos || service.find('\0') != service.npos || detail::is_number_of_old(host)) {
+        error = {EAI_NONAME, resolver_category()};
+        return {};
+    }
+    if (detail::is_like_number(service) && !detail::is_port(service)) {
+        error = {EAI_SERVICE, resolver_category()};
+        return {};
+    }
+    addrinfo wanted{};
+    wanted.ai_family = static_cast<int>(hints.family);
+    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer an address, and not one for every type as well
+    wanted.ai_flags = hints.to_bind ? AI_PASSIVE : 0;
+    addrinfo* found = nullptr;
+    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
+                                   &wanted, &found);
+    error = code == EAI_SYSTEM ? detail::last_error()
+            : code != 0        ? std::error_code{code, resolver_category()}
+                               : std::error_code{};
+    std::vector<endpoint> endpoints;
+    if (error) return endpoints;
+    const struct guard {
+        addrinfo* list;
+        ~guard() { ::freeaddrinfo(list); }
+    } freed{found};
+    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
+        socket_address address;
+        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
+        address.resize(entry->ai_addrlen);
+        if (address.is_ip()) endpoints.push_back(address.ip());
+    }
+    return endpoints;
+}
+namespace detail {
+/// For messages: "www.example.org:80", "[2001:db8::1]:80".
+inline std::string with_service(std::string_view host, std::string_view service) {
+    const bool has_colons = host.find(':') != host.npos;
+    return joined(has_colons ? "[" : "", host, has_colons ? "]" : "", service.empty() ? "" : ":", service);
+}
+}  // namespace detail
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_ADDRESS_HPP
+
+// netnotes/socket/stop.hpp: asking a program to stop
+// SPDX-License-Identifier: MIT
+//
+// A server waits: in accept(), in recv(), in epoll_wait(). How is it asked to stop? Closing its socket from
+// another thread does not wake it, and may hand the number of the descriptor to somebody else meanwhile. A
+// flag that a signal handler sets is seen only after the wait, and a wait that begins just after the flag
+// was looked at never ends. What works is something that the wait itself can see: a descriptor.
+//
+//        main thread                     signal handler, or another thread
+//          | run(stop): waits for clients
+//          |            and for `stop`   <──── stop.request_stop()
+//          | finishes what is under way
+//          v returns
+//
+// Once requested, a stop stays requested: whoever waits for it later is woken at once.
+//
+// A fork(2) copies the flag and shares the descriptor: the parent's request would wake a child that waits, and be
+// overlooked by one that does not; a signal to one child would stop all. So a child makes the event its own,
+// and its parent asks it by a signal: become_own_after_fork() and in_child(), as forking_server does.
+//
+// On this page:  stop_event · stop_on_signals
+// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); examples 10, 15, 16 and 21
+
+#ifndef NETNOTES_SOCKET_STOP_HPP
+#define NETNOTES_SOCKET_STOP_HPP
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <system_error>
+
+
+
+namespace netnotes {
+
+/// A request to stop that can be waited for: an eventfd(2) which turns readable and stays so.
+class stop_event {
+  public:
+    /// Throws std::system_error when no descriptor is to be had.
+    stop_event() : descriptor_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+        if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "eventfd"};
+    }
+    stop_event(const stop_event&) = delete;
+    stop_event& operator=(const stop_event&) = delete;
+    ~stop_event() { ::close(descriptor_); }
+
+    /// Wakes all who wait, now and later. From any thread, as often as you like, and from a signal handler:
+    /// write(2) is on the list of functions that are safe there (signal-safety(7)).
+    void request_stop() noexcept { request(); }
+    [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
+    /// Readable from the request on: for poll(2) and its relatives. Reading from it would undo the request.
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+
+    /// In a child made by fork(2), while it has one thread: from here on this event is the child's own, under the same
+    /// descriptor number, so that all who hold or wait for it go on doing so. It is requested if it was when the child
+    /// was made. Throws std::system_error when no descriptor is to be had.
+    void become_own_after_fork() const {
+        const int own = ::eventfd(stop_requested() ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
+        const bool done = own >= 0 && ::dup3(own, descriptor_, O_CLOEXEC) >= 0;
+        const int error = errno;
+        if (own >= 0) ::close(own);
+        if (!done) throw std::system_error{error, std::system_category(), "eventfd of a child"};
+    }
+
+  private:
+    friend class stop_on_signals;
+
+    void request() const noexcept {
+        const int saved = errno;  // a handler must leave it as the interrupted code had it
+        requested_.store(true, std::memory_order_release);
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written =
+            ::write(descriptor_, &one, sizeof one);  // full is as good: it is readable
+        errno = saved;
+    }
+
+    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may not wait for a lock");
+    int descriptor_;
+    mutable std::atomic<bool> requested_{false};  // a child of a server that may only wait for it is asked by a signal
+};
+
+/// As long as this object lives, SIGINT (Ctrl-C) and SIGTERM request a stop instead of killing the process; also
+/// where SIGINT was ignored, as it is for what a shell starts with `&`. One at a time in a process, for signals
+/// belong to the process.
+class stop_on_signals {
+  public:
+    /// Throws std::logic_error when there is one already, std::system_error when sigaction(2) fails.
+    explicit stop_on_signals(stop_event& event) {
+        const stop_event* none = nullptr;
+        if (!target.compare_exchange_strong(none, &event))
+            throw std::logic_error{"signals already stop something else"};
+        struct sigaction action {};
+        action.sa_handler = handle;
+        // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
+        for (; taken_ < signals.size(); ++taken_)
+            if (::sigaction(signals[taken_], &action, &before_[taken_]) != 0) {
+                const std::error_code error{errno, std::system_category()};
+                give_back();
+                throw std::system_error{error, "sigaction"};
+            }
+    }
+    stop_on_signals(const stop_on_signals&) = delete;
+    stop_on_signals& operator=(const stop_on_signals&) = delete;
+    /// Puts back what was in force before.
+    ~stop_on_signals() { give_back(); }
+
+    /// In a child made by fork(2), until it ends: SIGTERM requests a stop of `event`, and so does SIGINT unless the
+    /// program ignores it or handles it in a way of its own. Whatever the parent has made of its signals is the
+    /// parent's. Make the event the child's own first, and block both signals from before the fork until now.
+    static void in_child(const stop_event& event) noexcept {
+        target.store(&event);
+        handling.store(0);  // another thread of the parent may have been at it
+        struct sigaction action {};
+        struct sigaction before {};
+        action.sa_handler = handle;
+        ::sigaction(SIGTERM, &action, nullptr);
+        ::sigaction(SIGINT, nullptr, &before);
+        if (before.sa_handler == SIG_DFL) ::sigaction(SIGINT, &action, nullptr);
+    }
+
+  private:
+    static void handle(int) noexcept {
+        ++handling;
+        if (const stop_event* const event = target.load()) event->request();
+        --handling;
+    }
+    void give_back() noexcept {
+        while (taken_ > 0) --taken_, ::sigaction(signals[taken_], &before_[taken_], nullptr);
+        target.store(nullptr);
+        while (handling.load() != 0) {
+        }  // in another thread; the event may be gone as soon as we return
+    }
+    static constexpr std::array signals{SIGINT, SIGTERM};
+    static inline constinit std::atomic<const stop_event*> target{nullptr};
+    static inline constinit std::atomic<int> handling{0};
+    std::array<struct sigaction, signals.size()> before_{};
+    std::size_t taken_ = 0;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_STOP_HPP
+
+
+namespace netnotes {
+
+// ---- Time and bytes ------------------------------------------------------------------------------------
+
+/// All waiting is measured by the clock that nobody can set.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
+inline constexpr duration never = duration::max();
+
+namespace detail {
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
+/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
+/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+};
+
+namespace detail {
+template <class Byte>
+concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
+template <class Range>
+concept bytes_range = requires(Range& range) {
+    { std::size(range) } -> std::convertible_to<std::size_t>;
+    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+template <class Pointer>
+concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
+class borrowed_socket;
+}  // namespace detail
+
+/// Room to receive into: made from anything that is one run of bytes, an array, a std::array, std::string,
+/// std::vector or std::span of std::byte, char or unsigned char. It does not own and does not grow.
+class mutable_buffer : public std::span<std::byte> {
+  public:
+    using std::span<std::byte>::span;
+    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
+    template <detail::bytes_range Range>
+    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
+        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+/// Bytes to send: from the same, and from text. Of a literal the NUL behind it is not sent. No type can tell a
+/// literal from another *const* array of char, so such an array is taken for one and a NUL at its very end left
+/// out; and an array of char that is not const is refused, for it is seldom full: `std::span{buffer}.first(size)`.
+class const_buffer : public std::span<const std::byte> {
+  public:
+    using std::span<const std::byte>::span;
+    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
+    const_buffer(const std::string_view& text) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
+    template <detail::text_pointer Pointer>
+    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
+    template <detail::byte_like Byte, std::size_t Size>
+    const_buffer(Byte (&array)[Size]) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
+                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
+    template <std::size_t Size>
+    const_buffer(char (&array)[Size]) = delete;
+    template <detail::bytes_range Range>
+    const_buffer(const Range& range) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+/// Received bytes looked at as text, without copying and without a check: a peer may send anything.
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+/// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
+/// What no type is made for is set by level, name and value, as in C.
+namespace option {
+
+template <int Level, int Name>
+struct flag {
+    bool value = true;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    constexpr native_type to_native() const noexcept { return value; }
+    static constexpr bool from_native(native_type native) noexcept { return native != 0; }
+};
+/// A number below `Least` is errc::invalid_argument when it is set.
+template <int Level, int Name, int Least = std::numeric_limits<int>::min()>
+struct number {
+    int value;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    constexpr bool is_in_range() const noexcept { return value >= Least; }
+    constexpr native_type to_native() const noexcept { return value; }
+    static constexpr int from_native(native_type native) noexcept { return native; }
+};
+
+/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
+/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
+using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
+/// Several sockets of one user bind the same port and the kernel shares the clients out among them.
+using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
+/// Probe a silent peer: off unless asked for, and then by default only after two hours (tcp(7)).
+using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
+/// Without it a datagram to a broadcast address is refused with EACCES.
+using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
+/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)). It would take a
+/// negative number for the largest of all; here that is errc::invalid_argument.
+using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
+using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
+/// An IPv6 socket that is not to serve IPv4 clients as ::ffff:a.b.c.d as well.
+using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
+
+/// Does it listen? It can only be asked.
+using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
+
+/// What close() does with bytes that are not yet acknowledged: nothing said, it goes on sending them behind
+/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset. A negative
+/// number is errc::invalid_argument, and no reset; a time that is too long for the kernel is its longest, 68 years.
+struct linger {
+    std::optional<std::chrono::seconds> value;
+    using native_type = ::linger;
+    static constexpr int level = SOL_SOCKET, name = SO_LINGER;
+
+    constexpr linger() noexcept = default;
+    constexpr linger(std::nullopt_t) noexcept {}
+    constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
+    /// From minutes and hours, too; half a second does not compile.
+    template <class Rep, class Period>
+    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
+    constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
+        : value{detail::saturated<std::chrono::seconds>(time)} {}
+
+    constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
+    native_type to_native() const noexcept {
+        const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
+        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
+    }
+    static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
+        return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;
+    }
+};
+
+}  // namespace option
+
+// ---- The socket ----------------------------------------------------------------------------------------
+
+enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
+
+/// A socket, owned: moved, never copied, closed by the destructor.
+///
+/// Whether a call waits is decided by its mode: it waits for ever (as made), for a time (set_timeout,
+/// set_deadline), or not at all (set_blocking(false): errc::operation_would_block). stop_with() ends a wait
+/// early with errc::operation_canceled. Two threads may use one socket, one to send and one to receive, but
+/// no thread may close it or change its mode while another uses it.
+class socket {
+  public:
+    using native_handle_type = int;
+
+    /// None: is_open() is false.
+    socket() noexcept = default;
+    /// A new one. `protocol` 0 is the only one that goes with family and type.
+    explicit socket(address_family family, socket_type type, int protocol = 0);
+    socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
+    /// Takes over a descriptor that is open. `blocking` is the mode in which it is; it is not changed.
+    explicit socket(native_handle_type descriptor, bool blocking = true) noexcept
+        : descriptor_{descriptor}, blocking_{blocking} {}
+    socket(socket&& other) noexcept { swap(other); }
+    socket& operator=(socket&& other) noexcept {
+        socket{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~socket() {
+        std::error_code ignored;
+        if (is_open()) close(ignored);
+    }
+    void swap(socket& other) noexcept {
+        std::swap(descriptor_, other.descriptor_);
+        std::swap(blocking_, other.blocking_);
+        std::swap(timeout_, other.timeout_);
+        std::swap(deadline_, other.deadline_);
+        std::swap(stop_, other.stop_);
+        std::swap(answer_time_, other.answer_time_);
+        std::swap(answer_end_, other.answer_end_);
+        std::swap(is_cut_, other.is_cut_);
+        std::swap(takes_notes_, other.takes_notes_);
+    }
+
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return descriptor_; }
+    /// Gives the descriptor away: it is the caller's to close. It is non-blocking if a timeout, a deadline, a stop or
+    /// set_blocking(false) was in force.
+    [[nodiscard]] native_handle_type release() noexcept { return std::exchange(descriptor_, -1); }
+
+    // -- as a server
+
+    /// Gives the socket its own address; port 0 lets the system choose. errc::address_in_use, and
+    /// errc::permission_denied below port 1024 (ip(7)).
+    void bind(const socket_address& where);
+    void bind(const socket_address& where, std::error_code& error) noexcept;
+    /// Lets connections come in. `backlog` is how many may be complete and not yet accepted, and Linux lets in
+    /// one more; it is capped by net.core.somaxconn. Nobody beyond is *refused*: his SYN is dropped and tried
+    /// again, so he is late (listen(2)). A negative number stands for the most that the system allows.
+    void listen(int backlog = SOMAXCONN);
+    void listen(int backlog, std::error_code& error) noexcept;
+
+    struct accepted;
+    /// Waits for the next connection. The new socket waits without a limit, or not at all if this one does not
+    /// wait, and is stopped by what stops this one. A connection that died in the queue is passed over.
+    ///
+    /// Where descriptors or memory are short (EMFILE, ENFILE, ENOBUFS, ENOMEM) the first form tries again every 100 ms, as
+    /// long as this socket may wait: so `for (;;) serve(listener.accept());` survives a crowd. The second form reports it.
+    accepted accept();
+    accepted accept(std::error_code& error) noexcept;
+
+    // -- as a client
+
+    /// For a stream, opens a connection and waits until it stands or has failed. For a datagram socket, fixes
+    /// whom send() goes to and recv() hears from. After a failure make a new socket: POSIX leaves this one's
+    /// state open. errc::connection_refused, timed_out, network_unreachable, ...
+    ///
+    /// A stream never connects to itself. Where nobody listens on a port from which the system takes the clients' own
+    /// ports, TCP can open a connection from that port to that port, and then reads what it has sent (a simultaneous
+    /// open, RFC 9293 §3.5). It is reset here, and the error is errc::connection_refused: nobody listens there.
+    void connect(const socket_address& where);
+    void connect(const socket_address& where, std::error_code& error) noexcept;
+
+    // -- both
+
+    /// At most buffer.size() bytes, at least one; 0 at the end of the stream, and then at every call. It is not
+    /// a message: what the peer sent in one piece may come in many, and the reverse. (With an empty buffer the
+    /// answer is always 0, so do not ask.) `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, and
+    /// MSG_WAITALL holds only for a socket that waits for ever.
+    std::size_t recv(mutable_buffer buffer, int flags = 0);
+    std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// Exactly buffer.size() bytes, however many receives that takes; the timeout is for the whole. 0 when the stream
+    /// had ended before the first of them, so that `while (s.recv_exact(header))` is a loop over messages; an end in
+    /// the middle is errc::protocol_error. The second form returns how many bytes stand in the buffer beside the
+    /// error, and the next call may go on behind them. For an empty buffer nobody is asked, and the answer is 0.
+    std::size_t recv_exact(mutable_buffer buffer);
+    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
+    /// Hands bytes to the kernel and returns how many it took, perhaps not all. That they were taken does not
+    /// mean that they have arrived, or have been sent at all. errc::broken_pipe, connection_reset.
+    std::size_t send(const_buffer bytes, int flags = 0);
+    std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
+    /// All bytes, or an error. The timeout is for the whole. The second form returns how many the kernel took
+    /// before the error, so that no byte's fate is unknown on this side; the first says it in what(). If a call that may
+    /// wait fails, and none after it succeeds, close() sends a reset: an orderly end would say that all has been sent.
+    void send_all(const_buffer bytes);
+    std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
+
+    struct received {
+        std::span<std::byte> bytes;  ///< the part of the buffer that was filled
+        socket_address sender;       ///< of no family when a Unix socket without a name has sent it
+        bool truncated = false;      ///< the datagram was longer than the buffer; what did not fit is lost
+        /// To which of this host's addresses it came, if tell_local_address() asked for that; else 0.0.0.0. For
+        /// a datagram to a broadcast address or an IPv4 group it is the address from which to answer; for one to
+        /// an IPv6 group it is not known.
+        ip_address local{};
+    };
+    /// One datagram and its sender. An empty datagram is a datagram: bytes is empty and the sender is set.
+    received recv_from(mutable_buffer buffer, int flags = 0);
+    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// One datagram, whole or not at all: errc::message_size when it is too long for the protocol.
+    void send_to(const_buffer bytes, const socket_address& where, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, std::error_code& error, int flags = 0) noexcept;
+    /// The same from one of this host's addresses, received::local: the sender of a question takes an answer only from
+    /// the address that it asked. 0.0.0.0 and :: leave the choice to the system. errc::invalid_argument,
+    /// network_unreachable when the host has no such address.
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
+                 int flags = 0) noexcept;
+    /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
+    /// It costs no system call, but some 50 ns in the kernel for each datagram, so it is on only where it is needed:
+    /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
+    void tell_local_address();
+    void tell_local_address(std::error_code& error) noexcept;
+
+    /// Says goodbye in one direction, or both, and leaves the descriptor open. After shutdown(send) the peer
+    /// reads the end of the stream, and can still be heard.
+    void shutdown(shutdown_direction direction);
+    void shutdown(shutdown_direction direction, std::error_code& error) noexcept;
+    /// Gives back the descriptor. The connection ends when its last descriptor does (fork and dup make more);
+    /// bytes that have come and were not read turn the goodbye into a reset. The destructor does the same.
+    void close();
+    void close(std::error_code& error) noexcept;
+
+    [[nodiscard]] socket_address local_endpoint() const;
+    [[nodiscard]] socket_address local_endpoint(std::error_code& error) const noexcept;
+    [[nodiscard]] socket_address peer_endpoint() const;
+    [[nodiscard]] socket_address peer_endpoint(std::error_code& error) const noexcept;
+
+    /// errc::invalid_argument for a value out of the option's range.
+    template <class Option>
+    void set_option(const Option& option) {
+        if constexpr (requires { option.is_in_range(); })
+            if (!option.is_in_range())
+                fail(std::make_error_code(std::errc::invalid_argument), "set an option out of its range");
+        const auto native = option.to_native();
+        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}));
+    }
+    template <class Option>
+    void set_option(const Option& option, std::error_code& error) noexcept {
+        if constexpr (requires { option.is_in_range(); })
+            if (!option.is_in_range()) {
+                error = std::make_error_code(std::errc::invalid_argument);
+                return;
+            }
+        const auto native = option.to_native();
+        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}), error);
+    }
+    /// The option's value: bool, int, ... as its type has it.
+    template <class Option>
+    [[nodiscard]] auto get_option() const {
+        typename Option::native_type native{};
+        get_option(Option::level, Option::name, std::as_writable_bytes(std::span{&native, 1}));
+        return Option::from_native(native);
+    }
+    /// As in C, for options that have no type here. All forms throw std::system_error. (SO_RCVTIMEO and SO_SNDTIMEO
+    /// have no effect on the calls of this class, which go on waiting: set_timeout() is what limits them.)
+    void set_option(int level, int name, std::span<const std::byte> value);
+    void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept;
+    void set_option(int level, int name, int value) { set_option(level, name, std::as_bytes(std::span{&value, 1})); }
+    /// Returns how many bytes of `value` were filled.
+    std::size_t get_option(int level, int name, std::span<std::byte> value) const;
+    std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept;
+    /// SO_ERROR: what went wrong in the background, told once; no error when nothing did.
+    [[nodiscard]] std::error_code take_error() noexcept;
+
+    // -- how long a call may take
+
+    // These throw std::system_error when the descriptor cannot be switched; the mode is then what it was.
+
+    /// Every call from now on takes at most so long, all its parts and waits together; then errc::timed_out.
+    /// `never` is for ever, zero or less is now.
+    void set_timeout(wait_time timeout);
+    /// All calls from now on end by that moment: for an exchange of many calls that as a whole has a limit.
+    void set_deadline(time_point deadline);
+    /// Every call from now on also fails with errc::timed_out when nothing has been sent for `time`. So a peer cannot keep
+    /// a server by a byte now and then that is never a whole request; and a dialogue may last for ever. The time begins
+    /// now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` ends it.
+    void set_answer_timeout(wait_time time);
+    /// `never` unless set_timeout() said otherwise.
+    [[nodiscard]] duration timeout() const noexcept { return timeout_; }
+    [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
+    /// false: no call waits; what it cannot do at once is errc::operation_would_block. true: they wait again,
+    /// for ever.
+    void set_blocking(bool blocking);
+    [[nodiscard]] bool is_blocking() const noexcept { return blocking_; }
+    /// Once a stop is requested, every call that may wait ends with errc::operation_canceled, at once. The event
+    /// must outlive the socket's last call. Accepted sockets follow the same event.
+    void stop_with(const stop_event& stop);
+
+    /// Waits until the socket can be read (POLLIN) or written (POLLOUT), an error included, or until `until`.
+    /// For calls of your own on native_handle().
+    void wait(short events, time_point until, std::error_code& error) const noexcept;
+
+  protected:
+    // For sockets that make system calls of their own, under the same rules.
+    time_point end_of_call() const noexcept;
+    template <class Call>
+    auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
+    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
+    /// recv_from() gives the kernel room for notes. Never on a Unix socket: there they could be descriptors that a
+    /// stranger passes, and that nobody would close.
+    void take_notes() noexcept { takes_notes_ = true; }
+
+  private:
+    friend class detail::borrowed_socket;  // of coro/socket.hpp
+    // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
+    // stopped. (recv() would do with a flag, but accept() and connect() have none.)
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
+        change_mode(blocking, timeout, deadline, stop, answer_time_);
+    }
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop, duration answer_time);
+    std::error_code forbidden() const noexcept;
+    void wait_a_moment(time_point until, std::error_code& error) const noexcept;
+    bool has_no_port() const noexcept;
+    std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
+    std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
+    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
+
+    native_handle_type descriptor_ = -1;
+    bool blocking_ = true;
+    bool takes_notes_ = false;
+    duration timeout_ = never;
+    time_point deadline_ = time_point::max();
+    const stop_event* stop_ = nullptr;
+    duration answer_time_ = never;
+    time_point answer_end_ = time_point::max();
+    bool is_cut_ = false;  ///< the last send_all() has failed
+};
+
+struct socket::accepted {
+    socket connection;
+    socket_address peer;
+};
+
+/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
+[[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
+
+// ========================================================================================================
+// How it is done. A reader who only uses sockets can stop here.
+// ========================================================================================================
+
+namespace detail {
+inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+/// Of accept(): an error that will not pass.
+inline bool is_not_listening(const std::error_code& error) noexcept {
+    return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
+}
+/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
+inline bool is_shortage(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+/// ... and how long to wait before the next attempt, which would else keep a processor busy.
+inline constexpr duration accept_pause = std::chrono::milliseconds{100};
+}  // namespace detail
+
+// ---- making, waiting, failing
+
+inline socket::socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept
+    : descriptor_{::socket(static_cast<int>(family), static_cast<int>(type) | SOCK_CLOEXEC, protocol)} {
+    error = is_open() ? std::error_code{} : detail::last_error();
+}
+
+inline socket::socket(address_family family, socket_type type, int protocol) {
+    std::error_code error;
+    socket{family, type, protocol, error}.swap(*this);
+    if (error) detail::throw_error(error, "socket");
+}
+
+/// "listen on 0.0.0.0:80: Address already in use"
+inline void socket::fail(const std::error_code& error, const std::string& what) const {
+    std::error_code unknown;
+    const socket_address local = local_endpoint(unknown);
+    detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
+}
+
+/// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed; once
+/// the connection is gone the kernel has forgotten him, and our own address must do.
+inline void socket::fail_with_peer(const std::error_code& error, const std::string& what) const {
+    std::error_code unknown;
+    const socket_address peer = peer_endpoint(unknown);
+    if (unknown) fail(error, detail::joined(what, " the peer"));
+    detail::throw_error(error, what, ' ', peer.to_string());
+}
+
+namespace detail {
+inline time_point later(time_point start, duration time) noexcept {
+    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
+}
+inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
+
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
+/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+inline timespec to_timespec(duration time) noexcept {
+    using std::chrono::nanoseconds, std::chrono::seconds;
+    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
+    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
+    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
+            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
+}
+
+/// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
+inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
+    for (;;) {
+        timespec left{};
+        if (until != time_point::max()) {
+            const time_point now = clock::now();
+            left = to_timespec(until > now ? until - now : duration::zero());
+        }
+        const int ready =
+            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
+        if (ready < 0 && errno == EINTR) continue;  // with the time that is left
+        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
+        return;
+    }
+}
+
+/// Waits for a descriptor (or none, -1) and for a stop (or none).
+inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
+                     std::error_code& error) noexcept {
+    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
+    poll_until(watched, until, error);
+    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+}
+}  // namespace detail
+
+inline void socket::wait(short events, time_point until, std::error_code& error) const noexcept {
+    if (!is_open()) {  // poll(2) would pass over it, and wait
+        error = std::make_error_code(std::errc::bad_file_descriptor);
+        return;
+    }
+    detail::wait_for(descriptor_, events, stop_, until, error);
+}
+/// For what cannot be polled: to look again now and then.
+inline void socket::wait_a_moment(time_point until, std::error_code& error) const noexcept {
+    detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
+    if (error == std::errc::timed_out && clock::now() < until) error.clear();
+}
+
+inline time_point socket::end_of_call() const noexcept {
+    return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
+}
+
+/// What forbids a call even to begin. Without this a peer who always has something for us would carry the
+/// program past its deadline, or past a stop, without one wait in which they could be noticed.
+inline std::error_code socket::forbidden() const noexcept {
+    if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
+    const time_point end = std::min(deadline_, answer_end_);
+    if (end != time_point::max() && clock::now() >= end) return std::make_error_code(std::errc::timed_out);
+    return {};
+}
+
+/// A datagram socket is given a port by its first send or connect, and when all are in use the kernel says EAGAIN.
+inline bool socket::has_no_port() const noexcept {
+    std::error_code error;
+    const socket_address local = local_endpoint(error);
+    return !error && local.is_ip() && local.ip().port() == 0;
+}
+
+/// Makes the system call, again when a signal interrupted it, and waits where it could not go on and may wait.
+/// Without a deadline a call that succeeds at once costs that one system call and no look at the clock.
+template <class Call>
+auto socket::attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept {
+    decltype(call()) result = -1;
+    if ((error = forbidden())) return result;
+    // poll() may say that a call can go on which cannot. It sees our own queue, but not that of the Unix socket whom
+    // send_to() names. It calls a datagram readable whose checksum is wrong, and a datagram socket that was shut down;
+    // and another thread may be faster. Neither the processor nor the time limit may be lost on that.
+    const int most_in_a_row = events == POLLOUT ? 1 : 16;
+    for (int polls_in_a_row = 0;;) {
+        result = call();
+        if (result >= 0) {
+            error.clear();
+            return result;
+        }
+        if (errno == EINTR) continue;
+        error = detail::last_error();
+        if (!detail::would_block(errno) || !blocking_ || (flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) != 0) return result;
+        if (events == POLLOUT && has_no_port()) {
+            error = std::make_error_code(std::errc::address_not_available);
+            return result;
+        }
+        if (until == time_point::min()) until = end_of_call();
+        if (polls_in_a_row++ < most_in_a_row) {
+            wait(events, until, error);
+        } else {
+            wait_a_moment(until, error);
+            polls_in_a_row = 0;
+        }
+        if (error) return result;
+    }
+}
+
+inline void socket::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                                duration answer_time) {
+    const auto waits = [](bool is_blocking, duration time, time_point end, const stop_event* event, duration answer) {
+        return is_blocking && time == never && end == time_point::max() && !event && answer == never;
+    };
+    const bool in_kernel = waits(blocking, timeout, deadline, stop, answer_time);
+    if (in_kernel != waits(blocking_, timeout_, deadline_, stop_, answer_time_)) {
+        const int flags = ::fcntl(descriptor_, F_GETFL);
+        if (flags < 0 || ::fcntl(descriptor_, F_SETFL, in_kernel ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) < 0)
+            fail(detail::last_error(), "fcntl");
+    }
+    blocking_ = blocking;
+    timeout_ = timeout;
+    deadline_ = deadline;
+    stop_ = stop;
+    answer_time_ = answer_time;
+}
+
+inline void socket::set_timeout(wait_time timeout) { change_mode(true, timeout, time_point::max(), stop_); }
+inline void socket::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
+inline void socket::set_answer_timeout(wait_time time) {
+    change_mode(blocking_, timeout_, deadline_, stop_, time);
+    answer_end_ = detail::end_of(time);
+}
+inline void socket::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
+inline void socket::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
+
+// ---- the calls
+
+inline void socket::bind(const socket_address& where, std::error_code& error) noexcept {
+    error = ::bind(descriptor_, where.data(), where.size()) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket::bind(const socket_address& where) {
+    std::error_code error;
+    bind(where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
+
+inline void socket::listen(int backlog, std::error_code& error) noexcept {
+    error = ::listen(descriptor_, backlog < 0 ? SOMAXCONN : backlog) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket::listen(int backlog) {
+    std::error_code error;
+    listen(backlog, error);
+    if (error) fail(error, "listen");
+}
+
+namespace detail {
+/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
+/// The next one may be well.
+inline bool is_passed_over(int error) noexcept {
+    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
+                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
+    return std::find(errors.begin(), errors.end(), error) != errors.end();
+}
+}  // namespace detail
+
+inline socket::accepted socket::accept(std::error_code& error) noexcept {
+    accepted result;
+    const bool new_waits_in_kernel = blocking_ && !stop_;
+    const time_point until = end_of_call();
+    for (;;) {
+        const int descriptor = attempt(
+            [&] {
+                socklen_t size = socket_address::capacity;
+                const int made = ::accept4(descriptor_, result.peer.data(), &size,
+                                           SOCK_CLOEXEC | (new_waits_in_kernel ? 0 : SOCK_NONBLOCK));
+                result.peer.resize(size);
+                return made;
+            },
+            POLLIN, 0, until, error);
+        if (descriptor >= 0) {
+            result.connection.descriptor_ = descriptor;
+            result.connection.blocking_ = blocking_;
+            result.connection.stop_ = stop_;
+            return result;
+        }
+        if (!detail::is_passed_over(error.value())) return result;
+        if (until != time_point::max() && clock::now() >= until) {  // however many have died
+            error = std::make_error_code(std::errc::timed_out);
+            return result;
+        }
+    }
+}
+inline socket::accepted socket::accept() {
+    const time_point until = end_of_call();
+    for (;;) {
+        std::error_code error;
+        accepted result = accept(error);
+        if (!error) return result;
+        if (!blocking_ || !detail::is_shortage(error.value()) || clock::now() >= until) fail(error, "accept");
+        std::error_code is_over;
+        detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + detail::accept_pause), is_over);
+        if (is_over == std::errc::operation_canceled) fail(is_over, "accept");
+    }
+}
+
+namespace detail {
+/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
+/// also when it goes on in the background. The wildcard address stands for the loopback one.
+inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
+    if (!where.is_ip()) return false;
+    socket_address local;
+    socklen_t size = socket_address::capacity;
+    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
+    local.resize(size);
+    if (!local.is_ip()) return false;
+    const endpoint own = local.ip(), other = where.ip();
+    if (own.port() != other.port()) return false;
+    const ip_address wanted = other.address().unmapped();
+    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
+    int type = 0;
+    socklen_t type_size = sizeof type;  // a datagram socket may well be its own peer
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
+}
+/// Resets a connection and leaves the socket without one (connect(2), AF_UNSPEC).
+inline void dissolve(int descriptor) noexcept {
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+    ::connect(descriptor, &nobody, sizeof nobody);
+}
+}  // namespace detail
+
+inline void socket::connect(const socket_address& where, std::error_code& error) noexcept {
+    if ((error = forbidden())) return;
+    const time_point until = end_of_call();
+    const auto is_alone = [&] {
+        if (!detail::meets_itself(descriptor_, where)) return false;
+        detail::dissolve(descriptor_);
+        error = std::make_error_code(std::errc::connection_refused);
+        return true;
+    };
+    while (::connect(descriptor_, where.data(), where.size()) != 0) {
+        error = detail::last_error();
+        if (detail::would_block(errno) && where.family() != address_family::local) {
+            error = std::make_error_code(std::errc::address_not_available);  // see has_no_port()
+            return;
+        }
+        if (detail::would_block(errno) && blocking_) {
+            wait_a_moment(until, error);  // nothing can be polled for a place in a Unix listener's queue (unix(7))
+            if (error) return;
+            continue;
+        }
+        // In that queue an interrupted connect() has not begun. Elsewhere it goes on by itself, and a second one would
+        // only be told EALREADY: from here on it is the same as one that was not to wait.
+        if (error.value() == EINTR && where.family() == address_family::local) continue;
+        if (error.value() != EINTR && error.value() != EINPROGRESS) return;
+        if (is_alone()) return;
+        if (error.value() != EINTR && !blocking_) return;
+        wait(POLLOUT, until, error);
+        if (!error) error = take_error();
+        return;
+    }
+    if (!is_alone()) error.clear();
+}
+inline void socket::connect(const socket_address& where) {
+    std::error_code error;
+    connect(where, error);
+    if (error) detail::throw_error(error, "connect ", where.to_string());
+}
+
+inline std::size_t socket::recv_until(mutable_buffer buffer, int flags, time_point until,
+                                      std::error_code& error) noexcept {
+    const auto size =
+        attempt([&] { return ::recv(descriptor_, buffer.data(), buffer.size(), flags); }, POLLIN, flags, until, error);
+    return size < 0 ? 0 : static_cast<std::size_t>(size);
+}
+inline std::size_t socket::recv(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    return recv_until(buffer, flags, time_point::min(), error);
+}
+inline std::size_t socket::recv(mutable_buffer buffer, int flags) {
+    std::error_code error;
+    const std::size_t size = recv(buffer, error, flags);
+    if (error) fail_with_peer(error, "recv from");
+    return size;
+}
+
+inline std::size_t socket::recv_exact(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    const time_point until = end_of_call();
+    std::size_t filled = 0;
+    while (filled < buffer.size()) {
+        if (filled > 0 && until != time_point::max() && clock::now() >= until) {  // see send_all()
+            error = std::make_error_code(std::errc::timed_out);
+            return filled;
+        }
+        const std::size_t size = recv_until(buffer.subspan(filled), 0, until, error);
+        if (error) return filled;
+        if (size == 0) {
+            if (filled > 0) error = std::make_error_code(std::errc::protocol_error);
+            return filled;
+        }
+        filled += size;
+    }
+    return filled;
+}
+inline std::size_t socket::recv_exact(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t filled = recv_exact(buffer, error);
+    if (error)
+        fail_with_peer(
+            error,
+            detail::joined("recv_exact (", std::to_string(filled), " of ", std::to_string(buffer.size()), " bytes",
+                           error == std::errc::protocol_error ? ", then the end of the stream" : "", ") from"));
+    return filled;
+}
+
+inline std::size_t socket::send_until(const_buffer bytes, int flags, time_point until,
+                                      std::error_code& error) noexcept {
+    const auto size = attempt([&] { return ::send(descriptor_, bytes.data(), bytes.size(), flags | MSG_NOSIGNAL); },
+                              POLLOUT, flags, until, error);
+    if (size > 0 && answer_time_ != never) answer_end_ = detail::end_of(answer_time_);
+    return size < 0 ? 0 : static_cast<std::size_t>(size);
+}
+inline std::size_t socket::send(const_buffer bytes, std::error_code& error, int flags) noexcept {
+    return send_until(bytes, flags, time_point::min(), error);
+}
+inline std::size_t socket::send(const_buffer bytes, int flags) {
+    std::error_code error;
+    const std::size_t size = send(bytes, error, flags);
+    if (error) fail_with_peer(error, "send to");
+    return size;
+}
+
+inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) noexcept {
+    const time_point until = end_of_call();
+    std::size_t sent = 0;
+    do {
+        // The kernel takes part of the bytes whenever its buffer fills, so the limit is looked at here too:
+        // a fast reader must not carry a long transfer past it without one wait.
+        if (sent > 0 && until != time_point::max() && clock::now() >= until) {
+            error = std::make_error_code(std::errc::timed_out);
+            break;
+        }
+        sent += send_until(bytes.subspan(sent), 0, until, error);
+    } while (!error && sent < bytes.size());
+    is_cut_ = error && blocking_;  // one that does not wait keeps the rest, and sends it later
+    return sent;
+}
+inline void socket::send_all(const_buffer bytes) {
+    std::error_code error;
+    const std::size_t sent = send_all(bytes, error);
+    if (error)
+        fail_with_peer(error, detail::joined("send_all (", std::to_string(sent), " of ", std::to_string(bytes.size()),
+                                             " bytes sent) to"));
+}
+
+namespace detail {
+/// What the kernel tells of a datagram beside its bytes: the size of each of several that it has merged (UDP_GRO), and
+/// to which address they came.
+struct datagram_notes {
+    static constexpr std::size_t capacity =
+        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
+    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
+
+    ip_address local{};        ///< one's own address, from which to answer; 0.0.0.0 when that is not known
+    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
+    std::size_t segment = 0;   ///< 0: it is one datagram
+
+    static datagram_notes of(msghdr& header) noexcept {
+        datagram_notes notes;
+        if (header.msg_controllen == 0) return notes;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                // A broadcast's or a group's local address is the one from which one would answer (ip(7)).
+                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
+                notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO knows that better
+                sockaddr_in6 raw{};
+                raw.sin6_family = AF_INET6;
+                raw.sin6_addr = info.ipi6_addr;
+                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
+                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
+                if (notes.is_to_group) continue;
+                socket_address local;
+                std::memcpy(local.data(), &raw, sizeof raw);
+                local.resize(sizeof raw);
+                notes.local = local.ip().address();
+            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
+                int value = 0;
+                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
+            }
+        }
+        return notes;
+    }
+};
+
+/// The word to the kernel from which address a datagram is to leave.
+class source_note {
+  public:
+    source_note() noexcept = default;
+    /// 0.0.0.0 and :: say nothing. The zone of the address may be no interface: then there is an error.
+    void choose(const ip_address& from, std::error_code& error) noexcept {
+        size_ = 0;
+        error.clear();
+        if (from.is_unspecified()) return;
+        try {
+            const socket_address address{endpoint{from.unmapped(), 0}};
+            if (address.family() == address_family::inet) {
+                sockaddr_in raw;
+                std::memcpy(&raw, address.data(), sizeof raw);
+                in_pktinfo info{};  // without an interface: which way is the routing table's affair
+                info.ipi_spec_dst = raw.sin_addr;
+                write(IPPROTO_IP, IP_PKTINFO, info);
+            } else {
+                sockaddr_in6 raw;
+                std::memcpy(&raw, address.data(), sizeof raw);
+                in6_pktinfo info{};
+                info.ipi6_addr = raw.sin6_addr;
+                info.ipi6_ifindex = raw.sin6_scope_id;
+                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
+            }
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        } catch (const std::bad_alloc&) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
+    /// Says so in a message; this object must live until it is sent.
+    void add_to(msghdr& message) noexcept {
+        if (size_ == 0) return;
+        message.msg_control = bytes_.data();
+        message.msg_controllen = size_;
+    }
+
+  private:
+    template <class Info>
+    void write(int level, int type, const Info& info) noexcept {
+        cmsghdr header{};
+        header.cmsg_level = level;
+        header.cmsg_type = type;
+        header.cmsg_len = CMSG_LEN(sizeof info);
+        bytes_ = {};
+        std::memcpy(bytes_.data(), &header, sizeof header);
+        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
+        size_ = CMSG_SPACE(sizeof info);
+    }
+    alignas(cmsghdr) std::array<char, capacity> bytes_;
+    std::size_t size_ = 0;
+};
+}  // namespace detail
+
+inline void socket::tell_local_address(std::error_code& error) noexcept {
+    const int on = 1;
+    const auto yes = std::as_bytes(std::span{&on, 1});
+    const socket_address local = local_endpoint(error);
+    if (!error && !local.is_ip()) error = std::make_error_code(std::errc::address_family_not_supported);
+    if (error) return;
+    if (local.family() == address_family::inet6) set_option(IPPROTO_IPV6, IPV6_RECVPKTINFO, yes, error);
+    if (!error) set_option(IPPROTO_IP, IP_PKTINFO, yes, error);  // an IPv6 socket's IPv4 side has it as well
+    if (!error) take_notes();
+}
+inline void socket::tell_local_address() {
+    std::error_code error;
+    tell_local_address(error);
+    if (error) fail(error, "tell_local_address");
+}
+
+inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    received result;
+    alignas(cmsghdr) detail::datagram_notes::buffer notes;
+    const auto size = attempt(
+        [&] {  // recvmsg() and not recvfrom(), which does not tell that a datagram was cut off
+            iovec part{buffer.data(), buffer.size()};
+            msghdr message{};
+            message.msg_name = result.sender.data();
+            message.msg_namelen = socket_address::capacity;
+            message.msg_iov = &part;
+            message.msg_iovlen = 1;
+            message.msg_control = takes_notes_ ? notes.data() : nullptr;
+            message.msg_controllen = takes_notes_ ? notes.size() : 0;
+            const auto got = ::recvmsg(descriptor_, &message, flags);
+            if (got >= 0) {
+                result.sender.resize(message.msg_namelen);
+                result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+                if (message.msg_controllen > 0) result.local = detail::datagram_notes::of(message).local;
+            }
+            return got;
+        },
+        POLLIN, flags, time_point::min(), error);
+    if (size > 0) result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+    return result;
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, int flags) {
+    std::error_code error;
+    const received result = recv_from(buffer, error, flags);
+    if (error) fail(error, "recv_from");
+    return result;
+}
+
+inline void socket::send_to(const_buffer bytes, const socket_address& where, std::error_code& error,
+                            int flags) noexcept {
+    attempt(
+        [&] {
+            return ::sendto(descriptor_, bytes.data(), bytes.size(), flags | MSG_NOSIGNAL, where.data(), where.size());
+        },
+        POLLOUT, flags, time_point::min(), error);
+}
+inline void socket::send_to(const_buffer bytes, const socket_address& where, int flags) {
+    std::error_code error;
+    send_to(bytes, where, error, flags);
+    if (error) detail::throw_error(error, "send_to ", where.to_string(), " (", std::to_string(bytes.size()), " bytes)");
+}
+
+inline void socket::send_to(const_buffer bytes, const socket_address& where, const ip_address& from,
+                            std::error_code& error, int flags) noexcept {
+    detail::source_note source;
+    source.choose(from, error);
+    if (error) return;
+    if (source.size() == 0) return send_to(bytes, where, error, flags);
+    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    msghdr message{};
+    message.msg_name = const_cast<sockaddr*>(where.data());
+    message.msg_namelen = where.size();
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    source.add_to(message);
+    attempt([&] { return ::sendmsg(descriptor_, &message, flags | MSG_NOSIGNAL); }, POLLOUT, flags, time_point::min(),
+            error);
+}
+inline void socket::send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags) {
+    std::error_code error;
+    send_to(bytes, where, from, error, flags);
+    if (error)
+        detail::throw_error(error, "send_to ", where.to_string(), " from ", from.to_string(), " (",
+                            std::to_string(bytes.size()), " bytes)");
+}
+
+inline void socket::shutdown(shutdown_direction direction, std::error_code& error) noexcept {
+    error = ::shutdown(descriptor_, static_cast<int>(direction)) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket::shutdown(shutdown_direction direction) {
+    std::error_code error;
+    shutdown(direction, error);
+    if (error) fail_with_peer(error, "shutdown of the connection to");
+}
+
+inline void socket::close(std::error_code& error) noexcept {
+    constexpr ::linger reset{1, 0};
+    if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
+    // already belong to what another thread has just opened (close(2)).
+    error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket::close() {
+    std::error_code error;
+    close(error);
+    if (error) detail::throw_error(error, "close");
+}
+
+inline socket_address socket::local_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getsockname(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket::local_endpoint() const {
+    std::error_code error;
+    const socket_address address = local_endpoint(error);
+    if (error) detail::throw_error(error, "getsockname");
+    return address;
+}
+
+inline socket_address socket::peer_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getpeername(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket::peer_endpoint() const {
+    std::error_code error;
+    const socket_address address = peer_endpoint(error);
+    if (error) detail::throw_error(error, "getpeername");
+    return address;
+}
+
+inline void socket::set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept {
+    error = ::setsockopt(descriptor_, level, name, value.data(), static_cast<socklen_t>(value.size())) == 0
+                ? std::error_code{}
+                : detail::last_error();
+}
+inline void socket::set_option(int level, int name, std::span<const std::byte> value) {
+    std::error_code error;
+    set_option(level, name, value, error);
+    if (error) fail(error, detail::joined("setsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+}
+inline std::size_t socket::get_option(int level, int name, std::span<std::byte> value,
+                                      std::error_code& error) const noexcept {
+    socklen_t size = static_cast<socklen_t>(value.size());
+    error = ::getsockopt(descriptor_, level, name, value.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    return error ? 0 : size;
+}
+inline std::size_t socket::get_option(int level, int name, std::span<std::byte> value) const {
+    std::error_code error;
+    const std::size_t size = get_option(level, name, value, error);
+    if (error) fail(error, detail::joined("getsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+    return size;
+}
+inline std::error_code socket::take_error() noexcept {
+    int pending = 0;
+    std::error_code error;
+    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
+    return error ? error : std::error_code{pending, std::system_category()};
+}
+
+inline std::pair<socket, socket> socket_pair(socket_type type) {
+    int descriptors[2];
+    if (::socketpair(AF_UNIX, static_cast<int>(type) | SOCK_CLOEXEC, 0, descriptors) != 0)
+        detail::throw_error(detail::last_error(), "socketpair");
+    return {socket{descriptors[0]}, socket{descriptors[1]}};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_SOCKET_HPP
+
+
+namespace netnotes {
+
+// ---- Sizes ---------------------------------------------------------------------------------------------
+
+/// The largest payload that the protocol allows: its length field of 16 bits counts UDP's header of 8 bytes, and
+/// over IPv4 the packet's, which counts IP's header of 20 as well (RFC 768, RFC 791 §3.1).
+inline constexpr std::size_t max_datagram_v4 = 65'535 - 20 - 8;
+inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
+/// Of the two, the one for that peer. An IPv4-mapped address is reached over IPv4.
+[[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
+    return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
+}
+
+/// The number of a network interface, "eth0" or "lo" (RFC 3493 §4.1); 1 and up. Throws std::system_error where
+/// there is none of that name.
+[[nodiscard]] inline unsigned interface_index(const std::string& name) {
+    const unsigned index = ::if_nametoindex(name.c_str());
+    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
+    return index;
+}
+
+// ---- The socket ----------------------------------------------------------------------------------------
+
+/// The other end of an exchange: its endpoint, and to which of this host's addresses it has written. send_to() and
+/// send_batch() answer from that address.
+class datagram_peer : public endpoint {
+  public:
+    constexpr datagram_peer() noexcept = default;
+    constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
+        : endpoint{where}, local_{local} {}
+    using endpoint::endpoint;
+
+    /// The address of this host that the peer has written to; for a broadcast or an IPv4 group, the one from which to
+    /// answer. 0.0.0.0 where it is not known: then the system chooses, as it does for `::`. It is known on a socket that
+    /// is bound to the wildcard address (udp_options::local_address), but not of a datagram to an IPv6 group.
+    [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
+
+  private:
+    ip_address local_{};
+};
+
+struct udp_options {
+    /// Several sockets on one port. Each of them gets a datagram to a group or a broadcast address; one to the host's
+    /// own address goes to one of them only. All must say so, and anyone who does can join in (socket(7)).
+    bool reuse_address = false;
+    /// An IPv6 socket that is not to speak with IPv4 peers, as ::ffff:a.b.c.d, as well (RFC 3493 §5.3).
+    bool ipv6_only = false;
+    /// Ask the kernel to segment and to merge, where it can. false gives the same datagrams in more system calls.
+    bool kernel_offload = true;
+    /// A socket on the wildcard address is told with each datagram to which address it came (see the first page). It
+    /// costs no system call, but some 50 ns in the kernel for each datagram; false saves them where no datagram is
+    /// answered. A socket on one address answers from there in any case.
+    bool local_address = true;
+};
+
+class datagram_batch;
+
+/// A UDP socket. How long its calls wait is said as for every socket: for ever, set_timeout, set_deadline (then
+/// errc::timed_out), set_blocking(false) (errc::operation_would_block), stop_with (errc::operation_canceled).
+/// Two threads may use one, one to send and one to receive.
+///
+/// A socket hears only those multicast groups that it has joined itself. Linux would otherwise deliver to a socket on
+/// the wildcard address what *any* program on the host has joined (IP_MULTICAST_ALL, ip(7)).
+class udp_socket : private socket {
+  public:
+    /// None: is_open() is false.
+    udp_socket() noexcept = default;
+    /// Without an address, and its port is 0: nobody can send to it yet. It is given a port by bind(), or by its first
+    /// send or connect(), from the system's range; one that only receives waits for ever. Throws std::system_error.
+    explicit udp_socket(address_family family, udp_options options = {});
+    udp_socket(address_family family, udp_options options, std::error_code& error) noexcept;
+    /// Bound to that address. Port 0 lets the system choose: local_endpoint() tells. Throws std::system_error:
+    /// errc::address_in_use, permission_denied below port 1024, address_not_available.
+    ///
+    /// On a system without IPv6 `::` is 0.0.0.0, unless the options say ipv6_only: then it is the system's error.
+    explicit udp_socket(const endpoint& where, udp_options options = {});
+    udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept;
+    /// Takes over a UDP socket over IPv4 or IPv6, as it is: with its limits, and the stop that it obeys.
+    explicit udp_socket(socket&& taken) noexcept : socket{std::move(taken)} { take_notes(); }
+
+    using socket::close;
+    using socket::deadline;
+    using socket::get_option;
+    using socket::is_blocking;
+    using socket::is_open;
+    using socket::native_handle;
+    using socket::release;
+    using socket::set_blocking;
+    using socket::set_deadline;
+    using socket::set_option;
+    using socket::set_timeout;
+    using socket::stop_with;
+    using socket::take_error;
+    using socket::timeout;
+    using socket::wait;
+
+    /// The same as a plain socket.
+    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+
+    /// Gives the socket its address, as the constructor does.
+    void bind(const endpoint& where);
+    void bind(const endpoint& where, std::error_code& error) noexcept;
+    /// Port 0 as long as there is none; the address is the wildcard until bind() or connect() names one.
+    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
+    [[nodiscard]] endpoint local_endpoint(std::error_code& error) const noexcept;
+    /// Of a connected socket; else errc::not_connected.
+    [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
+    [[nodiscard]] endpoint peer_endpoint(std::error_code& error) const noexcept;
+
+    // -- one peer
+
+    /// Notes the peer: from now on only his datagrams are let in, and send() goes to him. Nothing is sent, so it never
+    /// waits, and says nothing about whether he is there. What had come from others before is still in the queue, so
+    /// look at the sender. It may be called again, for another peer.
+    void connect(const endpoint& peer);
+    void connect(const endpoint& peer, std::error_code& error) noexcept;
+    /// Forgets him: everybody's datagrams are let in again, under the same port. (Linux takes away a port that it has
+    /// chosen itself, so it is bound anew here; should somebody else have got it in that moment: errc::address_in_use.)
+    void disconnect();
+    void disconnect(std::error_code& error) noexcept;
+
+    // -- sending
+
+    /// One datagram, whole or not at all. It waits only while the send buffer is full, which is seldom. That it was
+    /// sent does not mean that it arrives, or that anybody is there. Throws std::system_error: errc::message_size
+    /// above the limit, which what() names; permission_denied to a broadcast address without option::broadcast;
+    /// invalid_argument to port 0, where nobody can be; network_unreachable. `flags` as in send(2).
+    ///
+    /// To received::sender it leaves from the address that the sender has written to: `send_to(bytes, got.sender)`. Any
+    /// other of this host's addresses can be chosen: `send_to(bytes, {to, from})`. errc::invalid_argument or
+    /// network_unreachable when this host has no such address (any more).
+    void send_to(const_buffer bytes, const datagram_peer& to, int flags = 0);
+    void send_to(const_buffer bytes, const datagram_peer& to, std::error_code& error, int flags = 0) noexcept;
+    /// The same to the peer of a connected socket; else errc::destination_address_required. errc::connection_refused
+    /// is about an *earlier* datagram; this one was then not sent, and the next try may well be.
+    void send(const_buffer bytes, int flags = 0);
+    void send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
+
+    // -- receiving
+
+    struct received {
+        std::span<std::byte> bytes;  ///< the part of the buffer that was filled; an empty datagram fills none
+        /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
+        /// sender wants no answer (RFC 768), and Linux would send him none.
+        datagram_peer sender;
+        bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
+    };
+    /// Waits for one datagram; one system call where it is there already, and no allocation. A connected socket hears
+    /// its peer only, and throws errc::connection_refused when one of its own datagrams found nobody; then it can go
+    /// on. `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, with MSG_PEEK the datagram stays.
+    received recv_from(mutable_buffer buffer, int flags = 0);
+    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+
+    // -- many datagrams in one system call
+
+    /// Waits for one datagram and takes as many as there are, up to the batch's count (recvmmsg(2)), in their order.
+    /// The result lies in the batch and is valid until its next use. An error that shows up behind the first datagram
+    /// is told by the next call.
+    std::span<const received> recv_batch(datagram_batch& batch);
+    std::span<const received> recv_batch(datagram_batch& batch, std::error_code& error) noexcept;
+
+    struct outgoing {
+        const_buffer bytes;
+        datagram_peer to{};  ///< left out on a connected socket
+    };
+    /// Sends all, in their order, 64 with a system call (sendmmsg(2)). The second form returns how many were sent
+    /// before the error: it is the datagram with that number that failed, and none behind it was sent. Only a refusal
+    /// that comes in while the batch is under way is left for a later call to tell.
+    void send_batch(std::span<const outgoing> datagrams);
+    std::size_t send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept;
+
+    // -- many datagrams in one buffer
+
+    /// Sends the bytes as datagrams of `size` bytes each, the last one as short as it is; of no bytes, none. The kernel
+    /// is handed up to 64 of them at a time and cuts them apart as late as it can (UDP_SEGMENT, udp(7), Linux 4.18).
+    /// Where it cannot, because it is older, or they exceed the interface's MTU, they go out as a batch: the same
+    /// datagrams. Returns, or says in what(), how many datagrams were sent before the error. `to` may be left out on a
+    /// connected socket. errc::invalid_argument for size 0.
+    void send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to = {});
+    std::size_t send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
+                              std::error_code& error) noexcept;
+
+    /// Lets the kernel hand over in one piece what came from one sender in a row (UDP_GRO, udp(7), Linux 5.0);
+    /// recv_batch() takes it apart again, so it brings the same datagrams, and may bring more of them than its count.
+    /// It cannot be undone. From now on a batch's size must be datagram_batch::any_size (else errc::invalid_argument),
+    /// and recv_from(), which could not tell two datagrams from one, is errc::operation_not_supported; both whether
+    /// the kernel helps or not. Returns whether it does.
+    bool enable_receive_offload();
+    bool enable_receive_offload(std::error_code& error) noexcept;
+
+    // -- multicast: a datagram to a group reaches every socket that has joined it (RFC 1112, RFC 4291 §2.7)
+    //
+    // A group is 224.0.0.0/4 or ff00::/8, and is joined on one interface: `interface` is its number (interface_index),
+    // 0 lets the routing table choose, and of an IPv6 group the zone will do: ff02::1234%eth0. An IPv6 socket that is
+    // not ipv6_only may join IPv4 groups as well. The calls are those of RFC 3678 §5.1.
+
+    /// Hears what is sent to the group and to this socket's port; so bind that port first, on the wildcard address.
+    /// errc::address_in_use when it has joined already, no_such_device without an interface or a route.
+    void join(const ip_address& group, unsigned interface = 0);
+    void join(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
+    /// errc::address_not_available when it is no member. Closing leaves all.
+    void leave(const ip_address& group, unsigned interface = 0);
+    void leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
+    /// Only what that source sends to it: source-specific multicast, for which 232.0.0.0/8 and ff3x::/32 are there
+    /// (RFC 4607). May be called for several sources, but not together with the plain join().
+    void join(const ip_address& group, const ip_address& source, unsigned interface = 0);
+    void join(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
+    void leave(const ip_address& group, const ip_address& source, unsigned interface = 0);
+    void leave(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
+
+    /// By which interface this socket's datagrams to groups leave; 0 is again the routing table's choice.
+    void set_multicast_interface(unsigned interface);
+    void set_multicast_interface(unsigned interface, std::error_code& error) noexcept;
+    /// Whether members on this host hear what this socket sends, itself included; they do unless told otherwise. (What
+    /// leaves by the interface "lo" comes back in any case: that is what it is for.)
+    void set_multicast_loop(bool loop);
+    void set_multicast_loop(bool loop, std::error_code& error) noexcept;
+    [[nodiscard]] bool multicast_loop() const;
+    /// How far a datagram to a group may go, 0 to 255: 0 stays on this host, 1, the default, on this link, and every
+    /// router on the way takes one more. IPv6 calls it the hop limit. errc::invalid_argument out of range.
+    void set_multicast_ttl(int ttl);
+    void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
+    [[nodiscard]] int multicast_ttl() const;
+
+  private:
+    static constexpr std::size_t most_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
+
+    void prepare(udp_options options, std::error_code& error) noexcept;
+    static bool may_do_without_ipv6(const endpoint& where, udp_options options, const std::error_code& error) noexcept;
+    template <class Datagram>
+    std::size_t send_many(std::size_t count, Datagram datagram, time_point until, std::error_code& error) noexcept;
+    bool kernel_can_segment() noexcept;
+    std::error_code send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
+                                const detail::source_note& source, time_point until) noexcept;
+    bool is_v6() const noexcept;
+    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
+                    std::error_code& error) noexcept;
+    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface);
+    template <class ValueV4>
+    void set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value, std::error_code& error) noexcept;
+    int get_multicast(int name_v4, int name_v6) const;
+
+    enum class segmentation : char { untried, kernel, here } segmentation_ = segmentation::untried;
+    bool offload_allowed_ = true;
+    bool receive_offload_ = false;
+    bool wants_local_address_ = true;
+};
+
+/// Room for many datagrams, made once and used again and again by udp_socket::recv_batch(), which allocates nothing.
+/// It takes count * size bytes and about 550 more for each datagram; with any_size 18 KB more for each.
+class datagram_batch {
+  public:
+    /// A size that no datagram exceeds, merged by the kernel or not.
+    static constexpr std::size_t any_size = 65'535;
+
+    /// For 1 to 1,024 datagrams (more than UIO_MAXIOV recvmmsg(2) does not take), each of 1 byte to any_size; what is
+    /// longer will be truncated. Else std::invalid_argument.
+    explicit datagram_batch(std::size_t count = 64, std::size_t size = 2048);
+    datagram_batch(datagram_batch&&) noexcept = default;
+    datagram_batch& operator=(datagram_batch&&) noexcept = default;
+
+    [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  private:
+    friend class udp_socket;
+    struct slot {
+        iovec part;
+        socket_address sender;
+        alignas(cmsghdr) detail::datagram_notes::buffer control;
+    };
+    void prepare() noexcept;
+    void take_apart(std::size_t filled);
+
+    std::size_t size_;
+    std::unique_ptr<std::byte[]> bytes_;
+    std::vector<slot> slots_;
+    std::vector<mmsghdr> messages_;
+    std::vector<udp_socket::received> received_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+/// The zone of an address may be no interface; for calls that do not throw.
+inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    try {
+        return where;
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    } catch (const std::bad_alloc&) {
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return {};
+}
+/// Behind "send_to 192.0.2.1:80": how much it was, and what the limit is, if that is the trouble.
+inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
+    std::string limit;
+    if (size > max_datagram(to))
+        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
+                       std::to_string(max_datagram(to)));
+    else if (error == std::errc::message_size)
+        limit = "; the path takes less in one piece";
+    return joined(" (", std::to_string(size), " bytes", limit, ')');
+}
+/// Behind "send_to 192.0.2.1:80": " from 192.0.2.9", if that was chosen.
+inline std::string from_local(const datagram_peer& to) {
+    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
+}
+inline address_family family_of_address(const ip_address& address) noexcept {
+    return address.is_v4() ? address_family::inet : address_family::inet6;
+}
+}  // namespace detail
+
+// ---- making
+
+inline void udp_socket::prepare(udp_options options, std::error_code& error) noexcept {
+    if (options.reuse_address) set_option(option::reuse_address{}, error);
+    if (error) return;
+    take_notes();
+    offload_allowed_ = options.kernel_offload;
+    wants_local_address_ = options.local_address;
+    const int off = 0;
+    const auto no = std::as_bytes(std::span{&off, 1});
+    std::error_code too_old;  // IPV6_MULTICAST_ALL is of Linux 4.20
+    set_option(IPPROTO_IP, IP_MULTICAST_ALL, no, too_old);
+    if (!is_v6()) return;
+    set_option(IPPROTO_IPV6, IPV6_MULTICAST_ALL, no, too_old);
+    // Said either way: the default is a setting of the system (net.ipv6.bindv6only).
+    set_option(option::ipv6_only{options.ipv6_only}, error);
+}
+
+inline udp_socket::udp_socket(address_family family, udp_options options, std::error_code& error) noexcept
+    : socket{family, socket_type::datagram, 0, error} {
+    if (!error) prepare(options, error);
+    if (error) *this = udp_socket{};
+}
+inline udp_socket::udp_socket(address_family family, udp_options options) {
+    std::error_code error;
+    *this = udp_socket{family, options, error};
+    if (error) detail::throw_error(error, "UDP socket");
+}
+/// A program that listens on `::` means "everywhere", and where there is no IPv6 everywhere is 0.0.0.0.
+inline bool udp_socket::may_do_without_ipv6(const endpoint& where, udp_options options,
+                                            const std::error_code& error) noexcept {
+    return !options.ipv6_only && detail::may_do_without_ipv6(where, error);
+}
+inline udp_socket::udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept
+    : udp_socket{detail::family_of_address(where.address()), options, error} {
+    if (!error) bind(where, error);
+    if (error) *this = udp_socket{};
+    if (may_do_without_ipv6(where, options, error))
+        *this = udp_socket{endpoint{ipv4_address::any(), where.port()}, options, error};
+}
+inline udp_socket::udp_socket(const endpoint& where, udp_options options) {
+    std::error_code error;
+    *this = udp_socket{detail::family_of_address(where.address()), options, error};
+    const bool is_made = !error;
+    if (is_made) bind(where, error);
+    if (may_do_without_ipv6(where, options, error))
+        *this = udp_socket{endpoint{ipv4_address::any(), where.port()}, options};
+    else if (error)
+        detail::throw_error(error, is_made ? "bind " : "UDP socket", is_made ? where.to_string() : "");
+}
+
+inline bool udp_socket::is_v6() const noexcept {
+    std::error_code error;
+    return socket::local_endpoint(error).family() == address_family::inet6;
+}
+
+inline void udp_socket::bind(const endpoint& where, std::error_code& error) noexcept {
+    const socket_address address = detail::to_socket_address(where, error);
+    // Before it is bound: the first datagram may be there when bind(2) returns.
+    if (!error && wants_local_address_ && where.address().is_unspecified()) tell_local_address(error);
+    if (!error) socket::bind(address, error);
+}
+inline void udp_socket::bind(const endpoint& where) {
+    std::error_code error;
+    bind(where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
+
+inline endpoint udp_socket::local_endpoint(std::error_code& error) const noexcept {
+    const socket_address address = socket::local_endpoint(error);
+    return error ? endpoint{} : address.ip();
+}
+inline endpoint udp_socket::peer_endpoint(std::error_code& error) const noexcept {
+    const socket_address address = socket::peer_endpoint(error);
+    return error ? endpoint{} : address.ip();
+}
+
+// ---- one peer
+
+inline void udp_socket::connect(const endpoint& peer, std::error_code& error) noexcept {
+    const socket_address address = detail::to_socket_address(peer, error);
+    if (!error) socket::connect(address, error);
+}
+inline void udp_socket::connect(const endpoint& peer) { socket::connect(peer); }
+
+inline void udp_socket::disconnect(std::error_code& error) noexcept {
+    const endpoint before = local_endpoint(error);
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};  // connect(2)
+    if (!error && ::connect(native_handle(), &nobody, sizeof nobody) != 0) error = detail::last_error();
+    if (error) return;
+    const endpoint after = local_endpoint(error);
+    if (!error && after.port() != before.port()) bind({after.address(), before.port()}, error);
+}
+inline void udp_socket::disconnect() {
+    std::error_code error;
+    disconnect(error);
+    if (error) fail(error, "disconnect");
+}
+
+// ---- sending
+
+inline void udp_socket::send_to(const_buffer bytes, const datagram_peer& to, std::error_code& error,
+                                int flags) noexcept {
+    const socket_address address = detail::to_socket_address(to, error);
+    if (!error) socket::send_to(bytes, address, to.local_address(), error, flags);
+}
+inline void udp_socket::send_to(const_buffer bytes, const datagram_peer& to, int flags) {
+    std::error_code error;
+    send_to(bytes, to, error, flags);
+    if (error)
+        detail::throw_error(error, "send_to ", to.to_string(), detail::from_local(to),
+                            detail::datagram_size(bytes.size(), to.address(), error));
+}
+inline void udp_socket::send(const_buffer bytes, std::error_code& error, int flags) noexcept {
+    socket::send(bytes, error, flags);
+}
+inline void udp_socket::send(const_buffer bytes, int flags) {
+    std::error_code error;
+    send(bytes, error, flags);
+    if (!error) return;
+    std::error_code unknown;
+    const endpoint peer = peer_endpoint(unknown);
+    if (unknown) fail(error, "send");
+    detail::throw_error(error, "send to ", peer.to_string(),
+                        detail::datagram_size(bytes.size(), peer.address(), error));
+}
+
+/// `datagram(number, address, source, error)` is the payload of that datagram, and gives its destination (of no family,
+/// there is none) and the address from which it is to leave.
+template <class Datagram>
+std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_point until,
+                                  std::error_code& error) noexcept {
+    mmsghdr messages[most_at_once];  // not set to zero: a batch of two should not cost that of 64
+    iovec parts[most_at_once];
+    sockaddr_in6 names[most_at_once];
+    detail::source_note sources[most_at_once];
+    for (std::size_t sent = 0;;) {
+        if (sent > 0 && until != time_point::max() && clock::now() >= until) {  // a fast path outruns every limit
+            error = std::make_error_code(std::errc::timed_out);
+            return sent;
+        }
+        std::error_code not_an_address;
+        std::size_t ready = 0;
+        for (; ready < std::min(most_at_once, count - sent); ++ready) {
+            socket_address to;
+            const const_buffer bytes = datagram(sent + ready, to, sources[ready], not_an_address);
+            if (not_an_address) break;
+            parts[ready] = {const_cast<std::byte*>(bytes.data()), bytes.size()};  // sendmmsg() only reads it
+            messages[ready] = {};
+            messages[ready].msg_hdr.msg_iov = &parts[ready];
+            messages[ready].msg_hdr.msg_iovlen = 1;
+            sources[ready].add_to(messages[ready].msg_hdr);
+            if (!to.is_ip()) continue;
+            std::memcpy(&names[ready], to.data(), to.size());
+            messages[ready].msg_hdr.msg_name = &names[ready];
+            messages[ready].msg_hdr.msg_namelen = to.size();
+        }
+        if (ready > 0) {
+            // It stops at the datagram that fails and, unless that is the first, forgets why. Asked again from there,
+            // it tells.
+            const int taken = attempt(
+                [&] { return ::sendmmsg(native_handle(), messages, static_cast<unsigned>(ready), MSG_NOSIGNAL); },
+                POLLOUT, 0, until, error);
+            if (taken < 0) return sent;
+            sent += static_cast<std::size_t>(taken);
+            if (static_cast<std::size_t>(taken) < ready) continue;
+        }
+        error = not_an_address;
+        if (error || sent == count) return sent;
+    }
+}
+
+inline std::size_t udp_socket::send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept {
+    error.clear();
+    if (datagrams.empty()) return 0;
+    return send_many(
+        datagrams.size(),
+        [&](std::size_t number, socket_address& address, detail::source_note& source, std::error_code& bad) {
+            const auto& [bytes, to] = datagrams[number];
+            if (to != endpoint{}) address = detail::to_socket_address(to, bad);
+            if (!bad) source.choose(to.local_address(), bad);
+            return bytes;
+        },
+        end_of_call(), error);
+}
+inline void udp_socket::send_batch(std::span<const outgoing> datagrams) {
+    std::error_code error;
+    const std::size_t sent = send_batch(datagrams, error);
+    if (!error) return;
+    const auto& [bytes, to] = datagrams[sent];
+    std::error_code unknown;
+    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
+    detail::throw_error(error, "send_batch (", std::to_string(sent), " of ", std::to_string(datagrams.size()),
+                        " datagrams sent) to ", where.to_string(), detail::from_local(to),
+                        detail::datagram_size(bytes.size(), where.address(), error));
+}
+
+// ---- segments
+
+/// A kernel that does not know UDP_SEGMENT would overlook it, and send one long datagram; so it is asked first.
+inline bool udp_socket::kernel_can_segment() noexcept {
+    if (segmentation_ == segmentation::untried) {
+        int size = 0;
+        std::error_code error;
+        if (offload_allowed_) get_option(IPPROTO_UDP, UDP_SEGMENT, std::as_writable_bytes(std::span{&size, 1}), error);
+        segmentation_ = error || !offload_allowed_ ? segmentation::here : segmentation::kernel;
+    }
+    return segmentation_ == segmentation::kernel;
+}
+
+inline std::error_code udp_socket::send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
+                                               const detail::source_note& source, time_point until) noexcept {
+    const auto segment = static_cast<std::uint16_t>(size);
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof segment) + detail::source_note::capacity> control{};
+    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    msghdr message{};
+    if (to.is_ip()) {
+        message.msg_name = const_cast<sockaddr*>(to.data());
+        message.msg_namelen = to.size();
+    }
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(sizeof segment) + source.size();
+    std::memcpy(control.data() + CMSG_SPACE(sizeof segment), source.data(), source.size());
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = IPPROTO_UDP;
+    header->cmsg_type = UDP_SEGMENT;
+    header->cmsg_len = CMSG_LEN(sizeof segment);
+    std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
+    std::error_code error;
+    attempt([&] { return ::sendmsg(native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0, until, error);
+    return error;
+}
+
+inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
+                                             std::error_code& error) noexcept {
+    if (size == 0) {
+        error = std::make_error_code(std::errc::invalid_argument);
+        return 0;
+    }
+    error.clear();
+    socket_address address;
+    detail::source_note from_where;
+    if (to != endpoint{}) address = detail::to_socket_address(to, error);
+    if (!error) from_where.choose(to.local_address(), error);
+    if (error || bytes.empty()) return 0;
+    const std::size_t count = bytes.size() / size + (bytes.size() % size != 0);
+    const auto from = [&](std::size_t first, std::size_t segments) {
+        const auto rest = std::span<const std::byte>{bytes}.subspan(first * size);
+        return const_buffer{segments > rest.size() / size ? rest : rest.first(segments * size)};
+    };
+    const time_point until = end_of_call();
+    std::size_t sent = 0;
+    // What is merged must itself be no longer than a datagram.
+    const std::size_t together = std::min(most_at_once, max_datagram_v4 / size);
+    while (together > 1 && sent + 1 < count && kernel_can_segment()) {
+        if (sent > 0 && until != time_point::max() && clock::now() >= until) {
+            error = std::make_error_code(std::errc::timed_out);
+            return sent;
+        }
+        error = send_merged(from(sent, together), size, address, from_where, until);
+        // A segment longer than the MTU, a device or a socket without checksums (EINVAL, EMSGSIZE, EIO): the batch
+        // below either manages, or tells what is really wrong.
+        constexpr std::array refusals{EINVAL, EMSGSIZE, EIO, EOPNOTSUPP, ENOPROTOOPT};
+        if (error && std::find(refusals.begin(), refusals.end(), error.value()) != refusals.end()) break;
+        if (error) return sent;
+        sent += std::min(together, count - sent);
+    }
+    error.clear();
+    if (sent == count) return sent;
+    const std::size_t first = sent;
+    return first + send_many(
+                       count - first,
+                       [&](std::size_t number, socket_address& name, detail::source_note& source, std::error_code&) {
+                           name = address;
+                           source = from_where;
+                           return from(first + number, 1);
+                       },
+                       until, error);
+}
+inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to) {
+    std::error_code error;
+    const std::size_t sent = send_segments(bytes, size, to, error);
+    if (!error) return;
+    std::error_code unknown;
+    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
+    detail::throw_error(error, "send_segments (", std::to_string(sent), " datagrams sent) to ", where.to_string(),
+                        detail::from_local(to),
+                        detail::datagram_size(std::min(size, bytes.size()), where.address(), error));
+}
+
+// ---- receiving
+
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    if (receive_offload_) {
+        error = std::make_error_code(std::errc::operation_not_supported);
+        return {};
+    }
+    const socket::received got = socket::recv_from(buffer, error, flags);
+    if (error || !got.sender.is_ip()) return {};
+    return {got.bytes, datagram_peer{got.sender.ip(), got.local}, got.truncated};
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, int flags) {
+    std::error_code error;
+    const received result = recv_from(buffer, error, flags);
+    if (error) fail(error, "recv_from");
+    return result;
+}
+
+inline bool udp_socket::enable_receive_offload(std::error_code& error) noexcept {
+    error.clear();
+    const int on = 1;
+    std::error_code refused = std::make_error_code(std::errc::no_protocol_option);
+    if (offload_allowed_) set_option(IPPROTO_UDP, UDP_GRO, std::as_bytes(std::span{&on, 1}), refused);
+    if (refused && refused != std::errc::no_protocol_option) {
+        error = refused;
+        return false;
+    }
+    receive_offload_ = true;
+    return !refused;
+}
+inline bool udp_socket::enable_receive_offload() {
+    std::error_code error;
+    const bool merges = enable_receive_offload(error);
+    if (error) fail(error, "enable_receive_offload");
+    return merges;
+}
+
+inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : size_{size} {
+    if (count < 1 || count > 1024 || size < 1 || size > any_size)
+        throw std::invalid_argument{"a batch is of 1 to 1024 datagrams, of 1 to 65535 bytes"};
+    bytes_.reset(new std::byte[count * size]);  // not zeroed
+    slots_.resize(count);
+    messages_.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        slots_[i].part = {bytes_.get() + i * size, size};
+        messages_[i].msg_hdr.msg_iov = &slots_[i].part;
+        messages_[i].msg_hdr.msg_iovlen = 1;
+        messages_[i].msg_hdr.msg_name = slots_[i].sender.data();
+    }
+    // Linux merges up to 64, and a local sender's segments may come as they were sent: 64, or 128 in newer kernels.
+    received_.reserve(size == any_size ? count * 128 : count);
+}
+
+inline void datagram_batch::prepare() noexcept {
+    received_.clear();
+    for (std::size_t i = 0; i < messages_.size(); ++i) {  // the kernel has written over them
+        msghdr& header = messages_[i].msg_hdr;
+        header.msg_namelen = socket_address::capacity;
+        header.msg_control = slots_[i].control.data();
+        header.msg_controllen = static_cast<socklen_t>(slots_[i].control.size());
+        header.msg_flags = 0;
+    }
+}
+
+/// Of each message its datagrams: one, unless the kernel says of which size it has merged several.
+inline void datagram_batch::take_apart(std::size_t filled) {
+    for (std::size_t i = 0; i < filled; ++i) {
+        msghdr& header = messages_[i].msg_hdr;
+        slots_[i].sender.resize(header.msg_namelen);
+        const detail::datagram_notes notes = detail::datagram_notes::of(header);
+        const datagram_peer sender =
+            slots_[i].sender.is_ip() ? datagram_peer{slots_[i].sender.ip(), notes.local} : datagram_peer{};
+        std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
+        for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment))
+            received_.push_back({rest.first(notes.segment), sender, false});
+        received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});
+    }
+}
+
+inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_batch& batch,
+                                                                    std::error_code& error) noexcept {
+    if (receive_offload_ && batch.size() < datagram_batch::any_size) {
+        error = std::make_error_code(std::errc::invalid_argument);
+        return {};
+    }
+    batch.prepare();
+    const int filled = attempt(
+        [&] {
+            return ::recvmmsg(native_handle(), batch.messages_.data(), static_cast<unsigned>(batch.count()),
+                              MSG_WAITFORONE, nullptr);
+        },
+        POLLIN, 0, end_of_call(), error);
+    if (filled < 0) return {};
+    try {
+        batch.take_apart(static_cast<std::size_t>(filled));
+    } catch (const std::bad_alloc&) {  // a kernel that merges more than any has so far
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return batch.received_;
+}
+inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_batch& batch) {
+    std::error_code error;
+    const auto result = recv_batch(batch, error);
+    if (error) fail(error, "recv_batch");
+    return result;
+}
+
+// ---- multicast
+
+inline void udp_socket::membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
+                                   std::error_code& error) noexcept {
+    // The level is that of the group: an IPv6 socket takes IPv4's options for its IPv4 side (Linux).
+    const bool v4 = group.unmapped().is_v4();
+    const socket_address address = detail::to_socket_address({group.unmapped(), 0}, error);
+    if (error) return;
+    if (!v4 && interface == 0) {
+        sockaddr_in6 zoned;
+        std::memcpy(&zoned, address.data(), sizeof zoned);
+        interface = zoned.sin6_scope_id;
+    }
+    const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+    if (!source) {
+        group_req request{};
+        request.gr_interface = interface;
+        std::memcpy(&request.gr_group, address.data(), address.size());
+        return set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+    }
+    const socket_address from = detail::to_socket_address({source->unmapped(), 0}, error);
+    if (error) return;
+    group_source_req request{};
+    request.gsr_interface = interface;
+    std::memcpy(&request.gsr_group, address.data(), address.size());
+    std::memcpy(&request.gsr_source, from.data(), from.size());
+    set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+}
+inline void udp_socket::membership(int name, const ip_address& group, const ip_address* source, unsigned interface) {
+    std::error_code error;
+    membership(name, group, source, interface, error);
+    if (!error) return;
+    const bool joins = name == MCAST_JOIN_GROUP || name == MCAST_JOIN_SOURCE_GROUP;
+    fail(error, detail::joined(joins ? "join " : "leave ", group.to_string(), source ? " from " : "",
+                               source ? source->to_string() : ""));
+}
+
+inline void udp_socket::join(const ip_address& group, unsigned interface) {
+    membership(MCAST_JOIN_GROUP, group, nullptr, interface);
+}
+inline void udp_socket::join(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+    membership(MCAST_JOIN_GROUP, group, nullptr, interface, error);
+}
+inline void udp_socket::leave(const ip_address& group, unsigned interface) {
+    membership(MCAST_LEAVE_GROUP, group, nullptr, interface);
+}
+inline void udp_socket::leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+    membership(MCAST_LEAVE_GROUP, group, nullptr, interface, error);
+}
+inline void udp_socket::join(const ip_address& group, const ip_address& source, unsigned interface) {
+    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface);
+}
+inline void udp_socket::join(const ip_address& group, const ip_address& source, unsigned interface,
+                             std::error_code& error) noexcept {
+    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface, error);
+}
+inline void udp_socket::leave(const ip_address& group, const ip_address& source, unsigned interface) {
+    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface);
+}
+inline void udp_socket::leave(const ip_address& group, const ip_address& source, unsigned interface,
+                              std::error_code& error) noexcept {
+    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface, error);
+}
+
+/// On an IPv6 socket both, for it may send to IPv4 groups too.
+template <class ValueV4>
+void udp_socket::set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value,
+                               std::error_code& error) noexcept {
+    const bool v6 = is_v6();
+    if (v6) set_option(IPPROTO_IPV6, name_v6, std::as_bytes(std::span{&value, 1}), error);
+    if (v6 && error) return;
+    std::error_code v4_error;
+    set_option(IPPROTO_IP, name_v4, std::as_bytes(std::span{&value_v4, 1}), v4_error);
+    if (!v6) error = v4_error;
+}
+inline int udp_socket::get_multicast(int name_v4, int name_v6) const {
+    int value = 0;
+    const bool v6 = is_v6();
+    get_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? name_v6 : name_v4, std::as_writable_bytes(std::span{&value, 1}));
+    return value;
+}
+
+inline void udp_socket::set_multicast_interface(unsigned interface, std::error_code& error) noexcept {
+    ip_mreqn request{};
+    request.imr_ifindex = static_cast<int>(interface);
+    set_multicast(IP_MULTICAST_IF, request, IPV6_MULTICAST_IF, static_cast<int>(interface), error);
+}
+inline void udp_socket::set_multicast_interface(unsigned interface) {
+    std::error_code error;
+    set_multicast_interface(interface, error);
+    if (error) fail(error, detail::joined("multicast interface ", std::to_string(interface)));
+}
+
+inline void udp_socket::set_multicast_loop(bool loop, std::error_code& error) noexcept {
+    set_multicast(IP_MULTICAST_LOOP, static_cast<int>(loop), IPV6_MULTICAST_LOOP, loop, error);
+}
+inline void udp_socket::set_multicast_loop(bool loop) {
+    std::error_code error;
+    set_multicast_loop(loop, error);
+    if (error) fail(error, "multicast loop");
+}
+inline bool udp_socket::multicast_loop() const { return get_multicast(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP) != 0; }
+
+inline void udp_socket::set_multicast_ttl(int ttl, std::error_code& error) noexcept {
+    if (ttl < 0) {  // to the kernel, -1 means the default
+        error = std::make_error_code(std::errc::invalid_argument);
+        return;
+    }
+    set_multicast(IP_MULTICAST_TTL, ttl, IPV6_MULTICAST_HOPS, ttl, error);
+}
+inline void udp_socket::set_multicast_ttl(int ttl) {
+    std::error_code error;
+    set_multicast_ttl(ttl, error);
+    if (error) fail(error, detail::joined("multicast TTL ", std::to_string(ttl)));
+}
+inline int udp_socket::multicast_ttl() const { return get_multicast(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS); }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_SOCKET_HPP
+
+
+#endif  // NETNOTES_UDP_HPP

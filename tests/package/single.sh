@@ -1,0 +1,83 @@
+#!/bin/sh
+# The one-file headers, as people copy them: none is stale; each compiles alone in an empty folder; any two meet in one
+# program; a pair of two versions is refused; and a program that does not ask for io_uring carries no code of it.
+. "$(dirname "$0")/common.sh"
+
+warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
+single=$root/include/single/netnotes
+
+"$CMAKE" -DOUTPUT="$work/fresh" -P "$root/include/single/generate.cmake"
+diff -r -x .clang-format "$work/fresh" "$single" >"$work/difference" || {
+    head -n 20 "$work/difference"
+    fail "include/single is stale. Write it again: cmake --build build/default --target single"
+}
+modules=$(cd "$single" && ls -- *.hpp | sed 's/\.hpp$//')
+
+# Each alone: one object file a module, in a folder with that one header. With clang too, where it is installed.
+for module in $modules; do
+    mkdir "$work/$module"
+    cp "$single/$module.hpp" "$work/$module"
+    cd "$work/$module"
+    printf '#include "%s.hpp"\nint use_%s();\nint use_%s() { return NETNOTES_VERSION; }\n' "$module" "$module" "$module" \
+        >use.cpp
+    echo "$module.hpp"
+    # shellcheck disable=SC2086 # a list of words
+    compile $warnings -O0 -c use.cpp
+    case $CXX in *clang*) continue ;; esac
+    if command -v clang++ >/dev/null; then
+        # shellcheck disable=SC2086 # a list of words
+        clang++ -std=c++20 $warnings -fsyntax-only use.cpp
+    fi
+done
+
+# Any two in two translation units of one program.
+for first in $modules; do
+    for second in $modules; do
+        [ "$first" != "$second" ] || continue
+        printf 'int use_%s();\nint use_%s();\nint main() { return use_%s() == use_%s() ? 0 : 1; }\n' \
+            "$first" "$second" "$first" "$second" >"$work/main.cpp"
+        compile "$work/main.cpp" "$work/$first/use.o" "$work/$second/use.o" -pthread -o "$work/program"
+        "$work/program" || fail "$first and $second: exit status $?"
+    done
+done
+
+# All of them in one translation unit, in either order, and without run-time type information.
+for order in "sort" "sort -r"; do
+    for module in $modules; do echo "#include \"$module.hpp\""; done | $order >"$work/all.cpp"
+    # shellcheck disable=SC2086 # a list of words
+    compile $warnings -fno-rtti -fsyntax-only -I "$single" "$work/all.cpp"
+done
+
+# Two releases in one program.
+mkdir "$work/other"
+sed 's/NETNOTES_VERSION != 100/NETNOTES_VERSION != 200/; s/^#define NETNOTES_VERSION 100/#define NETNOTES_VERSION 200/' \
+    "$single/tcp.hpp" >"$work/other/tcp.hpp"
+printf '#include "%s"\n#include "%s"\n' "$single/ip.hpp" "$work/other/tcp.hpp" >"$work/mixed.cpp"
+if compile -fsyntax-only "$work/mixed.cpp" 2>"$work/errors"; then
+    fail "headers of two versions compile together"
+fi
+grep -q "two versions meet" "$work/errors" || fail "headers of two versions: $(head -n 1 "$work/errors")"
+
+# A module header that was copied without its chapters names the file to take.
+mkdir "$work/alone"
+cp "$root/include/netnotes/tcp.hpp" "$work/alone"
+echo '#include "tcp.hpp"' >"$work/alone/use.cpp"
+if compile -fsyntax-only "$work/alone/use.cpp" 2>"$work/errors"; then
+    fail "tcp.hpp without its chapters compiles"
+fi
+grep -q "error.*include/single/netnotes/tcp.hpp" "$work/errors" || fail "tcp.hpp alone: $(head -n 1 "$work/errors")"
+
+# What is not asked for is not there.
+cat >"$work/quiet.cpp" <<'END'
+#include "coro.hpp"
+netnotes::task<> nothing() { co_return; }
+int main() {
+    netnotes::event_loop loop;
+    loop.run(nothing());
+}
+END
+compile -O1 -I "$single" "$work/quiet.cpp" -pthread -o "$work/quiet"
+"$work/quiet" || fail "exit status $?"
+if nm -C "$work/quiet" | grep -i uring; then
+    fail "a program that never asks for io_uring has code of it"
+fi
