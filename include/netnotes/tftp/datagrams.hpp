@@ -24,6 +24,8 @@
 #ifndef NETNOTES_TFTP_DATAGRAMS_HPP
 #define NETNOTES_TFTP_DATAGRAMS_HPP
 
+#include <time.h>  // the next one needs it
+
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
