@@ -355,11 +355,12 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
 /// Bytes to send. They may be what recv() has lent: then they are kept while we wait, for others receive into that.
 class sending_bytes : public socket_operation {
   protected:
-    sending_bytes(io_node& node, const_buffer bytes) noexcept
-        : socket_operation{node, direction::write}, rest_{bytes}, size_{bytes.size()} {}
+    enum class wanted : bool { some, all };
+    sending_bytes(io_node& node, const_buffer bytes, wanted how_many) noexcept
+        : socket_operation{node, direction::write}, wants_{how_many}, rest_{bytes}, size_{bytes.size()} {}
     [[gnu::always_inline]] ~sending_bytes() {
-        if (is_kept_) [[unlikely]]
-            delete[] all().data();
+        if (has_waited()) [[unlikely]]  // most have not, and end without a look at what follows from it
+            end_after_wait();
     }
     /// False when it has to wait.
     bool send_some() noexcept {
@@ -381,7 +382,7 @@ class sending_bytes : public socket_operation {
     }
     /// When it has to wait.
     [[gnu::noinline]] void keep_bytes() {
-        if (is_kept_ || !node_.loop().has_lent(rest_)) return;
+        if (!is_waiting() || is_kept_ || !node_.loop().has_lent(rest_)) return;
         std::byte* const kept = new (std::nothrow) std::byte[size_];
         if (!kept) {
             error_ = ENOMEM;
@@ -393,6 +394,12 @@ class sending_bytes : public socket_operation {
     }
 
   private:
+    [[gnu::noinline]] void end_after_wait() const noexcept {
+        if (is_waiting() && wants_ == wanted::all) end_by_reset(true);  // the frame is destroyed
+        if (is_kept_) delete[] all().data();
+    }
+
+    wanted wants_;
     bool is_kept_ = false;  // `all()` is ours
 
   protected:
@@ -403,12 +410,13 @@ template <class Derived>
 class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
   public:
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
         if (this->has_waited()) [[unlikely]]  // and failed, and is awaited again
             this->end_by_reset(false);
-        const bool waits = io_awaiter<Derived, sending_bytes>::await_suspend(waiter);
-        if (waits && this->is_waiting()) this->keep_bytes();
-        return waits;
+        if (!io_operation::begin(static_cast<Derived&>(*this), waiter)) [[likely]]
+            return false;
+        this->keep_bytes();
+        return true;
     }
 
   protected:
@@ -418,7 +426,8 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
 
 class [[nodiscard]] sending final : public sending_awaiter<sending> {
   public:
-    sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
+    sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes, wanted::some} {}
+    [[gnu::always_inline]] ~sending() = default;
     std::size_t await_resume() {
         throw_if_failed("send to");
         return size_ - rest_.size();
@@ -431,20 +440,15 @@ class [[nodiscard]] sending final : public sending_awaiter<sending> {
 
 class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
   public:
-    sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
-    [[gnu::always_inline]] ~sending_all() {
-        if (is_waiting()) [[unlikely]]  // the frame is destroyed
-            this->end_by_reset(true);
-    }
+    sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes, wanted::all} {}
+    [[gnu::always_inline]] ~sending_all() = default;
     void await_resume() {
         if (error_ != 0) [[unlikely]]
             fail_in_the_middle();
     }
-    bool attempt() noexcept override {
-        if (rest_.empty()) {  // nothing is to be sent; or all was, and it is awaited again
-            if (size_ == 0) return true;
-            rest_ = all();
-        }
+    [[gnu::always_inline]] inline bool attempt() noexcept override {
+        if (rest_.empty()) [[unlikely]]
+            return begin_again();
         do {
             if (!send_some()) return false;
         } while (!rest_.empty() && error_ == 0);
@@ -452,6 +456,12 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
     }
 
   private:
+    /// Nothing is to be sent; or all was, and it is awaited again.
+    [[gnu::noinline]] bool begin_again() noexcept {
+        if (size_ == 0) return true;
+        rest_ = all();
+        return attempt();
+    }
     [[noreturn, gnu::noinline]] void fail_in_the_middle() {
         if (error_ != EBADF) end_by_reset(true);
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));

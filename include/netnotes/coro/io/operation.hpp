@@ -195,21 +195,16 @@ class io_operation : public loop_operation {
     /// Of await_suspend(), for the derived class whose attempt() it is. Most calls need not wait, so the compiler is to
     /// see through all of it.
     template <class Derived, class Promise>
-    static bool begin(Derived& operation, std::coroutine_handle<Promise> waiter) {
+    [[gnu::always_inline]] static bool begin(Derived& operation, std::coroutine_handle<Promise> waiter) {
         io_operation& self = operation;
         fiber& whose = waiter.promise().chain();
-        if (whose.is_cancelled()) [[unlikely]] {
-            self.error_ = ECANCELED;
-            return hear_at_once(waiter, whose);
-        }
+        if (whose.is_cancelled()) [[unlikely]]
+            return self.was_cancelled(waiter, whose);
         if (self.place() || &whose.loop() != &self.node_.loop_) [[unlikely]]
             self.refuse(whose);
         // What has come is taken when its task can go on with it, and not before: it may lie in the buffer that is lent.
-        if (!self.node_.loop_.take_step()) [[unlikely]] {
-            self.put_aside(waiter, whose);
-            self.node_.loop_.look_again(self.node_);
-            return true;
-        }
+        if (!self.node_.loop_.take_step()) [[unlikely]]
+            return self.leave_step(waiter, whose);
         if (operation.attempt()) [[likely]]
             return false;
         self.put_aside(waiter, waiter.promise().chain());  // kept over the call it would cost those who need not wait
@@ -253,6 +248,15 @@ class io_operation : public loop_operation {
         place() = this;
         tell_back_end();
         if (node_.limits_) arm_deadline();
+    }
+    [[gnu::noinline]] bool leave_step(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        put_aside(waiter, whose);
+        node_.loop_.look_again(node_);
+        return true;
+    }
+    [[gnu::noinline]] bool was_cancelled(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        error_ = ECANCELED;
+        return hear_at_once(waiter, whose);
     }
     void arm_deadline() noexcept;
     /// To a back end that knows of a wait only when it is told.
