@@ -33,6 +33,7 @@
 #include <memory>
 #include <span>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -338,6 +339,7 @@ class ring_side {
 /// with all but streams it ends when nobody waits any more. TCP is silent about it until a write finds no room again.
 class epoll_back_end final : public io_back_end {
   public:
+    [[nodiscard]] std::string_view name() const noexcept override { return "epoll"; }
     void add(io_node& node) override { poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge); }
     bool remove(io_node& node) noexcept override {
         poller_.remove(node.descriptor());
@@ -486,5 +488,13 @@ inline bool epoll_back_end::wait(duration timeout) {
 }
 
 }  // namespace netnotes::detail
+
+namespace netnotes {
+/// Readiness: "there is something to receive". One call to hear so, another to receive it. For loop_options::back_end.
+/// Throws std::system_error when the kernel refuses a descriptor.
+[[nodiscard]] inline std::unique_ptr<detail::io_back_end> epoll_back_end(detail::scheduler&, std::error_code&) {
+    return std::make_unique<detail::epoll_back_end>();
+}
+}  // namespace netnotes
 
 #endif  // NETNOTES_CORO_IO_OPERATION_HPP
