@@ -187,8 +187,13 @@ class async_stream : public detail::async_socket {
     [[nodiscard]] detail::receiving_lent recv();
     /// At least one byte, at most buffer.size(); 0 at the end of the stream.
     [[nodiscard]] detail::receiving recv(mutable_buffer buffer);
-    /// The whole buffer; or 0, when the stream had ended before. An end in the middle is errc::protocol_error.
+    /// The whole buffer; or 0, when the stream had ended before. An end in the middle is errc::protocol_error. When it is
+    /// cancelled, or fails, what has come by then lies at the beginning of the buffer; only the awaiter knows how much.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer);
+    /// The same, where `filled` bytes are in the buffer already; it counts what comes. So a message that was cancelled in
+    /// the middle, by with_timeout() say, is gone on with later: call it again with the same two. `filled` must live as
+    /// long as the buffer. It is the caller who sets it to 0 for the next message.
+    [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::size_t& filled);
     /// Some of the bytes, at least one; gives how many. They must stay where they are until it is done, unless they are
     /// what recv() lent.
     [[nodiscard]] detail::sending send(const_buffer bytes);
@@ -317,12 +322,15 @@ class [[nodiscard]] receiving final : public io_receiver<receiving, socket_opera
 
 class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exactly, socket_operation> {
   public:
-    receiving_exactly(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
+    receiving_exactly(io_node& node, mutable_buffer room) noexcept
+        : io_receiver{node, direction::read}, room_{room}, filled_{own_} {}
+    receiving_exactly(io_node& node, mutable_buffer room, std::size_t& filled) noexcept
+        : io_receiver{node, direction::read}, room_{room}, filled_{filled} {}
     [[gnu::always_inline]] ~receiving_exactly() = default;
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (room_.empty()) [[unlikely]]
+        if (filled_ >= room_.size()) [[unlikely]]
             return leave_turn(waiter, waiter.promise().chain());
         return io_receiver::await_suspend(waiter);
     }
@@ -331,7 +339,9 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
         if (error_ != 0)
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
                                 " bytes) from"));
-        return std::exchange(filled_, 0);
+        const std::size_t size = filled_;
+        own_ = 0;
+        return size;
     }
     bool attempt() noexcept override {
         while (filled_ < room_.size()) {
@@ -349,7 +359,8 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
 
   private:
     mutable_buffer room_;
-    std::size_t filled_ = 0;
+    std::size_t own_ = 0;
+    std::size_t& filled_;  // own_, or the caller's
 };
 
 /// Bytes to send. They may be what recv() has lent: then they are kept while we wait, for others receive into that.
@@ -648,6 +659,9 @@ inline task<async_stream> async_stream::connect(socket_address where) {
 inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{opened()}; }
 inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {opened(), buffer}; }
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::size_t& filled) {
+    return {opened(), buffer, filled};
+}
 inline detail::sending async_stream::send(const_buffer bytes) { return {opened(), bytes}; }
 inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {opened(), bytes}; }
 inline detail::accepting async_listener::accept() { return detail::accepting{opened()}; }
