@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include <netnotes/coro/io/io_uring.hpp>
 #include <netnotes/coro/loop.hpp>
 
 inline bool asks_for_io_uring() {
@@ -21,7 +22,7 @@ class test_loop : public netnotes::event_loop {
 
   private:
     static netnotes::loop_options on_back_end(netnotes::loop_options options) {
-        if (asks_for_io_uring()) options.backend = netnotes::io_backend::io_uring;
+        if (asks_for_io_uring()) options.back_end = netnotes::io_uring_back_end;
         return options;
     }
 };

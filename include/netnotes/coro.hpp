@@ -49,6 +49,7 @@
 #include "coro/every_core.hpp"
 #include "coro/generator.hpp"
 #include "coro/group.hpp"
+#include "coro/io/io_uring.hpp"
 #include "coro/loop.hpp"
 #include "coro/serve.hpp"
 #include "coro/signal.hpp"

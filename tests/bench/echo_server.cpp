@@ -143,8 +143,7 @@ net::task<> accept_all(net::async_listener& listener, net::duration idle, bool b
 void run_coroutines(net::tcp_listener listener, const settings& how, const net::stop_event& stop,
                     const net::loop_options& options, bool by_lines) {
     net::event_loop loop{options};
-    if (loop.backend() != options.backend)
-        throw std::system_error{loop.refusal(), "io_uring"};  // not another's figures
+    if (loop.refusal()) throw std::system_error{loop.refusal(), "io_uring"};  // not another's figures
     net::async_listener source{loop, std::move(listener).into_socket()};
     loop.run(accept_all(source, how.idle ? net::duration{*how.idle} : net::never, by_lines), stop);
 }
@@ -155,10 +154,10 @@ void coroutine_lines(net::tcp_listener listener, const settings& how, const net:
     run_coroutines(std::move(listener), how, stop, {}, true);
 }
 void coroutine_uring(net::tcp_listener listener, const settings& how, const net::stop_event& stop) {
-    run_coroutines(std::move(listener), how, stop, {.backend = net::io_backend::io_uring}, false);
+    run_coroutines(std::move(listener), how, stop, {.back_end = net::io_uring_back_end}, false);
 }
 void coroutine_uring_lines(net::tcp_listener listener, const settings& how, const net::stop_event& stop) {
-    run_coroutines(std::move(listener), how, stop, {.backend = net::io_backend::io_uring}, true);
+    run_coroutines(std::move(listener), how, stop, {.back_end = net::io_uring_back_end}, true);
 }
 
 // ---- the program -----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // What is io_uring's alone: it receives and accepts unasked, so what nobody takes must not pile up, and what is closed
 // must be let go. (The suites of the loop and the sockets run on it as well: see back_end.hpp.)
 
+#include <netnotes/coro/io/io_uring.hpp>
 #include <netnotes/coro/socket.hpp>
 #include <netnotes/tcp/stream.hpp>
 
@@ -18,12 +19,12 @@ using support::open_descriptors;
 
 namespace {
 
-const net::loop_options with_io_uring{.backend = net::io_backend::io_uring};
+const net::loop_options with_io_uring{.back_end = net::io_uring_back_end};
 
 /// Why not, where it is refused; empty where it works.
 std::string refusal() {
     const net::event_loop loop{with_io_uring};
-    return loop.backend() == net::io_backend::io_uring ? "" : "io_uring: " + loop.refusal().message();
+    return loop.back_end_name() == "io_uring" ? "" : "io_uring: " + loop.refusal().message();
 }
 #define NEEDS_IO_URING() \
     if (const std::string why = refusal(); !why.empty()) NETNOTES_SKIP(why)

@@ -39,7 +39,7 @@ class async_descriptor {
     [[nodiscard]] waiting readable() noexcept;
     [[nodiscard]] waiting writable() noexcept;
     /// Each wait from now on ends after so long, with errc::timed_out. `never` is for ever.
-    void set_timeout(duration timeout) { node_->set_timeout(timeout); }
+    void set_timeout(wait_time timeout) { node_->set_timeout(timeout); }
 
   private:
     std::unique_ptr<detail::io_node, detail::io_node::retire> node_;

@@ -13,7 +13,12 @@
 // know (a count, a cache) is shared as between any threads. The kernel shares out by a hash of the addresses, not by
 // how busy a loop is: with a few heavy clients one loop may have them all.
 //
-//     run_on_every_core([&](event_loop& loop, unsigned index) { return serve(loop, listeners[index]); }, stop);
+//     auto one = [&](event_loop&, unsigned index) {
+//         return serve(std::move(listeners[index]), echo);
+//     };
+//     run_on_every_core(one, stop);
+//
+// `listeners` has a tcp_listener with listen_options::reuse_port for each of core_count(); serve() is coro/serve.hpp's.
 //
 // On this page:  every_core_options · core_count · run_on_every_core
 // The notes:     协程问题 (1:N: a coroutine server uses one processor); example 26

@@ -57,7 +57,9 @@ class waiting_for_group;
 
 /// `co_await when_all(a(), b())`: runs all, in this order each as far as it goes without waiting, and gives a
 /// std::tuple of their results, std::monostate for nothing. When one throws, the others are cancelled, and what it threw
-/// comes out when all have ended.
+/// comes out when all have ended. Then there is nowhere to put the results of those that have ended well, and they are
+/// dropped, as a variable is when an exception leaves its scope. A task whose result must not be lost (what it has taken
+/// from a channel, say) stores it in a variable outside, or does not throw.
 template <class... Ts>
 [[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>... tasks) {
     return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};

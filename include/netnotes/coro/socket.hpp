@@ -187,8 +187,13 @@ class async_stream : public detail::async_socket {
     [[nodiscard]] detail::receiving_lent recv();
     /// At least one byte, at most buffer.size(); 0 at the end of the stream.
     [[nodiscard]] detail::receiving recv(mutable_buffer buffer);
-    /// The whole buffer; or 0, when the stream had ended before. An end in the middle is errc::protocol_error.
+    /// The whole buffer; or 0, when the stream had ended before. An end in the middle is errc::protocol_error. When it is
+    /// cancelled, or fails, what has come by then lies at the beginning of the buffer; only the awaiter knows how much.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer);
+    /// The same, where `filled` bytes are in the buffer already; it counts what comes. So a message that was cancelled in
+    /// the middle, by with_timeout() say, is gone on with later: call it again with the same two. `filled` must live as
+    /// long as the buffer. It is the caller who sets it to 0 for the next message.
+    [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::size_t& filled);
     /// Some of the bytes, at least one; gives how many. They must stay where they are until it is done, unless they are
     /// what recv() lent.
     [[nodiscard]] detail::sending send(const_buffer bytes);
@@ -317,12 +322,15 @@ class [[nodiscard]] receiving final : public io_receiver<receiving, socket_opera
 
 class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exactly, socket_operation> {
   public:
-    receiving_exactly(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
+    receiving_exactly(io_node& node, mutable_buffer room) noexcept
+        : io_receiver{node, direction::read}, room_{room}, filled_{own_} {}
+    receiving_exactly(io_node& node, mutable_buffer room, std::size_t& filled) noexcept
+        : io_receiver{node, direction::read}, room_{room}, filled_{filled} {}
     [[gnu::always_inline]] ~receiving_exactly() = default;
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (room_.empty()) [[unlikely]]
+        if (filled_ >= room_.size()) [[unlikely]]
             return leave_turn(waiter, waiter.promise().chain());
         return io_receiver::await_suspend(waiter);
     }
@@ -331,7 +339,9 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
         if (error_ != 0)
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
                                 " bytes) from"));
-        return std::exchange(filled_, 0);
+        const std::size_t size = filled_;
+        own_ = 0;
+        return size;
     }
     bool attempt() noexcept override {
         while (filled_ < room_.size()) {
@@ -349,17 +359,19 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
 
   private:
     mutable_buffer room_;
-    std::size_t filled_ = 0;
+    std::size_t own_ = 0;
+    std::size_t& filled_;  // own_, or the caller's
 };
 
 /// Bytes to send. They may be what recv() has lent: then they are kept while we wait, for others receive into that.
 class sending_bytes : public socket_operation {
   protected:
-    sending_bytes(io_node& node, const_buffer bytes) noexcept
-        : socket_operation{node, direction::write}, rest_{bytes}, size_{bytes.size()} {}
+    enum class wanted : bool { some, all };
+    sending_bytes(io_node& node, const_buffer bytes, wanted how_many) noexcept
+        : socket_operation{node, direction::write}, wants_{how_many}, rest_{bytes}, size_{bytes.size()} {}
     [[gnu::always_inline]] ~sending_bytes() {
-        if (is_kept_) [[unlikely]]
-            delete[] all().data();
+        if (has_waited()) [[unlikely]]  // most have not, and end without a look at what follows from it
+            end_after_wait();
     }
     /// False when it has to wait.
     bool send_some() noexcept {
@@ -381,7 +393,7 @@ class sending_bytes : public socket_operation {
     }
     /// When it has to wait.
     [[gnu::noinline]] void keep_bytes() {
-        if (is_kept_ || !node_.loop().has_lent(rest_)) return;
+        if (!is_waiting() || is_kept_ || !node_.loop().has_lent(rest_)) return;
         std::byte* const kept = new (std::nothrow) std::byte[size_];
         if (!kept) {
             error_ = ENOMEM;
@@ -393,6 +405,12 @@ class sending_bytes : public socket_operation {
     }
 
   private:
+    [[gnu::noinline]] void end_after_wait() const noexcept {
+        if (is_waiting() && wants_ == wanted::all) end_by_reset(true);  // the frame is destroyed
+        if (is_kept_) delete[] all().data();
+    }
+
+    wanted wants_;
     bool is_kept_ = false;  // `all()` is ours
 
   protected:
@@ -403,12 +421,13 @@ template <class Derived>
 class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
   public:
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
         if (this->has_waited()) [[unlikely]]  // and failed, and is awaited again
             this->end_by_reset(false);
-        const bool waits = io_awaiter<Derived, sending_bytes>::await_suspend(waiter);
-        if (waits && this->is_waiting()) this->keep_bytes();
-        return waits;
+        if (!io_operation::begin(static_cast<Derived&>(*this), waiter)) [[likely]]
+            return false;
+        this->keep_bytes();
+        return true;
     }
 
   protected:
@@ -418,7 +437,8 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
 
 class [[nodiscard]] sending final : public sending_awaiter<sending> {
   public:
-    sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
+    sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes, wanted::some} {}
+    [[gnu::always_inline]] ~sending() = default;
     std::size_t await_resume() {
         throw_if_failed("send to");
         return size_ - rest_.size();
@@ -431,20 +451,15 @@ class [[nodiscard]] sending final : public sending_awaiter<sending> {
 
 class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
   public:
-    sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes} {}
-    [[gnu::always_inline]] ~sending_all() {
-        if (is_waiting()) [[unlikely]]  // the frame is destroyed
-            this->end_by_reset(true);
-    }
+    sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes, wanted::all} {}
+    [[gnu::always_inline]] ~sending_all() = default;
     void await_resume() {
         if (error_ != 0) [[unlikely]]
             fail_in_the_middle();
     }
-    bool attempt() noexcept override {
-        if (rest_.empty()) {  // nothing is to be sent; or all was, and it is awaited again
-            if (size_ == 0) return true;
-            rest_ = all();
-        }
+    [[gnu::always_inline]] inline bool attempt() noexcept override {
+        if (rest_.empty()) [[unlikely]]
+            return begin_again();
         do {
             if (!send_some()) return false;
         } while (!rest_.empty() && error_ == 0);
@@ -452,6 +467,12 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
     }
 
   private:
+    /// Nothing is to be sent; or all was, and it is awaited again.
+    [[gnu::noinline]] bool begin_again() noexcept {
+        if (size_ == 0) return true;
+        rest_ = all();
+        return attempt();
+    }
     [[noreturn, gnu::noinline]] void fail_in_the_middle() {
         if (error_ != EBADF) end_by_reset(true);
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
@@ -638,6 +659,9 @@ inline task<async_stream> async_stream::connect(socket_address where) {
 inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{opened()}; }
 inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {opened(), buffer}; }
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::size_t& filled) {
+    return {opened(), buffer, filled};
+}
 inline detail::sending async_stream::send(const_buffer bytes) { return {opened(), bytes}; }
 inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {opened(), bytes}; }
 inline detail::accepting async_listener::accept() { return detail::accepting{opened()}; }

@@ -27,7 +27,7 @@
 //
 // Containers and hardened systems forbid io_uring often (seccomp, kernel.io_uring_disabled): a loop then uses epoll.
 //
-// On this page:  io_uring (the two rings) · receive_pool (the buffers) · io_uring_back_end
+// On this page:  io_uring_back_end · and under it: io_uring (the two rings) · receive_pool (the buffers)
 // The notes:     epoll版-TCP服务器, one step further; examples 26 and 27
 
 #ifndef NETNOTES_CORO_IO_IO_URING_HPP
@@ -41,6 +41,14 @@
 #if __has_include(<linux/io_uring.h>)
 #include <linux/io_uring.h>
 #endif
+
+namespace netnotes {
+/// Completion: "here is what was received". Linux 6.1, where the administrator allows it; the first thread that runs such
+/// a loop is the only one that may (std::logic_error). For loop_options::back_end:
+///     event_loop loop{{.back_end = io_uring_back_end}};
+[[nodiscard]] inline std::unique_ptr<detail::io_back_end> io_uring_back_end(detail::scheduler& loop,
+                                                                            std::error_code& refusal);
+}  // namespace netnotes
 
 #if defined(IORING_RECV_MULTISHOT) && \
     defined(IORING_SETUP_DEFER_TASKRUN)  // the system's header is of Linux 6.1 or newer
@@ -59,6 +67,7 @@
 #include <limits>
 #include <span>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -181,15 +190,17 @@ class receive_pool {
 class io_uring_back_end final : public io_back_end {
   public:
     explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends = pool_.all(); }
-    ~io_uring_back_end() override;
+    [[nodiscard]] std::string_view name() const noexcept override { return "io_uring"; }
 
-    void prepare() override;
-    void add(io_node& node) override;
-    bool remove(io_node& node) noexcept override;
-    void needs(io_node& node, bool to_write) noexcept override;
-    void watch(int descriptor, bool is_stop) override;
-    void unwatch(int descriptor) noexcept override;
-    bool wait(duration timeout) override;
+    // `inline` here, and not only below: else the compiler makes all of them, and their table, in each program.
+    inline ~io_uring_back_end() override;
+    inline void prepare() override;
+    inline void add(io_node& node) override;
+    inline bool remove(io_node& node) noexcept override;
+    inline void needs(io_node& node, bool to_write) noexcept override;
+    inline void watch(int descriptor, bool is_stop) override;
+    inline void unwatch(int descriptor) noexcept override;
+    inline bool wait(duration timeout) override;
 
   private:
     class intake;
@@ -638,26 +649,27 @@ inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& compl
     }
 }
 
-/// nullptr where the kernel refuses, and why.
-inline std::unique_ptr<io_back_end> make_io_uring_back_end(scheduler& loop, std::error_code& refusal) {
+}  // namespace netnotes::detail
+
+namespace netnotes {
+inline std::unique_ptr<detail::io_back_end> io_uring_back_end(detail::scheduler& loop, std::error_code& refusal) {
     try {
-        return std::make_unique<io_uring_back_end>(loop);
+        return std::make_unique<detail::io_uring_back_end>(loop);
     } catch (const std::system_error& error) {
         refusal = error.code();
         return nullptr;
     }
 }
-
-}  // namespace netnotes::detail
+}  // namespace netnotes
 
 #else
 
-namespace netnotes::detail {
-inline std::unique_ptr<io_back_end> make_io_uring_back_end(scheduler&, std::error_code& refusal) {
+namespace netnotes {
+inline std::unique_ptr<detail::io_back_end> io_uring_back_end(detail::scheduler&, std::error_code& refusal) {
     refusal = {ENOSYS, std::system_category()};
     return nullptr;
 }
-}  // namespace netnotes::detail
+}  // namespace netnotes
 
 #endif
 

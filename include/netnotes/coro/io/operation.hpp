@@ -33,6 +33,7 @@
 #include <memory>
 #include <span>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -195,21 +196,16 @@ class io_operation : public loop_operation {
     /// Of await_suspend(), for the derived class whose attempt() it is. Most calls need not wait, so the compiler is to
     /// see through all of it.
     template <class Derived, class Promise>
-    static bool begin(Derived& operation, std::coroutine_handle<Promise> waiter) {
+    [[gnu::always_inline]] static bool begin(Derived& operation, std::coroutine_handle<Promise> waiter) {
         io_operation& self = operation;
         fiber& whose = waiter.promise().chain();
-        if (whose.is_cancelled()) [[unlikely]] {
-            self.error_ = ECANCELED;
-            return hear_at_once(waiter, whose);
-        }
+        if (whose.is_cancelled()) [[unlikely]]
+            return self.was_cancelled(waiter, whose);
         if (self.place() || &whose.loop() != &self.node_.loop_) [[unlikely]]
             self.refuse(whose);
         // What has come is taken when its task can go on with it, and not before: it may lie in the buffer that is lent.
-        if (!self.node_.loop_.take_step()) [[unlikely]] {
-            self.put_aside(waiter, whose);
-            self.node_.loop_.look_again(self.node_);
-            return true;
-        }
+        if (!self.node_.loop_.take_step()) [[unlikely]]
+            return self.leave_step(waiter, whose);
         if (operation.attempt()) [[likely]]
             return false;
         self.put_aside(waiter, waiter.promise().chain());  // kept over the call it would cost those who need not wait
@@ -253,6 +249,15 @@ class io_operation : public loop_operation {
         place() = this;
         tell_back_end();
         if (node_.limits_) arm_deadline();
+    }
+    [[gnu::noinline]] bool leave_step(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        put_aside(waiter, whose);
+        node_.loop_.look_again(node_);
+        return true;
+    }
+    [[gnu::noinline]] bool was_cancelled(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        error_ = ECANCELED;
+        return hear_at_once(waiter, whose);
     }
     void arm_deadline() noexcept;
     /// To a back end that knows of a wait only when it is told.
@@ -334,6 +339,7 @@ class ring_side {
 /// with all but streams it ends when nobody waits any more. TCP is silent about it until a write finds no room again.
 class epoll_back_end final : public io_back_end {
   public:
+    [[nodiscard]] std::string_view name() const noexcept override { return "epoll"; }
     void add(io_node& node) override { poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge); }
     bool remove(io_node& node) noexcept override {
         poller_.remove(node.descriptor());
@@ -482,5 +488,13 @@ inline bool epoll_back_end::wait(duration timeout) {
 }
 
 }  // namespace netnotes::detail
+
+namespace netnotes {
+/// Readiness: "there is something to receive". One call to hear so, another to receive it. For loop_options::back_end.
+/// Throws std::system_error when the kernel refuses a descriptor.
+[[nodiscard]] inline std::unique_ptr<detail::io_back_end> epoll_back_end(detail::scheduler&, std::error_code&) {
+    return std::make_unique<detail::epoll_back_end>();
+}
+}  // namespace netnotes
 
 #endif  // NETNOTES_CORO_IO_OPERATION_HPP
