@@ -90,7 +90,10 @@ template <class Handler>
 class [[nodiscard]] serving final : public joint_wait, private loop_timer {
   public:
     serving(async_listener&& listener, Handler&& handler, const serve_options& options)
-        : handler_{std::move(handler)}, options_{options}, accepting_{accept_all(std::move(listener))} {
+        : joint_wait{false},
+          handler_{std::move(handler)},
+          options_{options},
+          accepting_{accept_all(std::move(listener))} {
         if (!options_.request_timeout)
             options_.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
         if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
