@@ -5,8 +5,9 @@
 // reports those that are ready. The three models of the operating system have one interface here:
 //
 //        epoll_poller poller;                                    // or select_poller, or poll_poller
-//        poller.add(socket.native_handle(), interest::read, 1);
-//        for (const event& ready : poller.wait(never)) ...
+//        poller.add(listener.native_handle(), interest::read, 1);
+//        for (const event& happened : poller.wait(never))
+//            if (happened.token == 1 && any_of(happened.ready, interest::read)) listener.accept();
 //
 // Chapters:
 //     poll/poll.hpp    interest, event, the concept poller, and select, poll and epoll

@@ -5,8 +5,8 @@
 // module owns the descriptor and makes every call of a socket safe: a signal does not interrupt a call, a peer that is gone
 // does not kill the process, a timeout is a point in time, and an error says what was attempted on which address.
 //
-//        socket listener{address_family::inet, socket_type::stream};
-//        listener.bind(endpoint{ipv4_address::any(), 6666});
+//        net::socket listener{net::address_family::inet, net::socket_type::stream};     // namespace net = netnotes
+//        listener.bind(net::endpoint{net::ipv4_address::any(), 6666});
 //        listener.listen();
 //        auto [client, peer] = listener.accept();
 //        client.send_all("hello\r\n");

@@ -43,7 +43,7 @@ PRELUDE = """#pragma once
 namespace net = netnotes;
 template <class... Parts> void say(const Parts&... parts) { (std::cout << ... << parts) << std::endl; }
 """
-USING = "using namespace netnotes; using namespace std::chrono_literals;\n"
+USING = "using namespace netnotes; using namespace netnotes::literals; using namespace std::chrono_literals;\n"
 CXX = os.environ.get("CXX", "c++")
 FLAGS = shlex.split(os.environ.get("CXXFLAGS", "")) + ["-std=c++20", "-O0", "-pthread"]
 MODELS = ["iterative", "forking", "threaded", "nonblocking", "select", "epoll-edge", "coroutine", "coroutine-lines"]

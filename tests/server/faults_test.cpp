@@ -323,7 +323,7 @@ TEST_CASE("a transfer that never has to wait still ends when its time is up") {
         }
         CHECK(error == std::errc::timed_out);
         CHECK(net::clock::now() - start >= a_while);
-        first.close();
+        first.shutdown(net::shutdown_direction::send);  // to close now would be to reset
         CHECK((reading.get() == bytes.substr(0, sent)));
     }
 }
@@ -450,8 +450,32 @@ TEST_CASE("accept tells of a lack and the client waits in the queue") {
         script chosen;
         chosen.fail(call::accept4, error);
         const under here{chosen};
-        CHECK(failure_of([&] { listener.accept(); }).code == system_error(error));
+        std::error_code told;
+        listener.accept(told);
+        CHECK(told == system_error(error));
         CHECK(listener.accept().peer == client.local_endpoint());
+    }
+}
+
+TEST_CASE("the plain accept tries again when a lack may pass and tells of what will not") {
+    for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
+        INFO(std::system_category().message(error));
+        net::socket listener = listening(localhost);
+        const net::socket client = support::client_of(listener);
+        script chosen;
+        chosen.fail(call::accept4, error);
+        const auto begin = net::clock::now();
+        const under here{chosen};
+        CHECK(listener.accept().peer == client.local_endpoint());
+        CHECK(chosen.made(call::accept4) == 2);
+        CHECK(net::clock::now() - begin >= 100ms);
+    }
+    for (const int error : {EPERM, EBADF, EINVAL}) {
+        net::socket listener = listening(localhost);
+        script chosen;
+        chosen.fail(call::accept4, error);
+        const under here{chosen};
+        CHECK(failure_of([&] { listener.accept(); }).code == system_error(error));
     }
 }
 

@@ -898,8 +898,8 @@ TEST_CASE("after send_all has failed it is known how much went out") {
             CHECK(error == std::errc::timed_out);
             CHECK(sent > 0);
             CHECK(sent < bytes.size());
-            // Every byte that was counted arrives, and no other.
-            first.close();
+            // Every byte that was counted arrives, and no other. (To close now would be to reset.)
+            first.shutdown(net::shutdown_direction::send);
             CHECK((receive_all(second) == bytes.substr(0, sent)));
         }
         SECTION("the peer has reset: " + name) {
@@ -928,10 +928,30 @@ TEST_CASE("after send_all has failed it is known how much went out") {
             const auto failure = failure_of([&, &sender = first] { sender.send_all(bytes); });
             CHECK(failure.code == std::errc::timed_out);
             CHECK_THAT(failure.what, ContainsSubstring(" of 67108864 bytes sent) to "));
-            first.close();
+            first.shutdown(net::shutdown_direction::send);
             CHECK_THAT(failure.what,
                        ContainsSubstring("send_all (" + std::to_string(receive_all(second).size()) + " of"));
         }
+    }
+}
+
+TEST_CASE("to close after send_all has failed is to reset and after the next has succeeded it is not") {
+    for (const bool is_made_good : {false, true}) {
+        auto [first, second] = tcp_pair();
+        first.set_timeout(0s);
+        std::error_code error;
+        std::string text = much();
+        const std::size_t sent = first.send_all(text, error);
+        REQUIRE(error == std::errc::timed_out);
+        if (is_made_good) {
+            CHECK((receive_exactly(second, sent) == text.substr(0, sent)));
+            first.send_all("and no more");
+        }
+        first.close();
+        if (is_made_good)
+            CHECK(receive_all(second) == "and no more");
+        else
+            CHECK(failure_of([&, &socket = second] { receive_all(socket); }).code == std::errc::connection_reset);
     }
 }
 
@@ -1728,7 +1748,7 @@ TEST_CASE("a stop in the middle of send_all leaves the count of what went out") 
         stop.request_stop();
         const auto [sent, error] = sending.get();
         CHECK(error == std::errc::operation_canceled);
-        first.close();
+        first.shutdown(net::shutdown_direction::send);
         CHECK((receive_all(second) == bytes.substr(0, sent)));
     }
 }

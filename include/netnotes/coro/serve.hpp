@@ -63,12 +63,12 @@ namespace netnotes {
 struct serve_options {
     std::size_t max_connections = 10'000;  ///< beyond, clients wait in the listener's queue. Above zero
     /// For each call that waits for the client: see async_stream::set_timeout(). Above zero.
-    duration idle_timeout = std::chrono::minutes{5};
+    wait_time idle_timeout = std::chrono::minutes{5};
     /// A handler that has sent nothing for this long, or up to a quarter longer, is cancelled and reported as timed_out.
     /// A connection that is answered now and then may live for ever; for handlers that stay silent it is `never`. Only for
     /// TCP. Nothing: four idle timeouts. Above zero.
-    std::optional<duration> request_timeout{};
-    duration stop_grace = std::chrono::seconds{2};  ///< how long handlers may go on after a stop
+    std::optional<wait_time> request_timeout{};
+    wait_time stop_grace = std::chrono::seconds{2};  ///< how long handlers may go on after a stop
     /// Is told what a handler has thrown, and errc::timed_out for request_timeout. It must not throw.
     void (*on_error)(const socket_address& peer, const std::exception& failure) = [](const socket_address& peer,
                                                                                      const std::exception& failure) {

@@ -131,7 +131,8 @@ struct event {
 /// remove() of what is not there does nothing; a descriptor must be removed *before* it is closed, for its number
 /// may soon stand for something else. wait() waits until something is ready or the time has passed (then the span
 /// is empty), whatever signals come. Its events are valid until the next wait(): adding and removing do not touch
-/// them.
+/// them. A poller may also have `time_point now() const noexcept`, a clock of its own: a reactor_server goes by it. So a
+/// test lets time pass as it likes.
 template <class Poller>
 concept poller = requires(Poller& poller, int descriptor, interest what, std::uint64_t token, trigger how,
                           duration timeout) {

@@ -85,9 +85,9 @@ concept handler_for_many = std::invocable<const Handler&, tcp_stream&, const end
 
 /// The time limits of a conversation.
 struct patience {
-    patience(duration idle_timeout, const std::optional<duration>& request_timeout)
+    patience(duration idle_timeout, const std::optional<wait_time>& request_timeout)
         : idle{idle_timeout},
-          request{request_timeout.value_or(idle_timeout > never / 4 ? never : 4 * idle_timeout)} {
+          request{request_timeout.value_or(wait_time{idle_timeout > never / 4 ? never : 4 * idle_timeout})} {
         if (idle <= duration::zero() || request <= duration::zero())
             throw std::invalid_argument{"a server that waits for no client"};
     }
@@ -103,11 +103,11 @@ struct patience {
 struct conversation_options {
     /// For each call on the stream that waits, all its parts together: see socket::set_timeout(). The handler may set
     /// another. Above zero; `never` to wait for ever.
-    duration idle_timeout = std::chrono::minutes{5};
+    wait_time idle_timeout = std::chrono::minutes{5};
     /// For an exchange: the time from one send to the next, or from the beginning to the first. See
     /// socket::set_answer_timeout(), by which a handler that answers seldom sets another, or begins the time anew. Nothing:
     /// four idle timeouts. Above zero.
-    std::optional<duration> request_timeout{};
+    std::optional<wait_time> request_timeout{};
 };
 
 /// The notes' first server: one client at a time, the others wait in the queue, where they are already
@@ -141,9 +141,9 @@ class iterative_server {
 struct forking_options {
     std::size_t max_children = 100;  ///< beyond, clients wait in the listener's queue
     /// How long a stop waits for the children's last words. Who has not ended by then is killed.
-    duration stop_grace = std::chrono::seconds{2};
-    duration idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
-    std::optional<duration> request_timeout{};        ///< see conversation_options
+    wait_time stop_grace = std::chrono::seconds{2};
+    wait_time idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
+    std::optional<wait_time> request_timeout{};        ///< see conversation_options
 };
 
 /// A process for every client. A child that crashes harms nobody else, and what it does to its memory nobody else sees.
@@ -217,8 +217,8 @@ class forking_server {
 
 struct threaded_options {
     std::size_t max_threads = 100;  ///< beyond, clients wait in the listener's queue
-    duration idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
-    std::optional<duration> request_timeout{};        ///< see conversation_options
+    wait_time idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
+    std::optional<wait_time> request_timeout{};        ///< see conversation_options
 };
 
 /// A thread for every client. They share the memory: what one thread writes another may read only under a lock, or in

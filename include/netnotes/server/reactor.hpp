@@ -89,14 +89,14 @@ struct reactor_options {
     std::size_t low_water = 16 * 1024;     ///< ... and at which it is read again
     std::size_t max_queue = 1024 * 1024;   ///< queued bytes above which it is closed
     std::size_t read_size = 64 * 1024;     ///< bytes that a read brings at most; one buffer for all connections
-    duration idle_timeout = std::chrono::minutes{5};  ///< without a byte in or out; `never` to allow it. Above zero
+    wait_time idle_timeout = std::chrono::minutes{5};  ///< without a byte in or out; `never` to allow it. Above zero
     /// The time for one exchange, however many bytes trickle in it. An exchange begins with the first byte that a client
     /// sends, or is sent, after the last exchange. It ends when the handler has sent something and the kernel has taken
     /// what was queued then; so a connection may live for ever, and a long answer has this time for each max_queue of it.
     /// A handler that does not answer each message (a log, a chat room) calls connection::end_exchange(). Nothing: four
     /// idle timeouts. `never`: no deadline. Above zero.
-    std::optional<duration> request_timeout{};
-    duration stop_grace = std::chrono::seconds{2};    ///< how long a stop may send what is queued
+    std::optional<wait_time> request_timeout{};
+    wait_time stop_grace = std::chrono::seconds{2};  ///< how long a stop may send what is queued
 };
 
 /// A client of a reactor_server, as its handler sees it. It lives until its on_close() has returned. Only for
@@ -226,7 +226,7 @@ class reactor_server {
           buffer_(options.read_size) {
         if (options.low_water > options.high_water || options.high_water > options.max_queue ||
             options.read_size == 0 || options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
-            options.request_timeout.value_or(never) <= duration::zero() || options.how == trigger::one_shot)
+            options.request_timeout.value_or(wait_time{never}) <= duration::zero() || options.how == trigger::one_shot)
             throw std::invalid_argument{"reactor options that contradict each other"};
         if (!options.request_timeout)
             options.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
@@ -278,6 +278,13 @@ class reactor_server {
         const std::size_t index = id & 0xffffffff;
         if (index >= slots_.size() || slots_[index].generation != id >> 32) return nullptr;
         return slots_[index].occupant.get();
+    }
+    /// A poller may have a clock of its own: then the server's whole time is that clock's. See poll/poll.hpp.
+    time_point time() const noexcept {
+        if constexpr (requires { { poller_.now() } noexcept -> std::same_as<time_point>; })
+            return poller_.now();
+        else
+            return clock::now();
     }
     bool is_edge() const noexcept { return shared_.options.how == trigger::edge; }
     template <class Call>
@@ -372,7 +379,7 @@ void reactor_server<Handler, Poller>::run(const stop_event& stop) {
     poller_.add(stop.native_handle(), interest::read, stop_token, trigger::level);
     while (!stopping_ || count_ > 0) {
         const std::span<const event> events = poller_.wait(time_to_wait());
-        now_ = clock::now();
+        now_ = time();
         bool stop_seen = false;
         for (const event& happened : events) {
             if (happened.token == stop_token)
@@ -409,7 +416,7 @@ duration reactor_server<Handler, Poller>::time_to_wait() const noexcept {
         wake = std::min(wake, detail::later(longest_idle_->active_, idle));
     if (longest_exchange_)
         wake = std::min(wake, detail::later(longest_exchange_->exchange_begin_, *shared_.options.request_timeout));
-    return wake == time_point::max() ? never : std::max(wake - clock::now(), duration::zero());
+    return wake == time_point::max() ? never : std::max(wake - time(), duration::zero());
 }
 
 template <class Handler, poller Poller>
@@ -629,7 +636,7 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
     for (const slot& place : slots_) {
         connection* const client = place.occupant.get();
         if (!client) continue;
-        if (clock::now() >= stop_end_) break;  // so much to answer: close_idle() closes the rest
+        if (time() >= stop_end_) break;  // so much to answer: close_idle() closes the rest
         int arrived = 0;
         ::ioctl(client->native_handle(), FIONREAD, &arrived);
         client->unread_ = !client->input_ended_;
@@ -650,8 +657,8 @@ void reactor_server<Handler, Poller>::close_idle() {
             if (connection* const client = place.occupant.get();
                 client && (now_ >= stop_end_ || (client->state_ == state::lingering && client->is_delivered())))
                 client->close(std::make_error_code(std::errc::operation_canceled));
-    const auto is_over = [this](time_point begin, duration time) {
-        return time != never && detail::later(begin, time) <= now_;
+    const auto is_over = [this](time_point begin, duration limit) {
+        return limit != never && detail::later(begin, limit) <= now_;
     };
     for (connection* client = longest_idle_; client && is_over(client->active_, shared_.options.idle_timeout);
          client = client->later_)
