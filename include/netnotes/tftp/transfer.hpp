@@ -203,6 +203,7 @@ class transfer {
     };
     static constexpr std::size_t netascii_piece = 1024;
     static constexpr std::uint64_t slowest_rate = 64'000 / 8;  // bytes a second, while nothing is measured
+    static constexpr std::uint64_t least_piece = 4;                 // blocks
     static constexpr std::size_t max_first_window = 64 * 1024;  // bytes, see settings::shared_port
 
     transfer(const endpoint& peer, mode how, source* from, sink* into, const settings& wishes);
@@ -271,7 +272,9 @@ class transfer {
     void repeat_unproven() noexcept;
 
     [[nodiscard]] std::uint64_t max_piece() const noexcept;
-    [[nodiscard]] time_point piece_end() const noexcept;
+    [[nodiscard]] std::uint64_t max_run() const noexcept;
+    void adapt_room(bool is_loss) noexcept;
+    [[nodiscard]] time_point piece_end(bool listens) const noexcept;
     [[nodiscard]] duration time_of(std::uint64_t blocks) const noexcept {
         if (block_time_ == duration::max()) return duration::zero();
         return block_time_ * static_cast<std::int64_t>(blocks);
@@ -326,6 +329,8 @@ class transfer {
     bool hears_echoes_ = false;         // the peer acknowledges what it did not expect
     bool has_sent_gap_ = false;         // the first block behind the gap has gone out again
     std::uint64_t piece_first_ = 0, piece_last_ = 0;  // of the window, that goes out at once
+    std::uint64_t run_last_ = 0;        // of the pieces between which nothing is waited for
+    std::uint64_t room_ = 0, room_since_ = 0;  // blocks that a queue has taken at once, perhaps; 0: any number
     bool is_behind_others_ = false;     // blocks that the receiver will discard are under way before the piece
     time_point piece_at_{}, window_at_{};
     time_point busy_until_{};  // when the link has carried what was sent, as far as is known
@@ -524,7 +529,7 @@ inline void transfer::begin(time_point now) noexcept {
 inline void transfer::receive(const endpoint& from, std::span<const std::byte> datagram, time_point now) noexcept {
     now_ = now;
     if (state_ == state::ended) return;
-    const bool is_peer = knows_peer_ ? from == peer_ : from.address() == peer_.address() && from != refused_by_;
+    const bool is_peer = knows_peer_ ? from == peer_ : from.address() == peer_.address();
     const auto what = parse(datagram);
     if (!is_peer) {
         // One answer at a time, however many ask; and none to an error, or two strangers could go on for ever.
@@ -542,6 +547,10 @@ inline void transfer::receive(const endpoint& from, std::span<const std::byte> d
                                (sink_ && what->what == opcode::data && what->block == 1) ||
                                (source_ && what->what == opcode::acknowledgment && what->block == 0);
         if (!is_answer) return;
+        // A refusal that came twice is of the first request. What else comes from there answers the second one.
+        if (from == refused_by_ && what->what == opcode::error &&
+            what->error_code == static_cast<std::uint16_t>(error::option_refused))
+            return;
         learn_peer(from);
     }
     from_peer(*what);
@@ -660,10 +669,11 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
     }
     next_ = std::max(next_, done_ + 1);
     busy_until_ = now_ + time_of(next_ - 1 - done_);
-    piece_last_ = 0;
+    piece_last_ = run_last_ = 0;
     repeats_block_ = 0;
     has_sent_gap_ = false;
     waits_ = waiting::for_answer;
+    adapt_room(false);
     has_progressed();
     // All that was sent, or a whole window, counted by the peer from its last acknowledgment on: there is no gap.
     if (next_ == done_ + 1 || count == result_.window_size || was_needless) return;
@@ -705,8 +715,9 @@ inline void transfer::send_again_from_gap(bool is_first_sent) noexcept {
     next_ = done_ + (is_first_sent && furthest_ > done_ + 1 ? 2 : 1);
     repeats_block_ = 0;
     has_sent_gap_ = false;
-    piece_last_ = 0;
+    piece_last_ = run_last_ = 0;
     ++losses_;
+    adapt_room(true);
     waits_ = waiting::for_answer;
     wait_for_answer();
 }
@@ -812,7 +823,8 @@ inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
 
 /// RFC 6298 §2, and never of what was said twice (Karn).
 inline void transfer::measure(duration round_trip) noexcept {
-    least_round_trip_ = std::min(least_round_trip_, round_trip);
+    // That of an answer to a window tells how long the window took, too.
+    if (!has_measured_blocks_) least_round_trip_ = std::min(least_round_trip_, round_trip);
     if (!is_measured_) {
         is_measured_ = true;
         smoothed_ = round_trip;
@@ -837,8 +849,10 @@ inline void transfer::measure_rate() noexcept {
     const bool is_known = block_time_ != duration::max();
     if (is_known && (is_behind_others_ || attempts_ > 0)) return;
     const duration round_trip = least_round_trip_ == duration::max() ? duration::zero() : least_round_trip_;
-    const duration took = std::max(now_ - piece_at_ - round_trip, duration::zero());
-    const duration each = took / static_cast<std::int64_t>(done_ - piece_first_ + 1);
+    const duration took = now_ - piece_at_ - round_trip;
+    const std::uint64_t count = done_ - piece_first_ + 1;
+    if (took <= duration::zero() || (is_known && count < least_piece)) return;
+    const duration each = took / static_cast<std::int64_t>(count);
     if (!is_known || each < block_time_)
         block_time_ = each;
     else
@@ -903,6 +917,7 @@ inline void transfer::expired(time_point now) noexcept {
     const waiting what = std::exchange(waits_, waiting::for_answer);
     if (state_ == state::sending && what == waiting::for_piece) {
         piece_last_ = 0;
+        if (next_ > run_last_) run_last_ = 0;
         return wait_for_answer();
     }
     if (is_unproven()) {
@@ -1079,8 +1094,9 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
         return {peer_, slot(again).first(again == last_ ? last_size_ + data_header_size : size), size};
     }
     if (waits_ == waiting::for_piece || waits_ == waiting::for_second) return {};
+    if (run_last_ == 0) run_last_ = next_ - 1 + max_run();
     if (piece_last_ == 0) {
-        piece_last_ = next_ - 1 + max_piece();
+        piece_last_ = std::min(run_last_, next_ - 1 + max_piece());
         piece_first_ = next_;
         piece_at_ = now_;
         is_behind_others_ = busy_until_ > now_;
@@ -1110,21 +1126,41 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
     wait_for_answer();
     if (next_ > piece_last_ && next_ <= done_ + slots_ && (last_ == 0 || next_ <= last_)) {
         waits_ = waiting::for_piece;
-        deadline_ = piece_end();
+        deadline_ = piece_end(next_ > run_last_);
     }
     return {peer_, {slot(first).data(), bytes}, size};
 }
 
-/// How many blocks go out at once: as many as mostly arrive without a loss, as far as losses have been seen.
-inline std::uint64_t transfer::max_piece() const noexcept {
+/// How many blocks go out before the sender listens for a gap: as many as mostly arrive without a loss, as far as losses
+/// have been seen.
+inline std::uint64_t transfer::max_run() const noexcept {
     if (losses_ == 0) return slots_;
-    constexpr std::uint64_t before = 64, least = 4;  // as if so many had arrived before the first loss
+    constexpr std::uint64_t before = 64;  // as if so many had arrived before the first loss
     // After a timeout a few blocks come first: perhaps only the acknowledgment was lost.
-    if (attempts_ > 0 && losses_ > 2 && next_ == done_ + 1) return least;
-    return std::max(least, (done_ + before) * 2 / (5 * losses_));
+    if (attempts_ > 0 && losses_ > 2 && next_ == done_ + 1) return least_piece;
+    return std::max(least_piece, (done_ + before) * 2 / (5 * losses_));
 }
-/// When the receiver would have told of a gap in the piece: once the link has carried it, and a round trip later.
-inline time_point transfer::piece_end() const noexcept {
+/// How many of them go out at once. The link's queue may take no more. Of a fast link a millisecond is the least, for
+/// timers are not finer.
+inline std::uint64_t transfer::max_piece() const noexcept {
+    if (room_ == 0) return slots_;
+    constexpr duration tick = std::chrono::milliseconds{1};
+    const std::uint64_t in_a_tick = block_time_ > tick ? 1 : static_cast<std::uint64_t>(tick / std::max(block_time_, duration{1}));
+    return std::max({room_, least_piece, std::min<std::uint64_t>(in_a_tick, slots_)});
+}
+/// Half as much at each loss; twice as much once that has gone well for long.
+inline void transfer::adapt_room(bool is_loss) noexcept {
+    if (is_loss) {
+        room_ = std::max(least_piece, (room_ == 0 ? static_cast<std::uint64_t>(slots_) : room_) / 2);
+        room_since_ = done_;
+    } else if (room_ != 0 && done_ - room_since_ >= 32 * room_) {
+        room_ = 2 * room_ >= slots_ ? 0 : 2 * room_;
+        room_since_ = done_;
+    }
+}
+/// When the link has carried the piece; and, behind the last one of a run, when the receiver would have told of a gap.
+inline time_point transfer::piece_end(bool listens) const noexcept {
+    if (!listens && block_time_ != duration::max()) return busy_until_;
     const duration round_trip = least_round_trip_ == duration::max() ? smoothed_ : least_round_trip_;
     return std::min(busy_until_ + round_trip + round_trip / 8, now_ + answer_time());
 }
