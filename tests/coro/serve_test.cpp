@@ -250,6 +250,23 @@ TEST_CASE("the longest time limits of serve() wait for ever and a grace below ze
     CHECK(told.empty());
 }
 
+TEST_CASE("a handler that throws between two sends ends in order unless it has asked for a reset") {
+    const bool asks = GENERATE(false, true);
+    const auto throws = [asks](net::async_stream client) -> net::task<> {
+        co_await client.recv();
+        co_await client.send_all("half");
+        if (asks) client.set_option(net::option::linger{0s});
+        throw std::runtime_error{"and the rest?"};
+    };
+    play(throws, {}, [asks](net::endpoint where) -> net::task<> {
+        auto client = co_await net::async_stream::connect(where);
+        co_await client.send_all("x");
+        const ending end = co_await end_of(client);
+        CHECK(end.error == (asks ? std::make_error_code(std::errc::connection_reset) : std::error_code{}));
+    });
+    CHECK(told == std::vector<std::string>{"and the rest?"});
+}
+
 TEST_CASE("an answer that nobody takes ends in a reset") {
     const auto much = [](net::async_stream client) -> net::task<> {
         const std::string answer(64 << 20, 'a');

@@ -514,6 +514,21 @@ TEMPLATE_TEST_CASE("an answer that nobody takes in time ends in a reset", "", li
     CHECK(end_of(client) == std::errc::connection_reset);
 }
 
+TEMPLATE_TEST_CASE("a handler that throws between two sends ends in order unless it has asked for a reset", "",
+                   limited_one_at_a_time, limited_in_threads) {
+    const bool asks = GENERATE(false, true);
+    TestType::now = {};
+    running server{TestType{}, [&](net::tcp_stream& stream, const net::endpoint&) {
+                       receive_some(stream);
+                       stream.send_all("half");
+                       if (asks) stream.set_option(net::option::linger{0s});
+                       throw std::runtime_error{"and the rest?"};
+                   }};
+    net::tcp_stream client = server.client();
+    client.send_all("x");
+    CHECK(end_of(client) == (asks ? std::make_error_code(std::errc::connection_reset) : std::error_code{}));
+}
+
 TEST_CASE("an answer that is tried again and sent whole ends well") {
     net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
     net::tcp_stream client{listener.local_endpoint()};
