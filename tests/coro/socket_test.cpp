@@ -590,3 +590,84 @@ TEST_CASE("a child of fork has a loop of his own, and the parent's does not noti
     CHECK(status == 0);
     CHECK(heard(loop, "after") == "after");
 }
+
+TEST_CASE("a datagram tells to which address it came and the answer leaves from there") {
+    for (const net::ip_address& wildcard : {net::ip_address{net::ipv4_address::any()}, net::ip_address{net::ipv6_address::any()}}) {
+        if (wildcard.is_v6() && support::loopbacks().size() < 2) continue;
+        test_loop loop;
+        net::async_datagram server{loop, net::udp_socket{net::endpoint{wildcard, 0}}.into_socket()};
+        const std::uint16_t port = server.local_endpoint().ip().port();
+        const auto answers = [&]() -> net::task<> {
+            for (const std::string_view text : {"127.0.0.1", "127.0.0.2", "127.77.0.9"}) {
+                INFO(wildcard << " asked at " << text);
+                net::udp_socket asks{net::address_family::inet};
+                asks.connect({net::ip_address{text}, port});  // so that it hears this address only
+                net::async_datagram client{std::move(asks).into_socket()};
+                co_await client.send_to("?", net::endpoint{net::ip_address{text}, port});
+                char room[8];
+                const auto question = co_await server.recv_from(room);
+                CHECK(question.local.unmapped() == net::ip_address{text});
+                co_await server.send_to("!", question.sender, question.local);
+                const auto answer = co_await client.recv_from(room);
+                CHECK(net::as_text(answer.bytes) == "!");
+                std::error_code refused;
+                try {
+                    co_await server.send_to("!", question.sender, net::ip_address{"192.0.2.77"});
+                } catch (const std::system_error& failure) {
+                    refused = failure.code();
+                }
+                CHECK(refused);
+            }
+        };
+        loop.run(answers());
+    }
+    // A socket on one address answers from there in any case, and is told nothing.
+    test_loop loop;
+    net::async_datagram one{loop, net::udp_socket{net::endpoint{net::ipv4_address::loopback(), 0}}.into_socket()};
+    const auto is_told_nothing = [&]() -> net::task<> {
+        co_await one.send_to("x", one.local_endpoint());
+        char room[8];
+        const auto got = co_await one.recv_from(room);
+        CHECK(got.local.is_unspecified());
+    };
+    loop.run(is_told_nothing());
+}
+
+TEST_CASE("a wait of any length does not overflow") {
+    test_loop loop;
+    const auto waits = []() -> net::task<> {
+        const auto sleeps = [](net::wait_time time) -> net::task<int> {
+            co_await net::sleep_for(time);
+            co_return 1;
+        };
+        const auto at_once = []() -> net::task<int> {
+            co_await net::yield();
+            co_return 2;
+        };
+        for (const net::wait_time longest : {net::wait_time{net::never}, net::wait_time{std::chrono::hours::max()},
+                                             net::wait_time{net::never - 1ns}, net::wait_time{std::chrono::years::max()},
+                                             net::wait_time{std::chrono::duration<double>{1e300}}}) {
+            const auto first = co_await net::when_any(sleeps(longest), sleeps(net::wait_time{1ms}));
+            CHECK(first.index() == 1);
+            const int result = co_await net::with_timeout(longest, at_once());
+            CHECK(result == 2);
+        }
+        for (const net::wait_time none : {net::wait_time{0ns}, net::wait_time{-1ns}, net::wait_time{net::duration::min()},
+                                          net::wait_time{std::chrono::hours::min()},
+                                          net::wait_time{std::chrono::duration<float>{-1e30F}}}) {
+            const int slept = co_await sleeps(none);
+            CHECK(slept == 1);
+            std::error_code why;
+            try {
+                co_await net::with_timeout(none, sleeps(net::wait_time{std::chrono::hours::max()}));
+            } catch (const std::system_error& failure) {
+                why = failure.code();
+            }
+            CHECK(why == std::errc::timed_out);
+        }
+        const auto begin = net::clock::now();
+        co_await net::sleep_for(std::chrono::duration<double>{0.002});
+        CHECK(net::clock::now() - begin >= 2ms);
+    };
+    loop.run(waits());
+}

@@ -996,6 +996,32 @@ ON_EVERY_POLLER("a request to stop wakes a poller and goes on waking it") {
     CHECK(events_of(poller).size() == 1);
 }
 
+ON_EVERY_POLLER("a wait of any length does not overflow") {
+    TestType poller;
+    const flag down{false};
+    poller.add(down.native_handle(), interest::read, 1);
+    for (const net::wait_time none : {net::wait_time{0ns}, net::wait_time{-1ns}, net::wait_time{net::duration::min()},
+                                      net::wait_time{std::chrono::hours::min()}, net::wait_time{std::chrono::duration<double>{-1e300}}})
+        CHECK(poller.wait(none).empty());
+    const auto begin = net::clock::now();
+    CHECK(poller.wait(std::chrono::duration<double>{0.002}).empty());
+    CHECK(net::clock::now() - begin >= 2ms);
+    for (const net::wait_time longest : {net::wait_time{net::never}, net::wait_time{net::never - 1ns},
+                                         net::wait_time{std::chrono::hours::max()}, net::wait_time{std::chrono::years::max()},
+                                         net::wait_time{std::chrono::duration<double>{1e300}}}) {
+        const flag rings{false};
+        poller.add(rings.native_handle(), interest::read, 2);
+        std::thread ringing{[&] {
+            std::this_thread::sleep_for(2ms);  // so that the wait has most likely begun
+            ::eventfd_write(rings.native_handle(), 1);
+        }};
+        const auto events = poller.wait(longest);
+        CHECK(events.size() == 1);
+        ringing.join();
+        poller.remove(rings.native_handle());
+    }
+}
+
 ON_EVERY_POLLER("a descriptor that turns ready during a wait ends it") {
     flag down{false};
     TestType poller;

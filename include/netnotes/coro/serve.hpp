@@ -31,6 +31,12 @@
 //   a stop, or a cancel                           closes the listener. Each connection then reads what has come by now, and
 //                                                 the end. Handlers that have not ended after stop_grace are cancelled
 //
+// serve() sees a send that failed, and then resets. It does not see that an answer of several sends is not complete: if the
+// handler throws between two of them, the connection ends in order. A handler that knows better resets before it throws:
+//
+//     client.set_option(option::linger{std::chrono::seconds{0}});
+//     throw std::runtime_error{"half of the answer is missing"};
+//
 // On this page:  serve_options · serve
 // Under it:      coro/socket.hpp. Its siblings without coroutines: server/reactor.hpp, server/blocking.hpp
 // The notes:     gevent版-TCP服务器 (the gevent server)

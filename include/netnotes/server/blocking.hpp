@@ -26,7 +26,9 @@
 // may already send. A system that is out of descriptors, memory, processes or threads is asked again after 100 ms,
 // and not in a loop. A client that is silent for idle_timeout, or draws no answer for request_timeout by sending a byte now
 // and then, ends its conversation with errc::timed_out. If the last send_all() of a handler has failed, the connection ends
-// in a reset, so that the client cannot take half an answer for a whole one. When run() returns, nobody is being served any more: there is no child, no thread, no zombie.
+// in a reset, so that the client cannot take half an answer for a whole one. (A handler that throws between two sends that
+// went well ends in order, as only the handler knows that its answer is half. It can set option::linger{0s} before it
+// throws: that is a reset.) When run() returns, nobody is being served any more: there is no child, no thread, no zombie.
 //
 // Fork and threads do not go together. fork(2) copies the memory as it is at that moment, and one thread only. A
 // mutex that another one holds just then stays locked in the child for ever. So let a forking server run in a program

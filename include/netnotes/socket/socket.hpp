@@ -378,7 +378,7 @@ class socket {
     void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
                  int flags = 0) noexcept;
     /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
-    /// It costs no system call, but some 50 ns in the kernel for each datagram, so it is on only where it is needed:
+    /// It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed:
     /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
