@@ -313,6 +313,7 @@ class transfer {
     std::uint64_t furthest_ = 0;  // sent so far; what is not beyond it is sent again
     std::uint32_t unacknowledged_ = 0;
     bool has_told_gap_ = false;
+    std::uint32_t gap_ahead_ = 0;  // how far behind the gap the last block was
     time_point acknowledged_at_{};
 
     // A sender's losses. A restart is the decision to send again from done_ + 1 on.
@@ -333,6 +334,7 @@ class transfer {
     std::uint64_t room_ = 0, room_since_ = 0;  // blocks that a queue has taken at once, perhaps; 0: any number
     bool is_behind_others_ = false;     // blocks that the receiver will discard are under way before the piece
     time_point piece_at_{}, window_at_{};
+    time_point echo_until_ = time_point::max();  // when the last of echoes_ has come
     time_point busy_until_{};  // when the link has carried what was sent, as far as is known
     duration least_round_trip_ = duration::max(), block_time_ = duration::max();
     std::size_t last_size_ = 0;  // bytes of the last one
@@ -692,6 +694,8 @@ inline void transfer::acknowledged_again() noexcept {
             --*known;
             return;
         }
+    // Later than the last of them the peer says it anew: the first block that was sent again is lost again.
+    if (echoes_ > 0 && now_ > echo_until_) echoes_ = 0;
     if (echoes_ > 0) {
         --echoes_;
         // One is the answer to a window that came twice. More are drawn by blocks that the peer did not expect.
@@ -712,6 +716,9 @@ inline void transfer::send_again_from_gap(bool is_first_sent) noexcept {
     echoes_ += furthest_ - done_;
     // What was sent behind the gap is under way before what follows, unless a whole timeout has passed since.
     busy_until_ = attempts_ > 0 ? now_ : now_ + time_of(next_ - 1 - done_);
+    echo_until_ = time_point::max();
+    if (block_time_ != duration::max() && least_round_trip_ != duration::max())
+        echo_until_ = busy_until_ + 2 * least_round_trip_ + time_of(2) + settings_.least_timeout / 16;
     next_ = done_ + (is_first_sent && furthest_ > done_ + 1 ? 2 : 1);
     repeats_block_ = 0;
     has_sent_gap_ = false;
@@ -729,15 +736,23 @@ inline void transfer::received(const packet& what) noexcept {
         ++result_.duplicates;
         if (state_ == state::receiving) wait_longer();
         const bool is_last_again = distance(done_, what.block) == 0 && done_ > 0;
+        // One of the window that was acknowledged last.
+        const bool is_old = done_ > 0 && (numbers() - distance(done_, what.block)) % numbers() < result_.window_size;
         if (state_ == state::dallying) {
             if (is_last_again) acknowledge();
         } else if (is_last_again && result_.window_size == 1) {
             acknowledge();  // our acknowledgment was lost
-        } else if (is_last_again && unacknowledged_ == 0 && now_ - acknowledged_at_ >= settings_.least_timeout / 2) {
+        } else if (is_old && unacknowledged_ == 0 && now_ - acknowledged_at_ >= settings_.least_timeout / 2) {
             acknowledge();  // the same, of a window; the net has not doubled the block, or it had come at once
-        } else if (ahead < result_.window_size && !std::exchange(has_told_gap_, true)) {
+        } else if (ahead < result_.window_size) {
+            // One is missing: from there on again, please. It is told once, not for each that comes behind it; and once
+            // more if the sender has gone back, and has lost the same block again.
+            const duration round_trip = least_round_trip_ == duration::max() ? duration::zero() : least_round_trip_;
+            const bool goes_back = ahead < gap_ahead_ && now_ - acknowledged_at_ >= round_trip;
+            gap_ahead_ = ahead;
+            if (std::exchange(has_told_gap_, true) && !goes_back) return;
             is_timing_ = false;
-            acknowledge();  // one is missing: from there on again, please; told once, not for each that comes behind it
+            acknowledge();
         }
         return;
     }
