@@ -111,7 +111,8 @@ struct settings {
     duration first_timeout = std::chrono::seconds{1};  ///< until round trips have been measured
     duration least_timeout = std::chrono::milliseconds{200};
     duration most_timeout = std::chrono::seconds{8};
-    /// The transfer fails after this time without progress. A server grants no timeout option above patience / 2. A
+    /// The transfer fails after this time without progress; a sender's, if its window takes long, after twice as much at
+    /// most. A server grants no timeout option above patience / 2. A
     /// client that was granted a timeout waits at least four of them.
     duration patience = std::chrono::seconds{30};
     duration dally{};  ///< how long a receiver stays after the end, to acknowledge again what the sender may send again
@@ -255,6 +256,11 @@ class transfer {
     [[nodiscard]] duration answer_time() const noexcept;
     [[nodiscard]] bool can_try_tail() const noexcept;
     void wait_for_answer() noexcept;
+    /// A sender hears nothing while the link carries a window, and what was under way before it.
+    [[nodiscard]] duration patience() const noexcept {
+        const bool is_window = state_ == state::sending && result_.window_size > 1;
+        return settings_.patience + (is_window ? std::min(time_of(2 * slots_), settings_.patience) : duration::zero());
+    }
     void wait_longer() noexcept;  // a receiver: something has come that is no progress
     void has_progressed() noexcept {
         attempts_ = 0;
@@ -313,7 +319,7 @@ class transfer {
     std::uint64_t furthest_ = 0;  // sent so far; what is not beyond it is sent again
     std::uint32_t unacknowledged_ = 0;
     bool has_told_gap_ = false;
-    std::uint32_t gap_ahead_ = 0;  // how far behind the gap the last block was
+    std::int64_t place_ = 0;  // of the block that came last, counted from done_ on
     time_point acknowledged_at_{};
 
     // A sender's losses. A restart is the decision to send again from done_ + 1 on.
@@ -334,7 +340,7 @@ class transfer {
     std::uint64_t room_ = 0, room_since_ = 0;  // blocks that a queue has taken at once, perhaps; 0: any number
     bool is_behind_others_ = false;     // blocks that the receiver will discard are under way before the piece
     time_point piece_at_{}, window_at_{};
-    time_point echo_until_ = time_point::max();  // when the last of echoes_ has come
+    time_point echo_at_{}, echo_until_ = time_point::max();  // the last one heard; when all of echoes_ have come
     time_point busy_until_{};  // when the link has carried what was sent, as far as is known
     duration least_round_trip_ = duration::max(), block_time_ = duration::max();
     std::size_t last_size_ = 0;  // bytes of the last one
@@ -695,7 +701,10 @@ inline void transfer::acknowledged_again() noexcept {
             return;
         }
     // Later than the last of them the peer says it anew: the first block that was sent again is lost again.
-    if (echoes_ > 0 && now_ > echo_until_) echoes_ = 0;
+    // So it is if it says so without hurry: then nothing has come to it for a while.
+    const duration apart = now_ - std::exchange(echo_at_, now_);
+    if (now_ > echo_until_ || (block_time_ != duration::max() && echoes_heard_ > 0 && apart > time_of(4) + settings_.least_timeout))
+        echoes_ = 0;
     if (echoes_ > 0) {
         --echoes_;
         // One is the answer to a window that came twice. More are drawn by blocks that the peer did not expect.
@@ -737,19 +746,22 @@ inline void transfer::received(const packet& what) noexcept {
         if (state_ == state::receiving) wait_longer();
         const bool is_last_again = distance(done_, what.block) == 0 && done_ > 0;
         // One of the window that was acknowledged last.
-        const bool is_old = done_ > 0 && (numbers() - distance(done_, what.block)) % numbers() < result_.window_size;
+        const std::uint32_t behind = (numbers() - distance(done_, what.block)) % numbers();
+        const bool is_old = done_ > 0 && behind < result_.window_size;
+        const std::int64_t place = is_old ? -std::int64_t{behind} : std::int64_t{ahead} + 1;
+        // The sender has begun again: no datagram that the net has doubled, for that had come at once.
+        const duration round_trip = least_round_trip_ == duration::max() ? duration::zero() : least_round_trip_;
+        const bool goes_back = place <= place_ && now_ - acknowledged_at_ >= std::max(round_trip, settings_.least_timeout / 10);
+        place_ = place;
         if (state_ == state::dallying) {
             if (is_last_again) acknowledge();
         } else if (is_last_again && result_.window_size == 1) {
             acknowledge();  // our acknowledgment was lost
-        } else if (is_old && unacknowledged_ == 0 && now_ - acknowledged_at_ >= settings_.least_timeout / 2) {
-            acknowledge();  // the same, of a window; the net has not doubled the block, or it had come at once
-        } else if (ahead < result_.window_size) {
+        } else if (is_old && unacknowledged_ == 0 && goes_back) {
+            acknowledge();  // the same, of a window
+        } else if (!is_old && ahead < result_.window_size) {
             // One is missing: from there on again, please. It is told once, not for each that comes behind it; and once
-            // more if the sender has gone back, and has lost the same block again.
-            const duration round_trip = least_round_trip_ == duration::max() ? duration::zero() : least_round_trip_;
-            const bool goes_back = ahead < gap_ahead_ && now_ - acknowledged_at_ >= round_trip;
-            gap_ahead_ = ahead;
+            // more if the sender has begun again, and has lost the same block again.
             if (std::exchange(has_told_gap_, true) && !goes_back) return;
             is_timing_ = false;
             acknowledge();
@@ -762,6 +774,7 @@ inline void transfer::received(const packet& what) noexcept {
     ++done_;
     result_.blocks = done_;
     has_told_gap_ = false;
+    place_ = 0;
     if (is_timing_ && done_ >= timed_block_) {
         is_timing_ = false;
         has_measured_blocks_ = true;
@@ -905,7 +918,7 @@ inline void transfer::wait_for_answer() noexcept {
 }
 inline void transfer::wait_longer() noexcept {
     const time_point until = std::max(deadline_, now_ + answer_time());
-    deadline_ = std::min(until, std::max(deadline_, progress_ + settings_.patience));
+    deadline_ = std::min(until, std::max(deadline_, progress_ + patience()));
 }
 
 /// The first datagram again, now and then; after that only the peer's request brings it.
@@ -923,7 +936,7 @@ inline void transfer::expired(time_point now) noexcept {
     now_ = now;
     if (state_ == state::ended || now < deadline_) return;
     if (state_ == state::dallying) return end({}, {}, false);
-    if (now - progress_ >= settings_.patience) {
+    if (now - progress_ >= patience()) {
         const auto why = std::make_error_code(std::errc::timed_out);
         // A peer that was never heard is told nothing: it may not know of the request.
         if (is_unproven()) return end(why, "no answer for too long", false);
