@@ -333,6 +333,7 @@ class transfer {
     std::uint64_t tail_echoes_ = 0;     // the acknowledgments that those may draw
     std::uint64_t probe_echoes_ = 0, probed_until_ = 0;  // the same, of single blocks behind what looked like a gap
     std::uint64_t echoes_heard_ = 0;    // since the last progress
+    std::uint64_t copies_ = 0;          // sent again after a timeout: the earlier ones may have been late, not lost
     bool hears_echoes_ = false;         // the peer acknowledges what it did not expect
     bool has_sent_gap_ = false;         // the first block behind the gap has gone out again
     std::uint64_t piece_first_ = 0, piece_last_ = 0;  // of the window, that goes out at once
@@ -676,7 +677,8 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
         if (losses_ > 0) --losses_;
     }
     next_ = std::max(next_, done_ + 1);
-    busy_until_ = now_ + time_of(next_ - 1 - done_);
+    if (!was_restarted) copies_ = 0;
+    busy_until_ = now_ + time_of(next_ - 1 - done_ + copies_);
     piece_last_ = run_last_ = 0;
     repeats_block_ = 0;
     has_sent_gap_ = false;
@@ -725,6 +727,7 @@ inline void transfer::send_again_from_gap(bool is_first_sent) noexcept {
     echoes_ += furthest_ - done_;
     // What was sent behind the gap is under way before what follows, unless a whole timeout has passed since.
     busy_until_ = attempts_ > 0 ? now_ : now_ + time_of(next_ - 1 - done_);
+    if (attempts_ > 0) copies_ += next_ - 1 - done_;
     echo_until_ = time_point::max();
     if (block_time_ != duration::max() && least_round_trip_ != duration::max())
         echo_until_ = busy_until_ + 2 * least_round_trip_ + time_of(2) + settings_.least_timeout / 16;
@@ -892,7 +895,7 @@ inline duration transfer::answer_time() const noexcept {
     duration longest = timeout_;
     if (!has_measured_blocks_ && (state_ == state::sending || state_ == state::receiving)) {
         const std::uint64_t size = result_.block_size + data_header_size;
-        const std::uint64_t blocks = state_ == state::sending ? std::max<std::uint64_t>(next_ - 1 - done_, 1) : 1;
+        const std::uint64_t blocks = state_ == state::sending ? std::max<std::uint64_t>(next_ - 1 - done_ + echoes_, 1) : 1;
         longest = std::max(longest, smoothed_ + 4 * variation_ + slowest_time(blocks * size));
     }
     // Blocks that were sent before a restart may be under way before those that were sent again.
