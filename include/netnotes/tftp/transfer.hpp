@@ -178,6 +178,11 @@ class transfer {
         std::size_t segment = 0;
     };
     [[nodiscard]] outgoing next(std::size_t most_segments = 64, std::size_t most_bytes = 65'000) noexcept;
+    /// After receive(), expired() or abort(): must what next() gave last still go, as far as the socket has not taken it?
+    /// A run of blocks must, unless it will be given again. What else was to be said is said anew where it matters.
+    [[nodiscard]] bool still_goes() const noexcept {
+        return state_ == state::sending && run_end_ != 0 && next_ >= run_end_;
+    }
 
     /// Is it decided? A receiver may stay a little longer: see has_ended().
     [[nodiscard]] bool has_outcome() const noexcept { return state_ == state::dallying || state_ == state::ended; }
@@ -344,6 +349,7 @@ class transfer {
     time_point echo_at_{}, echo_until_ = time_point::max();  // the last one heard; when all of echoes_ have come
     time_point busy_until_{};  // when the link has carried what was sent, as far as is known
     duration least_round_trip_ = duration::max(), block_time_ = duration::max();
+    std::uint64_t run_end_ = 0;  // behind the blocks that next() gave last; 0: it gave something else
     std::size_t last_size_ = 0;  // bytes of the last one
     std::unique_ptr<std::byte[]> ring_{};
     std::size_t slots_ = 0;
@@ -659,7 +665,7 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
     if (last_ != 0 && done_ == last_) return end({}, {}, false);
     // Where every window has a loss nothing is measured for long. There the rate says how long a window takes.
     if (block_time_ != duration::max())
-        timeout_ = std::min(timeout_, std::max(2 * base_timeout_, 2 * time_of(slots_) + settings_.least_timeout));
+        timeout_ = std::min(timeout_, std::max(base_timeout_, 2 * time_of(slots_) + settings_.least_timeout));
     const bool was_restarted = recover_ >= done_;
     // Datagrams keep their order, mostly. So what is acknowledged beyond the furthest block of the last restart is
     // heard after all that the repetitions may have drawn; else they can have drawn as many as have arrived.
@@ -1105,6 +1111,7 @@ inline std::size_t transfer::fill(std::span<std::byte> block) noexcept {
 }
 
 inline transfer::outgoing transfer::next(std::size_t most_segments, std::size_t most_bytes) noexcept {
+    run_end_ = 0;
     if (std::exchange(says_control_, false)) return {peer_, std::span{control_}.first(control_size_), control_size_};
     if (state_ == state::sending) {
         const outgoing blocks = next_blocks(most_segments, most_bytes);
@@ -1144,6 +1151,7 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
         ++count;
     }
     if (count == 0) return {};
+    run_end_ = next_;
     if (next_ - 1 > furthest_) {
         const std::uint64_t before = std::exchange(furthest_, next_ - 1);
         if (!is_timing_ && attempts_ == 0) {
