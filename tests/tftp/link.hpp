@@ -80,6 +80,7 @@ struct weather {
     /// no room is lost. A datagram takes `overhead` more than its bytes (Ethernet, IP, UDP).
     std::uint64_t rate = 0, queue = 0;
     std::size_t overhead = 42;
+    bool tells_of_ends = false;  ///< the client's system answers for a client that has ended: ICMP port unreachable
 };
 
 /// Two ends, and what is under way between them. The server answers from a new port, as they do.
@@ -110,7 +111,9 @@ class lossy_link {
             if (!under_way_.empty() && under_way_.begin()->first <= now) {
                 const auto [to_client, datagram] = std::move(under_way_.begin()->second);
                 under_way_.erase(under_way_.begin());
-                if (to_client) {
+                if (to_client && weather_.tells_of_ends && client.has_ended() && server) {
+                    server->unreachable(client_port);
+                } else if (to_client) {
                     client.receive(server_port, datagram, now);
                     send(client, true, note);
                 } else {

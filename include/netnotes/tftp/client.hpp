@@ -153,8 +153,8 @@ class transfer_socket {
             if (one.has_ended()) return true;
             std::error_code error;
             const auto all = socket_.recv_batch(batch_, error);
-            if (!all.empty()) forget_unsent();
             for (const auto& each : all) take(one, each, now);
+            if (!all.empty()) forget_unsent(one);
             if (error == std::errc::operation_would_block) {
                 // Woken for nothing? Then by an error that a send has heard of, and that still stands in its queue.
                 if (round == 0) read_errors(one);
@@ -169,10 +169,9 @@ class transfer_socket {
     }
     /// Of the last send or receive that did not work: the reason, perhaps, for which nothing is heard.
     [[nodiscard]] const std::error_code& failure() const noexcept { return failure_; }
-    /// What there was no room for, before something happens that may change what is to be said; of a window the rest
-    /// still goes.
-    void forget_unsent() noexcept {
-        if (unsent_.bytes.size() <= unsent_.segment) unsent_ = {};
+    /// What there was no room for, after something has happened that may change what is to be said.
+    void forget_unsent(const transfer& one) noexcept {
+        if (!one.still_goes()) unsent_ = {};
     }
     void forget_failure() noexcept { failure_.clear(); }
 
@@ -241,8 +240,8 @@ class progress_teller {
 };
 
 inline void give_up(transfer& one, transfer_socket& socket, std::errc why, std::string_view words) noexcept {
-    socket.forget_unsent();
     one.abort(error::not_defined, std::make_error_code(why), words);
+    socket.forget_unsent(one);
     socket.send(one);
 }
 
@@ -270,8 +269,8 @@ inline bool react(transfer& one, transfer_socket& socket, const request& more, c
     } else {
         is_drained = socket.receive(one, now);
         if (now >= one.deadline()) {
-            socket.forget_unsent();
             one.expired(now);
+            socket.forget_unsent(one);
         }
         return true;
     }

@@ -583,9 +583,9 @@ inline void conversation::begin(time_point now) noexcept {
     if (advance(now)) leave();
 }
 inline void conversation::take(const endpoint& from, std::span<const std::byte> datagram, time_point now) noexcept {
-    unsent_ = {};  // what there was no room for; what has come may change what is to be said
     const std::uint64_t before = machine_.result().bytes;
     machine_.receive(from, datagram, now);
+    if (!machine_.still_goes()) unsent_ = {};  // there was no room for it; what has come may change what is to be said
     if (!is_proven_ && from == asked_.client) look_for_proof(datagram);
     // Not what has come again: it has, perhaps, because we take our time.
     if (is_upload()) charge(static_cast<std::size_t>(machine_.result().bytes - before), now);
@@ -669,9 +669,9 @@ inline void conversation::take_errors() noexcept {
 inline void conversation::expired() noexcept {
     const time_point now = loop().now();
     if (now >= patient_deadline()) {
-        unsent_ = {};
         slack_ = {};
         machine_.expired(now);
+        if (!machine_.still_goes()) unsent_ = {};  // of a window in pieces the rest still goes
     }
     if (advance(now)) leave();
 }

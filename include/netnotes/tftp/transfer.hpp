@@ -111,7 +111,8 @@ struct settings {
     duration first_timeout = std::chrono::seconds{1};  ///< until round trips have been measured
     duration least_timeout = std::chrono::milliseconds{200};
     duration most_timeout = std::chrono::seconds{8};
-    /// The transfer fails after this time without progress. A server grants no timeout option above patience / 2. A
+    /// The transfer fails after this time without progress; a sender's, if its window takes long, after twice as much at
+    /// most. A server grants no timeout option above patience / 2. A
     /// client that was granted a timeout waits at least four of them.
     duration patience = std::chrono::seconds{30};
     duration dally{};  ///< how long a receiver stays after the end, to acknowledge again what the sender may send again
@@ -177,6 +178,11 @@ class transfer {
         std::size_t segment = 0;
     };
     [[nodiscard]] outgoing next(std::size_t most_segments = 64, std::size_t most_bytes = 65'000) noexcept;
+    /// After receive(), expired() or abort(): must what next() gave last still go, as far as the socket has not taken it?
+    /// A run of blocks must, unless it will be given again. What else was to be said is said anew where it matters.
+    [[nodiscard]] bool still_goes() const noexcept {
+        return state_ == state::sending && run_end_ != 0 && next_ >= run_end_;
+    }
 
     /// Is it decided? A receiver may stay a little longer: see has_ended().
     [[nodiscard]] bool has_outcome() const noexcept { return state_ == state::dallying || state_ == state::ended; }
@@ -255,6 +261,11 @@ class transfer {
     [[nodiscard]] duration answer_time() const noexcept;
     [[nodiscard]] bool can_try_tail() const noexcept;
     void wait_for_answer() noexcept;
+    /// A sender hears nothing while the link carries a window, and what was under way before it.
+    [[nodiscard]] duration patience() const noexcept {
+        const bool is_window = state_ == state::sending && result_.window_size > 1;
+        return settings_.patience + (is_window ? std::min(time_of(2 * slots_), settings_.patience) : duration::zero());
+    }
     void wait_longer() noexcept;  // a receiver: something has come that is no progress
     void has_progressed() noexcept {
         attempts_ = 0;
@@ -313,6 +324,7 @@ class transfer {
     std::uint64_t furthest_ = 0;  // sent so far; what is not beyond it is sent again
     std::uint32_t unacknowledged_ = 0;
     bool has_told_gap_ = false;
+    std::int64_t place_ = 0;  // of the block that came last, counted from done_ on
     time_point acknowledged_at_{};
 
     // A sender's losses. A restart is the decision to send again from done_ + 1 on.
@@ -326,6 +338,7 @@ class transfer {
     std::uint64_t tail_echoes_ = 0;     // the acknowledgments that those may draw
     std::uint64_t probe_echoes_ = 0, probed_until_ = 0;  // the same, of single blocks behind what looked like a gap
     std::uint64_t echoes_heard_ = 0;    // since the last progress
+    std::uint64_t copies_ = 0;          // sent again after a timeout: the earlier ones may have been late, not lost
     bool hears_echoes_ = false;         // the peer acknowledges what it did not expect
     bool has_sent_gap_ = false;         // the first block behind the gap has gone out again
     std::uint64_t piece_first_ = 0, piece_last_ = 0;  // of the window, that goes out at once
@@ -333,8 +346,10 @@ class transfer {
     std::uint64_t room_ = 0, room_since_ = 0;  // blocks that a queue has taken at once, perhaps; 0: any number
     bool is_behind_others_ = false;     // blocks that the receiver will discard are under way before the piece
     time_point piece_at_{}, window_at_{};
+    time_point echo_at_{}, echo_until_ = time_point::max();  // the last one heard; when all of echoes_ have come
     time_point busy_until_{};  // when the link has carried what was sent, as far as is known
     duration least_round_trip_ = duration::max(), block_time_ = duration::max();
+    std::uint64_t run_end_ = 0;  // behind the blocks that next() gave last; 0: it gave something else
     std::size_t last_size_ = 0;  // bytes of the last one
     std::unique_ptr<std::byte[]> ring_{};
     std::size_t slots_ = 0;
@@ -650,7 +665,7 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
     if (last_ != 0 && done_ == last_) return end({}, {}, false);
     // Where every window has a loss nothing is measured for long. There the rate says how long a window takes.
     if (block_time_ != duration::max())
-        timeout_ = std::min(timeout_, std::max(2 * base_timeout_, 2 * time_of(slots_) + settings_.least_timeout));
+        timeout_ = std::min(timeout_, std::max(base_timeout_, 2 * time_of(slots_) + settings_.least_timeout));
     const bool was_restarted = recover_ >= done_;
     // Datagrams keep their order, mostly. So what is acknowledged beyond the furthest block of the last restart is
     // heard after all that the repetitions may have drawn; else they can have drawn as many as have arrived.
@@ -668,7 +683,8 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
         if (losses_ > 0) --losses_;
     }
     next_ = std::max(next_, done_ + 1);
-    busy_until_ = now_ + time_of(next_ - 1 - done_);
+    if (!was_restarted) copies_ = 0;
+    busy_until_ = now_ + time_of(next_ - 1 - done_ + copies_);
     piece_last_ = run_last_ = 0;
     repeats_block_ = 0;
     has_sent_gap_ = false;
@@ -692,6 +708,11 @@ inline void transfer::acknowledged_again() noexcept {
             --*known;
             return;
         }
+    // Later than the last of them the peer says it anew: the first block that was sent again is lost again.
+    // So it is if it says so without hurry: then nothing has come to it for a while.
+    const duration apart = now_ - std::exchange(echo_at_, now_);
+    if (now_ > echo_until_ || (block_time_ != duration::max() && echoes_heard_ > 0 && apart > time_of(4) + settings_.least_timeout))
+        echoes_ = 0;
     if (echoes_ > 0) {
         --echoes_;
         // One is the answer to a window that came twice. More are drawn by blocks that the peer did not expect.
@@ -712,6 +733,10 @@ inline void transfer::send_again_from_gap(bool is_first_sent) noexcept {
     echoes_ += furthest_ - done_;
     // What was sent behind the gap is under way before what follows, unless a whole timeout has passed since.
     busy_until_ = attempts_ > 0 ? now_ : now_ + time_of(next_ - 1 - done_);
+    if (attempts_ > 0) copies_ += next_ - 1 - done_;
+    echo_until_ = time_point::max();
+    if (block_time_ != duration::max() && least_round_trip_ != duration::max())
+        echo_until_ = busy_until_ + 2 * least_round_trip_ + time_of(2) + settings_.least_timeout / 16;
     next_ = done_ + (is_first_sent && furthest_ > done_ + 1 ? 2 : 1);
     repeats_block_ = 0;
     has_sent_gap_ = false;
@@ -729,15 +754,26 @@ inline void transfer::received(const packet& what) noexcept {
         ++result_.duplicates;
         if (state_ == state::receiving) wait_longer();
         const bool is_last_again = distance(done_, what.block) == 0 && done_ > 0;
+        // One of the window that was acknowledged last.
+        const std::uint32_t behind = (numbers() - distance(done_, what.block)) % numbers();
+        const bool is_old = done_ > 0 && behind < result_.window_size;
+        const std::int64_t place = is_old ? -std::int64_t{behind} : std::int64_t{ahead} + 1;
+        // The sender has begun again: no datagram that the net has doubled, for that had come at once.
+        const duration round_trip = least_round_trip_ == duration::max() ? duration::zero() : least_round_trip_;
+        const bool goes_back = place <= place_ && now_ - acknowledged_at_ >= std::max(round_trip, settings_.least_timeout / 10);
+        place_ = place;
         if (state_ == state::dallying) {
             if (is_last_again) acknowledge();
         } else if (is_last_again && result_.window_size == 1) {
             acknowledge();  // our acknowledgment was lost
-        } else if (is_last_again && unacknowledged_ == 0 && now_ - acknowledged_at_ >= settings_.least_timeout / 2) {
-            acknowledge();  // the same, of a window; the net has not doubled the block, or it had come at once
-        } else if (ahead < result_.window_size && !std::exchange(has_told_gap_, true)) {
+        } else if (is_old && unacknowledged_ == 0 && goes_back) {
+            acknowledge();  // the same, of a window
+        } else if (!is_old && ahead < result_.window_size) {
+            // One is missing: from there on again, please. It is told once, not for each that comes behind it; and once
+            // more if the sender has begun again, and has lost the same block again.
+            if (std::exchange(has_told_gap_, true) && !goes_back) return;
             is_timing_ = false;
-            acknowledge();  // one is missing: from there on again, please; told once, not for each that comes behind it
+            acknowledge();
         }
         return;
     }
@@ -747,6 +783,7 @@ inline void transfer::received(const packet& what) noexcept {
     ++done_;
     result_.blocks = done_;
     has_told_gap_ = false;
+    place_ = 0;
     if (is_timing_ && done_ >= timed_block_) {
         is_timing_ = false;
         has_measured_blocks_ = true;
@@ -864,7 +901,7 @@ inline duration transfer::answer_time() const noexcept {
     duration longest = timeout_;
     if (!has_measured_blocks_ && (state_ == state::sending || state_ == state::receiving)) {
         const std::uint64_t size = result_.block_size + data_header_size;
-        const std::uint64_t blocks = state_ == state::sending ? std::max<std::uint64_t>(next_ - 1 - done_, 1) : 1;
+        const std::uint64_t blocks = state_ == state::sending ? std::max<std::uint64_t>(next_ - 1 - done_ + echoes_, 1) : 1;
         longest = std::max(longest, smoothed_ + 4 * variation_ + slowest_time(blocks * size));
     }
     // Blocks that were sent before a restart may be under way before those that were sent again.
@@ -890,7 +927,7 @@ inline void transfer::wait_for_answer() noexcept {
 }
 inline void transfer::wait_longer() noexcept {
     const time_point until = std::max(deadline_, now_ + answer_time());
-    deadline_ = std::min(until, std::max(deadline_, progress_ + settings_.patience));
+    deadline_ = std::min(until, std::max(deadline_, progress_ + patience()));
 }
 
 /// The first datagram again, now and then; after that only the peer's request brings it.
@@ -908,7 +945,7 @@ inline void transfer::expired(time_point now) noexcept {
     now_ = now;
     if (state_ == state::ended || now < deadline_) return;
     if (state_ == state::dallying) return end({}, {}, false);
-    if (now - progress_ >= settings_.patience) {
+    if (now - progress_ >= patience()) {
         const auto why = std::make_error_code(std::errc::timed_out);
         // A peer that was never heard is told nothing: it may not know of the request.
         if (is_unproven()) return end(why, "no answer for too long", false);
@@ -1074,6 +1111,7 @@ inline std::size_t transfer::fill(std::span<std::byte> block) noexcept {
 }
 
 inline transfer::outgoing transfer::next(std::size_t most_segments, std::size_t most_bytes) noexcept {
+    run_end_ = 0;
     if (std::exchange(says_control_, false)) return {peer_, std::span{control_}.first(control_size_), control_size_};
     if (state_ == state::sending) {
         const outgoing blocks = next_blocks(most_segments, most_bytes);
@@ -1113,6 +1151,7 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
         ++count;
     }
     if (count == 0) return {};
+    run_end_ = next_;
     if (next_ - 1 > furthest_) {
         const std::uint64_t before = std::exchange(furthest_, next_ - 1);
         if (!is_timing_ && attempts_ == 0) {
