@@ -595,7 +595,10 @@ TEST_CASE("a datagram tells to which address it came and the answer leaves from 
     for (const net::ip_address& wildcard : {net::ip_address{net::ipv4_address::any()}, net::ip_address{net::ipv6_address::any()}}) {
         if (wildcard.is_v6() && support::loopbacks().size() < 2) continue;
         test_loop loop;
-        net::async_datagram server{loop, net::udp_socket{net::endpoint{wildcard, 0}}.into_socket()};
+        net::socket plain{support::family_of(wildcard), net::socket_type::datagram};  // a udp_socket would know it already
+        if (wildcard.is_v6()) plain.set_option(net::option::ipv6_only{false});
+        plain.bind(net::endpoint{wildcard, 0});
+        net::async_datagram server{loop, std::move(plain)};
         const std::uint16_t port = server.local_endpoint().ip().port();
         const auto answers = [&]() -> net::task<> {
             for (const std::string_view text : {"127.0.0.1", "127.0.0.2", "127.77.0.9"}) {

@@ -19,7 +19,9 @@ The attack: hundreds of clients that reset, at once and in the middle; then the 
 once. After each a fresh client must be served. SIGTERM must then end a server that hears signals, with status 0.
 """
 
+import contextlib
 import os
+import random
 import re
 import resource
 import shlex
@@ -156,9 +158,14 @@ def fragment(sample, names):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range from which the kernel takes the ports of clients: there another program's client could take it."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        first = int(file.read().split()[0])
+    while True:
+        port = random.randrange(5000, max(first, 6000))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            return port
 
 
 def connect(port):
