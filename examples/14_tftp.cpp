@@ -9,7 +9,7 @@
 //
 // The notes' client counts datagrams, so one that comes twice costs it a block, and one that is lost stops it for ever.
 // Here the protocol is a machine without a net and without a clock (tftp/transfer.hpp). The demonstration lets two of
-// them talk over a link that loses, doubles and delays one datagram in ten each, in a time of its own: twenty minutes of
+// them talk over a link that loses, doubles and delays one datagram in ten each, in a time of its own: an hour of
 // retransmissions pass in a moment. Then the real client and server, which drive the same machine with sockets.
 //
 // The notes:     TFTP 协议介绍, TFTP下载过程, TFTP数据包的格式, tftp 客户端 示例代码

@@ -138,7 +138,9 @@ TEST_CASE("RFC 1123 section 4.2.3.1: an acknowledgment that comes again never br
 TEST_CASE(
     "RFC 1123 section 4.2.3.2: what is not answered is said again, each time after twice as long, and not for ever") {
     memory_source file{as_bytes(block + "hello")};
-    tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), file,
+    tftp::transfer server{lossy_link::client_port,
+                          request_of(text_with_nuls(1, "f|octet|")),
+                          file,
                           {.block_size = 512, .first_timeout = 1s, .least_timeout = 1s}};
     server.begin(start);
     CHECK(said(server) == data(1, block));
@@ -772,8 +774,8 @@ TEST_CASE("RFC 6298 section 2: the gains are an eighth for the round trip and a 
     tftp::duration expected = 0ms;
     int number = 0;
     for (const auto& [round_trip, timeout] : {std::pair<tftp::duration, tftp::duration>{400ms, 1200ms},
-                                              {800ms, 1450ms},  // 450 + 4 * 250
-                                              {450ms, 1200ms},  // 450 + 4 * 187.5
+                                              {800ms, 1450ms},    // 450 + 4 * 250
+                                              {450ms, 1200ms},    // 450 + 4 * 187.5
                                               {50ms, 1350ms}}) {  // 400 + 4 * 240.625 - ...
         now += round_trip;
         server.receive(lossy_link::client_port, acknowledgment(++number), now);
@@ -783,7 +785,8 @@ TEST_CASE("RFC 6298 section 2: the gains are an eighth for the round trip and a 
     }
     CHECK(expected == 400ms + 4 * 240'625us);
 }
-TEST_CASE("RFC 6298 section 5.5 to 5.7: a timeout that has doubled stays until a block that was sent once is measured") {
+TEST_CASE(
+    "RFC 6298 section 5.5 to 5.7: a timeout that has doubled stays until a block that was sent once is measured") {
     memory_source file{content_of(10'000, 2)};
     tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), file, plain};
     server.begin(start);
@@ -899,13 +902,14 @@ TEST_CASE("ICMP unreachable: where nobody listens any more a transfer ends at on
         memory_sink to;
         const bool is_reader = situation < 2, is_client = situation < 4;
         const bytes asked = text_with_nuls(situation == 4 ? 1 : 2, "f|octet|blksize|512|");
-        auto one = !is_client ? (situation == 4 ? std::make_unique<tftp::transfer>(lossy_link::server_port,
-                                                                                   request_of(asked), from, plain)
-                                                : std::make_unique<tftp::transfer>(lossy_link::server_port,
-                                                                                   request_of(asked), to, plain))
-                   : is_reader
-                       ? std::make_unique<tftp::transfer>(lossy_link::server_door, "f", tftp::mode::octet, to, plain)
-                       : std::make_unique<tftp::transfer>(lossy_link::server_door, "f", tftp::mode::octet, from, plain);
+        auto one =
+            !is_client
+                ? (situation == 4
+                       ? std::make_unique<tftp::transfer>(lossy_link::server_port, request_of(asked), from, plain)
+                       : std::make_unique<tftp::transfer>(lossy_link::server_port, request_of(asked), to, plain))
+            : is_reader
+                ? std::make_unique<tftp::transfer>(lossy_link::server_door, "f", tftp::mode::octet, to, plain)
+                : std::make_unique<tftp::transfer>(lossy_link::server_door, "f", tftp::mode::octet, from, plain);
         one->begin(start);
         said(*one);
         if (situation == 1) one->receive(lossy_link::server_port, data(1, block), start);
@@ -920,22 +924,24 @@ TEST_CASE("ICMP unreachable: where nobody listens any more a transfer ends at on
 }
 TEST_CASE("RFC 2347: a server that refuses options with error 8 is asked again without them") {
     const bytes refusal = datagram({0, 5, 0, 8}, std::string_view{"no\0", 3});
-    for (const auto& answers_from : {lossy_link::server_port, lossy_link::server_door}) {
-        memory_sink to;
-        tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, to, {.window_size = 8}};
-        client.begin(start);
-        said(client);
-        client.receive(answers_from, refusal, start);
-        net::endpoint asked;
-        CHECK(said(client, &asked) == text_with_nuls(1, "f|octet|"));
-        CHECK(asked == lossy_link::server_door);
-        if (answers_from != lossy_link::server_door) client.receive(answers_from, refusal, start);  // it came twice
-        CHECK(!client.has_ended());
-        const net::endpoint other{lossy_link::server_port.address(), 50'001};
-        client.receive(other, data(1, "x"), start);
-        CHECK(client.result().is_whole());
-        CHECK(client.result().block_size == 512);
-    }
+    for (const bool serves_itself : {false, true})
+        for (const auto& answers_from : {lossy_link::server_port, lossy_link::server_door}) {
+            memory_sink to;
+            tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, to, {.window_size = 8}};
+            client.begin(start);
+            said(client);
+            client.receive(answers_from, refusal, start);
+            net::endpoint asked;
+            CHECK(said(client, &asked) == text_with_nuls(1, "f|octet|"));
+            CHECK(asked == lossy_link::server_door);
+            if (answers_from != lossy_link::server_door) client.receive(answers_from, refusal, start);  // it came twice
+            CHECK(!client.has_ended());
+            // The second request may be answered from the port that has refused the first one.
+            const net::endpoint other{lossy_link::server_port.address(), 50'001};
+            client.receive(serves_itself ? answers_from : other, data(1, "x"), start);
+            CHECK(client.result().is_whole());
+            CHECK(client.result().block_size == 512);
+        }
     memory_source from{content_of(600, 3)};
     tftp::transfer writer{lossy_link::server_door, "f", tftp::mode::netascii, from, {.block_size = 1024}};
     writer.begin(start);
@@ -1016,11 +1022,11 @@ TEST_CASE("RFC 1350, appendix: what the disk says is told to the peer with the c
     const auto& category = std::system_category();
     CHECK(tftp::to_error({EDQUOT, std::generic_category()}) == tftp::error::disk_full);
 #endif
-    const std::array codes {
-        std::pair{ENOSPC, 3}, std::pair{EFBIG, 3}, std::pair{EACCES, 2}, std::pair{EPERM, 2}, std::pair{EEXIST, 6},
-            std::pair{EIO, 0}, std::pair{EMFILE, 0},
+    const std::array codes{
+        std::pair{ENOSPC, 3}, std::pair{EFBIG, 3}, std::pair{EACCES, 2}, std::pair{EPERM, 2},
+        std::pair{EEXIST, 6}, std::pair{EIO, 0},   std::pair{EMFILE, 0},
 #ifdef EDQUOT
-            std::pair{EDQUOT, 3},
+        std::pair{EDQUOT, 3},
 #endif
     };
     for (const auto& [number, told] : codes)
@@ -1050,8 +1056,7 @@ TEST_CASE("RFC 1350, appendix: what the disk says is told to the peer with the c
                 CHECK(one->result().error == code);
                 // Where the code says nothing, the words do.
                 const std::string words{net::tftp::parse(last)->message};
-                if (told == 0)
-                    CHECK(words.find(code.message()) < words.size());
+                if (told == 0) CHECK(words.find(code.message()) < words.size());
             }
 }
 

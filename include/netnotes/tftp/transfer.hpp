@@ -208,8 +208,8 @@ class transfer {
         for_piece,   // the next piece of the window goes out
     };
     static constexpr std::size_t netascii_piece = 1024;
-    static constexpr std::uint64_t slowest_rate = 64'000 / 8;  // bytes a second, while nothing is measured
-    static constexpr std::uint64_t least_piece = 4;                 // blocks
+    static constexpr std::uint64_t slowest_rate = 64'000 / 8;   // bytes a second, while nothing is measured
+    static constexpr std::uint64_t least_piece = 4;             // blocks
     static constexpr std::size_t max_first_window = 64 * 1024;  // bytes, see settings::shared_port
 
     transfer(const endpoint& peer, mode how, source* from, sink* into, const settings& wishes);
@@ -279,7 +279,9 @@ class transfer {
     [[nodiscard]] bool is_unproven() const noexcept {
         return !is_client_ && (!is_proven_ || (settings_.shared_port && source_ && done_ == 0));
     }
-    [[nodiscard]] unsigned max_unproven_repeats() const noexcept { return state_ == state::sending && !is_proven_ ? 1 : 2; }
+    [[nodiscard]] unsigned max_unproven_repeats() const noexcept {
+        return state_ == state::sending && !is_proven_ ? 1 : 2;
+    }
     void repeat_unproven() noexcept;
 
     [[nodiscard]] std::uint64_t max_piece() const noexcept;
@@ -329,22 +331,22 @@ class transfer {
 
     // A sender's losses. A restart is the decision to send again from done_ + 1 on.
     waiting waits_ = waiting::for_answer;
-    std::uint64_t recover_ = 0;         // the furthest block at the last restart
-    std::uint64_t restarted_at_ = 0;    // the last block before the gap, then
-    std::uint64_t echoes_ = 0;          // acknowledgments that our repetitions may draw, and that mean nothing
-    std::uint64_t losses_ = 0;          // restarts that were needed
-    std::uint64_t repeats_block_ = 0;   // that goes out once more, alone; 0: none
-    std::uint64_t tails_ = 0;           // repetitions of the last block, in waiting::for_tail
-    std::uint64_t tail_echoes_ = 0;     // the acknowledgments that those may draw
+    std::uint64_t recover_ = 0;        // the furthest block at the last restart
+    std::uint64_t restarted_at_ = 0;   // the last block before the gap, then
+    std::uint64_t echoes_ = 0;         // acknowledgments that our repetitions may draw, and that mean nothing
+    std::uint64_t losses_ = 0;         // restarts that were needed
+    std::uint64_t repeats_block_ = 0;  // that goes out once more, alone; 0: none
+    std::uint64_t tails_ = 0;          // repetitions of the last block, in waiting::for_tail
+    std::uint64_t tail_echoes_ = 0;    // the acknowledgments that those may draw
     std::uint64_t probe_echoes_ = 0, probed_until_ = 0;  // the same, of single blocks behind what looked like a gap
-    std::uint64_t echoes_heard_ = 0;    // since the last progress
-    std::uint64_t copies_ = 0;          // sent again after a timeout: the earlier ones may have been late, not lost
-    bool hears_echoes_ = false;         // the peer acknowledges what it did not expect
-    bool has_sent_gap_ = false;         // the first block behind the gap has gone out again
+    std::uint64_t echoes_heard_ = 0;                     // since the last progress
+    std::uint64_t copies_ = 0;   // sent again after a timeout: the earlier ones may have been late, not lost
+    bool hears_echoes_ = false;  // the peer acknowledges what it did not expect
+    bool has_sent_gap_ = false;  // the first block behind the gap has gone out again
     std::uint64_t piece_first_ = 0, piece_last_ = 0;  // of the window, that goes out at once
-    std::uint64_t run_last_ = 0;        // of the pieces between which nothing is waited for
-    std::uint64_t room_ = 0, room_since_ = 0;  // blocks that a queue has taken at once, perhaps; 0: any number
-    bool is_behind_others_ = false;     // blocks that the receiver will discard are under way before the piece
+    std::uint64_t run_last_ = 0;                      // of the pieces between which nothing is waited for
+    std::uint64_t room_ = 0, room_since_ = 0;         // blocks that a queue has taken at once, perhaps; 0: any number
+    bool is_behind_others_ = false;  // blocks that the receiver will discard are under way before the piece
     time_point piece_at_{}, window_at_{};
     time_point echo_at_{}, echo_until_ = time_point::max();  // the last one heard; when all of echoes_ have come
     time_point busy_until_{};  // when the link has carried what was sent, as far as is known
@@ -711,7 +713,8 @@ inline void transfer::acknowledged_again() noexcept {
     // Later than the last of them the peer says it anew: the first block that was sent again is lost again.
     // So it is if it says so without hurry: then nothing has come to it for a while.
     const duration apart = now_ - std::exchange(echo_at_, now_);
-    if (now_ > echo_until_ || (block_time_ != duration::max() && echoes_heard_ > 0 && apart > time_of(4) + settings_.least_timeout))
+    if (now_ > echo_until_ ||
+        (block_time_ != duration::max() && echoes_heard_ > 0 && apart > time_of(4) + settings_.least_timeout))
         echoes_ = 0;
     if (echoes_ > 0) {
         --echoes_;
@@ -760,7 +763,8 @@ inline void transfer::received(const packet& what) noexcept {
         const std::int64_t place = is_old ? -std::int64_t{behind} : std::int64_t{ahead} + 1;
         // The sender has begun again: no datagram that the net has doubled, for that had come at once.
         const duration round_trip = least_round_trip_ == duration::max() ? duration::zero() : least_round_trip_;
-        const bool goes_back = place <= place_ && now_ - acknowledged_at_ >= std::max(round_trip, settings_.least_timeout / 10);
+        const bool goes_back =
+            place <= place_ && now_ - acknowledged_at_ >= std::max(round_trip, settings_.least_timeout / 10);
         place_ = place;
         if (state_ == state::dallying) {
             if (is_last_again) acknowledge();
@@ -875,7 +879,8 @@ inline void transfer::measure(duration round_trip) noexcept {
     const std::uint64_t window = std::uint64_t{result_.window_size} * (result_.block_size + data_header_size);
     const duration longest = settings_.most_timeout + (window > 1'500 ? slowest_time(window) : duration::zero());
     // At least an eighth more than what was just measured is left for a busy peer.
-    const duration likely = std::max({smoothed_ + 4 * variation_, smoothed_ + smoothed_ / 8, round_trip + round_trip / 8});
+    const duration likely =
+        std::max({smoothed_ + 4 * variation_, smoothed_ + smoothed_ / 8, round_trip + round_trip / 8});
     base_timeout_ = std::clamp(likely, settings_.least_timeout, longest);
     timeout_ = base_timeout_;
 }
@@ -901,7 +906,8 @@ inline duration transfer::answer_time() const noexcept {
     duration longest = timeout_;
     if (!has_measured_blocks_ && (state_ == state::sending || state_ == state::receiving)) {
         const std::uint64_t size = result_.block_size + data_header_size;
-        const std::uint64_t blocks = state_ == state::sending ? std::max<std::uint64_t>(next_ - 1 - done_ + echoes_, 1) : 1;
+        const std::uint64_t blocks =
+            state_ == state::sending ? std::max<std::uint64_t>(next_ - 1 - done_ + echoes_, 1) : 1;
         longest = std::max(longest, smoothed_ + 4 * variation_ + slowest_time(blocks * size));
     }
     // Blocks that were sent before a restart may be under way before those that were sent again.
@@ -975,7 +981,8 @@ inline void transfer::expired(time_point now) noexcept {
         timeout_ = std::min(2 * timeout_, std::max(settings_.most_timeout, base_timeout_));
         const time_point window_at = window_at_;
         waits_ = can_try_tail() ? waiting::for_tail : waiting::for_answer;
-        deadline_ = waits_ == waiting::for_tail ? now_ + timeout_ : std::max(now_ + timeout_, window_at + answer_time());
+        deadline_ =
+            waits_ == waiting::for_tail ? now_ + timeout_ : std::max(now_ + timeout_, window_at + answer_time());
         return;
     }
     ++attempts_;
@@ -1184,7 +1191,8 @@ inline std::uint64_t transfer::max_run() const noexcept {
 inline std::uint64_t transfer::max_piece() const noexcept {
     if (room_ == 0) return slots_;
     constexpr duration tick = std::chrono::milliseconds{1};
-    const std::uint64_t in_a_tick = block_time_ > tick ? 1 : static_cast<std::uint64_t>(tick / std::max(block_time_, duration{1}));
+    const std::uint64_t in_a_tick =
+        block_time_ > tick ? 1 : static_cast<std::uint64_t>(tick / std::max(block_time_, duration{1}));
     return std::max({room_, least_piece, std::min<std::uint64_t>(in_a_tick, slots_)});
 }
 /// Half as much at each loss; twice as much once that has gone well for long.
