@@ -338,7 +338,7 @@ int main(int argc, char** argv) {
         if (const auto backend = words.value("--backend")) {
             if (*backend != "epoll" && *backend != "io_uring")
                 throw example::usage_error{"--backend is epoll or io_uring"};
-            if (*backend == "io_uring") how.loop.back_end = net::io_uring_back_end;
+            if (*backend == "io_uring") how.loop.backend = net::io_backend::io_uring;
         }
         if (const auto seconds = words.number("--idle", 1, 86'400)) allowed.idle = std::chrono::seconds{*seconds};
         if (const auto most = words.number("--max-connections", 1, 1'000'000)) allowed.connections = *most;

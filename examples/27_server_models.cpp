@@ -96,9 +96,9 @@ net::task<> accept_all(net::async_listener listener) {
         net::spawn(echo(std::move(next.stream)));
     }
 }
-template <net::back_end_factory BackEnd>
+template <net::io_backend_factory Backend>
 void coroutines(net::tcp_listener listener, net::stop_event& stop) {
-    net::event_loop loop{{.back_end = BackEnd}};
+    net::event_loop loop{{.backend = Backend}};
     loop.run(accept_all(net::async_listener{loop, std::move(listener).into_socket()}), stop);
 }
 
@@ -115,8 +115,8 @@ constexpr std::array models{
     model{"select", "19, 20", reactor<net::select_poller>},
     model{"poll", "20", reactor<net::poll_poller>},
     model{"epoll", "21", reactor<net::epoll_poller>},
-    model{"coroutines", "26", coroutines<net::epoll_back_end>},
-    model{"... on io_uring", "26", coroutines<net::io_uring_back_end>},
+    model{"coroutines", "26", coroutines<net::io_backend::epoll>},
+    model{"... on io_uring", "26", coroutines<net::io_backend::io_uring>},
 };
 
 // ---- The load: clients that check every byte ------------------------------------------------------------
@@ -305,8 +305,8 @@ void compare(const load_options& load, const std::vector<std::string>& only, boo
     for (const model& each : models) {
         const auto is_meant = [&](const std::string& word) { return each.name.find(word) != std::string_view::npos; };
         if (!only.empty() && std::none_of(only.begin(), only.end(), is_meant)) continue;
-        if (each.serve == coroutines<net::io_uring_back_end>) {
-            const net::event_loop tried{{.back_end = net::io_uring_back_end}};
+        if (each.serve == coroutines<net::io_backend::io_uring>) {
+            const net::event_loop tried{{.backend = net::io_backend::io_uring}};
             if (tried.refusal()) {
                 say(each.name, "  not here: ", tried.refusal().message());
                 continue;

@@ -22,7 +22,7 @@ class test_loop : public netnotes::event_loop {
 
   private:
     static netnotes::loop_options on_back_end(netnotes::loop_options options) {
-        if (asks_for_io_uring()) options.back_end = netnotes::io_uring_back_end;
+        if (asks_for_io_uring()) options.backend = netnotes::io_backend::io_uring;
         return options;
     }
 };

@@ -154,10 +154,10 @@ void coroutine_lines(net::tcp_listener listener, const settings& how, const net:
     run_coroutines(std::move(listener), how, stop, {}, true);
 }
 void coroutine_uring(net::tcp_listener listener, const settings& how, const net::stop_event& stop) {
-    run_coroutines(std::move(listener), how, stop, {.back_end = net::io_uring_back_end}, false);
+    run_coroutines(std::move(listener), how, stop, {.backend = net::io_backend::io_uring}, false);
 }
 void coroutine_uring_lines(net::tcp_listener listener, const settings& how, const net::stop_event& stop) {
-    run_coroutines(std::move(listener), how, stop, {.back_end = net::io_uring_back_end}, true);
+    run_coroutines(std::move(listener), how, stop, {.backend = net::io_backend::io_uring}, true);
 }
 
 // ---- the program -----------------------------------------------------------------------------------------

@@ -198,7 +198,7 @@ account serve_some(script& chosen) {
 }
 
 TEST_CASE("no single fault brings down a server of tasks or more than one of its conversations") {
-    if (asks_for_io_uring() && test_loop{}.back_end_name() != "io_uring")
+    if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
         NETNOTES_SKIP("the kernel has no io_uring for us");
     CHECK(sweep(all_faults, serve_some, [](const account& came, script& chosen, call what) {
               CHECK(came.right + came.broken <= 3);
@@ -265,7 +265,7 @@ net::task<unsigned> a_day(net::async_listener& listener) {
 constexpr unsigned all_of_a_day = 5;
 
 TEST_CASE("whatever fails in a loop of clients and servers it ends with the whole or with an error") {
-    if (asks_for_io_uring() && test_loop{}.back_end_name() != "io_uring")
+    if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
         NETNOTES_SKIP("the kernel has no io_uring for us");
     const session day = [](script& chosen) {
         account came;
@@ -350,7 +350,7 @@ TEST_CASE("a server of tasks echoes every byte under random faults") {
 TEST_CASE("a server of tasks without descriptors serves those who wait when there are some again") {
     script chosen;
     // With io_uring the kernel accepts, and this program makes no call that could fail.
-    const bool makes_calls = test_loop{}.back_end_name() == "epoll";
+    const bool makes_calls = test_loop{}.backend() == net::io_backend::epoll;
     for (const auto& [nth, error] : {std::pair{1u, EMFILE}, {2u, ENFILE}, {3u, ENOBUFS}, {4u, ENOMEM}, {5u, EMFILE}})
         chosen.fail(call::accept4, error, nth);
     const account came = serve_some(chosen);
@@ -360,7 +360,7 @@ TEST_CASE("a server of tasks without descriptors serves those who wait when ther
 }
 
 TEST_CASE("a server of tasks at the real limit of descriptors goes on when some are free again") {
-    if (asks_for_io_uring() && test_loop{}.back_end_name() != "io_uring")
+    if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
         NETNOTES_SKIP("the kernel has no io_uring for us");
     faults::watchdog dog;
     dog.begins("the server is at its limit of descriptors");
@@ -409,7 +409,7 @@ TEST_CASE("a server of tasks at the real limit of descriptors goes on when some 
 }
 
 TEST_CASE("clients who reset are each alone in that") {
-    if (asks_for_io_uring() && test_loop{}.back_end_name() != "io_uring")
+    if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
         NETNOTES_SKIP("the kernel has no io_uring for us");
     account came;
     net::stop_event stop;
@@ -449,9 +449,9 @@ TEST_CASE("a loop that is refused io_uring says why and waits with epoll") {
             std::optional<net::event_loop> loop;
             {
                 const under here{chosen};
-                loop.emplace(net::loop_options{.back_end = net::io_uring_back_end});
+                loop.emplace(net::loop_options{.backend = net::io_backend::io_uring});
             }
-            CHECK(loop->back_end_name() == "epoll");
+            CHECK(loop->backend() == net::io_backend::epoll);
             if (loop->refusal().value() != ENOSYS) CHECK(loop->refusal().value() == error);
             CHECK(loop->run([]() -> net::task<int> { co_return 7; }()) == 7);
         }
@@ -478,7 +478,7 @@ net::task<unsigned> looks_while(Send& send, script& counted) {
 TEST_CASE("once a datagram socket has waited for room, the datagrams that leave later do not wake the loop") {
     const bool does_wait = GENERATE(false, true);
     CAPTURE(does_wait);
-    net::event_loop loop{{.virtual_time = true, .back_end = net::epoll_back_end}};
+    net::event_loop loop{{.virtual_time = true, .backend = net::io_backend::epoll}};
     net::socket peer = support::bound(net::ipv4_address::loopback(), net::socket_type::datagram);
     const net::socket_address where = peer.local_endpoint();
     script chosen;
@@ -497,7 +497,7 @@ TEST_CASE("once a datagram socket has waited for room, the datagrams that leave 
 }
 
 TEST_CASE("once a pipe has been waited for until it could be written, what is read from it later does not wake the loop") {
-    net::event_loop loop{{.virtual_time = true, .back_end = net::epoll_back_end}};
+    net::event_loop loop{{.virtual_time = true, .backend = net::io_backend::epoll}};
     int ends[2];
     REQUIRE(::pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0);
     REQUIRE(::fcntl(ends[1], F_SETPIPE_SZ, 4096) >= 4096);  // a byte takes a page: one fills it, and then Linux tells

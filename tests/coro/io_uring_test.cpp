@@ -19,12 +19,12 @@ using support::open_descriptors;
 
 namespace {
 
-const net::loop_options with_io_uring{.back_end = net::io_uring_back_end};
+const net::loop_options with_io_uring{.backend = net::io_backend::io_uring};
 
 /// Why not, where it is refused; empty where it works.
 std::string refusal() {
     const net::event_loop loop{with_io_uring};
-    return loop.back_end_name() == "io_uring" ? "" : "io_uring: " + loop.refusal().message();
+    return loop.backend() == net::io_backend::io_uring ? "" : "io_uring: " + loop.refusal().message();
 }
 #define NEEDS_IO_URING() \
     if (const std::string why = refusal(); !why.empty()) NETNOTES_SKIP(why)

@@ -290,7 +290,7 @@ TEST_CASE("a loop that runs in one thread cannot be run by another") {
     CHECK_THROWS_AS(loop.run(nothing()), std::logic_error);
     stop.request_stop();
     CHECK(!first.get());
-    if (loop.back_end_name() == "io_uring")  // it has one thread for all its life
+    if (loop.backend() == net::io_backend::io_uring)  // it has one thread for all its life
         CHECK_THROWS_AS(loop.run(number(1)), std::logic_error);
     else
         CHECK(loop.run(number(1)) == 1);
@@ -1416,7 +1416,7 @@ TEST_CASE("a stop cancels all tasks, and run says so") {
     CHECK(main_cancelled);
     CHECK(other_cancelled);
     CHECK(loop.size() == 0);
-    if (loop.back_end_name() == "epoll")
+    if (loop.backend() == net::io_backend::epoll)
         CHECK(loop.run(number_after(1ms, 1)) == 1);  // without the event
     else
         CHECK_THROWS_AS(loop.run(number_after(1ms, 1)), std::logic_error);  // from another thread
@@ -1683,7 +1683,7 @@ TEST_CASE("a regular file, a descriptor that is not open, and one that is there 
     CHECK(attempt(file.get()) == std::errc::operation_not_permitted);
     CHECK(attempt(-1) == std::errc::bad_file_descriptor);
     pipe_ends ends = make_pipe();
-    if (loop.back_end_name() == "epoll") {
+    if (loop.backend() == net::io_backend::epoll) {
         const net::async_descriptor first{loop, ends.read.get()};
         CHECK(attempt(ends.read.get()) == std::errc::file_exists);
     }
@@ -1693,9 +1693,9 @@ TEST_CASE("a regular file, a descriptor that is not open, and one that is there 
 TEST_CASE("a loop says how it waits, and why not as was wished") {
     test_loop loop;
     if (!asks_for_io_uring()) {
-        CHECK(loop.back_end_name() == "epoll");
+        CHECK(loop.backend() == net::io_backend::epoll);
         CHECK(!loop.refusal());
-    } else if (loop.back_end_name() == "epoll") {
+    } else if (loop.backend() == net::io_backend::epoll) {
         CHECK(loop.refusal());
         NETNOTES_SKIP("io_uring: " + loop.refusal().message());
     }

@@ -627,8 +627,8 @@ TEST_CASE("a remote event may go as soon as its task has heard of it") {
 }
 
 TEST_CASE("a loop of io_uring refuses a second thread before anything has begun") {
-    net::event_loop loop{{.back_end = net::io_uring_back_end}};
-    if (loop.back_end_name() != "io_uring") NETNOTES_SKIP("the kernel has no io_uring for us");
+    net::event_loop loop{{.backend = net::io_backend::io_uring}};
+    if (loop.backend() != net::io_backend::io_uring) NETNOTES_SKIP("the kernel has no io_uring for us");
     loop.run(nothing());
     bool has_begun = false;
     int refusals = 0;

@@ -282,7 +282,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         net::loop_options options;
         options.virtual_time = true;
         if (const char* wish = std::getenv("NETNOTES_BACK_END"); wish && std::string_view{wish} == "io_uring")
-            options.back_end = net::io_uring_back_end;
+            options.backend = net::io_backend::io_uring;
         net::event_loop loop{options};
         all.loop = &loop;
         all.latest = loop.now();

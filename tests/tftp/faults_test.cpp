@@ -280,7 +280,7 @@ void check_three(const account& came, script& chosen, call) {
 
 TEST_CASE(
     "no single fault of a TFTP server or of clients in tasks costs more than a transfer, or leaves part of a file") {
-    if (asks_for_io_uring() && test_loop{}.back_end_name() != "io_uring")
+    if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
         NETNOTES_SKIP("the kernel has no io_uring for us");
     for (const auto& each : all_faults) {
         // A part that cannot be removed stays; the next server with that folder need not mind.
@@ -301,7 +301,7 @@ TEST_CASE("no single fault of a blocking TFTP client costs more than a transfer,
 }
 
 TEST_CASE("a datagram for which there was no room goes when there is some, and not when it would be said again") {
-    if (asks_for_io_uring() && test_loop{}.back_end_name() != "io_uring")
+    if (asks_for_io_uring() && test_loop{}.backend() != net::io_backend::io_uring)
         NETNOTES_SKIP("the kernel has no io_uring for us");
     const site at;
     for (unsigned nth = 1; nth <= 5; ++nth) {

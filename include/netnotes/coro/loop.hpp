@@ -79,7 +79,7 @@ class event_loop : public detail::scheduler {
     /// ended, too. Returns the task's result, or throws its exception, or that of a spawned task which nobody awaits. A
     /// task that ends by netnotes::cancelled makes it throw std::system_error with errc::operation_canceled. Blocks.
     /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or may only
-    /// run in another (io_uring_back_end). If the system refuses to wait, all tasks are destroyed where they stand, and
+    /// run in another (io_backend::io_uring). If the system refuses to wait, all tasks are destroyed where they stand, and
     /// it throws std::system_error.
     template <class T>
     T run(task<T> main);
@@ -99,8 +99,8 @@ class event_loop : public detail::scheduler {
 
     /// How many tasks have been spawned and not ended, that of run() included.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    /// How it waits: "io_uring", or "epoll" where that was wished or the kernel has refused the other, and why it has.
-    [[nodiscard]] std::string_view back_end_name() const noexcept { return back_end_->name(); }
+    /// How the loop waits: as loop_options said, or io_backend::epoll where the kernel has refused that, and why it has.
+    [[nodiscard]] io_backend_factory backend() const noexcept { return options_.backend; }
     [[nodiscard]] std::error_code refusal() const noexcept { return refusal_; }
 
     /// The loop that runs in this thread. Throws std::logic_error outside of run().
@@ -491,8 +491,11 @@ class posted_function final : public posted_call {
 // ---- the loop
 
 inline event_loop::event_loop(const loop_options& options) : scheduler{options} {
-    if (options.back_end) back_end_ = options.back_end(*this, refusal_);
-    if (!back_end_) back_end_ = std::make_unique<detail::epoll_back_end>();
+    if (options.backend) back_end_ = options.backend(*this, refusal_);
+    if (!back_end_) {
+        options_.backend = io_backend::epoll;
+        back_end_ = options_.backend(*this, refusal_);
+    }
     back_end_->watch(wake_.native_handle(), false);
 }
 inline event_loop::~event_loop() {

@@ -12,7 +12,7 @@
 //
 // So nothing here is allocated, and nothing is looked for: a switch costs a few nanoseconds.
 //
-// On this page:  back_end_factory · loop_options · and for those who write awaitables: scheduler, loop_operation, loop_timer,
+// On this page:  io_backend_factory · loop_options · and for those who write awaitables: scheduler, loop_operation, loop_timer,
 //                posted_call, io_back_end
 // The notes:     协程问题 (who switches; 1:N); read coro/loop.hpp first
 
@@ -44,11 +44,10 @@ class io_back_end;
 }  // namespace detail
 
 /// Makes the back end of a loop, the part that waits for descriptors. What is above it cannot tell which one it is, but by
-/// the clock. Returns nullptr where the kernel refuses, and says why; then the loop uses epoll. It is a function and not
-/// the name of one, so that a program has no code of a back end that it does not use. Two are there: epoll_back_end (of
-/// coro/io/operation.hpp) and io_uring_back_end (of coro/io/io_uring.hpp).
-using back_end_factory = std::unique_ptr<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
-
+/// the clock. Returns nullptr where the kernel refuses, and says why; then the loop uses epoll. The loop is handed a
+/// function, so a program has no code of a back end that it does not name. There are two: io_backend::epoll (of
+/// coro/io/operation.hpp) and io_backend::io_uring (of coro/io/io_uring.hpp).
+using io_backend_factory = std::unique_ptr<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
 
 struct loop_options {
     /// When nothing is ready, look again and again for so long before going to sleep: a processor for a lower latency.
@@ -58,9 +57,9 @@ struct loop_options {
     void (*slow)(const char* name, duration took) = nullptr;  ///< `name` as it was given to spawn(), or ""
     /// For tests: time stands still while anything can go on, and when all wait it jumps to the first timer.
     bool virtual_time = false;
-    /// How the loop is to wait: epoll_back_end, which nullptr means, too, or io_uring_back_end. Where the kernel refuses
-    /// the latter the loop uses epoll: see event_loop::back_end_name().
-    back_end_factory back_end = nullptr;
+    /// How the loop is to wait: io_backend::epoll, which nullptr means, too, or io_backend::io_uring. Where the kernel
+    /// refuses io_uring the loop uses epoll: see event_loop::backend().
+    io_backend_factory backend = nullptr;
 };
 
 namespace detail {
@@ -82,7 +81,6 @@ class io_back_end {
     io_back_end& operator=(const io_back_end&) = delete;
     virtual ~io_back_end() = default;
 
-    [[nodiscard]] virtual std::string_view name() const noexcept = 0;
     /// The thread that calls this is about to wait. Throws std::logic_error when it may not.
     virtual void prepare() {}
     /// From here on `wait` hears of it. Throws std::system_error when the system refuses.

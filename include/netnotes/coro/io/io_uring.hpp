@@ -27,7 +27,7 @@
 //
 // Containers and hardened systems forbid io_uring often (seccomp, kernel.io_uring_disabled): a loop then uses epoll.
 //
-// On this page:  io_uring_back_end · and under it: io_uring (the two rings) · receive_pool (the buffers)
+// On this page:  io_backend::io_uring · and under it: io_uring (the two rings) · receive_pool (the buffers)
 // The notes:     epoll版-TCP服务器, one step further; examples 26 and 27
 
 #ifndef NETNOTES_CORO_IO_IO_URING_HPP
@@ -42,13 +42,12 @@
 #include <linux/io_uring.h>
 #endif
 
-namespace netnotes {
+namespace netnotes::io_backend {
 /// Completion: "here is what was received". Linux 6.1, where the administrator allows it; the first thread that runs such
-/// a loop is the only one that may (std::logic_error). For loop_options::back_end:
-///     event_loop loop{{.back_end = io_uring_back_end}};
-[[nodiscard]] inline std::unique_ptr<detail::io_back_end> io_uring_back_end(detail::scheduler& loop,
-                                                                            std::error_code& refusal);
-}  // namespace netnotes
+/// a loop is the only one that may (std::logic_error). For loop_options::backend:
+///     event_loop loop{{.backend = io_backend::io_uring}};
+[[nodiscard]] inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal);
+}  // namespace netnotes::io_backend
 
 #if defined(IORING_RECV_MULTISHOT) && \
     defined(IORING_SETUP_DEFER_TASKRUN)  // the system's header is of Linux 6.1 or newer
@@ -190,7 +189,6 @@ class receive_pool {
 class io_uring_back_end final : public io_back_end {
   public:
     explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends = pool_.all(); }
-    [[nodiscard]] std::string_view name() const noexcept override { return "io_uring"; }
 
     // `inline` here, and not only below: else the compiler makes all of them, and their table, in each program.
     inline ~io_uring_back_end() override;
@@ -651,8 +649,8 @@ inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& compl
 
 }  // namespace netnotes::detail
 
-namespace netnotes {
-inline std::unique_ptr<detail::io_back_end> io_uring_back_end(detail::scheduler& loop, std::error_code& refusal) {
+namespace netnotes::io_backend {
+inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal) {
     try {
         return std::make_unique<detail::io_uring_back_end>(loop);
     } catch (const std::system_error& error) {
@@ -660,16 +658,16 @@ inline std::unique_ptr<detail::io_back_end> io_uring_back_end(detail::scheduler&
         return nullptr;
     }
 }
-}  // namespace netnotes
+}  // namespace netnotes::io_backend
 
 #else
 
-namespace netnotes {
-inline std::unique_ptr<detail::io_back_end> io_uring_back_end(detail::scheduler&, std::error_code& refusal) {
+namespace netnotes::io_backend {
+inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler&, std::error_code& refusal) {
     refusal = {ENOSYS, std::system_category()};
     return nullptr;
 }
-}  // namespace netnotes
+}  // namespace netnotes::io_backend
 
 #endif
 

@@ -13,7 +13,7 @@
 // The node remembers what was learned of its descriptor, as edge-triggered events are told once: so a receive that would
 // find nothing is not made, and none is needed to find out.
 //
-// On this page:  io_node · io_operation · epoll_back_end (its sibling is in coro/io/io_uring.hpp)
+// On this page:  io_node · io_operation · io_backend::epoll (its sibling is in coro/io/io_uring.hpp)
 // The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read coro/loop.hpp first
 
 #ifndef NETNOTES_CORO_IO_OPERATION_HPP
@@ -339,7 +339,6 @@ class ring_side {
 /// with all but streams it ends when nobody waits any more. TCP is silent about it until a write finds no room again.
 class epoll_back_end final : public io_back_end {
   public:
-    [[nodiscard]] std::string_view name() const noexcept override { return "epoll"; }
     void add(io_node& node) override { poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge); }
     bool remove(io_node& node) noexcept override {
         poller_.remove(node.descriptor());
@@ -489,12 +488,12 @@ inline bool epoll_back_end::wait(duration timeout) {
 
 }  // namespace netnotes::detail
 
-namespace netnotes {
-/// Readiness: "there is something to receive". One call to hear so, another to receive it. For loop_options::back_end.
+namespace netnotes::io_backend {
+/// Readiness: "there is something to receive". One call to hear so, another to receive it. For loop_options::backend.
 /// Throws std::system_error when the kernel refuses a descriptor.
-[[nodiscard]] inline std::unique_ptr<detail::io_back_end> epoll_back_end(detail::scheduler&, std::error_code&) {
+[[nodiscard]] inline std::unique_ptr<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
     return std::make_unique<detail::epoll_back_end>();
 }
-}  // namespace netnotes
+}  // namespace netnotes::io_backend
 
 #endif  // NETNOTES_CORO_IO_OPERATION_HPP
