@@ -16,7 +16,7 @@
 
 #include "example.hpp"
 
-#include <netnotes/ip/address.hpp>
+#include <netnotes/ip.hpp>
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

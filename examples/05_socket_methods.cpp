@@ -33,7 +33,7 @@
 
 #include "example.hpp"
 
-#include <netnotes/socket/iostream.hpp>
+#include <netnotes/socket.hpp>
 
 #include <netinet/tcp.h>
 

@@ -18,7 +18,7 @@
 //                nc -u -l 6666    nc -u localhost 6666              do as well, on either side
 // You will see:  what 06_udp_send_receive.txt shows, with the ports' real numbers in it
 
-#include <netnotes/udp/socket.hpp>
+#include <netnotes/udp.hpp>
 
 #include "example.hpp"
 

@@ -21,7 +21,7 @@
 // You will see:  what 07_udp_echo.txt shows. The server shows what comes; the client each line that came
 //                back. Its exit status is 1 if one did not
 
-#include <netnotes/udp/socket.hpp>
+#include <netnotes/udp.hpp>
 
 #include "example.hpp"
 

@@ -21,7 +21,7 @@
 // You will see:  what 08_udp_broadcast.txt shows, and for how far: all of it happens on the loopback interface, of a
 //                network of its own if the system lets us make one, else of this host
 
-#include <netnotes/udp/socket.hpp>
+#include <netnotes/udp.hpp>
 
 #include "example.hpp"
 

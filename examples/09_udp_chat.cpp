@@ -19,7 +19,7 @@
 //                nc -u -p 7002 localhost 7001               does as well
 // You will see:  what 09_udp_chat.txt shows; in the terminals, "< " and what the other has typed
 
-#include <netnotes/udp/socket.hpp>
+#include <netnotes/udp.hpp>
 
 #include "example.hpp"
 

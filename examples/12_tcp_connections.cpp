@@ -31,8 +31,8 @@
 
 #include "example.hpp"
 
-#include <netnotes/server/reactor.hpp>
-#include <netnotes/tcp/reader.hpp>
+#include <netnotes/server.hpp>
+#include <netnotes/tcp.hpp>
 
 #include <map>
 

@@ -22,7 +22,7 @@
 //                made harmless, one who is torn away, one who talks too fast, and one who does not read. Type /who
 //                or /quit; Ctrl-C stops the room
 
-#include <netnotes/server/reactor.hpp>
+#include <netnotes/server.hpp>
 
 #include "example.hpp"
 

@@ -19,7 +19,7 @@
 // You will see:  what 15_iterative_server.txt shows, with the ports' real numbers in it. The server says who has
 //                come, and how it ended; Ctrl-C stops it, even in the middle of a conversation
 
-#include <netnotes/server/blocking.hpp>
+#include <netnotes/server.hpp>
 
 #include "example.hpp"
 

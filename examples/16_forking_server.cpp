@@ -23,7 +23,7 @@
 // You will see:  what 16_forking_server.txt shows, with real ports and numbers of processes in it. A third client waits
 //                until one of two has left; Ctrl-C ends the server and its children
 
-#include <netnotes/server/blocking.hpp>
+#include <netnotes/server.hpp>
 
 #include "example.hpp"
 

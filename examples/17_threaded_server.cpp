@@ -19,7 +19,7 @@
 // You will see:  what 17_threaded_server.txt shows, with real ports in it. A third client waits until one of two has
 //                left; Ctrl-C ends the server while clients are connected
 
-#include <netnotes/server/blocking.hpp>
+#include <netnotes/server.hpp>
 
 #include "example.hpp"
 

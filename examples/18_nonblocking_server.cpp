@@ -20,7 +20,7 @@
 
 #include "example.hpp"
 
-#include <netnotes/poll/poll.hpp>
+#include <netnotes/poll.hpp>
 
 #include <atomic>
 #include <map>

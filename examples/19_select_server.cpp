@@ -19,7 +19,7 @@
 
 #include "example.hpp"
 
-#include <netnotes/poll/poll.hpp>
+#include <netnotes/poll.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -19,7 +19,7 @@
 
 #include "example.hpp"
 
-#include <netnotes/server/reactor.hpp>
+#include <netnotes/server.hpp>
 
 #include <map>
 

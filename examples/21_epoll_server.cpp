@@ -17,7 +17,7 @@
 
 #include "example.hpp"
 
-#include <netnotes/server/reactor.hpp>
+#include <netnotes/server.hpp>
 
 #include <sys/resource.h>
 

@@ -15,7 +15,7 @@
 //                cleans up when nobody asks any more; an endless sequence; lines put together from pieces, which is what
 //                every program on TCP has to do
 
-#include <netnotes/coro/generator.hpp>
+#include <netnotes/coro.hpp>
 
 #include "example.hpp"
 

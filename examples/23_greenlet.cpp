@@ -13,7 +13,7 @@
 // You will see:  what 23_greenlet.txt shows: the notes' transcript, line for line; who is left behind when A has ended;
 //                three in a ring; what happens when one of them fails; and a million switches
 
-#include <netnotes/coro/generator.hpp>
+#include <netnotes/coro.hpp>
 
 #include "example.hpp"
 

@@ -13,7 +13,7 @@
 //                the loop's watchdog names it, and the cure; and a million switches. Sleeping takes no time here, for
 //                the loop keeps a clock of its own, which jumps ahead when all wait
 
-#include <netnotes/coro/loop.hpp>
+#include <netnotes/coro.hpp>
 
 #include "example.hpp"
 

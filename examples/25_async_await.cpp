@@ -14,10 +14,8 @@
 // Type:          25_async_await
 // You will see:  what 25_async_await.txt shows. The waiting takes no time: the loop's clock jumps ahead when all wait
 
-#include <netnotes/coro/connect.hpp>
-#include <netnotes/coro/group.hpp>
-#include <netnotes/coro/sync.hpp>
-#include <netnotes/tcp/stream.hpp>
+#include <netnotes/coro.hpp>
+#include <netnotes/tcp.hpp>
 
 #include "example.hpp"
 

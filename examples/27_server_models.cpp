@@ -16,8 +16,7 @@
 // You will see:  what 27_server_models.txt shows: a table, its figures are your machine's
 
 #include <netnotes/coro.hpp>
-#include <netnotes/server/blocking.hpp>
-#include <netnotes/server/reactor.hpp>
+#include <netnotes/server.hpp>
 
 #include <algorithm>
 #include <array>

@@ -9,8 +9,8 @@
 
 #pragma once
 
-#include <netnotes/socket/stop.hpp>
-#include <netnotes/tcp/stream.hpp>
+#include <netnotes/socket.hpp>
+#include <netnotes/tcp.hpp>
 
 #include <sys/resource.h>
 

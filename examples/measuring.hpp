@@ -7,7 +7,7 @@
 
 #pragma once
 
-#include <netnotes/socket/stop.hpp>
+#include <netnotes/socket.hpp>
 
 #include <signal.h>
 #include <sys/prctl.h>

@@ -56,5 +56,7 @@
 #include "coro/socket.hpp"
 #include "coro/sync.hpp"
 #include "coro/task.hpp"
+#include "poll.hpp"
+#include "tcp.hpp"
 
 #endif  // NETNOTES_CORO_HPP

@@ -15,7 +15,10 @@
 // Chapters, lowest first:
 //     ip/version.hpp    the version of the library
 //     ip/text.hpp       how addresses are read and written, and the errors that say where a text is wrong
-//     ip/address.hpp    addresses, networks, special-purpose ranges, endpoints, ports and services
+//     ip/address.hpp    IPv4 and IPv6 addresses
+//     ip/network.hpp    networks: prefixes, netmasks, subnets, ranges
+//     ip/special.hpp    ranges that mean something, and the classes A to E
+//     ip/endpoint.hpp   an address and a port; classes of ports, services
 //
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
 // Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
@@ -28,6 +31,9 @@
 #endif
 
 #include "ip/address.hpp"
+#include "ip/endpoint.hpp"
+#include "ip/network.hpp"
+#include "ip/special.hpp"
 #include "ip/text.hpp"
 #include "ip/version.hpp"
 

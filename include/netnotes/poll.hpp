@@ -10,7 +10,10 @@
 //            if (happened.token == 1 && any_of(happened.ready, interest::read)) listener.accept();
 //
 // Chapters:
-//     poll/poll.hpp    interest, event, the concept poller, and select, poll and epoll
+//     poll/interest.hpp    what one waits for, what has happened, and the concept poller
+//     poll/select.hpp      select(2)
+//     poll/poll.hpp        poll(2)
+//     poll/epoll.hpp       epoll(7)
 //
 // The notes:     单进程服务器,非阻塞模式 (asking each in turn), select原理, select 优缺点, epoll使用说明
 // Examples:      18_nonblocking_server, 19_select_server
@@ -22,6 +25,10 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/poll.hpp"
 #endif
 
+#include "poll/epoll.hpp"
+#include "poll/interest.hpp"
 #include "poll/poll.hpp"
+#include "poll/select.hpp"
+#include "socket.hpp"
 
 #endif  // NETNOTES_POLL_HPP

@@ -13,8 +13,11 @@
 // A fifth way, a task for each client, needs coroutines: coro.hpp.
 //
 // Chapters:
-//     server/blocking.hpp    iterative_server, forking_server, threaded_server
-//     server/reactor.hpp     reactor_server
+//     server/blocking.hpp     what the servers that block have in common
+//     server/iterative.hpp    one client at a time
+//     server/forking.hpp      a process for each client
+//     server/threaded.hpp     a thread for each client
+//     server/reactor.hpp      thousands of clients in one thread
 //
 // The notes:     单进程 TCP服务器, 多进程服务器, 多线程服务器, 包含writeList服务器, epoll版-TCP服务器
 // Examples:      15_iterative_server, 16_forking_server, 17_threaded_server, 20_select_write_queue_server, 21_epoll_server
@@ -26,7 +29,12 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/server.hpp"
 #endif
 
+#include "poll.hpp"
 #include "server/blocking.hpp"
+#include "server/forking.hpp"
+#include "server/iterative.hpp"
 #include "server/reactor.hpp"
+#include "server/threaded.hpp"
+#include "tcp.hpp"
 
 #endif  // NETNOTES_SERVER_HPP

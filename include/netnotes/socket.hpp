@@ -16,7 +16,9 @@
 // Chapters, lowest first:
 //     socket/stop.hpp        asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
 //     socket/address.hpp     the names of sockets and of hosts, and the resolver
-//     socket/socket.hpp      the socket and its options, with a table from Python and C to netnotes
+//     socket/buffer.hpp      how long a call waits, room to receive into, bytes to send
+//     socket/options.hpp     options as types
+//     socket/socket.hpp      the socket, with a table from Python and C to netnotes
 //     socket/iostream.hpp    a connection as a std::iostream, as Python's makefile()
 //
 // The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
@@ -29,8 +31,11 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/socket.hpp"
 #endif
 
+#include "ip.hpp"
 #include "socket/address.hpp"
+#include "socket/buffer.hpp"
 #include "socket/iostream.hpp"
+#include "socket/options.hpp"
 #include "socket/socket.hpp"
 #include "socket/stop.hpp"
 

@@ -10,8 +10,10 @@
 //        while (auto line = reader.recv_line()) stream.send_all(*line);
 //
 // Chapters, lowest first:
-//     tcp/stream.hpp    listeners, streams, connecting to the fastest of several addresses, keep-alive, live state
-//     tcp/reader.hpp    messages out of a stream: lines, and blocks of a known length
+//     tcp/state.hpp      options, keep-alive, the states and the live state of a connection
+//     tcp/connect.hpp    connecting to the fastest of several addresses
+//     tcp/stream.hpp     streams and listeners
+//     tcp/reader.hpp     messages out of a stream: lines, and blocks of a known length
 //
 // The notes:     TCP三次握手 to 保活 (handshake, close, states), TCP长连接和短连接, TCP服务器, TCP客户端, tcp 模拟qq
 // Examples:      10_tcp_hello, 11_tcp_states, 12_tcp_connections, 13_tcp_chat
@@ -23,7 +25,10 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/tcp.hpp"
 #endif
 
+#include "socket.hpp"
+#include "tcp/connect.hpp"
 #include "tcp/reader.hpp"
+#include "tcp/state.hpp"
 #include "tcp/stream.hpp"
 
 #endif  // NETNOTES_TCP_HPP

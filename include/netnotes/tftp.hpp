@@ -31,6 +31,7 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/tftp.hpp"
 #endif
 
+#include "coro.hpp"
 #include "tftp/async_client.hpp"
 #include "tftp/client.hpp"
 #include "tftp/content.hpp"
@@ -38,5 +39,6 @@
 #include "tftp/packet.hpp"
 #include "tftp/server.hpp"
 #include "tftp/transfer.hpp"
+#include "udp.hpp"
 
 #endif  // NETNOTES_TFTP_HPP

@@ -22,6 +22,7 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/udp.hpp"
 #endif
 
+#include "socket.hpp"
 #include "udp/socket.hpp"
 
 #endif  // NETNOTES_UDP_HPP

@@ -7,8 +7,8 @@
 
 #include <netnotes/coro.hpp>
 #include <netnotes/coro/buffered.hpp>
-#include <netnotes/poll/poll.hpp>
-#include <netnotes/server/blocking.hpp>
+#include <netnotes/poll.hpp>
+#include <netnotes/server.hpp>
 #include <netnotes/server/reactor.hpp>
 #include <netnotes/socket/stop.hpp>
 #include <netnotes/tcp/stream.hpp>

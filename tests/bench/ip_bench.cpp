@@ -6,7 +6,7 @@
 // slows both; the figure is the median of the slices' ratios. Goals: read IPv4 1.5 and IPv6 2.4 times, write
 // IPv4 15 and IPv6 5 times as fast. --smoke runs a few slices and checks the results only.
 
-#include <netnotes/ip/address.hpp>
+#include <netnotes/ip.hpp>
 
 #include <arpa/inet.h>
 

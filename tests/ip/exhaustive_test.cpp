@@ -4,7 +4,7 @@
 // a range is two comparisons. Two threads take half of the addresses each and report what they counted; no
 // assertion of Catch2 is reached from a thread, nor four thousand million times.
 
-#include <netnotes/ip/address.hpp>
+#include <netnotes/ip.hpp>
 
 #include "../catch.hpp"
 

@@ -5,7 +5,7 @@
 // Random input comes from generators with fixed seeds and is drawn without std::uniform_int_distribution,
 // whose results differ between libraries, so a failure repeats everywhere.
 
-#include <netnotes/ip/address.hpp>
+#include <netnotes/ip.hpp>
 
 #include "../catch.hpp"
 

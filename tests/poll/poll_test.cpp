@@ -1,7 +1,7 @@
 // Waiting for many descriptors: what is reported, when, how often, and what is not. By select, poll and epoll alike,
 // unless the name of a test says otherwise.
 
-#include <netnotes/poll/poll.hpp>
+#include <netnotes/poll.hpp>
 
 #include "../catch.hpp"
 #include "../support.hpp"

@@ -1,6 +1,6 @@
 // What server/blocking.hpp promises: servers that outlive their clients, one at a time, in processes, in threads.
 
-#include <netnotes/server/blocking.hpp>
+#include <netnotes/server.hpp>
 
 #include "../support.hpp"
 

@@ -5,6 +5,7 @@
 // two waits: whatever happens meanwhile is reported to it in one batch. Where the order inside a batch is the point,
 // a poller made of a script says what happens.
 
+#include <netnotes/poll.hpp>
 #include <netnotes/server/reactor.hpp>
 
 #include "../catch.hpp"
@@ -66,17 +67,17 @@ std::atomic<std::ptrdiff_t> memory_in_use{0};                                // 
 thread_local std::size_t largest_allocation = static_cast<std::size_t>(-1);  // of this thread; above it, bad_alloc
 }  // namespace
 
-void* operator new(std::size_t size) {
+[[gnu::noinline]] void* operator new(std::size_t size) {  // inlined, g++ takes it for no match of the other
     void* const memory = size > largest_allocation ? nullptr : std::malloc(size);
     if (!memory) throw std::bad_alloc{};
     memory_in_use += static_cast<std::ptrdiff_t>(::malloc_usable_size(memory));
     return memory;
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
     if (memory) memory_in_use -= static_cast<std::ptrdiff_t>(::malloc_usable_size(memory));
     std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
 #endif
 
 namespace {

@@ -72,7 +72,7 @@
 #include <utility>
 #include <vector>
 
-#include "../poll/poll.hpp"
+#include "../poll/epoll.hpp"
 
 namespace netnotes {
 

@@ -39,7 +39,7 @@
 #include <system_error>
 #include <vector>
 
-#include "../ip/address.hpp"
+#include "../ip/endpoint.hpp"
 
 namespace netnotes {
 

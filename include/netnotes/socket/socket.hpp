@@ -39,8 +39,8 @@
 //   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
 //   socketpair, getaddrinfo         the same                         socket_pair, resolve
 //
-// On this page:  time and buffers · options · socket · socket_pair
-// Below it:      socket/address.hpp, the names of sockets and of hosts; ip.hpp; socket/stop.hpp
+// On this page:  socket · socket_pair
+// Below it:      socket/buffer.hpp, time and bytes; socket/options.hpp; socket/address.hpp, names; socket/stop.hpp
 // The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
 
 #ifndef NETNOTES_SOCKET_SOCKET_HPP
@@ -72,183 +72,13 @@
 #include <type_traits>
 #include <utility>
 
-#include "../ip/address.hpp"
+#include "../ip/endpoint.hpp"
 #include "address.hpp"
+#include "buffer.hpp"
+#include "options.hpp"
 #include "stop.hpp"
 
 namespace netnotes {
-
-// ---- Time and bytes ------------------------------------------------------------------------------------
-
-/// All waiting is measured by the clock that nobody can set.
-using clock = std::chrono::steady_clock;
-using duration = clock::duration;
-using time_point = clock::time_point;
-
-/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
-inline constexpr duration never = duration::max();
-
-namespace detail {
-/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
-/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
-template <class To, class Rep, class Period>
-constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
-    if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
-        const std::chrono::duration<long double, typename To::period> exact{time};
-        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
-        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
-        return std::chrono::ceil<To>(exact);
-    } else {
-        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
-        } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
-        }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
-    }
-}
-}  // namespace detail
-
-/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
-/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
-/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
-class wait_time : public duration {
-  public:
-    constexpr wait_time() noexcept : duration{duration::zero()} {}
-    constexpr wait_time(duration time) noexcept : duration{time} {}
-    template <class Rep, class Period>
-    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
-};
-
-namespace detail {
-template <class Byte>
-concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
-template <class Range>
-concept bytes_range = requires(Range& range) {
-    { std::size(range) } -> std::convertible_to<std::size_t>;
-    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
-};
-template <class Pointer>
-concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
-class borrowed_socket;
-}  // namespace detail
-
-/// Room to receive into: made from anything that is one run of bytes, an array, a std::array, std::string,
-/// std::vector or std::span of std::byte, char or unsigned char. It does not own and does not grow.
-class mutable_buffer : public std::span<std::byte> {
-  public:
-    using std::span<std::byte>::span;
-    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
-    template <detail::bytes_range Range>
-    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
-        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
-        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-/// Bytes to send: from the same, and from text. Of a literal the NUL behind it is not sent. No type can tell a
-/// literal from another *const* array of char, so such an array is taken for one and a NUL at its very end left
-/// out; and an array of char that is not const is refused, for it is seldom full: `std::span{buffer}.first(size)`.
-class const_buffer : public std::span<const std::byte> {
-  public:
-    using std::span<const std::byte>::span;
-    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
-    const_buffer(const std::string_view& text) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
-    template <detail::text_pointer Pointer>
-    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
-    template <detail::byte_like Byte, std::size_t Size>
-    const_buffer(Byte (&array)[Size]) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
-                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
-    template <std::size_t Size>
-    const_buffer(char (&array)[Size]) = delete;
-    template <detail::bytes_range Range>
-    const_buffer(const Range& range) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-/// Received bytes looked at as text, without copying and without a check: a peer may send anything.
-inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-// ---- Options -------------------------------------------------------------------------------------------
-
-/// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
-/// What no type is made for is set by level, name and value, as in C.
-namespace option {
-
-template <int Level, int Name>
-struct flag {
-    bool value = true;
-    using native_type = int;
-    static constexpr int level = Level, name = Name;
-    constexpr native_type to_native() const noexcept { return value; }
-    static constexpr bool from_native(native_type native) noexcept { return native != 0; }
-};
-/// A number below `Least` is errc::invalid_argument when it is set.
-template <int Level, int Name, int Least = std::numeric_limits<int>::min()>
-struct number {
-    int value;
-    using native_type = int;
-    static constexpr int level = Level, name = Name;
-    constexpr bool is_in_range() const noexcept { return value >= Least; }
-    constexpr native_type to_native() const noexcept { return value; }
-    static constexpr int from_native(native_type native) noexcept { return native; }
-};
-
-/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
-/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
-using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
-/// Several sockets of one user bind the same port and the kernel shares the clients out among them.
-using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
-/// Probe a silent peer: off unless asked for, and then by default only after two hours (tcp(7)).
-using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
-/// Without it a datagram to a broadcast address is refused with EACCES.
-using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
-/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)). It would take a
-/// negative number for the largest of all; here that is errc::invalid_argument.
-using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
-using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
-/// An IPv6 socket that is not to serve IPv4 clients as ::ffff:a.b.c.d as well.
-using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
-
-/// Does it listen? It can only be asked.
-using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
-
-/// What close() does with bytes that are not yet acknowledged: nothing said, it goes on sending them behind
-/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset. A negative
-/// number is errc::invalid_argument, and no reset; a time that is too long for the kernel is its longest, 68 years.
-struct linger {
-    std::optional<std::chrono::seconds> value;
-    using native_type = ::linger;
-    static constexpr int level = SOL_SOCKET, name = SO_LINGER;
-
-    constexpr linger() noexcept = default;
-    constexpr linger(std::nullopt_t) noexcept {}
-    constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
-    /// From minutes and hours, too; half a second does not compile.
-    template <class Rep, class Period>
-    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
-    constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
-        : value{detail::saturated<std::chrono::seconds>(time)} {}
-
-    constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
-    native_type to_native() const noexcept {
-        const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
-        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
-    }
-    static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
-        return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;
-    }
-};
-
-}  // namespace option
 
 // ---- The socket ----------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@
 #include <utility>
 #include <vector>
 
-#include "../ip/address.hpp"
+#include "../ip/endpoint.hpp"
 #include "../socket/address.hpp"
 #include "../socket/socket.hpp"
 #include "transfer.hpp"

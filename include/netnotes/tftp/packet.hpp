@@ -42,7 +42,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "../ip/address.hpp"
+#include "../ip/endpoint.hpp"
 
 namespace netnotes::tftp {
 

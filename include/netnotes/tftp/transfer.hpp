@@ -63,7 +63,7 @@
 #include <system_error>
 #include <utility>
 
-#include "../ip/address.hpp"
+#include "../ip/endpoint.hpp"
 #include "packet.hpp"
 
 namespace netnotes::tftp {

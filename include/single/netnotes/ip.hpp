@@ -37,7 +37,10 @@
 // Chapters, lowest first:
 //     ip/version.hpp    the version of the library
 //     ip/text.hpp       how addresses are read and written, and the errors that say where a text is wrong
-//     ip/address.hpp    addresses, networks, special-purpose ranges, endpoints, ports and services
+//     ip/address.hpp    IPv4 and IPv6 addresses
+//     ip/network.hpp    networks: prefixes, netmasks, subnets, ranges
+//     ip/special.hpp    ranges that mean something, and the classes A to E
+//     ip/endpoint.hpp   an address and a port; classes of ports, services
 //
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
 // Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
@@ -46,51 +49,37 @@
 #define NETNOTES_IP_HPP
 
 
-// netnotes/ip/address.hpp: addresses, networks, endpoints and ports
+// netnotes/ip/address.hpp: addresses
 // SPDX-License-Identifier: MIT
 //
-// An IP address is a number; everything else on this page is notation or arithmetic on that number.
-// An IPv4 address has 32 bits, an IPv6 address 128. A *network* is a run of leading bits that its
-// addresses share (the prefix); what remains numbers the hosts inside. The netmask is that same prefix
-// length, spelled as an address:
+// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has 32
+// bits, an IPv6 address 128:
 //
-//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
-//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
-//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
-//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
+//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is a run of zeros
 //
-// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP.
-// Address and port together are an *endpoint*, written 192.0.2.1:80 or [2001:db8::1]:80.
+// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(), so a
+// wrong literal does not compile:
 //
-// This header asks the operating system nothing. It is values: constexpr throughout, no allocation but
-// in to_string(), so a wrong literal does not compile:
-//
-//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
 //        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
 //
 // Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
 //
-// On this page:  ipv4_address · ipv6_address · ip_address · network · summarize, collapse, exclude ·
-//                special-purpose ranges · the classes A to E · endpoint · ports and services · literals
-// Below it:      ip/text.hpp, how the texts are read and written
-// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks); examples 02, 03 and 04
+// is_global() and is_global_unicast() need a table: include ip/special.hpp where you ask them.
+//
+// On this page:  ipv4_address · ipv6_address · ip_address · the literal _ip
+// The notes:     IP地址 (IP addresses); example 02
 
 #ifndef NETNOTES_IP_ADDRESS_HPP
 #define NETNOTES_IP_ADDRESS_HPP
 
-#include <algorithm>
 #include <array>
-#include <bit>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 // netnotes/ip/text.hpp: how addresses are read and written
 // SPDX-License-Identifier: MIT
@@ -722,7 +711,7 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// and a multicast group is neither local to the link nor to an organisation (RFC 5771, RFC 2365).
     [[nodiscard]] constexpr bool is_global() const noexcept;
     /// Is it global, and one host's address? See ipv6_address::is_global_unicast().
-    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
 
     /// The name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
     [[nodiscard]] std::string reverse_pointer() const;
@@ -992,8 +981,8 @@ class ip_address : public detail::printable<ip_address> {
     [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
     [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
-    [[nodiscard]] constexpr bool is_global() const noexcept { return visit([](auto a) { return a.is_global(); }); }
-    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return visit([](auto a) { return a.is_global_unicast(); }); }
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
     [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
     constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
@@ -1016,6 +1005,249 @@ class ip_address : public detail::printable<ip_address> {
     detail::uint128 value_;
     detail::zone_name zone_;
 };
+
+// ---- Longer texts --------------------------------------------------------------------------------------
+
+inline std::string ipv4_address::reverse_pointer() const {
+    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
+}
+
+inline std::string ipv6_address::exploded() const {
+    std::string text;
+    for (const std::uint8_t octet : to_octets()) {
+        if (text.size() % 5 == 4) text += ':';
+        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
+    }
+    return zone().empty() ? text : detail::joined(text, '%', zone());
+}
+
+inline std::string ipv6_address::reverse_pointer() const {
+    const auto octets = to_octets();
+    std::string text;
+    for (std::size_t i = octets.size(); i-- > 0;)
+        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
+    return text + "ip6.arpa";
+}
+
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval ip_address operator""_ip(const char* text, std::size_t size) {
+    return ip_address{std::string_view{text, size}};
+}
+}  // namespace literals
+
+}  // namespace netnotes
+
+template <netnotes::detail::text_value Value>
+struct std::hash<Value> {
+    constexpr std::size_t operator()(const Value& value) const noexcept {
+        return static_cast<std::size_t>(value.hash());
+    }
+};
+
+#endif  // NETNOTES_IP_ADDRESS_HPP
+
+// netnotes/ip/endpoint.hpp: endpoints, ports and services
+// SPDX-License-Identifier: MIT
+//
+// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
+// together are an *endpoint*:
+//
+//        192.0.2.1:80        [2001:db8::1]:80        brackets, for the colons of IPv6 are none of the port
+//
+// On this page:  endpoint · port_class, classify_port · service, find_service · the literal _endpoint
+// The notes:     端口 (ports), 端口分类 (classes of ports); example 04
+
+#ifndef NETNOTES_IP_ENDPOINT_HPP
+#define NETNOTES_IP_ENDPOINT_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+
+
+namespace netnotes {
+
+// ---- Endpoints -----------------------------------------------------------------------------------------
+
+/// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
+/// is turned round only where the system's own structure is filled.
+class endpoint : public detail::printable<endpoint> {
+  public:
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 8;
+
+    /// 0.0.0.0:0
+    constexpr endpoint() noexcept = default;
+    constexpr endpoint(const ip_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(ipv4_address address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
+    constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
+    /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
+    /// §3.2.2.) Throws parse_error.
+    constexpr explicit endpoint(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"endpoint", text, why};
+        *this = *read;
+    }
+    static constexpr std::optional<endpoint> parse(std::string_view text, parse_failure& why) noexcept {
+        const auto refused = [&](std::string_view pattern, std::size_t position) {
+            why = parse_failure{pattern, position};
+            return std::nullopt;
+        };
+        const bool bracketed = text.starts_with('[');
+        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
+        if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
+        if (colon >= text.size() || text[colon] != ':')
+            return refused("':' and a port are missing", std::min(colon, text.size()));
+        if (!bracketed && text.find(':', colon + 1) != text.npos)
+            return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
+        const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
+        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
+                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
+        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
+        std::uint32_t port = 0;
+        if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
+            return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
+        return endpoint{*address, static_cast<std::uint16_t>(port)};
+    }
+    static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
+    [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
+    constexpr char* write(char* out) const noexcept {
+        if (address_.is_v6()) *out++ = '[';
+        out = address_.write(out);
+        if (address_.is_v6()) *out++ = ']';
+        *out++ = ':';
+        return detail::write_number(out, port_);
+    }
+    friend constexpr auto operator<=>(const endpoint&, const endpoint&) noexcept = default;
+
+  private:
+    ip_address address_;
+    std::uint16_t port_ = 0;
+};
+
+// ---- Ports and services --------------------------------------------------------------------------------
+
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
+/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+enum class port_class { well_known, registered, dynamic };
+
+constexpr port_class classify_port(std::uint16_t port) noexcept {
+    return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
+}
+
+enum class transport { tcp, udp };
+
+/// A service and the port that IANA gave it, under its registered name.
+struct service {
+    std::string_view name;
+    std::uint16_t port;
+    netnotes::transport transport;
+    std::string_view purpose;
+};
+
+/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+inline constexpr std::array<service, 27> services{{
+    {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
+    {"ftp", 21, transport::tcp, "file transfer, the control connection"},
+    {"ssh", 22, transport::tcp, "secure shell and file copy"},
+    {"telnet", 23, transport::tcp, "command line without any secrecy"},
+    {"smtp", 25, transport::tcp, "mail from server to server"},
+    {"domain", 53, transport::tcp, "names to addresses: long answers and zone transfers"},
+    {"domain", 53, transport::udp, "names to addresses"},
+    {"bootps", 67, transport::udp, "DHCP, the server's side"},
+    {"bootpc", 68, transport::udp, "DHCP, the client's side"},
+    {"tftp", 69, transport::udp, "trivial file transfer, the request only"},
+    {"gopher", 70, transport::tcp, "menus and texts, before the web"},
+    {"http", 80, transport::tcp, "web pages"},
+    {"pop3", 110, transport::tcp, "fetching mail"},
+    {"sunrpc", 111, transport::tcp, "the RPC port mapper"},
+    {"nntp", 119, transport::tcp, "news articles"},
+    {"ntp", 123, transport::udp, "the time of day"},
+    {"imap", 143, transport::tcp, "mailboxes that stay on the server (IMAP4)"},
+    {"snmp", 161, transport::udp, "asking and setting network devices"},
+    {"https", 443, transport::tcp, "web pages over TLS"},
+    {"https", 443, transport::udp, "web pages over QUIC (HTTP/3)"},
+    {"submissions", 465, transport::tcp, "handing in mail over TLS"},
+    {"router", 520, transport::udp, "RIP: routers tell each other their routes"},
+    {"submission", 587, transport::tcp, "handing in mail"},
+    {"imaps", 993, transport::tcp, "IMAP over TLS"},
+    {"pop3s", 995, transport::tcp, "POP3 over TLS"},
+    {"nfs", 2049, transport::tcp, "files of another host as if they were here"},
+    {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
+}};
+
+/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
+constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
+    return endpoint{std::string_view{text, size}};
+}
+}  // namespace literals
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_ENDPOINT_HPP
+
+// netnotes/ip/network.hpp: networks
+// SPDX-License-Identifier: MIT
+//
+// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside. The
+// netmask is that same prefix length, spelled as an address:
+//
+//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
+//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
+//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
+//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//
+// On this page:  network · ip_range · summarize, collapse, exclude · the literal _net
+// The notes:     子网掩码 (netmasks); example 03
+
+#ifndef NETNOTES_IP_NETWORK_HPP
+#define NETNOTES_IP_NETWORK_HPP
+
+#include <algorithm>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
 
 // ---- Networks ------------------------------------------------------------------------------------------
 
@@ -1298,6 +1530,55 @@ constexpr Output exclude(const network& outer, const network& inner, Output out)
     return out;
 }
 
+inline std::string network::address_count_string() const {
+    std::string digits{"1"};  // the lowest first, doubled once for every host bit
+    for (unsigned bit = 0; bit < host_width(); ++bit) {
+        int carry = 0;
+        for (char& digit : digits) {
+            const int doubled = 2 * (digit - '0') + carry;
+            digit = static_cast<char>('0' + doubled % 10);
+            carry = doubled / 10;
+        }
+        if (carry > 0) digits += '1';
+    }
+    std::reverse(digits.begin(), digits.end());
+    return digits;
+}
+
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
+}  // namespace literals
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_NETWORK_HPP
+
+// netnotes/ip/special.hpp: ranges of addresses that mean something
+// SPDX-License-Identifier: MIT
+//
+// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others. IANA
+// keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A to E.
+//
+//        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
+//
+// On this page:  special_range · find_special_range · is_global, is_global_unicast · ipv4_class_range
+// The notes:     A–E类IP地址 (classes), 私有ip (private addresses); example 02
+
+#ifndef NETNOTES_IP_SPECIAL_HPP
+#define NETNOTES_IP_SPECIAL_HPP
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+
+
+namespace netnotes {
+
 // ---- Special-purpose ranges ----------------------------------------------------------------------------
 
 /// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
@@ -1419,6 +1700,16 @@ constexpr bool ipv6_address::is_global_unicast() const noexcept {
     return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
 }
 
+constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
+
+constexpr bool ip_address::is_global() const noexcept {
+    return visit([](auto address) { return address.is_global(); });
+}
+
+constexpr bool ip_address::is_global_unicast() const noexcept {
+    return visit([](auto address) { return address.is_global_unicast(); });
+}
+
 // ---- The classes of old --------------------------------------------------------------------------------
 
 /// A line of the notes' table of classes, with its numbers put right. The notes' ranges name *hosts*, leave
@@ -1446,197 +1737,9 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
     return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
 }
 
-// ---- Endpoints -----------------------------------------------------------------------------------------
-
-/// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
-/// is turned round only where the system's own structure is filled.
-class endpoint : public detail::printable<endpoint> {
-  public:
-    static constexpr std::size_t text_capacity = ip_address::text_capacity + 8;
-
-    /// 0.0.0.0:0
-    constexpr endpoint() noexcept = default;
-    constexpr endpoint(const ip_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
-    constexpr endpoint(ipv4_address address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
-    constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
-    /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
-    constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
-    /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
-    /// §3.2.2.) Throws parse_error.
-    constexpr explicit endpoint(std::string_view text) {
-        parse_failure why;
-        const auto read = parse(text, why);
-        if (!read) throw parse_error{"endpoint", text, why};
-        *this = *read;
-    }
-    static constexpr std::optional<endpoint> parse(std::string_view text, parse_failure& why) noexcept {
-        const auto refused = [&](std::string_view pattern, std::size_t position) {
-            why = parse_failure{pattern, position};
-            return std::nullopt;
-        };
-        const bool bracketed = text.starts_with('[');
-        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
-        if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
-        if (colon >= text.size() || text[colon] != ':')
-            return refused("':' and a port are missing", std::min(colon, text.size()));
-        if (!bracketed && text.find(':', colon + 1) != text.npos)
-            return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
-        const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
-        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
-                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
-        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
-        std::uint32_t port = 0;
-        if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
-            return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
-        return endpoint{*address, static_cast<std::uint16_t>(port)};
-    }
-    static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
-        parse_failure why;
-        return parse(text, why);
-    }
-
-    [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
-    [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
-
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
-    constexpr char* write(char* out) const noexcept {
-        if (address_.is_v6()) *out++ = '[';
-        out = address_.write(out);
-        if (address_.is_v6()) *out++ = ']';
-        *out++ = ':';
-        return detail::write_number(out, port_);
-    }
-    friend constexpr auto operator<=>(const endpoint&, const endpoint&) noexcept = default;
-
-  private:
-    ip_address address_;
-    std::uint16_t port_ = 0;
-};
-
-// ---- Ports and services --------------------------------------------------------------------------------
-
-/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
-/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
-enum class port_class { well_known, registered, dynamic };
-
-constexpr port_class classify_port(std::uint16_t port) noexcept {
-    return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
-}
-
-enum class transport { tcp, udp };
-
-/// A service and the port that IANA gave it, under its registered name.
-struct service {
-    std::string_view name;
-    std::uint16_t port;
-    netnotes::transport transport;
-    std::string_view purpose;
-};
-
-/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
-inline constexpr std::array<service, 27> services{{
-    {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
-    {"ftp", 21, transport::tcp, "file transfer, the control connection"},
-    {"ssh", 22, transport::tcp, "secure shell and file copy"},
-    {"telnet", 23, transport::tcp, "command line without any secrecy"},
-    {"smtp", 25, transport::tcp, "mail from server to server"},
-    {"domain", 53, transport::tcp, "names to addresses: long answers and zone transfers"},
-    {"domain", 53, transport::udp, "names to addresses"},
-    {"bootps", 67, transport::udp, "DHCP, the server's side"},
-    {"bootpc", 68, transport::udp, "DHCP, the client's side"},
-    {"tftp", 69, transport::udp, "trivial file transfer, the request only"},
-    {"gopher", 70, transport::tcp, "menus and texts, before the web"},
-    {"http", 80, transport::tcp, "web pages"},
-    {"pop3", 110, transport::tcp, "fetching mail"},
-    {"sunrpc", 111, transport::tcp, "the RPC port mapper"},
-    {"nntp", 119, transport::tcp, "news articles"},
-    {"ntp", 123, transport::udp, "the time of day"},
-    {"imap", 143, transport::tcp, "mailboxes that stay on the server (IMAP4)"},
-    {"snmp", 161, transport::udp, "asking and setting network devices"},
-    {"https", 443, transport::tcp, "web pages over TLS"},
-    {"https", 443, transport::udp, "web pages over QUIC (HTTP/3)"},
-    {"submissions", 465, transport::tcp, "handing in mail over TLS"},
-    {"router", 520, transport::udp, "RIP: routers tell each other their routes"},
-    {"submission", 587, transport::tcp, "handing in mail"},
-    {"imaps", 993, transport::tcp, "IMAP over TLS"},
-    {"pop3s", 995, transport::tcp, "POP3 over TLS"},
-    {"nfs", 2049, transport::tcp, "files of another host as if they were here"},
-    {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
-}};
-
-/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
-constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
-}
-constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
-}
-
-// ---- Longer texts --------------------------------------------------------------------------------------
-
-inline std::string ipv4_address::reverse_pointer() const {
-    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
-}
-
-inline std::string ipv6_address::exploded() const {
-    std::string text;
-    for (const std::uint8_t octet : to_octets()) {
-        if (text.size() % 5 == 4) text += ':';
-        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
-    }
-    return zone().empty() ? text : detail::joined(text, '%', zone());
-}
-
-inline std::string ipv6_address::reverse_pointer() const {
-    const auto octets = to_octets();
-    std::string text;
-    for (std::size_t i = octets.size(); i-- > 0;)
-        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
-    return text + "ip6.arpa";
-}
-
-inline std::string network::address_count_string() const {
-    std::string digits{"1"};  // the lowest first, doubled once for every host bit
-    for (unsigned bit = 0; bit < host_width(); ++bit) {
-        int carry = 0;
-        for (char& digit : digits) {
-            const int doubled = 2 * (digit - '0') + carry;
-            digit = static_cast<char>('0' + doubled % 10);
-            carry = doubled / 10;
-        }
-        if (carry > 0) digits += '1';
-    }
-    std::reverse(digits.begin(), digits.end());
-    return digits;
-}
-
-// ---- Literals ------------------------------------------------------------------------------------------
-
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
-namespace literals {
-consteval ip_address operator""_ip(const char* text, std::size_t size) {
-    return ip_address{std::string_view{text, size}};
-}
-consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
-consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
-    return endpoint{std::string_view{text, size}};
-}
-}  // namespace literals
-
 }  // namespace netnotes
 
-template <netnotes::detail::text_value Value>
-struct std::hash<Value> {
-    constexpr std::size_t operator()(const Value& value) const noexcept {
-        return static_cast<std::size_t>(value.hash());
-    }
-};
-
-#endif  // NETNOTES_IP_ADDRESS_HPP
+#endif  // NETNOTES_IP_SPECIAL_HPP
 
 
 

@@ -27,11 +27,15 @@
 // reports those that are ready. The three models of the operating system have one interface here:
 //
 //        epoll_poller poller;                                    // or select_poller, or poll_poller
-//        poller.add(socket.native_handle(), interest::read, 1);
-//        for (const event& ready : poller.wait(never)) ...
+//        poller.add(listener.native_handle(), interest::read, 1);
+//        for (const event& happened : poller.wait(never))
+//            if (happened.token == 1 && any_of(happened.ready, interest::read)) listener.accept();
 //
 // Chapters:
-//     poll/poll.hpp    interest, event, the concept poller, and select, poll and epoll
+//     poll/interest.hpp    what one waits for, what has happened, and the concept poller
+//     poll/select.hpp      select(2)
+//     poll/poll.hpp        poll(2)
+//     poll/epoll.hpp       epoll(7)
 //
 // The notes:     单进程服务器,非阻塞模式 (asking each in turn), select原理, select 优缺点, epoll使用说明
 // Examples:      18_nonblocking_server, 19_select_server
@@ -40,7 +44,35 @@
 #define NETNOTES_POLL_HPP
 
 
-// netnotes/poll/poll.hpp: waiting for many descriptors at once
+// netnotes/poll/epoll.hpp: waiting with epoll(7)
+// SPDX-License-Identifier: MIT
+//
+// The kernel keeps the list of descriptors, and a descriptor to which something happens puts itself on a list of the ready. So
+// a wait costs what is active, and not what is connected.
+//
+// On this page:  epoll_poller
+// The notes:     epoll版-TCP服务器, epoll使用说明; example 21
+
+#ifndef NETNOTES_POLL_EPOLL_HPP
+#define NETNOTES_POLL_EPOLL_HPP
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+// netnotes/poll/interest.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
 //
 // One thread, a thousand connections. It cannot wait in recv() for one of them, for then it is deaf to the
@@ -85,33 +117,26 @@
 // A readiness is a hint, not a promise: a datagram with a bad checksum wakes you and is dropped when you look
 // (select(2), BUGS). So descriptors in a poller are non-blocking, and "would block" is a normal answer.
 //
-// On this page:  interest · event · trigger · the concept poller · epoll_poller · select_poller · poll_poller
+// On this page:  interest · trigger · event · the concept poller
+// Beside it:     poll/select.hpp, poll/poll.hpp, poll/epoll.hpp, the three pollers
 // Above it:      server/reactor.hpp, a whole server on any poller
 // The notes:     单进程服务器,非阻塞模式 (asking each in turn), select版 TCP服务器 (select), 包含writeList服务器 (write
 //                queues), epoll版-TCP服务器 (epoll); examples 18 to 21
 
-#ifndef NETNOTES_POLL_POLL_HPP
-#define NETNOTES_POLL_POLL_HPP
+#ifndef NETNOTES_POLL_INTEREST_HPP
+#define NETNOTES_POLL_INTEREST_HPP
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/epoll.h>
-#include <sys/select.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <concepts>
-#include <cstddef>
 #include <cstdint>
-#include <ctime>
-#include <limits>
 #include <span>
 #include <string>
 #include <system_error>
-#include <utility>
-#include <vector>
 
 // netnotes/socket/socket.hpp: the socket
 // SPDX-License-Identifier: MIT
@@ -154,8 +179,8 @@
 //   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
 //   socketpair, getaddrinfo         the same                         socket_pair, resolve
 //
-// On this page:  time and buffers · options · socket · socket_pair
-// Below it:      socket/address.hpp, the names of sockets and of hosts; ip.hpp; socket/stop.hpp
+// On this page:  socket · socket_pair
+// Below it:      socket/buffer.hpp, time and bytes; socket/options.hpp; socket/address.hpp, names; socket/stop.hpp
 // The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
 
 #ifndef NETNOTES_SOCKET_SOCKET_HPP
@@ -187,51 +212,58 @@
 #include <type_traits>
 #include <utility>
 
-// netnotes/ip/address.hpp: addresses, networks, endpoints and ports
+// netnotes/ip/endpoint.hpp: endpoints, ports and services
 // SPDX-License-Identifier: MIT
 //
-// An IP address is a number; everything else on this page is notation or arithmetic on that number.
-// An IPv4 address has 32 bits, an IPv6 address 128. A *network* is a run of leading bits that its
-// addresses share (the prefix); what remains numbers the hosts inside. The netmask is that same prefix
-// length, spelled as an address:
+// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
+// together are an *endpoint*:
 //
-//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
-//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
-//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
-//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//        192.0.2.1:80        [2001:db8::1]:80        brackets, for the colons of IPv6 are none of the port
 //
-// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP.
-// Address and port together are an *endpoint*, written 192.0.2.1:80 or [2001:db8::1]:80.
+// On this page:  endpoint · port_class, classify_port · service, find_service · the literal _endpoint
+// The notes:     端口 (ports), 端口分类 (classes of ports); example 04
+
+#ifndef NETNOTES_IP_ENDPOINT_HPP
+#define NETNOTES_IP_ENDPOINT_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+// netnotes/ip/address.hpp: addresses
+// SPDX-License-Identifier: MIT
 //
-// This header asks the operating system nothing. It is values: constexpr throughout, no allocation but
-// in to_string(), so a wrong literal does not compile:
+// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has 32
+// bits, an IPv6 address 128:
 //
-//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
+//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is a run of zeros
+//
+// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(), so a
+// wrong literal does not compile:
+//
 //        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
 //
 // Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
 //
-// On this page:  ipv4_address · ipv6_address · ip_address · network · summarize, collapse, exclude ·
-//                special-purpose ranges · the classes A to E · endpoint · ports and services · literals
-// Below it:      ip/text.hpp, how the texts are read and written
-// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks); examples 02, 03 and 04
+// is_global() and is_global_unicast() need a table: include ip/special.hpp where you ask them.
+//
+// On this page:  ipv4_address · ipv6_address · ip_address · the literal _ip
+// The notes:     IP地址 (IP addresses); example 02
 
 #ifndef NETNOTES_IP_ADDRESS_HPP
 #define NETNOTES_IP_ADDRESS_HPP
 
-#include <algorithm>
 #include <array>
-#include <bit>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 // netnotes/ip/text.hpp: how addresses are read and written
 // SPDX-License-Identifier: MIT
@@ -863,7 +895,7 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// and a multicast group is neither local to the link nor to an organisation (RFC 5771, RFC 2365).
     [[nodiscard]] constexpr bool is_global() const noexcept;
     /// Is it global, and one host's address? See ipv6_address::is_global_unicast().
-    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
 
     /// The name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
     [[nodiscard]] std::string reverse_pointer() const;
@@ -1133,8 +1165,8 @@ class ip_address : public detail::printable<ip_address> {
     [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
     [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
-    [[nodiscard]] constexpr bool is_global() const noexcept { return visit([](auto a) { return a.is_global(); }); }
-    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return visit([](auto a) { return a.is_global_unicast(); }); }
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
     [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
     constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
@@ -1158,434 +1190,49 @@ class ip_address : public detail::printable<ip_address> {
     detail::zone_name zone_;
 };
 
-// ---- Networks ------------------------------------------------------------------------------------------
+// ---- Longer texts --------------------------------------------------------------------------------------
 
-/// What to do with an address that has bits outside its prefix, as 192.168.1.77/24 has: refuse it, which
-/// catches slips of the pen, or clear them and take the network in which the address lies.
-enum class host_bits { refused, cleared };
+inline std::string ipv4_address::reverse_pointer() const {
+    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
+}
 
-/// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
-template <class Item>
-class ip_range;
+inline std::string ipv6_address::exploded() const {
+    std::string text;
+    for (const std::uint8_t octet : to_octets()) {
+        if (text.size() % 5 == 4) text += ':';
+        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
+    }
+    return zone().empty() ? text : detail::joined(text, '%', zone());
+}
 
-/// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
-/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
-class network : public detail::printable<network> {
-  public:
-    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
+inline std::string ipv6_address::reverse_pointer() const {
+    const auto octets = to_octets();
+    std::string text;
+    for (std::size_t i = octets.size(); i-- > 0;)
+        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
+    return text + "ip6.arpa";
+}
 
-    /// 0.0.0.0/0, all of IPv4.
-    constexpr network() noexcept = default;
-    /// Throws std::invalid_argument when the prefix is longer than the address, or when host bits are set
-    /// and refused. A zone is dropped: a network is a set of numbers, not a place.
-    constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
-        : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
-        if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
-        if (rule == host_bits::refused && (base_.value_ & hosts_mask()) != detail::uint128{})
-            throw std::invalid_argument{"bits are set in the host part of the address of a network"};
-        base_.value_ = base_.value_ & ~hosts_mask();
-    }
-    /// From `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask
-    /// `192.0.2.0/0.0.0.255` (IPv4 only). An address alone is the network of that one address. A mask must
-    /// be a run of ones and then zeros: 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
-    /// Throws parse_error.
-    constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
-        parse_failure why;
-        const auto read = parse(text, rule, why);
-        if (!read) throw parse_error{"network", text, why};
-        *this = *read;
-    }
-    static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
-        const std::size_t slash = std::min(text.find('/'), text.size());
-        const auto address = ip_address::parse(text.substr(0, slash), why);
-        if (!address) return std::nullopt;
-        const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
-            why = parse_failure{pattern, position, 0, value};
-            return std::nullopt;
-        };
-        if (address->zone_.size > 0) return refused("a network has no zone", text.find('%'));
-        std::uint32_t prefix_length = address->width();
-        if (slash < text.size()) {
-            const std::string_view tail = text.substr(slash + 1);
-            if (address->is_v4() && tail.find('.') != tail.npos) {
-                const auto mask = ipv4_address::parse(tail, why);
-                if (!mask) return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-                const std::uint32_t bits = mask->to_uint();
-                const int ones = std::countl_one(bits), zeros = std::countl_zero(bits);
-                const bool is_netmask = ones + std::countr_zero(bits) >= 32;
-                if (!is_netmask && zeros + std::countr_one(bits) != 32)
-                    return refused("the mask is not a run of ones and then zeros", slash + 1);
-                prefix_length = static_cast<std::uint32_t>(is_netmask ? ones : zeros);
-            } else if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length,
-                                            why)) {
-                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-            }
-        }
-        if (rule == host_bits::refused &&
-            (address->value_ & detail::ones(address->width() - prefix_length)) != detail::uint128{})
-            return refused("bits are set beyond the first %", 0, prefix_length);
-        return network{*address, prefix_length, host_bits::cleared};
-    }
-    static constexpr std::optional<network> parse(std::string_view text, host_bits rule = host_bits::refused) noexcept {
-        parse_failure why;
-        return parse(text, rule, why);
-    }
-    static constexpr std::optional<network> parse(std::string_view text, parse_failure& why) noexcept {
-        return parse(text, host_bits::refused, why);
-    }
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval ip_address operator""_ip(const char* text, std::size_t size) {
+    return ip_address{std::string_view{text, size}};
+}
+}  // namespace literals
 
-    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
-    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
-    /// How many bits are left for the hosts.
-    [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
-    [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
-    [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
-    [[nodiscard]] constexpr ip_address netmask() const noexcept {
-        return {is_v6(), detail::ones(base_.width()) & ~hosts_mask()};
-    }
-    [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
+}  // namespace netnotes
 
-    [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
-    [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
-    /// The last address of an IPv4 network, which reaches all its hosts (RFC 919). A /31 or /32 has none
-    /// (RFC 3021), and neither has IPv6: there multicast does that work.
-    [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
-        return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
+template <netnotes::detail::text_value Value>
+struct std::hash<Value> {
+    constexpr std::size_t operator()(const Value& value) const noexcept {
+        return static_cast<std::size_t>(value.hash());
     }
-    /// The first address that a host may have. IPv4 keeps the all-zeros one for the network itself, IPv6
-    /// for "any router of this subnet" (RFC 4291 §2.6.1); links of two (/31 RFC 3021, /127 RFC 6164) use both.
-    [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
-    [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
-
-    /// How many addresses there are: 2 to the host_width(). None when that is more than 64 bits can count.
-    [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
-        return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
-    }
-    /// ... and how many of them a host may have: for IPv4 two fewer, except in a /31 or /32.
-    [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
-        const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
-        return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
-    }
-    /// address_count() in decimal digits, exact for every network: 2^128 has 39 of them.
-    [[nodiscard]] std::string address_count_string() const;
-
-    /// False for an address of the other family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, unmapped() it is.
-    /// The zone is not looked at.
-    [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
-        return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
-    }
-    [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
-        return prefix_length_ <= other.prefix_length_ && contains(other.base_);
-    }
-    /// Two networks overlap only if one of them contains the other: prefixes nest or are apart.
-    [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
-        return contains(other) || other.contains(*this);
-    }
-
-    /// The network of that shorter prefix around this one. Throws std::invalid_argument for a longer one.
-    [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
-        if (prefix_length > prefix_length_)
-            throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
-        return {base_, prefix_length, host_bits::cleared};
-    }
-    /// The networks of that longer prefix inside this one, lowest first; no memory is taken however many.
-    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
-    [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
-    /// Every address that a host may have, in order.
-    [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
-    /// The address at `index`, the first being 0. Throws std::out_of_range beyond the last, and for a negative index:
-    /// last() is the last address.
-    template <std::integral Index>
-    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
-        if constexpr (std::is_signed_v<Index>)  // converted without a word, -1 would be 2^64 - 1
-            if (index < 0) throw std::out_of_range{"a negative index into a network"};
-        const auto offset = static_cast<std::uint64_t>(index);
-        if (address_count() && offset >= *address_count())
-            throw std::out_of_range{"an index beyond the last address of the network"};
-        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
-    }
-
-    /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
-    /// 2^32 - 2 of them. 1,500 hosts need a /21: the notes' 255.255.0.0 gives away 64,000 addresses.
-    static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
-        for (unsigned prefix_length = 33; prefix_length-- > 0;)
-            if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
-        return std::nullopt;
-    }
-
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
-    constexpr char* write(char* out) const noexcept {
-        out = base_.write(out);
-        *out++ = '/';
-        return detail::write_number(out, prefix_length_);
-    }
-
-    /// By address, then the larger network first.
-    friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
-
-  private:
-    friend class ip_range<network>;
-    constexpr detail::uint128 hosts_mask() const noexcept { return detail::ones(host_width()); }
-
-    ip_address base_;
-    std::uint8_t prefix_length_ = 0;
 };
 
-template <class Item>
-class ip_range {
-  public:
-    class iterator {
-      public:
-        using value_type = Item;
-        using difference_type = std::ptrdiff_t;
-        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
-        using iterator_concept = std::forward_iterator_tag;
-        using pointer = void;
-        using reference = Item;
+#endif  // NETNOTES_IP_ADDRESS_HPP
 
-        constexpr iterator() noexcept = default;
-        constexpr Item operator*() const noexcept { return at_; }
-        constexpr iterator& operator++() noexcept {
-            ended_ = at_ == last_;  // the last address of all has no successor, so the end cannot be "one beyond"
-            if (!ended_) at_ = successor(at_);
-            return *this;
-        }
-        constexpr iterator operator++(int) noexcept {
-            const iterator before = *this;
-            ++*this;
-            return before;
-        }
-        friend constexpr bool operator==(const iterator&, const iterator&) noexcept = default;
 
-      private:
-        friend ip_range;
-        constexpr iterator(const Item& at, const Item& last, bool ended) noexcept
-            : at_{at}, last_{last}, ended_{ended} {}
-        Item at_;
-        Item last_;
-        bool ended_ = true;
-    };
-
-    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, last_, false}; }
-    [[nodiscard]] constexpr iterator end() const noexcept { return {last_, last_, true}; }
-
-  private:
-    friend class network;
-    constexpr ip_range(const Item& first, const Item& last) noexcept : first_{first}, last_{last} {}  // both included
-    static constexpr ip_address successor(const ip_address& address) noexcept { return *address.next(); }
-    static constexpr network successor(network block) noexcept {
-        block.base_ = *block.last().next();
-        return block;
-    }
-    Item first_;
-    Item last_;
-};
-
-constexpr ip_range<ip_address> network::hosts() const noexcept { return {first_host(), last_host()}; }
-constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
-    if (prefix_length < prefix_length_)
-        throw std::invalid_argument{"the prefix of a subnet is not shorter than the network's"};
-    return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
-}
-
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order:
-/// at most 62 for IPv4, 254 for IPv6. Throws std::invalid_argument when the families or the zones differ, or when
-/// last < first. (A zone that both have is dropped: a network has none.)
-template <class Output>
-constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
-    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
-        throw std::invalid_argument{"not a range of addresses"};
-    for (;;) {
-        // The block that begins here is as large as both its alignment and the rest of the range allow.
-        const auto rest = last.value_ - first.value_;
-        const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
-        const unsigned aligned =
-            first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
-        const network block{first, first.width() - std::min(room, aligned)};
-        *out++ = block;
-        if (block.last().value_ == last.value_) return out;
-        first = *block.last().next();
-    }
-}
-
-/// Sorts the networks, drops those that lie in another, joins pairs that make a whole, and returns the part
-/// of the span that holds the result; what lies behind that part is left unspecified.
-constexpr std::span<network> collapse(std::span<network> networks) {
-    std::sort(networks.begin(), networks.end());
-    std::size_t kept = 0;
-    for (const network block : networks) {
-        if (kept > 0 && networks[kept - 1].contains(block)) continue;
-        networks[kept++] = block;
-        // The last two may be the halves of one network, and that one again a half, and so on up.
-        while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
-            const unsigned prefix_length = networks[kept - 1].prefix_length();
-            const network whole = networks[kept - 1].supernet(prefix_length - 1);
-            if (networks[kept - 2] != network{whole.address(), prefix_length}) break;
-            networks[--kept - 1] = whole;
-        }
-    }
-    return networks.first(kept);
-}
-
-/// Writes the networks that are left of `outer` without `inner`, from the largest to the smallest: one for
-/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
-template <class Output>
-constexpr Output exclude(const network& outer, const network& inner, Output out) {
-    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude lies outside"};
-    for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
-        for (const network half :
-             network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
-            if (!half.contains(inner)) *out++ = half;
-    return out;
-}
-
-// ---- Special-purpose ranges ----------------------------------------------------------------------------
-
-/// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
-/// Where the registry says "not applicable" (6to4, Teredo, what was given up) the answer here is no.
-struct special_range {
-    network block;
-    std::string_view name;
-    std::string_view reference;
-    bool source;              ///< may stand as the source of a packet that crosses a router
-    bool destination;         ///< ... as its destination
-    bool forwardable;         ///< a router may forward packets to it
-    bool globally_reachable;  ///< ... beyond the borders of an organisation
-    bool reserved;            ///< IP itself requires that every implementation treats it specially
-};
-
-namespace detail {
-constexpr special_range row(std::string_view block, std::string_view name, std::string_view reference,
-                            std::string_view flags) {
-    return {network{block},  name,           reference, flags[0] == 'S', flags[1] == 'D', flags[2] == 'F',
-            flags[3] == 'G', flags[4] == 'R'};
-}
-}  // namespace detail
-
-inline constexpr std::array ipv4_special_ranges{
-    detail::row("0.0.0.0/8", "This network", "RFC 791 §3.2", "S---R"),
-    detail::row("0.0.0.0/32", "This host on this network", "RFC 1122 §3.2.1.3", "S---R"),
-    detail::row("10.0.0.0/8", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("100.64.0.0/10", "Shared Address Space", "RFC 6598", "SDF--"),
-    detail::row("127.0.0.0/8", "Loopback", "RFC 1122 §3.2.1.3", "----R"),
-    detail::row("169.254.0.0/16", "Link Local", "RFC 3927", "SD--R"),
-    detail::row("172.16.0.0/12", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 §2.1", "-----"),
-    detail::row("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", "SDF--"),
-    detail::row("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", "S----"),
-    detail::row("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
-    detail::row("192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
-    detail::row("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
-    detail::row("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
-    detail::row("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", "-----"),
-    detail::row("192.31.196.0/24", "AS112-v4", "RFC 7535", "SDFG-"),
-    detail::row("192.52.193.0/24", "AMT", "RFC 7450", "SDFG-"),
-    detail::row("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", "-----"),
-    detail::row("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", "SDF--"),
-    detail::row("192.168.0.0/16", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
-    detail::row("198.18.0.0/15", "Benchmarking", "RFC 2544", "SDF--"),
-    detail::row("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", "-----"),
-    detail::row("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", "-----"),
-    detail::row("240.0.0.0/4", "Reserved", "RFC 1112 §4", "----R"),
-    detail::row("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 §7", "-D--R"),
-};
-
-inline constexpr std::array ipv6_special_ranges{
-    detail::row("::1/128", "Loopback Address", "RFC 4291", "----R"),
-    detail::row("::/128", "Unspecified Address", "RFC 4291", "S---R"),
-    detail::row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "----R"),
-    detail::row("64:ff9b::/96", "IPv4-IPv6 Translation", "RFC 6052", "SDFG-"),
-    detail::row("64:ff9b:1::/48", "IPv4-IPv6 Translation", "RFC 8215", "SDF--"),
-    detail::row("100::/64", "Discard-Only Address Block", "RFC 6666", "SDF--"),
-    detail::row("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", "S----"),
-    detail::row("2001::/23", "IETF Protocol Assignments", "RFC 2928", "-----"),
-    detail::row("2001::/32", "TEREDO", "RFC 4380, RFC 8190", "SDF--"),
-    detail::row("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
-    detail::row("2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
-    detail::row("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", "SDFG-"),
-    detail::row("2001:2::/48", "Benchmarking", "RFC 5180", "SDF--"),
-    detail::row("2001:3::/32", "AMT", "RFC 7450", "SDFG-"),
-    detail::row("2001:4:112::/48", "AS112-v6", "RFC 7535", "SDFG-"),
-    detail::row("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", "-----"),
-    detail::row("2001:20::/28", "ORCHIDv2", "RFC 7343", "SDFG-"),
-    detail::row("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", "SDFG-"),
-    detail::row("2001:db8::/32", "Documentation", "RFC 3849", "-----"),
-    detail::row("2002::/16", "6to4", "RFC 3056", "SDF--"),
-    detail::row("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
-    detail::row("3fff::/20", "Documentation", "RFC 9637", "-----"),
-    detail::row("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", "SDF--"),
-    detail::row("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190", "SDF--"),
-    detail::row("fe80::/10", "Link-Local Unicast", "RFC 4291", "SD--R"),
-};
-
-namespace detail {
-/// The row with the longest prefix that holds the address, or the table's end. (Not a pointer that may be
-/// null: for g++ with -fsanitize=undefined a comparison with nullptr is no constant, and is_global() would be none.)
-constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
-    auto best = table.end();
-    for (auto row = table.begin(); row != table.end(); ++row)
-        if (row->block.contains(address) &&
-            (best == table.end() || row->block.prefix_length() > best->block.prefix_length()))
-            best = row;
-    return best;
-}
-}  // namespace detail
-
-/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
-constexpr const special_range* find_special_range(const ip_address& address) noexcept {
-    const auto found = [&](const auto& table) -> const special_range* {
-        const auto row = detail::find_row(table, address);
-        return row == table.end() ? nullptr : &*row;
-    };
-    return address.is_v6() ? found(ipv6_special_ranges) : found(ipv4_special_ranges);
-}
-
-constexpr bool ipv4_address::is_global() const noexcept {
-    if (is_multicast()) return !in(0xe0000000, 24) && !in(0xef000000, 8);
-    const auto row = detail::find_row(ipv4_special_ranges, *this);
-    return row == ipv4_special_ranges.end() || row->globally_reachable;
-}
-
-constexpr bool ipv6_address::is_global() const noexcept {
-    if (const auto mapped = ipv4_mapped()) return mapped->is_global();
-    if (is_multicast()) return (value_.high >> 48 & 0xf) == 0xe;
-    const auto inside = embedded_ipv4();
-    if (inside && !inside->is_global()) return false;
-    const auto row = detail::find_row(ipv6_special_ranges, *this);
-    return row == ipv6_special_ranges.end() || row->globally_reachable;
-}
-constexpr bool ipv6_address::is_global_unicast() const noexcept {
-    if (const auto inside = embedded_ipv4(); inside && !inside->is_global_unicast()) return false;
-    return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
-}
-
-// ---- The classes of old --------------------------------------------------------------------------------
-
-/// A line of the notes' table of classes, with its numbers put right. The notes' ranges name *hosts*, leave
-/// out networks that they then count, and end class C in the wrong binary number.
-struct ipv4_class_range {
-    ipv4_class letter;
-    network block;  ///< all addresses that begin with the class's leading bits
-    std::string_view leading_bits;
-    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks
-    std::uint32_t networks;           ///< 2^7, 2^14, 2^21
-    std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
-};
-
-/// Of the 128 networks of class A, 0 and 127 are special: 126 remain. 128.0, 191.255 and 223.255.255 were
-/// reserved once and are ordinary now (RFC 5735 dropped them). A class A network holds 16,777,214 hosts.
-inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
-    {ipv4_class::a, network{"0.0.0.0/1"}, "0", 1, 1u << 7, (1u << 24) - 2},
-    {ipv4_class::b, network{"128.0.0.0/2"}, "10", 2, 1u << 14, (1u << 16) - 2},
-    {ipv4_class::c, network{"192.0.0.0/3"}, "110", 3, 1u << 21, (1u << 8) - 2},
-    {ipv4_class::d, network{"224.0.0.0/4"}, "1110", 0, 0, 0},
-    {ipv4_class::e, network{"240.0.0.0/4"}, "1111", 0, 0, 0},
-}};
-
-constexpr ipv4_class ipv4_address::address_class() const noexcept {
-    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
-}
+namespace netnotes {
 
 // ---- Endpoints -----------------------------------------------------------------------------------------
 
@@ -1717,52 +1364,8 @@ constexpr const service* find_service(std::uint16_t port, transport protocol) no
     return found == services.end() ? nullptr : &*found;
 }
 
-// ---- Longer texts --------------------------------------------------------------------------------------
-
-inline std::string ipv4_address::reverse_pointer() const {
-    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
-}
-
-inline std::string ipv6_address::exploded() const {
-    std::string text;
-    for (const std::uint8_t octet : to_octets()) {
-        if (text.size() % 5 == 4) text += ':';
-        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
-    }
-    return zone().empty() ? text : detail::joined(text, '%', zone());
-}
-
-inline std::string ipv6_address::reverse_pointer() const {
-    const auto octets = to_octets();
-    std::string text;
-    for (std::size_t i = octets.size(); i-- > 0;)
-        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
-    return text + "ip6.arpa";
-}
-
-inline std::string network::address_count_string() const {
-    std::string digits{"1"};  // the lowest first, doubled once for every host bit
-    for (unsigned bit = 0; bit < host_width(); ++bit) {
-        int carry = 0;
-        for (char& digit : digits) {
-            const int doubled = 2 * (digit - '0') + carry;
-            digit = static_cast<char>('0' + doubled % 10);
-            carry = doubled / 10;
-        }
-        if (carry > 0) digits += '1';
-    }
-    std::reverse(digits.begin(), digits.end());
-    return digits;
-}
-
-// ---- Literals ------------------------------------------------------------------------------------------
-
 /// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
 namespace literals {
-consteval ip_address operator""_ip(const char* text, std::size_t size) {
-    return ip_address{std::string_view{text, size}};
-}
-consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
 consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
     return endpoint{std::string_view{text, size}};
 }
@@ -1770,14 +1373,7 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 
 }  // namespace netnotes
 
-template <netnotes::detail::text_value Value>
-struct std::hash<Value> {
-    constexpr std::size_t operator()(const Value& value) const noexcept {
-        return static_cast<std::size_t>(value.hash());
-    }
-};
-
-#endif  // NETNOTES_IP_ADDRESS_HPP
+#endif  // NETNOTES_IP_ENDPOINT_HPP
 
 // netnotes/socket/address.hpp: the names of sockets and of hosts
 // SPDX-License-Identifier: MIT
@@ -2129,6 +1725,240 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
 
 #endif  // NETNOTES_SOCKET_ADDRESS_HPP
 
+// netnotes/socket/buffer.hpp: time and bytes
+// SPDX-License-Identifier: MIT
+//
+// What every call of a socket takes: how long it may wait, room to receive into, and bytes to send.
+//
+// On this page:  clock, duration, time_point, never, wait_time · mutable_buffer, const_buffer, as_text
+// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_BUFFER_HPP
+#define NETNOTES_SOCKET_BUFFER_HPP
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+// ---- Time and bytes ------------------------------------------------------------------------------------
+
+/// All waiting is measured by the clock that nobody can set.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
+inline constexpr duration never = duration::max();
+
+namespace detail {
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
+/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
+/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+};
+
+namespace detail {
+template <class Byte>
+concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
+template <class Range>
+concept bytes_range = requires(Range& range) {
+    { std::size(range) } -> std::convertible_to<std::size_t>;
+    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+template <class Pointer>
+concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
+class borrowed_socket;
+}  // namespace detail
+
+/// Room to receive into: made from anything that is one run of bytes, an array, a std::array, std::string,
+/// std::vector or std::span of std::byte, char or unsigned char. It does not own and does not grow.
+class mutable_buffer : public std::span<std::byte> {
+  public:
+    using std::span<std::byte>::span;
+    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
+    template <detail::bytes_range Range>
+    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
+        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+/// Bytes to send: from the same, and from text. Of a literal the NUL behind it is not sent. No type can tell a
+/// literal from another *const* array of char, so such an array is taken for one and a NUL at its very end left
+/// out; and an array of char that is not const is refused, for it is seldom full: `std::span{buffer}.first(size)`.
+class const_buffer : public std::span<const std::byte> {
+  public:
+    using std::span<const std::byte>::span;
+    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
+    const_buffer(const std::string_view& text) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
+    template <detail::text_pointer Pointer>
+    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
+    template <detail::byte_like Byte, std::size_t Size>
+    const_buffer(Byte (&array)[Size]) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
+                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
+    template <std::size_t Size>
+    const_buffer(char (&array)[Size]) = delete;
+    template <detail::bytes_range Range>
+    const_buffer(const Range& range) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+/// Received bytes looked at as text, without copying and without a check: a peer may send anything.
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_BUFFER_HPP
+
+// netnotes/socket/options.hpp: the options of a socket, as types
+// SPDX-License-Identifier: MIT
+//
+// setsockopt(2) takes any bytes for any option. A type for each option has the right size, and refuses values out of range.
+//
+//        socket.set_option(option::keep_alive{true});
+//        auto size = socket.get_option<option::receive_buffer>();
+//
+// On this page:  option::reuse_address, reuse_port, keep_alive, broadcast, receive_buffer, send_buffer, ipv6_only, linger
+// The notes:     setsockopt, getsockopt (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_OPTIONS_HPP
+#define NETNOTES_SOCKET_OPTIONS_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <type_traits>
+
+
+
+
+namespace netnotes {
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+/// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
+/// What no type is made for is set by level, name and value, as in C.
+namespace option {
+
+template <int Level, int Name>
+struct flag {
+    bool value = true;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    constexpr native_type to_native() const noexcept { return value; }
+    static constexpr bool from_native(native_type native) noexcept { return native != 0; }
+};
+/// A number below `Least` is errc::invalid_argument when it is set.
+template <int Level, int Name, int Least = std::numeric_limits<int>::min()>
+struct number {
+    int value;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    constexpr bool is_in_range() const noexcept { return value >= Least; }
+    constexpr native_type to_native() const noexcept { return value; }
+    static constexpr int from_native(native_type native) noexcept { return native; }
+};
+
+/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
+/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
+using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
+/// Several sockets of one user bind the same port and the kernel shares the clients out among them.
+using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
+/// Probe a silent peer: off unless asked for, and then by default only after two hours (tcp(7)).
+using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
+/// Without it a datagram to a broadcast address is refused with EACCES.
+using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
+/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)). It would take a
+/// negative number for the largest of all; here that is errc::invalid_argument.
+using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
+using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
+/// An IPv6 socket that is not to serve IPv4 clients as ::ffff:a.b.c.d as well.
+using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
+
+/// Does it listen? It can only be asked.
+using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
+
+/// What close() does with bytes that are not yet acknowledged: nothing said, it goes on sending them behind
+/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset. A negative
+/// number is errc::invalid_argument, and no reset; a time that is too long for the kernel is its longest, 68 years.
+struct linger {
+    std::optional<std::chrono::seconds> value;
+    using native_type = ::linger;
+    static constexpr int level = SOL_SOCKET, name = SO_LINGER;
+
+    constexpr linger() noexcept = default;
+    constexpr linger(std::nullopt_t) noexcept {}
+    constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
+    /// From minutes and hours, too; half a second does not compile.
+    template <class Rep, class Period>
+    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
+    constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
+        : value{detail::saturated<std::chrono::seconds>(time)} {}
+
+    constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
+    native_type to_native() const noexcept {
+        const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
+        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
+    }
+    static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
+        return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;
+    }
+};
+
+}  // namespace option
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_OPTIONS_HPP
+
 // netnotes/socket/stop.hpp: asking a program to stop
 // SPDX-License-Identifier: MIT
 //
@@ -2283,178 +2113,6 @@ class stop_on_signals {
 
 namespace netnotes {
 
-// ---- Time and bytes ------------------------------------------------------------------------------------
-
-/// All waiting is measured by the clock that nobody can set.
-using clock = std::chrono::steady_clock;
-using duration = clock::duration;
-using time_point = clock::time_point;
-
-/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
-inline constexpr duration never = duration::max();
-
-namespace detail {
-/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
-/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
-template <class To, class Rep, class Period>
-constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
-    if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
-        const std::chrono::duration<long double, typename To::period> exact{time};
-        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
-        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
-        return std::chrono::ceil<To>(exact);
-    } else {
-        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
-        } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
-        }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
-    }
-}
-}  // namespace detail
-
-/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
-/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
-/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
-class wait_time : public duration {
-  public:
-    constexpr wait_time() noexcept : duration{duration::zero()} {}
-    constexpr wait_time(duration time) noexcept : duration{time} {}
-    template <class Rep, class Period>
-    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
-};
-
-namespace detail {
-template <class Byte>
-concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
-template <class Range>
-concept bytes_range = requires(Range& range) {
-    { std::size(range) } -> std::convertible_to<std::size_t>;
-    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
-};
-template <class Pointer>
-concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
-class borrowed_socket;
-}  // namespace detail
-
-/// Room to receive into: made from anything that is one run of bytes, an array, a std::array, std::string,
-/// std::vector or std::span of std::byte, char or unsigned char. It does not own and does not grow.
-class mutable_buffer : public std::span<std::byte> {
-  public:
-    using std::span<std::byte>::span;
-    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
-    template <detail::bytes_range Range>
-    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
-        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
-        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-/// Bytes to send: from the same, and from text. Of a literal the NUL behind it is not sent. No type can tell a
-/// literal from another *const* array of char, so such an array is taken for one and a NUL at its very end left
-/// out; and an array of char that is not const is refused, for it is seldom full: `std::span{buffer}.first(size)`.
-class const_buffer : public std::span<const std::byte> {
-  public:
-    using std::span<const std::byte>::span;
-    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
-    const_buffer(const std::string_view& text) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
-    template <detail::text_pointer Pointer>
-    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
-    template <detail::byte_like Byte, std::size_t Size>
-    const_buffer(Byte (&array)[Size]) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
-                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
-    template <std::size_t Size>
-    const_buffer(char (&array)[Size]) = delete;
-    template <detail::bytes_range Range>
-    const_buffer(const Range& range) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-/// Received bytes looked at as text, without copying and without a check: a peer may send anything.
-inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-// ---- Options -------------------------------------------------------------------------------------------
-
-/// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
-/// What no type is made for is set by level, name and value, as in C.
-namespace option {
-
-template <int Level, int Name>
-struct flag {
-    bool value = true;
-    using native_type = int;
-    static constexpr int level = Level, name = Name;
-    constexpr native_type to_native() const noexcept { return value; }
-    static constexpr bool from_native(native_type native) noexcept { return native != 0; }
-};
-/// A number below `Least` is errc::invalid_argument when it is set.
-template <int Level, int Name, int Least = std::numeric_limits<int>::min()>
-struct number {
-    int value;
-    using native_type = int;
-    static constexpr int level = Level, name = Name;
-    constexpr bool is_in_range() const noexcept { return value >= Least; }
-    constexpr native_type to_native() const noexcept { return value; }
-    static constexpr int from_native(native_type native) noexcept { return native; }
-};
-
-/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
-/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
-using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
-/// Several sockets of one user bind the same port and the kernel shares the clients out among them.
-using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
-/// Probe a silent peer: off unless asked for, and then by default only after two hours (tcp(7)).
-using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
-/// Without it a datagram to a broadcast address is refused with EACCES.
-using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
-/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)). It would take a
-/// negative number for the largest of all; here that is errc::invalid_argument.
-using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
-using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
-/// An IPv6 socket that is not to serve IPv4 clients as ::ffff:a.b.c.d as well.
-using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
-
-/// Does it listen? It can only be asked.
-using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
-
-/// What close() does with bytes that are not yet acknowledged: nothing said, it goes on sending them behind
-/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset. A negative
-/// number is errc::invalid_argument, and no reset; a time that is too long for the kernel is its longest, 68 years.
-struct linger {
-    std::optional<std::chrono::seconds> value;
-    using native_type = ::linger;
-    static constexpr int level = SOL_SOCKET, name = SO_LINGER;
-
-    constexpr linger() noexcept = default;
-    constexpr linger(std::nullopt_t) noexcept {}
-    constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
-    /// From minutes and hours, too; half a second does not compile.
-    template <class Rep, class Period>
-    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
-    constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
-        : value{detail::saturated<std::chrono::seconds>(time)} {}
-
-    constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
-    native_type to_native() const noexcept {
-        const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
-        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
-    }
-    static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
-        return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;
-    }
-};
-
-}  // namespace option
-
 // ---- The socket ----------------------------------------------------------------------------------------
 
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
@@ -2583,7 +2241,7 @@ class socket {
     void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
                  int flags = 0) noexcept;
     /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
-    /// It costs no system call, but some 50 ns in the kernel for each datagram, so it is on only where it is needed:
+    /// It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed:
     /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
@@ -3418,10 +3076,6 @@ constexpr bool any_of(interest set, interest flags) noexcept {
 }
 
 namespace detail {
-static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR == 0x8 && EPOLLHUP == 0x10 &&
-              EPOLLRDHUP == 0x2000);
-static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x8 && POLLHUP == 0x10 &&
-              POLLRDHUP == 0x2000);
 constexpr std::uint32_t to_bits(interest what) noexcept { return static_cast<std::uint32_t>(what); }
 constexpr interest to_interest(std::uint32_t bits) noexcept { return static_cast<interest>(bits & 0x201f); }
 }  // namespace detail
@@ -3452,7 +3106,8 @@ struct event {
 /// remove() of what is not there does nothing; a descriptor must be removed *before* it is closed, for its number
 /// may soon stand for something else. wait() waits until something is ready or the time has passed (then the span
 /// is empty), whatever signals come. Its events are valid until the next wait(): adding and removing do not touch
-/// them.
+/// them. A poller may also have `time_point now() const noexcept`, a clock of its own: a reactor_server goes by it. So a
+/// test lets time pass as it likes.
 template <class Poller>
 concept poller = requires(Poller& poller, int descriptor, interest what, std::uint64_t token, trigger how,
                           duration timeout) {
@@ -3484,7 +3139,30 @@ class countdown {
 };
 }  // namespace detail
 
-// ---- epoll ---------------------------------------------------------------------------------------------
+namespace detail {
+[[noreturn]] inline void refuse(int error, const char* attempt, int descriptor, const char* why = "") {
+    throw_error(std::error_code{error, std::system_category()}, attempt, std::to_string(descriptor), why);
+}
+/// select(2) and poll(2) learn of a descriptor when they are called, so what epoll_ctl(2) refuses is asked here.
+inline void require_open(const char* attempt, int descriptor) {
+    if (::fcntl(descriptor, F_GETFD) < 0) refuse(errno, attempt, descriptor);
+}
+inline void require_no_edge(trigger how, const char* attempt, int descriptor) {
+    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ", edge-triggered: that takes an epoll_poller");
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_INTEREST_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR == 0x8 && EPOLLHUP == 0x10 &&
+              EPOLLRDHUP == 0x2000);
+}  // namespace detail
 
 /// epoll(7), Linux. No limit of its own on the number of descriptors; there are RLIMIT_NOFILE, memory, and
 /// fs.epoll.max_user_watches, about 160 bytes each.
@@ -3562,20 +3240,178 @@ class epoll_poller {
 };
 static_assert(poller<epoll_poller>);
 
-// ---- select and poll -----------------------------------------------------------------------------------
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_EPOLL_HPP
+
+
+// netnotes/poll/poll.hpp: waiting with poll(2)
+// SPDX-License-Identifier: MIT
+//
+// select(2) without its limit: a list of descriptors, handed over at every call.
+//
+// On this page:  poll_poller
+// The notes:     select 优缺点 (select, and what poll does better); example 27
+
+#ifndef NETNOTES_POLL_POLL_HPP
+#define NETNOTES_POLL_POLL_HPP
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <span>
+#include <system_error>
+#include <vector>
+
+
+
+namespace netnotes {
 
 namespace detail {
-[[noreturn]] inline void refuse(int error, const char* attempt, int descriptor, const char* why = "") {
-    throw_error(std::error_code{error, std::system_category()}, attempt, std::to_string(descriptor), why);
-}
-/// select(2) and poll(2) learn of a descriptor when they are called, so what epoll_ctl(2) refuses is asked here.
-inline void require_open(const char* attempt, int descriptor) {
-    if (::fcntl(descriptor, F_GETFD) < 0) refuse(errno, attempt, descriptor);
-}
-inline void require_no_edge(trigger how, const char* attempt, int descriptor) {
-    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ", edge-triggered: that takes an epoll_poller");
-}
+static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x8 && POLLHUP == 0x10 &&
+              POLLRDHUP == 0x2000);
 }  // namespace detail
+
+/// poll(2): select without its limit. It is handed a list of descriptors, each with what is asked and room for the
+/// answer, so nothing has to be copied; still the kernel asks every one of them at every call.
+///
+/// Adding, modifying and removing take constant time, and no system call but one to see that the descriptor is open.
+/// Memory is taken by add() alone: 56 bytes for each descriptor, and 4 for each number up to the highest.
+class poll_poller {
+  public:
+    static constexpr bool has_edge = false;
+    // One wait() reports all that is ready, so that none can hide behind the others.
+
+    poll_poller() noexcept = default;
+    poll_poller(poll_poller&&) noexcept = default;
+    poll_poller& operator=(poll_poller&&) noexcept = default;
+
+    /// A regular file is always ready. See poller for the rest. std::bad_alloc leaves all as it was.
+    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "poll add ";
+        detail::require_open(attempt, descriptor);  // and so a number that can have a place
+        detail::require_no_edge(how, attempt, descriptor);
+        const auto number = static_cast<std::size_t>(descriptor);
+        if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
+        if (number >= places_.size()) places_.resize(number + 1, nowhere);
+        const std::size_t size = watched_.size();
+        if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
+        if (size == who_.capacity()) who_.reserve(watched_.capacity());
+        // Whoever adds may be walking through the events of the last wait(). So they stay where they are, and
+        // wait(), which must not fail for want of memory, finds the greater room ready.
+        if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
+        watched_.push_back({descriptor, to_raw(what), 0});
+        who_.push_back({descriptor, how == trigger::one_shot, token});
+        places_[number] = static_cast<std::uint32_t>(size);
+    }
+    /// No system call, and no allocation.
+    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "poll modify ";
+        const std::uint32_t place = place_of(descriptor);
+        if (place == nowhere) detail::refuse(ENOENT, attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        watched_[place] = {descriptor, to_raw(what), 0};
+        who_[place] = {descriptor, how == trigger::one_shot, token};
+    }
+    void remove(int descriptor) noexcept {
+        const std::uint32_t place = place_of(descriptor);
+        if (place == nowhere) return;
+        watched_[place] = watched_.back();  // the last one fills the gap
+        who_[place] = who_.back();
+        places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
+        places_[static_cast<std::size_t>(descriptor)] = nowhere;
+        watched_.pop_back();
+        who_.pop_back();
+    }
+
+    /// Never returns early. A descriptor that was closed without remove() is reported once as an error (POLLNVAL),
+    /// and forgotten. std::system_error when there are more descriptors than RLIMIT_NOFILE (poll(2)): somebody has
+    /// lowered it.
+    std::span<const event> wait(wait_time timeout) {
+        if (room_.size() > events_.size()) events_.swap(room_);
+        for (detail::countdown time{timeout};;) {
+            const timespec left = detail::to_timespec(time.left());
+            const int ready =
+                ::ppoll(watched_.data(), watched_.size(), time.left() == never ? nullptr : &left, nullptr);
+            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "poll"};
+            if (ready > 0) return collect(static_cast<std::size_t>(ready));
+            if (time.is_over() && ready == 0) return {};
+        }
+    }
+
+  private:
+    struct registration {
+        int descriptor;  ///< here, too: that of a one-shot one is not in watched_ until it is armed again
+        bool one_shot;
+        std::uint64_t token;
+    };
+    static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
+    static short to_raw(interest what) noexcept { return static_cast<short>(detail::to_bits(what)); }
+    static interest from_raw(short raw) noexcept {
+        const interest ready = detail::to_interest(static_cast<std::uint16_t>(raw));
+        return (raw & POLLNVAL) != 0 ? ready | interest::error : ready;
+    }
+    std::uint32_t place_of(int descriptor) const noexcept {
+        const auto number = static_cast<std::size_t>(descriptor);  // of a negative one far beyond all others
+        return number < places_.size() ? places_[number] : nowhere;
+    }
+    std::span<const event> collect(std::size_t ready) noexcept {
+        std::size_t count = 0;
+        for (std::size_t place = 0; count < ready && place < watched_.size();) {
+            const short raw = watched_[place].revents;
+            if (raw != 0) events_[count++] = {who_[place].token, from_raw(raw)};
+            if ((raw & POLLNVAL) != 0) {
+                remove(who_[place].descriptor);  // and look at this place again
+                continue;
+            }
+            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) passes over it
+            ++place;
+        }
+        return {events_.data(), count};
+    }
+
+    std::vector<pollfd> watched_;        // what the kernel is handed
+    std::vector<registration> who_;      // of the same place
+    std::vector<std::uint32_t> places_;  // by descriptor: where it stands in the two
+    std::vector<event> events_, room_;
+};
+static_assert(poller<poll_poller>);
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_POLL_HPP
+
+// netnotes/poll/select.hpp: waiting with select(2)
+// SPDX-License-Identifier: MIT
+//
+// The oldest way, and every system has it: three sets of bits in, three sets of bits out, at most 1,024 descriptors.
+//
+// On this page:  select_poller
+// The notes:     select原理, select 优缺点; example 19
+
+#ifndef NETNOTES_POLL_SELECT_HPP
+#define NETNOTES_POLL_SELECT_HPP
+
+#include <fcntl.h>
+#include <sys/select.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
 
 /// select(2): in every system, and for few descriptors. It is handed three sets of bits, and writes its answer over
 /// them; so they are copied for each call.
@@ -3704,114 +3540,709 @@ class select_poller {
 };
 static_assert(poller<select_poller>);
 
-/// poll(2): select without its limit. It is handed a list of descriptors, each with what is asked and room for the
-/// answer, so nothing has to be copied; still the kernel asks every one of them at every call.
-///
-/// Adding, modifying and removing take constant time, and no system call but one to see that the descriptor is open.
-/// Memory is taken by add() alone: 56 bytes for each descriptor, and 4 for each number up to the highest.
-class poll_poller {
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_SELECT_HPP
+
+// netnotes/socket.hpp: sockets, their names, and how a wait is stopped
+// SPDX-License-Identifier: MIT
+//
+// A socket is an end of a conversation. The kernel holds it, and the program holds a small number, the descriptor. This
+// module owns the descriptor and makes every call of a socket safe: a signal does not interrupt a call, a peer that is gone
+// does not kill the process, a timeout is a point in time, and an error says what was attempted on which address.
+//
+//        net::socket listener{net::address_family::inet, net::socket_type::stream};     // namespace net = netnotes
+//        listener.bind(net::endpoint{net::ipv4_address::any(), 6666});
+//        listener.listen();
+//        auto [client, peer] = listener.accept();
+//        client.send_all("hello\r\n");
+//
+// Most programs use tcp.hpp or udp.hpp, which build on this module.
+//
+// Chapters, lowest first:
+//     socket/stop.hpp        asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
+//     socket/address.hpp     the names of sockets and of hosts, and the resolver
+//     socket/buffer.hpp      how long a call waits, room to receive into, bytes to send
+//     socket/options.hpp     options as types
+//     socket/socket.hpp      the socket, with a table from Python and C to netnotes
+//     socket/iostream.hpp    a connection as a std::iostream, as Python's makefile()
+//
+// The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
+// Examples:      01_first_socket, 05_socket_methods
+
+#ifndef NETNOTES_SOCKET_HPP
+#define NETNOTES_SOCKET_HPP
+
+
+// netnotes/ip.hpp: addresses, networks, endpoints and ports
+// SPDX-License-Identifier: MIT
+//
+// An IP address is a number: 32 bits for IPv4, 128 for IPv6. A network is a run of leading bits that its addresses share,
+// and a port is a 16-bit number that picks one socket behind an address. This module is notation and arithmetic for these
+// numbers. It asks the operating system nothing, it is constexpr, and a wrong literal does not compile:
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
+//        text ──parse──> ipv4_address ─┐                    ┌─> network     address / prefix length
+//        text ──parse──> ipv6_address ─┴──> ip_address ─────┤
+//                                                           └─> endpoint    address : port
+//
+// Chapters, lowest first:
+//     ip/version.hpp    the version of the library
+//     ip/text.hpp       how addresses are read and written, and the errors that say where a text is wrong
+//     ip/address.hpp    IPv4 and IPv6 addresses
+//     ip/network.hpp    networks: prefixes, netmasks, subnets, ranges
+//     ip/special.hpp    ranges that mean something, and the classes A to E
+//     ip/endpoint.hpp   an address and a port; classes of ports, services
+//
+// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
+// Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
+
+#ifndef NETNOTES_IP_HPP
+#define NETNOTES_IP_HPP
+
+
+
+
+// netnotes/ip/network.hpp: networks
+// SPDX-License-Identifier: MIT
+//
+// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside. The
+// netmask is that same prefix length, spelled as an address:
+//
+//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
+//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
+//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
+//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//
+// On this page:  network · ip_range · summarize, collapse, exclude · the literal _net
+// The notes:     子网掩码 (netmasks); example 03
+
+#ifndef NETNOTES_IP_NETWORK_HPP
+#define NETNOTES_IP_NETWORK_HPP
+
+#include <algorithm>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+// ---- Networks ------------------------------------------------------------------------------------------
+
+/// What to do with an address that has bits outside its prefix, as 192.168.1.77/24 has: refuse it, which
+/// catches slips of the pen, or clear them and take the network in which the address lies.
+enum class host_bits { refused, cleared };
+
+/// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
+template <class Item>
+class ip_range;
+
+/// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
+/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+class network : public detail::printable<network> {
   public:
-    static constexpr bool has_edge = false;
-    // One wait() reports all that is ready, so that none can hide behind the others.
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
 
-    poll_poller() noexcept = default;
-    poll_poller(poll_poller&&) noexcept = default;
-    poll_poller& operator=(poll_poller&&) noexcept = default;
-
-    /// A regular file is always ready. See poller for the rest. std::bad_alloc leaves all as it was.
-    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
-        constexpr const char* attempt = "poll add ";
-        detail::require_open(attempt, descriptor);  // and so a number that can have a place
-        detail::require_no_edge(how, attempt, descriptor);
-        const auto number = static_cast<std::size_t>(descriptor);
-        if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
-        if (number >= places_.size()) places_.resize(number + 1, nowhere);
-        const std::size_t size = watched_.size();
-        if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
-        if (size == who_.capacity()) who_.reserve(watched_.capacity());
-        // Whoever adds may be walking through the events of the last wait(). So they stay where they are, and
-        // wait(), which must not fail for want of memory, finds the greater room ready.
-        if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
-        watched_.push_back({descriptor, to_raw(what), 0});
-        who_.push_back({descriptor, how == trigger::one_shot, token});
-        places_[number] = static_cast<std::uint32_t>(size);
+    /// 0.0.0.0/0, all of IPv4.
+    constexpr network() noexcept = default;
+    /// Throws std::invalid_argument when the prefix is longer than the address, or when host bits are set
+    /// and refused. A zone is dropped: a network is a set of numbers, not a place.
+    constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
+        : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
+        if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
+        if (rule == host_bits::refused && (base_.value_ & hosts_mask()) != detail::uint128{})
+            throw std::invalid_argument{"bits are set in the host part of the address of a network"};
+        base_.value_ = base_.value_ & ~hosts_mask();
     }
-    /// No system call, and no allocation.
-    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
-        constexpr const char* attempt = "poll modify ";
-        const std::uint32_t place = place_of(descriptor);
-        if (place == nowhere) detail::refuse(ENOENT, attempt, descriptor);
-        detail::require_no_edge(how, attempt, descriptor);
-        watched_[place] = {descriptor, to_raw(what), 0};
-        who_[place] = {descriptor, how == trigger::one_shot, token};
+    /// From `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask
+    /// `192.0.2.0/0.0.0.255` (IPv4 only). An address alone is the network of that one address. A mask must
+    /// be a run of ones and then zeros: 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Throws parse_error.
+    constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
+        parse_failure why;
+        const auto read = parse(text, rule, why);
+        if (!read) throw parse_error{"network", text, why};
+        *this = *read;
     }
-    void remove(int descriptor) noexcept {
-        const std::uint32_t place = place_of(descriptor);
-        if (place == nowhere) return;
-        watched_[place] = watched_.back();  // the last one fills the gap
-        who_[place] = who_.back();
-        places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
-        places_[static_cast<std::size_t>(descriptor)] = nowhere;
-        watched_.pop_back();
-        who_.pop_back();
-    }
-
-    /// Never returns early. A descriptor that was closed without remove() is reported once as an error (POLLNVAL),
-    /// and forgotten. std::system_error when there are more descriptors than RLIMIT_NOFILE (poll(2)): somebody has
-    /// lowered it.
-    std::span<const event> wait(wait_time timeout) {
-        if (room_.size() > events_.size()) events_.swap(room_);
-        for (detail::countdown time{timeout};;) {
-            const timespec left = detail::to_timespec(time.left());
-            const int ready =
-                ::ppoll(watched_.data(), watched_.size(), time.left() == never ? nullptr : &left, nullptr);
-            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "poll"};
-            if (ready > 0) return collect(static_cast<std::size_t>(ready));
-            if (time.is_over() && ready == 0) return {};
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
+        const std::size_t slash = std::min(text.find('/'), text.size());
+        const auto address = ip_address::parse(text.substr(0, slash), why);
+        if (!address) return std::nullopt;
+        const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
+            why = parse_failure{pattern, position, 0, value};
+            return std::nullopt;
+        };
+        if (address->zone_.size > 0) return refused("a network has no zone", text.find('%'));
+        std::uint32_t prefix_length = address->width();
+        if (slash < text.size()) {
+            const std::string_view tail = text.substr(slash + 1);
+            if (address->is_v4() && tail.find('.') != tail.npos) {
+                const auto mask = ipv4_address::parse(tail, why);
+                if (!mask) return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+                const std::uint32_t bits = mask->to_uint();
+                const int ones = std::countl_one(bits), zeros = std::countl_zero(bits);
+                const bool is_netmask = ones + std::countr_zero(bits) >= 32;
+                if (!is_netmask && zeros + std::countr_one(bits) != 32)
+                    return refused("the mask is not a run of ones and then zeros", slash + 1);
+                prefix_length = static_cast<std::uint32_t>(is_netmask ? ones : zeros);
+            } else if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length,
+                                            why)) {
+                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+            }
         }
+        if (rule == host_bits::refused &&
+            (address->value_ & detail::ones(address->width() - prefix_length)) != detail::uint128{})
+            return refused("bits are set beyond the first %", 0, prefix_length);
+        return network{*address, prefix_length, host_bits::cleared};
     }
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule = host_bits::refused) noexcept {
+        parse_failure why;
+        return parse(text, rule, why);
+    }
+    static constexpr std::optional<network> parse(std::string_view text, parse_failure& why) noexcept {
+        return parse(text, host_bits::refused, why);
+    }
+
+    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
+    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
+    /// How many bits are left for the hosts.
+    [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
+    [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
+    [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
+    [[nodiscard]] constexpr ip_address netmask() const noexcept {
+        return {is_v6(), detail::ones(base_.width()) & ~hosts_mask()};
+    }
+    [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
+
+    [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
+    [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
+    /// The last address of an IPv4 network, which reaches all its hosts (RFC 919). A /31 or /32 has none
+    /// (RFC 3021), and neither has IPv6: there multicast does that work.
+    [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
+        return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
+    }
+    /// The first address that a host may have. IPv4 keeps the all-zeros one for the network itself, IPv6
+    /// for "any router of this subnet" (RFC 4291 §2.6.1); links of two (/31 RFC 3021, /127 RFC 6164) use both.
+    [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
+    [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
+
+    /// How many addresses there are: 2 to the host_width(). None when that is more than 64 bits can count.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
+        return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
+    }
+    /// ... and how many of them a host may have: for IPv4 two fewer, except in a /31 or /32.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
+        const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
+        return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
+    }
+    /// address_count() in decimal digits, exact for every network: 2^128 has 39 of them.
+    [[nodiscard]] std::string address_count_string() const;
+
+    /// False for an address of the other family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, unmapped() it is.
+    /// The zone is not looked at.
+    [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
+        return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
+    }
+    [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
+        return prefix_length_ <= other.prefix_length_ && contains(other.base_);
+    }
+    /// Two networks overlap only if one of them contains the other: prefixes nest or are apart.
+    [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
+        return contains(other) || other.contains(*this);
+    }
+
+    /// The network of that shorter prefix around this one. Throws std::invalid_argument for a longer one.
+    [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
+        if (prefix_length > prefix_length_)
+            throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
+        return {base_, prefix_length, host_bits::cleared};
+    }
+    /// The networks of that longer prefix inside this one, lowest first; no memory is taken however many.
+    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
+    /// Every address that a host may have, in order.
+    [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
+    /// The address at `index`, the first being 0. Throws std::out_of_range beyond the last, and for a negative index:
+    /// last() is the last address.
+    template <std::integral Index>
+    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
+        if constexpr (std::is_signed_v<Index>)  // converted without a word, -1 would be 2^64 - 1
+            if (index < 0) throw std::out_of_range{"a negative index into a network"};
+        const auto offset = static_cast<std::uint64_t>(index);
+        if (address_count() && offset >= *address_count())
+            throw std::out_of_range{"an index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
+    }
+
+    /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
+    /// 2^32 - 2 of them. 1,500 hosts need a /21: the notes' 255.255.0.0 gives away 64,000 addresses.
+    static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
+        for (unsigned prefix_length = 33; prefix_length-- > 0;)
+            if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
+        return std::nullopt;
+    }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
+    constexpr char* write(char* out) const noexcept {
+        out = base_.write(out);
+        *out++ = '/';
+        return detail::write_number(out, prefix_length_);
+    }
+
+    /// By address, then the larger network first.
+    friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
 
   private:
-    struct registration {
-        int descriptor;  ///< here, too: that of a one-shot one is not in watched_ until it is armed again
-        bool one_shot;
-        std::uint64_t token;
-    };
-    static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
-    static short to_raw(interest what) noexcept { return static_cast<short>(detail::to_bits(what)); }
-    static interest from_raw(short raw) noexcept {
-        const interest ready = detail::to_interest(static_cast<std::uint16_t>(raw));
-        return (raw & POLLNVAL) != 0 ? ready | interest::error : ready;
-    }
-    std::uint32_t place_of(int descriptor) const noexcept {
-        const auto number = static_cast<std::size_t>(descriptor);  // of a negative one far beyond all others
-        return number < places_.size() ? places_[number] : nowhere;
-    }
-    std::span<const event> collect(std::size_t ready) noexcept {
-        std::size_t count = 0;
-        for (std::size_t place = 0; count < ready && place < watched_.size();) {
-            const short raw = watched_[place].revents;
-            if (raw != 0) events_[count++] = {who_[place].token, from_raw(raw)};
-            if ((raw & POLLNVAL) != 0) {
-                remove(who_[place].descriptor);  // and look at this place again
-                continue;
-            }
-            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) passes over it
-            ++place;
-        }
-        return {events_.data(), count};
-    }
+    friend class ip_range<network>;
+    constexpr detail::uint128 hosts_mask() const noexcept { return detail::ones(host_width()); }
 
-    std::vector<pollfd> watched_;        // what the kernel is handed
-    std::vector<registration> who_;      // of the same place
-    std::vector<std::uint32_t> places_;  // by descriptor: where it stands in the two
-    std::vector<event> events_, room_;
+    ip_address base_;
+    std::uint8_t prefix_length_ = 0;
 };
-static_assert(poller<poll_poller>);
+
+template <class Item>
+class ip_range {
+  public:
+    class iterator {
+      public:
+        using value_type = Item;
+        using difference_type = std::ptrdiff_t;
+        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
+        using iterator_concept = std::forward_iterator_tag;
+        using pointer = void;
+        using reference = Item;
+
+        constexpr iterator() noexcept = default;
+        constexpr Item operator*() const noexcept { return at_; }
+        constexpr iterator& operator++() noexcept {
+            ended_ = at_ == last_;  // the last address of all has no successor, so the end cannot be "one beyond"
+            if (!ended_) at_ = successor(at_);
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator&, const iterator&) noexcept = default;
+
+      private:
+        friend ip_range;
+        constexpr iterator(const Item& at, const Item& last, bool ended) noexcept
+            : at_{at}, last_{last}, ended_{ended} {}
+        Item at_;
+        Item last_;
+        bool ended_ = true;
+    };
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, last_, false}; }
+    [[nodiscard]] constexpr iterator end() const noexcept { return {last_, last_, true}; }
+
+  private:
+    friend class network;
+    constexpr ip_range(const Item& first, const Item& last) noexcept : first_{first}, last_{last} {}  // both included
+    static constexpr ip_address successor(const ip_address& address) noexcept { return *address.next(); }
+    static constexpr network successor(network block) noexcept {
+        block.base_ = *block.last().next();
+        return block;
+    }
+    Item first_;
+    Item last_;
+};
+
+constexpr ip_range<ip_address> network::hosts() const noexcept { return {first_host(), last_host()}; }
+constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
+    if (prefix_length < prefix_length_)
+        throw std::invalid_argument{"the prefix of a subnet is not shorter than the network's"};
+    return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
+}
+
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order:
+/// at most 62 for IPv4, 254 for IPv6. Throws std::invalid_argument when the families or the zones differ, or when
+/// last < first. (A zone that both have is dropped: a network has none.)
+template <class Output>
+constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
+    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
+        throw std::invalid_argument{"not a range of addresses"};
+    for (;;) {
+        // The block that begins here is as large as both its alignment and the rest of the range allow.
+        const auto rest = last.value_ - first.value_;
+        const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
+        const unsigned aligned =
+            first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
+        const network block{first, first.width() - std::min(room, aligned)};
+        *out++ = block;
+        if (block.last().value_ == last.value_) return out;
+        first = *block.last().next();
+    }
+}
+
+/// Sorts the networks, drops those that lie in another, joins pairs that make a whole, and returns the part
+/// of the span that holds the result; what lies behind that part is left unspecified.
+constexpr std::span<network> collapse(std::span<network> networks) {
+    std::sort(networks.begin(), networks.end());
+    std::size_t kept = 0;
+    for (const network block : networks) {
+        if (kept > 0 && networks[kept - 1].contains(block)) continue;
+        networks[kept++] = block;
+        // The last two may be the halves of one network, and that one again a half, and so on up.
+        while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
+            const unsigned prefix_length = networks[kept - 1].prefix_length();
+            const network whole = networks[kept - 1].supernet(prefix_length - 1);
+            if (networks[kept - 2] != network{whole.address(), prefix_length}) break;
+            networks[--kept - 1] = whole;
+        }
+    }
+    return networks.first(kept);
+}
+
+/// Writes the networks that are left of `outer` without `inner`, from the largest to the smallest: one for
+/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
+template <class Output>
+constexpr Output exclude(const network& outer, const network& inner, Output out) {
+    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude lies outside"};
+    for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
+        for (const network half :
+             network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
+            if (!half.contains(inner)) *out++ = half;
+    return out;
+}
+
+inline std::string network::address_count_string() const {
+    std::string digits{"1"};  // the lowest first, doubled once for every host bit
+    for (unsigned bit = 0; bit < host_width(); ++bit) {
+        int carry = 0;
+        for (char& digit : digits) {
+            const int doubled = 2 * (digit - '0') + carry;
+            digit = static_cast<char>('0' + doubled % 10);
+            carry = doubled / 10;
+        }
+        if (carry > 0) digits += '1';
+    }
+    std::reverse(digits.begin(), digits.end());
+    return digits;
+}
+
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
+}  // namespace literals
 
 }  // namespace netnotes
 
-#endif  // NETNOTES_POLL_POLL_HPP
+#endif  // NETNOTES_IP_NETWORK_HPP
+
+// netnotes/ip/special.hpp: ranges of addresses that mean something
+// SPDX-License-Identifier: MIT
+//
+// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others. IANA
+// keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A to E.
+//
+//        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
+//
+// On this page:  special_range · find_special_range · is_global, is_global_unicast · ipv4_class_range
+// The notes:     A–E类IP地址 (classes), 私有ip (private addresses); example 02
+
+#ifndef NETNOTES_IP_SPECIAL_HPP
+#define NETNOTES_IP_SPECIAL_HPP
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+
+
+namespace netnotes {
+
+// ---- Special-purpose ranges ----------------------------------------------------------------------------
+
+/// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
+/// Where the registry says "not applicable" (6to4, Teredo, what was given up) the answer here is no.
+struct special_range {
+    network block;
+    std::string_view name;
+    std::string_view reference;
+    bool source;              ///< may stand as the source of a packet that crosses a router
+    bool destination;         ///< ... as its destination
+    bool forwardable;         ///< a router may forward packets to it
+    bool globally_reachable;  ///< ... beyond the borders of an organisation
+    bool reserved;            ///< IP itself requires that every implementation treats it specially
+};
+
+namespace detail {
+constexpr special_range row(std::string_view block, std::string_view name, std::string_view reference,
+                            std::string_view flags) {
+    return {network{block},  name,           reference, flags[0] == 'S', flags[1] == 'D', flags[2] == 'F',
+            flags[3] == 'G', flags[4] == 'R'};
+}
+}  // namespace detail
+
+inline constexpr std::array ipv4_special_ranges{
+    detail::row("0.0.0.0/8", "This network", "RFC 791 §3.2", "S---R"),
+    detail::row("0.0.0.0/32", "This host on this network", "RFC 1122 §3.2.1.3", "S---R"),
+    detail::row("10.0.0.0/8", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("100.64.0.0/10", "Shared Address Space", "RFC 6598", "SDF--"),
+    detail::row("127.0.0.0/8", "Loopback", "RFC 1122 §3.2.1.3", "----R"),
+    detail::row("169.254.0.0/16", "Link Local", "RFC 3927", "SD--R"),
+    detail::row("172.16.0.0/12", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 §2.1", "-----"),
+    detail::row("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", "SDF--"),
+    detail::row("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", "S----"),
+    detail::row("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
+    detail::row("192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
+    detail::row("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
+    detail::row("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
+    detail::row("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", "-----"),
+    detail::row("192.31.196.0/24", "AS112-v4", "RFC 7535", "SDFG-"),
+    detail::row("192.52.193.0/24", "AMT", "RFC 7450", "SDFG-"),
+    detail::row("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", "-----"),
+    detail::row("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", "SDF--"),
+    detail::row("192.168.0.0/16", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
+    detail::row("198.18.0.0/15", "Benchmarking", "RFC 2544", "SDF--"),
+    detail::row("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", "-----"),
+    detail::row("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", "-----"),
+    detail::row("240.0.0.0/4", "Reserved", "RFC 1112 §4", "----R"),
+    detail::row("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 §7", "-D--R"),
+};
+
+inline constexpr std::array ipv6_special_ranges{
+    detail::row("::1/128", "Loopback Address", "RFC 4291", "----R"),
+    detail::row("::/128", "Unspecified Address", "RFC 4291", "S---R"),
+    detail::row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "----R"),
+    detail::row("64:ff9b::/96", "IPv4-IPv6 Translation", "RFC 6052", "SDFG-"),
+    detail::row("64:ff9b:1::/48", "IPv4-IPv6 Translation", "RFC 8215", "SDF--"),
+    detail::row("100::/64", "Discard-Only Address Block", "RFC 6666", "SDF--"),
+    detail::row("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", "S----"),
+    detail::row("2001::/23", "IETF Protocol Assignments", "RFC 2928", "-----"),
+    detail::row("2001::/32", "TEREDO", "RFC 4380, RFC 8190", "SDF--"),
+    detail::row("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
+    detail::row("2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
+    detail::row("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", "SDFG-"),
+    detail::row("2001:2::/48", "Benchmarking", "RFC 5180", "SDF--"),
+    detail::row("2001:3::/32", "AMT", "RFC 7450", "SDFG-"),
+    detail::row("2001:4:112::/48", "AS112-v6", "RFC 7535", "SDFG-"),
+    detail::row("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", "-----"),
+    detail::row("2001:20::/28", "ORCHIDv2", "RFC 7343", "SDFG-"),
+    detail::row("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", "SDFG-"),
+    detail::row("2001:db8::/32", "Documentation", "RFC 3849", "-----"),
+    detail::row("2002::/16", "6to4", "RFC 3056", "SDF--"),
+    detail::row("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
+    detail::row("3fff::/20", "Documentation", "RFC 9637", "-----"),
+    detail::row("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", "SDF--"),
+    detail::row("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190", "SDF--"),
+    detail::row("fe80::/10", "Link-Local Unicast", "RFC 4291", "SD--R"),
+};
+
+namespace detail {
+/// The row with the longest prefix that holds the address, or the table's end. (Not a pointer that may be
+/// null: for g++ with -fsanitize=undefined a comparison with nullptr is no constant, and is_global() would be none.)
+constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
+    auto best = table.end();
+    for (auto row = table.begin(); row != table.end(); ++row)
+        if (row->block.contains(address) &&
+            (best == table.end() || row->block.prefix_length() > best->block.prefix_length()))
+            best = row;
+    return best;
+}
+}  // namespace detail
+
+/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
+constexpr const special_range* find_special_range(const ip_address& address) noexcept {
+    const auto found = [&](const auto& table) -> const special_range* {
+        const auto row = detail::find_row(table, address);
+        return row == table.end() ? nullptr : &*row;
+    };
+    return address.is_v6() ? found(ipv6_special_ranges) : found(ipv4_special_ranges);
+}
+
+constexpr bool ipv4_address::is_global() const noexcept {
+    if (is_multicast()) return !in(0xe0000000, 24) && !in(0xef000000, 8);
+    const auto row = detail::find_row(ipv4_special_ranges, *this);
+    return row == ipv4_special_ranges.end() || row->globally_reachable;
+}
+
+constexpr bool ipv6_address::is_global() const noexcept {
+    if (const auto mapped = ipv4_mapped()) return mapped->is_global();
+    if (is_multicast()) return (value_.high >> 48 & 0xf) == 0xe;
+    const auto inside = embedded_ipv4();
+    if (inside && !inside->is_global()) return false;
+    const auto row = detail::find_row(ipv6_special_ranges, *this);
+    return row == ipv6_special_ranges.end() || row->globally_reachable;
+}
+constexpr bool ipv6_address::is_global_unicast() const noexcept {
+    if (const auto inside = embedded_ipv4(); inside && !inside->is_global_unicast()) return false;
+    return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
+}
+
+constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
+
+constexpr bool ip_address::is_global() const noexcept {
+    return visit([](auto address) { return address.is_global(); });
+}
+
+constexpr bool ip_address::is_global_unicast() const noexcept {
+    return visit([](auto address) { return address.is_global_unicast(); });
+}
+
+// ---- The classes of old --------------------------------------------------------------------------------
+
+/// A line of the notes' table of classes, with its numbers put right. The notes' ranges name *hosts*, leave
+/// out networks that they then count, and end class C in the wrong binary number.
+struct ipv4_class_range {
+    ipv4_class letter;
+    network block;  ///< all addresses that begin with the class's leading bits
+    std::string_view leading_bits;
+    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks
+    std::uint32_t networks;           ///< 2^7, 2^14, 2^21
+    std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
+};
+
+/// Of the 128 networks of class A, 0 and 127 are special: 126 remain. 128.0, 191.255 and 223.255.255 were
+/// reserved once and are ordinary now (RFC 5735 dropped them). A class A network holds 16,777,214 hosts.
+inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
+    {ipv4_class::a, network{"0.0.0.0/1"}, "0", 1, 1u << 7, (1u << 24) - 2},
+    {ipv4_class::b, network{"128.0.0.0/2"}, "10", 2, 1u << 14, (1u << 16) - 2},
+    {ipv4_class::c, network{"192.0.0.0/3"}, "110", 3, 1u << 21, (1u << 8) - 2},
+    {ipv4_class::d, network{"224.0.0.0/4"}, "1110", 0, 0, 0},
+    {ipv4_class::e, network{"240.0.0.0/4"}, "1111", 0, 0, 0},
+}};
+
+constexpr ipv4_class ipv4_address::address_class() const noexcept {
+    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_SPECIAL_HPP
+
+
+
+
+#endif  // NETNOTES_IP_HPP
+
+
+
+// netnotes/socket/iostream.hpp: a connection as a C++ stream
+// SPDX-License-Identifier: MIT
+//
+// Python's s.makefile() gives a file on a socket, so that one can read it line by line. Here it is a
+// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
+//
+//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
+//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
+//                                                                     every receive that may wait
+//
+// The last point saves the beginner's deadlock, in which both sides wait for a question that still stands in
+// the other's buffer. A timeout of the socket holds for each receive and each flush; when one fails the stream
+// turns bad() and error() says why. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
+// and getline leaves the '\r'. It has no bound on a line, so it is not for peers that you do not trust.
+//
+// On this page:  socket_iostream
+// The notes:     s.makefile() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
+#define NETNOTES_SOCKET_IOSTREAM_HPP
+
+#include <array>
+#include <cstddef>
+#include <istream>
+#include <streambuf>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
+
+/// The buffer between a std::iostream and a connected stream socket, which it does not own.
+class socket_streambuf : public std::streambuf {
+  public:
+    explicit socket_streambuf(socket& connection) noexcept : connection_{connection} {
+        setp(out_.data(), out_.data() + out_.size());
+    }
+    socket_streambuf(const socket_streambuf&) = delete;
+    socket_streambuf& operator=(const socket_streambuf&) = delete;
+    ~socket_streambuf() override { socket_streambuf::sync(); }  // its own: what is derived from it is gone
+
+    /// Why the stream is bad; no error after an orderly end.
+    [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
+
+  protected:
+    int_type underflow() override {
+        // To throw is the only way in which a buffer can set badbit and not just eofbit.
+        if (sync() != 0) throw std::system_error{error_};
+        const std::size_t size = connection_.recv(in_, error_);
+        if (error_) throw std::system_error{error_};
+        setg(in_.data(), in_.data(), in_.data() + size);
+        return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
+    }
+    int_type overflow(int_type c) override {
+        if (sync() != 0) return traits_type::eof();
+        if (traits_type::eq_int_type(c, traits_type::eof())) return traits_type::not_eof(c);
+        return sputc(traits_type::to_char_type(c));
+    }
+    int sync() override {
+        const auto pending = static_cast<std::size_t>(pptr() - pbase());
+        if (pending == 0) return 0;
+        // Once a send has failed nothing more goes out, for it would come behind a gap. After a receive that failed,
+        // because the peer was late, the conversation can go on.
+        if (!send_error_) connection_.send_all(std::span{out_}.first(pending), send_error_);
+        setp(out_.data(), out_.data() + out_.size());  // sent or lost
+        error_ = send_error_;
+        return error_ ? -1 : 0;
+    }
+
+  private:
+    socket& connection_;
+    std::error_code error_, send_error_;
+    std::array<char, 4096> in_{};
+    std::array<char, 4096> out_{};
+};
+
+/// A std::iostream on a connection. It owns the socket; leaving its scope sends what is still buffered, and so
+/// waits until a peer takes it who does not read: give the socket a timeout. Then it closes.
+/// Only for sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
+class socket_iostream : public std::iostream {
+  public:
+    explicit socket_iostream(socket connection)
+        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_} {
+        rdbuf(&buffer_);
+    }
+    [[nodiscard]] socket& connection() noexcept { return connection_; }
+    [[nodiscard]] const std::error_code& error() const noexcept { return buffer_.error(); }
+
+  private:
+    socket connection_;
+    socket_streambuf buffer_;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_IOSTREAM_HPP
+
+
+
+
+
+#endif  // NETNOTES_SOCKET_HPP
 
 
 #endif  // NETNOTES_POLL_HPP

@@ -35,8 +35,11 @@
 // A fifth way, a task for each client, needs coroutines: coro.hpp.
 //
 // Chapters:
-//     server/blocking.hpp    iterative_server, forking_server, threaded_server
-//     server/reactor.hpp     reactor_server
+//     server/blocking.hpp     what the servers that block have in common
+//     server/iterative.hpp    one client at a time
+//     server/forking.hpp      a process for each client
+//     server/threaded.hpp     a thread for each client
+//     server/reactor.hpp      thousands of clients in one thread
 //
 // The notes:     单进程 TCP服务器, 多进程服务器, 多线程服务器, 包含writeList服务器, epoll版-TCP服务器
 // Examples:      15_iterative_server, 16_forking_server, 17_threaded_server, 20_select_write_queue_server, 21_epoll_server
@@ -45,73 +48,59 @@
 #define NETNOTES_SERVER_HPP
 
 
-// netnotes/server/blocking.hpp: servers that block
+// netnotes/poll.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
 //
-// The easiest way to write what a server says to *one* client is to write just that: receive, think, answer, and
-// wait wherever there is something to wait for. But who waits for one client serves no other. Three ways out:
+// A thread that waits in recv() for one client cannot serve another. A poller waits for many descriptors at once and
+// reports those that are ready. The three models of the operating system have one interface here:
 //
-//        iterative_server            forking_server                     threaded_server
+//        epoll_poller poller;                                    // or select_poller, or poll_poller
+//        poller.add(listener.native_handle(), interest::read, 1);
+//        for (const event& happened : poller.wait(never))
+//            if (happened.token == 1 && any_of(happened.ready, interest::read)) listener.accept();
 //
-//        accept <── queue            accept <── queue                   accept <── queue
-//          |                           | fork      | fork                 | start     | start
-//        handler(first)              handler     handler                handler     handler
-//          |                         (first)     (second)               (first)     (second)
-//        accept                        : a memory each :                  └── one memory ──┘
-//          |                         exit        crash                  returns     returns
-//        handler(second)               └> reaped   └> reaped              └> joined   └> joined
+// Chapters:
+//     poll/interest.hpp    what one waits for, what has happened, and the concept poller
+//     poll/select.hpp      select(2)
+//     poll/poll.hpp        poll(2)
+//     poll/epoll.hpp       epoll(7)
 //
-//   a client who says nothing   holds up all          holds a process         holds a thread
-//   a handler that crashes      takes all along       harms its own client    takes all along
-//   what one client changes     the next one sees     is gone with its child  all see at once: it needs a lock
-//   a client costs              nothing               a process               a thread
-//   so it fits                  short dialogues       work that must be       dialogues that share something
-//                                                     kept apart
-//
-// All three take a listener and a handler, and have one call: run(stop). A conversation that fails ends no other. A
-// client for whom there is no place (max_children, max_threads) waits in the kernel's queue: he is connected there and
-// may already send. A system that is out of descriptors, memory, processes or threads is asked again after 100 ms,
-// and not in a loop. A client that is silent for idle_timeout, or draws no answer for request_timeout by sending a byte now
-// and then, ends its conversation with errc::timed_out. If the last send_all() of a handler has failed, the connection ends
-// in a reset, so that the client cannot take half an answer for a whole one. When run() returns, nobody is being served any more: there is no child, no thread, no zombie.
-//
-// Fork and threads do not go together. fork(2) copies the memory as it is at that moment, and one thread only. A
-// mutex that another one holds just then stays locked in the child for ever. So let a forking server run in a program
-// that has one thread, or let its handler keep to what is safe in a signal handler.
-//
-// On this page:  iterative_server · forking_server · threaded_server
-// Above it:      server/reactor.hpp, thousands of clients in one thread that never waits for one
-// The notes:     单进程服务器 (one at a time), 多进程服务器 (processes), 多线程服务器 (threads); examples 15, 16, 17
+// The notes:     单进程服务器,非阻塞模式 (asking each in turn), select原理, select 优缺点, epoll使用说明
+// Examples:      18_nonblocking_server, 19_select_server
 
-#ifndef NETNOTES_SERVER_BLOCKING_HPP
-#define NETNOTES_SERVER_BLOCKING_HPP
+#ifndef NETNOTES_POLL_HPP
+#define NETNOTES_POLL_HPP
 
-#include <signal.h>
-#include <sys/eventfd.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+
+// netnotes/poll/epoll.hpp: waiting with epoll(7)
+// SPDX-License-Identifier: MIT
+//
+// The kernel keeps the list of descriptors, and a descriptor to which something happens puts itself on a list of the ready. So
+// a wait costs what is active, and not what is connected.
+//
+// On this page:  epoll_poller
+// The notes:     epoll版-TCP服务器, epoll使用说明; example 21
+
+#ifndef NETNOTES_POLL_EPOLL_HPP
+#define NETNOTES_POLL_EPOLL_HPP
+
+#include <poll.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <cerrno>
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <exception>
-#include <list>
-#include <new>
-#include <optional>
-#include <stdexcept>
+#include <limits>
+#include <span>
+#include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
-#include <vector>
 
-// netnotes/poll/poll.hpp: waiting for many descriptors at once
+// netnotes/poll/interest.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
 //
 // One thread, a thousand connections. It cannot wait in recv() for one of them, for then it is deaf to the
@@ -156,33 +145,26 @@
 // A readiness is a hint, not a promise: a datagram with a bad checksum wakes you and is dropped when you look
 // (select(2), BUGS). So descriptors in a poller are non-blocking, and "would block" is a normal answer.
 //
-// On this page:  interest · event · trigger · the concept poller · epoll_poller · select_poller · poll_poller
+// On this page:  interest · trigger · event · the concept poller
+// Beside it:     poll/select.hpp, poll/poll.hpp, poll/epoll.hpp, the three pollers
 // Above it:      server/reactor.hpp, a whole server on any poller
 // The notes:     单进程服务器,非阻塞模式 (asking each in turn), select版 TCP服务器 (select), 包含writeList服务器 (write
 //                queues), epoll版-TCP服务器 (epoll); examples 18 to 21
 
-#ifndef NETNOTES_POLL_POLL_HPP
-#define NETNOTES_POLL_POLL_HPP
+#ifndef NETNOTES_POLL_INTEREST_HPP
+#define NETNOTES_POLL_INTEREST_HPP
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/epoll.h>
-#include <sys/select.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <concepts>
-#include <cstddef>
 #include <cstdint>
-#include <ctime>
-#include <limits>
 #include <span>
 #include <string>
 #include <system_error>
-#include <utility>
-#include <vector>
 
 // netnotes/socket/socket.hpp: the socket
 // SPDX-License-Identifier: MIT
@@ -225,8 +207,8 @@
 //   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
 //   socketpair, getaddrinfo         the same                         socket_pair, resolve
 //
-// On this page:  time and buffers · options · socket · socket_pair
-// Below it:      socket/address.hpp, the names of sockets and of hosts; ip.hpp; socket/stop.hpp
+// On this page:  socket · socket_pair
+// Below it:      socket/buffer.hpp, time and bytes; socket/options.hpp; socket/address.hpp, names; socket/stop.hpp
 // The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
 
 #ifndef NETNOTES_SOCKET_SOCKET_HPP
@@ -258,51 +240,58 @@
 #include <type_traits>
 #include <utility>
 
-// netnotes/ip/address.hpp: addresses, networks, endpoints and ports
+// netnotes/ip/endpoint.hpp: endpoints, ports and services
 // SPDX-License-Identifier: MIT
 //
-// An IP address is a number; everything else on this page is notation or arithmetic on that number.
-// An IPv4 address has 32 bits, an IPv6 address 128. A *network* is a run of leading bits that its
-// addresses share (the prefix); what remains numbers the hosts inside. The netmask is that same prefix
-// length, spelled as an address:
+// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
+// together are an *endpoint*:
 //
-//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
-//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
-//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
-//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//        192.0.2.1:80        [2001:db8::1]:80        brackets, for the colons of IPv6 are none of the port
 //
-// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP.
-// Address and port together are an *endpoint*, written 192.0.2.1:80 or [2001:db8::1]:80.
+// On this page:  endpoint · port_class, classify_port · service, find_service · the literal _endpoint
+// The notes:     端口 (ports), 端口分类 (classes of ports); example 04
+
+#ifndef NETNOTES_IP_ENDPOINT_HPP
+#define NETNOTES_IP_ENDPOINT_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+// netnotes/ip/address.hpp: addresses
+// SPDX-License-Identifier: MIT
 //
-// This header asks the operating system nothing. It is values: constexpr throughout, no allocation but
-// in to_string(), so a wrong literal does not compile:
+// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has 32
+// bits, an IPv6 address 128:
 //
-//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
+//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is a run of zeros
+//
+// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(), so a
+// wrong literal does not compile:
+//
 //        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
 //
 // Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
 //
-// On this page:  ipv4_address · ipv6_address · ip_address · network · summarize, collapse, exclude ·
-//                special-purpose ranges · the classes A to E · endpoint · ports and services · literals
-// Below it:      ip/text.hpp, how the texts are read and written
-// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks); examples 02, 03 and 04
+// is_global() and is_global_unicast() need a table: include ip/special.hpp where you ask them.
+//
+// On this page:  ipv4_address · ipv6_address · ip_address · the literal _ip
+// The notes:     IP地址 (IP addresses); example 02
 
 #ifndef NETNOTES_IP_ADDRESS_HPP
 #define NETNOTES_IP_ADDRESS_HPP
 
-#include <algorithm>
 #include <array>
-#include <bit>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 // netnotes/ip/text.hpp: how addresses are read and written
 // SPDX-License-Identifier: MIT
@@ -934,7 +923,7 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// and a multicast group is neither local to the link nor to an organisation (RFC 5771, RFC 2365).
     [[nodiscard]] constexpr bool is_global() const noexcept;
     /// Is it global, and one host's address? See ipv6_address::is_global_unicast().
-    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
 
     /// The name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
     [[nodiscard]] std::string reverse_pointer() const;
@@ -1204,8 +1193,8 @@ class ip_address : public detail::printable<ip_address> {
     [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
     [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
-    [[nodiscard]] constexpr bool is_global() const noexcept { return visit([](auto a) { return a.is_global(); }); }
-    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return visit([](auto a) { return a.is_global_unicast(); }); }
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
     [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
     constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
@@ -1229,434 +1218,49 @@ class ip_address : public detail::printable<ip_address> {
     detail::zone_name zone_;
 };
 
-// ---- Networks ------------------------------------------------------------------------------------------
+// ---- Longer texts --------------------------------------------------------------------------------------
 
-/// What to do with an address that has bits outside its prefix, as 192.168.1.77/24 has: refuse it, which
-/// catches slips of the pen, or clear them and take the network in which the address lies.
-enum class host_bits { refused, cleared };
+inline std::string ipv4_address::reverse_pointer() const {
+    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
+}
 
-/// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
-template <class Item>
-class ip_range;
+inline std::string ipv6_address::exploded() const {
+    std::string text;
+    for (const std::uint8_t octet : to_octets()) {
+        if (text.size() % 5 == 4) text += ':';
+        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
+    }
+    return zone().empty() ? text : detail::joined(text, '%', zone());
+}
 
-/// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
-/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
-class network : public detail::printable<network> {
-  public:
-    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
+inline std::string ipv6_address::reverse_pointer() const {
+    const auto octets = to_octets();
+    std::string text;
+    for (std::size_t i = octets.size(); i-- > 0;)
+        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
+    return text + "ip6.arpa";
+}
 
-    /// 0.0.0.0/0, all of IPv4.
-    constexpr network() noexcept = default;
-    /// Throws std::invalid_argument when the prefix is longer than the address, or when host bits are set
-    /// and refused. A zone is dropped: a network is a set of numbers, not a place.
-    constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
-        : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
-        if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
-        if (rule == host_bits::refused && (base_.value_ & hosts_mask()) != detail::uint128{})
-            throw std::invalid_argument{"bits are set in the host part of the address of a network"};
-        base_.value_ = base_.value_ & ~hosts_mask();
-    }
-    /// From `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask
-    /// `192.0.2.0/0.0.0.255` (IPv4 only). An address alone is the network of that one address. A mask must
-    /// be a run of ones and then zeros: 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
-    /// Throws parse_error.
-    constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
-        parse_failure why;
-        const auto read = parse(text, rule, why);
-        if (!read) throw parse_error{"network", text, why};
-        *this = *read;
-    }
-    static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
-        const std::size_t slash = std::min(text.find('/'), text.size());
-        const auto address = ip_address::parse(text.substr(0, slash), why);
-        if (!address) return std::nullopt;
-        const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
-            why = parse_failure{pattern, position, 0, value};
-            return std::nullopt;
-        };
-        if (address->zone_.size > 0) return refused("a network has no zone", text.find('%'));
-        std::uint32_t prefix_length = address->width();
-        if (slash < text.size()) {
-            const std::string_view tail = text.substr(slash + 1);
-            if (address->is_v4() && tail.find('.') != tail.npos) {
-                const auto mask = ipv4_address::parse(tail, why);
-                if (!mask) return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-                const std::uint32_t bits = mask->to_uint();
-                const int ones = std::countl_one(bits), zeros = std::countl_zero(bits);
-                const bool is_netmask = ones + std::countr_zero(bits) >= 32;
-                if (!is_netmask && zeros + std::countr_one(bits) != 32)
-                    return refused("the mask is not a run of ones and then zeros", slash + 1);
-                prefix_length = static_cast<std::uint32_t>(is_netmask ? ones : zeros);
-            } else if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length,
-                                            why)) {
-                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-            }
-        }
-        if (rule == host_bits::refused &&
-            (address->value_ & detail::ones(address->width() - prefix_length)) != detail::uint128{})
-            return refused("bits are set beyond the first %", 0, prefix_length);
-        return network{*address, prefix_length, host_bits::cleared};
-    }
-    static constexpr std::optional<network> parse(std::string_view text, host_bits rule = host_bits::refused) noexcept {
-        parse_failure why;
-        return parse(text, rule, why);
-    }
-    static constexpr std::optional<network> parse(std::string_view text, parse_failure& why) noexcept {
-        return parse(text, host_bits::refused, why);
-    }
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval ip_address operator""_ip(const char* text, std::size_t size) {
+    return ip_address{std::string_view{text, size}};
+}
+}  // namespace literals
 
-    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
-    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
-    /// How many bits are left for the hosts.
-    [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
-    [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
-    [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
-    [[nodiscard]] constexpr ip_address netmask() const noexcept {
-        return {is_v6(), detail::ones(base_.width()) & ~hosts_mask()};
-    }
-    [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
+}  // namespace netnotes
 
-    [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
-    [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
-    /// The last address of an IPv4 network, which reaches all its hosts (RFC 919). A /31 or /32 has none
-    /// (RFC 3021), and neither has IPv6: there multicast does that work.
-    [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
-        return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
+template <netnotes::detail::text_value Value>
+struct std::hash<Value> {
+    constexpr std::size_t operator()(const Value& value) const noexcept {
+        return static_cast<std::size_t>(value.hash());
     }
-    /// The first address that a host may have. IPv4 keeps the all-zeros one for the network itself, IPv6
-    /// for "any router of this subnet" (RFC 4291 §2.6.1); links of two (/31 RFC 3021, /127 RFC 6164) use both.
-    [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
-    [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
-
-    /// How many addresses there are: 2 to the host_width(). None when that is more than 64 bits can count.
-    [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
-        return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
-    }
-    /// ... and how many of them a host may have: for IPv4 two fewer, except in a /31 or /32.
-    [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
-        const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
-        return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
-    }
-    /// address_count() in decimal digits, exact for every network: 2^128 has 39 of them.
-    [[nodiscard]] std::string address_count_string() const;
-
-    /// False for an address of the other family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, unmapped() it is.
-    /// The zone is not looked at.
-    [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
-        return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
-    }
-    [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
-        return prefix_length_ <= other.prefix_length_ && contains(other.base_);
-    }
-    /// Two networks overlap only if one of them contains the other: prefixes nest or are apart.
-    [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
-        return contains(other) || other.contains(*this);
-    }
-
-    /// The network of that shorter prefix around this one. Throws std::invalid_argument for a longer one.
-    [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
-        if (prefix_length > prefix_length_)
-            throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
-        return {base_, prefix_length, host_bits::cleared};
-    }
-    /// The networks of that longer prefix inside this one, lowest first; no memory is taken however many.
-    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
-    [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
-    /// Every address that a host may have, in order.
-    [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
-    /// The address at `index`, the first being 0. Throws std::out_of_range beyond the last, and for a negative index:
-    /// last() is the last address.
-    template <std::integral Index>
-    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
-        if constexpr (std::is_signed_v<Index>)  // converted without a word, -1 would be 2^64 - 1
-            if (index < 0) throw std::out_of_range{"a negative index into a network"};
-        const auto offset = static_cast<std::uint64_t>(index);
-        if (address_count() && offset >= *address_count())
-            throw std::out_of_range{"an index beyond the last address of the network"};
-        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
-    }
-
-    /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
-    /// 2^32 - 2 of them. 1,500 hosts need a /21: the notes' 255.255.0.0 gives away 64,000 addresses.
-    static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
-        for (unsigned prefix_length = 33; prefix_length-- > 0;)
-            if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
-        return std::nullopt;
-    }
-
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
-    constexpr char* write(char* out) const noexcept {
-        out = base_.write(out);
-        *out++ = '/';
-        return detail::write_number(out, prefix_length_);
-    }
-
-    /// By address, then the larger network first.
-    friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
-
-  private:
-    friend class ip_range<network>;
-    constexpr detail::uint128 hosts_mask() const noexcept { return detail::ones(host_width()); }
-
-    ip_address base_;
-    std::uint8_t prefix_length_ = 0;
 };
 
-template <class Item>
-class ip_range {
-  public:
-    class iterator {
-      public:
-        using value_type = Item;
-        using difference_type = std::ptrdiff_t;
-        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
-        using iterator_concept = std::forward_iterator_tag;
-        using pointer = void;
-        using reference = Item;
+#endif  // NETNOTES_IP_ADDRESS_HPP
 
-        constexpr iterator() noexcept = default;
-        constexpr Item operator*() const noexcept { return at_; }
-        constexpr iterator& operator++() noexcept {
-            ended_ = at_ == last_;  // the last address of all has no successor, so the end cannot be "one beyond"
-            if (!ended_) at_ = successor(at_);
-            return *this;
-        }
-        constexpr iterator operator++(int) noexcept {
-            const iterator before = *this;
-            ++*this;
-            return before;
-        }
-        friend constexpr bool operator==(const iterator&, const iterator&) noexcept = default;
 
-      private:
-        friend ip_range;
-        constexpr iterator(const Item& at, const Item& last, bool ended) noexcept
-            : at_{at}, last_{last}, ended_{ended} {}
-        Item at_;
-        Item last_;
-        bool ended_ = true;
-    };
-
-    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, last_, false}; }
-    [[nodiscard]] constexpr iterator end() const noexcept { return {last_, last_, true}; }
-
-  private:
-    friend class network;
-    constexpr ip_range(const Item& first, const Item& last) noexcept : first_{first}, last_{last} {}  // both included
-    static constexpr ip_address successor(const ip_address& address) noexcept { return *address.next(); }
-    static constexpr network successor(network block) noexcept {
-        block.base_ = *block.last().next();
-        return block;
-    }
-    Item first_;
-    Item last_;
-};
-
-constexpr ip_range<ip_address> network::hosts() const noexcept { return {first_host(), last_host()}; }
-constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
-    if (prefix_length < prefix_length_)
-        throw std::invalid_argument{"the prefix of a subnet is not shorter than the network's"};
-    return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
-}
-
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order:
-/// at most 62 for IPv4, 254 for IPv6. Throws std::invalid_argument when the families or the zones differ, or when
-/// last < first. (A zone that both have is dropped: a network has none.)
-template <class Output>
-constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
-    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
-        throw std::invalid_argument{"not a range of addresses"};
-    for (;;) {
-        // The block that begins here is as large as both its alignment and the rest of the range allow.
-        const auto rest = last.value_ - first.value_;
-        const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
-        const unsigned aligned =
-            first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
-        const network block{first, first.width() - std::min(room, aligned)};
-        *out++ = block;
-        if (block.last().value_ == last.value_) return out;
-        first = *block.last().next();
-    }
-}
-
-/// Sorts the networks, drops those that lie in another, joins pairs that make a whole, and returns the part
-/// of the span that holds the result; what lies behind that part is left unspecified.
-constexpr std::span<network> collapse(std::span<network> networks) {
-    std::sort(networks.begin(), networks.end());
-    std::size_t kept = 0;
-    for (const network block : networks) {
-        if (kept > 0 && networks[kept - 1].contains(block)) continue;
-        networks[kept++] = block;
-        // The last two may be the halves of one network, and that one again a half, and so on up.
-        while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
-            const unsigned prefix_length = networks[kept - 1].prefix_length();
-            const network whole = networks[kept - 1].supernet(prefix_length - 1);
-            if (networks[kept - 2] != network{whole.address(), prefix_length}) break;
-            networks[--kept - 1] = whole;
-        }
-    }
-    return networks.first(kept);
-}
-
-/// Writes the networks that are left of `outer` without `inner`, from the largest to the smallest: one for
-/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
-template <class Output>
-constexpr Output exclude(const network& outer, const network& inner, Output out) {
-    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude lies outside"};
-    for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
-        for (const network half :
-             network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
-            if (!half.contains(inner)) *out++ = half;
-    return out;
-}
-
-// ---- Special-purpose ranges ----------------------------------------------------------------------------
-
-/// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
-/// Where the registry says "not applicable" (6to4, Teredo, what was given up) the answer here is no.
-struct special_range {
-    network block;
-    std::string_view name;
-    std::string_view reference;
-    bool source;              ///< may stand as the source of a packet that crosses a router
-    bool destination;         ///< ... as its destination
-    bool forwardable;         ///< a router may forward packets to it
-    bool globally_reachable;  ///< ... beyond the borders of an organisation
-    bool reserved;            ///< IP itself requires that every implementation treats it specially
-};
-
-namespace detail {
-constexpr special_range row(std::string_view block, std::string_view name, std::string_view reference,
-                            std::string_view flags) {
-    return {network{block},  name,           reference, flags[0] == 'S', flags[1] == 'D', flags[2] == 'F',
-            flags[3] == 'G', flags[4] == 'R'};
-}
-}  // namespace detail
-
-inline constexpr std::array ipv4_special_ranges{
-    detail::row("0.0.0.0/8", "This network", "RFC 791 §3.2", "S---R"),
-    detail::row("0.0.0.0/32", "This host on this network", "RFC 1122 §3.2.1.3", "S---R"),
-    detail::row("10.0.0.0/8", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("100.64.0.0/10", "Shared Address Space", "RFC 6598", "SDF--"),
-    detail::row("127.0.0.0/8", "Loopback", "RFC 1122 §3.2.1.3", "----R"),
-    detail::row("169.254.0.0/16", "Link Local", "RFC 3927", "SD--R"),
-    detail::row("172.16.0.0/12", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 §2.1", "-----"),
-    detail::row("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", "SDF--"),
-    detail::row("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", "S----"),
-    detail::row("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
-    detail::row("192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
-    detail::row("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
-    detail::row("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
-    detail::row("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", "-----"),
-    detail::row("192.31.196.0/24", "AS112-v4", "RFC 7535", "SDFG-"),
-    detail::row("192.52.193.0/24", "AMT", "RFC 7450", "SDFG-"),
-    detail::row("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", "-----"),
-    detail::row("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", "SDF--"),
-    detail::row("192.168.0.0/16", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
-    detail::row("198.18.0.0/15", "Benchmarking", "RFC 2544", "SDF--"),
-    detail::row("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", "-----"),
-    detail::row("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", "-----"),
-    detail::row("240.0.0.0/4", "Reserved", "RFC 1112 §4", "----R"),
-    detail::row("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 §7", "-D--R"),
-};
-
-inline constexpr std::array ipv6_special_ranges{
-    detail::row("::1/128", "Loopback Address", "RFC 4291", "----R"),
-    detail::row("::/128", "Unspecified Address", "RFC 4291", "S---R"),
-    detail::row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "----R"),
-    detail::row("64:ff9b::/96", "IPv4-IPv6 Translation", "RFC 6052", "SDFG-"),
-    detail::row("64:ff9b:1::/48", "IPv4-IPv6 Translation", "RFC 8215", "SDF--"),
-    detail::row("100::/64", "Discard-Only Address Block", "RFC 6666", "SDF--"),
-    detail::row("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", "S----"),
-    detail::row("2001::/23", "IETF Protocol Assignments", "RFC 2928", "-----"),
-    detail::row("2001::/32", "TEREDO", "RFC 4380, RFC 8190", "SDF--"),
-    detail::row("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
-    detail::row("2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
-    detail::row("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", "SDFG-"),
-    detail::row("2001:2::/48", "Benchmarking", "RFC 5180", "SDF--"),
-    detail::row("2001:3::/32", "AMT", "RFC 7450", "SDFG-"),
-    detail::row("2001:4:112::/48", "AS112-v6", "RFC 7535", "SDFG-"),
-    detail::row("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", "-----"),
-    detail::row("2001:20::/28", "ORCHIDv2", "RFC 7343", "SDFG-"),
-    detail::row("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", "SDFG-"),
-    detail::row("2001:db8::/32", "Documentation", "RFC 3849", "-----"),
-    detail::row("2002::/16", "6to4", "RFC 3056", "SDF--"),
-    detail::row("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
-    detail::row("3fff::/20", "Documentation", "RFC 9637", "-----"),
-    detail::row("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", "SDF--"),
-    detail::row("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190", "SDF--"),
-    detail::row("fe80::/10", "Link-Local Unicast", "RFC 4291", "SD--R"),
-};
-
-namespace detail {
-/// The row with the longest prefix that holds the address, or the table's end. (Not a pointer that may be
-/// null: for g++ with -fsanitize=undefined a comparison with nullptr is no constant, and is_global() would be none.)
-constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
-    auto best = table.end();
-    for (auto row = table.begin(); row != table.end(); ++row)
-        if (row->block.contains(address) &&
-            (best == table.end() || row->block.prefix_length() > best->block.prefix_length()))
-            best = row;
-    return best;
-}
-}  // namespace detail
-
-/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
-constexpr const special_range* find_special_range(const ip_address& address) noexcept {
-    const auto found = [&](const auto& table) -> const special_range* {
-        const auto row = detail::find_row(table, address);
-        return row == table.end() ? nullptr : &*row;
-    };
-    return address.is_v6() ? found(ipv6_special_ranges) : found(ipv4_special_ranges);
-}
-
-constexpr bool ipv4_address::is_global() const noexcept {
-    if (is_multicast()) return !in(0xe0000000, 24) && !in(0xef000000, 8);
-    const auto row = detail::find_row(ipv4_special_ranges, *this);
-    return row == ipv4_special_ranges.end() || row->globally_reachable;
-}
-
-constexpr bool ipv6_address::is_global() const noexcept {
-    if (const auto mapped = ipv4_mapped()) return mapped->is_global();
-    if (is_multicast()) return (value_.high >> 48 & 0xf) == 0xe;
-    const auto inside = embedded_ipv4();
-    if (inside && !inside->is_global()) return false;
-    const auto row = detail::find_row(ipv6_special_ranges, *this);
-    return row == ipv6_special_ranges.end() || row->globally_reachable;
-}
-constexpr bool ipv6_address::is_global_unicast() const noexcept {
-    if (const auto inside = embedded_ipv4(); inside && !inside->is_global_unicast()) return false;
-    return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
-}
-
-// ---- The classes of old --------------------------------------------------------------------------------
-
-/// A line of the notes' table of classes, with its numbers put right. The notes' ranges name *hosts*, leave
-/// out networks that they then count, and end class C in the wrong binary number.
-struct ipv4_class_range {
-    ipv4_class letter;
-    network block;  ///< all addresses that begin with the class's leading bits
-    std::string_view leading_bits;
-    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks
-    std::uint32_t networks;           ///< 2^7, 2^14, 2^21
-    std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
-};
-
-/// Of the 128 networks of class A, 0 and 127 are special: 126 remain. 128.0, 191.255 and 223.255.255 were
-/// reserved once and are ordinary now (RFC 5735 dropped them). A class A network holds 16,777,214 hosts.
-inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
-    {ipv4_class::a, network{"0.0.0.0/1"}, "0", 1, 1u << 7, (1u << 24) - 2},
-    {ipv4_class::b, network{"128.0.0.0/2"}, "10", 2, 1u << 14, (1u << 16) - 2},
-    {ipv4_class::c, network{"192.0.0.0/3"}, "110", 3, 1u << 21, (1u << 8) - 2},
-    {ipv4_class::d, network{"224.0.0.0/4"}, "1110", 0, 0, 0},
-    {ipv4_class::e, network{"240.0.0.0/4"}, "1111", 0, 0, 0},
-}};
-
-constexpr ipv4_class ipv4_address::address_class() const noexcept {
-    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
-}
+namespace netnotes {
 
 // ---- Endpoints -----------------------------------------------------------------------------------------
 
@@ -1788,52 +1392,8 @@ constexpr const service* find_service(std::uint16_t port, transport protocol) no
     return found == services.end() ? nullptr : &*found;
 }
 
-// ---- Longer texts --------------------------------------------------------------------------------------
-
-inline std::string ipv4_address::reverse_pointer() const {
-    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
-}
-
-inline std::string ipv6_address::exploded() const {
-    std::string text;
-    for (const std::uint8_t octet : to_octets()) {
-        if (text.size() % 5 == 4) text += ':';
-        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
-    }
-    return zone().empty() ? text : detail::joined(text, '%', zone());
-}
-
-inline std::string ipv6_address::reverse_pointer() const {
-    const auto octets = to_octets();
-    std::string text;
-    for (std::size_t i = octets.size(); i-- > 0;)
-        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
-    return text + "ip6.arpa";
-}
-
-inline std::string network::address_count_string() const {
-    std::string digits{"1"};  // the lowest first, doubled once for every host bit
-    for (unsigned bit = 0; bit < host_width(); ++bit) {
-        int carry = 0;
-        for (char& digit : digits) {
-            const int doubled = 2 * (digit - '0') + carry;
-            digit = static_cast<char>('0' + doubled % 10);
-            carry = doubled / 10;
-        }
-        if (carry > 0) digits += '1';
-    }
-    std::reverse(digits.begin(), digits.end());
-    return digits;
-}
-
-// ---- Literals ------------------------------------------------------------------------------------------
-
 /// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
 namespace literals {
-consteval ip_address operator""_ip(const char* text, std::size_t size) {
-    return ip_address{std::string_view{text, size}};
-}
-consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
 consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
     return endpoint{std::string_view{text, size}};
 }
@@ -1841,14 +1401,7 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 
 }  // namespace netnotes
 
-template <netnotes::detail::text_value Value>
-struct std::hash<Value> {
-    constexpr std::size_t operator()(const Value& value) const noexcept {
-        return static_cast<std::size_t>(value.hash());
-    }
-};
-
-#endif  // NETNOTES_IP_ADDRESS_HPP
+#endif  // NETNOTES_IP_ENDPOINT_HPP
 
 // netnotes/socket/address.hpp: the names of sockets and of hosts
 // SPDX-License-Identifier: MIT
@@ -2200,6 +1753,240 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
 
 #endif  // NETNOTES_SOCKET_ADDRESS_HPP
 
+// netnotes/socket/buffer.hpp: time and bytes
+// SPDX-License-Identifier: MIT
+//
+// What every call of a socket takes: how long it may wait, room to receive into, and bytes to send.
+//
+// On this page:  clock, duration, time_point, never, wait_time · mutable_buffer, const_buffer, as_text
+// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_BUFFER_HPP
+#define NETNOTES_SOCKET_BUFFER_HPP
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+// ---- Time and bytes ------------------------------------------------------------------------------------
+
+/// All waiting is measured by the clock that nobody can set.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
+inline constexpr duration never = duration::max();
+
+namespace detail {
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
+/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
+/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+};
+
+namespace detail {
+template <class Byte>
+concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
+template <class Range>
+concept bytes_range = requires(Range& range) {
+    { std::size(range) } -> std::convertible_to<std::size_t>;
+    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+template <class Pointer>
+concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
+class borrowed_socket;
+}  // namespace detail
+
+/// Room to receive into: made from anything that is one run of bytes, an array, a std::array, std::string,
+/// std::vector or std::span of std::byte, char or unsigned char. It does not own and does not grow.
+class mutable_buffer : public std::span<std::byte> {
+  public:
+    using std::span<std::byte>::span;
+    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
+    template <detail::bytes_range Range>
+    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
+        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+/// Bytes to send: from the same, and from text. Of a literal the NUL behind it is not sent. No type can tell a
+/// literal from another *const* array of char, so such an array is taken for one and a NUL at its very end left
+/// out; and an array of char that is not const is refused, for it is seldom full: `std::span{buffer}.first(size)`.
+class const_buffer : public std::span<const std::byte> {
+  public:
+    using std::span<const std::byte>::span;
+    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
+    const_buffer(const std::string_view& text) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
+    template <detail::text_pointer Pointer>
+    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
+    template <detail::byte_like Byte, std::size_t Size>
+    const_buffer(Byte (&array)[Size]) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
+                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
+    template <std::size_t Size>
+    const_buffer(char (&array)[Size]) = delete;
+    template <detail::bytes_range Range>
+    const_buffer(const Range& range) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+/// Received bytes looked at as text, without copying and without a check: a peer may send anything.
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_BUFFER_HPP
+
+// netnotes/socket/options.hpp: the options of a socket, as types
+// SPDX-License-Identifier: MIT
+//
+// setsockopt(2) takes any bytes for any option. A type for each option has the right size, and refuses values out of range.
+//
+//        socket.set_option(option::keep_alive{true});
+//        auto size = socket.get_option<option::receive_buffer>();
+//
+// On this page:  option::reuse_address, reuse_port, keep_alive, broadcast, receive_buffer, send_buffer, ipv6_only, linger
+// The notes:     setsockopt, getsockopt (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_OPTIONS_HPP
+#define NETNOTES_SOCKET_OPTIONS_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <type_traits>
+
+
+
+
+namespace netnotes {
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+/// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
+/// What no type is made for is set by level, name and value, as in C.
+namespace option {
+
+template <int Level, int Name>
+struct flag {
+    bool value = true;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    constexpr native_type to_native() const noexcept { return value; }
+    static constexpr bool from_native(native_type native) noexcept { return native != 0; }
+};
+/// A number below `Least` is errc::invalid_argument when it is set.
+template <int Level, int Name, int Least = std::numeric_limits<int>::min()>
+struct number {
+    int value;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    constexpr bool is_in_range() const noexcept { return value >= Least; }
+    constexpr native_type to_native() const noexcept { return value; }
+    static constexpr int from_native(native_type native) noexcept { return native; }
+};
+
+/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
+/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
+using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
+/// Several sockets of one user bind the same port and the kernel shares the clients out among them.
+using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
+/// Probe a silent peer: off unless asked for, and then by default only after two hours (tcp(7)).
+using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
+/// Without it a datagram to a broadcast address is refused with EACCES.
+using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
+/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)). It would take a
+/// negative number for the largest of all; here that is errc::invalid_argument.
+using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
+using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
+/// An IPv6 socket that is not to serve IPv4 clients as ::ffff:a.b.c.d as well.
+using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
+
+/// Does it listen? It can only be asked.
+using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
+
+/// What close() does with bytes that are not yet acknowledged: nothing said, it goes on sending them behind
+/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset. A negative
+/// number is errc::invalid_argument, and no reset; a time that is too long for the kernel is its longest, 68 years.
+struct linger {
+    std::optional<std::chrono::seconds> value;
+    using native_type = ::linger;
+    static constexpr int level = SOL_SOCKET, name = SO_LINGER;
+
+    constexpr linger() noexcept = default;
+    constexpr linger(std::nullopt_t) noexcept {}
+    constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
+    /// From minutes and hours, too; half a second does not compile.
+    template <class Rep, class Period>
+    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
+    constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
+        : value{detail::saturated<std::chrono::seconds>(time)} {}
+
+    constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
+    native_type to_native() const noexcept {
+        const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
+        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
+    }
+    static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
+        return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;
+    }
+};
+
+}  // namespace option
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_OPTIONS_HPP
+
 // netnotes/socket/stop.hpp: asking a program to stop
 // SPDX-License-Identifier: MIT
 //
@@ -2354,178 +2141,6 @@ class stop_on_signals {
 
 namespace netnotes {
 
-// ---- Time and bytes ------------------------------------------------------------------------------------
-
-/// All waiting is measured by the clock that nobody can set.
-using clock = std::chrono::steady_clock;
-using duration = clock::duration;
-using time_point = clock::time_point;
-
-/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
-inline constexpr duration never = duration::max();
-
-namespace detail {
-/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
-/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
-template <class To, class Rep, class Period>
-constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
-    if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
-        const std::chrono::duration<long double, typename To::period> exact{time};
-        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
-        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
-        return std::chrono::ceil<To>(exact);
-    } else {
-        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
-        } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
-        }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
-    }
-}
-}  // namespace detail
-
-/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
-/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
-/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
-class wait_time : public duration {
-  public:
-    constexpr wait_time() noexcept : duration{duration::zero()} {}
-    constexpr wait_time(duration time) noexcept : duration{time} {}
-    template <class Rep, class Period>
-    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
-};
-
-namespace detail {
-template <class Byte>
-concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
-template <class Range>
-concept bytes_range = requires(Range& range) {
-    { std::size(range) } -> std::convertible_to<std::size_t>;
-    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
-};
-template <class Pointer>
-concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
-class borrowed_socket;
-}  // namespace detail
-
-/// Room to receive into: made from anything that is one run of bytes, an array, a std::array, std::string,
-/// std::vector or std::span of std::byte, char or unsigned char. It does not own and does not grow.
-class mutable_buffer : public std::span<std::byte> {
-  public:
-    using std::span<std::byte>::span;
-    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
-    template <detail::bytes_range Range>
-    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
-        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
-        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-/// Bytes to send: from the same, and from text. Of a literal the NUL behind it is not sent. No type can tell a
-/// literal from another *const* array of char, so such an array is taken for one and a NUL at its very end left
-/// out; and an array of char that is not const is refused, for it is seldom full: `std::span{buffer}.first(size)`.
-class const_buffer : public std::span<const std::byte> {
-  public:
-    using std::span<const std::byte>::span;
-    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
-    const_buffer(const std::string_view& text) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
-    template <detail::text_pointer Pointer>
-    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
-    template <detail::byte_like Byte, std::size_t Size>
-    const_buffer(Byte (&array)[Size]) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
-                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
-    template <std::size_t Size>
-    const_buffer(char (&array)[Size]) = delete;
-    template <detail::bytes_range Range>
-    const_buffer(const Range& range) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-/// Received bytes looked at as text, without copying and without a check: a peer may send anything.
-inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-// ---- Options -------------------------------------------------------------------------------------------
-
-/// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
-/// What no type is made for is set by level, name and value, as in C.
-namespace option {
-
-template <int Level, int Name>
-struct flag {
-    bool value = true;
-    using native_type = int;
-    static constexpr int level = Level, name = Name;
-    constexpr native_type to_native() const noexcept { return value; }
-    static constexpr bool from_native(native_type native) noexcept { return native != 0; }
-};
-/// A number below `Least` is errc::invalid_argument when it is set.
-template <int Level, int Name, int Least = std::numeric_limits<int>::min()>
-struct number {
-    int value;
-    using native_type = int;
-    static constexpr int level = Level, name = Name;
-    constexpr bool is_in_range() const noexcept { return value >= Least; }
-    constexpr native_type to_native() const noexcept { return value; }
-    static constexpr int from_native(native_type native) noexcept { return native; }
-};
-
-/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
-/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
-using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
-/// Several sockets of one user bind the same port and the kernel shares the clients out among them.
-using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
-/// Probe a silent peer: off unless asked for, and then by default only after two hours (tcp(7)).
-using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
-/// Without it a datagram to a broadcast address is refused with EACCES.
-using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
-/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)). It would take a
-/// negative number for the largest of all; here that is errc::invalid_argument.
-using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
-using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
-/// An IPv6 socket that is not to serve IPv4 clients as ::ffff:a.b.c.d as well.
-using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
-
-/// Does it listen? It can only be asked.
-using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
-
-/// What close() does with bytes that are not yet acknowledged: nothing said, it goes on sending them behind
-/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset. A negative
-/// number is errc::invalid_argument, and no reset; a time that is too long for the kernel is its longest, 68 years.
-struct linger {
-    std::optional<std::chrono::seconds> value;
-    using native_type = ::linger;
-    static constexpr int level = SOL_SOCKET, name = SO_LINGER;
-
-    constexpr linger() noexcept = default;
-    constexpr linger(std::nullopt_t) noexcept {}
-    constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
-    /// From minutes and hours, too; half a second does not compile.
-    template <class Rep, class Period>
-    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
-    constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
-        : value{detail::saturated<std::chrono::seconds>(time)} {}
-
-    constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
-    native_type to_native() const noexcept {
-        const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
-        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
-    }
-    static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
-        return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;
-    }
-};
-
-}  // namespace option
-
 // ---- The socket ----------------------------------------------------------------------------------------
 
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
@@ -2654,7 +2269,7 @@ class socket {
     void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
                  int flags = 0) noexcept;
     /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
-    /// It costs no system call, but some 50 ns in the kernel for each datagram, so it is on only where it is needed:
+    /// It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed:
     /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
@@ -3489,10 +3104,6 @@ constexpr bool any_of(interest set, interest flags) noexcept {
 }
 
 namespace detail {
-static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR == 0x8 && EPOLLHUP == 0x10 &&
-              EPOLLRDHUP == 0x2000);
-static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x8 && POLLHUP == 0x10 &&
-              POLLRDHUP == 0x2000);
 constexpr std::uint32_t to_bits(interest what) noexcept { return static_cast<std::uint32_t>(what); }
 constexpr interest to_interest(std::uint32_t bits) noexcept { return static_cast<interest>(bits & 0x201f); }
 }  // namespace detail
@@ -3523,7 +3134,8 @@ struct event {
 /// remove() of what is not there does nothing; a descriptor must be removed *before* it is closed, for its number
 /// may soon stand for something else. wait() waits until something is ready or the time has passed (then the span
 /// is empty), whatever signals come. Its events are valid until the next wait(): adding and removing do not touch
-/// them.
+/// them. A poller may also have `time_point now() const noexcept`, a clock of its own: a reactor_server goes by it. So a
+/// test lets time pass as it likes.
 template <class Poller>
 concept poller = requires(Poller& poller, int descriptor, interest what, std::uint64_t token, trigger how,
                           duration timeout) {
@@ -3555,7 +3167,30 @@ class countdown {
 };
 }  // namespace detail
 
-// ---- epoll ---------------------------------------------------------------------------------------------
+namespace detail {
+[[noreturn]] inline void refuse(int error, const char* attempt, int descriptor, const char* why = "") {
+    throw_error(std::error_code{error, std::system_category()}, attempt, std::to_string(descriptor), why);
+}
+/// select(2) and poll(2) learn of a descriptor when they are called, so what epoll_ctl(2) refuses is asked here.
+inline void require_open(const char* attempt, int descriptor) {
+    if (::fcntl(descriptor, F_GETFD) < 0) refuse(errno, attempt, descriptor);
+}
+inline void require_no_edge(trigger how, const char* attempt, int descriptor) {
+    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ", edge-triggered: that takes an epoll_poller");
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_INTEREST_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR == 0x8 && EPOLLHUP == 0x10 &&
+              EPOLLRDHUP == 0x2000);
+}  // namespace detail
 
 /// epoll(7), Linux. No limit of its own on the number of descriptors; there are RLIMIT_NOFILE, memory, and
 /// fs.epoll.max_user_watches, about 160 bytes each.
@@ -3633,20 +3268,178 @@ class epoll_poller {
 };
 static_assert(poller<epoll_poller>);
 
-// ---- select and poll -----------------------------------------------------------------------------------
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_EPOLL_HPP
+
+
+// netnotes/poll/poll.hpp: waiting with poll(2)
+// SPDX-License-Identifier: MIT
+//
+// select(2) without its limit: a list of descriptors, handed over at every call.
+//
+// On this page:  poll_poller
+// The notes:     select 优缺点 (select, and what poll does better); example 27
+
+#ifndef NETNOTES_POLL_POLL_HPP
+#define NETNOTES_POLL_POLL_HPP
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <span>
+#include <system_error>
+#include <vector>
+
+
+
+namespace netnotes {
 
 namespace detail {
-[[noreturn]] inline void refuse(int error, const char* attempt, int descriptor, const char* why = "") {
-    throw_error(std::error_code{error, std::system_category()}, attempt, std::to_string(descriptor), why);
-}
-/// select(2) and poll(2) learn of a descriptor when they are called, so what epoll_ctl(2) refuses is asked here.
-inline void require_open(const char* attempt, int descriptor) {
-    if (::fcntl(descriptor, F_GETFD) < 0) refuse(errno, attempt, descriptor);
-}
-inline void require_no_edge(trigger how, const char* attempt, int descriptor) {
-    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ", edge-triggered: that takes an epoll_poller");
-}
+static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x8 && POLLHUP == 0x10 &&
+              POLLRDHUP == 0x2000);
 }  // namespace detail
+
+/// poll(2): select without its limit. It is handed a list of descriptors, each with what is asked and room for the
+/// answer, so nothing has to be copied; still the kernel asks every one of them at every call.
+///
+/// Adding, modifying and removing take constant time, and no system call but one to see that the descriptor is open.
+/// Memory is taken by add() alone: 56 bytes for each descriptor, and 4 for each number up to the highest.
+class poll_poller {
+  public:
+    static constexpr bool has_edge = false;
+    // One wait() reports all that is ready, so that none can hide behind the others.
+
+    poll_poller() noexcept = default;
+    poll_poller(poll_poller&&) noexcept = default;
+    poll_poller& operator=(poll_poller&&) noexcept = default;
+
+    /// A regular file is always ready. See poller for the rest. std::bad_alloc leaves all as it was.
+    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "poll add ";
+        detail::require_open(attempt, descriptor);  // and so a number that can have a place
+        detail::require_no_edge(how, attempt, descriptor);
+        const auto number = static_cast<std::size_t>(descriptor);
+        if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
+        if (number >= places_.size()) places_.resize(number + 1, nowhere);
+        const std::size_t size = watched_.size();
+        if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
+        if (size == who_.capacity()) who_.reserve(watched_.capacity());
+        // Whoever adds may be walking through the events of the last wait(). So they stay where they are, and
+        // wait(), which must not fail for want of memory, finds the greater room ready.
+        if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
+        watched_.push_back({descriptor, to_raw(what), 0});
+        who_.push_back({descriptor, how == trigger::one_shot, token});
+        places_[number] = static_cast<std::uint32_t>(size);
+    }
+    /// No system call, and no allocation.
+    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "poll modify ";
+        const std::uint32_t place = place_of(descriptor);
+        if (place == nowhere) detail::refuse(ENOENT, attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        watched_[place] = {descriptor, to_raw(what), 0};
+        who_[place] = {descriptor, how == trigger::one_shot, token};
+    }
+    void remove(int descriptor) noexcept {
+        const std::uint32_t place = place_of(descriptor);
+        if (place == nowhere) return;
+        watched_[place] = watched_.back();  // the last one fills the gap
+        who_[place] = who_.back();
+        places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
+        places_[static_cast<std::size_t>(descriptor)] = nowhere;
+        watched_.pop_back();
+        who_.pop_back();
+    }
+
+    /// Never returns early. A descriptor that was closed without remove() is reported once as an error (POLLNVAL),
+    /// and forgotten. std::system_error when there are more descriptors than RLIMIT_NOFILE (poll(2)): somebody has
+    /// lowered it.
+    std::span<const event> wait(wait_time timeout) {
+        if (room_.size() > events_.size()) events_.swap(room_);
+        for (detail::countdown time{timeout};;) {
+            const timespec left = detail::to_timespec(time.left());
+            const int ready =
+                ::ppoll(watched_.data(), watched_.size(), time.left() == never ? nullptr : &left, nullptr);
+            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "poll"};
+            if (ready > 0) return collect(static_cast<std::size_t>(ready));
+            if (time.is_over() && ready == 0) return {};
+        }
+    }
+
+  private:
+    struct registration {
+        int descriptor;  ///< here, too: that of a one-shot one is not in watched_ until it is armed again
+        bool one_shot;
+        std::uint64_t token;
+    };
+    static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
+    static short to_raw(interest what) noexcept { return static_cast<short>(detail::to_bits(what)); }
+    static interest from_raw(short raw) noexcept {
+        const interest ready = detail::to_interest(static_cast<std::uint16_t>(raw));
+        return (raw & POLLNVAL) != 0 ? ready | interest::error : ready;
+    }
+    std::uint32_t place_of(int descriptor) const noexcept {
+        const auto number = static_cast<std::size_t>(descriptor);  // of a negative one far beyond all others
+        return number < places_.size() ? places_[number] : nowhere;
+    }
+    std::span<const event> collect(std::size_t ready) noexcept {
+        std::size_t count = 0;
+        for (std::size_t place = 0; count < ready && place < watched_.size();) {
+            const short raw = watched_[place].revents;
+            if (raw != 0) events_[count++] = {who_[place].token, from_raw(raw)};
+            if ((raw & POLLNVAL) != 0) {
+                remove(who_[place].descriptor);  // and look at this place again
+                continue;
+            }
+            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) passes over it
+            ++place;
+        }
+        return {events_.data(), count};
+    }
+
+    std::vector<pollfd> watched_;        // what the kernel is handed
+    std::vector<registration> who_;      // of the same place
+    std::vector<std::uint32_t> places_;  // by descriptor: where it stands in the two
+    std::vector<event> events_, room_;
+};
+static_assert(poller<poll_poller>);
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_POLL_HPP
+
+// netnotes/poll/select.hpp: waiting with select(2)
+// SPDX-License-Identifier: MIT
+//
+// The oldest way, and every system has it: three sets of bits in, three sets of bits out, at most 1,024 descriptors.
+//
+// On this page:  select_poller
+// The notes:     select原理, select 优缺点; example 19
+
+#ifndef NETNOTES_POLL_SELECT_HPP
+#define NETNOTES_POLL_SELECT_HPP
+
+#include <fcntl.h>
+#include <sys/select.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
 
 /// select(2): in every system, and for few descriptors. It is handed three sets of bits, and writes its answer over
 /// them; so they are copied for each call.
@@ -3775,114 +3568,769 @@ class select_poller {
 };
 static_assert(poller<select_poller>);
 
-/// poll(2): select without its limit. It is handed a list of descriptors, each with what is asked and room for the
-/// answer, so nothing has to be copied; still the kernel asks every one of them at every call.
-///
-/// Adding, modifying and removing take constant time, and no system call but one to see that the descriptor is open.
-/// Memory is taken by add() alone: 56 bytes for each descriptor, and 4 for each number up to the highest.
-class poll_poller {
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_SELECT_HPP
+
+// netnotes/socket.hpp: sockets, their names, and how a wait is stopped
+// SPDX-License-Identifier: MIT
+//
+// A socket is an end of a conversation. The kernel holds it, and the program holds a small number, the descriptor. This
+// module owns the descriptor and makes every call of a socket safe: a signal does not interrupt a call, a peer that is gone
+// does not kill the process, a timeout is a point in time, and an error says what was attempted on which address.
+//
+//        net::socket listener{net::address_family::inet, net::socket_type::stream};     // namespace net = netnotes
+//        listener.bind(net::endpoint{net::ipv4_address::any(), 6666});
+//        listener.listen();
+//        auto [client, peer] = listener.accept();
+//        client.send_all("hello\r\n");
+//
+// Most programs use tcp.hpp or udp.hpp, which build on this module.
+//
+// Chapters, lowest first:
+//     socket/stop.hpp        asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
+//     socket/address.hpp     the names of sockets and of hosts, and the resolver
+//     socket/buffer.hpp      how long a call waits, room to receive into, bytes to send
+//     socket/options.hpp     options as types
+//     socket/socket.hpp      the socket, with a table from Python and C to netnotes
+//     socket/iostream.hpp    a connection as a std::iostream, as Python's makefile()
+//
+// The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
+// Examples:      01_first_socket, 05_socket_methods
+
+#ifndef NETNOTES_SOCKET_HPP
+#define NETNOTES_SOCKET_HPP
+
+
+// netnotes/ip.hpp: addresses, networks, endpoints and ports
+// SPDX-License-Identifier: MIT
+//
+// An IP address is a number: 32 bits for IPv4, 128 for IPv6. A network is a run of leading bits that its addresses share,
+// and a port is a 16-bit number that picks one socket behind an address. This module is notation and arithmetic for these
+// numbers. It asks the operating system nothing, it is constexpr, and a wrong literal does not compile:
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
+//        text ──parse──> ipv4_address ─┐                    ┌─> network     address / prefix length
+//        text ──parse──> ipv6_address ─┴──> ip_address ─────┤
+//                                                           └─> endpoint    address : port
+//
+// Chapters, lowest first:
+//     ip/version.hpp    the version of the library
+//     ip/text.hpp       how addresses are read and written, and the errors that say where a text is wrong
+//     ip/address.hpp    IPv4 and IPv6 addresses
+//     ip/network.hpp    networks: prefixes, netmasks, subnets, ranges
+//     ip/special.hpp    ranges that mean something, and the classes A to E
+//     ip/endpoint.hpp   an address and a port; classes of ports, services
+//
+// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
+// Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
+
+#ifndef NETNOTES_IP_HPP
+#define NETNOTES_IP_HPP
+
+
+
+
+// netnotes/ip/network.hpp: networks
+// SPDX-License-Identifier: MIT
+//
+// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside. The
+// netmask is that same prefix length, spelled as an address:
+//
+//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
+//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
+//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
+//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//
+// On this page:  network · ip_range · summarize, collapse, exclude · the literal _net
+// The notes:     子网掩码 (netmasks); example 03
+
+#ifndef NETNOTES_IP_NETWORK_HPP
+#define NETNOTES_IP_NETWORK_HPP
+
+#include <algorithm>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+// ---- Networks ------------------------------------------------------------------------------------------
+
+/// What to do with an address that has bits outside its prefix, as 192.168.1.77/24 has: refuse it, which
+/// catches slips of the pen, or clear them and take the network in which the address lies.
+enum class host_bits { refused, cleared };
+
+/// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
+template <class Item>
+class ip_range;
+
+/// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
+/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+class network : public detail::printable<network> {
   public:
-    static constexpr bool has_edge = false;
-    // One wait() reports all that is ready, so that none can hide behind the others.
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
 
-    poll_poller() noexcept = default;
-    poll_poller(poll_poller&&) noexcept = default;
-    poll_poller& operator=(poll_poller&&) noexcept = default;
-
-    /// A regular file is always ready. See poller for the rest. std::bad_alloc leaves all as it was.
-    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
-        constexpr const char* attempt = "poll add ";
-        detail::require_open(attempt, descriptor);  // and so a number that can have a place
-        detail::require_no_edge(how, attempt, descriptor);
-        const auto number = static_cast<std::size_t>(descriptor);
-        if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
-        if (number >= places_.size()) places_.resize(number + 1, nowhere);
-        const std::size_t size = watched_.size();
-        if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
-        if (size == who_.capacity()) who_.reserve(watched_.capacity());
-        // Whoever adds may be walking through the events of the last wait(). So they stay where they are, and
-        // wait(), which must not fail for want of memory, finds the greater room ready.
-        if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
-        watched_.push_back({descriptor, to_raw(what), 0});
-        who_.push_back({descriptor, how == trigger::one_shot, token});
-        places_[number] = static_cast<std::uint32_t>(size);
+    /// 0.0.0.0/0, all of IPv4.
+    constexpr network() noexcept = default;
+    /// Throws std::invalid_argument when the prefix is longer than the address, or when host bits are set
+    /// and refused. A zone is dropped: a network is a set of numbers, not a place.
+    constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
+        : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
+        if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
+        if (rule == host_bits::refused && (base_.value_ & hosts_mask()) != detail::uint128{})
+            throw std::invalid_argument{"bits are set in the host part of the address of a network"};
+        base_.value_ = base_.value_ & ~hosts_mask();
     }
-    /// No system call, and no allocation.
-    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
-        constexpr const char* attempt = "poll modify ";
-        const std::uint32_t place = place_of(descriptor);
-        if (place == nowhere) detail::refuse(ENOENT, attempt, descriptor);
-        detail::require_no_edge(how, attempt, descriptor);
-        watched_[place] = {descriptor, to_raw(what), 0};
-        who_[place] = {descriptor, how == trigger::one_shot, token};
+    /// From `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask
+    /// `192.0.2.0/0.0.0.255` (IPv4 only). An address alone is the network of that one address. A mask must
+    /// be a run of ones and then zeros: 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Throws parse_error.
+    constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
+        parse_failure why;
+        const auto read = parse(text, rule, why);
+        if (!read) throw parse_error{"network", text, why};
+        *this = *read;
     }
-    void remove(int descriptor) noexcept {
-        const std::uint32_t place = place_of(descriptor);
-        if (place == nowhere) return;
-        watched_[place] = watched_.back();  // the last one fills the gap
-        who_[place] = who_.back();
-        places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
-        places_[static_cast<std::size_t>(descriptor)] = nowhere;
-        watched_.pop_back();
-        who_.pop_back();
-    }
-
-    /// Never returns early. A descriptor that was closed without remove() is reported once as an error (POLLNVAL),
-    /// and forgotten. std::system_error when there are more descriptors than RLIMIT_NOFILE (poll(2)): somebody has
-    /// lowered it.
-    std::span<const event> wait(wait_time timeout) {
-        if (room_.size() > events_.size()) events_.swap(room_);
-        for (detail::countdown time{timeout};;) {
-            const timespec left = detail::to_timespec(time.left());
-            const int ready =
-                ::ppoll(watched_.data(), watched_.size(), time.left() == never ? nullptr : &left, nullptr);
-            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "poll"};
-            if (ready > 0) return collect(static_cast<std::size_t>(ready));
-            if (time.is_over() && ready == 0) return {};
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
+        const std::size_t slash = std::min(text.find('/'), text.size());
+        const auto address = ip_address::parse(text.substr(0, slash), why);
+        if (!address) return std::nullopt;
+        const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
+            why = parse_failure{pattern, position, 0, value};
+            return std::nullopt;
+        };
+        if (address->zone_.size > 0) return refused("a network has no zone", text.find('%'));
+        std::uint32_t prefix_length = address->width();
+        if (slash < text.size()) {
+            const std::string_view tail = text.substr(slash + 1);
+            if (address->is_v4() && tail.find('.') != tail.npos) {
+                const auto mask = ipv4_address::parse(tail, why);
+                if (!mask) return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+                const std::uint32_t bits = mask->to_uint();
+                const int ones = std::countl_one(bits), zeros = std::countl_zero(bits);
+                const bool is_netmask = ones + std::countr_zero(bits) >= 32;
+                if (!is_netmask && zeros + std::countr_one(bits) != 32)
+                    return refused("the mask is not a run of ones and then zeros", slash + 1);
+                prefix_length = static_cast<std::uint32_t>(is_netmask ? ones : zeros);
+            } else if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length,
+                                            why)) {
+                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+            }
         }
+        if (rule == host_bits::refused &&
+            (address->value_ & detail::ones(address->width() - prefix_length)) != detail::uint128{})
+            return refused("bits are set beyond the first %", 0, prefix_length);
+        return network{*address, prefix_length, host_bits::cleared};
     }
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule = host_bits::refused) noexcept {
+        parse_failure why;
+        return parse(text, rule, why);
+    }
+    static constexpr std::optional<network> parse(std::string_view text, parse_failure& why) noexcept {
+        return parse(text, host_bits::refused, why);
+    }
+
+    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
+    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
+    /// How many bits are left for the hosts.
+    [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
+    [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
+    [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
+    [[nodiscard]] constexpr ip_address netmask() const noexcept {
+        return {is_v6(), detail::ones(base_.width()) & ~hosts_mask()};
+    }
+    [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
+
+    [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
+    [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
+    /// The last address of an IPv4 network, which reaches all its hosts (RFC 919). A /31 or /32 has none
+    /// (RFC 3021), and neither has IPv6: there multicast does that work.
+    [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
+        return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
+    }
+    /// The first address that a host may have. IPv4 keeps the all-zeros one for the network itself, IPv6
+    /// for "any router of this subnet" (RFC 4291 §2.6.1); links of two (/31 RFC 3021, /127 RFC 6164) use both.
+    [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
+    [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
+
+    /// How many addresses there are: 2 to the host_width(). None when that is more than 64 bits can count.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
+        return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
+    }
+    /// ... and how many of them a host may have: for IPv4 two fewer, except in a /31 or /32.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
+        const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
+        return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
+    }
+    /// address_count() in decimal digits, exact for every network: 2^128 has 39 of them.
+    [[nodiscard]] std::string address_count_string() const;
+
+    /// False for an address of the other family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, unmapped() it is.
+    /// The zone is not looked at.
+    [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
+        return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
+    }
+    [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
+        return prefix_length_ <= other.prefix_length_ && contains(other.base_);
+    }
+    /// Two networks overlap only if one of them contains the other: prefixes nest or are apart.
+    [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
+        return contains(other) || other.contains(*this);
+    }
+
+    /// The network of that shorter prefix around this one. Throws std::invalid_argument for a longer one.
+    [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
+        if (prefix_length > prefix_length_)
+            throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
+        return {base_, prefix_length, host_bits::cleared};
+    }
+    /// The networks of that longer prefix inside this one, lowest first; no memory is taken however many.
+    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
+    /// Every address that a host may have, in order.
+    [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
+    /// The address at `index`, the first being 0. Throws std::out_of_range beyond the last, and for a negative index:
+    /// last() is the last address.
+    template <std::integral Index>
+    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
+        if constexpr (std::is_signed_v<Index>)  // converted without a word, -1 would be 2^64 - 1
+            if (index < 0) throw std::out_of_range{"a negative index into a network"};
+        const auto offset = static_cast<std::uint64_t>(index);
+        if (address_count() && offset >= *address_count())
+            throw std::out_of_range{"an index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
+    }
+
+    /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
+    /// 2^32 - 2 of them. 1,500 hosts need a /21: the notes' 255.255.0.0 gives away 64,000 addresses.
+    static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
+        for (unsigned prefix_length = 33; prefix_length-- > 0;)
+            if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
+        return std::nullopt;
+    }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
+    constexpr char* write(char* out) const noexcept {
+        out = base_.write(out);
+        *out++ = '/';
+        return detail::write_number(out, prefix_length_);
+    }
+
+    /// By address, then the larger network first.
+    friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
 
   private:
-    struct registration {
-        int descriptor;  ///< here, too: that of a one-shot one is not in watched_ until it is armed again
-        bool one_shot;
-        std::uint64_t token;
-    };
-    static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
-    static short to_raw(interest what) noexcept { return static_cast<short>(detail::to_bits(what)); }
-    static interest from_raw(short raw) noexcept {
-        const interest ready = detail::to_interest(static_cast<std::uint16_t>(raw));
-        return (raw & POLLNVAL) != 0 ? ready | interest::error : ready;
-    }
-    std::uint32_t place_of(int descriptor) const noexcept {
-        const auto number = static_cast<std::size_t>(descriptor);  // of a negative one far beyond all others
-        return number < places_.size() ? places_[number] : nowhere;
-    }
-    std::span<const event> collect(std::size_t ready) noexcept {
-        std::size_t count = 0;
-        for (std::size_t place = 0; count < ready && place < watched_.size();) {
-            const short raw = watched_[place].revents;
-            if (raw != 0) events_[count++] = {who_[place].token, from_raw(raw)};
-            if ((raw & POLLNVAL) != 0) {
-                remove(who_[place].descriptor);  // and look at this place again
-                continue;
-            }
-            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) passes over it
-            ++place;
-        }
-        return {events_.data(), count};
-    }
+    friend class ip_range<network>;
+    constexpr detail::uint128 hosts_mask() const noexcept { return detail::ones(host_width()); }
 
-    std::vector<pollfd> watched_;        // what the kernel is handed
-    std::vector<registration> who_;      // of the same place
-    std::vector<std::uint32_t> places_;  // by descriptor: where it stands in the two
-    std::vector<event> events_, room_;
+    ip_address base_;
+    std::uint8_t prefix_length_ = 0;
 };
-static_assert(poller<poll_poller>);
+
+template <class Item>
+class ip_range {
+  public:
+    class iterator {
+      public:
+        using value_type = Item;
+        using difference_type = std::ptrdiff_t;
+        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
+        using iterator_concept = std::forward_iterator_tag;
+        using pointer = void;
+        using reference = Item;
+
+        constexpr iterator() noexcept = default;
+        constexpr Item operator*() const noexcept { return at_; }
+        constexpr iterator& operator++() noexcept {
+            ended_ = at_ == last_;  // the last address of all has no successor, so the end cannot be "one beyond"
+            if (!ended_) at_ = successor(at_);
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator&, const iterator&) noexcept = default;
+
+      private:
+        friend ip_range;
+        constexpr iterator(const Item& at, const Item& last, bool ended) noexcept
+            : at_{at}, last_{last}, ended_{ended} {}
+        Item at_;
+        Item last_;
+        bool ended_ = true;
+    };
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, last_, false}; }
+    [[nodiscard]] constexpr iterator end() const noexcept { return {last_, last_, true}; }
+
+  private:
+    friend class network;
+    constexpr ip_range(const Item& first, const Item& last) noexcept : first_{first}, last_{last} {}  // both included
+    static constexpr ip_address successor(const ip_address& address) noexcept { return *address.next(); }
+    static constexpr network successor(network block) noexcept {
+        block.base_ = *block.last().next();
+        return block;
+    }
+    Item first_;
+    Item last_;
+};
+
+constexpr ip_range<ip_address> network::hosts() const noexcept { return {first_host(), last_host()}; }
+constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
+    if (prefix_length < prefix_length_)
+        throw std::invalid_argument{"the prefix of a subnet is not shorter than the network's"};
+    return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
+}
+
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order:
+/// at most 62 for IPv4, 254 for IPv6. Throws std::invalid_argument when the families or the zones differ, or when
+/// last < first. (A zone that both have is dropped: a network has none.)
+template <class Output>
+constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
+    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
+        throw std::invalid_argument{"not a range of addresses"};
+    for (;;) {
+        // The block that begins here is as large as both its alignment and the rest of the range allow.
+        const auto rest = last.value_ - first.value_;
+        const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
+        const unsigned aligned =
+            first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
+        const network block{first, first.width() - std::min(room, aligned)};
+        *out++ = block;
+        if (block.last().value_ == last.value_) return out;
+        first = *block.last().next();
+    }
+}
+
+/// Sorts the networks, drops those that lie in another, joins pairs that make a whole, and returns the part
+/// of the span that holds the result; what lies behind that part is left unspecified.
+constexpr std::span<network> collapse(std::span<network> networks) {
+    std::sort(networks.begin(), networks.end());
+    std::size_t kept = 0;
+    for (const network block : networks) {
+        if (kept > 0 && networks[kept - 1].contains(block)) continue;
+        networks[kept++] = block;
+        // The last two may be the halves of one network, and that one again a half, and so on up.
+        while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
+            const unsigned prefix_length = networks[kept - 1].prefix_length();
+            const network whole = networks[kept - 1].supernet(prefix_length - 1);
+            if (networks[kept - 2] != network{whole.address(), prefix_length}) break;
+            networks[--kept - 1] = whole;
+        }
+    }
+    return networks.first(kept);
+}
+
+/// Writes the networks that are left of `outer` without `inner`, from the largest to the smallest: one for
+/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
+template <class Output>
+constexpr Output exclude(const network& outer, const network& inner, Output out) {
+    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude lies outside"};
+    for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
+        for (const network half :
+             network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
+            if (!half.contains(inner)) *out++ = half;
+    return out;
+}
+
+inline std::string network::address_count_string() const {
+    std::string digits{"1"};  // the lowest first, doubled once for every host bit
+    for (unsigned bit = 0; bit < host_width(); ++bit) {
+        int carry = 0;
+        for (char& digit : digits) {
+            const int doubled = 2 * (digit - '0') + carry;
+            digit = static_cast<char>('0' + doubled % 10);
+            carry = doubled / 10;
+        }
+        if (carry > 0) digits += '1';
+    }
+    std::reverse(digits.begin(), digits.end());
+    return digits;
+}
+
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
+}  // namespace literals
 
 }  // namespace netnotes
 
-#endif  // NETNOTES_POLL_POLL_HPP
+#endif  // NETNOTES_IP_NETWORK_HPP
+
+// netnotes/ip/special.hpp: ranges of addresses that mean something
+// SPDX-License-Identifier: MIT
+//
+// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others. IANA
+// keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A to E.
+//
+//        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
+//
+// On this page:  special_range · find_special_range · is_global, is_global_unicast · ipv4_class_range
+// The notes:     A–E类IP地址 (classes), 私有ip (private addresses); example 02
+
+#ifndef NETNOTES_IP_SPECIAL_HPP
+#define NETNOTES_IP_SPECIAL_HPP
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+
+
+namespace netnotes {
+
+// ---- Special-purpose ranges ----------------------------------------------------------------------------
+
+/// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
+/// Where the registry says "not applicable" (6to4, Teredo, what was given up) the answer here is no.
+struct special_range {
+    network block;
+    std::string_view name;
+    std::string_view reference;
+    bool source;              ///< may stand as the source of a packet that crosses a router
+    bool destination;         ///< ... as its destination
+    bool forwardable;         ///< a router may forward packets to it
+    bool globally_reachable;  ///< ... beyond the borders of an organisation
+    bool reserved;            ///< IP itself requires that every implementation treats it specially
+};
+
+namespace detail {
+constexpr special_range row(std::string_view block, std::string_view name, std::string_view reference,
+                            std::string_view flags) {
+    return {network{block},  name,           reference, flags[0] == 'S', flags[1] == 'D', flags[2] == 'F',
+            flags[3] == 'G', flags[4] == 'R'};
+}
+}  // namespace detail
+
+inline constexpr std::array ipv4_special_ranges{
+    detail::row("0.0.0.0/8", "This network", "RFC 791 §3.2", "S---R"),
+    detail::row("0.0.0.0/32", "This host on this network", "RFC 1122 §3.2.1.3", "S---R"),
+    detail::row("10.0.0.0/8", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("100.64.0.0/10", "Shared Address Space", "RFC 6598", "SDF--"),
+    detail::row("127.0.0.0/8", "Loopback", "RFC 1122 §3.2.1.3", "----R"),
+    detail::row("169.254.0.0/16", "Link Local", "RFC 3927", "SD--R"),
+    detail::row("172.16.0.0/12", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 §2.1", "-----"),
+    detail::row("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", "SDF--"),
+    detail::row("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", "S----"),
+    detail::row("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
+    detail::row("192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
+    detail::row("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
+    detail::row("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
+    detail::row("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", "-----"),
+    detail::row("192.31.196.0/24", "AS112-v4", "RFC 7535", "SDFG-"),
+    detail::row("192.52.193.0/24", "AMT", "RFC 7450", "SDFG-"),
+    detail::row("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", "-----"),
+    detail::row("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", "SDF--"),
+    detail::row("192.168.0.0/16", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
+    detail::row("198.18.0.0/15", "Benchmarking", "RFC 2544", "SDF--"),
+    detail::row("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", "-----"),
+    detail::row("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", "-----"),
+    detail::row("240.0.0.0/4", "Reserved", "RFC 1112 §4", "----R"),
+    detail::row("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 §7", "-D--R"),
+};
+
+inline constexpr std::array ipv6_special_ranges{
+    detail::row("::1/128", "Loopback Address", "RFC 4291", "----R"),
+    detail::row("::/128", "Unspecified Address", "RFC 4291", "S---R"),
+    detail::row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "----R"),
+    detail::row("64:ff9b::/96", "IPv4-IPv6 Translation", "RFC 6052", "SDFG-"),
+    detail::row("64:ff9b:1::/48", "IPv4-IPv6 Translation", "RFC 8215", "SDF--"),
+    detail::row("100::/64", "Discard-Only Address Block", "RFC 6666", "SDF--"),
+    detail::row("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", "S----"),
+    detail::row("2001::/23", "IETF Protocol Assignments", "RFC 2928", "-----"),
+    detail::row("2001::/32", "TEREDO", "RFC 4380, RFC 8190", "SDF--"),
+    detail::row("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
+    detail::row("2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
+    detail::row("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", "SDFG-"),
+    detail::row("2001:2::/48", "Benchmarking", "RFC 5180", "SDF--"),
+    detail::row("2001:3::/32", "AMT", "RFC 7450", "SDFG-"),
+    detail::row("2001:4:112::/48", "AS112-v6", "RFC 7535", "SDFG-"),
+    detail::row("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", "-----"),
+    detail::row("2001:20::/28", "ORCHIDv2", "RFC 7343", "SDFG-"),
+    detail::row("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", "SDFG-"),
+    detail::row("2001:db8::/32", "Documentation", "RFC 3849", "-----"),
+    detail::row("2002::/16", "6to4", "RFC 3056", "SDF--"),
+    detail::row("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
+    detail::row("3fff::/20", "Documentation", "RFC 9637", "-----"),
+    detail::row("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", "SDF--"),
+    detail::row("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190", "SDF--"),
+    detail::row("fe80::/10", "Link-Local Unicast", "RFC 4291", "SD--R"),
+};
+
+namespace detail {
+/// The row with the longest prefix that holds the address, or the table's end. (Not a pointer that may be
+/// null: for g++ with -fsanitize=undefined a comparison with nullptr is no constant, and is_global() would be none.)
+constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
+    auto best = table.end();
+    for (auto row = table.begin(); row != table.end(); ++row)
+        if (row->block.contains(address) &&
+            (best == table.end() || row->block.prefix_length() > best->block.prefix_length()))
+            best = row;
+    return best;
+}
+}  // namespace detail
+
+/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
+constexpr const special_range* find_special_range(const ip_address& address) noexcept {
+    const auto found = [&](const auto& table) -> const special_range* {
+        const auto row = detail::find_row(table, address);
+        return row == table.end() ? nullptr : &*row;
+    };
+    return address.is_v6() ? found(ipv6_special_ranges) : found(ipv4_special_ranges);
+}
+
+constexpr bool ipv4_address::is_global() const noexcept {
+    if (is_multicast()) return !in(0xe0000000, 24) && !in(0xef000000, 8);
+    const auto row = detail::find_row(ipv4_special_ranges, *this);
+    return row == ipv4_special_ranges.end() || row->globally_reachable;
+}
+
+constexpr bool ipv6_address::is_global() const noexcept {
+    if (const auto mapped = ipv4_mapped()) return mapped->is_global();
+    if (is_multicast()) return (value_.high >> 48 & 0xf) == 0xe;
+    const auto inside = embedded_ipv4();
+    if (inside && !inside->is_global()) return false;
+    const auto row = detail::find_row(ipv6_special_ranges, *this);
+    return row == ipv6_special_ranges.end() || row->globally_reachable;
+}
+constexpr bool ipv6_address::is_global_unicast() const noexcept {
+    if (const auto inside = embedded_ipv4(); inside && !inside->is_global_unicast()) return false;
+    return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
+}
+
+constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
+
+constexpr bool ip_address::is_global() const noexcept {
+    return visit([](auto address) { return address.is_global(); });
+}
+
+constexpr bool ip_address::is_global_unicast() const noexcept {
+    return visit([](auto address) { return address.is_global_unicast(); });
+}
+
+// ---- The classes of old --------------------------------------------------------------------------------
+
+/// A line of the notes' table of classes, with its numbers put right. The notes' ranges name *hosts*, leave
+/// out networks that they then count, and end class C in the wrong binary number.
+struct ipv4_class_range {
+    ipv4_class letter;
+    network block;  ///< all addresses that begin with the class's leading bits
+    std::string_view leading_bits;
+    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks
+    std::uint32_t networks;           ///< 2^7, 2^14, 2^21
+    std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
+};
+
+/// Of the 128 networks of class A, 0 and 127 are special: 126 remain. 128.0, 191.255 and 223.255.255 were
+/// reserved once and are ordinary now (RFC 5735 dropped them). A class A network holds 16,777,214 hosts.
+inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
+    {ipv4_class::a, network{"0.0.0.0/1"}, "0", 1, 1u << 7, (1u << 24) - 2},
+    {ipv4_class::b, network{"128.0.0.0/2"}, "10", 2, 1u << 14, (1u << 16) - 2},
+    {ipv4_class::c, network{"192.0.0.0/3"}, "110", 3, 1u << 21, (1u << 8) - 2},
+    {ipv4_class::d, network{"224.0.0.0/4"}, "1110", 0, 0, 0},
+    {ipv4_class::e, network{"240.0.0.0/4"}, "1111", 0, 0, 0},
+}};
+
+constexpr ipv4_class ipv4_address::address_class() const noexcept {
+    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_SPECIAL_HPP
+
+
+
+
+#endif  // NETNOTES_IP_HPP
+
+
+
+// netnotes/socket/iostream.hpp: a connection as a C++ stream
+// SPDX-License-Identifier: MIT
+//
+// Python's s.makefile() gives a file on a socket, so that one can read it line by line. Here it is a
+// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
+//
+//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
+//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
+//                                                                     every receive that may wait
+//
+// The last point saves the beginner's deadlock, in which both sides wait for a question that still stands in
+// the other's buffer. A timeout of the socket holds for each receive and each flush; when one fails the stream
+// turns bad() and error() says why. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
+// and getline leaves the '\r'. It has no bound on a line, so it is not for peers that you do not trust.
+//
+// On this page:  socket_iostream
+// The notes:     s.makefile() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
+#define NETNOTES_SOCKET_IOSTREAM_HPP
+
+#include <array>
+#include <cstddef>
+#include <istream>
+#include <streambuf>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
+
+/// The buffer between a std::iostream and a connected stream socket, which it does not own.
+class socket_streambuf : public std::streambuf {
+  public:
+    explicit socket_streambuf(socket& connection) noexcept : connection_{connection} {
+        setp(out_.data(), out_.data() + out_.size());
+    }
+    socket_streambuf(const socket_streambuf&) = delete;
+    socket_streambuf& operator=(const socket_streambuf&) = delete;
+    ~socket_streambuf() override { socket_streambuf::sync(); }  // its own: what is derived from it is gone
+
+    /// Why the stream is bad; no error after an orderly end.
+    [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
+
+  protected:
+    int_type underflow() override {
+        // To throw is the only way in which a buffer can set badbit and not just eofbit.
+        if (sync() != 0) throw std::system_error{error_};
+        const std::size_t size = connection_.recv(in_, error_);
+        if (error_) throw std::system_error{error_};
+        setg(in_.data(), in_.data(), in_.data() + size);
+        return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
+    }
+    int_type overflow(int_type c) override {
+        if (sync() != 0) return traits_type::eof();
+        if (traits_type::eq_int_type(c, traits_type::eof())) return traits_type::not_eof(c);
+        return sputc(traits_type::to_char_type(c));
+    }
+    int sync() override {
+        const auto pending = static_cast<std::size_t>(pptr() - pbase());
+        if (pending == 0) return 0;
+        // Once a send has failed nothing more goes out, for it would come behind a gap. After a receive that failed,
+        // because the peer was late, the conversation can go on.
+        if (!send_error_) connection_.send_all(std::span{out_}.first(pending), send_error_);
+        setp(out_.data(), out_.data() + out_.size());  // sent or lost
+        error_ = send_error_;
+        return error_ ? -1 : 0;
+    }
+
+  private:
+    socket& connection_;
+    std::error_code error_, send_error_;
+    std::array<char, 4096> in_{};
+    std::array<char, 4096> out_{};
+};
+
+/// A std::iostream on a connection. It owns the socket; leaving its scope sends what is still buffered, and so
+/// waits until a peer takes it who does not read: give the socket a timeout. Then it closes.
+/// Only for sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
+class socket_iostream : public std::iostream {
+  public:
+    explicit socket_iostream(socket connection)
+        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_} {
+        rdbuf(&buffer_);
+    }
+    [[nodiscard]] socket& connection() noexcept { return connection_; }
+    [[nodiscard]] const std::error_code& error() const noexcept { return buffer_.error(); }
+
+  private:
+    socket connection_;
+    socket_streambuf buffer_;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_IOSTREAM_HPP
+
+
+
+
+
+#endif  // NETNOTES_SOCKET_HPP
+
+
+#endif  // NETNOTES_POLL_HPP
+
+// netnotes/server/blocking.hpp: servers that block
+// SPDX-License-Identifier: MIT
+//
+// The easiest way to write what a server says to *one* client is to write just that: receive, think, answer, and
+// wait wherever there is something to wait for. But who waits for one client serves no other. Three ways out:
+//
+//        iterative_server            forking_server                     threaded_server
+//
+//        accept <── queue            accept <── queue                   accept <── queue
+//          |                           | fork      | fork                 | start     | start
+//        handler(first)              handler     handler                handler     handler
+//          |                         (first)     (second)               (first)     (second)
+//        accept                        : a memory each :                  └── one memory ──┘
+//          |                         exit        crash                  returns     returns
+//        handler(second)               └> reaped   └> reaped              └> joined   └> joined
+//
+//   a client who says nothing   holds up all          holds a process         holds a thread
+//   a handler that crashes      takes all along       harms its own client    takes all along
+//   what one client changes     the next one sees     is gone with its child  all see at once: it needs a lock
+//   a client costs              nothing               a process               a thread
+//   so it fits                  short dialogues       work that must be       dialogues that share something
+//                                                     kept apart
+//
+// All three take a listener and a handler, and have one call: run(stop). A conversation that fails ends no other. A
+// client for whom there is no place (max_children, max_threads) waits in the kernel's queue: he is connected there and
+// may already send. A system that is out of descriptors, memory, processes or threads is asked again after 100 ms,
+// and not in a loop. A client that is silent for idle_timeout, or draws no answer for request_timeout by sending a byte now
+// and then, ends its conversation with errc::timed_out. If the last send_all() of a handler has failed, the connection ends
+// in a reset, so that the client cannot take half an answer for a whole one. (A handler that throws between two sends that
+// went well ends in order, as only the handler knows that its answer is half. It can set option::linger{0s} before it
+// throws: that is a reset.) When run() returns, nobody is being served any more: there is no child, no thread, no zombie.
+//
+// Fork and threads do not go together. fork(2) copies the memory as it is at that moment, and one thread only. A
+// mutex that another one holds just then stays locked in the child for ever. So let a forking server run in a program
+// that has one thread, or let its handler keep to what is safe in a signal handler.
+//
+// On this page:  conversation_options · what the three have in common
+// Beside it:     server/iterative.hpp, server/forking.hpp, server/threaded.hpp, one server each
+// Above it:      server/reactor.hpp, thousands of clients in one thread that never waits for one
+// The notes:     单进程服务器 (one at a time), 多进程服务器 (processes), 多线程服务器 (threads); examples 15, 16, 17
+
+#ifndef NETNOTES_SERVER_BLOCKING_HPP
+#define NETNOTES_SERVER_BLOCKING_HPP
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
 
 // netnotes/tcp/stream.hpp: connections
 // SPDX-License-Identifier: MIT
@@ -3912,7 +4360,8 @@ static_assert(poller<poll_poller>);
 // that closes first could then not be started again on that port; hence listeners set SO_REUSEADDR, from the
 // first run on, for on Linux it helps only if the earlier socket had it too.
 //
-// On this page:  options, keep_alive, linger · tcp_state, connection_info · connecting · tcp_stream · tcp_listener
+// On this page:  tcp_stream · listen_options · tcp_listener
+// Below it:      tcp/state.hpp, options and live state; tcp/connect.hpp, the race of several addresses
 // Above it:      server/blocking.hpp, servers that block; tcp/reader.hpp, lines and messages
 // The notes:     TCP三次握手 至 保活 (handshake, close, states, keep-alive), TCP长连接和短连接 (long and short
 //                connections), TCP服务器, TCP客户端 (server and client); examples 10, 11 and 12
@@ -3939,121 +4388,36 @@ static_assert(poller<poll_poller>);
 #include <vector>
 
 
+// netnotes/tcp/connect.hpp: connecting by the fastest of several addresses
+// SPDX-License-Identifier: MIT
+//
+// A host has several addresses, and some of them may be dead. Happy Eyeballs (RFC 8305) tries them with a staggered start
+// and keeps the first connection that is established. tcp_stream::connect() uses this chapter.
+//
+// On this page:  connect_options · interleave_families
+// The notes:     TCP客户端 (a client); example 10
+
+#ifndef NETNOTES_TCP_CONNECT_HPP
+#define NETNOTES_TCP_CONNECT_HPP
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
 
 namespace netnotes {
-
-// ---- Options -------------------------------------------------------------------------------------------
-
-namespace option {
-/// Send small pieces at once instead of waiting for the acknowledgment of those before (Nagle's algorithm,
-/// RFC 9293 §3.7.4). Two small writes and then a read cost 40 ms without it. Accepted sockets inherit it.
-using no_delay = flag<IPPROTO_TCP, TCP_NODELAY>;
-
-/// A number of seconds, or milliseconds, as the kernel counts them in an int.
-/// What is longer than the int holds is its maximum; what is negative is errc::invalid_argument.
-template <class Unit, int Level, int Name>
-struct time {
-    Unit value;
-    using native_type = int;
-    static constexpr int level = Level, name = Name;
-    template <class Rep, class Period>
-    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, Unit>
-    constexpr time(const std::chrono::duration<Rep, Period>& given) noexcept : value{detail::saturated<Unit>(given)} {}
-    constexpr bool is_in_range() const noexcept { return value.count() >= 0; }
-    constexpr native_type to_native() const noexcept {
-        return static_cast<int>(std::clamp<std::int64_t>(value.count(), -1, std::numeric_limits<int>::max()));
-    }
-    static constexpr Unit from_native(native_type native) noexcept { return Unit{native}; }
-};
-/// The three numbers of keep_alive, one by one; see struct netnotes::keep_alive.
-using keep_alive_idle = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPIDLE>;
-using keep_alive_interval = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPINTVL>;
-using keep_alive_count = number<IPPROTO_TCP, TCP_KEEPCNT>;
-
-/// How long bytes may wait to be acknowledged, or to be sent because the peer does not read and has no room, before
-/// the connection is given up with errc::timed_out (RFC 5482, tcp(7)). Zero is the system's way: net.ipv4.tcp_retries2
-/// attempts, about a quarter of an hour, and for ever where the peer's kernel answers that there is still no room.
-/// With keep-alive on it also decides when unanswered probes are enough, in place of their count.
-using user_timeout = time<std::chrono::milliseconds, IPPROTO_TCP, TCP_USER_TIMEOUT>;
-}  // namespace option
-
-/// Keep-alive: how one who only listens finds out that the peer is gone without a goodbye. TCP itself sends nothing
-/// while nobody has anything to say, so a peer whose power was cut is missed for ever. It is *off* unless asked for
-/// (RFC 9293 §3.8.4), and then, without a word from the peer for `idle`, probes are sent, one every `interval`; when
-/// `count` of them are unanswered, the connection ends and a receive is errc::timed_out. Any segment from the peer
-/// starts it anew. The defaults are those of Linux (tcp(7)), and they take 2 h 11 min 15 s.
-///
-/// It says that the peer's *kernel* is there. Whether the program is, only its answers tell: see set_timeout(). And
-/// it is silent while sent bytes await their acknowledgment, which option::user_timeout limits.
-struct keep_alive {
-    std::chrono::seconds idle{7200};    ///< 1 to 32767 s
-    std::chrono::seconds interval{75};  ///< 1 to 32767 s
-    int count = 9;                      ///< 1 to 127 probes
-
-    /// From the last sign of life to the verdict.
-    [[nodiscard]] constexpr std::chrono::seconds until_verdict() const noexcept { return idle + interval * count; }
-    friend constexpr bool operator==(const keep_alive&, const keep_alive&) = default;
-};
-
-// How a connection ends, and what becomes of bytes that were sent and are not yet acknowledged:
-//
-//   close()                                goes on sending them behind your back; nobody tells you how it ended
-//   the same, option::linger{3s}           waits for the acknowledgments, whatever a timeout or a stop says; and when
-//                                          the 3 s are over it returns as if all were well
-//   the same, option::linger{0s}           throws them away and sends a reset: whatever was still on its way is lost.
-//                                          The peer reads errc::connection_reset (on Linux behind the bytes that had
-//                                          arrived; elsewhere those may be lost, too). No TIME_WAIT is left
-//   close() with unread bytes              a reset as well: read to the end first
-//   shutdown(send), then recv() until 0    the only way to *know*: the peer has read all, and said goodbye itself
-
-// ---- The state of a connection -------------------------------------------------------------------------
-
-/// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are the
-/// kernel's, also in /proc/net/tcp.
-enum class tcp_state : std::uint8_t {
-    established = TCP_ESTABLISHED,  ///< both may send
-    syn_sent = TCP_SYN_SENT,        ///< connect() has asked and hears nothing yet
-    syn_received = TCP_SYN_RECV,    ///< asked and answered; the last acknowledgment is missing
-    fin_wait_1 = TCP_FIN_WAIT1,     ///< we have said goodbye, and not even the kernel there has heard it
-    fin_wait_2 = TCP_FIN_WAIT2,     ///< ... it has; the peer may still send
-    time_wait = TCP_TIME_WAIT,      ///< both have said goodbye, we first; what may still be under way must die out
-    closed = TCP_CLOSE,             ///< no connection: not yet, or no longer
-    close_wait = TCP_CLOSE_WAIT,    ///< the peer has said goodbye, our program has not: it stays so until it does
-    last_ack = TCP_LAST_ACK,        ///< now we have, too; one acknowledgment is missing
-    listen = TCP_LISTEN,            ///< a listener, and for ever: each connection has a state of its own
-    closing = TCP_CLOSING,          ///< the goodbyes of both have crossed
-};
-/// As RFC 9293 prints them: "SYN-SENT", "FIN-WAIT-1", "CLOSED"; "UNKNOWN" for a number that is none.
-[[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
-    constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
-                                                     "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
-                                                     "CLOSE-WAIT", "LAST-ACK",    "LISTEN",    "CLOSING"};
-    const auto number = static_cast<std::size_t>(state);
-    return names[number < names.size() ? number : 0];
-}
-
-/// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). (C has a struct of the name tcp_info,
-/// outside of any namespace.) What a kernel before 4.19 does not know is zero.
-struct connection_info {
-    tcp_state state = tcp_state::closed;
-    std::chrono::microseconds round_trip_time{};          ///< smoothed; zero before the first was measured
-    std::chrono::microseconds round_trip_variation{};     ///< its mean deviation
-    std::chrono::microseconds minimum_round_trip_time{};  ///< of late
-    std::chrono::microseconds retransmission_timeout{};   ///< how long an acknowledgment is waited for
-    std::uint32_t maximum_segment_size = 0;               ///< bytes that we put into one segment at most
-    std::uint32_t congestion_window = 0;   ///< segments that may be under way without overloading the net
-    std::uint32_t peer_window = 0;         ///< bytes that the peer has room for (Linux 5.4)
-    std::uint32_t unacknowledged = 0;      ///< segments sent and not acknowledged
-    std::uint32_t lost = 0;                ///< of these, those believed lost
-    std::uint32_t timeouts_in_a_row = 0;   ///< how often the same has been sent again in vain
-    std::uint32_t retransmissions = 0;     ///< segments sent again, since the connection began
-    std::uint32_t probes = 0;              ///< probes, of keep-alive or a closed window, not answered
-    std::uint32_t bytes_not_sent = 0;      ///< taken by send(), and not yet sent for the first time
-    std::uint64_t bytes_acknowledged = 0;  ///< of ours, by the peer; the SYN counts as one
-    std::uint64_t bytes_received = 0;      ///< the peer's; its FIN counts as one
-    std::uint32_t segments_sent = 0, segments_received = 0;            ///< all, empty ones too
-    std::uint32_t data_segments_sent = 0, data_segments_received = 0;  ///< those with bytes in them
-};
 
 // ---- Connecting ----------------------------------------------------------------------------------------
 
@@ -4079,133 +4443,6 @@ struct connect_options {
 /// The order in which to try the addresses of a host (RFC 8305 §4): the families by turns, beginning with that of the
 /// first, and each family in the order in which it came. So one broken family costs one attempt, not half of them.
 [[nodiscard]] std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints);
-
-// ---- Streams and listeners -----------------------------------------------------------------------------
-
-/// One end of a TCP connection: the socket's calls that make sense for it.
-class tcp_stream : private socket {
-  public:
-    /// None: is_open() is false.
-    tcp_stream() noexcept = default;
-    /// Takes over a connected stream socket.
-    explicit tcp_stream(socket&& connected) noexcept : socket{std::move(connected)} {}
-    /// Connects, and waits for it: as long as the system tries, about two minutes when nobody answers.
-    /// Throws std::system_error.
-    explicit tcp_stream(const endpoint& where) : tcp_stream{connect(where)} {}
-    /// Connects within `timeout`, or errc::timed_out. The limit is for connecting only. Zero is now: a peer on this
-    /// machine may well answer within the call, one elsewhere cannot.
-    static tcp_stream connect(const endpoint& where, wait_time timeout = never);
-    static tcp_stream connect(const endpoint& where, wait_time timeout, std::error_code& error);
-    static tcp_stream connect(const endpoint& where, const connect_options& options);
-    static tcp_stream connect(const endpoint& where, const connect_options& options, std::error_code& error);
-
-    /// Happy Eyeballs, version 2 (RFC 8305): resolves the host, and of its addresses, in the order of
-    /// interleave_families(), tries the first; when it has failed, or after 250 ms without an answer, the next as well,
-    /// and so on: an address that does not answer never holds up the next one. The first that stands is it; the others
-    /// are closed. (Each attempt needs a descriptor. Where none is left the next attempt waits for one.) So a host that is reachable
-    /// by one address is reached, and who waits for a dead one waits a quarter of a second and not two minutes.
-    ///
-    /// Resolving comes first and blocks, for seconds when no name server answers; no stop can end it (getaddrinfo(3)),
-    /// and the timeout begins behind it. Hence, too, all addresses of both families are known when the first attempt
-    /// begins, and the resolution delay of RFC 8305 §3 has no place here.
-    ///
-    /// When none stands the error is the one that tells most: refused, before no answer, before no way there. what()
-    /// says whose it is and how many there were.
-    static tcp_stream connect(const std::string& host, std::uint16_t port, wait_time timeout = never);
-    static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options);
-    static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options,
-                              std::error_code& error);
-    /// The same for endpoints that one has already, in their order. errc::destination_address_required for none.
-    static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options = {});
-    static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options,
-                              std::error_code& error);
-
-    using socket::close;
-    using socket::deadline;
-    using socket::get_option;
-    using socket::is_blocking;
-    using socket::is_open;
-    using socket::native_handle;
-    using socket::recv;
-    using socket::recv_exact;
-    using socket::release;
-    using socket::send;
-    using socket::send_all;
-    using socket::set_answer_timeout;
-    using socket::set_blocking;
-    using socket::set_deadline;
-    using socket::set_option;
-    using socket::set_timeout;
-    using socket::shutdown;
-    using socket::stop_with;
-    using socket::take_error;
-    using socket::timeout;
-    using socket::wait;
-
-    /// Switches keep-alive on with these numbers; with none, off. Throws std::system_error: errc::invalid_argument
-    /// when one is out of its range, and then nothing has changed.
-    void set_keep_alive(const std::optional<netnotes::keep_alive>& numbers);
-    /// The numbers in force, or none when it is off.
-    [[nodiscard]] std::optional<netnotes::keep_alive> keep_alive() const;
-
-    /// The connection as the kernel sees it now. Works as long as the descriptor is open, also when the connection is
-    /// gone: TIME_WAIT belongs to no descriptor, so who asks in that state is told CLOSED (and /proc/net/tcp knows).
-    [[nodiscard]] connection_info info() const;
-    [[nodiscard]] connection_info info(std::error_code& error) const noexcept;
-
-    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
-    /// errc::not_connected once a reset has come.
-    [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
-    /// The same end as a plain socket.
-    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
-};
-
-struct listen_options {
-    int backlog = SOMAXCONN;  ///< see socket::listen()
-    /// An IPv6 wildcard listener also takes IPv4 clients, as ::ffff:a.b.c.d, unless this is set (RFC 3493 §5.3).
-    bool ipv6_only = false;
-    /// Share the port with other listeners that say the same.
-    bool reuse_port = false;
-};
-
-/// A socket that makes connections. SO_REUSEADDR is set, for the reason on the first page.
-class tcp_listener : private socket {
-  public:
-    tcp_listener() noexcept = default;
-    /// socket, options, bind, listen. Port 0 lets the system choose: local_endpoint() tells. Bind the wildcard
-    /// address to be reached from outside; the host's own name often stands for 127.0.1.1, and then only this
-    /// host reaches the server. Throws std::system_error: errc::address_in_use, permission_denied.
-    ///
-    /// On a system without IPv6 `::` is 0.0.0.0, unless the options say ipv6_only: then it is the system's error.
-    explicit tcp_listener(const endpoint& where, listen_options options = {});
-
-    struct accepted {
-        tcp_stream stream;
-        endpoint peer;  ///< `peer.address().unmapped()` where IPv4 clients come to an IPv6 listener
-    };
-    /// Waits for the next connection; see socket::accept().
-    accepted accept();
-    accepted accept(std::error_code& error) noexcept;
-
-    using socket::close;
-    using socket::get_option;
-    using socket::is_open;
-    using socket::native_handle;
-    using socket::set_blocking;
-    using socket::set_deadline;
-    using socket::set_option;
-    using socket::set_timeout;
-    using socket::stop_with;
-
-    /// How many connections stand and wait for accept(). One more than the backlog, and who knocks is not answered.
-    [[nodiscard]] std::uint32_t queue_length() const;
-
-    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
-    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
-
-  private:
-    void open(const endpoint& where, const listen_options& options, std::error_code& error, const char*& what);
-};
 
 // ========================================================================================================
 // How it is done
@@ -4421,6 +4658,290 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
     return order;
 }
 
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_CONNECT_HPP
+
+// netnotes/tcp/state.hpp: what a connection can be told and asked
+// SPDX-License-Identifier: MIT
+//
+// Options of a connection, keep-alive, and its live state: which of the eleven states it is in, round-trip times, windows,
+// retransmissions (TCP_INFO, tcp(7)).
+//
+// On this page:  option::no_delay, user_timeout · keep_alive · linger · tcp_state · connection_info
+// The notes:     tcp十种状态 (states), 保活 (keep-alive); example 11
+
+#ifndef NETNOTES_TCP_STATE_HPP
+#define NETNOTES_TCP_STATE_HPP
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+namespace option {
+/// Send small pieces at once instead of waiting for the acknowledgment of those before (Nagle's algorithm,
+/// RFC 9293 §3.7.4). Two small writes and then a read cost 40 ms without it. Accepted sockets inherit it.
+using no_delay = flag<IPPROTO_TCP, TCP_NODELAY>;
+
+/// A number of seconds, or milliseconds, as the kernel counts them in an int.
+/// What is longer than the int holds is its maximum; what is negative is errc::invalid_argument.
+template <class Unit, int Level, int Name>
+struct time {
+    Unit value;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    template <class Rep, class Period>
+    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, Unit>
+    constexpr time(const std::chrono::duration<Rep, Period>& given) noexcept : value{detail::saturated<Unit>(given)} {}
+    constexpr bool is_in_range() const noexcept { return value.count() >= 0; }
+    constexpr native_type to_native() const noexcept {
+        return static_cast<int>(std::clamp<std::int64_t>(value.count(), -1, std::numeric_limits<int>::max()));
+    }
+    static constexpr Unit from_native(native_type native) noexcept { return Unit{native}; }
+};
+/// The three numbers of keep_alive, one by one; see struct netnotes::keep_alive.
+using keep_alive_idle = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPIDLE>;
+using keep_alive_interval = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPINTVL>;
+using keep_alive_count = number<IPPROTO_TCP, TCP_KEEPCNT>;
+
+/// How long bytes may wait to be acknowledged, or to be sent because the peer does not read and has no room, before
+/// the connection is given up with errc::timed_out (RFC 5482, tcp(7)). Zero is the system's way: net.ipv4.tcp_retries2
+/// attempts, about a quarter of an hour, and for ever where the peer's kernel answers that there is still no room.
+/// With keep-alive on it also decides when unanswered probes are enough, in place of their count.
+using user_timeout = time<std::chrono::milliseconds, IPPROTO_TCP, TCP_USER_TIMEOUT>;
+}  // namespace option
+
+/// Keep-alive: how one who only listens finds out that the peer is gone without a goodbye. TCP itself sends nothing
+/// while nobody has anything to say, so a peer whose power was cut is missed for ever. It is *off* unless asked for
+/// (RFC 9293 §3.8.4), and then, without a word from the peer for `idle`, probes are sent, one every `interval`; when
+/// `count` of them are unanswered, the connection ends and a receive is errc::timed_out. Any segment from the peer
+/// starts it anew. The defaults are those of Linux (tcp(7)), and they take 2 h 11 min 15 s.
+///
+/// It says that the peer's *kernel* is there. Whether the program is, only its answers tell: see set_timeout(). And
+/// it is silent while sent bytes await their acknowledgment, which option::user_timeout limits.
+struct keep_alive {
+    std::chrono::seconds idle{7200};    ///< 1 to 32767 s
+    std::chrono::seconds interval{75};  ///< 1 to 32767 s
+    int count = 9;                      ///< 1 to 127 probes
+
+    /// From the last sign of life to the verdict.
+    [[nodiscard]] constexpr std::chrono::seconds until_verdict() const noexcept { return idle + interval * count; }
+    friend constexpr bool operator==(const keep_alive&, const keep_alive&) = default;
+};
+
+// How a connection ends, and what becomes of bytes that were sent and are not yet acknowledged:
+//
+//   close()                                goes on sending them behind your back; nobody tells you how it ended
+//   the same, option::linger{3s}           waits for the acknowledgments, whatever a timeout or a stop says; and when
+//                                          the 3 s are over it returns as if all were well
+//   the same, option::linger{0s}           throws them away and sends a reset: whatever was still on its way is lost.
+//                                          The peer reads errc::connection_reset (on Linux behind the bytes that had
+//                                          arrived; elsewhere those may be lost, too). No TIME_WAIT is left
+//   close() with unread bytes              a reset as well: read to the end first
+//   shutdown(send), then recv() until 0    the only way to *know*: the peer has read all, and said goodbye itself
+
+// ---- The state of a connection -------------------------------------------------------------------------
+
+/// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are the
+/// kernel's, also in /proc/net/tcp.
+enum class tcp_state : std::uint8_t {
+    established = TCP_ESTABLISHED,  ///< both may send
+    syn_sent = TCP_SYN_SENT,        ///< connect() has asked and hears nothing yet
+    syn_received = TCP_SYN_RECV,    ///< asked and answered; the last acknowledgment is missing
+    fin_wait_1 = TCP_FIN_WAIT1,     ///< we have said goodbye, and not even the kernel there has heard it
+    fin_wait_2 = TCP_FIN_WAIT2,     ///< ... it has; the peer may still send
+    time_wait = TCP_TIME_WAIT,      ///< both have said goodbye, we first; what may still be under way must die out
+    closed = TCP_CLOSE,             ///< no connection: not yet, or no longer
+    close_wait = TCP_CLOSE_WAIT,    ///< the peer has said goodbye, our program has not: it stays so until it does
+    last_ack = TCP_LAST_ACK,        ///< now we have, too; one acknowledgment is missing
+    listen = TCP_LISTEN,            ///< a listener, and for ever: each connection has a state of its own
+    closing = TCP_CLOSING,          ///< the goodbyes of both have crossed
+};
+/// As RFC 9293 prints them: "SYN-SENT", "FIN-WAIT-1", "CLOSED"; "UNKNOWN" for a number that is none.
+[[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
+    constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
+                                                     "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
+                                                     "CLOSE-WAIT", "LAST-ACK",    "LISTEN",    "CLOSING"};
+    const auto number = static_cast<std::size_t>(state);
+    return names[number < names.size() ? number : 0];
+}
+
+/// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). (C has a struct of the name tcp_info,
+/// outside of any namespace.) What a kernel before 4.19 does not know is zero.
+struct connection_info {
+    tcp_state state = tcp_state::closed;
+    std::chrono::microseconds round_trip_time{};          ///< smoothed; zero before the first was measured
+    std::chrono::microseconds round_trip_variation{};     ///< its mean deviation
+    std::chrono::microseconds minimum_round_trip_time{};  ///< of late
+    std::chrono::microseconds retransmission_timeout{};   ///< how long an acknowledgment is waited for
+    std::uint32_t maximum_segment_size = 0;               ///< bytes that we put into one segment at most
+    std::uint32_t congestion_window = 0;   ///< segments that may be under way without overloading the net
+    std::uint32_t peer_window = 0;         ///< bytes that the peer has room for (Linux 5.4)
+    std::uint32_t unacknowledged = 0;      ///< segments sent and not acknowledged
+    std::uint32_t lost = 0;                ///< of these, those believed lost
+    std::uint32_t timeouts_in_a_row = 0;   ///< how often the same has been sent again in vain
+    std::uint32_t retransmissions = 0;     ///< segments sent again, since the connection began
+    std::uint32_t probes = 0;              ///< probes, of keep-alive or a closed window, not answered
+    std::uint32_t bytes_not_sent = 0;      ///< taken by send(), and not yet sent for the first time
+    std::uint64_t bytes_acknowledged = 0;  ///< of ours, by the peer; the SYN counts as one
+    std::uint64_t bytes_received = 0;      ///< the peer's; its FIN counts as one
+    std::uint32_t segments_sent = 0, segments_received = 0;            ///< all, empty ones too
+    std::uint32_t data_segments_sent = 0, data_segments_received = 0;  ///< those with bytes in them
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_STATE_HPP
+
+
+namespace netnotes {
+
+// ---- Streams and listeners -----------------------------------------------------------------------------
+
+/// One end of a TCP connection: the socket's calls that make sense for it.
+class tcp_stream : private socket {
+  public:
+    /// None: is_open() is false.
+    tcp_stream() noexcept = default;
+    /// Takes over a connected stream socket.
+    explicit tcp_stream(socket&& connected) noexcept : socket{std::move(connected)} {}
+    /// Connects, and waits for it: as long as the system tries, about two minutes when nobody answers.
+    /// Throws std::system_error.
+    explicit tcp_stream(const endpoint& where) : tcp_stream{connect(where)} {}
+    /// Connects within `timeout`, or errc::timed_out. The limit is for connecting only. Zero is now: a peer on this
+    /// machine may well answer within the call, one elsewhere cannot.
+    static tcp_stream connect(const endpoint& where, wait_time timeout = never);
+    static tcp_stream connect(const endpoint& where, wait_time timeout, std::error_code& error);
+    static tcp_stream connect(const endpoint& where, const connect_options& options);
+    static tcp_stream connect(const endpoint& where, const connect_options& options, std::error_code& error);
+
+    /// Happy Eyeballs, version 2 (RFC 8305): resolves the host, and of its addresses, in the order of
+    /// interleave_families(), tries the first; when it has failed, or after 250 ms without an answer, the next as well,
+    /// and so on: an address that does not answer never holds up the next one. The first that stands is it; the others
+    /// are closed. (Each attempt needs a descriptor. Where none is left the next attempt waits for one.) So a host that is reachable
+    /// by one address is reached, and who waits for a dead one waits a quarter of a second and not two minutes.
+    ///
+    /// Resolving comes first and blocks, for seconds when no name server answers; no stop can end it (getaddrinfo(3)),
+    /// and the timeout begins behind it. Hence, too, all addresses of both families are known when the first attempt
+    /// begins, and the resolution delay of RFC 8305 §3 has no place here.
+    ///
+    /// When none stands the error is the one that tells most: refused, before no answer, before no way there. what()
+    /// says whose it is and how many there were.
+    static tcp_stream connect(const std::string& host, std::uint16_t port, wait_time timeout = never);
+    static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options);
+    static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options,
+                              std::error_code& error);
+    /// The same for endpoints that one has already, in their order. errc::destination_address_required for none.
+    static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options = {});
+    static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options,
+                              std::error_code& error);
+
+    using socket::close;
+    using socket::deadline;
+    using socket::get_option;
+    using socket::is_blocking;
+    using socket::is_open;
+    using socket::native_handle;
+    using socket::recv;
+    using socket::recv_exact;
+    using socket::release;
+    using socket::send;
+    using socket::send_all;
+    using socket::set_answer_timeout;
+    using socket::set_blocking;
+    using socket::set_deadline;
+    using socket::set_option;
+    using socket::set_timeout;
+    using socket::shutdown;
+    using socket::stop_with;
+    using socket::take_error;
+    using socket::timeout;
+    using socket::wait;
+
+    /// Switches keep-alive on with these numbers; with none, off. Throws std::system_error: errc::invalid_argument
+    /// when one is out of its range, and then nothing has changed.
+    void set_keep_alive(const std::optional<netnotes::keep_alive>& numbers);
+    /// The numbers in force, or none when it is off.
+    [[nodiscard]] std::optional<netnotes::keep_alive> keep_alive() const;
+
+    /// The connection as the kernel sees it now. Works as long as the descriptor is open, also when the connection is
+    /// gone: TIME_WAIT belongs to no descriptor, so who asks in that state is told CLOSED (and /proc/net/tcp knows).
+    [[nodiscard]] connection_info info() const;
+    [[nodiscard]] connection_info info(std::error_code& error) const noexcept;
+
+    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
+    /// errc::not_connected once a reset has come.
+    [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
+    /// The same end as a plain socket.
+    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+};
+
+struct listen_options {
+    int backlog = SOMAXCONN;  ///< see socket::listen()
+    /// An IPv6 wildcard listener also takes IPv4 clients, as ::ffff:a.b.c.d, unless this is set (RFC 3493 §5.3).
+    bool ipv6_only = false;
+    /// Share the port with other listeners that say the same.
+    bool reuse_port = false;
+};
+
+/// A socket that makes connections. SO_REUSEADDR is set, for the reason on the first page.
+class tcp_listener : private socket {
+  public:
+    tcp_listener() noexcept = default;
+    /// socket, options, bind, listen. Port 0 lets the system choose: local_endpoint() tells. Bind the wildcard
+    /// address to be reached from outside; the host's own name often stands for 127.0.1.1, and then only this
+    /// host reaches the server. Throws std::system_error: errc::address_in_use, permission_denied.
+    ///
+    /// On a system without IPv6 `::` is 0.0.0.0, unless the options say ipv6_only: then it is the system's error.
+    explicit tcp_listener(const endpoint& where, listen_options options = {});
+
+    struct accepted {
+        tcp_stream stream;
+        endpoint peer;  ///< `peer.address().unmapped()` where IPv4 clients come to an IPv6 listener
+    };
+    /// Waits for the next connection; see socket::accept().
+    accepted accept();
+    accepted accept(std::error_code& error) noexcept;
+
+    using socket::close;
+    using socket::get_option;
+    using socket::is_open;
+    using socket::native_handle;
+    using socket::set_blocking;
+    using socket::set_deadline;
+    using socket::set_option;
+    using socket::set_timeout;
+    using socket::stop_with;
+
+    /// How many connections stand and wait for accept(). One more than the backlog, and who knocks is not answered.
+    [[nodiscard]] std::uint32_t queue_length() const;
+
+    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
+    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+
+  private:
+    void open(const endpoint& where, const listen_options& options, std::error_code& error, const char*& what);
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
 inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options,
                                       std::error_code& error) {
     std::optional<std::size_t> whose;
@@ -4622,9 +5143,9 @@ concept handler_for_many = std::invocable<const Handler&, tcp_stream&, const end
 
 /// The time limits of a conversation.
 struct patience {
-    patience(duration idle_timeout, const std::optional<duration>& request_timeout)
+    patience(duration idle_timeout, const std::optional<wait_time>& request_timeout)
         : idle{idle_timeout},
-          request{request_timeout.value_or(idle_timeout > never / 4 ? never : 4 * idle_timeout)} {
+          request{request_timeout.value_or(wait_time{idle_timeout > never / 4 ? never : 4 * idle_timeout})} {
         if (idle <= duration::zero() || request <= duration::zero())
             throw std::invalid_argument{"a server that waits for no client"};
     }
@@ -4640,178 +5161,12 @@ struct patience {
 struct conversation_options {
     /// For each call on the stream that waits, all its parts together: see socket::set_timeout(). The handler may set
     /// another. Above zero; `never` to wait for ever.
-    duration idle_timeout = std::chrono::minutes{5};
+    wait_time idle_timeout = std::chrono::minutes{5};
     /// For an exchange: the time from one send to the next, or from the beginning to the first. See
     /// socket::set_answer_timeout(), by which a handler that answers seldom sets another, or begins the time anew. Nothing:
     /// four idle timeouts. Above zero.
-    std::optional<duration> request_timeout{};
+    std::optional<wait_time> request_timeout{};
 };
-
-/// The notes' first server: one client at a time, the others wait in the queue, where they are already
-/// connected and may already send. Right when a conversation is short. A client that says nothing keeps all the others
-/// waiting for idle_timeout, which should therefore be short.
-///
-/// The handler is called as handler(tcp_stream&, const endpoint& peer); the stream is closed when it returns.
-/// A std::exception that it throws ends that conversation and no other. Members that the handler may have, too:
-///
-///     on_error(const endpoint& peer, const std::exception&)   it has thrown
-///     on_accept_error(std::error_code)                        no descriptors or no memory for a new client
-template <std::invocable<tcp_stream&, const endpoint&> Handler>
-class iterative_server {
-  public:
-    /// Throws std::invalid_argument for a time limit that is not above zero.
-    iterative_server(tcp_listener listener, Handler handler, const conversation_options& options = {})
-        : listener_{std::move(listener)},
-          handler_{std::move(handler)},
-          patience_{options.idle_timeout, options.request_timeout} {}
-
-    /// Serves until a stop is requested, which also ends the wait for a client that is just being served. Throws
-    /// std::system_error when the listener does not listen. Once.
-    void run(const stop_event& stop);
-
-  private:
-    tcp_listener listener_;
-    Handler handler_;
-    detail::patience patience_;
-};
-
-struct forking_options {
-    std::size_t max_children = 100;  ///< beyond, clients wait in the listener's queue
-    /// How long a stop waits for the children's last words. Who has not ended by then is killed.
-    duration stop_grace = std::chrono::seconds{2};
-    duration idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
-    std::optional<duration> request_timeout{};        ///< see conversation_options
-};
-
-/// A process for every client. A child that crashes harms nobody else, and what it does to its memory nobody else sees.
-///
-/// The handler is called as by the iterative server, in the child, on a copy of everything. The child holds the
-/// client's stream and what the program had open before, but not the listener. It leaves by _exit(2), with status 0,
-/// or 1 when the handler has thrown: no destructor of the parent's objects runs in it, and no buffer of std::cout or
-/// stdio is written, neither the handler's (so let it flush) nor the copy of what the parent had not yet flushed (so
-/// flush before run()). What is thrown and no std::exception aborts the child. Members that the handler may have:
-///
-///     on_error(const endpoint& peer, const std::exception&)   it has thrown; called in the child
-///     on_exit(const endpoint& peer, int status)               a child has ended, and how: waitpid(2), WIFEXITED ...
-///     on_accept_error(std::error_code)                        no descriptors or memory for a new client, or no
-///                                                             process: EAGAIN of fork(2). Then he is sent away
-///
-/// The last two are called by run() and must not throw. Only the server's own children are waited for; the program
-/// may have others. (If it ignores SIGCHLD, or reaps whatever ends, the status is lost, and on_exit() is told 0.)
-///
-/// In the child the stop_event is the child's own. SIGTERM requests it, and so does SIGINT, unless the program ignores
-/// or handles that itself: Ctrl-C and timeout(1) reach children too, and they end as by a stop, which they tell nobody
-/// else. If the parent dies, its children are asked to stop.
-template <std::invocable<tcp_stream&, const endpoint&> Handler>
-class forking_server {
-  public:
-    /// Throws std::invalid_argument when no child is allowed, or for a time limit that is not above zero.
-    forking_server(tcp_listener listener, Handler handler, forking_options options = {})
-        : listener_{std::move(listener)},
-          handler_{std::move(handler)},
-          options_{options},
-          patience_{options.idle_timeout, options.request_timeout} {
-        if (options_.max_children == 0) throw std::invalid_argument{"a forking server without children"};
-    }
-    forking_server(const forking_server&) = delete;
-    forking_server& operator=(const forking_server&) = delete;
-
-    /// Serves until a stop is requested. Then it asks its children to stop, by SIGTERM, and waits for them, until
-    /// stop_grace is over: the rest is killed. Throws std::system_error when the listener does not listen or there is
-    /// nothing to wait with; the children are ended in the same way. Once.
-    void run(const stop_event& stop);
-
-  private:
-    struct child {
-        pid_t process;
-        int descriptor;  ///< a pidfd, which turns readable when the child ends; -1 where the system has none
-        endpoint peer;
-    };
-    static constexpr duration look = std::chrono::milliseconds{20};  ///< ... and then it is asked so often
-
-    std::error_code start(detail::reception& door, tcp_listener::accepted client, const stop_event& stop);
-    [[noreturn]] void be_child(detail::reception& door, tcp_listener::accepted client, const stop_event& stop,
-                               pid_t parent, sigset_t signals) noexcept;
-    bool wait(detail::reception& door, time_point pause);
-    void reap(detail::reception& door, std::size_t index);
-    void reap_unwatched(detail::reception& door);
-    void signal_all(int signal) noexcept;
-    void end_all(detail::reception& door) noexcept;
-    auto reaper(detail::reception& door) {
-        return [this, &door](std::uint64_t token) {
-            for (std::size_t i = 0; i < children_.size(); ++i)
-                if (static_cast<std::uint64_t>(children_[i].process) == token) return reap(door, i);
-        };
-    }
-
-    tcp_listener listener_;
-    Handler handler_;
-    forking_options options_;
-    detail::patience patience_;
-    std::vector<child> children_;
-    std::size_t unwatched_ = 0;  ///< children without a descriptor
-};
-
-struct threaded_options {
-    std::size_t max_threads = 100;  ///< beyond, clients wait in the listener's queue
-    duration idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
-    std::optional<duration> request_timeout{};        ///< see conversation_options
-};
-
-/// A thread for every client. They share the memory: what one thread writes another may read only under a lock, or in
-/// an atomic. They also share the descriptors, so the stream is closed once, by the thread that serves it; to close
-/// "the parent's copy", as after a fork, would end the conversation.
-///
-/// The handler is one object, called as by the iterative server, from many threads at once, and as const: by the
-/// standard library's convention what is const is safe to call so. Let it change what it shares only under a lock.
-/// What is thrown and no std::exception ends the program, as in every std::thread. Members that it may have, const:
-///
-///     on_error(const endpoint& peer, const std::exception&)   it has thrown; called by the client's thread
-///     on_accept_error(std::error_code)                        no descriptors or memory for a new client, or no
-///                                                             thread: EAGAIN. Then he is sent away. Called by run()
-template <detail::handler_for_many Handler>
-class threaded_server {
-    static_assert(detail::hears_errors<Handler> == detail::hears_errors<const Handler> &&
-                      detail::hears_accept_errors<Handler> == detail::hears_accept_errors<const Handler>,
-                  "what the handler of a threaded server is told, it is told as const");
-
-  public:
-    /// Throws std::invalid_argument when no thread is allowed, or for a time limit that is not above zero.
-    threaded_server(tcp_listener listener, Handler handler, threaded_options options = {})
-        : listener_{std::move(listener)},
-          handler_{std::move(handler)},
-          options_{options},
-          patience_{options.idle_timeout, options.request_timeout} {
-        if (options_.max_threads == 0) throw std::invalid_argument{"a threaded server without threads"};
-    }
-    threaded_server(const threaded_server&) = delete;
-    threaded_server& operator=(const threaded_server&) = delete;
-
-    /// Serves until a stop is requested. The streams are stopped by it, too; then the threads are joined. A handler that
-    /// waits on its stream returns at once. For one that does not look at its stream run() waits: nothing ends a thread
-    /// from outside. Throws std::system_error when the listener does not listen or there is nothing to wait with,
-    /// having waited for the clients that are being served. Once.
-    void run(const stop_event& stop);
-
-  private:
-    struct worker {
-        std::thread thread;
-        std::atomic<bool> done{false};
-    };
-    std::error_code start(tcp_listener::accepted client, const stop_event& stop);
-    void join_the_done();
-
-    tcp_listener listener_;
-    const Handler handler_;
-    threaded_options options_;
-    detail::patience patience_;
-    socket bell_;  ///< an eventfd: rung by each thread as its last act
-    std::list<worker> workers_;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
 
 namespace detail {
 
@@ -4900,24 +5255,125 @@ class reception {
 
 }  // namespace detail
 
-template <std::invocable<tcp_stream&, const endpoint&> Handler>
-void iterative_server<Handler>::run(const stop_event& stop) {
-    listener_.set_blocking(true);  // whatever limit it may have had, and those that it accepts
-    listener_.stop_with(stop);
-    detail::accept_clients(
-        listener_, handler_,
-        [&](time_point pause) {
-            std::error_code error;
-            if (pause != time_point::min()) detail::wait_for(-1, 0, &stop, pause, error);
-            return !stop.stop_requested();
-        },
-        [&](tcp_listener::accepted client) {
-            detail::converse(handler_, client.stream, client.peer, stop, patience_);
-            return std::error_code{};
-        });
-}
+}  // namespace netnotes
 
-// ---- a process for every client
+#endif  // NETNOTES_SERVER_BLOCKING_HPP
+
+// netnotes/server/forking.hpp: a process for each client
+// SPDX-License-Identifier: MIT
+//
+// accept, fork, and the child serves while the parent accepts the next client. Each child has a memory of its own.
+//
+// On this page:  forking_options · forking_server
+// The notes:     多进程服务器 (processes); example 16
+
+#ifndef NETNOTES_SERVER_FORKING_HPP
+#define NETNOTES_SERVER_FORKING_HPP
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes {
+
+struct forking_options {
+    std::size_t max_children = 100;  ///< beyond, clients wait in the listener's queue
+    /// How long a stop waits for the children's last words. Who has not ended by then is killed.
+    wait_time stop_grace = std::chrono::seconds{2};
+    wait_time idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
+    std::optional<wait_time> request_timeout{};        ///< see conversation_options
+};
+
+/// A process for every client. A child that crashes harms nobody else, and what it does to its memory nobody else sees.
+///
+/// The handler is called as by the iterative server, in the child, on a copy of everything. The child holds the
+/// client's stream and what the program had open before, but not the listener. It leaves by _exit(2), with status 0,
+/// or 1 when the handler has thrown: no destructor of the parent's objects runs in it, and no buffer of std::cout or
+/// stdio is written, neither the handler's (so let it flush) nor the copy of what the parent had not yet flushed (so
+/// flush before run()). What is thrown and no std::exception aborts the child. Members that the handler may have:
+///
+///     on_error(const endpoint& peer, const std::exception&)   it has thrown; called in the child
+///     on_exit(const endpoint& peer, int status)               a child has ended, and how: waitpid(2), WIFEXITED ...
+///     on_accept_error(std::error_code)                        no descriptors or memory for a new client, or no
+///                                                             process: EAGAIN of fork(2). Then he is sent away
+///
+/// The last two are called by run() and must not throw. Only the server's own children are waited for; the program
+/// may have others. (If it ignores SIGCHLD, or reaps whatever ends, the status is lost, and on_exit() is told 0.)
+///
+/// In the child the stop_event is the child's own. SIGTERM requests it, and so does SIGINT, unless the program ignores
+/// or handles that itself: Ctrl-C and timeout(1) reach children too, and they end as by a stop, which they tell nobody
+/// else. If the parent dies, its children are asked to stop.
+template <std::invocable<tcp_stream&, const endpoint&> Handler>
+class forking_server {
+  public:
+    /// Throws std::invalid_argument when no child is allowed, or for a time limit that is not above zero.
+    forking_server(tcp_listener listener, Handler handler, forking_options options = {})
+        : listener_{std::move(listener)},
+          handler_{std::move(handler)},
+          options_{options},
+          patience_{options.idle_timeout, options.request_timeout} {
+        if (options_.max_children == 0) throw std::invalid_argument{"a forking server without children"};
+    }
+    forking_server(const forking_server&) = delete;
+    forking_server& operator=(const forking_server&) = delete;
+
+    /// Serves until a stop is requested. Then it asks its children to stop, by SIGTERM, and waits for them, until
+    /// stop_grace is over: the rest is killed. Throws std::system_error when the listener does not listen or there is
+    /// nothing to wait with; the children are ended in the same way. Once.
+    void run(const stop_event& stop);
+
+  private:
+    struct child {
+        pid_t process;
+        int descriptor;  ///< a pidfd, which turns readable when the child ends; -1 where the system has none
+        endpoint peer;
+    };
+    static constexpr duration look = std::chrono::milliseconds{20};  ///< ... and then it is asked so often
+
+    std::error_code start(detail::reception& door, tcp_listener::accepted client, const stop_event& stop);
+    [[noreturn]] void be_child(detail::reception& door, tcp_listener::accepted client, const stop_event& stop,
+                               pid_t parent, sigset_t signals) noexcept;
+    bool wait(detail::reception& door, time_point pause);
+    void reap(detail::reception& door, std::size_t index);
+    void reap_unwatched(detail::reception& door);
+    void signal_all(int signal) noexcept;
+    void end_all(detail::reception& door) noexcept;
+    auto reaper(detail::reception& door) {
+        return [this, &door](std::uint64_t token) {
+            for (std::size_t i = 0; i < children_.size(); ++i)
+                if (static_cast<std::uint64_t>(children_[i].process) == token) return reap(door, i);
+        };
+    }
+
+    tcp_listener listener_;
+    Handler handler_;
+    forking_options options_;
+    detail::patience patience_;
+    std::vector<child> children_;
+    std::size_t unwatched_ = 0;  ///< children without a descriptor
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
 
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 void forking_server<Handler>::run(const stop_event& stop) {
@@ -5061,73 +5517,85 @@ void forking_server<Handler>::end_all(detail::reception& door) noexcept {
     }
 }
 
-// ---- a thread for every client
+}  // namespace netnotes
 
-template <detail::handler_for_many Handler>
-void threaded_server<Handler>::run(const stop_event& stop) {
-    detail::reception door{listener_, stop};
-    bell_ = socket{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!bell_.is_open()) detail::throw_error(detail::last_error(), "eventfd");
-    door.watch(bell_.native_handle(), 0);
-    const auto wait = [&](time_point pause) {
-        for (;;) {
-            const time_point now = clock::now();
-            const auto who = door.wait(workers_.size() < options_.max_threads && now >= pause,
-                                       now < pause ? pause : time_point::max(), [&](auto) { join_the_done(); });
-            if (who != detail::reception::visit::other) return who == detail::reception::visit::client;
-        }
-    };
-    const auto join_all = [&] {
-        for (worker& one : workers_) one.thread.join();
-        workers_.clear();
-    };
-    try {
-        detail::accept_clients(listener_, handler_, wait,
-                               [&](tcp_listener::accepted client) { return start(std::move(client), stop); });
-    } catch (...) {
-        join_all();
-        throw;
-    }
-    join_all();
-}
+#endif  // NETNOTES_SERVER_FORKING_HPP
 
-template <detail::handler_for_many Handler>
-std::error_code threaded_server<Handler>::start(tcp_listener::accepted client, const stop_event& stop) {
-    std::list<worker> fresh;
-    try {
-        worker& self = fresh.emplace_back();
-        self.thread = std::thread{[this, &stop, &self, client = std::move(client)]() mutable {
-            {
-                tcp_stream stream = std::move(client.stream);
-                detail::converse(handler_, stream, client.peer, stop, patience_);
-            }  // closed, before anybody hears of our end
-            self.done.store(true, std::memory_order_release);
-            const std::uint64_t one = 1;
-            [[maybe_unused]] const auto written = ::write(bell_.native_handle(), &one, sizeof one);
-        }};
-    } catch (const std::system_error& failure) {  // EAGAIN: the system has enough threads. The stream is closed
-        return failure.code();
-    } catch (const std::bad_alloc&) {
-        return std::make_error_code(std::errc::not_enough_memory);
-    }
-    workers_.splice(workers_.end(), fresh);
-    return {};
-}
+// netnotes/server/iterative.hpp: one client at a time
+// SPDX-License-Identifier: MIT
+//
+// accept, serve, close, and again. The other clients wait in the kernel's queue meanwhile.
+//
+// On this page:  iterative_server
+// The notes:     单进程 TCP服务器 (a server of one process); example 15
 
-template <detail::handler_for_many Handler>
-void threaded_server<Handler>::join_the_done() {
-    std::uint64_t rings = 0;  // first, so that who ends from now on rings again
-    [[maybe_unused]] const auto got = ::read(bell_.native_handle(), &rings, sizeof rings);
-    workers_.remove_if([](worker& one) {
-        if (!one.done.load(std::memory_order_acquire)) return false;
-        one.thread.join();
-        return true;
-    });
+#ifndef NETNOTES_SERVER_ITERATIVE_HPP
+#define NETNOTES_SERVER_ITERATIVE_HPP
+
+#include <sys/socket.h>
+
+#include <chrono>
+#include <concepts>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
+
+/// The notes' first server: one client at a time, the others wait in the queue, where they are already
+/// connected and may already send. Right when a conversation is short. A client that says nothing keeps all the others
+/// waiting for idle_timeout, which should therefore be short.
+///
+/// The handler is called as handler(tcp_stream&, const endpoint& peer); the stream is closed when it returns.
+/// A std::exception that it throws ends that conversation and no other. Members that the handler may have, too:
+///
+///     on_error(const endpoint& peer, const std::exception&)   it has thrown
+///     on_accept_error(std::error_code)                        no descriptors or no memory for a new client
+template <std::invocable<tcp_stream&, const endpoint&> Handler>
+class iterative_server {
+  public:
+    /// Throws std::invalid_argument for a time limit that is not above zero.
+    iterative_server(tcp_listener listener, Handler handler, const conversation_options& options = {})
+        : listener_{std::move(listener)},
+          handler_{std::move(handler)},
+          patience_{options.idle_timeout, options.request_timeout} {}
+
+    /// Serves until a stop is requested, which also ends the wait for a client that is just being served. Throws
+    /// std::system_error when the listener does not listen. Once.
+    void run(const stop_event& stop);
+
+  private:
+    tcp_listener listener_;
+    Handler handler_;
+    detail::patience patience_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+
+template <std::invocable<tcp_stream&, const endpoint&> Handler>
+void iterative_server<Handler>::run(const stop_event& stop) {
+    listener_.set_blocking(true);  // whatever limit it may have had, and those that it accepts
+    listener_.stop_with(stop);
+    detail::accept_clients(
+        listener_, handler_,
+        [&](time_point pause) {
+            std::error_code error;
+            if (pause != time_point::min()) detail::wait_for(-1, 0, &stop, pause, error);
+            return !stop.stop_requested();
+        },
+        [&](tcp_listener::accepted client) {
+            detail::converse(handler_, client.stream, client.peer, stop, patience_);
+            return std::error_code{};
+        });
 }
 
 }  // namespace netnotes
 
-#endif  // NETNOTES_SERVER_BLOCKING_HPP
+#endif  // NETNOTES_SERVER_ITERATIVE_HPP
 
 // netnotes/server/reactor.hpp: a server for thousands of clients, in one thread
 // SPDX-License-Identifier: MIT
@@ -5220,14 +5688,14 @@ struct reactor_options {
     std::size_t low_water = 16 * 1024;     ///< ... and at which it is read again
     std::size_t max_queue = 1024 * 1024;   ///< queued bytes above which it is closed
     std::size_t read_size = 64 * 1024;     ///< bytes that a read brings at most; one buffer for all connections
-    duration idle_timeout = std::chrono::minutes{5};  ///< without a byte in or out; `never` to allow it. Above zero
+    wait_time idle_timeout = std::chrono::minutes{5};  ///< without a byte in or out; `never` to allow it. Above zero
     /// The time for one exchange, however many bytes trickle in it. An exchange begins with the first byte that a client
     /// sends, or is sent, after the last exchange. It ends when the handler has sent something and the kernel has taken
     /// what was queued then; so a connection may live for ever, and a long answer has this time for each max_queue of it.
     /// A handler that does not answer each message (a log, a chat room) calls connection::end_exchange(). Nothing: four
     /// idle timeouts. `never`: no deadline. Above zero.
-    std::optional<duration> request_timeout{};
-    duration stop_grace = std::chrono::seconds{2};    ///< how long a stop may send what is queued
+    std::optional<wait_time> request_timeout{};
+    wait_time stop_grace = std::chrono::seconds{2};  ///< how long a stop may send what is queued
 };
 
 /// A client of a reactor_server, as its handler sees it. It lives until its on_close() has returned. Only for
@@ -5357,7 +5825,7 @@ class reactor_server {
           buffer_(options.read_size) {
         if (options.low_water > options.high_water || options.high_water > options.max_queue ||
             options.read_size == 0 || options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
-            options.request_timeout.value_or(never) <= duration::zero() || options.how == trigger::one_shot)
+            options.request_timeout.value_or(wait_time{never}) <= duration::zero() || options.how == trigger::one_shot)
             throw std::invalid_argument{"reactor options that contradict each other"};
         if (!options.request_timeout)
             options.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
@@ -5409,6 +5877,13 @@ class reactor_server {
         const std::size_t index = id & 0xffffffff;
         if (index >= slots_.size() || slots_[index].generation != id >> 32) return nullptr;
         return slots_[index].occupant.get();
+    }
+    /// A poller may have a clock of its own: then the server's whole time is that clock's. See poll/poll.hpp.
+    time_point time() const noexcept {
+        if constexpr (requires { { poller_.now() } noexcept -> std::same_as<time_point>; })
+            return poller_.now();
+        else
+            return clock::now();
     }
     bool is_edge() const noexcept { return shared_.options.how == trigger::edge; }
     template <class Call>
@@ -5503,7 +5978,7 @@ void reactor_server<Handler, Poller>::run(const stop_event& stop) {
     poller_.add(stop.native_handle(), interest::read, stop_token, trigger::level);
     while (!stopping_ || count_ > 0) {
         const std::span<const event> events = poller_.wait(time_to_wait());
-        now_ = clock::now();
+        now_ = time();
         bool stop_seen = false;
         for (const event& happened : events) {
             if (happened.token == stop_token)
@@ -5540,7 +6015,7 @@ duration reactor_server<Handler, Poller>::time_to_wait() const noexcept {
         wake = std::min(wake, detail::later(longest_idle_->active_, idle));
     if (longest_exchange_)
         wake = std::min(wake, detail::later(longest_exchange_->exchange_begin_, *shared_.options.request_timeout));
-    return wake == time_point::max() ? never : std::max(wake - clock::now(), duration::zero());
+    return wake == time_point::max() ? never : std::max(wake - time(), duration::zero());
 }
 
 template <class Handler, poller Poller>
@@ -5760,7 +6235,7 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
     for (const slot& place : slots_) {
         connection* const client = place.occupant.get();
         if (!client) continue;
-        if (clock::now() >= stop_end_) break;  // so much to answer: close_idle() closes the rest
+        if (time() >= stop_end_) break;  // so much to answer: close_idle() closes the rest
         int arrived = 0;
         ::ioctl(client->native_handle(), FIONREAD, &arrived);
         client->unread_ = !client->input_ended_;
@@ -5781,8 +6256,8 @@ void reactor_server<Handler, Poller>::close_idle() {
             if (connection* const client = place.occupant.get();
                 client && (now_ >= stop_end_ || (client->state_ == state::lingering && client->is_delivered())))
                 client->close(std::make_error_code(std::errc::operation_canceled));
-    const auto is_over = [this](time_point begin, duration time) {
-        return time != never && detail::later(begin, time) <= now_;
+    const auto is_over = [this](time_point begin, duration limit) {
+        return limit != never && detail::later(begin, limit) <= now_;
     };
     for (connection* client = longest_idle_; client && is_over(client->active_, shared_.options.idle_timeout);
          client = client->later_)
@@ -5853,6 +6328,653 @@ void reactor_server<Handler, Poller>::end_exchange(connection& client) noexcept 
 }  // namespace netnotes
 
 #endif  // NETNOTES_SERVER_REACTOR_HPP
+
+// netnotes/server/threaded.hpp: a thread for each client
+// SPDX-License-Identifier: MIT
+//
+// accept, start a thread, and accept again. The threads share one memory.
+//
+// On this page:  threaded_options · threaded_server
+// The notes:     多线程服务器 (threads); example 17
+
+#ifndef NETNOTES_SERVER_THREADED_HPP
+#define NETNOTES_SERVER_THREADED_HPP
+
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+
+
+namespace netnotes {
+
+struct threaded_options {
+    std::size_t max_threads = 100;  ///< beyond, clients wait in the listener's queue
+    wait_time idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
+    std::optional<wait_time> request_timeout{};        ///< see conversation_options
+};
+
+/// A thread for every client. They share the memory: what one thread writes another may read only under a lock, or in
+/// an atomic. They also share the descriptors, so the stream is closed once, by the thread that serves it; to close
+/// "the parent's copy", as after a fork, would end the conversation.
+///
+/// The handler is one object, called as by the iterative server, from many threads at once, and as const: by the
+/// standard library's convention what is const is safe to call so. Let it change what it shares only under a lock.
+/// What is thrown and no std::exception ends the program, as in every std::thread. Members that it may have, const:
+///
+///     on_error(const endpoint& peer, const std::exception&)   it has thrown; called by the client's thread
+///     on_accept_error(std::error_code)                        no descriptors or memory for a new client, or no
+///                                                             thread: EAGAIN. Then he is sent away. Called by run()
+template <detail::handler_for_many Handler>
+class threaded_server {
+    static_assert(detail::hears_errors<Handler> == detail::hears_errors<const Handler> &&
+                      detail::hears_accept_errors<Handler> == detail::hears_accept_errors<const Handler>,
+                  "what the handler of a threaded server is told, it is told as const");
+
+  public:
+    /// Throws std::invalid_argument when no thread is allowed, or for a time limit that is not above zero.
+    threaded_server(tcp_listener listener, Handler handler, threaded_options options = {})
+        : listener_{std::move(listener)},
+          handler_{std::move(handler)},
+          options_{options},
+          patience_{options.idle_timeout, options.request_timeout} {
+        if (options_.max_threads == 0) throw std::invalid_argument{"a threaded server without threads"};
+    }
+    threaded_server(const threaded_server&) = delete;
+    threaded_server& operator=(const threaded_server&) = delete;
+
+    /// Serves until a stop is requested. The streams are stopped by it, too; then the threads are joined. A handler that
+    /// waits on its stream returns at once. For one that does not look at its stream run() waits: nothing ends a thread
+    /// from outside. Throws std::system_error when the listener does not listen or there is nothing to wait with,
+    /// having waited for the clients that are being served. Once.
+    void run(const stop_event& stop);
+
+  private:
+    struct worker {
+        std::thread thread;
+        std::atomic<bool> done{false};
+    };
+    std::error_code start(tcp_listener::accepted client, const stop_event& stop);
+    void join_the_done();
+
+    tcp_listener listener_;
+    const Handler handler_;
+    threaded_options options_;
+    detail::patience patience_;
+    socket bell_;  ///< an eventfd: rung by each thread as its last act
+    std::list<worker> workers_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+template <detail::handler_for_many Handler>
+void threaded_server<Handler>::run(const stop_event& stop) {
+    detail::reception door{listener_, stop};
+    bell_ = socket{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!bell_.is_open()) detail::throw_error(detail::last_error(), "eventfd");
+    door.watch(bell_.native_handle(), 0);
+    const auto wait = [&](time_point pause) {
+        for (;;) {
+            const time_point now = clock::now();
+            const auto who = door.wait(workers_.size() < options_.max_threads && now >= pause,
+                                       now < pause ? pause : time_point::max(), [&](auto) { join_the_done(); });
+            if (who != detail::reception::visit::other) return who == detail::reception::visit::client;
+        }
+    };
+    const auto join_all = [&] {
+        for (worker& one : workers_) one.thread.join();
+        workers_.clear();
+    };
+    try {
+        detail::accept_clients(listener_, handler_, wait,
+                               [&](tcp_listener::accepted client) { return start(std::move(client), stop); });
+    } catch (...) {
+        join_all();
+        throw;
+    }
+    join_all();
+}
+
+template <detail::handler_for_many Handler>
+std::error_code threaded_server<Handler>::start(tcp_listener::accepted client, const stop_event& stop) {
+    std::list<worker> fresh;
+    try {
+        worker& self = fresh.emplace_back();
+        self.thread = std::thread{[this, &stop, &self, client = std::move(client)]() mutable {
+            {
+                tcp_stream stream = std::move(client.stream);
+                detail::converse(handler_, stream, client.peer, stop, patience_);
+            }  // closed, before anybody hears of our end
+            self.done.store(true, std::memory_order_release);
+            const std::uint64_t one = 1;
+            [[maybe_unused]] const auto written = ::write(bell_.native_handle(), &one, sizeof one);
+        }};
+    } catch (const std::system_error& failure) {  // EAGAIN: the system has enough threads. The stream is closed
+        return failure.code();
+    } catch (const std::bad_alloc&) {
+        return std::make_error_code(std::errc::not_enough_memory);
+    }
+    workers_.splice(workers_.end(), fresh);
+    return {};
+}
+
+template <detail::handler_for_many Handler>
+void threaded_server<Handler>::join_the_done() {
+    std::uint64_t rings = 0;  // first, so that who ends from now on rings again
+    [[maybe_unused]] const auto got = ::read(bell_.native_handle(), &rings, sizeof rings);
+    workers_.remove_if([](worker& one) {
+        if (!one.done.load(std::memory_order_acquire)) return false;
+        one.thread.join();
+        return true;
+    });
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SERVER_THREADED_HPP
+
+// netnotes/tcp.hpp: connections
+// SPDX-License-Identifier: MIT
+//
+// TCP makes a pipe of bytes in each direction out of a network that loses, doubles and reorders packets. The bytes arrive
+// all and in order, or the connection fails. TCP does not keep the borders between two sends: a receive is not a message.
+//
+//        tcp_listener listener{{ipv6_address::any(), 6666}};
+//        auto [stream, peer] = listener.accept();
+//        buffered_reader reader{stream};
+//        while (auto line = reader.recv_line()) stream.send_all(*line);
+//
+// Chapters, lowest first:
+//     tcp/state.hpp      options, keep-alive, the states and the live state of a connection
+//     tcp/connect.hpp    connecting to the fastest of several addresses
+//     tcp/stream.hpp     streams and listeners
+//     tcp/reader.hpp     messages out of a stream: lines, and blocks of a known length
+//
+// The notes:     TCP三次握手 to 保活 (handshake, close, states), TCP长连接和短连接, TCP服务器, TCP客户端, tcp 模拟qq
+// Examples:      10_tcp_hello, 11_tcp_states, 12_tcp_connections, 13_tcp_chat
+
+#ifndef NETNOTES_TCP_HPP
+#define NETNOTES_TCP_HPP
+
+
+
+
+// netnotes/tcp/reader.hpp: messages out of a stream
+// SPDX-License-Identifier: MIT
+//
+// A receive is not a message. What was sent in one piece comes in many, and many pieces come as one; so a receiver
+// must know where a message ends. There are two ways to tell him: a mark behind it that does not occur in it, or its
+// length before it. Either way he keeps what he has received of the next one. That is what this reader is for.
+//
+//        recv ──> "HELO a.exa"                    no end yet: wait for more
+//        recv ──> "mple\r\nDATA\r\nFrom: "        two messages and a part of the third
+//
+//                 [ HELO a.example\r\n | DATA\r\n | From: . . . . . . . . . . ]
+//                   recv_line()          next       buffered()    room, up to the limit
+//                   views into the buffer, valid until the next call
+//
+// What has been read ahead is in the reader and no longer in the stream: from the first call on, receive through the
+// reader only, lines and lengths mixed as you like, and never through a second reader on the same stream.
+//
+//   recv_until("\r\n\r\n")     up to and with the delimiter, as Python's readuntil
+//   recv_line()                a line without its "\n" or "\r\n"; a last line without an end counts
+//   recv_exact(size)           so many bytes
+//   recv(buffer)               what there is; from here on it is a stream again
+//
+// What may happen, and what is then in the buffer:
+//
+//   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
+//   an end in the middle of one              errc::protocol_error. Nothing is lost: buffered() is what came
+//   a message longer than the limit          errc::message_size, always for the same messages however they arrive.
+//                                            Nothing is taken out and memory is bounded; the next call says the same.
+//                                            Hang up, or skip_until(delimiter) and go on behind it
+//   errc::timed_out, operation_canceled,     nothing is lost: call again, and it goes on where it was. A timeout is for
+//   operation_would_block                    the whole message: a peer that sends a byte a second cannot stretch it
+//
+// No byte is searched twice, not even when a peer sends them one by one. None is copied, except the beginning of a
+// message that does not fit behind it: it is moved to the front, and when it is long into a buffer of twice the size.
+//
+// On this page:  buffered_reader
+// The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
+
+#ifndef NETNOTES_TCP_READER_HPP
+#define NETNOTES_TCP_READER_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
+
+/// What a buffered_reader reads from; its recv() must not throw. Where it has the waiting calls of a socket, too, its
+/// timeout is for whole messages.
+template <class Stream>
+concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error_code& error) {
+    { stream.recv(buffer, error) } -> std::convertible_to<std::size_t>;
+};
+
+/// Takes messages out of a tcp_stream or a connected socket, which it does not own and which must outlive it. It stays
+/// where it is made, for so must the stream that it refers to. Every call may wait, as the stream does; each has two
+/// forms, the one with an error code at its end does not throw.
+template <byte_source Stream>
+class buffered_reader {
+  public:
+    /// No message may be longer than `limit` bytes, with its delimiter. Memory grows with the messages from 4 KiB to the
+    /// limit (and never beyond, whatever the peer sends); none is taken before the first call.
+    explicit buffered_reader(Stream& stream, std::size_t limit = 64 * 1024) noexcept : stream_{stream}, limit_{limit} {}
+    buffered_reader(const buffered_reader&) = delete;
+    buffered_reader& operator=(const buffered_reader&) = delete;
+
+    /// The next bytes up to and with the delimiter; none at an orderly end. errc::invalid_argument when it is empty.
+    std::optional<std::string_view> recv_until(std::string_view delimiter);
+    std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
+    /// The next line without its end, "\n" or "\r\n"; none at the end. What stands behind the last "\n" is a line as
+    /// well, unless it is empty. To tell it from a complete one ask for recv_until("\n").
+    std::optional<std::string_view> recv_line();
+    std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
+    /// The next `size` bytes; none at an orderly end. A size above the limit is errc::message_size before anything is
+    /// read, so it may come straight from the peer. Of nothing: an empty view, and nobody is asked.
+    std::optional<std::string_view> recv_exact(std::size_t size);
+    std::optional<std::string_view> recv_exact(std::size_t size, std::error_code& error) noexcept;
+    /// The same into the caller's memory, and so without the limit: buffer.size() bytes, or 0 at an orderly end. The
+    /// second form returns how many stand in the buffer beside the error; go on behind those.
+    std::size_t recv_exact(mutable_buffer buffer);
+    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
+    /// At most buffer.size() bytes, at least one: what has been read ahead, else from the stream. 0 at the end.
+    std::size_t recv(mutable_buffer buffer);
+    std::size_t recv(mutable_buffer buffer, std::error_code& error) noexcept;
+
+    /// Throws away everything up to and with the delimiter, however much it is; for what is too long. False when the
+    /// stream ended before it came. After an error call again, and it goes on.
+    bool skip_until(std::string_view delimiter);
+    bool skip_until(std::string_view delimiter, std::error_code& error) noexcept;
+
+    /// The same as recv_until(), recv_line() and recv_exact(), of what has been received already, and none when that is
+    /// not enough. They ask nobody and do not wait.
+    std::optional<std::string_view> take_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> take_line() noexcept;
+    std::optional<std::string_view> take_exact(std::size_t size) noexcept;
+
+    /// What has been received and not yet taken; valid until the next call. Asks nobody.
+    [[nodiscard]] std::string_view buffered() const noexcept { return {memory_.get() + begin_, end_ - begin_}; }
+    [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
+    /// The bytes of memory that it holds now.
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] Stream& stream() const noexcept { return stream_; }
+
+  private:
+    static constexpr std::size_t first_capacity = 4096;
+    // Only a stream with a timeout needs a point in time for the whole. (A deadline is one already.)
+    static constexpr bool has_timeout = requires(Stream & stream, mutable_buffer buffer, std::error_code& error) {
+        stream.recv(buffer, error, MSG_DONTWAIT);
+        stream.wait(POLLIN, time_point{}, error);
+        { stream.timeout() } -> std::convertible_to<duration>;
+        { stream.is_blocking() } -> std::convertible_to<bool>;
+    };
+    /// How long one call of the reader may take, all its receives together.
+    class time_limit {
+      public:
+        explicit time_limit(const Stream& stream) noexcept {
+            if constexpr (has_timeout)
+                if (stream.timeout() != never) until = detail::end_of(stream.timeout());
+        }
+        time_point until = time_point::max();
+        bool used = false;
+    };
+
+    // A short line costs less than these two would as calls.
+    [[gnu::always_inline]] inline std::errc prepare_search(std::string_view delimiter) noexcept;
+    [[gnu::always_inline]] inline std::optional<std::size_t> find(std::string_view delimiter) noexcept;
+    std::string_view take(std::size_t size) noexcept {
+        const std::string_view taken = buffered().substr(0, size);
+        begin_ += size;
+        searched_ -= std::min(searched_, size);
+        return taken;
+    }
+    [[gnu::noinline]] std::optional<std::string_view> search_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> next(std::string_view delimiter, bool& ended, std::error_code& error) noexcept;
+    bool make_room(std::size_t wanted, std::error_code& error) noexcept;
+    std::size_t receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept;
+    std::size_t fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept;
+    [[noreturn]] void fail(const std::error_code& error, const char* call, std::size_t filled) const;
+
+    Stream& stream_;
+    std::size_t limit_;
+    std::unique_ptr<char[]> memory_;
+    std::size_t capacity_ = 0;
+    std::size_t begin_ = 0, end_ = 0;  ///< what has been received and not yet taken
+    std::size_t searched_ = 0;         ///< of that, in how much of its front no delimiter begins or ends ...
+    std::string searched_for_;         ///< ... of this kind
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+/// What was searched for one delimiter has not been searched for another. Most are a single byte, and then none of this
+/// needs a call.
+template <byte_source Stream>
+std::errc buffered_reader<Stream>::prepare_search(std::string_view delimiter) noexcept {
+    if (delimiter.empty()) return std::errc::invalid_argument;
+    if (delimiter.size() == searched_for_.size() && delimiter.front() == searched_for_.front() &&
+        (delimiter.size() == 1 || delimiter == searched_for_))
+        return {};
+    searched_ = 0;
+    try {
+        searched_for_.clear();
+        searched_for_.append(delimiter);  // g++ 12 warns, wrongly, of what = does (its bug 105651)
+    } catch (...) {                       // a long one, and no memory for it
+        return std::errc::not_enough_memory;
+    }
+    return {};
+}
+
+/// Where the delimiter begins. Of what was searched before, only its last bytes are looked at again, for they may be
+/// the first ones of a delimiter that has now arrived.
+template <byte_source Stream>
+std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimiter) noexcept {
+    const char* const there = memory_.get() + begin_;
+    const std::size_t size = end_ - begin_;
+    if (delimiter.size() == 1) [[likely]] {
+        if (searched_ < size)
+            if (const void* const at = std::memchr(there + searched_, delimiter.front(), size - searched_))
+                return static_cast<std::size_t>(static_cast<const char*>(at) - there);
+    } else {
+        const std::size_t from = searched_ - std::min(searched_, delimiter.size() - 1);
+        if (const std::size_t at = buffered().find(delimiter, from); at != std::string_view::npos) return at;
+    }
+    searched_ = size;
+    return std::nullopt;
+}
+
+/// Short lines come many at once: where nothing was searched before, there is nothing to remember of it either.
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_until(std::string_view delimiter) noexcept {
+    if (delimiter.size() == 1 && searched_ == 0 && begin_ != end_) [[likely]] {
+        const char* const there = memory_.get() + begin_;
+        if (const void* const at = std::memchr(there, delimiter.front(), end_ - begin_)) [[likely]] {
+            const auto size = static_cast<std::size_t>(static_cast<const char*>(at) - there) + 1;
+            if (size <= limit_) [[likely]] {
+                begin_ += size;
+                return std::string_view{there, size};
+            }
+        }
+    }
+    return search_until(delimiter);
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::search_until(std::string_view delimiter) noexcept {
+    if (begin_ == end_ || prepare_search(delimiter) != std::errc{}) return std::nullopt;
+    const auto found = find(delimiter);
+    if (!found || *found + delimiter.size() > limit_) return std::nullopt;
+    return take(*found + delimiter.size());
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_line() noexcept {
+    auto line = take_until("\n");
+    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
+    return line;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_exact(std::size_t size) noexcept {
+    if (size > limit_ || buffered().size() < size) return std::nullopt;
+    return take(size);
+}
+
+/// Makes room for `wanted` bytes from begin_ on, which are more than there are.
+template <byte_source Stream>
+bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& error) noexcept {
+    const std::size_t size = end_ - begin_;
+    if (size == 0) begin_ = end_ = 0;
+    if (wanted <= capacity_ - begin_) return true;
+    if (wanted > capacity_) {
+        // Doubled, so that what a long message costs in copies is in proportion to its length.
+        const std::size_t most = std::max({first_capacity, limit_, wanted});
+        const std::size_t grown = std::min(most, std::max({first_capacity, 2 * capacity_, wanted}));
+        std::unique_ptr<char[]> memory{new (std::nothrow) char[grown]};
+        if (!memory) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+            return false;
+        }
+        if (size > 0) std::memcpy(memory.get(), memory_.get() + begin_, size);
+        memory_ = std::move(memory);
+        capacity_ = grown;
+    } else {
+        std::memmove(memory_.get(), memory_.get() + begin_, size);
+    }
+    begin_ = 0;
+    end_ = size;
+    return true;
+}
+
+/// One receive, within the time that is left of the whole call.
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept {
+    if constexpr (has_timeout) {
+        if (time.until != time_point::max()) {
+            // A peer who always has one more byte for us must not carry us past it without one wait.
+            if (std::exchange(time.used, true) && clock::now() >= time.until) {
+                error = std::make_error_code(std::errc::timed_out);
+                return 0;
+            }
+            for (;;) {
+                const std::size_t size = stream_.recv(room, error, MSG_DONTWAIT);
+                if (error != std::errc::operation_would_block || !stream_.is_blocking()) return size;
+                stream_.wait(POLLIN, time.until, error);
+                if (error) return 0;
+            }
+        }
+    }
+    return stream_.recv(room, error);
+}
+
+/// Receives once, behind what is there. 0 at the end of the stream or with an error.
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept {
+    if (!make_room(wanted, error)) return 0;
+    const std::size_t size = receive(std::span{memory_.get() + end_, capacity_ - end_}, time, error);
+    if (error) return 0;
+    end_ += size;
+    return size;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::next(std::string_view delimiter, bool& ended,
+                                                              std::error_code& error) noexcept {
+    ended = false;
+    const std::errc failure = prepare_search(delimiter);
+    error = std::make_error_code(failure);
+    if (error) return std::nullopt;
+    delimiter = searched_for_;  // it may have been taken out of this very buffer, which is now written to
+    for (time_limit time{stream_};;) {
+        const auto found = find(delimiter);
+        if (found && *found + delimiter.size() <= limit_) return take(*found + delimiter.size());
+        const std::size_t size = buffered().size();
+        if (found || size >= limit_) {
+            error = std::make_error_code(std::errc::message_size);
+            return std::nullopt;
+        }
+        if (fill(size + 1, time, error) == 0) {
+            ended = !error;
+            return std::nullopt;
+        }
+    }
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_until(std::string_view delimiter,
+                                                                    std::error_code& error) noexcept {
+    bool ended = false;
+    const auto message = next(delimiter, ended, error);
+    if (ended && !buffered().empty()) error = std::make_error_code(std::errc::protocol_error);
+    return message;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_line(std::error_code& error) noexcept {
+    bool ended = false;
+    auto line = next("\n", ended, error);
+    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
+    if (ended && !buffered().empty()) return take(buffered().size());
+    return line;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_exact(std::size_t size, std::error_code& error) noexcept {
+    error.clear();
+    if (size > limit_) {
+        error = std::make_error_code(std::errc::message_size);
+        return std::nullopt;
+    }
+    for (time_limit time{stream_}; buffered().size() < size;) {
+        if (fill(size, time, error) == 0) {
+            if (!error && !buffered().empty()) error = std::make_error_code(std::errc::protocol_error);
+            return std::nullopt;
+        }
+    }
+    return take(size);
+}
+
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv_exact(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    std::size_t filled = 0;
+    if (!buffer.empty() && !buffered().empty()) filled = recv(buffer, error);
+    for (time_limit time{stream_}; filled < buffer.size();) {
+        const std::size_t size = receive(buffer.subspan(filled), time, error);
+        if (error) break;
+        if (size == 0) {
+            if (filled > 0) error = std::make_error_code(std::errc::protocol_error);
+            break;
+        }
+        filled += size;
+    }
+    return filled;
+}
+
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    if (buffered().empty()) return stream_.recv(buffer, error);
+    const std::string_view taken = take(std::min(buffer.size(), buffered().size()));
+    std::copy_n(reinterpret_cast<const std::byte*>(taken.data()), taken.size(), buffer.data());
+    return taken.size();
+}
+
+template <byte_source Stream>
+bool buffered_reader<Stream>::skip_until(std::string_view delimiter, std::error_code& error) noexcept {
+    const std::errc failure = prepare_search(delimiter);
+    error = std::make_error_code(failure);
+    if (error) return false;
+    delimiter = searched_for_;
+    for (time_limit time{stream_};;) {
+        if (const auto found = find(delimiter)) {
+            take(*found + delimiter.size());
+            return true;
+        }
+        // All but what may be the beginning of a delimiter.
+        const std::size_t size = buffered().size();
+        take(size - std::min(size, delimiter.size() - 1));
+        if (fill(std::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
+            if (!error) take(buffered().size());
+            return false;
+        }
+    }
+}
+
+// ---- the forms that throw
+
+/// "recv_line from 192.0.2.1:80 (17 bytes, then the end of the stream): Protocol error"
+template <byte_source Stream>
+void buffered_reader<Stream>::fail(const std::error_code& error, const char* call, std::size_t filled) const {
+    std::string peer;
+    if constexpr (requires { stream_.peer_endpoint().to_string(); }) {
+        try {
+            peer = detail::joined(" from ", stream_.peer_endpoint().to_string());
+        } catch (const std::system_error&) {  // the connection is gone, and with it his name
+        }
+    }
+    if (error == std::errc::message_size)
+        detail::throw_error(error, call, peer, " (the limit is ", std::to_string(limit_), " bytes)");
+    detail::throw_error(error, call, peer, " (", std::to_string(filled), " bytes",
+                        error == std::errc::protocol_error ? ", then the end of the stream)" : " so far)");
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_until(std::string_view delimiter) {
+    std::error_code error;
+    const auto message = recv_until(delimiter, error);
+    if (error) fail(error, "recv_until", buffered().size());
+    return message;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_line() {
+    std::error_code error;
+    const auto line = recv_line(error);
+    if (error) fail(error, "recv_line", buffered().size());
+    return line;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_exact(std::size_t size) {
+    std::error_code error;
+    const auto message = recv_exact(size, error);
+    if (error) fail(error, "recv_exact", buffered().size());
+    return message;
+}
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv_exact(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t filled = recv_exact(buffer, error);
+    if (error) fail(error, "recv_exact", filled);
+    return filled;
+}
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t size = recv(buffer, error);
+    if (error) fail(error, "recv", size);
+    return size;
+}
+template <byte_source Stream>
+bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
+    std::error_code error;
+    const bool found = skip_until(delimiter, error);
+    if (error) fail(error, "skip_until", buffered().size());
+    return found;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_READER_HPP
+
+
+
+
+#endif  // NETNOTES_TCP_HPP
 
 
 #endif  // NETNOTES_SERVER_HPP

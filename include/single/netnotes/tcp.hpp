@@ -32,8 +32,10 @@
 //        while (auto line = reader.recv_line()) stream.send_all(*line);
 //
 // Chapters, lowest first:
-//     tcp/stream.hpp    listeners, streams, connecting to the fastest of several addresses, keep-alive, live state
-//     tcp/reader.hpp    messages out of a stream: lines, and blocks of a known length
+//     tcp/state.hpp      options, keep-alive, the states and the live state of a connection
+//     tcp/connect.hpp    connecting to the fastest of several addresses
+//     tcp/stream.hpp     streams and listeners
+//     tcp/reader.hpp     messages out of a stream: lines, and blocks of a known length
 //
 // The notes:     TCP三次握手 to 保活 (handshake, close, states), TCP长连接和短连接, TCP服务器, TCP客户端, tcp 模拟qq
 // Examples:      10_tcp_hello, 11_tcp_states, 12_tcp_connections, 13_tcp_chat
@@ -42,178 +44,96 @@
 #define NETNOTES_TCP_HPP
 
 
-// netnotes/tcp/reader.hpp: messages out of a stream
+// netnotes/socket.hpp: sockets, their names, and how a wait is stopped
 // SPDX-License-Identifier: MIT
 //
-// A receive is not a message. What was sent in one piece comes in many, and many pieces come as one; so a receiver
-// must know where a message ends. There are two ways to tell him: a mark behind it that does not occur in it, or its
-// length before it. Either way he keeps what he has received of the next one. That is what this reader is for.
+// A socket is an end of a conversation. The kernel holds it, and the program holds a small number, the descriptor. This
+// module owns the descriptor and makes every call of a socket safe: a signal does not interrupt a call, a peer that is gone
+// does not kill the process, a timeout is a point in time, and an error says what was attempted on which address.
 //
-//        recv ──> "HELO a.exa"                    no end yet: wait for more
-//        recv ──> "mple\r\nDATA\r\nFrom: "        two messages and a part of the third
+//        net::socket listener{net::address_family::inet, net::socket_type::stream};     // namespace net = netnotes
+//        listener.bind(net::endpoint{net::ipv4_address::any(), 6666});
+//        listener.listen();
+//        auto [client, peer] = listener.accept();
+//        client.send_all("hello\r\n");
 //
-//                 [ HELO a.example\r\n | DATA\r\n | From: . . . . . . . . . . ]
-//                   recv_line()          next       buffered()    room, up to the limit
-//                   views into the buffer, valid until the next call
+// Most programs use tcp.hpp or udp.hpp, which build on this module.
 //
-// What has been read ahead is in the reader and no longer in the stream: from the first call on, receive through the
-// reader only, lines and lengths mixed as you like, and never through a second reader on the same stream.
+// Chapters, lowest first:
+//     socket/stop.hpp        asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
+//     socket/address.hpp     the names of sockets and of hosts, and the resolver
+//     socket/buffer.hpp      how long a call waits, room to receive into, bytes to send
+//     socket/options.hpp     options as types
+//     socket/socket.hpp      the socket, with a table from Python and C to netnotes
+//     socket/iostream.hpp    a connection as a std::iostream, as Python's makefile()
 //
-//   recv_until("\r\n\r\n")     up to and with the delimiter, as Python's readuntil
-//   recv_line()                a line without its "\n" or "\r\n"; a last line without an end counts
-//   recv_exact(size)           so many bytes
-//   recv(buffer)               what there is; from here on it is a stream again
-//
-// What may happen, and what is then in the buffer:
-//
-//   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
-//   an end in the middle of one              errc::protocol_error. Nothing is lost: buffered() is what came
-//   a message longer than the limit          errc::message_size, always for the same messages however they arrive.
-//                                            Nothing is taken out and memory is bounded; the next call says the same.
-//                                            Hang up, or skip_until(delimiter) and go on behind it
-//   errc::timed_out, operation_canceled,     nothing is lost: call again, and it goes on where it was. A timeout is for
-//   operation_would_block                    the whole message: a peer that sends a byte a second cannot stretch it
-//
-// No byte is searched twice, not even when a peer sends them one by one. None is copied, except the beginning of a
-// message that does not fit behind it: it is moved to the front, and when it is long into a buffer of twice the size.
-//
-// On this page:  buffered_reader
-// The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
+// The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
+// Examples:      01_first_socket, 05_socket_methods
 
-#ifndef NETNOTES_TCP_READER_HPP
-#define NETNOTES_TCP_READER_HPP
+#ifndef NETNOTES_SOCKET_HPP
+#define NETNOTES_SOCKET_HPP
 
-#include <algorithm>
-#include <concepts>
-#include <cstddef>
-#include <cstring>
-#include <memory>
-#include <new>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
 
-// netnotes/socket/socket.hpp: the socket
+// netnotes/ip.hpp: addresses, networks, endpoints and ports
 // SPDX-License-Identifier: MIT
 //
-// A socket is an end of a conversation, held by the kernel; the program holds a small number that stands for
-// it, the *descriptor*. It need not be an end of a connection: a datagram socket has none, and a listening
-// socket only makes them. This header owns the descriptor (it is closed exactly once, whatever happens), and
-// handles once, here, what every program otherwise gets wrong for itself:
-//
-//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
-//   the peer is gone (SIGPIPE)               an error, not the death of the process
-//   a timeout                                a point in time: a peer that sends a byte a second cannot stretch
-//                                            it; and it is reported as errc::timed_out, never as EAGAIN
-//   a child process inherits descriptors     close-on-exec, always
-//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
-//
-//        server                                     client
-//          socket{inet, stream}                       socket{inet, stream}
-//          bind({any, 6666})                          |
-//          listen()                                   |
-//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
-//            └─> a new socket  <───── bytes ────────> send_all, recv
-//
-// Each call has two forms. The plain one throws std::system_error. The one with a std::error_code at its end
-// does not throw; it is for outcomes that a program expects, as Python's connect_ex is for connect.
-//
-//   Python                          C                                here
-//   socket(family, type)            socket                           socket{family, type}
-//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
-//   connect / connect_ex            connect                          connect(where) / connect(where, error)
-//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
-//   send / sendall                  send / a loop                    send / send_all
-//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
-//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
-//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
-//   setsockopt, getsockopt          the same                         set_option, get_option
-//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
-//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
-//   fileno, detach                  the int itself                   native_handle, release
-//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
-//   socketpair, getaddrinfo         the same                         socket_pair, resolve
-//
-// On this page:  time and buffers · options · socket · socket_pair
-// Below it:      socket/address.hpp, the names of sockets and of hosts; ip.hpp; socket/stop.hpp
-// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
-
-#ifndef NETNOTES_SOCKET_SOCKET_HPP
-#define NETNOTES_SOCKET_SOCKET_HPP
-
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <new>
-#include <optional>
-#include <ratio>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <type_traits>
-#include <utility>
-
-// netnotes/ip/address.hpp: addresses, networks, endpoints and ports
-// SPDX-License-Identifier: MIT
-//
-// An IP address is a number; everything else on this page is notation or arithmetic on that number.
-// An IPv4 address has 32 bits, an IPv6 address 128. A *network* is a run of leading bits that its
-// addresses share (the prefix); what remains numbers the hosts inside. The netmask is that same prefix
-// length, spelled as an address:
-//
-//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
-//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
-//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
-//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
-//
-// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP.
-// Address and port together are an *endpoint*, written 192.0.2.1:80 or [2001:db8::1]:80.
-//
-// This header asks the operating system nothing. It is values: constexpr throughout, no allocation but
-// in to_string(), so a wrong literal does not compile:
+// An IP address is a number: 32 bits for IPv4, 128 for IPv6. A network is a run of leading bits that its addresses share,
+// and a port is a 16-bit number that picks one socket behind an address. This module is notation and arithmetic for these
+// numbers. It asks the operating system nothing, it is constexpr, and a wrong literal does not compile:
 //
 //        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
 //        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
 //
+//        text ──parse──> ipv4_address ─┐                    ┌─> network     address / prefix length
+//        text ──parse──> ipv6_address ─┴──> ip_address ─────┤
+//                                                           └─> endpoint    address : port
+//
+// Chapters, lowest first:
+//     ip/version.hpp    the version of the library
+//     ip/text.hpp       how addresses are read and written, and the errors that say where a text is wrong
+//     ip/address.hpp    IPv4 and IPv6 addresses
+//     ip/network.hpp    networks: prefixes, netmasks, subnets, ranges
+//     ip/special.hpp    ranges that mean something, and the classes A to E
+//     ip/endpoint.hpp   an address and a port; classes of ports, services
+//
+// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
+// Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
+
+#ifndef NETNOTES_IP_HPP
+#define NETNOTES_IP_HPP
+
+
+// netnotes/ip/address.hpp: addresses
+// SPDX-License-Identifier: MIT
+//
+// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has 32
+// bits, an IPv6 address 128:
+//
+//        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
+//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is a run of zeros
+//
+// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(), so a
+// wrong literal does not compile:
+//
+//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
 // Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
 //
-// On this page:  ipv4_address · ipv6_address · ip_address · network · summarize, collapse, exclude ·
-//                special-purpose ranges · the classes A to E · endpoint · ports and services · literals
-// Below it:      ip/text.hpp, how the texts are read and written
-// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks); examples 02, 03 and 04
+// is_global() and is_global_unicast() need a table: include ip/special.hpp where you ask them.
+//
+// On this page:  ipv4_address · ipv6_address · ip_address · the literal _ip
+// The notes:     IP地址 (IP addresses); example 02
 
 #ifndef NETNOTES_IP_ADDRESS_HPP
 #define NETNOTES_IP_ADDRESS_HPP
 
-#include <algorithm>
 #include <array>
-#include <bit>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 // netnotes/ip/text.hpp: how addresses are read and written
 // SPDX-License-Identifier: MIT
@@ -845,7 +765,7 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// and a multicast group is neither local to the link nor to an organisation (RFC 5771, RFC 2365).
     [[nodiscard]] constexpr bool is_global() const noexcept;
     /// Is it global, and one host's address? See ipv6_address::is_global_unicast().
-    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
 
     /// The name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
     [[nodiscard]] std::string reverse_pointer() const;
@@ -1115,8 +1035,8 @@ class ip_address : public detail::printable<ip_address> {
     [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
     [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
-    [[nodiscard]] constexpr bool is_global() const noexcept { return visit([](auto a) { return a.is_global(); }); }
-    [[nodiscard]] constexpr bool is_global_unicast() const noexcept { return visit([](auto a) { return a.is_global_unicast(); }); }
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
     [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
     constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
@@ -1139,6 +1059,249 @@ class ip_address : public detail::printable<ip_address> {
     detail::uint128 value_;
     detail::zone_name zone_;
 };
+
+// ---- Longer texts --------------------------------------------------------------------------------------
+
+inline std::string ipv4_address::reverse_pointer() const {
+    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
+}
+
+inline std::string ipv6_address::exploded() const {
+    std::string text;
+    for (const std::uint8_t octet : to_octets()) {
+        if (text.size() % 5 == 4) text += ':';
+        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
+    }
+    return zone().empty() ? text : detail::joined(text, '%', zone());
+}
+
+inline std::string ipv6_address::reverse_pointer() const {
+    const auto octets = to_octets();
+    std::string text;
+    for (std::size_t i = octets.size(); i-- > 0;)
+        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
+    return text + "ip6.arpa";
+}
+
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval ip_address operator""_ip(const char* text, std::size_t size) {
+    return ip_address{std::string_view{text, size}};
+}
+}  // namespace literals
+
+}  // namespace netnotes
+
+template <netnotes::detail::text_value Value>
+struct std::hash<Value> {
+    constexpr std::size_t operator()(const Value& value) const noexcept {
+        return static_cast<std::size_t>(value.hash());
+    }
+};
+
+#endif  // NETNOTES_IP_ADDRESS_HPP
+
+// netnotes/ip/endpoint.hpp: endpoints, ports and services
+// SPDX-License-Identifier: MIT
+//
+// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
+// together are an *endpoint*:
+//
+//        192.0.2.1:80        [2001:db8::1]:80        brackets, for the colons of IPv6 are none of the port
+//
+// On this page:  endpoint · port_class, classify_port · service, find_service · the literal _endpoint
+// The notes:     端口 (ports), 端口分类 (classes of ports); example 04
+
+#ifndef NETNOTES_IP_ENDPOINT_HPP
+#define NETNOTES_IP_ENDPOINT_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+
+
+namespace netnotes {
+
+// ---- Endpoints -----------------------------------------------------------------------------------------
+
+/// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
+/// is turned round only where the system's own structure is filled.
+class endpoint : public detail::printable<endpoint> {
+  public:
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 8;
+
+    /// 0.0.0.0:0
+    constexpr endpoint() noexcept = default;
+    constexpr endpoint(const ip_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(ipv4_address address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
+    constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
+    /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
+    /// §3.2.2.) Throws parse_error.
+    constexpr explicit endpoint(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"endpoint", text, why};
+        *this = *read;
+    }
+    static constexpr std::optional<endpoint> parse(std::string_view text, parse_failure& why) noexcept {
+        const auto refused = [&](std::string_view pattern, std::size_t position) {
+            why = parse_failure{pattern, position};
+            return std::nullopt;
+        };
+        const bool bracketed = text.starts_with('[');
+        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
+        if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
+        if (colon >= text.size() || text[colon] != ':')
+            return refused("':' and a port are missing", std::min(colon, text.size()));
+        if (!bracketed && text.find(':', colon + 1) != text.npos)
+            return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
+        const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
+        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
+                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
+        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
+        std::uint32_t port = 0;
+        if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
+            return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
+        return endpoint{*address, static_cast<std::uint16_t>(port)};
+    }
+    static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
+    [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
+    constexpr char* write(char* out) const noexcept {
+        if (address_.is_v6()) *out++ = '[';
+        out = address_.write(out);
+        if (address_.is_v6()) *out++ = ']';
+        *out++ = ':';
+        return detail::write_number(out, port_);
+    }
+    friend constexpr auto operator<=>(const endpoint&, const endpoint&) noexcept = default;
+
+  private:
+    ip_address address_;
+    std::uint16_t port_ = 0;
+};
+
+// ---- Ports and services --------------------------------------------------------------------------------
+
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
+/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+enum class port_class { well_known, registered, dynamic };
+
+constexpr port_class classify_port(std::uint16_t port) noexcept {
+    return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
+}
+
+enum class transport { tcp, udp };
+
+/// A service and the port that IANA gave it, under its registered name.
+struct service {
+    std::string_view name;
+    std::uint16_t port;
+    netnotes::transport transport;
+    std::string_view purpose;
+};
+
+/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+inline constexpr std::array<service, 27> services{{
+    {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
+    {"ftp", 21, transport::tcp, "file transfer, the control connection"},
+    {"ssh", 22, transport::tcp, "secure shell and file copy"},
+    {"telnet", 23, transport::tcp, "command line without any secrecy"},
+    {"smtp", 25, transport::tcp, "mail from server to server"},
+    {"domain", 53, transport::tcp, "names to addresses: long answers and zone transfers"},
+    {"domain", 53, transport::udp, "names to addresses"},
+    {"bootps", 67, transport::udp, "DHCP, the server's side"},
+    {"bootpc", 68, transport::udp, "DHCP, the client's side"},
+    {"tftp", 69, transport::udp, "trivial file transfer, the request only"},
+    {"gopher", 70, transport::tcp, "menus and texts, before the web"},
+    {"http", 80, transport::tcp, "web pages"},
+    {"pop3", 110, transport::tcp, "fetching mail"},
+    {"sunrpc", 111, transport::tcp, "the RPC port mapper"},
+    {"nntp", 119, transport::tcp, "news articles"},
+    {"ntp", 123, transport::udp, "the time of day"},
+    {"imap", 143, transport::tcp, "mailboxes that stay on the server (IMAP4)"},
+    {"snmp", 161, transport::udp, "asking and setting network devices"},
+    {"https", 443, transport::tcp, "web pages over TLS"},
+    {"https", 443, transport::udp, "web pages over QUIC (HTTP/3)"},
+    {"submissions", 465, transport::tcp, "handing in mail over TLS"},
+    {"router", 520, transport::udp, "RIP: routers tell each other their routes"},
+    {"submission", 587, transport::tcp, "handing in mail"},
+    {"imaps", 993, transport::tcp, "IMAP over TLS"},
+    {"pop3s", 995, transport::tcp, "POP3 over TLS"},
+    {"nfs", 2049, transport::tcp, "files of another host as if they were here"},
+    {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
+}};
+
+/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
+constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
+    return endpoint{std::string_view{text, size}};
+}
+}  // namespace literals
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_ENDPOINT_HPP
+
+// netnotes/ip/network.hpp: networks
+// SPDX-License-Identifier: MIT
+//
+// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside. The
+// netmask is that same prefix length, spelled as an address:
+//
+//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
+//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
+//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
+//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//
+// On this page:  network · ip_range · summarize, collapse, exclude · the literal _net
+// The notes:     子网掩码 (netmasks); example 03
+
+#ifndef NETNOTES_IP_NETWORK_HPP
+#define NETNOTES_IP_NETWORK_HPP
+
+#include <algorithm>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
 
 // ---- Networks ------------------------------------------------------------------------------------------
 
@@ -1421,6 +1584,55 @@ constexpr Output exclude(const network& outer, const network& inner, Output out)
     return out;
 }
 
+inline std::string network::address_count_string() const {
+    std::string digits{"1"};  // the lowest first, doubled once for every host bit
+    for (unsigned bit = 0; bit < host_width(); ++bit) {
+        int carry = 0;
+        for (char& digit : digits) {
+            const int doubled = 2 * (digit - '0') + carry;
+            digit = static_cast<char>('0' + doubled % 10);
+            carry = doubled / 10;
+        }
+        if (carry > 0) digits += '1';
+    }
+    std::reverse(digits.begin(), digits.end());
+    return digits;
+}
+
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
+}  // namespace literals
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_NETWORK_HPP
+
+// netnotes/ip/special.hpp: ranges of addresses that mean something
+// SPDX-License-Identifier: MIT
+//
+// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others. IANA
+// keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A to E.
+//
+//        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
+//
+// On this page:  special_range · find_special_range · is_global, is_global_unicast · ipv4_class_range
+// The notes:     A–E类IP地址 (classes), 私有ip (private addresses); example 02
+
+#ifndef NETNOTES_IP_SPECIAL_HPP
+#define NETNOTES_IP_SPECIAL_HPP
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+
+
+namespace netnotes {
+
 // ---- Special-purpose ranges ----------------------------------------------------------------------------
 
 /// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
@@ -1542,6 +1754,16 @@ constexpr bool ipv6_address::is_global_unicast() const noexcept {
     return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
 }
 
+constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
+
+constexpr bool ip_address::is_global() const noexcept {
+    return visit([](auto address) { return address.is_global(); });
+}
+
+constexpr bool ip_address::is_global_unicast() const noexcept {
+    return visit([](auto address) { return address.is_global_unicast(); });
+}
+
 // ---- The classes of old --------------------------------------------------------------------------------
 
 /// A line of the notes' table of classes, with its numbers put right. The notes' ranges name *hosts*, leave
@@ -1569,197 +1791,14 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
     return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
 }
 
-// ---- Endpoints -----------------------------------------------------------------------------------------
-
-/// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
-/// is turned round only where the system's own structure is filled.
-class endpoint : public detail::printable<endpoint> {
-  public:
-    static constexpr std::size_t text_capacity = ip_address::text_capacity + 8;
-
-    /// 0.0.0.0:0
-    constexpr endpoint() noexcept = default;
-    constexpr endpoint(const ip_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
-    constexpr endpoint(ipv4_address address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
-    constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
-    /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
-    constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
-    /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
-    /// §3.2.2.) Throws parse_error.
-    constexpr explicit endpoint(std::string_view text) {
-        parse_failure why;
-        const auto read = parse(text, why);
-        if (!read) throw parse_error{"endpoint", text, why};
-        *this = *read;
-    }
-    static constexpr std::optional<endpoint> parse(std::string_view text, parse_failure& why) noexcept {
-        const auto refused = [&](std::string_view pattern, std::size_t position) {
-            why = parse_failure{pattern, position};
-            return std::nullopt;
-        };
-        const bool bracketed = text.starts_with('[');
-        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
-        if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
-        if (colon >= text.size() || text[colon] != ':')
-            return refused("':' and a port are missing", std::min(colon, text.size()));
-        if (!bracketed && text.find(':', colon + 1) != text.npos)
-            return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
-        const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
-        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
-                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
-        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
-        std::uint32_t port = 0;
-        if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
-            return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
-        return endpoint{*address, static_cast<std::uint16_t>(port)};
-    }
-    static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
-        parse_failure why;
-        return parse(text, why);
-    }
-
-    [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
-    [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
-
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
-    constexpr char* write(char* out) const noexcept {
-        if (address_.is_v6()) *out++ = '[';
-        out = address_.write(out);
-        if (address_.is_v6()) *out++ = ']';
-        *out++ = ':';
-        return detail::write_number(out, port_);
-    }
-    friend constexpr auto operator<=>(const endpoint&, const endpoint&) noexcept = default;
-
-  private:
-    ip_address address_;
-    std::uint16_t port_ = 0;
-};
-
-// ---- Ports and services --------------------------------------------------------------------------------
-
-/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
-/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
-enum class port_class { well_known, registered, dynamic };
-
-constexpr port_class classify_port(std::uint16_t port) noexcept {
-    return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
-}
-
-enum class transport { tcp, udp };
-
-/// A service and the port that IANA gave it, under its registered name.
-struct service {
-    std::string_view name;
-    std::uint16_t port;
-    netnotes::transport transport;
-    std::string_view purpose;
-};
-
-/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
-inline constexpr std::array<service, 27> services{{
-    {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
-    {"ftp", 21, transport::tcp, "file transfer, the control connection"},
-    {"ssh", 22, transport::tcp, "secure shell and file copy"},
-    {"telnet", 23, transport::tcp, "command line without any secrecy"},
-    {"smtp", 25, transport::tcp, "mail from server to server"},
-    {"domain", 53, transport::tcp, "names to addresses: long answers and zone transfers"},
-    {"domain", 53, transport::udp, "names to addresses"},
-    {"bootps", 67, transport::udp, "DHCP, the server's side"},
-    {"bootpc", 68, transport::udp, "DHCP, the client's side"},
-    {"tftp", 69, transport::udp, "trivial file transfer, the request only"},
-    {"gopher", 70, transport::tcp, "menus and texts, before the web"},
-    {"http", 80, transport::tcp, "web pages"},
-    {"pop3", 110, transport::tcp, "fetching mail"},
-    {"sunrpc", 111, transport::tcp, "the RPC port mapper"},
-    {"nntp", 119, transport::tcp, "news articles"},
-    {"ntp", 123, transport::udp, "the time of day"},
-    {"imap", 143, transport::tcp, "mailboxes that stay on the server (IMAP4)"},
-    {"snmp", 161, transport::udp, "asking and setting network devices"},
-    {"https", 443, transport::tcp, "web pages over TLS"},
-    {"https", 443, transport::udp, "web pages over QUIC (HTTP/3)"},
-    {"submissions", 465, transport::tcp, "handing in mail over TLS"},
-    {"router", 520, transport::udp, "RIP: routers tell each other their routes"},
-    {"submission", 587, transport::tcp, "handing in mail"},
-    {"imaps", 993, transport::tcp, "IMAP over TLS"},
-    {"pop3s", 995, transport::tcp, "POP3 over TLS"},
-    {"nfs", 2049, transport::tcp, "files of another host as if they were here"},
-    {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
-}};
-
-/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
-constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
-}
-constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
-}
-
-// ---- Longer texts --------------------------------------------------------------------------------------
-
-inline std::string ipv4_address::reverse_pointer() const {
-    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
-}
-
-inline std::string ipv6_address::exploded() const {
-    std::string text;
-    for (const std::uint8_t octet : to_octets()) {
-        if (text.size() % 5 == 4) text += ':';
-        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
-    }
-    return zone().empty() ? text : detail::joined(text, '%', zone());
-}
-
-inline std::string ipv6_address::reverse_pointer() const {
-    const auto octets = to_octets();
-    std::string text;
-    for (std::size_t i = octets.size(); i-- > 0;)
-        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
-    return text + "ip6.arpa";
-}
-
-inline std::string network::address_count_string() const {
-    std::string digits{"1"};  // the lowest first, doubled once for every host bit
-    for (unsigned bit = 0; bit < host_width(); ++bit) {
-        int carry = 0;
-        for (char& digit : digits) {
-            const int doubled = 2 * (digit - '0') + carry;
-            digit = static_cast<char>('0' + doubled % 10);
-            carry = doubled / 10;
-        }
-        if (carry > 0) digits += '1';
-    }
-    std::reverse(digits.begin(), digits.end());
-    return digits;
-}
-
-// ---- Literals ------------------------------------------------------------------------------------------
-
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
-namespace literals {
-consteval ip_address operator""_ip(const char* text, std::size_t size) {
-    return ip_address{std::string_view{text, size}};
-}
-consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
-consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
-    return endpoint{std::string_view{text, size}};
-}
-}  // namespace literals
-
 }  // namespace netnotes
 
-template <netnotes::detail::text_value Value>
-struct std::hash<Value> {
-    constexpr std::size_t operator()(const Value& value) const noexcept {
-        return static_cast<std::size_t>(value.hash());
-    }
-};
+#endif  // NETNOTES_IP_SPECIAL_HPP
 
-#endif  // NETNOTES_IP_ADDRESS_HPP
+
+
+
+#endif  // NETNOTES_IP_HPP
 
 // netnotes/socket/address.hpp: the names of sockets and of hosts
 // SPDX-License-Identifier: MIT
@@ -2111,6 +2150,345 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
 
 #endif  // NETNOTES_SOCKET_ADDRESS_HPP
 
+// netnotes/socket/buffer.hpp: time and bytes
+// SPDX-License-Identifier: MIT
+//
+// What every call of a socket takes: how long it may wait, room to receive into, and bytes to send.
+//
+// On this page:  clock, duration, time_point, never, wait_time · mutable_buffer, const_buffer, as_text
+// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_BUFFER_HPP
+#define NETNOTES_SOCKET_BUFFER_HPP
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+// ---- Time and bytes ------------------------------------------------------------------------------------
+
+/// All waiting is measured by the clock that nobody can set.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
+inline constexpr duration never = duration::max();
+
+namespace detail {
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
+/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
+/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+};
+
+namespace detail {
+template <class Byte>
+concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
+template <class Range>
+concept bytes_range = requires(Range& range) {
+    { std::size(range) } -> std::convertible_to<std::size_t>;
+    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+template <class Pointer>
+concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
+class borrowed_socket;
+}  // namespace detail
+
+/// Room to receive into: made from anything that is one run of bytes, an array, a std::array, std::string,
+/// std::vector or std::span of std::byte, char or unsigned char. It does not own and does not grow.
+class mutable_buffer : public std::span<std::byte> {
+  public:
+    using std::span<std::byte>::span;
+    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
+    template <detail::bytes_range Range>
+    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
+        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+/// Bytes to send: from the same, and from text. Of a literal the NUL behind it is not sent. No type can tell a
+/// literal from another *const* array of char, so such an array is taken for one and a NUL at its very end left
+/// out; and an array of char that is not const is refused, for it is seldom full: `std::span{buffer}.first(size)`.
+class const_buffer : public std::span<const std::byte> {
+  public:
+    using std::span<const std::byte>::span;
+    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
+    const_buffer(const std::string_view& text) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
+    template <detail::text_pointer Pointer>
+    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
+    template <detail::byte_like Byte, std::size_t Size>
+    const_buffer(Byte (&array)[Size]) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
+                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
+    template <std::size_t Size>
+    const_buffer(char (&array)[Size]) = delete;
+    template <detail::bytes_range Range>
+    const_buffer(const Range& range) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+/// Received bytes looked at as text, without copying and without a check: a peer may send anything.
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_BUFFER_HPP
+
+// netnotes/socket/iostream.hpp: a connection as a C++ stream
+// SPDX-License-Identifier: MIT
+//
+// Python's s.makefile() gives a file on a socket, so that one can read it line by line. Here it is a
+// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
+//
+//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
+//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
+//                                                                     every receive that may wait
+//
+// The last point saves the beginner's deadlock, in which both sides wait for a question that still stands in
+// the other's buffer. A timeout of the socket holds for each receive and each flush; when one fails the stream
+// turns bad() and error() says why. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
+// and getline leaves the '\r'. It has no bound on a line, so it is not for peers that you do not trust.
+//
+// On this page:  socket_iostream
+// The notes:     s.makefile() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
+#define NETNOTES_SOCKET_IOSTREAM_HPP
+
+#include <array>
+#include <cstddef>
+#include <istream>
+#include <streambuf>
+#include <system_error>
+#include <utility>
+
+// netnotes/socket/socket.hpp: the socket
+// SPDX-License-Identifier: MIT
+//
+// A socket is an end of a conversation, held by the kernel; the program holds a small number that stands for
+// it, the *descriptor*. It need not be an end of a connection: a datagram socket has none, and a listening
+// socket only makes them. This header owns the descriptor (it is closed exactly once, whatever happens), and
+// handles once, here, what every program otherwise gets wrong for itself:
+//
+//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
+//   the peer is gone (SIGPIPE)               an error, not the death of the process
+//   a timeout                                a point in time: a peer that sends a byte a second cannot stretch
+//                                            it; and it is reported as errc::timed_out, never as EAGAIN
+//   a child process inherits descriptors     close-on-exec, always
+//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
+//
+//        server                                     client
+//          socket{inet, stream}                       socket{inet, stream}
+//          bind({any, 6666})                          |
+//          listen()                                   |
+//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
+//            └─> a new socket  <───── bytes ────────> send_all, recv
+//
+// Each call has two forms. The plain one throws std::system_error. The one with a std::error_code at its end
+// does not throw; it is for outcomes that a program expects, as Python's connect_ex is for connect.
+//
+//   Python                          C                                here
+//   socket(family, type)            socket                           socket{family, type}
+//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
+//   connect / connect_ex            connect                          connect(where) / connect(where, error)
+//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
+//   send / sendall                  send / a loop                    send / send_all
+//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
+//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
+//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
+//   setsockopt, getsockopt          the same                         set_option, get_option
+//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
+//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
+//   fileno, detach                  the int itself                   native_handle, release
+//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
+//   socketpair, getaddrinfo         the same                         socket_pair, resolve
+//
+// On this page:  socket · socket_pair
+// Below it:      socket/buffer.hpp, time and bytes; socket/options.hpp; socket/address.hpp, names; socket/stop.hpp
+// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
+
+#ifndef NETNOTES_SOCKET_SOCKET_HPP
+#define NETNOTES_SOCKET_SOCKET_HPP
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <optional>
+#include <ratio>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+
+
+
+// netnotes/socket/options.hpp: the options of a socket, as types
+// SPDX-License-Identifier: MIT
+//
+// setsockopt(2) takes any bytes for any option. A type for each option has the right size, and refuses values out of range.
+//
+//        socket.set_option(option::keep_alive{true});
+//        auto size = socket.get_option<option::receive_buffer>();
+//
+// On this page:  option::reuse_address, reuse_port, keep_alive, broadcast, receive_buffer, send_buffer, ipv6_only, linger
+// The notes:     setsockopt, getsockopt (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_OPTIONS_HPP
+#define NETNOTES_SOCKET_OPTIONS_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <type_traits>
+
+
+
+
+namespace netnotes {
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+/// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
+/// What no type is made for is set by level, name and value, as in C.
+namespace option {
+
+template <int Level, int Name>
+struct flag {
+    bool value = true;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    constexpr native_type to_native() const noexcept { return value; }
+    static constexpr bool from_native(native_type native) noexcept { return native != 0; }
+};
+/// A number below `Least` is errc::invalid_argument when it is set.
+template <int Level, int Name, int Least = std::numeric_limits<int>::min()>
+struct number {
+    int value;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    constexpr bool is_in_range() const noexcept { return value >= Least; }
+    constexpr native_type to_native() const noexcept { return value; }
+    static constexpr int from_native(native_type native) noexcept { return native; }
+};
+
+/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
+/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
+using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
+/// Several sockets of one user bind the same port and the kernel shares the clients out among them.
+using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
+/// Probe a silent peer: off unless asked for, and then by default only after two hours (tcp(7)).
+using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
+/// Without it a datagram to a broadcast address is refused with EACCES.
+using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
+/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)). It would take a
+/// negative number for the largest of all; here that is errc::invalid_argument.
+using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
+using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
+/// An IPv6 socket that is not to serve IPv4 clients as ::ffff:a.b.c.d as well.
+using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
+
+/// Does it listen? It can only be asked.
+using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
+
+/// What close() does with bytes that are not yet acknowledged: nothing said, it goes on sending them behind
+/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset. A negative
+/// number is errc::invalid_argument, and no reset; a time that is too long for the kernel is its longest, 68 years.
+struct linger {
+    std::optional<std::chrono::seconds> value;
+    using native_type = ::linger;
+    static constexpr int level = SOL_SOCKET, name = SO_LINGER;
+
+    constexpr linger() noexcept = default;
+    constexpr linger(std::nullopt_t) noexcept {}
+    constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
+    /// From minutes and hours, too; half a second does not compile.
+    template <class Rep, class Period>
+    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
+    constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
+        : value{detail::saturated<std::chrono::seconds>(time)} {}
+
+    constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
+    native_type to_native() const noexcept {
+        const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
+        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
+    }
+    static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
+        return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;
+    }
+};
+
+}  // namespace option
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_OPTIONS_HPP
+
 // netnotes/socket/stop.hpp: asking a program to stop
 // SPDX-License-Identifier: MIT
 //
@@ -2265,178 +2643,6 @@ class stop_on_signals {
 
 namespace netnotes {
 
-// ---- Time and bytes ------------------------------------------------------------------------------------
-
-/// All waiting is measured by the clock that nobody can set.
-using clock = std::chrono::steady_clock;
-using duration = clock::duration;
-using time_point = clock::time_point;
-
-/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
-inline constexpr duration never = duration::max();
-
-namespace detail {
-/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
-/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
-template <class To, class Rep, class Period>
-constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
-    if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
-        const std::chrono::duration<long double, typename To::period> exact{time};
-        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
-        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
-        return std::chrono::ceil<To>(exact);
-    } else {
-        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
-        } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
-        }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
-    }
-}
-}  // namespace detail
-
-/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
-/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
-/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
-class wait_time : public duration {
-  public:
-    constexpr wait_time() noexcept : duration{duration::zero()} {}
-    constexpr wait_time(duration time) noexcept : duration{time} {}
-    template <class Rep, class Period>
-    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
-};
-
-namespace detail {
-template <class Byte>
-concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
-template <class Range>
-concept bytes_range = requires(Range& range) {
-    { std::size(range) } -> std::convertible_to<std::size_t>;
-    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
-};
-template <class Pointer>
-concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
-class borrowed_socket;
-}  // namespace detail
-
-/// Room to receive into: made from anything that is one run of bytes, an array, a std::array, std::string,
-/// std::vector or std::span of std::byte, char or unsigned char. It does not own and does not grow.
-class mutable_buffer : public std::span<std::byte> {
-  public:
-    using std::span<std::byte>::span;
-    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
-    template <detail::bytes_range Range>
-    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
-        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
-        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-/// Bytes to send: from the same, and from text. Of a literal the NUL behind it is not sent. No type can tell a
-/// literal from another *const* array of char, so such an array is taken for one and a NUL at its very end left
-/// out; and an array of char that is not const is refused, for it is seldom full: `std::span{buffer}.first(size)`.
-class const_buffer : public std::span<const std::byte> {
-  public:
-    using std::span<const std::byte>::span;
-    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
-    const_buffer(const std::string_view& text) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
-    template <detail::text_pointer Pointer>
-    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
-    template <detail::byte_like Byte, std::size_t Size>
-    const_buffer(Byte (&array)[Size]) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
-                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
-    template <std::size_t Size>
-    const_buffer(char (&array)[Size]) = delete;
-    template <detail::bytes_range Range>
-    const_buffer(const Range& range) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-/// Received bytes looked at as text, without copying and without a check: a peer may send anything.
-inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-// ---- Options -------------------------------------------------------------------------------------------
-
-/// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
-/// What no type is made for is set by level, name and value, as in C.
-namespace option {
-
-template <int Level, int Name>
-struct flag {
-    bool value = true;
-    using native_type = int;
-    static constexpr int level = Level, name = Name;
-    constexpr native_type to_native() const noexcept { return value; }
-    static constexpr bool from_native(native_type native) noexcept { return native != 0; }
-};
-/// A number below `Least` is errc::invalid_argument when it is set.
-template <int Level, int Name, int Least = std::numeric_limits<int>::min()>
-struct number {
-    int value;
-    using native_type = int;
-    static constexpr int level = Level, name = Name;
-    constexpr bool is_in_range() const noexcept { return value >= Least; }
-    constexpr native_type to_native() const noexcept { return value; }
-    static constexpr int from_native(native_type native) noexcept { return native; }
-};
-
-/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
-/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
-using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
-/// Several sockets of one user bind the same port and the kernel shares the clients out among them.
-using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
-/// Probe a silent peer: off unless asked for, and then by default only after two hours (tcp(7)).
-using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
-/// Without it a datagram to a broadcast address is refused with EACCES.
-using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
-/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)). It would take a
-/// negative number for the largest of all; here that is errc::invalid_argument.
-using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
-using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
-/// An IPv6 socket that is not to serve IPv4 clients as ::ffff:a.b.c.d as well.
-using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
-
-/// Does it listen? It can only be asked.
-using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
-
-/// What close() does with bytes that are not yet acknowledged: nothing said, it goes on sending them behind
-/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset. A negative
-/// number is errc::invalid_argument, and no reset; a time that is too long for the kernel is its longest, 68 years.
-struct linger {
-    std::optional<std::chrono::seconds> value;
-    using native_type = ::linger;
-    static constexpr int level = SOL_SOCKET, name = SO_LINGER;
-
-    constexpr linger() noexcept = default;
-    constexpr linger(std::nullopt_t) noexcept {}
-    constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
-    /// From minutes and hours, too; half a second does not compile.
-    template <class Rep, class Period>
-    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
-    constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
-        : value{detail::saturated<std::chrono::seconds>(time)} {}
-
-    constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
-    native_type to_native() const noexcept {
-        const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
-        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
-    }
-    static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
-        return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;
-    }
-};
-
-}  // namespace option
-
 // ---- The socket ----------------------------------------------------------------------------------------
 
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
@@ -2565,7 +2771,7 @@ class socket {
     void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
                  int flags = 0) noexcept;
     /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
-    /// It costs no system call, but some 50 ns in the kernel for each datagram, so it is on only where it is needed:
+    /// It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed:
     /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
@@ -3378,6 +3584,409 @@ inline std::pair<socket, socket> socket_pair(socket_type type) {
 
 namespace netnotes {
 
+/// The buffer between a std::iostream and a connected stream socket, which it does not own.
+class socket_streambuf : public std::streambuf {
+  public:
+    explicit socket_streambuf(socket& connection) noexcept : connection_{connection} {
+        setp(out_.data(), out_.data() + out_.size());
+    }
+    socket_streambuf(const socket_streambuf&) = delete;
+    socket_streambuf& operator=(const socket_streambuf&) = delete;
+    ~socket_streambuf() override { socket_streambuf::sync(); }  // its own: what is derived from it is gone
+
+    /// Why the stream is bad; no error after an orderly end.
+    [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
+
+  protected:
+    int_type underflow() override {
+        // To throw is the only way in which a buffer can set badbit and not just eofbit.
+        if (sync() != 0) throw std::system_error{error_};
+        const std::size_t size = connection_.recv(in_, error_);
+        if (error_) throw std::system_error{error_};
+        setg(in_.data(), in_.data(), in_.data() + size);
+        return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
+    }
+    int_type overflow(int_type c) override {
+        if (sync() != 0) return traits_type::eof();
+        if (traits_type::eq_int_type(c, traits_type::eof())) return traits_type::not_eof(c);
+        return sputc(traits_type::to_char_type(c));
+    }
+    int sync() override {
+        const auto pending = static_cast<std::size_t>(pptr() - pbase());
+        if (pending == 0) return 0;
+        // Once a send has failed nothing more goes out, for it would come behind a gap. After a receive that failed,
+        // because the peer was late, the conversation can go on.
+        if (!send_error_) connection_.send_all(std::span{out_}.first(pending), send_error_);
+        setp(out_.data(), out_.data() + out_.size());  // sent or lost
+        error_ = send_error_;
+        return error_ ? -1 : 0;
+    }
+
+  private:
+    socket& connection_;
+    std::error_code error_, send_error_;
+    std::array<char, 4096> in_{};
+    std::array<char, 4096> out_{};
+};
+
+/// A std::iostream on a connection. It owns the socket; leaving its scope sends what is still buffered, and so
+/// waits until a peer takes it who does not read: give the socket a timeout. Then it closes.
+/// Only for sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
+class socket_iostream : public std::iostream {
+  public:
+    explicit socket_iostream(socket connection)
+        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_} {
+        rdbuf(&buffer_);
+    }
+    [[nodiscard]] socket& connection() noexcept { return connection_; }
+    [[nodiscard]] const std::error_code& error() const noexcept { return buffer_.error(); }
+
+  private:
+    socket connection_;
+    socket_streambuf buffer_;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_IOSTREAM_HPP
+
+
+
+
+
+#endif  // NETNOTES_SOCKET_HPP
+
+// netnotes/tcp/connect.hpp: connecting by the fastest of several addresses
+// SPDX-License-Identifier: MIT
+//
+// A host has several addresses, and some of them may be dead. Happy Eyeballs (RFC 8305) tries them with a staggered start
+// and keeps the first connection that is established. tcp_stream::connect() uses this chapter.
+//
+// On this page:  connect_options · interleave_families
+// The notes:     TCP客户端 (a client); example 10
+
+#ifndef NETNOTES_TCP_CONNECT_HPP
+#define NETNOTES_TCP_CONNECT_HPP
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes {
+
+// ---- Connecting ----------------------------------------------------------------------------------------
+
+// A name stands for several addresses, and some of them may be dead: IPv6 that ends at the next router, a server that
+// is down. To try them one after another is to wait two minutes for each of those; all at once is to burden everybody.
+// So a race with a staggered start, *Happy Eyeballs* (RFC 8305):
+//
+//        resolve("example.net") -> 2001:db8::1, 2001:db8::2, 192.0.2.1
+//
+//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed, for another was faster
+//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     this one
+//                 2001:db8::2                                   would have been next, at 500 ms or when one had failed
+
+/// How to connect where there are several addresses, and all that may end it.
+struct connect_options {
+    wait_time timeout = never;  ///< for all attempts together; zero: only what stands at once
+    /// How long an attempt is alone before the next one begins beside it: the Connection Attempt Delay of RFC 8305 §5,
+    /// 250 ms recommended. Less than 10 ms counts as 10 ms.
+    wait_time attempt_delay = std::chrono::milliseconds{250};
+    const stop_event* stop = nullptr;  ///< ends it with errc::operation_canceled; for connecting only, as the timeout
+};
+
+/// The order in which to try the addresses of a host (RFC 8305 §4): the families by turns, beginning with that of the
+/// first, and each family in the order in which it came. So one broken family costs one attempt, not half of them.
+[[nodiscard]] std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+inline address_family family_of(const endpoint& where) noexcept {
+    return where.address().is_v4() ? address_family::inet : address_family::inet6;
+}
+
+/// Of two failures of two addresses, which tells a person more? An answer, then silence, then no way there.
+constexpr int meaning(int error) noexcept {
+    switch (error) {
+        case ECONNREFUSED:
+        case ECONNRESET: return 4;
+        case ETIMEDOUT:
+        case EHOSTUNREACH:
+        case EHOSTDOWN: return 3;
+        case ENETUNREACH:
+        case ENETDOWN:
+        case EADDRNOTAVAIL:
+        case EAFNOSUPPORT: return 1;
+        default: return 2;  // no descriptors, not permitted, ...
+    }
+}
+
+/// This process or the system has none left; one that is closed will help.
+inline bool lacks_descriptors(const std::error_code& error) noexcept {
+    return error.value() == EMFILE || error.value() == ENFILE;
+}
+
+/// RFC 8305 §5 without a network and without a clock, which `world` has:
+///
+///     now()           the time
+///     start(i)        begins attempt i. No error: it stands. errc::operation_in_progress: we shall see. Else: failed
+///     wait(until)     until an attempt has ended, and which, and how; or until that time, and then none; or an error
+///                     that ends everything, with none
+///
+/// An attempt that hears nothing does not hold up the next address, however many there are. Only where no descriptor is
+/// left the next attempt waits for one: it tries again after each delay, and when an attempt has ended.
+struct attempt_end {
+    std::optional<std::size_t> attempt;
+    std::error_code error;
+};
+/// Returns the attempt that won, or, with an error, the one whose error it is, if it is an attempt's.
+template <class World>
+std::optional<std::size_t> race(World& world, std::size_t count, duration delay, time_point until,
+                                std::error_code& error) {
+    std::size_t started = 0, pending = 0;
+    time_point next_start = time_point::min();
+    attempt_end worst;
+    const auto failed = [&](std::size_t attempt, const std::error_code& why) {
+        if (!worst.attempt || meaning(why.value()) > meaning(worst.error.value())) worst = {attempt, why};
+        next_start = time_point::min();
+    };
+    for (;;) {
+        const bool may_start = started < count;
+        if (may_start && (pending == 0 || world.now() >= next_start)) {
+            const std::size_t attempt = started;
+            error = world.start(attempt);
+            if (!error) return attempt;
+            if (lacks_descriptors(error) && pending > 0) {
+                next_start = later(world.now(), delay);
+                continue;
+            }
+            ++started;
+            if (error == std::errc::operation_in_progress) {
+                ++pending;
+                next_start = later(world.now(), delay);
+            } else {
+                failed(attempt, error);
+            }
+            continue;
+        }
+        if (pending == 0) {
+            error = worst.error;
+            return worst.attempt;
+        }
+        const attempt_end ended = world.wait(may_start ? std::min(next_start, until) : until);
+        if (ended.attempt) {
+            if (!ended.error) {
+                error.clear();
+                return ended.attempt;
+            }
+            --pending;
+            failed(*ended.attempt, ended.error);
+        } else if (ended.error) {
+            error = ended.error;
+            return {};
+        } else if (world.now() >= until) {
+            error = std::make_error_code(std::errc::timed_out);
+            return {};
+        }
+    }
+}
+
+inline socket_address to_address(const endpoint& where, std::error_code& error) {
+    try {
+        error.clear();
+        return socket_address{where};
+    } catch (const std::system_error& failure) {  // its zone is no interface
+        error = failure.code();
+        return {};
+    }
+}
+
+/// The world of a real race: sockets, and one poll(2) for all of them.
+class connecting_sockets {
+  public:
+    connecting_sockets(std::span<const endpoint> endpoints, const stop_event* stop) noexcept
+        : endpoints_{endpoints}, stop_{stop} {}
+
+    static time_point now() noexcept { return clock::now(); }
+
+    std::error_code start(std::size_t attempt) {
+        std::error_code error;
+        const socket_address address = to_address(endpoints_[attempt], error);
+        if (error) return error;
+        socket connecting{family_of(endpoints_[attempt]), socket_type::stream, 0, error};
+        if (error) return error;
+        connecting.set_timeout(duration::zero());
+        connecting.connect(address, error);
+        if (error && error != std::errc::timed_out) return error;  // (the network's own timeout takes longer)
+        lanes_.push_back({std::move(connecting), attempt, {}});
+        return error ? std::make_error_code(std::errc::operation_in_progress) : error;
+    }
+
+    attempt_end wait(time_point until) {
+        watched_.clear();
+        for (const lane& one : lanes_) watched_.push_back({one.connecting.native_handle(), POLLOUT, 0});
+        watched_.push_back({stop_ ? stop_->native_handle() : -1, POLLIN, 0});  // poll(2) passes over -1
+        std::error_code error;
+        poll_until(watched_, until, error);
+        if (error == std::errc::timed_out) return {};
+        if (!error && watched_.back().revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+        if (error) return {{}, error};
+        // One that stands, before any that has failed: else another attempt would be begun for nothing.
+        auto failed = lanes_.end();
+        for (auto one = lanes_.begin(); one != lanes_.end(); ++one) {
+            if (watched_[static_cast<std::size_t>(one - lanes_.begin())].revents == 0) continue;
+            if (!one->error) one->error = one->connecting.take_error();
+            if (!one->error) return {one->attempt, {}};
+            if (failed == lanes_.end()) failed = one;
+        }
+        const attempt_end ended{failed->attempt, failed->error};
+        lanes_.erase(failed);
+        return ended;
+    }
+
+    /// The one that won. The others are closed with this object.
+    socket take(std::size_t attempt) {
+        auto& won =
+            *std::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
+        won.connecting.set_timeout(never);
+        return std::move(won.connecting);
+    }
+
+  private:
+    struct lane {
+        socket connecting;
+        std::size_t attempt = 0;
+        std::error_code error;  ///< SO_ERROR tells it only once, and a later look must still see it
+    };
+    std::span<const endpoint> endpoints_;
+    const stop_event* stop_;
+    std::vector<lane> lanes_;  // in the order in which they began
+    std::vector<pollfd> watched_;
+};
+
+/// `whose` is the endpoint that the error is of, if it is one's.
+inline socket connect_to(std::span<const endpoint> endpoints, const connect_options& options,
+                         std::optional<std::size_t>& whose, std::error_code& error) {
+    whose.reset();
+    error = endpoints.empty() ? std::make_error_code(std::errc::destination_address_required)
+            : options.stop && options.stop->stop_requested() ? std::make_error_code(std::errc::operation_canceled)
+                                                             : std::error_code{};
+    if (error) return {};
+    if (endpoints.size() == 1 && options.timeout == never && !options.stop) {  // nothing to race with
+        const socket_address address = to_address(endpoints[0], error);
+        if (error) return {};
+        socket connecting{family_of(endpoints[0]), socket_type::stream, 0, error};
+        if (!error) connecting.connect(address, error);
+        return error ? socket{} : std::move(connecting);
+    }
+    connecting_sockets sockets{endpoints, options.stop};
+    const duration delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
+    whose = race(sockets, endpoints.size(), delay, end_of(options.timeout), error);
+    return error ? socket{} : sockets.take(*whose);
+}
+
+/// "connect example.com:80 (192.0.2.1:80, one of 3 addresses): Connection refused"
+[[noreturn]] inline void throw_connect_error(const std::error_code& error, std::string_view where,
+                                             std::span<const endpoint> endpoints, std::optional<std::size_t> whose) {
+    if (endpoints.size() < 2) throw_error(error, "connect ", where);
+    const std::string number = std::to_string(endpoints.size());
+    if (!whose) throw_error(error, "connect ", where, " (", number, " addresses)");
+    throw_error(error, "connect ", where, " (", endpoints[*whose].to_string(), ", one of ", number, " addresses)");
+}
+}  // namespace detail
+
+inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints) {
+    std::vector<endpoint> order;
+    order.reserve(endpoints.size());
+    const auto is_v4 = [](const endpoint& one) { return one.address().is_v4(); };
+    bool v4 = !endpoints.empty() && is_v4(endpoints.front());
+    std::array<std::size_t, 2> next{};  // of each family, where to look for its next
+    while (order.size() < endpoints.size()) {
+        std::size_t& i = next[v4];
+        while (i < endpoints.size() && is_v4(endpoints[i]) != v4) ++i;
+        if (i < endpoints.size()) order.push_back(endpoints[i++]);
+        v4 = !v4;  // also when that family has no more: then the other one goes on alone
+    }
+    return order;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_CONNECT_HPP
+
+// netnotes/tcp/reader.hpp: messages out of a stream
+// SPDX-License-Identifier: MIT
+//
+// A receive is not a message. What was sent in one piece comes in many, and many pieces come as one; so a receiver
+// must know where a message ends. There are two ways to tell him: a mark behind it that does not occur in it, or its
+// length before it. Either way he keeps what he has received of the next one. That is what this reader is for.
+//
+//        recv ──> "HELO a.exa"                    no end yet: wait for more
+//        recv ──> "mple\r\nDATA\r\nFrom: "        two messages and a part of the third
+//
+//                 [ HELO a.example\r\n | DATA\r\n | From: . . . . . . . . . . ]
+//                   recv_line()          next       buffered()    room, up to the limit
+//                   views into the buffer, valid until the next call
+//
+// What has been read ahead is in the reader and no longer in the stream: from the first call on, receive through the
+// reader only, lines and lengths mixed as you like, and never through a second reader on the same stream.
+//
+//   recv_until("\r\n\r\n")     up to and with the delimiter, as Python's readuntil
+//   recv_line()                a line without its "\n" or "\r\n"; a last line without an end counts
+//   recv_exact(size)           so many bytes
+//   recv(buffer)               what there is; from here on it is a stream again
+//
+// What may happen, and what is then in the buffer:
+//
+//   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
+//   an end in the middle of one              errc::protocol_error. Nothing is lost: buffered() is what came
+//   a message longer than the limit          errc::message_size, always for the same messages however they arrive.
+//                                            Nothing is taken out and memory is bounded; the next call says the same.
+//                                            Hang up, or skip_until(delimiter) and go on behind it
+//   errc::timed_out, operation_canceled,     nothing is lost: call again, and it goes on where it was. A timeout is for
+//   operation_would_block                    the whole message: a peer that sends a byte a second cannot stretch it
+//
+// No byte is searched twice, not even when a peer sends them one by one. None is copied, except the beginning of a
+// message that does not fit behind it: it is moved to the front, and when it is long into a buffer of twice the size.
+//
+// On this page:  buffered_reader
+// The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
+
+#ifndef NETNOTES_TCP_READER_HPP
+#define NETNOTES_TCP_READER_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
+
 /// What a buffered_reader reads from; its recv() must not throw. Where it has the waiting calls of a socket, too, its
 /// timeout is for whole messages.
 template <class Stream>
@@ -3779,42 +4388,19 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 
 #endif  // NETNOTES_TCP_READER_HPP
 
-// netnotes/tcp/stream.hpp: connections
+// netnotes/tcp/state.hpp: what a connection can be told and asked
 // SPDX-License-Identifier: MIT
 //
-// TCP makes of a network that loses, doubles and reorders packets a pipe of bytes in each direction: what goes
-// in at one end comes out at the other, all of it, in order, once, or the connection fails. It is reliable
-// because it numbers every byte and sends again what is not acknowledged (RFC 9293 §2.2), not because it is
-// "connection-oriented". What it does not keep are the borders between two sends: a receive is not a message.
+// Options of a connection, keep-alive, and its live state: which of the eleven states it is in, round-trip times, windows,
+// retransmissions (TCP_INFO, tcp(7)).
 //
-//        client                                             server
-//          |                                        tcp_listener{where}      socket, bind, listen
-//        tcp_stream{where}   ──── SYN ─────────────────>  |
-//          |                 <─── SYN, ACK ─────────────  |   the kernel answers; the program need not have
-//          |                 ──── ACK ─────────────────>  |   called accept() yet
-//          |                                        accept() -> stream, peer
-//        send_all("hello")   ──── 5 bytes ─────────────>  recv() -> "hel", recv() -> "lo"
-//        shutdown(send)      ──── FIN ─────────────────>  recv() -> 0: no more will come
-//        recv() -> "bye"     <─── 3 bytes ──────────────  send_all("bye"): the other half is still open
-//        recv() -> 0         <─── FIN ──────────────────  close()
-//
-// Two limits hold the bytes under way: flow control, the room that the peer has, and congestion control, a guess at
-// what the net can carry (RFC 5681). connection_info shows them: peer_window and congestion_window. In a segment's
-// header the data offset counts words of 32 bits, and four reserved bits and eight flags follow it, not six and six
-// as in the notes (RFC 9293 §3.1).
-//
-// Whoever closes first keeps the connection's ghost for a minute (TIME_WAIT), and with it the port. A server
-// that closes first could then not be started again on that port; hence listeners set SO_REUSEADDR, from the
-// first run on, for on Linux it helps only if the earlier socket had it too.
-//
-// On this page:  options, keep_alive, linger · tcp_state, connection_info · connecting · tcp_stream · tcp_listener
-// Above it:      server/blocking.hpp, servers that block; tcp/reader.hpp, lines and messages
-// The notes:     TCP三次握手 至 保活 (handshake, close, states, keep-alive), TCP长连接和短连接 (long and short
-//                connections), TCP服务器, TCP客户端 (server and client); examples 10, 11 and 12
+// On this page:  option::no_delay, user_timeout · keep_alive · linger · tcp_state · connection_info
+// The notes:     tcp十种状态 (states), 保活 (keep-alive); example 11
 
-#ifndef NETNOTES_TCP_STREAM_HPP
-#define NETNOTES_TCP_STREAM_HPP
+#ifndef NETNOTES_TCP_STATE_HPP
+#define NETNOTES_TCP_STATE_HPP
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include <algorithm>
@@ -3824,14 +4410,8 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <optional>
-#include <span>
-#include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
-#include <utility>
-#include <vector>
 
 
 
@@ -3950,30 +4530,70 @@ struct connection_info {
     std::uint32_t data_segments_sent = 0, data_segments_received = 0;  ///< those with bytes in them
 };
 
-// ---- Connecting ----------------------------------------------------------------------------------------
+}  // namespace netnotes
 
-// A name stands for several addresses, and some of them may be dead: IPv6 that ends at the next router, a server that
-// is down. To try them one after another is to wait two minutes for each of those; all at once is to burden everybody.
-// So a race with a staggered start, *Happy Eyeballs* (RFC 8305):
+#endif  // NETNOTES_TCP_STATE_HPP
+
+// netnotes/tcp/stream.hpp: connections
+// SPDX-License-Identifier: MIT
 //
-//        resolve("example.net") -> 2001:db8::1, 2001:db8::2, 192.0.2.1
+// TCP makes of a network that loses, doubles and reorders packets a pipe of bytes in each direction: what goes
+// in at one end comes out at the other, all of it, in order, once, or the connection fails. It is reliable
+// because it numbers every byte and sends again what is not acknowledged (RFC 9293 §2.2), not because it is
+// "connection-oriented". What it does not keep are the borders between two sends: a receive is not a message.
 //
-//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed, for another was faster
-//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     this one
-//                 2001:db8::2                                   would have been next, at 500 ms or when one had failed
+//        client                                             server
+//          |                                        tcp_listener{where}      socket, bind, listen
+//        tcp_stream{where}   ──── SYN ─────────────────>  |
+//          |                 <─── SYN, ACK ─────────────  |   the kernel answers; the program need not have
+//          |                 ──── ACK ─────────────────>  |   called accept() yet
+//          |                                        accept() -> stream, peer
+//        send_all("hello")   ──── 5 bytes ─────────────>  recv() -> "hel", recv() -> "lo"
+//        shutdown(send)      ──── FIN ─────────────────>  recv() -> 0: no more will come
+//        recv() -> "bye"     <─── 3 bytes ──────────────  send_all("bye"): the other half is still open
+//        recv() -> 0         <─── FIN ──────────────────  close()
+//
+// Two limits hold the bytes under way: flow control, the room that the peer has, and congestion control, a guess at
+// what the net can carry (RFC 5681). connection_info shows them: peer_window and congestion_window. In a segment's
+// header the data offset counts words of 32 bits, and four reserved bits and eight flags follow it, not six and six
+// as in the notes (RFC 9293 §3.1).
+//
+// Whoever closes first keeps the connection's ghost for a minute (TIME_WAIT), and with it the port. A server
+// that closes first could then not be started again on that port; hence listeners set SO_REUSEADDR, from the
+// first run on, for on Linux it helps only if the earlier socket had it too.
+//
+// On this page:  tcp_stream · listen_options · tcp_listener
+// Below it:      tcp/state.hpp, options and live state; tcp/connect.hpp, the race of several addresses
+// Above it:      server/blocking.hpp, servers that block; tcp/reader.hpp, lines and messages
+// The notes:     TCP三次握手 至 保活 (handshake, close, states, keep-alive), TCP长连接和短连接 (long and short
+//                connections), TCP服务器, TCP客户端 (server and client); examples 10, 11 and 12
 
-/// How to connect where there are several addresses, and all that may end it.
-struct connect_options {
-    wait_time timeout = never;  ///< for all attempts together; zero: only what stands at once
-    /// How long an attempt is alone before the next one begins beside it: the Connection Attempt Delay of RFC 8305 §5,
-    /// 250 ms recommended. Less than 10 ms counts as 10 ms.
-    wait_time attempt_delay = std::chrono::milliseconds{250};
-    const stop_event* stop = nullptr;  ///< ends it with errc::operation_canceled; for connecting only, as the timeout
-};
+#ifndef NETNOTES_TCP_STREAM_HPP
+#define NETNOTES_TCP_STREAM_HPP
 
-/// The order in which to try the addresses of a host (RFC 8305 §4): the families by turns, beginning with that of the
-/// first, and each family in the order in which it came. So one broken family costs one attempt, not half of them.
-[[nodiscard]] std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints);
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+
+
+
+
+namespace netnotes {
 
 // ---- Streams and listeners -----------------------------------------------------------------------------
 
@@ -4105,216 +4725,6 @@ class tcp_listener : private socket {
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
-
-namespace detail {
-inline address_family family_of(const endpoint& where) noexcept {
-    return where.address().is_v4() ? address_family::inet : address_family::inet6;
-}
-
-/// Of two failures of two addresses, which tells a person more? An answer, then silence, then no way there.
-constexpr int meaning(int error) noexcept {
-    switch (error) {
-        case ECONNREFUSED:
-        case ECONNRESET: return 4;
-        case ETIMEDOUT:
-        case EHOSTUNREACH:
-        case EHOSTDOWN: return 3;
-        case ENETUNREACH:
-        case ENETDOWN:
-        case EADDRNOTAVAIL:
-        case EAFNOSUPPORT: return 1;
-        default: return 2;  // no descriptors, not permitted, ...
-    }
-}
-
-/// This process or the system has none left; one that is closed will help.
-inline bool lacks_descriptors(const std::error_code& error) noexcept {
-    return error.value() == EMFILE || error.value() == ENFILE;
-}
-
-/// RFC 8305 §5 without a network and without a clock, which `world` has:
-///
-///     now()           the time
-///     start(i)        begins attempt i. No error: it stands. errc::operation_in_progress: we shall see. Else: failed
-///     wait(until)     until an attempt has ended, and which, and how; or until that time, and then none; or an error
-///                     that ends everything, with none
-///
-/// An attempt that hears nothing does not hold up the next address, however many there are. Only where no descriptor is
-/// left the next attempt waits for one: it tries again after each delay, and when an attempt has ended.
-struct attempt_end {
-    std::optional<std::size_t> attempt;
-    std::error_code error;
-};
-/// Returns the attempt that won, or, with an error, the one whose error it is, if it is an attempt's.
-template <class World>
-std::optional<std::size_t> race(World& world, std::size_t count, duration delay, time_point until,
-                                std::error_code& error) {
-    std::size_t started = 0, pending = 0;
-    time_point next_start = time_point::min();
-    attempt_end worst;
-    const auto failed = [&](std::size_t attempt, const std::error_code& why) {
-        if (!worst.attempt || meaning(why.value()) > meaning(worst.error.value())) worst = {attempt, why};
-        next_start = time_point::min();
-    };
-    for (;;) {
-        const bool may_start = started < count;
-        if (may_start && (pending == 0 || world.now() >= next_start)) {
-            const std::size_t attempt = started;
-            error = world.start(attempt);
-            if (!error) return attempt;
-            if (lacks_descriptors(error) && pending > 0) {
-                next_start = later(world.now(), delay);
-                continue;
-            }
-            ++started;
-            if (error == std::errc::operation_in_progress) {
-                ++pending;
-                next_start = later(world.now(), delay);
-            } else {
-                failed(attempt, error);
-            }
-            continue;
-        }
-        if (pending == 0) {
-            error = worst.error;
-            return worst.attempt;
-        }
-        const attempt_end ended = world.wait(may_start ? std::min(next_start, until) : until);
-        if (ended.attempt) {
-            if (!ended.error) {
-                error.clear();
-                return ended.attempt;
-            }
-            --pending;
-            failed(*ended.attempt, ended.error);
-        } else if (ended.error) {
-            error = ended.error;
-            return {};
-        } else if (world.now() >= until) {
-            error = std::make_error_code(std::errc::timed_out);
-            return {};
-        }
-    }
-}
-
-inline socket_address to_address(const endpoint& where, std::error_code& error) {
-    try {
-        error.clear();
-        return socket_address{where};
-    } catch (const std::system_error& failure) {  // its zone is no interface
-        error = failure.code();
-        return {};
-    }
-}
-
-/// The world of a real race: sockets, and one poll(2) for all of them.
-class connecting_sockets {
-  public:
-    connecting_sockets(std::span<const endpoint> endpoints, const stop_event* stop) noexcept
-        : endpoints_{endpoints}, stop_{stop} {}
-
-    static time_point now() noexcept { return clock::now(); }
-
-    std::error_code start(std::size_t attempt) {
-        std::error_code error;
-        const socket_address address = to_address(endpoints_[attempt], error);
-        if (error) return error;
-        socket connecting{family_of(endpoints_[attempt]), socket_type::stream, 0, error};
-        if (error) return error;
-        connecting.set_timeout(duration::zero());
-        connecting.connect(address, error);
-        if (error && error != std::errc::timed_out) return error;  // (the network's own timeout takes longer)
-        lanes_.push_back({std::move(connecting), attempt, {}});
-        return error ? std::make_error_code(std::errc::operation_in_progress) : error;
-    }
-
-    attempt_end wait(time_point until) {
-        watched_.clear();
-        for (const lane& one : lanes_) watched_.push_back({one.connecting.native_handle(), POLLOUT, 0});
-        watched_.push_back({stop_ ? stop_->native_handle() : -1, POLLIN, 0});  // poll(2) passes over -1
-        std::error_code error;
-        poll_until(watched_, until, error);
-        if (error == std::errc::timed_out) return {};
-        if (!error && watched_.back().revents != 0) error = std::make_error_code(std::errc::operation_canceled);
-        if (error) return {{}, error};
-        // One that stands, before any that has failed: else another attempt would be begun for nothing.
-        auto failed = lanes_.end();
-        for (auto one = lanes_.begin(); one != lanes_.end(); ++one) {
-            if (watched_[static_cast<std::size_t>(one - lanes_.begin())].revents == 0) continue;
-            if (!one->error) one->error = one->connecting.take_error();
-            if (!one->error) return {one->attempt, {}};
-            if (failed == lanes_.end()) failed = one;
-        }
-        const attempt_end ended{failed->attempt, failed->error};
-        lanes_.erase(failed);
-        return ended;
-    }
-
-    /// The one that won. The others are closed with this object.
-    socket take(std::size_t attempt) {
-        auto& won =
-            *std::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
-        won.connecting.set_timeout(never);
-        return std::move(won.connecting);
-    }
-
-  private:
-    struct lane {
-        socket connecting;
-        std::size_t attempt = 0;
-        std::error_code error;  ///< SO_ERROR tells it only once, and a later look must still see it
-    };
-    std::span<const endpoint> endpoints_;
-    const stop_event* stop_;
-    std::vector<lane> lanes_;  // in the order in which they began
-    std::vector<pollfd> watched_;
-};
-
-/// `whose` is the endpoint that the error is of, if it is one's.
-inline socket connect_to(std::span<const endpoint> endpoints, const connect_options& options,
-                         std::optional<std::size_t>& whose, std::error_code& error) {
-    whose.reset();
-    error = endpoints.empty() ? std::make_error_code(std::errc::destination_address_required)
-            : options.stop && options.stop->stop_requested() ? std::make_error_code(std::errc::operation_canceled)
-                                                             : std::error_code{};
-    if (error) return {};
-    if (endpoints.size() == 1 && options.timeout == never && !options.stop) {  // nothing to race with
-        const socket_address address = to_address(endpoints[0], error);
-        if (error) return {};
-        socket connecting{family_of(endpoints[0]), socket_type::stream, 0, error};
-        if (!error) connecting.connect(address, error);
-        return error ? socket{} : std::move(connecting);
-    }
-    connecting_sockets sockets{endpoints, options.stop};
-    const duration delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
-    whose = race(sockets, endpoints.size(), delay, end_of(options.timeout), error);
-    return error ? socket{} : sockets.take(*whose);
-}
-
-/// "connect example.com:80 (192.0.2.1:80, one of 3 addresses): Connection refused"
-[[noreturn]] inline void throw_connect_error(const std::error_code& error, std::string_view where,
-                                             std::span<const endpoint> endpoints, std::optional<std::size_t> whose) {
-    if (endpoints.size() < 2) throw_error(error, "connect ", where);
-    const std::string number = std::to_string(endpoints.size());
-    if (!whose) throw_error(error, "connect ", where, " (", number, " addresses)");
-    throw_error(error, "connect ", where, " (", endpoints[*whose].to_string(), ", one of ", number, " addresses)");
-}
-}  // namespace detail
-
-inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints) {
-    std::vector<endpoint> order;
-    order.reserve(endpoints.size());
-    const auto is_v4 = [](const endpoint& one) { return one.address().is_v4(); };
-    bool v4 = !endpoints.empty() && is_v4(endpoints.front());
-    std::array<std::size_t, 2> next{};  // of each family, where to look for its next
-    while (order.size() < endpoints.size()) {
-        std::size_t& i = next[v4];
-        while (i < endpoints.size() && is_v4(endpoints[i]) != v4) ++i;
-        if (i < endpoints.size()) order.push_back(endpoints[i++]);
-        v4 = !v4;  // also when that family has no more: then the other one goes on alone
-    }
-    return order;
-}
 
 inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options,
                                       std::error_code& error) {

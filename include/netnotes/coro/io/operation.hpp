@@ -37,7 +37,7 @@
 #include <system_error>
 #include <utility>
 
-#include "../../poll/poll.hpp"
+#include "../../poll/epoll.hpp"
 #include "../scheduler.hpp"
 
 namespace netnotes::detail {

@@ -1,0 +1,165 @@
+// netnotes/ip/endpoint.hpp: endpoints, ports and services
+// SPDX-License-Identifier: MIT
+//
+// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
+// together are an *endpoint*:
+//
+//        192.0.2.1:80        [2001:db8::1]:80        brackets, for the colons of IPv6 are none of the port
+//
+// On this page:  endpoint · port_class, classify_port · service, find_service · the literal _endpoint
+// The notes:     端口 (ports), 端口分类 (classes of ports); example 04
+
+#ifndef NETNOTES_IP_ENDPOINT_HPP
+#define NETNOTES_IP_ENDPOINT_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "address.hpp"
+
+namespace netnotes {
+
+// ---- Endpoints -----------------------------------------------------------------------------------------
+
+/// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
+/// is turned round only where the system's own structure is filled.
+class endpoint : public detail::printable<endpoint> {
+  public:
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 8;
+
+    /// 0.0.0.0:0
+    constexpr endpoint() noexcept = default;
+    constexpr endpoint(const ip_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(ipv4_address address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
+    constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
+    /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
+    /// §3.2.2.) Throws parse_error.
+    constexpr explicit endpoint(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"endpoint", text, why};
+        *this = *read;
+    }
+    static constexpr std::optional<endpoint> parse(std::string_view text, parse_failure& why) noexcept {
+        const auto refused = [&](std::string_view pattern, std::size_t position) {
+            why = parse_failure{pattern, position};
+            return std::nullopt;
+        };
+        const bool bracketed = text.starts_with('[');
+        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
+        if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
+        if (colon >= text.size() || text[colon] != ':')
+            return refused("':' and a port are missing", std::min(colon, text.size()));
+        if (!bracketed && text.find(':', colon + 1) != text.npos)
+            return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
+        const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
+        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
+                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
+        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
+        std::uint32_t port = 0;
+        if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
+            return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
+        return endpoint{*address, static_cast<std::uint16_t>(port)};
+    }
+    static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
+    [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
+    constexpr char* write(char* out) const noexcept {
+        if (address_.is_v6()) *out++ = '[';
+        out = address_.write(out);
+        if (address_.is_v6()) *out++ = ']';
+        *out++ = ':';
+        return detail::write_number(out, port_);
+    }
+    friend constexpr auto operator<=>(const endpoint&, const endpoint&) noexcept = default;
+
+  private:
+    ip_address address_;
+    std::uint16_t port_ = 0;
+};
+
+// ---- Ports and services --------------------------------------------------------------------------------
+
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
+/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+enum class port_class { well_known, registered, dynamic };
+
+constexpr port_class classify_port(std::uint16_t port) noexcept {
+    return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
+}
+
+enum class transport { tcp, udp };
+
+/// A service and the port that IANA gave it, under its registered name.
+struct service {
+    std::string_view name;
+    std::uint16_t port;
+    netnotes::transport transport;
+    std::string_view purpose;
+};
+
+/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+inline constexpr std::array<service, 27> services{{
+    {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
+    {"ftp", 21, transport::tcp, "file transfer, the control connection"},
+    {"ssh", 22, transport::tcp, "secure shell and file copy"},
+    {"telnet", 23, transport::tcp, "command line without any secrecy"},
+    {"smtp", 25, transport::tcp, "mail from server to server"},
+    {"domain", 53, transport::tcp, "names to addresses: long answers and zone transfers"},
+    {"domain", 53, transport::udp, "names to addresses"},
+    {"bootps", 67, transport::udp, "DHCP, the server's side"},
+    {"bootpc", 68, transport::udp, "DHCP, the client's side"},
+    {"tftp", 69, transport::udp, "trivial file transfer, the request only"},
+    {"gopher", 70, transport::tcp, "menus and texts, before the web"},
+    {"http", 80, transport::tcp, "web pages"},
+    {"pop3", 110, transport::tcp, "fetching mail"},
+    {"sunrpc", 111, transport::tcp, "the RPC port mapper"},
+    {"nntp", 119, transport::tcp, "news articles"},
+    {"ntp", 123, transport::udp, "the time of day"},
+    {"imap", 143, transport::tcp, "mailboxes that stay on the server (IMAP4)"},
+    {"snmp", 161, transport::udp, "asking and setting network devices"},
+    {"https", 443, transport::tcp, "web pages over TLS"},
+    {"https", 443, transport::udp, "web pages over QUIC (HTTP/3)"},
+    {"submissions", 465, transport::tcp, "handing in mail over TLS"},
+    {"router", 520, transport::udp, "RIP: routers tell each other their routes"},
+    {"submission", 587, transport::tcp, "handing in mail"},
+    {"imaps", 993, transport::tcp, "IMAP over TLS"},
+    {"pop3s", 995, transport::tcp, "POP3 over TLS"},
+    {"nfs", 2049, transport::tcp, "files of another host as if they were here"},
+    {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
+}};
+
+/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
+constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
+    return endpoint{std::string_view{text, size}};
+}
+}  // namespace literals
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_ENDPOINT_HPP

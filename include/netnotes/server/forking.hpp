@@ -1,0 +1,261 @@
+// netnotes/server/forking.hpp: a process for each client
+// SPDX-License-Identifier: MIT
+//
+// accept, fork, and the child serves while the parent accepts the next client. Each child has a memory of its own.
+//
+// On this page:  forking_options · forking_server
+// The notes:     多进程服务器 (processes); example 16
+
+#ifndef NETNOTES_SERVER_FORKING_HPP
+#define NETNOTES_SERVER_FORKING_HPP
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "blocking.hpp"
+
+namespace netnotes {
+
+struct forking_options {
+    std::size_t max_children = 100;  ///< beyond, clients wait in the listener's queue
+    /// How long a stop waits for the children's last words. Who has not ended by then is killed.
+    wait_time stop_grace = std::chrono::seconds{2};
+    wait_time idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
+    std::optional<wait_time> request_timeout{};        ///< see conversation_options
+};
+
+/// A process for every client. A child that crashes harms nobody else, and what it does to its memory nobody else sees.
+///
+/// The handler is called as by the iterative server, in the child, on a copy of everything. The child holds the
+/// client's stream and what the program had open before, but not the listener. It leaves by _exit(2), with status 0,
+/// or 1 when the handler has thrown: no destructor of the parent's objects runs in it, and no buffer of std::cout or
+/// stdio is written, neither the handler's (so let it flush) nor the copy of what the parent had not yet flushed (so
+/// flush before run()). What is thrown and no std::exception aborts the child. Members that the handler may have:
+///
+///     on_error(const endpoint& peer, const std::exception&)   it has thrown; called in the child
+///     on_exit(const endpoint& peer, int status)               a child has ended, and how: waitpid(2), WIFEXITED ...
+///     on_accept_error(std::error_code)                        no descriptors or memory for a new client, or no
+///                                                             process: EAGAIN of fork(2). Then he is sent away
+///
+/// The last two are called by run() and must not throw. Only the server's own children are waited for; the program
+/// may have others. (If it ignores SIGCHLD, or reaps whatever ends, the status is lost, and on_exit() is told 0.)
+///
+/// In the child the stop_event is the child's own. SIGTERM requests it, and so does SIGINT, unless the program ignores
+/// or handles that itself: Ctrl-C and timeout(1) reach children too, and they end as by a stop, which they tell nobody
+/// else. If the parent dies, its children are asked to stop.
+template <std::invocable<tcp_stream&, const endpoint&> Handler>
+class forking_server {
+  public:
+    /// Throws std::invalid_argument when no child is allowed, or for a time limit that is not above zero.
+    forking_server(tcp_listener listener, Handler handler, forking_options options = {})
+        : listener_{std::move(listener)},
+          handler_{std::move(handler)},
+          options_{options},
+          patience_{options.idle_timeout, options.request_timeout} {
+        if (options_.max_children == 0) throw std::invalid_argument{"a forking server without children"};
+    }
+    forking_server(const forking_server&) = delete;
+    forking_server& operator=(const forking_server&) = delete;
+
+    /// Serves until a stop is requested. Then it asks its children to stop, by SIGTERM, and waits for them, until
+    /// stop_grace is over: the rest is killed. Throws std::system_error when the listener does not listen or there is
+    /// nothing to wait with; the children are ended in the same way. Once.
+    void run(const stop_event& stop);
+
+  private:
+    struct child {
+        pid_t process;
+        int descriptor;  ///< a pidfd, which turns readable when the child ends; -1 where the system has none
+        endpoint peer;
+    };
+    static constexpr duration look = std::chrono::milliseconds{20};  ///< ... and then it is asked so often
+
+    std::error_code start(detail::reception& door, tcp_listener::accepted client, const stop_event& stop);
+    [[noreturn]] void be_child(detail::reception& door, tcp_listener::accepted client, const stop_event& stop,
+                               pid_t parent, sigset_t signals) noexcept;
+    bool wait(detail::reception& door, time_point pause);
+    void reap(detail::reception& door, std::size_t index);
+    void reap_unwatched(detail::reception& door);
+    void signal_all(int signal) noexcept;
+    void end_all(detail::reception& door) noexcept;
+    auto reaper(detail::reception& door) {
+        return [this, &door](std::uint64_t token) {
+            for (std::size_t i = 0; i < children_.size(); ++i)
+                if (static_cast<std::uint64_t>(children_[i].process) == token) return reap(door, i);
+        };
+    }
+
+    tcp_listener listener_;
+    Handler handler_;
+    forking_options options_;
+    detail::patience patience_;
+    std::vector<child> children_;
+    std::size_t unwatched_ = 0;  ///< children without a descriptor
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+template <std::invocable<tcp_stream&, const endpoint&> Handler>
+void forking_server<Handler>::run(const stop_event& stop) {
+    detail::reception door{listener_, stop};
+    try {
+        detail::accept_clients(
+            listener_, handler_, [&](time_point pause) { return wait(door, pause); },
+            [&](tcp_listener::accepted client) { return start(door, std::move(client), stop); });
+    } catch (...) {
+        end_all(door);
+        throw;
+    }
+    end_all(door);
+}
+
+template <std::invocable<tcp_stream&, const endpoint&> Handler>
+bool forking_server<Handler>::wait(detail::reception& door, time_point pause) {
+    for (;;) {
+        const time_point now = clock::now();
+        const bool is_open = children_.size() < options_.max_children && now >= pause;
+        time_point until = now < pause ? pause : time_point::max();
+        if (unwatched_ > 0) until = std::min(until, now + look);
+        switch (door.wait(is_open, until, reaper(door))) {
+            case detail::reception::visit::stop: return false;
+            case detail::reception::visit::client: return true;
+            case detail::reception::visit::other: reap_unwatched(door);
+        }
+    }
+}
+
+template <std::invocable<tcp_stream&, const endpoint&> Handler>
+std::error_code forking_server<Handler>::start(detail::reception& door, tcp_listener::accepted client,
+                                               const stop_event& stop) {
+    try {
+        children_.push_back({-1, -1, client.peer});  // now, for once there is a child it must not be lost
+    } catch (const std::bad_alloc&) {
+        return std::make_error_code(std::errc::not_enough_memory);
+    }
+    // A signal that comes between fork() and in_child() would, in the child, run the parent's handler, and that
+    // requests a stop of the whole server. So it waits.
+    sigset_t stopping, before;
+    ::sigemptyset(&stopping);
+    ::sigaddset(&stopping, SIGINT);
+    ::sigaddset(&stopping, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &stopping, &before);
+    const pid_t parent = ::getpid();
+    const pid_t process = ::fork();
+    const std::error_code error = process < 0 ? detail::last_error() : std::error_code{};
+    if (process == 0) be_child(door, std::move(client), stop, parent, before);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (error) {
+        children_.pop_back();
+        return error;
+    }
+#ifdef SYS_pidfd_open  // Linux 5.3. Until it is waited for, the number of a child belongs to nobody else
+    int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
+#else
+    int descriptor = -1;
+#endif
+    try {
+        if (descriptor >= 0) door.watch(descriptor, static_cast<std::uint64_t>(process));
+    } catch (const std::system_error&) {  // too many are watched
+        ::close(std::exchange(descriptor, -1));
+    }
+    children_.back() = {process, descriptor, client.peer};
+    unwatched_ += descriptor < 0;
+    return {};  // our copy of the stream is closed here. If it stayed open, the child could never hang up
+}
+
+/// noexcept: whatever comes out of the handler must not go on into the parent's code.
+template <std::invocable<tcp_stream&, const endpoint&> Handler>
+void forking_server<Handler>::be_child(detail::reception& door, tcp_listener::accepted client, const stop_event& stop,
+                                       pid_t parent, sigset_t signals) noexcept {
+    std::error_code ignored;
+    listener_.close(ignored);  // or the port would stay taken as long as we live, and clients come to nobody
+    door.leave();
+    for (const child& other : children_)
+        if (other.descriptor >= 0) ::close(other.descriptor);
+    bool good = false;
+    try {
+        stop.become_own_after_fork();
+        stop_on_signals::in_child(stop);
+        ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (::getppid() != parent) ::raise(SIGTERM);  // it has died in between
+        ::sigdelset(&signals, SIGTERM);               // by which the parent asks us, whatever it blocks for itself
+        ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);
+        good = detail::converse(handler_, client.stream, client.peer, stop, patience_);
+    } catch (const std::system_error& failure) {  // of become_own_after_fork(); converse() keeps the handler's
+        if constexpr (detail::hears_errors<Handler>) handler_.on_error(client.peer, failure);
+    }
+    ::_exit(good ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/// Only this one child, by its number: waitpid(-1) would take the status of the program's other children away.
+template <std::invocable<tcp_stream&, const endpoint&> Handler>
+void forking_server<Handler>::reap(detail::reception& door, std::size_t index) {
+    const child gone = children_[index];
+    int status = 0;
+    pid_t ended = 0;
+    do ended = ::waitpid(gone.process, &status, gone.descriptor >= 0 ? 0 : WNOHANG);
+    while (ended < 0 && errno == EINTR);
+    if (ended == 0) return;
+    if (gone.descriptor >= 0) {
+        door.forget(gone.descriptor);
+        ::close(gone.descriptor);
+    }
+    unwatched_ -= gone.descriptor < 0;
+    children_[index] = children_.back();
+    children_.pop_back();
+    if constexpr (requires { handler_.on_exit(gone.peer, status); }) handler_.on_exit(gone.peer, status);
+}
+
+template <std::invocable<tcp_stream&, const endpoint&> Handler>
+void forking_server<Handler>::reap_unwatched(detail::reception& door) {
+    for (std::size_t i = children_.size(); unwatched_ > 0 && i-- > 0;)
+        if (children_[i].descriptor < 0) reap(door, i);
+}
+
+template <std::invocable<tcp_stream&, const endpoint&> Handler>
+void forking_server<Handler>::signal_all(int signal) noexcept {
+    for (const child& one : children_) {
+        if (one.descriptor < 0) ::kill(one.process, signal);
+#ifdef SYS_pidfd_send_signal
+        if (one.descriptor >= 0) ::syscall(SYS_pidfd_send_signal, one.descriptor, signal, nullptr, 0);
+#endif
+    }
+}
+
+template <std::invocable<tcp_stream&, const endpoint&> Handler>
+void forking_server<Handler>::end_all(detail::reception& door) noexcept {
+    door.close_doors();
+    signal_all(SIGTERM);
+    time_point end = detail::end_of(options_.stop_grace);
+    while (!children_.empty()) {
+        if (clock::now() >= end) {
+            signal_all(SIGKILL);
+            end = time_point::max();
+        }
+        door.wait(false, unwatched_ > 0 ? std::min(end, clock::now() + look) : end, reaper(door));
+        reap_unwatched(door);
+    }
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SERVER_FORKING_HPP

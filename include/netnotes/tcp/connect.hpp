@@ -1,0 +1,273 @@
+// netnotes/tcp/connect.hpp: connecting by the fastest of several addresses
+// SPDX-License-Identifier: MIT
+//
+// A host has several addresses, and some of them may be dead. Happy Eyeballs (RFC 8305) tries them with a staggered start
+// and keeps the first connection that is established. tcp_stream::connect() uses this chapter.
+//
+// On this page:  connect_options · interleave_families
+// The notes:     TCP客户端 (a client); example 10
+
+#ifndef NETNOTES_TCP_CONNECT_HPP
+#define NETNOTES_TCP_CONNECT_HPP
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "../socket/socket.hpp"
+
+namespace netnotes {
+
+// ---- Connecting ----------------------------------------------------------------------------------------
+
+// A name stands for several addresses, and some of them may be dead: IPv6 that ends at the next router, a server that
+// is down. To try them one after another is to wait two minutes for each of those; all at once is to burden everybody.
+// So a race with a staggered start, *Happy Eyeballs* (RFC 8305):
+//
+//        resolve("example.net") -> 2001:db8::1, 2001:db8::2, 192.0.2.1
+//
+//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed, for another was faster
+//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     this one
+//                 2001:db8::2                                   would have been next, at 500 ms or when one had failed
+
+/// How to connect where there are several addresses, and all that may end it.
+struct connect_options {
+    wait_time timeout = never;  ///< for all attempts together; zero: only what stands at once
+    /// How long an attempt is alone before the next one begins beside it: the Connection Attempt Delay of RFC 8305 §5,
+    /// 250 ms recommended. Less than 10 ms counts as 10 ms.
+    wait_time attempt_delay = std::chrono::milliseconds{250};
+    const stop_event* stop = nullptr;  ///< ends it with errc::operation_canceled; for connecting only, as the timeout
+};
+
+/// The order in which to try the addresses of a host (RFC 8305 §4): the families by turns, beginning with that of the
+/// first, and each family in the order in which it came. So one broken family costs one attempt, not half of them.
+[[nodiscard]] std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+inline address_family family_of(const endpoint& where) noexcept {
+    return where.address().is_v4() ? address_family::inet : address_family::inet6;
+}
+
+/// Of two failures of two addresses, which tells a person more? An answer, then silence, then no way there.
+constexpr int meaning(int error) noexcept {
+    switch (error) {
+        case ECONNREFUSED:
+        case ECONNRESET: return 4;
+        case ETIMEDOUT:
+        case EHOSTUNREACH:
+        case EHOSTDOWN: return 3;
+        case ENETUNREACH:
+        case ENETDOWN:
+        case EADDRNOTAVAIL:
+        case EAFNOSUPPORT: return 1;
+        default: return 2;  // no descriptors, not permitted, ...
+    }
+}
+
+/// This process or the system has none left; one that is closed will help.
+inline bool lacks_descriptors(const std::error_code& error) noexcept {
+    return error.value() == EMFILE || error.value() == ENFILE;
+}
+
+/// RFC 8305 §5 without a network and without a clock, which `world` has:
+///
+///     now()           the time
+///     start(i)        begins attempt i. No error: it stands. errc::operation_in_progress: we shall see. Else: failed
+///     wait(until)     until an attempt has ended, and which, and how; or until that time, and then none; or an error
+///                     that ends everything, with none
+///
+/// An attempt that hears nothing does not hold up the next address, however many there are. Only where no descriptor is
+/// left the next attempt waits for one: it tries again after each delay, and when an attempt has ended.
+struct attempt_end {
+    std::optional<std::size_t> attempt;
+    std::error_code error;
+};
+/// Returns the attempt that won, or, with an error, the one whose error it is, if it is an attempt's.
+template <class World>
+std::optional<std::size_t> race(World& world, std::size_t count, duration delay, time_point until,
+                                std::error_code& error) {
+    std::size_t started = 0, pending = 0;
+    time_point next_start = time_point::min();
+    attempt_end worst;
+    const auto failed = [&](std::size_t attempt, const std::error_code& why) {
+        if (!worst.attempt || meaning(why.value()) > meaning(worst.error.value())) worst = {attempt, why};
+        next_start = time_point::min();
+    };
+    for (;;) {
+        const bool may_start = started < count;
+        if (may_start && (pending == 0 || world.now() >= next_start)) {
+            const std::size_t attempt = started;
+            error = world.start(attempt);
+            if (!error) return attempt;
+            if (lacks_descriptors(error) && pending > 0) {
+                next_start = later(world.now(), delay);
+                continue;
+            }
+            ++started;
+            if (error == std::errc::operation_in_progress) {
+                ++pending;
+                next_start = later(world.now(), delay);
+            } else {
+                failed(attempt, error);
+            }
+            continue;
+        }
+        if (pending == 0) {
+            error = worst.error;
+            return worst.attempt;
+        }
+        const attempt_end ended = world.wait(may_start ? std::min(next_start, until) : until);
+        if (ended.attempt) {
+            if (!ended.error) {
+                error.clear();
+                return ended.attempt;
+            }
+            --pending;
+            failed(*ended.attempt, ended.error);
+        } else if (ended.error) {
+            error = ended.error;
+            return {};
+        } else if (world.now() >= until) {
+            error = std::make_error_code(std::errc::timed_out);
+            return {};
+        }
+    }
+}
+
+inline socket_address to_address(const endpoint& where, std::error_code& error) {
+    try {
+        error.clear();
+        return socket_address{where};
+    } catch (const std::system_error& failure) {  // its zone is no interface
+        error = failure.code();
+        return {};
+    }
+}
+
+/// The world of a real race: sockets, and one poll(2) for all of them.
+class connecting_sockets {
+  public:
+    connecting_sockets(std::span<const endpoint> endpoints, const stop_event* stop) noexcept
+        : endpoints_{endpoints}, stop_{stop} {}
+
+    static time_point now() noexcept { return clock::now(); }
+
+    std::error_code start(std::size_t attempt) {
+        std::error_code error;
+        const socket_address address = to_address(endpoints_[attempt], error);
+        if (error) return error;
+        socket connecting{family_of(endpoints_[attempt]), socket_type::stream, 0, error};
+        if (error) return error;
+        connecting.set_timeout(duration::zero());
+        connecting.connect(address, error);
+        if (error && error != std::errc::timed_out) return error;  // (the network's own timeout takes longer)
+        lanes_.push_back({std::move(connecting), attempt, {}});
+        return error ? std::make_error_code(std::errc::operation_in_progress) : error;
+    }
+
+    attempt_end wait(time_point until) {
+        watched_.clear();
+        for (const lane& one : lanes_) watched_.push_back({one.connecting.native_handle(), POLLOUT, 0});
+        watched_.push_back({stop_ ? stop_->native_handle() : -1, POLLIN, 0});  // poll(2) passes over -1
+        std::error_code error;
+        poll_until(watched_, until, error);
+        if (error == std::errc::timed_out) return {};
+        if (!error && watched_.back().revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+        if (error) return {{}, error};
+        // One that stands, before any that has failed: else another attempt would be begun for nothing.
+        auto failed = lanes_.end();
+        for (auto one = lanes_.begin(); one != lanes_.end(); ++one) {
+            if (watched_[static_cast<std::size_t>(one - lanes_.begin())].revents == 0) continue;
+            if (!one->error) one->error = one->connecting.take_error();
+            if (!one->error) return {one->attempt, {}};
+            if (failed == lanes_.end()) failed = one;
+        }
+        const attempt_end ended{failed->attempt, failed->error};
+        lanes_.erase(failed);
+        return ended;
+    }
+
+    /// The one that won. The others are closed with this object.
+    socket take(std::size_t attempt) {
+        auto& won =
+            *std::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
+        won.connecting.set_timeout(never);
+        return std::move(won.connecting);
+    }
+
+  private:
+    struct lane {
+        socket connecting;
+        std::size_t attempt = 0;
+        std::error_code error;  ///< SO_ERROR tells it only once, and a later look must still see it
+    };
+    std::span<const endpoint> endpoints_;
+    const stop_event* stop_;
+    std::vector<lane> lanes_;  // in the order in which they began
+    std::vector<pollfd> watched_;
+};
+
+/// `whose` is the endpoint that the error is of, if it is one's.
+inline socket connect_to(std::span<const endpoint> endpoints, const connect_options& options,
+                         std::optional<std::size_t>& whose, std::error_code& error) {
+    whose.reset();
+    error = endpoints.empty() ? std::make_error_code(std::errc::destination_address_required)
+            : options.stop && options.stop->stop_requested() ? std::make_error_code(std::errc::operation_canceled)
+                                                             : std::error_code{};
+    if (error) return {};
+    if (endpoints.size() == 1 && options.timeout == never && !options.stop) {  // nothing to race with
+        const socket_address address = to_address(endpoints[0], error);
+        if (error) return {};
+        socket connecting{family_of(endpoints[0]), socket_type::stream, 0, error};
+        if (!error) connecting.connect(address, error);
+        return error ? socket{} : std::move(connecting);
+    }
+    connecting_sockets sockets{endpoints, options.stop};
+    const duration delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
+    whose = race(sockets, endpoints.size(), delay, end_of(options.timeout), error);
+    return error ? socket{} : sockets.take(*whose);
+}
+
+/// "connect example.com:80 (192.0.2.1:80, one of 3 addresses): Connection refused"
+[[noreturn]] inline void throw_connect_error(const std::error_code& error, std::string_view where,
+                                             std::span<const endpoint> endpoints, std::optional<std::size_t> whose) {
+    if (endpoints.size() < 2) throw_error(error, "connect ", where);
+    const std::string number = std::to_string(endpoints.size());
+    if (!whose) throw_error(error, "connect ", where, " (", number, " addresses)");
+    throw_error(error, "connect ", where, " (", endpoints[*whose].to_string(), ", one of ", number, " addresses)");
+}
+}  // namespace detail
+
+inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints) {
+    std::vector<endpoint> order;
+    order.reserve(endpoints.size());
+    const auto is_v4 = [](const endpoint& one) { return one.address().is_v4(); };
+    bool v4 = !endpoints.empty() && is_v4(endpoints.front());
+    std::array<std::size_t, 2> next{};  // of each family, where to look for its next
+    while (order.size() < endpoints.size()) {
+        std::size_t& i = next[v4];
+        while (i < endpoints.size() && is_v4(endpoints[i]) != v4) ++i;
+        if (i < endpoints.size()) order.push_back(endpoints[i++]);
+        v4 = !v4;  // also when that family has no more: then the other one goes on alone
+    }
+    return order;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_CONNECT_HPP
