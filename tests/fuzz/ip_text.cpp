@@ -13,6 +13,7 @@
 #include <string>
 #include <system_error>
 
+#include <netnotes/ip.hpp>
 #include <netnotes/socket/address.hpp>
 
 namespace net = netnotes;
