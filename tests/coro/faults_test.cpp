@@ -370,12 +370,18 @@ TEST_CASE("a server of tasks at the real limit of descriptors goes on when some 
         net::tcp_listener door{anywhere_on_loopback};
         const net::endpoint where = door.local_endpoint();
         std::atomic<unsigned> refused{0};
+        std::atomic<bool> has_tried{false};  // accept() tells nobody of a lack, it tries again every 100 ms
         std::promise<void> has_its_own, may_begin;
         background serving{[&] {
             test_loop loop;
             net::async_listener listener{loop, std::move(door).into_socket()};
             has_its_own.set_value();
             may_begin.get_future().get();
+            const auto notes = [](std::atomic<bool>& tried) -> net::task<> {
+                co_await net::sleep_for(250ms);
+                tried = true;
+            };
+            loop.spawn(notes(has_tried));
             return loop.run(serve(listener, refused), stop);
         }};
         has_its_own.get_future().get();
@@ -396,7 +402,7 @@ TEST_CASE("a server of tasks at the real limit of descriptors goes on when some 
             may_begin.set_value();
             for (net::socket& each : crowd) each.connect(where);
             for (net::socket& each : crowd) each.send_all("I wait");
-            while (refused == 0) std::this_thread::yield();
+            while (!has_tried) std::this_thread::yield();
         }
         for (net::socket& each : crowd) {
             each.set_timeout(50s);
