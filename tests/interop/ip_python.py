@@ -74,7 +74,28 @@ def within(address, networks):
     return any(address.version == network.version and address in network for network in networks)
 
 
+def embedded(address):
+    """The IPv4 address inside an IPv6 one (RFC 4291, 6052, 8215, 3056, 4380, 5214), or None. Python knows three forms."""
+    if address.version == 4:
+        return None
+    number, low = int(address), ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if address.ipv4_mapped:
+        return address.ipv4_mapped
+    if number >> 32 == 0 and number > 1:
+        return low
+    if number >> 32 == 0x64FF9B << 64 or number >> 80 == 0x64FF9B0001:
+        return low
+    if address.sixtofour:
+        return address.sixtofour
+    if address.teredo:
+        return address.teredo[1]
+    return low if number >> 32 & 0xFCFFFFFF == 0x5EFE else None
+
+
 def expected_global(address):
+    inside = embedded(address)
+    if inside and not address.is_multicast and not expected_global(inside):
+        return False
     # Of a multicast group its scope decides: neither this link's nor an organisation's groups (RFC 5771 §4 and
     # §10, RFC 4291 §2.7) are global. Python answers with the registries, which do not list multicast at all.
     if address.is_multicast:

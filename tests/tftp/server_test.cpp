@@ -1145,7 +1145,8 @@ TEST_CASE("on a single port a rate for each address is kept, acknowledged or not
     at_no_time here{{.single_port = true, .single_port_rate = 16'384}};
     std::array<text_sink, 3> sinks;
     const auto one = [&](std::size_t i) -> net::task<> {
-        co_await tftp::get(here.door, "g", sinks[i], {.block_size = 1428, .window_size = 4});
+        const tftp::settings wishes{.block_size = 1428, .window_size = 4};
+        co_await tftp::get(here.door, "g", sinks[i], wishes);
     };
     const auto main = [&]() -> net::task<> {
         auto running = net::spawn(here.server->run());

@@ -10547,19 +10547,22 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
 /// time. The handler is one object for all; if it is a lambda with captures, these live as long as the server.
 template <connection_handler Handler>
 task<> serve(async_listener listener, Handler handler, serve_options options = {}) {
-    co_await detail::serving<Handler>{std::move(listener), std::move(handler), options};
+    detail::serving<Handler> all{std::move(listener), std::move(handler), options};
+    co_await all;
 }
 /// The same with a listener of your own, for the loop that runs this.
 template <connection_handler Handler>
 task<> serve(tcp_listener listener, Handler handler, serve_options options = {}) {
-    co_await detail::serving<Handler>{async_listener{std::move(listener)}, std::move(handler), options};
+    detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
+    co_await all;
 }
 /// The same where to listen: also throws what tcp_listener does. Answers do not wait for acknowledgments (option::no_delay).
 template <connection_handler Handler>
 task<> serve(endpoint where, Handler handler, serve_options options = {}) {
     tcp_listener listener{where};
     listener.set_option(option::no_delay{});
-    co_await detail::serving<Handler>{async_listener{std::move(listener)}, std::move(handler), options};
+    detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
+    co_await all;
 }
 
 }  // namespace netnotes
