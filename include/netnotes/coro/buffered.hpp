@@ -278,7 +278,7 @@ class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operatio
     bool await_ready() const noexcept { return state_.unsent.size() <= most_ && node_.loop().take_step(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (state_.unsent.size() <= most_) return leave_turn(waiter, waiter.promise().chain());
+        if (state_.unsent.size() <= most_) return leave_at_once(waiter);
         const bool waits = io_awaiter::await_suspend(waiter);
         if (waits) tell_reader();
         return waits;

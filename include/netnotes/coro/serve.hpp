@@ -161,8 +161,9 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         void expired() noexcept override {
             kernel_tcp_info now{};
             socklen_t size = sizeof now;
-            if (!is_there() || ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) != 0) return;
-            if (std::exchange(acknowledged_, now.bytes_acked) != now.bytes_acked) quiet_quarters_ = 0;
+            // After a reset nothing is known of the connection, so it counts as quiet: its handler may wait for something else.
+            const bool is_known = is_there() && ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) == 0;
+            if (is_known && std::exchange(acknowledged_, now.bytes_acked) != now.bytes_acked) quiet_quarters_ = 0;
             if (++quiet_quarters_ <= 4) return look_later();
             has_timed_out = true;
             fiber::cancel();
@@ -195,13 +196,16 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             if (is_short) co_await sleep_for(accept_pause);
         }
     }
-    task<> call(async_stream&& stream, const socket_address& peer) {
-        if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>)
-            return handler_(std::move(stream), peer);
-        else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>)
-            return handler_(std::move(stream), peer.ip());
-        else
-            return handler_(std::move(stream));
+    /// Owns what the handler's task may refer to, and takes what the handler throws before it returns a task.
+    task<> call(async_stream stream, socket_address peer) {
+        if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>) {
+            co_await handler_(std::move(stream), peer);
+        } else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>) {
+            const endpoint from = peer.ip();
+            co_await handler_(std::move(stream), from);
+        } else {
+            co_await handler_(std::move(stream));
+        }
     }
     void part_ended(part_base& which) noexcept override {
         if (&which == &accepting_) {  // the listener is closed

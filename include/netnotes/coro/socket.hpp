@@ -306,7 +306,7 @@ class [[nodiscard]] receiving final : public io_receiver<receiving, socket_opera
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
         if (room_.empty()) [[unlikely]]
-            return leave_turn(waiter, waiter.promise().chain());
+            return leave_at_once(waiter);
         return io_receiver::await_suspend(waiter);
     }
     std::size_t await_resume() {
@@ -331,7 +331,7 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
         if (filled_ >= room_.size()) [[unlikely]]
-            return leave_turn(waiter, waiter.promise().chain());
+            return leave_at_once(waiter);
         return io_receiver::await_suspend(waiter);
     }
     /// Awaited again after an error, it goes on behind the bytes that it has.
@@ -414,6 +414,7 @@ class sending_bytes : public socket_operation {
     bool is_kept_ = false;  // `all()` is ours
 
   protected:
+    bool resets_ = false;  // closing is a reset now, because this has failed in the middle
     std::span<const std::byte> rest_;
     std::size_t size_;
 };
@@ -422,8 +423,10 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
   public:
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (this->has_waited()) [[unlikely]]  // and failed, and is awaited again
+        if (this->resets_) [[unlikely]] {  // it has failed, and is awaited again
+            this->resets_ = false;
             this->end_by_reset(false);
+        }
         if (!io_operation::begin(static_cast<Derived&>(*this), waiter)) [[likely]]
             return false;
         this->keep_bytes();
@@ -474,7 +477,7 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
         return attempt();
     }
     [[noreturn, gnu::noinline]] void fail_in_the_middle() {
-        if (error_ != EBADF) end_by_reset(true);
+        if (error_ != EBADF) end_by_reset(resets_ = true);
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };

@@ -403,7 +403,8 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     friend receiving;
     bool hand_over() {
         if (to_.is_closed_) throw std::logic_error{"this channel is closed"};
-        if (to_.receivers_.empty() && to_.left() >= to_.capacity_) return false;
+        // Not past a sender that has waited longer.
+        if (to_.receivers_.empty() && (!to_.senders_.empty() || to_.left() >= to_.capacity_)) return false;
         to_.kept_.push_back(std::move(value_));
         to_.grant_next();
         return true;

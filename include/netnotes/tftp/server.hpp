@@ -172,16 +172,15 @@ class server {
     [[nodiscard]] endpoint local_endpoint() const;
     /// Serves, in the loop that runs it, until it is cancelled or stop() is called. Then no request is answered any
     /// more; who is being served is served on for options.grace, and what then is not at its end is broken off with an
-    /// error. It returns when nobody is served any more, however it was told so: cancelled, with
-    /// errc::operation_canceled.
+    /// error. It returns when nobody is served any more, however it was told so: cancelled, it throws netnotes::cancelled.
     [[nodiscard]] task<> run();
     /// The same without cancelling: run() then returns. In the loop's thread.
     void stop() noexcept;
 
     /// Transfers under way.
     [[nodiscard]] std::size_t size() const noexcept;
-    /// Requests that were not answered, or whose transfer made room for another before the client had answered, because there were too many transfers, no descriptors or no memory, or because too
-    /// much has gone to their address: see server_options.
+    /// Requests that were not answered, or whose transfer made room for another before the client had answered: because
+    /// there were too many transfers, no descriptors or no memory, or because too much has gone to their address: see server_options.
     [[nodiscard]] std::uint64_t dropped() const noexcept;
 
   private:

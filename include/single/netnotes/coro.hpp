@@ -5918,6 +5918,14 @@ class io_operation : public loop_operation {
         return {error, std::system_category()};
     }
 
+    /// Of await_suspend() where nothing is to be done: a turn later, and as cancelled if the task is.
+    template <class Promise>
+    bool leave_at_once(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        if (whose.is_cancelled()) error_ = ECANCELED;
+        return leave_turn(waiter, whose);
+    }
+
     /// Of await_suspend(), for the derived class whose attempt() it is. Most calls need not wait, so the compiler is to
     /// see through all of it.
     template <class Derived, class Promise>
@@ -6201,7 +6209,9 @@ inline bool epoll_back_end::wait(duration timeout) {
         constexpr interest over = interest::hang_up | interest::error;
         if (any_of(happened.ready, interest::read | interest::peer_done | interest::urgent | over)) {
             node.readable = true;
-            if (any_of(happened.ready, interest::peer_done | interest::urgent | over)) node.read_to_end = true;
+            // Of a stream the end may have come with its last bytes. A datagram socket has no end.
+            if (node.what() != io_node::kind::any && any_of(happened.ready, interest::peer_done | interest::urgent | over))
+                node.read_to_end = true;
         }
         if (any_of(happened.ready, interest::write | over)) node.writable = true;
         node.awaken();
@@ -7103,7 +7113,7 @@ class [[nodiscard]] receiving final : public io_receiver<receiving, socket_opera
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
         if (room_.empty()) [[unlikely]]
-            return leave_turn(waiter, waiter.promise().chain());
+            return leave_at_once(waiter);
         return io_receiver::await_suspend(waiter);
     }
     std::size_t await_resume() {
@@ -7128,7 +7138,7 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
         if (filled_ >= room_.size()) [[unlikely]]
-            return leave_turn(waiter, waiter.promise().chain());
+            return leave_at_once(waiter);
         return io_receiver::await_suspend(waiter);
     }
     /// Awaited again after an error, it goes on behind the bytes that it has.
@@ -7211,6 +7221,7 @@ class sending_bytes : public socket_operation {
     bool is_kept_ = false;  // `all()` is ours
 
   protected:
+    bool resets_ = false;  // closing is a reset now, because this has failed in the middle
     std::span<const std::byte> rest_;
     std::size_t size_;
 };
@@ -7219,8 +7230,10 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
   public:
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (this->has_waited()) [[unlikely]]  // and failed, and is awaited again
+        if (this->resets_) [[unlikely]] {  // it has failed, and is awaited again
+            this->resets_ = false;
             this->end_by_reset(false);
+        }
         if (!io_operation::begin(static_cast<Derived&>(*this), waiter)) [[likely]]
             return false;
         this->keep_bytes();
@@ -7271,7 +7284,7 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
         return attempt();
     }
     [[noreturn, gnu::noinline]] void fail_in_the_middle() {
-        if (error_ != EBADF) end_by_reset(true);
+        if (error_ != EBADF) end_by_reset(resets_ = true);
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
@@ -7709,7 +7722,7 @@ class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operatio
     bool await_ready() const noexcept { return state_.unsent.size() <= most_ && node_.loop().take_step(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (state_.unsent.size() <= most_) return leave_turn(waiter, waiter.promise().chain());
+        if (state_.unsent.size() <= most_) return leave_at_once(waiter);
         const bool waits = io_awaiter::await_suspend(waiter);
         if (waits) tell_reader();
         return waits;
@@ -8703,7 +8716,8 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     friend receiving;
     bool hand_over() {
         if (to_.is_closed_) throw std::logic_error{"this channel is closed"};
-        if (to_.receivers_.empty() && to_.left() >= to_.capacity_) return false;
+        // Not past a sender that has waited longer.
+        if (to_.receivers_.empty() && (!to_.senders_.empty() || to_.left() >= to_.capacity_)) return false;
         to_.kept_.push_back(std::move(value_));
         to_.grant_next();
         return true;
@@ -10429,8 +10443,9 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         void expired() noexcept override {
             kernel_tcp_info now{};
             socklen_t size = sizeof now;
-            if (!is_there() || ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) != 0) return;
-            if (std::exchange(acknowledged_, now.bytes_acked) != now.bytes_acked) quiet_quarters_ = 0;
+            // After a reset nothing is known of the connection, so it counts as quiet: its handler may wait for something else.
+            const bool is_known = is_there() && ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) == 0;
+            if (is_known && std::exchange(acknowledged_, now.bytes_acked) != now.bytes_acked) quiet_quarters_ = 0;
             if (++quiet_quarters_ <= 4) return look_later();
             has_timed_out = true;
             fiber::cancel();
@@ -10463,13 +10478,16 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             if (is_short) co_await sleep_for(accept_pause);
         }
     }
-    task<> call(async_stream&& stream, const socket_address& peer) {
-        if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>)
-            return handler_(std::move(stream), peer);
-        else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>)
-            return handler_(std::move(stream), peer.ip());
-        else
-            return handler_(std::move(stream));
+    /// Owns what the handler's task may refer to, and takes what the handler throws before it returns a task.
+    task<> call(async_stream stream, socket_address peer) {
+        if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>) {
+            co_await handler_(std::move(stream), peer);
+        } else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>) {
+            const endpoint from = peer.ip();
+            co_await handler_(std::move(stream), from);
+        } else {
+            co_await handler_(std::move(stream));
+        }
     }
     void part_ended(part_base& which) noexcept override {
         if (&which == &accepting_) {  // the listener is closed

@@ -5948,6 +5948,14 @@ class io_operation : public loop_operation {
         return {error, std::system_category()};
     }
 
+    /// Of await_suspend() where nothing is to be done: a turn later, and as cancelled if the task is.
+    template <class Promise>
+    bool leave_at_once(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        if (whose.is_cancelled()) error_ = ECANCELED;
+        return leave_turn(waiter, whose);
+    }
+
     /// Of await_suspend(), for the derived class whose attempt() it is. Most calls need not wait, so the compiler is to
     /// see through all of it.
     template <class Derived, class Promise>
@@ -6231,7 +6239,9 @@ inline bool epoll_back_end::wait(duration timeout) {
         constexpr interest over = interest::hang_up | interest::error;
         if (any_of(happened.ready, interest::read | interest::peer_done | interest::urgent | over)) {
             node.readable = true;
-            if (any_of(happened.ready, interest::peer_done | interest::urgent | over)) node.read_to_end = true;
+            // Of a stream the end may have come with its last bytes. A datagram socket has no end.
+            if (node.what() != io_node::kind::any && any_of(happened.ready, interest::peer_done | interest::urgent | over))
+                node.read_to_end = true;
         }
         if (any_of(happened.ready, interest::write | over)) node.writable = true;
         node.awaken();
@@ -7133,7 +7143,7 @@ class [[nodiscard]] receiving final : public io_receiver<receiving, socket_opera
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
         if (room_.empty()) [[unlikely]]
-            return leave_turn(waiter, waiter.promise().chain());
+            return leave_at_once(waiter);
         return io_receiver::await_suspend(waiter);
     }
     std::size_t await_resume() {
@@ -7158,7 +7168,7 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
         if (filled_ >= room_.size()) [[unlikely]]
-            return leave_turn(waiter, waiter.promise().chain());
+            return leave_at_once(waiter);
         return io_receiver::await_suspend(waiter);
     }
     /// Awaited again after an error, it goes on behind the bytes that it has.
@@ -7241,6 +7251,7 @@ class sending_bytes : public socket_operation {
     bool is_kept_ = false;  // `all()` is ours
 
   protected:
+    bool resets_ = false;  // closing is a reset now, because this has failed in the middle
     std::span<const std::byte> rest_;
     std::size_t size_;
 };
@@ -7249,8 +7260,10 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
   public:
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (this->has_waited()) [[unlikely]]  // and failed, and is awaited again
+        if (this->resets_) [[unlikely]] {  // it has failed, and is awaited again
+            this->resets_ = false;
             this->end_by_reset(false);
+        }
         if (!io_operation::begin(static_cast<Derived&>(*this), waiter)) [[likely]]
             return false;
         this->keep_bytes();
@@ -7301,7 +7314,7 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
         return attempt();
     }
     [[noreturn, gnu::noinline]] void fail_in_the_middle() {
-        if (error_ != EBADF) end_by_reset(true);
+        if (error_ != EBADF) end_by_reset(resets_ = true);
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
@@ -7739,7 +7752,7 @@ class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operatio
     bool await_ready() const noexcept { return state_.unsent.size() <= most_ && node_.loop().take_step(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (state_.unsent.size() <= most_) return leave_turn(waiter, waiter.promise().chain());
+        if (state_.unsent.size() <= most_) return leave_at_once(waiter);
         const bool waits = io_awaiter::await_suspend(waiter);
         if (waits) tell_reader();
         return waits;
@@ -8733,7 +8746,8 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     friend receiving;
     bool hand_over() {
         if (to_.is_closed_) throw std::logic_error{"this channel is closed"};
-        if (to_.receivers_.empty() && to_.left() >= to_.capacity_) return false;
+        // Not past a sender that has waited longer.
+        if (to_.receivers_.empty() && (!to_.senders_.empty() || to_.left() >= to_.capacity_)) return false;
         to_.kept_.push_back(std::move(value_));
         to_.grant_next();
         return true;
@@ -10459,8 +10473,9 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         void expired() noexcept override {
             kernel_tcp_info now{};
             socklen_t size = sizeof now;
-            if (!is_there() || ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) != 0) return;
-            if (std::exchange(acknowledged_, now.bytes_acked) != now.bytes_acked) quiet_quarters_ = 0;
+            // After a reset nothing is known of the connection, so it counts as quiet: its handler may wait for something else.
+            const bool is_known = is_there() && ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) == 0;
+            if (is_known && std::exchange(acknowledged_, now.bytes_acked) != now.bytes_acked) quiet_quarters_ = 0;
             if (++quiet_quarters_ <= 4) return look_later();
             has_timed_out = true;
             fiber::cancel();
@@ -10493,13 +10508,16 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             if (is_short) co_await sleep_for(accept_pause);
         }
     }
-    task<> call(async_stream&& stream, const socket_address& peer) {
-        if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>)
-            return handler_(std::move(stream), peer);
-        else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>)
-            return handler_(std::move(stream), peer.ip());
-        else
-            return handler_(std::move(stream));
+    /// Owns what the handler's task may refer to, and takes what the handler throws before it returns a task.
+    task<> call(async_stream stream, socket_address peer) {
+        if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>) {
+            co_await handler_(std::move(stream), peer);
+        } else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>) {
+            const endpoint from = peer.ip();
+            co_await handler_(std::move(stream), from);
+        } else {
+            co_await handler_(std::move(stream));
+        }
     }
     void part_ended(part_base& which) noexcept override {
         if (&which == &accepting_) {  // the listener is closed
@@ -13894,6 +13912,7 @@ inline settings with_sane_times(settings all) noexcept {
     all.least_timeout = std::clamp(all.least_timeout, shortest, longest);
     all.most_timeout = std::clamp(all.most_timeout, all.least_timeout, longest);
     all.dally = std::min(all.dally, longest);
+    all.patience = std::min(all.patience, longest);
     return all;
 }
 }  // namespace detail
@@ -16255,16 +16274,15 @@ class server {
     [[nodiscard]] endpoint local_endpoint() const;
     /// Serves, in the loop that runs it, until it is cancelled or stop() is called. Then no request is answered any
     /// more; who is being served is served on for options.grace, and what then is not at its end is broken off with an
-    /// error. It returns when nobody is served any more, however it was told so: cancelled, with
-    /// errc::operation_canceled.
+    /// error. It returns when nobody is served any more, however it was told so: cancelled, it throws netnotes::cancelled.
     [[nodiscard]] task<> run();
     /// The same without cancelling: run() then returns. In the loop's thread.
     void stop() noexcept;
 
     /// Transfers under way.
     [[nodiscard]] std::size_t size() const noexcept;
-    /// Requests that were not answered, or whose transfer made room for another before the client had answered, because there were too many transfers, no descriptors or no memory, or because too
-    /// much has gone to their address: see server_options.
+    /// Requests that were not answered, or whose transfer made room for another before the client had answered: because
+    /// there were too many transfers, no descriptors or no memory, or because too much has gone to their address: see server_options.
     [[nodiscard]] std::uint64_t dropped() const noexcept;
 
   private:

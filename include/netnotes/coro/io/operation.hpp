@@ -193,6 +193,14 @@ class io_operation : public loop_operation {
         return {error, std::system_category()};
     }
 
+    /// Of await_suspend() where nothing is to be done: a turn later, and as cancelled if the task is.
+    template <class Promise>
+    bool leave_at_once(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        if (whose.is_cancelled()) error_ = ECANCELED;
+        return leave_turn(waiter, whose);
+    }
+
     /// Of await_suspend(), for the derived class whose attempt() it is. Most calls need not wait, so the compiler is to
     /// see through all of it.
     template <class Derived, class Promise>
@@ -476,7 +484,9 @@ inline bool epoll_back_end::wait(duration timeout) {
         constexpr interest over = interest::hang_up | interest::error;
         if (any_of(happened.ready, interest::read | interest::peer_done | interest::urgent | over)) {
             node.readable = true;
-            if (any_of(happened.ready, interest::peer_done | interest::urgent | over)) node.read_to_end = true;
+            // Of a stream the end may have come with its last bytes. A datagram socket has no end.
+            if (node.what() != io_node::kind::any && any_of(happened.ready, interest::peer_done | interest::urgent | over))
+                node.read_to_end = true;
         }
         if (any_of(happened.ready, interest::write | over)) node.writable = true;
         node.awaken();
