@@ -763,6 +763,17 @@ TEST_CASE("limits of time that contradict each other, or that no clock can hold,
     client.receive(lossy_link::server_port, data(1, "."), start + 48h);
     CHECK(client.has_outcome());
     CHECK(client.deadline() > start + 48h);
+    // A server that waits for ever for a client that says nothing is silent in the end, and has no deadline in the past.
+    memory_source silent{content_of(1'000, 3)};
+    tftp::transfer server{
+        lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), silent, {.patience = forever}};
+    server.begin(start);
+    for (int i = 0; i < 10; ++i) {
+        said(server);
+        const auto before = server.deadline();
+        server.expired(before);
+        if (!server.has_ended()) CHECK(server.deadline() > before);
+    }
 }
 
 TEST_CASE("RFC 6298 section 2: the gains are an eighth for the round trip and a quarter for its variation") {

@@ -15387,7 +15387,7 @@ inline settings with_sane_times(settings all) noexcept {
     all.least_timeout = std::clamp(all.least_timeout, shortest, longest);
     all.most_timeout = std::clamp(all.most_timeout, all.least_timeout, longest);
     all.dally = std::min(all.dally, longest);
-    all.patience = std::min(all.patience, longest);
+    all.patience = std::min(all.patience, 100 * longest);  // and twice that can still be added to a time
     return all;
 }
 }  // namespace detail
