@@ -2388,8 +2388,9 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 //
 // setsockopt(2) takes any bytes for any option. A type for each option has the right size, and refuses values out of range.
 //
-//        socket.set_option(option::keep_alive{true});
-//        auto size = socket.get_option<option::receive_buffer>();
+//        net::socket stream{net::address_family::inet, net::socket_type::stream};
+//        stream.set_option(net::option::keep_alive{true});
+//        auto size = stream.get_option<net::option::receive_buffer>();
 //
 // On this page:  option::reuse_address, reuse_port, keep_alive, broadcast, receive_buffer, send_buffer, ipv6_only, linger
 // The notes:     setsockopt, getsockopt (公共用途的套接字函数); example 05
