@@ -30,7 +30,7 @@ using example::say;
 namespace {
 
 /// More lines than that nobody reads; and 2001:db8::/32 has as many subnets /96 as there are grains of sand.
-constexpr unsigned most_split_bits = 16;
+constexpr unsigned max_split_bits = 16;
 
 constexpr std::string_view help =
     "usage: 03_subnet_masks [NETWORK...]\n"
@@ -266,7 +266,7 @@ void split(const std::vector<typed_network>& networks, unsigned length) {
             throw example::usage_error{parts + " is larger than " + whole + ", not a part of it"};
         if (length > block.address().width())
             throw example::usage_error{parts + " is longer than the addresses of " + whole};
-        if (length - block.prefix_length() > most_split_bits)
+        if (length - block.prefix_length() > max_split_bits)
             throw example::usage_error{whole + " has more than 65,536 subnets " + parts + ": split it in two steps"};
     }
     for (const auto& [block, written] : networks)

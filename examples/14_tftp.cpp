@@ -516,7 +516,7 @@ void run(example::arguments& words) {
     const bool for_server =
         root || bind || port || most || writable || overwrite || single_port || quiet || user || max_upload;
     wishes how;
-    how.block_size = words.number("--block-size", tftp::least_block_size, tftp::most_block_size);
+    how.block_size = words.number("--block-size", tftp::min_block_size, tftp::max_block_size);
     how.window_size = words.number("--window-size", 1, 65'535);
     if (const auto seconds = words.number("--timeout", 1, 255)) how.how.timeout = static_cast<std::uint8_t>(*seconds);
     const auto mode = words.value("--mode");
@@ -532,7 +532,7 @@ void run(example::arguments& words) {
             throw example::usage_error{"--bind takes an address, such as 127.0.0.1 or ::, not '" + *bind + "'"};
         tftp::server_options options{.max_upload = std::uint64_t{max_upload.value_or(1024)} << 20,
                                      .single_port = single_port};
-        if (most) options.most_transfers = options.most_per_client = *most;
+        if (most) options.max_transfers = options.max_per_client = *most;
         std::optional<tftp::existing_file> writing;
         if (writable || overwrite) writing = overwrite ? tftp::existing_file::replace : tftp::existing_file::keep;
         std::signal(SIGPIPE, SIG_IGN);  // as the other servers do: who has read the first line may stop reading

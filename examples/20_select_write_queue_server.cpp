@@ -37,7 +37,7 @@ class write_queue_server {
     static constexpr std::size_t high_water = 64 * 1024;
     static constexpr std::size_t receive_size = 16 * 1024;  ///< what one receive brings at most
     struct statistics {
-        std::size_t most_queued = 0;   ///< bytes, for one client
+        std::size_t max_queued = 0;   ///< bytes, for one client
         std::size_t clients_left = 0;  ///< in the books, at the end
     };
 
@@ -99,7 +99,7 @@ class write_queue_server {
         who.has_ended = size == 0;
         who.queue.append(buffer_.data(), size);
         who.active = now_;
-        statistics_.most_queued = std::max(statistics_.most_queued, who.queue.size());
+        statistics_.max_queued = std::max(statistics_.max_queued, who.queue.size());
     }
     void send(client& who, std::error_code& error) {
         const std::size_t sent = who.stream.send(who.queue, error);
@@ -275,7 +275,7 @@ void the_server() {
     other.recv(buffer);
     stop.request_stop();
     running.finish();
-    const bool bounded = seen.most_queued < write_queue_server::high_water + write_queue_server::receive_size;
+    const bool bounded = seen.max_queued < write_queue_server::high_water + write_queue_server::receive_size;
     say("the longest queue stayed below the mark and one receive: ", bounded ? "yes" : "no");
     say("clients left in the books: ", seen.clients_left);
 }

@@ -302,7 +302,7 @@ def play(server, how, abuse, again=False):
     try:
         made, what = abuse(server, how)
         time.sleep(1 if how.full else 0.2)  # so that the good one is heard while it lasts
-        most_memory, most_descriptors = server.memory_now(), server.descriptors_now()
+        max_memory, max_descriptors = server.memory_now(), server.descriptors_now()
         count, middle, late, longest = good.end()
     finally:
         for each in made:
@@ -318,10 +318,10 @@ def play(server, how, abuse, again=False):
               lambda: server.memory_now() <= most)
     left = server.memory_now()
     print(f"| {what} | {count:,} | {middle:.2f} | {late:.2f} | {longest:.1f} | {server.memory / 2**20:.1f} | "
-          f"{most_memory / 2**20:.1f} | {left / 2**20:.1f} | {most_descriptors:,} |", flush=True)
+          f"{max_memory / 2**20:.1f} | {left / 2**20:.1f} | {max_descriptors:,} |", flush=True)
     # What a connection may hold (its buffers: 128 KiB and a little), for all of them.
-    if how.judges_memory and most_memory - server.memory > how.count(1_000) * 160 * 1024 + (16 << 20):
-        raise Failure(f"{what}: the server takes {most_memory >> 20} MiB")
+    if how.judges_memory and max_memory - server.memory > how.count(1_000) * 160 * 1024 + (16 << 20):
+        raise Failure(f"{what}: the server takes {max_memory >> 20} MiB")
     if how.full and late >= 50:
         how.missed.append(f"{what}: p99 is {late:.0f} ms")
 

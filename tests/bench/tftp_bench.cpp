@@ -73,7 +73,7 @@ class server {
         if (process_ > 0) return;
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         tftp::server_options options;
-        options.most_transfers = options.most_per_client = 2 * what.transfers + 2;
+        options.max_transfers = options.max_per_client = 2 * what.transfers + 2;
         tftp::server served{std::move(door), tftp::handlers{.read = open}, std::move(options)};
         net::event_loop loop;
         loop.run(served.run());
@@ -157,7 +157,7 @@ int main(int argc, char** argv) {
             if (i + 1 == argc) throw std::invalid_argument{"a value is missing behind " + std::string{word}};
             const char* const value = argv[++i];
             if (word == "--block-size")
-                what.block_size = static_cast<std::uint16_t>(number(value, tftp::most_block_size));
+                what.block_size = static_cast<std::uint16_t>(number(value, tftp::max_block_size));
             else if (word == "--window-size")
                 what.window_size = static_cast<std::uint16_t>(number(value, 65'535));
             else if (word == "--transfers")

@@ -34,7 +34,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t permits = 2, room = 2, most_tasks = 64, most_steps = 2'000;
+constexpr std::size_t permits = 2, room = 2, max_tasks = 64, max_steps = 2'000;
 
 struct world {
     explicit world(fuzz::choices decisions) : decides{decisions} {}
@@ -44,7 +44,7 @@ struct world {
     // The model.
     std::size_t holders = 0;
     std::uint32_t next_sent = 0;
-    std::vector<bool> was_received = std::vector<bool>(most_steps + 1);
+    std::vector<bool> was_received = std::vector<bool>(max_steps + 1);
     std::uint8_t next_written = 0, next_read = 0;
     bool is_reading = false, is_writing = false;
     net::time_point latest{};  // nobody who slept wakes before one who was to wake earlier
@@ -200,7 +200,7 @@ net::task<> step(world& all, int depth) {
         case 1: co_await net::yield(); break;
         case 2: co_await sleep(all); break;
         case 3:
-            if (all.begun < most_tasks) all.handles.push_back(net::spawn(act(all, depth)));
+            if (all.begun < max_tasks) all.handles.push_back(net::spawn(act(all, depth)));
             break;
         case 4:
             if (!all.handles.empty()) all.handles[all.decides.below(all.handles.size())].cancel();
@@ -231,7 +231,7 @@ net::task<> step(world& all, int depth) {
 net::task<> act(world& all, int depth) {
     const alive here{all};
     bool was_told = false;
-    while (!all.decides.empty() && ++all.steps < most_steps) {
+    while (!all.decides.empty() && ++all.steps < max_steps) {
         std::error_code error;
         bool was_cancelled = false;
         try {

@@ -45,7 +45,7 @@ tftp::settings any_settings(choices& input) {
     if (input.yes()) how.rollover = static_cast<std::uint8_t>(input.below(2));
     if (input.yes()) how.timeout = static_cast<std::uint8_t>(1 + input.below(3));
     how.dally = input.yes() ? std::chrono::seconds{10} : std::chrono::seconds{0};
-    how.most_bytes = input.yes() ? 100 : 1'000'000;
+    how.max_bytes = input.yes() ? 100 : 1'000'000;
     return how;
 }
 
@@ -71,7 +71,7 @@ bytes request(choices& input, tftp::opcode what, tftp::mode mode, const tftp::se
     if (input.yes()) asked.timeout = how.timeout;
     if (input.yes()) asked.rollover = how.rollover;
     if (input.yes()) asked.transfer_size = input.below(300);
-    bytes made(tftp::most_request_size);
+    bytes made(tftp::max_request_size);
     made.resize(tftp::write_request(made, what, "f", mode, asked));
     return made;
 }
@@ -90,7 +90,7 @@ void drain(tftp::transfer& one, Each each) {
         }
     }
     const auto& has = one.result();
-    require(sent <= std::size_t{has.window_size} * (has.block_size + 4u) + 2 * tftp::most_request_size,
+    require(sent <= std::size_t{has.window_size} * (has.block_size + 4u) + 2 * tftp::max_request_size,
             "no more than a window at once");
 }
 void require_silence(tftp::transfer& one, choices& input) {
@@ -141,7 +141,7 @@ bytes anything(choices& input, const tftp::transfer& one) {
             if (input.yes()) granted.rollover = static_cast<std::uint8_t>(input.below(2));
             if (input.yes()) granted.transfer_size = input.below(300);
             if (input.yes()) granted.timeout = static_cast<std::uint8_t>(1 + input.below(255));
-            bytes made(tftp::most_request_size);
+            bytes made(tftp::max_request_size);
             made.resize(tftp::write_option_acknowledgment(made, granted));
             return made;
         }

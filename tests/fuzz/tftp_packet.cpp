@@ -41,11 +41,11 @@ bytes written(std::size_t most, Write write) {
 void check_request(const tftp::packet& packet, std::size_t size) {
     require(!packet.file_name.empty() && packet.file_name.find('\0') == packet.file_name.npos, "a request has a name");
     if (!packet.mode) return;
-    const bytes again = written(tftp::most_request_size, [&](std::span<std::byte> room) {
+    const bytes again = written(tftp::max_request_size, [&](std::span<std::byte> room) {
         return tftp::write_request(room, packet.what, packet.file_name, *packet.mode, packet.options);
     });
     // Its numbers may have had leading zeros, and there may have been options that nobody knows: it grows by nothing.
-    if (again.empty()) return require(size > tftp::most_request_size, "what was short enough is short enough again");
+    if (again.empty()) return require(size > tftp::max_request_size, "what was short enough is short enough again");
     const auto read = tftp::parse(again);
     require(read && !read->has_bad_option, "what we write can be read");
     require(read->what == packet.what && read->file_name == packet.file_name && read->mode == packet.mode &&

@@ -243,7 +243,7 @@ struct journal {
     int ended = 0;
     int calls = 0;          ///< of the handler proper
     std::size_t bytes = 0;  ///< ... with so many bytes
-    std::size_t most_queued = 0;
+    std::size_t max_queued = 0;
     std::map<std::uint64_t, int> closes;  ///< of each connection, how many
     std::vector<std::error_code> reasons;
     std::vector<std::string> errors;
@@ -283,7 +283,7 @@ struct recording_handler {
     void operator()(net::connection& client, bytes_view received) {
         to->write([&](journal& j) { ++j.calls, j.bytes += received.size(); });
         actions.bytes(client, received);
-        to->write([&](journal& j) { j.most_queued = std::max(j.most_queued, client.queued()); });
+        to->write([&](journal& j) { j.max_queued = std::max(j.max_queued, client.queued()); });
     }
     void on_open(net::connection& client) {
         to->write([&](journal& j) { ++j.opened, j.closes[client.id()] += 0; });
@@ -1035,7 +1035,7 @@ TEST_CASE("a client that does not read is not read beyond the high water mark an
         slow.send_all(text);
         slow.shutdown(net::shutdown_direction::send);
     });
-    server.wait_until([&](const journal& j) { return j.most_queued > options.high_water; });
+    server.wait_until([&](const journal& j) { return j.max_queued > options.high_water; });
 
     // Nobody else notices, and the server does not spin.
     const std::size_t handled = server.read().bytes;
@@ -1055,7 +1055,7 @@ TEST_CASE("a client that does not read is not read beyond the high water mark an
     other.close();
     server.finish();
     CHECK_FALSE(read_too_early);
-    CHECK(server.read().most_queued <= options.high_water + options.read_size);
+    CHECK(server.read().max_queued <= options.high_water + options.read_size);
     if (how == trigger::edge) CHECK(server.seen().modifies == 0);
 }
 
@@ -1074,7 +1074,7 @@ TEST_CASE("a peer that never reads is closed after the idle timeout") {
     running_server server{actions, options, listener_with_small_buffers()};
     net::tcp_stream client = client_with_small_buffers(server.where());
     client.send_all("x");
-    server.wait_until([](const journal& j) { return j.most_queued > 0; });
+    server.wait_until([](const journal& j) { return j.max_queued > 0; });
     server.pass(200ms - 1ns);
     CHECK(server.connections() == 1);
     server.pass_until_left(0, 200ms);
@@ -1136,7 +1136,7 @@ TEST_CASE("a time of grace below zero is none") {
     running_server server{actions, options, listener_with_small_buffers()};
     net::tcp_stream client = client_with_small_buffers(server.where());
     client.send_all("x");
-    server.wait_until([](const journal& j) { return j.most_queued > 0; });
+    server.wait_until([](const journal& j) { return j.max_queued > 0; });
     server.finish();
     std::error_code error;
     recv_until_over(client, error);
@@ -1188,10 +1188,10 @@ TEST_CASE("an answer that is lost ends in a reset whatever the reason") {
     net::tcp_stream client = client_with_small_buffers(server.where());
     client.send_all("x");
     if (reason == "stop") {
-        server.wait_until([](const journal& j) { return j.most_queued > 0; });
+        server.wait_until([](const journal& j) { return j.max_queued > 0; });
         server.finish();
     } else if (reason == "idle" || reason == "request") {
-        server.wait_until([](const journal& j) { return j.most_queued > 0; });
+        server.wait_until([](const journal& j) { return j.max_queued > 0; });
         server.pass_until_left(0, 100ms);
     } else
         server.wait_until_closed(1);
@@ -1277,7 +1277,7 @@ TEST_CASE("who takes an answer bit by bit is closed after the time for the whole
     running_server server{actions, options, listener_with_small_buffers()};
     net::tcp_stream client = client_with_small_buffers(server.where());
     client.send_all("x");
-    server.wait_until([](const journal& j) { return j.most_queued > 0; });
+    server.wait_until([](const journal& j) { return j.max_queued > 0; });
     // Each time it takes so much that the server sends more: it is never idle.
     const auto queued = [&] {
         return server.there([&] { return server.seen().waits.load(); });
@@ -1413,7 +1413,7 @@ TEST_CASE("a reset ends a connection that is not being read") {
     running_server server{actions, options, listener_with_small_buffers()};
     net::tcp_stream other{server.where()};
     net::tcp_stream client = client_with_small_buffers(server.where());
-    send_until(client, server, [&](const journal& j) { return j.most_queued > options.high_water; });
+    send_until(client, server, [&](const journal& j) { return j.max_queued > options.high_water; });
     reset(client);
     server.wait_until([](const journal& j) { return j.reasons.size() >= 1; });
     CHECK(server.read().reasons[0] == std::errc::connection_reset);
@@ -1431,7 +1431,7 @@ TEST_CASE("the end of the stream of a client that is not being read waits withou
     net::tcp_stream other{server.where()};
     net::tcp_stream client = client_with_small_buffers(server.where());
     const std::string sent =
-        send_until(client, server, [&](const journal& j) { return j.most_queued > options.high_water; });
+        send_until(client, server, [&](const journal& j) { return j.max_queued > options.high_water; });
     client.shutdown(net::shutdown_direction::send);
     for (int i = 0; i < 5; ++i) CHECK(is_echoed(other, "x"));  // the news has arrived by now
     const int waits = server.seen().waits;
@@ -1714,7 +1714,7 @@ TEST_CASE("the memory of a queue is given back when it has been sent") {
     std::string received(3 << 20, '\0');
     const std::ptrdiff_t before = memory_in_use;
     client.send_all("x");
-    server.wait_until([](const journal& j) { return j.most_queued > 2u << 20; });
+    server.wait_until([](const journal& j) { return j.max_queued > 2u << 20; });
     const std::ptrdiff_t during = server.there([] { return memory_in_use.load(); });
     CHECK(during - before > 2 << 20);
     for (std::size_t size = 0; size < received.size();) size += client.recv(std::span{received}.subspan(size));
@@ -1746,7 +1746,7 @@ TEST_CASE("the memory of a queue that is never empty stays within its bounds") {
     while (const std::size_t got = client.recv(received)) size += got;
     sender.join();
     CHECK(size == 4 * 80 * part.size());
-    CHECK(server.read().most_queued > options.high_water);
+    CHECK(server.read().max_queued > options.high_water);
     CHECK(most - before < 512 * 1024);
 }
 
@@ -2570,7 +2570,7 @@ TEST_CASE("a stop sends what is queued and then the end of the stream") {
     running_server server{actions, options, listener_with_small_buffers()};
     net::tcp_stream client = client_with_small_buffers(server.where());
     client.send_all("x");
-    server.wait_until([](const journal& j) { return j.most_queued > 0; });
+    server.wait_until([](const journal& j) { return j.max_queued > 0; });
     server.request_stop();
     const bool same = recv_to_end(client) == answer;
     CHECK(same);
@@ -2587,7 +2587,7 @@ TEST_CASE("a stop sends what is queued to a slow reader who had sent more than w
     options.high_water = 512 * 1024;
     running_server server{{}, options};
     net::tcp_stream client{server.where()};
-    std::string sent = send_until(client, server, [&](const journal& j) { return j.most_queued > options.high_water; });
+    std::string sent = send_until(client, server, [&](const journal& j) { return j.max_queued > options.high_water; });
     const std::string more = random_bytes(1 << 20, 9);
     std::error_code error;
     client.set_blocking(false);
@@ -2630,7 +2630,7 @@ TEST_CASE("a stop lets an answer arrive that the kernel still holds though the c
     CHECK(same);
     client.close();
     server.wait_for_end();
-    CHECK(server.read().most_queued == 0);  // else this was not about what the kernel holds
+    CHECK(server.read().max_queued == 0);  // else this was not about what the kernel holds
 }
 
 TEST_CASE("a peer that never reads holds up a stop for the time of grace and no longer") {
@@ -2646,7 +2646,7 @@ TEST_CASE("a peer that never reads holds up a stop for the time of grace and no 
     running_server server{actions, options, listener_with_small_buffers()};
     net::tcp_stream client = client_with_small_buffers(server.where()), idle{server.where()};
     client.send_all("x");
-    server.wait_until([](const journal& j) { return j.most_queued > 0; });
+    server.wait_until([](const journal& j) { return j.max_queued > 0; });
     const net::time_point begin = net::clock::now();
     server.finish();
     CHECK(net::clock::now() - begin >= 200ms);
@@ -2746,7 +2746,7 @@ TEST_CASE("a grace without end is allowed") {
     running_server server{actions, options, listener_with_small_buffers()};
     net::tcp_stream client = client_with_small_buffers(server.where());
     client.send_all("x");
-    server.wait_until([](const journal& j) { return j.most_queued > 0; });
+    server.wait_until([](const journal& j) { return j.max_queued > 0; });
     server.request_stop();
     CHECK(recv_to_end(client).size() == 1 << 20);
     client.close();
@@ -2873,7 +2873,7 @@ TEST_CASE("a water mark of zero pauses while anything at all is queued") {
     const std::string text = random_bytes(300'000, 6);
     const bool same = exchange(client, text) == text;
     CHECK(same);
-    CHECK(server.read().most_queued <= 1024);
+    CHECK(server.read().max_queued <= 1024);
 }
 
 // ---- short reads that do not mean "empty" --------------------------------------------------------------

@@ -62,7 +62,7 @@ TEST_CASE("where nobody listens a transfer ends at once, and not when patience d
         tftp::settings wishes;
         wishes.patience = 1h;
         wishes.first_timeout = 1h;
-        wishes.most_timeout = 1h;
+        wishes.max_timeout = 1h;
         for (const std::uint16_t window : {std::uint16_t{1}, std::uint16_t{8}}) {
             wishes.window_size = window;
             tftp::memory_sink file{1000};

@@ -150,8 +150,8 @@ class site {
 
 tftp::settings hurried(std::uint16_t window) {
     tftp::settings how{.block_size = 1428, .window_size = window};
-    how.first_timeout = how.least_timeout = 5ms;  // a datagram that was not sent is soon sent again
-    how.most_timeout = 40ms;
+    how.first_timeout = how.min_timeout = 5ms;  // a datagram that was not sent is soon sent again
+    how.max_timeout = 40ms;
     how.patience = 60s;  // of both clocks: a thread that the machine keeps waiting is not a peer that is gone
     return how;
 }

@@ -99,10 +99,10 @@ class lossy_link {
 
     /// Until both have ended, or nobody waits for anything any more. False when it has not come to an end by itself.
     bool run(tftp::transfer& client, const answer& make_server, const diary& note = {},
-             std::size_t most_steps = 20'000'000) {
+             std::size_t max_steps = 20'000'000) {
         client.begin(now);
         send(client, true, note);
-        for (std::size_t step = 0; step < most_steps; ++step) {
+        for (std::size_t step = 0; step < max_steps; ++step) {
             tftp::time_point next = under_way_.empty() ? tftp::time_point::max() : under_way_.begin()->first;
             next = std::min(next, client.deadline());
             if (server) next = std::min(next, server->deadline());

@@ -23,7 +23,7 @@ std::string text_of(std::span<const std::byte> bytes) {
 }
 template <class Write>
 std::string written(const Write& write) {
-    std::array<std::byte, tftp::most_request_size> room;
+    std::array<std::byte, tftp::max_request_size> room;
     return text_of(std::span{room}.first(write(std::span{room})));
 }
 /// Why a URI is refused, and where; "" when it is not.
@@ -53,14 +53,14 @@ TEST_CASE("a request is written byte for byte as in RFC 1350 and RFC 2347, and r
 
 TEST_CASE("a request that does not fit, or whose name is empty or has a NUL, is not written") {
     const auto size = [](std::string_view name) {
-        std::array<std::byte, tftp::most_request_size> room;
+        std::array<std::byte, tftp::max_request_size> room;
         return tftp::write_request(room, tftp::opcode::write_request, name, tftp::mode::netascii, {});
     };
     CHECK(size("a") == 2 + 2 + 9);
     CHECK(size("") == 0);
     CHECK(size("a\0b"s) == 0);
-    CHECK(size(std::string(tftp::most_request_size - 12, 'a')) == tftp::most_request_size);
-    CHECK(size(std::string(tftp::most_request_size - 11, 'a')) == 0);
+    CHECK(size(std::string(tftp::max_request_size - 12, 'a')) == tftp::max_request_size);
+    CHECK(size(std::string(tftp::max_request_size - 11, 'a')) == 0);
 }
 
 TEST_CASE("the other datagrams are written byte for byte") {

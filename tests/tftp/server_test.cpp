@@ -306,7 +306,7 @@ TEST_CASE("where the kernel refuses to cut a window into datagrams they go out o
 }
 TEST_CASE("hundreds of transfers go on at once") {
     for (const bool single_port : ports) {
-        served here{{.most_per_client = 1000, .single_port = single_port}};
+        served here{{.max_per_client = 1000, .single_port = single_port}};
         const std::string content = support::pattern(100'000);
         put_file(here.file("g"), content);
         test_loop loop;
@@ -636,7 +636,7 @@ TEST_CASE("an announced size of 0 means that it is not known") {
 }
 
 TEST_CASE("beyond the most transfers a request is not answered, until there is room") {
-    served here{{.most_transfers = 2, .grace = 0s}};
+    served here{{.max_transfers = 2, .grace = 0s}};
     put_file(here.file("g"), std::string(600, 'g'));
     peer first, second, third;
     for (peer* each : {&first, &second}) {
@@ -662,7 +662,7 @@ TEST_CASE("beyond the most transfers a request is not answered, until there is r
     CHECK(here.server->dropped() >= 1);
 }
 TEST_CASE("beyond the most transfers of one client it is refused, and others are not") {
-    served here{{.most_per_client = 2, .grace = 0s}};
+    served here{{.max_per_client = 2, .grace = 0s}};
     put_file(here.file("g"), std::string(600, 'g'));
     peer first, second, third, other{net::ipv4_address{"127.0.0.2"}};
     for (peer* each : {&first, &second, &other}) {
@@ -675,7 +675,7 @@ TEST_CASE("beyond the most transfers of one client it is refused, and others are
     CHECK(third.hear() == error(0, "too many transfers at once"));
 }
 TEST_CASE("an upload that has its outcome counts no more, though it stays a while") {
-    served here{{.most_transfers = 2, .most_per_client = 1}, tftp::existing_file::replace};
+    served here{{.max_transfers = 2, .max_per_client = 1}, tftp::existing_file::replace};
     peer client;
     for (int i = 0; i < 3; ++i) {
         client.say(here.door, write_request("g" + std::to_string(i)));
@@ -686,7 +686,7 @@ TEST_CASE("an upload that has its outcome counts no more, though it stays a whil
     CHECK(here.records().size() == 3);
 }
 TEST_CASE("a file beyond the most bytes is refused, and broken off where it had not been announced") {
-    served here{{.limits = {.block_size = 1428, .most_bytes = 1000}}, tftp::existing_file::replace};
+    served here{{.limits = {.block_size = 1428, .max_bytes = 1000}}, tftp::existing_file::replace};
     put_file(here.file("g"), std::string(2000, 'g'));
     peer client;
     client.say(here.door, write_request("h", "tsize|1001|"));
@@ -701,7 +701,7 @@ TEST_CASE("a file beyond the most bytes is refused, and broken off where it had 
     CHECK(names_in(here.file("")) == std::vector<std::string>{"f", "g"});
 }
 TEST_CASE("what is granted is bounded: block, window, memory") {
-    served here{{.limits = {.block_size = 1000, .window_size = 8, .most_memory = 4016}, .grace = 0s}};
+    served here{{.limits = {.block_size = 1000, .window_size = 8, .max_memory = 4016}, .grace = 0s}};
     peer client;
     client.say(here.door, read_request("f", "blksize|1428|windowsize|64|timeout|3|nonsense|1|"));
     std::string granted = number(6) + "blksize|1000|windowsize|4|timeout|3|";
@@ -881,7 +881,7 @@ TEST_CASE("a request beyond the most transfers takes the place of one that was n
     const bool of_one_client = GENERATE(false, true);
     CAPTURE(single_port, of_one_client);
     tftp::server_options options{.single_port = single_port};
-    (of_one_client ? options.most_per_client : options.most_transfers) = 10;
+    (of_one_client ? options.max_per_client : options.max_transfers) = 10;
     at_no_time here{options};
     const auto main = [&]() -> net::task<> {
         auto running = net::spawn(here.server->run());
@@ -1082,7 +1082,7 @@ TEST_CASE("the bytes that go to one address are bounded, whatever is asked there
     const bool single_port = GENERATE(false, true);
     const std::string kind = GENERATE("plain", "error", "stray");
     CAPTURE(single_port, kind);
-    at_no_time here{{.most_per_client = 1000, .unproven_rate = 4096, .single_port = single_port}};
+    at_no_time here{{.max_per_client = 1000, .unproven_rate = 4096, .single_port = single_port}};
     std::size_t bytes = 0, others = 0;
     constexpr auto time = 20s;
     const auto main = [&]() -> net::task<> {
@@ -1375,7 +1375,7 @@ TEST_CASE("a stranger's words come into the record in a form that can be printed
 }
 TEST_CASE("who has been served makes room for who has not") {
     for (const bool single_port : ports) {
-        served here{{.most_transfers = 2, .single_port = single_port}, tftp::existing_file::replace};
+        served here{{.max_transfers = 2, .single_port = single_port}, tftp::existing_file::replace};
         for (int i = 0; i < 30; ++i) {  // each would stay for six seconds, in case his last acknowledgment is lost
             peer client;
             client.say(here.door, write_request("up"));

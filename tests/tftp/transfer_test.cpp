@@ -141,7 +141,7 @@ TEST_CASE(
     tftp::transfer server{lossy_link::client_port,
                           request_of(text_with_nuls(1, "f|octet|")),
                           file,
-                          {.block_size = 512, .first_timeout = 1s, .least_timeout = 1s}};
+                          {.block_size = 512, .first_timeout = 1s, .min_timeout = 1s}};
     server.begin(start);
     CHECK(said(server) == data(1, block));
     server.receive(lossy_link::client_port, acknowledgment(1), start);  // so it is there
@@ -351,7 +351,7 @@ TEST_CASE("a window is never wider than the memory that it may take") {
     tftp::transfer server{lossy_link::client_port,
                           request_of(asked),
                           file,
-                          {.block_size = 65'464, .window_size = 65'535, .most_memory = 1'000'000}};
+                          {.block_size = 65'464, .window_size = 65'535, .max_memory = 1'000'000}};
     server.begin(start);
     CHECK(said(server) == text_with_nuls(6, "blksize|65464|windowsize|15|"));
 }
@@ -363,7 +363,7 @@ TEST_CASE("RFC 2349: a writer tells the size, and a server refuses what is too l
     const bytes request = said(client);
     CHECK(request == text_with_nuls(2, "up|octet|blksize|1428|tsize|5000|"));
     memory_sink disk;
-    tftp::transfer server{lossy_link::client_port, request_of(request), disk, {.most_bytes = 4'999}};
+    tftp::transfer server{lossy_link::client_port, request_of(request), disk, {.max_bytes = 4'999}};
     server.begin(start);
     const bytes refusal = said(server);
     CHECK(bytes(refusal.begin(), refusal.begin() + 4) == datagram({0, 5, 0, 3}));
@@ -652,7 +652,7 @@ TEST_CASE("where numbers roll over to 1 there are 65,535 of them, so a window ha
     // Acknowledgment n of a window as wide as all numbers could be that of its first block's predecessor as well.
     memory_sink file;
     const tftp::settings widest{
-        .block_size = 512, .window_size = 65'535, .rollover = 1, .most_memory = std::size_t{1} << 30};
+        .block_size = 512, .window_size = 65'535, .rollover = 1, .max_memory = std::size_t{1} << 30};
     tftp::transfer client{lossy_link::server_door, "f", tftp::mode::octet, file, widest};
     client.begin(start);
     CHECK(said(client) == text_with_nuls(1, "f|octet|windowsize|65534|tsize|0|rollover|1|"));
@@ -715,7 +715,7 @@ TEST_CASE("a client's window fits into its memory, whichever of its wishes are g
                           "f",
                           tftp::mode::octet,
                           file,
-                          {.block_size = 8, .window_size = 65'535, .most_memory = 516'000}};
+                          {.block_size = 8, .window_size = 65'535, .max_memory = 516'000}};
     client.begin(start);
     CHECK(said(client) == text_with_nuls(2, "f|octet|blksize|8|windowsize|1000|tsize|5000000|"));
     client.receive(lossy_link::server_port, text_with_nuls(6, "windowsize|1000|"), start);  // and no small blocks
@@ -737,10 +737,10 @@ TEST_CASE("limits of time that contradict each other, or that no clock can hold,
         return server.deadline() - now;
     };
     // The least counts where the most is less.
-    CHECK(waits_with({.least_timeout = 2s, .most_timeout = 1s}) == 2s);
+    CHECK(waits_with({.min_timeout = 2s, .max_timeout = 1s}) == 2s);
     // Nobody says a thing again without a pause.
     for (const tftp::duration none : {tftp::duration{0}, tftp::duration{-5s}, tftp::duration::min()}) {
-        CHECK(waits_with({.first_timeout = none, .least_timeout = none, .most_timeout = none}) == 1ms);
+        CHECK(waits_with({.first_timeout = none, .min_timeout = none, .max_timeout = none}) == 1ms);
         memory_sink file;
         tftp::transfer client{
             lossy_link::server_door, "f", tftp::mode::octet, file, {.first_timeout = none, .dally = none}};
@@ -748,13 +748,13 @@ TEST_CASE("limits of time that contradict each other, or that no clock can hold,
         CHECK(client.deadline() == start + 1ms);
     }
     const auto forever = tftp::duration::max();
-    CHECK(waits_with({.first_timeout = forever, .least_timeout = forever, .most_timeout = forever}) >= 24h);
+    CHECK(waits_with({.first_timeout = forever, .min_timeout = forever, .max_timeout = forever}) >= 24h);
     memory_sink file;
     tftp::transfer client{lossy_link::server_door,
                           "f",
                           tftp::mode::octet,
                           file,
-                          {.first_timeout = forever, .most_timeout = forever, .patience = forever, .dally = forever}};
+                          {.first_timeout = forever, .max_timeout = forever, .patience = forever, .dally = forever}};
     client.begin(start);
     said(client);
     client.expired(client.deadline());
@@ -993,7 +993,7 @@ TEST_CASE("a text is not a byte longer than allowed, not even by a CR at its end
         CAPTURE(most);
         memory_sink file;
         tftp::transfer client{
-            lossy_link::server_door, "f", tftp::mode::netascii, file, {.with_options = false, .most_bytes = most}};
+            lossy_link::server_door, "f", tftp::mode::netascii, file, {.with_options = false, .max_bytes = most}};
         client.begin(start);
         said(client);
         client.receive(lossy_link::server_port, data(1, "abc\r"), start);

@@ -38,7 +38,7 @@ class foreign_reader {
 
     std::optional<double> read(std::size_t blocks, std::uint16_t block_size) {
         memory_source file{bytes(blocks * block_size - 1)};
-        bytes request(tftp::most_request_size);
+        bytes request(tftp::max_request_size);
         tftp::options asked;
         asked.block_size = block_size;
         asked.window_size = static_cast<std::uint16_t>(window_);

@@ -248,7 +248,7 @@ class inbox {
 /// firewall) may pass: then they are lost, as datagrams are. `has_errors` is set if a call reported an ICMP message.
 inline bool send_run(int descriptor, const destination& where, transfer::outgoing& run, bool& merges,
                      bool& has_errors) noexcept {
-    constexpr int most_reports = 2;
+    constexpr int max_reports = 2;
     int reports = 0;
     constexpr std::size_t most = 16;
     std::array<iovec, most> parts;
@@ -290,7 +290,7 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
             for (std::size_t i = 0; i < static_cast<std::size_t>(sent); ++i) size += parts[i].iov_len;
             run.bytes = run.bytes.subspan(size);
             reports = 0;
-        } else if (is_of_icmp(errno) && reports++ < most_reports) {
+        } else if (is_of_icmp(errno) && reports++ < max_reports) {
             has_errors = true;  // about an earlier datagram; or about this one, and then it comes again
         } else if (netnotes::detail::would_block(errno) || errno == ENOBUFS) {
             return false;

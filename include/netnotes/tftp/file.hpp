@@ -209,8 +209,8 @@ class descriptor_path {
 /// Returns the file's size, or nullopt if what stat(2) says is a lie. A file of /proc says that it is empty, one of /sys
 /// that it has a page, and their content is made when it is read. So the last byte is asked for, and one behind it.
 inline std::optional<std::uint64_t> size_that_is_true(int file, off_t size) noexcept {
-    constexpr int most_attempts = 3;
-    for (int i = 0; i < most_attempts; ++i) {
+    constexpr int max_attempts = 3;
+    for (int i = 0; i < max_attempts; ++i) {
         std::array<char, 2> bytes;
         const off_t last = std::max<off_t>(size - 1, 0);
         ssize_t got = 0;

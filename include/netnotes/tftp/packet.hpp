@@ -86,9 +86,9 @@ enum class mode {
     return what == mode::octet ? "octet" : "netascii";
 }
 
-inline constexpr std::uint16_t least_block_size = 8, most_block_size = 65'464, usual_block_size = 512;
+inline constexpr std::uint16_t min_block_size = 8, max_block_size = 65'464, usual_block_size = 512;
 /// Of a request without its file name and mode: no option of ours is longer. A request has at most 512 bytes (RFC 2347).
-inline constexpr std::size_t most_request_size = 512;
+inline constexpr std::size_t max_request_size = 512;
 
 /// What a request asks for, and an option acknowledgment grants; those that are absent keep their usual value.
 struct options {
@@ -130,7 +130,7 @@ struct packet {
 /// client that hears nothing repeats itself until it gives up, and does not learn why.
 [[nodiscard]] bool begins_as_request(std::span<const std::byte> datagram) noexcept;
 
-// -- Writing. Each gives the bytes used of `room`, which must be large enough: most_request_size is, for all of them.
+// -- Writing. Each gives the bytes used of `room`, which must be large enough: max_request_size is, for all of them.
 
 /// `what` is read_request or write_request. 0 when the name is empty, has a NUL, or does not fit.
 [[nodiscard]] std::size_t write_request(std::span<std::byte> room, opcode what, std::string_view file_name, mode how,
@@ -314,7 +314,7 @@ class option_reader {
     enum class verdict { good, bad, unknown };
     /// A bad one is absent from then on, see packet::has_bad_option.
     verdict read(std::string_view name, std::string_view value) noexcept {
-        if (same_word(name, "blksize")) return set(all_.block_size, 1, value, least_block_size, most_block_size);
+        if (same_word(name, "blksize")) return set(all_.block_size, 1, value, min_block_size, max_block_size);
         if (same_word(name, "windowsize")) return set(all_.window_size, 2, value, 1, 65'535);
         if (same_word(name, "timeout")) return set(all_.timeout, 4, value, 1, 255);
         if (same_word(name, "tsize")) return set(all_.transfer_size, 8, value, 0, ~std::uint64_t{0});
@@ -417,7 +417,7 @@ inline std::optional<packet> parse(std::span<const std::byte> datagram) noexcept
 inline std::size_t write_request(std::span<std::byte> room, opcode what, std::string_view file_name, mode how,
                                  const options& wished) noexcept {
     if (file_name.empty() || file_name.find('\0') != file_name.npos) return 0;
-    detail::writer to{room.first(std::min(room.size(), most_request_size))};
+    detail::writer to{room.first(std::min(room.size(), max_request_size))};
     to.number(static_cast<unsigned>(what));
     to.text(file_name);
     to.text(to_string(how));

@@ -41,7 +41,7 @@
 // all. What remains: a forger can have all of that sent to a victim, by many requests, and with `single_port` by forged
 // acknowledgments. A forger that knows a client's port can end its transfer by a forged error if it guesses the server's
 // port (with `single_port` it knows that). Under a flood of forged requests a new transfer keeps its place only until
-// most_transfers newer requests have come, so a client on a slow path may have to ask again. With `single_port` forged
+// max_transfers newer requests have come, so a client on a slow path may have to ask again. With `single_port` forged
 // acknowledgments also keep places, each until settings::patience ends.
 //
 // On this page:  file_request, handlers, serve_files · transfer_record · server_options · server
@@ -118,19 +118,19 @@ struct transfer_record {
 
 struct server_options {
     /// The most that is granted to a client, and how long one waits for him: see settings.
-    settings limits{.block_size = most_block_size,
+    settings limits{.block_size = max_block_size,
                     .window_size = 64,
                     .dally = std::chrono::seconds{6},
-                    .most_memory = std::size_t{512} << 10};
+                    .max_memory = std::size_t{512} << 10};
     /// Transfers at once. A request beyond takes the place of the oldest transfer whose client has not answered yet. If
     /// all have answered the request is not answered, nor is one for which there is no descriptor or no memory: the
     /// client will repeat it, and there may be room then. (Allow three descriptors for each transfer in RLIMIT_NOFILE: one
     /// socket, one file, and one socket of a finished transfer that stays for settings::dally. With `single_port` there
     /// is no socket for each.)
-    std::size_t most_transfers = 1000;
+    std::size_t max_transfers = 1000;
     /// Transfers of one address. A request beyond takes the place of the oldest one there whose client has not answered
     /// yet, or else is refused.
-    std::size_t most_per_client = 100;
+    std::size_t max_per_client = 100;
     /// The longest file that is taken from a client, in bytes. A longer one is refused, or broken off.
     std::uint64_t max_upload = ~std::uint64_t{0};
     /// Bytes per second, 0 for no limit: of all together, and of each. What is granted of block and window sizes is
@@ -423,7 +423,7 @@ class server_core {
     [[nodiscard]] std::size_t size() const noexcept { return undecided_; }
     [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
 
-    static constexpr int most_batches = 4;  // then the others have their turn
+    static constexpr int max_batches = 4;  // then the others have their turn
 
   private:
     static constexpr int wished_room = 4 << 20;
@@ -734,7 +734,7 @@ inline task<> conversation::listen() {
             co_return;
         }
         may_have_more = true;
-        for (int i = 0; i < server_core::most_batches && may_have_more; ++i) {
+        for (int i = 0; i < server_core::max_batches && may_have_more; ++i) {
             const time_point now = loop().now();
             bool has_errors = false;
             may_have_more = room.receive(own_.native_handle(), has_errors, [&](const arrival& each) {
@@ -759,7 +759,7 @@ inline server_core::server_core(udp_socket&& bound, handlers&& serves, server_op
       single_port_pace_{options_.single_port ? options_.single_port_rate : 0} {
     options_.limits.shared_port = options_.single_port;
     const settings& limits = options_.limits;
-    if (limits.block_size < least_block_size || limits.block_size > most_block_size || limits.window_size == 0 ||
+    if (limits.block_size < min_block_size || limits.block_size > max_block_size || limits.window_size == 0 ||
         limits.timeout == 0 || limits.rollover.value_or(0) > 1)
         throw std::invalid_argument{
             "TFTP: a block size is from 8 to 65464, a window and a timeout from 1 on, a rollover to 0 or 1"};
@@ -892,14 +892,14 @@ inline bool server_core::give_up_unproven(time_point now, const ip_address* of) 
     return true;
 }
 inline bool server_core::make_room(time_point now) noexcept {
-    if (undecided_ >= options_.most_transfers && !give_up_unproven(now, nullptr)) return false;
-    return all_.size() / 2 < options_.most_transfers || send_away_oldest();
+    if (undecided_ >= options_.max_transfers && !give_up_unproven(now, nullptr)) return false;
+    return all_.size() / 2 < options_.max_transfers || send_away_oldest();
 }
 /// Returns false if the client is to ask again: transfers of its address may make room, in a moment. (If none of them will
 /// it is refused, see attempt().)
 inline bool server_core::make_room_of(const ip_address& client, time_point now) noexcept {
     const auto count = of_client_.find(client);
-    if (count == of_client_.end() || count->second < options_.most_per_client) return true;
+    if (count == of_client_.end() || count->second < options_.max_per_client) return true;
     return give_up_unproven(now, &client) || !oldest_unproven(&client);
 }
 inline void server_core::remove(conversation& one) noexcept {
@@ -930,7 +930,7 @@ inline task<> server_core::listen() {
             co_return;
         }
         may_have_more = true;
-        for (int i = 0; i < most_batches && may_have_more; ++i) {
+        for (int i = 0; i < max_batches && may_have_more; ++i) {
             const time_point now = loop_->now();
             bool has_errors = false;
             may_have_more = requests_.receive(socket_.native_handle(), has_errors,
@@ -1023,8 +1023,8 @@ inline void server_core::begin_conversation(const arrival& datagram, const packe
     transfer_record record{.client = datagram.sender, .what = request.what, .mode = request.mode.value_or(mode::octet)};
     // A shortage: transfers whose client has not answered, or that are over, have what is needed, perhaps. Each gives up
     // its file at once, and its socket when the loop comes to it. To open a file below the root takes some more.
-    constexpr int most_attempts = 8;
-    for (int i = 0; i < most_attempts; ++i) {
+    constexpr int max_attempts = 8;
+    for (int i = 0; i < max_attempts; ++i) {
         if (attempt(datagram, request, record, now)) return;
         if (!give_up_unproven(now, nullptr) && !send_away_oldest()) break;
     }
@@ -1037,7 +1037,7 @@ inline bool server_core::attempt(const arrival& datagram, const packet& request,
         record.file_name = request.file_name;
         const ip_address client = datagram.sender.address();
         const auto same_client = of_client_.find(client);
-        if (same_client != of_client_.end() && same_client->second >= options_.most_per_client)
+        if (same_client != of_client_.end() && same_client->second >= options_.max_per_client)
             throw std::system_error{make_error_code(error::not_defined), "too many transfers at once"};
         if (!request.mode) throw std::system_error{make_error_code(error::illegal_operation), "an unknown mode"};
         file_request asked{datagram.sender, request.file_name, *request.mode, std::nullopt};
@@ -1106,7 +1106,7 @@ inline netnotes::socket server_core::own_socket(const arrival& datagram, bool ge
 }
 inline settings server_core::limits_for(const packet& request) const noexcept {
     settings limits = options_.limits;
-    if (request.what == opcode::write_request) limits.most_bytes = std::min(limits.most_bytes, options_.max_upload);
+    if (request.what == opcode::write_request) limits.max_bytes = std::min(limits.max_bytes, options_.max_upload);
     const auto reduce = [](std::uint16_t& what, std::uint64_t most, std::uint64_t least) {
         what = static_cast<std::uint16_t>(std::min<std::uint64_t>(what, std::max(most, least)));
     };
@@ -1123,7 +1123,7 @@ inline settings server_core::limits_for(const packet& request) const noexcept {
 inline void server_core::refuse(const arrival& datagram, error code, std::string_view message) noexcept {
     const time_point now = loop_->now();
     if (!may_send_unproven(datagram.sender, now)) return;
-    std::array<std::byte, most_request_size> room;
+    std::array<std::byte, max_request_size> room;
     const std::size_t size = write_error(room, code, message);
     transfer::outgoing what{datagram.sender, std::span{room}.first(size), room.size()};
     bool merges = false;

@@ -103,22 +103,22 @@ struct settings {
     std::optional<std::uint8_t> timeout{};   ///< seconds, to be agreed on; none: each end minds its own
     std::optional<std::uint8_t> rollover{};  ///< 0 or 1, to be agreed on; none: 0, unasked
     bool with_options = true;                ///< false: what RFC 1350 knows, and no more
-    // The retransmission timeout. It follows the measured round trips, from least_timeout to most_timeout, and doubles
-    // after every retransmission up to most_timeout. It is longer where a window takes longer: as measured, or as on a
+    // The retransmission timeout. It follows the measured round trips, from min_timeout to max_timeout, and doubles
+    // after every retransmission up to max_timeout. It is longer where a window takes longer: as measured, or as on a
     // link of 64 kbit/s while nothing is measured. A timeout that was agreed on (RFC 2349) takes the place of
-    // least_timeout and first_timeout; it doubles as well. Values below 1 ms count as 1 ms; if least_timeout exceeds
-    // most_timeout, least_timeout counts.
+    // min_timeout and first_timeout; it doubles as well. Values below 1 ms count as 1 ms; if min_timeout exceeds
+    // max_timeout, min_timeout counts.
     duration first_timeout = std::chrono::seconds{1};  ///< until round trips have been measured
-    duration least_timeout = std::chrono::milliseconds{200};
-    duration most_timeout = std::chrono::seconds{8};
+    duration min_timeout = std::chrono::milliseconds{200};
+    duration max_timeout = std::chrono::seconds{8};
     /// The transfer fails after this time without progress; a sender's, if its window takes long, after twice as much at
     /// most. A server grants no timeout option above patience / 2. A
     /// client that was granted a timeout waits at least four of them.
     duration patience = std::chrono::seconds{30};
     duration dally{};  ///< how long a receiver stays after the end, to acknowledge again what the sender may send again
     // Bounds.
-    std::size_t most_memory = std::size_t{4} << 20;  ///< bytes that a window may take; a wider one is not agreed on
-    std::uint64_t most_bytes = ~std::uint64_t{0};    ///< a longer file is refused, or broken off
+    std::size_t max_memory = std::size_t{4} << 20;  ///< bytes that a window may take; a wider one is not agreed on
+    std::uint64_t max_bytes = ~std::uint64_t{0};    ///< a longer file is refused, or broken off
     /// Bytes a second that the link is known to carry; 0: not known. No window is asked for or granted that would take
     /// more than half of `patience` at this rate.
     std::uint64_t link_rate = 0;
@@ -177,7 +177,7 @@ class transfer {
         std::span<const std::byte> bytes{};
         std::size_t segment = 0;
     };
-    [[nodiscard]] outgoing next(std::size_t most_segments = 64, std::size_t most_bytes = 65'000) noexcept;
+    [[nodiscard]] outgoing next(std::size_t max_segments = 64, std::size_t max_bytes = 65'000) noexcept;
     /// After receive(), expired() or abort(): must what next() gave last still go, as far as the socket has not taken it?
     /// A run of blocks must, unless it will be given again. What else was to be said is said anew where it matters.
     [[nodiscard]] bool still_goes() const noexcept {
@@ -209,7 +209,7 @@ class transfer {
     };
     static constexpr std::size_t netascii_piece = 1024;
     static constexpr std::uint64_t slowest_rate = 64'000 / 8;   // bytes a second, while nothing is measured
-    static constexpr std::uint64_t least_piece = 4;             // blocks
+    static constexpr std::uint64_t min_piece = 4;             // blocks
     static constexpr std::size_t max_first_window = 64 * 1024;  // bytes, see settings::shared_port
 
     transfer(const endpoint& peer, mode how, source* from, sink* into, const settings& wishes);
@@ -217,7 +217,7 @@ class transfer {
     void answer(const packet& request);
     void agree_on(const options& granted) noexcept;
     [[nodiscard]] bool is_acceptable(const packet& acknowledgment) const noexcept;
-    [[nodiscard]] std::uint16_t most_window(std::uint16_t block_size, bool rolls_to_one) const noexcept;
+    [[nodiscard]] std::uint16_t max_window(std::uint16_t block_size, bool rolls_to_one) const noexcept;
 
     // The number on the wire of the block that is the count-th, from 1 on; 0 is what is before the first.
     [[nodiscard]] std::uint32_t numbers() const noexcept { return rolls_to_one_ ? 65'535 : 65'536; }
@@ -243,7 +243,7 @@ class transfer {
     bool load() noexcept;
     std::size_t fill(std::span<std::byte> block) noexcept;
     [[nodiscard]] std::span<std::byte> slot(std::uint64_t count) const noexcept;
-    outgoing next_blocks(std::size_t most_segments, std::size_t most_bytes) noexcept;
+    outgoing next_blocks(std::size_t max_segments, std::size_t max_bytes) noexcept;
 
     void say(std::size_t size) noexcept {
         control_size_ = size;
@@ -350,14 +350,14 @@ class transfer {
     time_point piece_at_{}, window_at_{};
     time_point echo_at_{}, echo_until_ = time_point::max();  // the last one heard; when all of echoes_ have come
     time_point busy_until_{};  // when the link has carried what was sent, as far as is known
-    duration least_round_trip_ = duration::max(), block_time_ = duration::max();
+    duration min_round_trip_ = duration::max(), block_time_ = duration::max();
     std::uint64_t run_end_ = 0;  // behind the blocks that next() gave last; 0: it gave something else
     std::size_t last_size_ = 0;  // bytes of the last one
     std::unique_ptr<std::byte[]> ring_{};
     std::size_t slots_ = 0;
 
     // What is said besides data: the last such datagram, for it may have to be said again.
-    std::array<std::byte, most_request_size> control_{};
+    std::array<std::byte, max_request_size> control_{};
     std::size_t control_size_ = 0;
     bool says_control_ = false;
     endpoint stranger_{};
@@ -381,8 +381,8 @@ namespace detail {
 inline settings with_sane_times(settings all) noexcept {
     constexpr duration shortest = std::chrono::milliseconds{1}, longest = std::chrono::hours{24 * 365};
     all.first_timeout = std::clamp(all.first_timeout, shortest, longest);
-    all.least_timeout = std::clamp(all.least_timeout, shortest, longest);
-    all.most_timeout = std::clamp(all.most_timeout, all.least_timeout, longest);
+    all.min_timeout = std::clamp(all.min_timeout, shortest, longest);
+    all.max_timeout = std::clamp(all.max_timeout, all.min_timeout, longest);
     all.dally = std::min(all.dally, longest);
     all.patience = std::min(all.patience, 100 * longest);  // and twice that can still be added to a time
     return all;
@@ -418,7 +418,7 @@ inline transfer::transfer(const endpoint& peer, mode how, source* from, sink* in
       door_{peer},
       timeout_{settings_.first_timeout},
       base_timeout_{settings_.first_timeout} {
-    if (wishes.block_size < least_block_size || wishes.block_size > most_block_size || wishes.window_size == 0 ||
+    if (wishes.block_size < min_block_size || wishes.block_size > max_block_size || wishes.window_size == 0 ||
         wishes.timeout == 0 || wishes.rollover.value_or(0) > 1)
         throw std::invalid_argument{"TFTP: a block size is from 8 to 65464, a window from 1 on, a timeout from 1 on"};
 }
@@ -445,8 +445,8 @@ inline transfer::transfer(const endpoint& client, const packet& request, sink& i
 
 /// A window lies in memory, whole. And the numbers must suffice to tell its beginning from what comes behind its end: there
 /// are 65,536, or 65,535 where they roll over to 1.
-inline std::uint16_t transfer::most_window(std::uint16_t block_size, bool rolls_to_one) const noexcept {
-    std::size_t room = settings_.most_memory;
+inline std::uint16_t transfer::max_window(std::uint16_t block_size, bool rolls_to_one) const noexcept {
+    std::size_t room = settings_.max_memory;
     if (settings_.link_rate != 0) {
         const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(settings_.patience / 2).count();
         const auto time = static_cast<std::uint64_t>(std::clamp<std::int64_t>(seconds, 1, 86'400));
@@ -464,7 +464,7 @@ inline void transfer::request(opcode what, std::string_view file_name) {
         if (settings_.block_size != usual_block_size) asked_.block_size = settings_.block_size;
         // The server may grant the window and not the smaller blocks.
         const std::uint16_t block_size = std::max(settings_.block_size, usual_block_size);
-        if (const auto window = most_window(block_size, settings_.rollover == 1); window != 1)
+        if (const auto window = max_window(block_size, settings_.rollover == 1); window != 1)
             asked_.window_size = window;
         asked_.timeout = settings_.timeout;
         asked_.rollover = settings_.rollover;
@@ -486,7 +486,7 @@ inline void transfer::answer(const packet& request) {
         const std::uint16_t block_size = granted.block_size.value_or(usual_block_size);
         granted.rollover = asked_.rollover;
         if (asked_.window_size)
-            granted.window_size = std::min(*asked_.window_size, most_window(block_size, granted.rollover == 1));
+            granted.window_size = std::min(*asked_.window_size, max_window(block_size, granted.rollover == 1));
         // One with which we would give up before we had said a thing again is no good to anybody.
         if (asked_.timeout && settings_.patience / 2 >= std::chrono::seconds{*asked_.timeout})
             granted.timeout = asked_.timeout;
@@ -510,8 +510,8 @@ inline void transfer::agree_on(const options& granted) noexcept {
     rolls_to_one_ = granted.rollover == 1;
     if (granted.timeout) {
         timeout_ = base_timeout_ = std::chrono::seconds{*granted.timeout};
-        settings_.least_timeout = base_timeout_;
-        settings_.most_timeout = std::max(settings_.most_timeout, base_timeout_);
+        settings_.min_timeout = base_timeout_;
+        settings_.max_timeout = std::max(settings_.max_timeout, base_timeout_);
         settings_.patience = std::max(settings_.patience, is_client_ ? 4 * base_timeout_ : duration::zero());
     }
     if (!sink_) return;
@@ -668,7 +668,7 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
     if (last_ != 0 && done_ == last_) return end({}, {}, false);
     // Where every window has a loss nothing is measured for long. There the rate says how long a window takes.
     if (block_time_ != duration::max())
-        timeout_ = std::min(timeout_, std::max(base_timeout_, 2 * time_of(slots_) + settings_.least_timeout));
+        timeout_ = std::min(timeout_, std::max(base_timeout_, 2 * time_of(slots_) + settings_.min_timeout));
     const bool was_restarted = recover_ >= done_;
     // Datagrams keep their order, mostly. So what is acknowledged beyond the furthest block of the last restart is
     // heard after all that the repetitions may have drawn; else they can have drawn as many as have arrived.
@@ -715,7 +715,7 @@ inline void transfer::acknowledged_again() noexcept {
     // So it is if it says so without hurry: then nothing has come to it for a while.
     const duration apart = now_ - std::exchange(echo_at_, now_);
     if (now_ > echo_until_ ||
-        (block_time_ != duration::max() && echoes_heard_ > 0 && apart > time_of(4) + settings_.least_timeout))
+        (block_time_ != duration::max() && echoes_heard_ > 0 && apart > time_of(4) + settings_.min_timeout))
         echoes_ = 0;
     if (echoes_ > 0) {
         --echoes_;
@@ -739,8 +739,8 @@ inline void transfer::send_again_from_gap(bool is_first_sent) noexcept {
     busy_until_ = attempts_ > 0 ? now_ : now_ + time_of(next_ - 1 - done_);
     if (attempts_ > 0) copies_ += next_ - 1 - done_;
     echo_until_ = time_point::max();
-    if (block_time_ != duration::max() && least_round_trip_ != duration::max())
-        echo_until_ = busy_until_ + 2 * least_round_trip_ + time_of(2) + settings_.least_timeout / 16;
+    if (block_time_ != duration::max() && min_round_trip_ != duration::max())
+        echo_until_ = busy_until_ + 2 * min_round_trip_ + time_of(2) + settings_.min_timeout / 16;
     next_ = done_ + (is_first_sent && furthest_ > done_ + 1 ? 2 : 1);
     repeats_block_ = 0;
     has_sent_gap_ = false;
@@ -763,9 +763,9 @@ inline void transfer::received(const packet& what) noexcept {
         const bool is_old = done_ > 0 && behind < result_.window_size;
         const std::int64_t place = is_old ? -std::int64_t{behind} : std::int64_t{ahead} + 1;
         // The sender has begun again: no datagram that the net has doubled, for that had come at once.
-        const duration round_trip = least_round_trip_ == duration::max() ? duration::zero() : least_round_trip_;
+        const duration round_trip = min_round_trip_ == duration::max() ? duration::zero() : min_round_trip_;
         const bool goes_back =
-            place <= place_ && now_ - acknowledged_at_ >= std::max(round_trip, settings_.least_timeout / 10);
+            place <= place_ && now_ - acknowledged_at_ >= std::max(round_trip, settings_.min_timeout / 10);
         place_ = place;
         if (state_ == state::dallying) {
             if (is_last_again) acknowledge();
@@ -807,7 +807,7 @@ inline void transfer::received(const packet& what) noexcept {
 inline void transfer::finish() noexcept {
     std::error_code failure;
     if (const auto rest = decoder_.finish()) {
-        if (++result_.bytes > settings_.most_bytes)
+        if (++result_.bytes > settings_.max_bytes)
             return fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
         sink_->write(std::span{&*rest, 1}, failure);
     }
@@ -826,7 +826,7 @@ inline void transfer::finish() noexcept {
 inline bool transfer::deliver(std::span<const std::byte> data) noexcept {
     if (mode_ == mode::netascii) return deliver_lines(data);
     result_.bytes += data.size();
-    if (result_.bytes > settings_.most_bytes) {
+    if (result_.bytes > settings_.max_bytes) {
         fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
         return false;
     }
@@ -850,7 +850,7 @@ inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
         std::optional<std::byte> before;
         const std::size_t size = decoder_.decode(std::span{piece_}.first(now.size()), before);
         result_.bytes += size + (before ? 1 : 0);
-        if (result_.bytes > settings_.most_bytes) {
+        if (result_.bytes > settings_.max_bytes) {
             fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
             return false;
         }
@@ -866,7 +866,7 @@ inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
 /// RFC 6298 §2, and never of what was said twice (Karn).
 inline void transfer::measure(duration round_trip) noexcept {
     // That of an answer to a window tells how long the window took, too.
-    if (!has_measured_blocks_) least_round_trip_ = std::min(least_round_trip_, round_trip);
+    if (!has_measured_blocks_) min_round_trip_ = std::min(min_round_trip_, round_trip);
     if (!is_measured_) {
         is_measured_ = true;
         smoothed_ = round_trip;
@@ -876,13 +876,13 @@ inline void transfer::measure(duration round_trip) noexcept {
         variation_ += (error - variation_) / 4;
         smoothed_ += (round_trip - smoothed_) / 8;
     }
-    // most_timeout is meant for what fits into a frame. A window may take longer, so far as a slow link explains it.
+    // max_timeout is meant for what fits into a frame. A window may take longer, so far as a slow link explains it.
     const std::uint64_t window = std::uint64_t{result_.window_size} * (result_.block_size + data_header_size);
-    const duration longest = settings_.most_timeout + (window > 1'500 ? slowest_time(window) : duration::zero());
+    const duration longest = settings_.max_timeout + (window > 1'500 ? slowest_time(window) : duration::zero());
     // At least an eighth more than what was just measured is left for a busy peer.
     const duration likely =
         std::max({smoothed_ + 4 * variation_, smoothed_ + smoothed_ / 8, round_trip + round_trip / 8});
-    base_timeout_ = std::clamp(likely, settings_.least_timeout, longest);
+    base_timeout_ = std::clamp(likely, settings_.min_timeout, longest);
     timeout_ = base_timeout_;
 }
 
@@ -891,10 +891,10 @@ inline void transfer::measure_rate() noexcept {
     if (result_.window_size == 1 || piece_first_ == 0 || done_ < piece_first_) return;
     const bool is_known = block_time_ != duration::max();
     if (is_known && (is_behind_others_ || attempts_ > 0)) return;
-    const duration round_trip = least_round_trip_ == duration::max() ? duration::zero() : least_round_trip_;
+    const duration round_trip = min_round_trip_ == duration::max() ? duration::zero() : min_round_trip_;
     const duration took = now_ - piece_at_ - round_trip;
     const std::uint64_t count = done_ - piece_first_ + 1;
-    if (took <= duration::zero() || (is_known && count < least_piece)) return;
+    if (took <= duration::zero() || (is_known && count < min_piece)) return;
     const duration each = took / static_cast<std::int64_t>(count);
     if (!is_known || each < block_time_)
         block_time_ = each;
@@ -913,7 +913,7 @@ inline duration transfer::answer_time() const noexcept {
     }
     // Blocks that were sent before a restart may be under way before those that were sent again.
     if (result_.window_size > 1 && state_ == state::sending && busy_until_ > now_)
-        longest = std::max(longest, (busy_until_ - now_) / 8 * 9 + settings_.least_timeout);
+        longest = std::max(longest, (busy_until_ - now_) / 8 * 9 + settings_.min_timeout);
     return longest;
 }
 /// While the rate is unknown a window has much time. A block of it that is sent again asks the peer what it has, and
@@ -966,7 +966,7 @@ inline void transfer::expired(time_point now) noexcept {
     }
     if (is_unproven()) {
         ++attempts_;
-        timeout_ = std::min(2 * timeout_, std::max(settings_.most_timeout, base_timeout_));
+        timeout_ = std::min(2 * timeout_, std::max(settings_.max_timeout, base_timeout_));
         if (unproven_repeats_ < max_unproven_repeats()) {
             repeat_unproven();
             return wait_for_answer();
@@ -979,7 +979,7 @@ inline void transfer::expired(time_point now) noexcept {
     if (state_ == state::sending && what == waiting::for_tail) {
         ++tails_;
         repeats_block_ = furthest_;
-        timeout_ = std::min(2 * timeout_, std::max(settings_.most_timeout, base_timeout_));
+        timeout_ = std::min(2 * timeout_, std::max(settings_.max_timeout, base_timeout_));
         const time_point window_at = window_at_;
         waits_ = can_try_tail() ? waiting::for_tail : waiting::for_answer;
         deadline_ =
@@ -989,7 +989,7 @@ inline void transfer::expired(time_point now) noexcept {
     ++attempts_;
     is_timing_ = false;
     // RFC 6298 §5.5; and so it stays until measure() (§5.7).
-    timeout_ = std::min(2 * timeout_, std::max(settings_.most_timeout, base_timeout_));
+    timeout_ = std::min(2 * timeout_, std::max(settings_.max_timeout, base_timeout_));
     if (state_ == state::sending) return send_again_from_gap();
     if (state_ == state::receiving) acknowledge();
     has_told_gap_ = false;
@@ -1042,7 +1042,7 @@ inline void transfer::end(std::error_code why, std::string_view message, bool is
 inline bool transfer::expect() noexcept {
     if (!result_.size) return true;
     std::error_code refusal;
-    if (*result_.size > settings_.most_bytes) {
+    if (*result_.size > settings_.max_bytes) {
         fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
         return false;
     }
@@ -1113,16 +1113,16 @@ inline std::size_t transfer::fill(std::span<std::byte> block) noexcept {
         fail_here(failure, "the file cannot be read");
     else if (mode_ == mode::octet && filled < block.size() && result_.size && result_.bytes < *result_.size)
         fail(error::not_defined, std::make_error_code(std::errc::io_error), "the file has become shorter");
-    else if (result_.bytes > settings_.most_bytes)
+    else if (result_.bytes > settings_.max_bytes)
         fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
     return filled;
 }
 
-inline transfer::outgoing transfer::next(std::size_t most_segments, std::size_t most_bytes) noexcept {
+inline transfer::outgoing transfer::next(std::size_t max_segments, std::size_t max_bytes) noexcept {
     run_end_ = 0;
     if (std::exchange(says_control_, false)) return {peer_, std::span{control_}.first(control_size_), control_size_};
     if (state_ == state::sending) {
-        const outgoing blocks = next_blocks(most_segments, most_bytes);
+        const outgoing blocks = next_blocks(max_segments, max_bytes);
         if (!blocks.bytes.empty()) return blocks;
         if (std::exchange(says_control_, false))  // reading has failed
             return {peer_, std::span{control_}.first(control_size_), control_size_};
@@ -1132,7 +1132,7 @@ inline transfer::outgoing transfer::next(std::size_t most_segments, std::size_t 
     return {};
 }
 
-inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::size_t most_bytes) noexcept {
+inline transfer::outgoing transfer::next_blocks(std::size_t max_segments, std::size_t max_bytes) noexcept {
     const std::size_t size = result_.block_size + data_header_size;
     if (const std::uint64_t again = std::exchange(repeats_block_, 0); again != 0 && again <= furthest_) {
         ++result_.repeated;
@@ -1150,8 +1150,8 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
     std::size_t count = 0, bytes = 0;
     const std::uint64_t first = next_;
     const std::uint64_t last = std::min(done_ + slots_, piece_last_);
-    while (next_ <= last && (last_ == 0 || next_ <= last_) && count < most_segments) {
-        if (count > 0 && (bytes + size > most_bytes || (next_ - 1) % slots_ == 0)) break;  // the ring's end
+    while (next_ <= last && (last_ == 0 || next_ <= last_) && count < max_segments) {
+        if (count > 0 && (bytes + size > max_bytes || (next_ - 1) % slots_ == 0)) break;  // the ring's end
         if (next_ > loaded_ && !load()) return {};
         bytes += next_ == last_ ? last_size_ + data_header_size : size;
         if (next_ <= furthest_) ++result_.repeated;
@@ -1184,8 +1184,8 @@ inline std::uint64_t transfer::max_run() const noexcept {
     if (losses_ == 0) return slots_;
     constexpr std::uint64_t before = 64;  // as if so many had arrived before the first loss
     // After a timeout a few blocks come first: perhaps only the acknowledgment was lost.
-    if (attempts_ > 0 && losses_ > 2 && next_ == done_ + 1) return least_piece;
-    return std::max(least_piece, (done_ + before) * 2 / (5 * losses_));
+    if (attempts_ > 0 && losses_ > 2 && next_ == done_ + 1) return min_piece;
+    return std::max(min_piece, (done_ + before) * 2 / (5 * losses_));
 }
 /// How many of them go out at once. The link's queue may take no more. Of a fast link a millisecond is the least, for
 /// timers are not finer.
@@ -1194,12 +1194,12 @@ inline std::uint64_t transfer::max_piece() const noexcept {
     constexpr duration tick = std::chrono::milliseconds{1};
     const std::uint64_t in_a_tick =
         block_time_ > tick ? 1 : static_cast<std::uint64_t>(tick / std::max(block_time_, duration{1}));
-    return std::max({room_, least_piece, std::min<std::uint64_t>(in_a_tick, slots_)});
+    return std::max({room_, min_piece, std::min<std::uint64_t>(in_a_tick, slots_)});
 }
 /// Half as much at each loss; twice as much once that has gone well for long.
 inline void transfer::adapt_room(bool is_loss) noexcept {
     if (is_loss) {
-        room_ = std::max(least_piece, (room_ == 0 ? static_cast<std::uint64_t>(slots_) : room_) / 2);
+        room_ = std::max(min_piece, (room_ == 0 ? static_cast<std::uint64_t>(slots_) : room_) / 2);
         room_since_ = done_;
     } else if (room_ != 0 && done_ - room_since_ >= 32 * room_) {
         room_ = 2 * room_ >= slots_ ? 0 : 2 * room_;
@@ -1209,7 +1209,7 @@ inline void transfer::adapt_room(bool is_loss) noexcept {
 /// When the link has carried the piece; and, behind the last one of a run, when the receiver would have told of a gap.
 inline time_point transfer::piece_end(bool listens) const noexcept {
     if (!listens && block_time_ != duration::max()) return busy_until_;
-    const duration round_trip = least_round_trip_ == duration::max() ? smoothed_ : least_round_trip_;
+    const duration round_trip = min_round_trip_ == duration::max() ? smoothed_ : min_round_trip_;
     return std::min(busy_until_ + round_trip + round_trip / 8, now_ + answer_time());
 }
 

@@ -288,7 +288,7 @@ class udp_socket : private socket {
     [[nodiscard]] int multicast_ttl() const;
 
   private:
-    static constexpr std::size_t most_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
+    static constexpr std::size_t max_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
 
     void prepare(udp_options options, std::error_code& error) noexcept;
     static bool may_do_without_ipv6(const endpoint& where, udp_options options, const std::error_code& error) noexcept;
@@ -512,10 +512,10 @@ inline void udp_socket::send(const_buffer bytes, int flags) {
 template <class Datagram>
 std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_point until,
                                   std::error_code& error) noexcept {
-    mmsghdr messages[most_at_once];  // not set to zero: a batch of two should not cost that of 64
-    iovec parts[most_at_once];
-    sockaddr_in6 names[most_at_once];
-    detail::source_note sources[most_at_once];
+    mmsghdr messages[max_at_once];  // not set to zero: a batch of two should not cost that of 64
+    iovec parts[max_at_once];
+    sockaddr_in6 names[max_at_once];
+    detail::source_note sources[max_at_once];
     for (std::size_t sent = 0;;) {
         if (sent > 0 && until != time_point::max() && clock::now() >= until) {  // a fast path outruns every limit
             error = std::make_error_code(std::errc::timed_out);
@@ -523,7 +523,7 @@ std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_poi
         }
         std::error_code not_an_address;
         std::size_t ready = 0;
-        for (; ready < std::min(most_at_once, count - sent); ++ready) {
+        for (; ready < std::min(max_at_once, count - sent); ++ready) {
             socket_address to;
             const const_buffer bytes = datagram(sent + ready, to, sources[ready], not_an_address);
             if (not_an_address) break;
@@ -635,7 +635,7 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
     const time_point until = end_of_call();
     std::size_t sent = 0;
     // What is merged must itself be no longer than a datagram.
-    const std::size_t together = std::min(most_at_once, max_datagram_v4 / size);
+    const std::size_t together = std::min(max_at_once, max_datagram_v4 / size);
     while (together > 1 && sent + 1 < count && kernel_can_segment()) {
         if (sent > 0 && until != time_point::max() && clock::now() >= until) {
             error = std::make_error_code(std::errc::timed_out);

@@ -2534,7 +2534,7 @@ auto socket::attempt(Call call, short events, int flags, time_point until, std::
     // poll() may say that a call can go on which cannot. It sees our own queue, but not that of the Unix socket whom
     // send_to() names. It calls a datagram readable whose checksum is wrong, and a datagram socket that was shut down;
     // and another thread may be faster. Neither the processor nor the time limit may be lost on that.
-    const int most_in_a_row = events == POLLOUT ? 1 : 16;
+    const int max_in_a_row = events == POLLOUT ? 1 : 16;
     for (int polls_in_a_row = 0;;) {
         result = call();
         if (result >= 0) {
@@ -2549,7 +2549,7 @@ auto socket::attempt(Call call, short events, int flags, time_point until, std::
             return result;
         }
         if (until == time_point::min()) until = end_of_call();
-        if (polls_in_a_row++ < most_in_a_row) {
+        if (polls_in_a_row++ < max_in_a_row) {
             wait(events, until, error);
         } else {
             wait_a_moment(until, error);
@@ -13751,7 +13751,7 @@ class udp_socket : private socket {
     [[nodiscard]] int multicast_ttl() const;
 
   private:
-    static constexpr std::size_t most_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
+    static constexpr std::size_t max_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
 
     void prepare(udp_options options, std::error_code& error) noexcept;
     static bool may_do_without_ipv6(const endpoint& where, udp_options options, const std::error_code& error) noexcept;
@@ -13975,10 +13975,10 @@ inline void udp_socket::send(const_buffer bytes, int flags) {
 template <class Datagram>
 std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_point until,
                                   std::error_code& error) noexcept {
-    mmsghdr messages[most_at_once];  // not set to zero: a batch of two should not cost that of 64
-    iovec parts[most_at_once];
-    sockaddr_in6 names[most_at_once];
-    detail::source_note sources[most_at_once];
+    mmsghdr messages[max_at_once];  // not set to zero: a batch of two should not cost that of 64
+    iovec parts[max_at_once];
+    sockaddr_in6 names[max_at_once];
+    detail::source_note sources[max_at_once];
     for (std::size_t sent = 0;;) {
         if (sent > 0 && until != time_point::max() && clock::now() >= until) {  // a fast path outruns every limit
             error = std::make_error_code(std::errc::timed_out);
@@ -13986,7 +13986,7 @@ std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_poi
         }
         std::error_code not_an_address;
         std::size_t ready = 0;
-        for (; ready < std::min(most_at_once, count - sent); ++ready) {
+        for (; ready < std::min(max_at_once, count - sent); ++ready) {
             socket_address to;
             const const_buffer bytes = datagram(sent + ready, to, sources[ready], not_an_address);
             if (not_an_address) break;
@@ -14098,7 +14098,7 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
     const time_point until = end_of_call();
     std::size_t sent = 0;
     // What is merged must itself be no longer than a datagram.
-    const std::size_t together = std::min(most_at_once, max_datagram_v4 / size);
+    const std::size_t together = std::min(max_at_once, max_datagram_v4 / size);
     while (together > 1 && sent + 1 < count && kernel_can_segment()) {
         if (sent > 0 && until != time_point::max() && clock::now() >= until) {
             error = std::make_error_code(std::errc::timed_out);
@@ -14517,9 +14517,9 @@ enum class mode {
     return what == mode::octet ? "octet" : "netascii";
 }
 
-inline constexpr std::uint16_t least_block_size = 8, most_block_size = 65'464, usual_block_size = 512;
+inline constexpr std::uint16_t min_block_size = 8, max_block_size = 65'464, usual_block_size = 512;
 /// Of a request without its file name and mode: no option of ours is longer. A request has at most 512 bytes (RFC 2347).
-inline constexpr std::size_t most_request_size = 512;
+inline constexpr std::size_t max_request_size = 512;
 
 /// What a request asks for, and an option acknowledgment grants; those that are absent keep their usual value.
 struct options {
@@ -14561,7 +14561,7 @@ struct packet {
 /// client that hears nothing repeats itself until it gives up, and does not learn why.
 [[nodiscard]] bool begins_as_request(std::span<const std::byte> datagram) noexcept;
 
-// -- Writing. Each gives the bytes used of `room`, which must be large enough: most_request_size is, for all of them.
+// -- Writing. Each gives the bytes used of `room`, which must be large enough: max_request_size is, for all of them.
 
 /// `what` is read_request or write_request. 0 when the name is empty, has a NUL, or does not fit.
 [[nodiscard]] std::size_t write_request(std::span<std::byte> room, opcode what, std::string_view file_name, mode how,
@@ -14745,7 +14745,7 @@ class option_reader {
     enum class verdict { good, bad, unknown };
     /// A bad one is absent from then on, see packet::has_bad_option.
     verdict read(std::string_view name, std::string_view value) noexcept {
-        if (same_word(name, "blksize")) return set(all_.block_size, 1, value, least_block_size, most_block_size);
+        if (same_word(name, "blksize")) return set(all_.block_size, 1, value, min_block_size, max_block_size);
         if (same_word(name, "windowsize")) return set(all_.window_size, 2, value, 1, 65'535);
         if (same_word(name, "timeout")) return set(all_.timeout, 4, value, 1, 255);
         if (same_word(name, "tsize")) return set(all_.transfer_size, 8, value, 0, ~std::uint64_t{0});
@@ -14848,7 +14848,7 @@ inline std::optional<packet> parse(std::span<const std::byte> datagram) noexcept
 inline std::size_t write_request(std::span<std::byte> room, opcode what, std::string_view file_name, mode how,
                                  const options& wished) noexcept {
     if (file_name.empty() || file_name.find('\0') != file_name.npos) return 0;
-    detail::writer to{room.first(std::min(room.size(), most_request_size))};
+    detail::writer to{room.first(std::min(room.size(), max_request_size))};
     to.number(static_cast<unsigned>(what));
     to.text(file_name);
     to.text(to_string(how));
@@ -15107,22 +15107,22 @@ struct settings {
     std::optional<std::uint8_t> timeout{};   ///< seconds, to be agreed on; none: each end minds its own
     std::optional<std::uint8_t> rollover{};  ///< 0 or 1, to be agreed on; none: 0, unasked
     bool with_options = true;                ///< false: what RFC 1350 knows, and no more
-    // The retransmission timeout. It follows the measured round trips, from least_timeout to most_timeout, and doubles
-    // after every retransmission up to most_timeout. It is longer where a window takes longer: as measured, or as on a
+    // The retransmission timeout. It follows the measured round trips, from min_timeout to max_timeout, and doubles
+    // after every retransmission up to max_timeout. It is longer where a window takes longer: as measured, or as on a
     // link of 64 kbit/s while nothing is measured. A timeout that was agreed on (RFC 2349) takes the place of
-    // least_timeout and first_timeout; it doubles as well. Values below 1 ms count as 1 ms; if least_timeout exceeds
-    // most_timeout, least_timeout counts.
+    // min_timeout and first_timeout; it doubles as well. Values below 1 ms count as 1 ms; if min_timeout exceeds
+    // max_timeout, min_timeout counts.
     duration first_timeout = std::chrono::seconds{1};  ///< until round trips have been measured
-    duration least_timeout = std::chrono::milliseconds{200};
-    duration most_timeout = std::chrono::seconds{8};
+    duration min_timeout = std::chrono::milliseconds{200};
+    duration max_timeout = std::chrono::seconds{8};
     /// The transfer fails after this time without progress; a sender's, if its window takes long, after twice as much at
     /// most. A server grants no timeout option above patience / 2. A
     /// client that was granted a timeout waits at least four of them.
     duration patience = std::chrono::seconds{30};
     duration dally{};  ///< how long a receiver stays after the end, to acknowledge again what the sender may send again
     // Bounds.
-    std::size_t most_memory = std::size_t{4} << 20;  ///< bytes that a window may take; a wider one is not agreed on
-    std::uint64_t most_bytes = ~std::uint64_t{0};    ///< a longer file is refused, or broken off
+    std::size_t max_memory = std::size_t{4} << 20;  ///< bytes that a window may take; a wider one is not agreed on
+    std::uint64_t max_bytes = ~std::uint64_t{0};    ///< a longer file is refused, or broken off
     /// Bytes a second that the link is known to carry; 0: not known. No window is asked for or granted that would take
     /// more than half of `patience` at this rate.
     std::uint64_t link_rate = 0;
@@ -15181,7 +15181,7 @@ class transfer {
         std::span<const std::byte> bytes{};
         std::size_t segment = 0;
     };
-    [[nodiscard]] outgoing next(std::size_t most_segments = 64, std::size_t most_bytes = 65'000) noexcept;
+    [[nodiscard]] outgoing next(std::size_t max_segments = 64, std::size_t max_bytes = 65'000) noexcept;
     /// After receive(), expired() or abort(): must what next() gave last still go, as far as the socket has not taken it?
     /// A run of blocks must, unless it will be given again. What else was to be said is said anew where it matters.
     [[nodiscard]] bool still_goes() const noexcept {
@@ -15213,7 +15213,7 @@ class transfer {
     };
     static constexpr std::size_t netascii_piece = 1024;
     static constexpr std::uint64_t slowest_rate = 64'000 / 8;   // bytes a second, while nothing is measured
-    static constexpr std::uint64_t least_piece = 4;             // blocks
+    static constexpr std::uint64_t min_piece = 4;             // blocks
     static constexpr std::size_t max_first_window = 64 * 1024;  // bytes, see settings::shared_port
 
     transfer(const endpoint& peer, mode how, source* from, sink* into, const settings& wishes);
@@ -15221,7 +15221,7 @@ class transfer {
     void answer(const packet& request);
     void agree_on(const options& granted) noexcept;
     [[nodiscard]] bool is_acceptable(const packet& acknowledgment) const noexcept;
-    [[nodiscard]] std::uint16_t most_window(std::uint16_t block_size, bool rolls_to_one) const noexcept;
+    [[nodiscard]] std::uint16_t max_window(std::uint16_t block_size, bool rolls_to_one) const noexcept;
 
     // The number on the wire of the block that is the count-th, from 1 on; 0 is what is before the first.
     [[nodiscard]] std::uint32_t numbers() const noexcept { return rolls_to_one_ ? 65'535 : 65'536; }
@@ -15247,7 +15247,7 @@ class transfer {
     bool load() noexcept;
     std::size_t fill(std::span<std::byte> block) noexcept;
     [[nodiscard]] std::span<std::byte> slot(std::uint64_t count) const noexcept;
-    outgoing next_blocks(std::size_t most_segments, std::size_t most_bytes) noexcept;
+    outgoing next_blocks(std::size_t max_segments, std::size_t max_bytes) noexcept;
 
     void say(std::size_t size) noexcept {
         control_size_ = size;
@@ -15354,14 +15354,14 @@ class transfer {
     time_point piece_at_{}, window_at_{};
     time_point echo_at_{}, echo_until_ = time_point::max();  // the last one heard; when all of echoes_ have come
     time_point busy_until_{};  // when the link has carried what was sent, as far as is known
-    duration least_round_trip_ = duration::max(), block_time_ = duration::max();
+    duration min_round_trip_ = duration::max(), block_time_ = duration::max();
     std::uint64_t run_end_ = 0;  // behind the blocks that next() gave last; 0: it gave something else
     std::size_t last_size_ = 0;  // bytes of the last one
     std::unique_ptr<std::byte[]> ring_{};
     std::size_t slots_ = 0;
 
     // What is said besides data: the last such datagram, for it may have to be said again.
-    std::array<std::byte, most_request_size> control_{};
+    std::array<std::byte, max_request_size> control_{};
     std::size_t control_size_ = 0;
     bool says_control_ = false;
     endpoint stranger_{};
@@ -15385,8 +15385,8 @@ namespace detail {
 inline settings with_sane_times(settings all) noexcept {
     constexpr duration shortest = std::chrono::milliseconds{1}, longest = std::chrono::hours{24 * 365};
     all.first_timeout = std::clamp(all.first_timeout, shortest, longest);
-    all.least_timeout = std::clamp(all.least_timeout, shortest, longest);
-    all.most_timeout = std::clamp(all.most_timeout, all.least_timeout, longest);
+    all.min_timeout = std::clamp(all.min_timeout, shortest, longest);
+    all.max_timeout = std::clamp(all.max_timeout, all.min_timeout, longest);
     all.dally = std::min(all.dally, longest);
     all.patience = std::min(all.patience, 100 * longest);  // and twice that can still be added to a time
     return all;
@@ -15422,7 +15422,7 @@ inline transfer::transfer(const endpoint& peer, mode how, source* from, sink* in
       door_{peer},
       timeout_{settings_.first_timeout},
       base_timeout_{settings_.first_timeout} {
-    if (wishes.block_size < least_block_size || wishes.block_size > most_block_size || wishes.window_size == 0 ||
+    if (wishes.block_size < min_block_size || wishes.block_size > max_block_size || wishes.window_size == 0 ||
         wishes.timeout == 0 || wishes.rollover.value_or(0) > 1)
         throw std::invalid_argument{"TFTP: a block size is from 8 to 65464, a window from 1 on, a timeout from 1 on"};
 }
@@ -15449,8 +15449,8 @@ inline transfer::transfer(const endpoint& client, const packet& request, sink& i
 
 /// A window lies in memory, whole. And the numbers must suffice to tell its beginning from what comes behind its end: there
 /// are 65,536, or 65,535 where they roll over to 1.
-inline std::uint16_t transfer::most_window(std::uint16_t block_size, bool rolls_to_one) const noexcept {
-    std::size_t room = settings_.most_memory;
+inline std::uint16_t transfer::max_window(std::uint16_t block_size, bool rolls_to_one) const noexcept {
+    std::size_t room = settings_.max_memory;
     if (settings_.link_rate != 0) {
         const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(settings_.patience / 2).count();
         const auto time = static_cast<std::uint64_t>(std::clamp<std::int64_t>(seconds, 1, 86'400));
@@ -15468,7 +15468,7 @@ inline void transfer::request(opcode what, std::string_view file_name) {
         if (settings_.block_size != usual_block_size) asked_.block_size = settings_.block_size;
         // The server may grant the window and not the smaller blocks.
         const std::uint16_t block_size = std::max(settings_.block_size, usual_block_size);
-        if (const auto window = most_window(block_size, settings_.rollover == 1); window != 1)
+        if (const auto window = max_window(block_size, settings_.rollover == 1); window != 1)
             asked_.window_size = window;
         asked_.timeout = settings_.timeout;
         asked_.rollover = settings_.rollover;
@@ -15490,7 +15490,7 @@ inline void transfer::answer(const packet& request) {
         const std::uint16_t block_size = granted.block_size.value_or(usual_block_size);
         granted.rollover = asked_.rollover;
         if (asked_.window_size)
-            granted.window_size = std::min(*asked_.window_size, most_window(block_size, granted.rollover == 1));
+            granted.window_size = std::min(*asked_.window_size, max_window(block_size, granted.rollover == 1));
         // One with which we would give up before we had said a thing again is no good to anybody.
         if (asked_.timeout && settings_.patience / 2 >= std::chrono::seconds{*asked_.timeout})
             granted.timeout = asked_.timeout;
@@ -15514,8 +15514,8 @@ inline void transfer::agree_on(const options& granted) noexcept {
     rolls_to_one_ = granted.rollover == 1;
     if (granted.timeout) {
         timeout_ = base_timeout_ = std::chrono::seconds{*granted.timeout};
-        settings_.least_timeout = base_timeout_;
-        settings_.most_timeout = std::max(settings_.most_timeout, base_timeout_);
+        settings_.min_timeout = base_timeout_;
+        settings_.max_timeout = std::max(settings_.max_timeout, base_timeout_);
         settings_.patience = std::max(settings_.patience, is_client_ ? 4 * base_timeout_ : duration::zero());
     }
     if (!sink_) return;
@@ -15672,7 +15672,7 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
     if (last_ != 0 && done_ == last_) return end({}, {}, false);
     // Where every window has a loss nothing is measured for long. There the rate says how long a window takes.
     if (block_time_ != duration::max())
-        timeout_ = std::min(timeout_, std::max(base_timeout_, 2 * time_of(slots_) + settings_.least_timeout));
+        timeout_ = std::min(timeout_, std::max(base_timeout_, 2 * time_of(slots_) + settings_.min_timeout));
     const bool was_restarted = recover_ >= done_;
     // Datagrams keep their order, mostly. So what is acknowledged beyond the furthest block of the last restart is
     // heard after all that the repetitions may have drawn; else they can have drawn as many as have arrived.
@@ -15719,7 +15719,7 @@ inline void transfer::acknowledged_again() noexcept {
     // So it is if it says so without hurry: then nothing has come to it for a while.
     const duration apart = now_ - std::exchange(echo_at_, now_);
     if (now_ > echo_until_ ||
-        (block_time_ != duration::max() && echoes_heard_ > 0 && apart > time_of(4) + settings_.least_timeout))
+        (block_time_ != duration::max() && echoes_heard_ > 0 && apart > time_of(4) + settings_.min_timeout))
         echoes_ = 0;
     if (echoes_ > 0) {
         --echoes_;
@@ -15743,8 +15743,8 @@ inline void transfer::send_again_from_gap(bool is_first_sent) noexcept {
     busy_until_ = attempts_ > 0 ? now_ : now_ + time_of(next_ - 1 - done_);
     if (attempts_ > 0) copies_ += next_ - 1 - done_;
     echo_until_ = time_point::max();
-    if (block_time_ != duration::max() && least_round_trip_ != duration::max())
-        echo_until_ = busy_until_ + 2 * least_round_trip_ + time_of(2) + settings_.least_timeout / 16;
+    if (block_time_ != duration::max() && min_round_trip_ != duration::max())
+        echo_until_ = busy_until_ + 2 * min_round_trip_ + time_of(2) + settings_.min_timeout / 16;
     next_ = done_ + (is_first_sent && furthest_ > done_ + 1 ? 2 : 1);
     repeats_block_ = 0;
     has_sent_gap_ = false;
@@ -15767,9 +15767,9 @@ inline void transfer::received(const packet& what) noexcept {
         const bool is_old = done_ > 0 && behind < result_.window_size;
         const std::int64_t place = is_old ? -std::int64_t{behind} : std::int64_t{ahead} + 1;
         // The sender has begun again: no datagram that the net has doubled, for that had come at once.
-        const duration round_trip = least_round_trip_ == duration::max() ? duration::zero() : least_round_trip_;
+        const duration round_trip = min_round_trip_ == duration::max() ? duration::zero() : min_round_trip_;
         const bool goes_back =
-            place <= place_ && now_ - acknowledged_at_ >= std::max(round_trip, settings_.least_timeout / 10);
+            place <= place_ && now_ - acknowledged_at_ >= std::max(round_trip, settings_.min_timeout / 10);
         place_ = place;
         if (state_ == state::dallying) {
             if (is_last_again) acknowledge();
@@ -15811,7 +15811,7 @@ inline void transfer::received(const packet& what) noexcept {
 inline void transfer::finish() noexcept {
     std::error_code failure;
     if (const auto rest = decoder_.finish()) {
-        if (++result_.bytes > settings_.most_bytes)
+        if (++result_.bytes > settings_.max_bytes)
             return fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
         sink_->write(std::span{&*rest, 1}, failure);
     }
@@ -15830,7 +15830,7 @@ inline void transfer::finish() noexcept {
 inline bool transfer::deliver(std::span<const std::byte> data) noexcept {
     if (mode_ == mode::netascii) return deliver_lines(data);
     result_.bytes += data.size();
-    if (result_.bytes > settings_.most_bytes) {
+    if (result_.bytes > settings_.max_bytes) {
         fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
         return false;
     }
@@ -15854,7 +15854,7 @@ inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
         std::optional<std::byte> before;
         const std::size_t size = decoder_.decode(std::span{piece_}.first(now.size()), before);
         result_.bytes += size + (before ? 1 : 0);
-        if (result_.bytes > settings_.most_bytes) {
+        if (result_.bytes > settings_.max_bytes) {
             fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
             return false;
         }
@@ -15870,7 +15870,7 @@ inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
 /// RFC 6298 §2, and never of what was said twice (Karn).
 inline void transfer::measure(duration round_trip) noexcept {
     // That of an answer to a window tells how long the window took, too.
-    if (!has_measured_blocks_) least_round_trip_ = std::min(least_round_trip_, round_trip);
+    if (!has_measured_blocks_) min_round_trip_ = std::min(min_round_trip_, round_trip);
     if (!is_measured_) {
         is_measured_ = true;
         smoothed_ = round_trip;
@@ -15880,13 +15880,13 @@ inline void transfer::measure(duration round_trip) noexcept {
         variation_ += (error - variation_) / 4;
         smoothed_ += (round_trip - smoothed_) / 8;
     }
-    // most_timeout is meant for what fits into a frame. A window may take longer, so far as a slow link explains it.
+    // max_timeout is meant for what fits into a frame. A window may take longer, so far as a slow link explains it.
     const std::uint64_t window = std::uint64_t{result_.window_size} * (result_.block_size + data_header_size);
-    const duration longest = settings_.most_timeout + (window > 1'500 ? slowest_time(window) : duration::zero());
+    const duration longest = settings_.max_timeout + (window > 1'500 ? slowest_time(window) : duration::zero());
     // At least an eighth more than what was just measured is left for a busy peer.
     const duration likely =
         std::max({smoothed_ + 4 * variation_, smoothed_ + smoothed_ / 8, round_trip + round_trip / 8});
-    base_timeout_ = std::clamp(likely, settings_.least_timeout, longest);
+    base_timeout_ = std::clamp(likely, settings_.min_timeout, longest);
     timeout_ = base_timeout_;
 }
 
@@ -15895,10 +15895,10 @@ inline void transfer::measure_rate() noexcept {
     if (result_.window_size == 1 || piece_first_ == 0 || done_ < piece_first_) return;
     const bool is_known = block_time_ != duration::max();
     if (is_known && (is_behind_others_ || attempts_ > 0)) return;
-    const duration round_trip = least_round_trip_ == duration::max() ? duration::zero() : least_round_trip_;
+    const duration round_trip = min_round_trip_ == duration::max() ? duration::zero() : min_round_trip_;
     const duration took = now_ - piece_at_ - round_trip;
     const std::uint64_t count = done_ - piece_first_ + 1;
-    if (took <= duration::zero() || (is_known && count < least_piece)) return;
+    if (took <= duration::zero() || (is_known && count < min_piece)) return;
     const duration each = took / static_cast<std::int64_t>(count);
     if (!is_known || each < block_time_)
         block_time_ = each;
@@ -15917,7 +15917,7 @@ inline duration transfer::answer_time() const noexcept {
     }
     // Blocks that were sent before a restart may be under way before those that were sent again.
     if (result_.window_size > 1 && state_ == state::sending && busy_until_ > now_)
-        longest = std::max(longest, (busy_until_ - now_) / 8 * 9 + settings_.least_timeout);
+        longest = std::max(longest, (busy_until_ - now_) / 8 * 9 + settings_.min_timeout);
     return longest;
 }
 /// While the rate is unknown a window has much time. A block of it that is sent again asks the peer what it has, and
@@ -15970,7 +15970,7 @@ inline void transfer::expired(time_point now) noexcept {
     }
     if (is_unproven()) {
         ++attempts_;
-        timeout_ = std::min(2 * timeout_, std::max(settings_.most_timeout, base_timeout_));
+        timeout_ = std::min(2 * timeout_, std::max(settings_.max_timeout, base_timeout_));
         if (unproven_repeats_ < max_unproven_repeats()) {
             repeat_unproven();
             return wait_for_answer();
@@ -15983,7 +15983,7 @@ inline void transfer::expired(time_point now) noexcept {
     if (state_ == state::sending && what == waiting::for_tail) {
         ++tails_;
         repeats_block_ = furthest_;
-        timeout_ = std::min(2 * timeout_, std::max(settings_.most_timeout, base_timeout_));
+        timeout_ = std::min(2 * timeout_, std::max(settings_.max_timeout, base_timeout_));
         const time_point window_at = window_at_;
         waits_ = can_try_tail() ? waiting::for_tail : waiting::for_answer;
         deadline_ =
@@ -15993,7 +15993,7 @@ inline void transfer::expired(time_point now) noexcept {
     ++attempts_;
     is_timing_ = false;
     // RFC 6298 §5.5; and so it stays until measure() (§5.7).
-    timeout_ = std::min(2 * timeout_, std::max(settings_.most_timeout, base_timeout_));
+    timeout_ = std::min(2 * timeout_, std::max(settings_.max_timeout, base_timeout_));
     if (state_ == state::sending) return send_again_from_gap();
     if (state_ == state::receiving) acknowledge();
     has_told_gap_ = false;
@@ -16046,7 +16046,7 @@ inline void transfer::end(std::error_code why, std::string_view message, bool is
 inline bool transfer::expect() noexcept {
     if (!result_.size) return true;
     std::error_code refusal;
-    if (*result_.size > settings_.most_bytes) {
+    if (*result_.size > settings_.max_bytes) {
         fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
         return false;
     }
@@ -16117,16 +16117,16 @@ inline std::size_t transfer::fill(std::span<std::byte> block) noexcept {
         fail_here(failure, "the file cannot be read");
     else if (mode_ == mode::octet && filled < block.size() && result_.size && result_.bytes < *result_.size)
         fail(error::not_defined, std::make_error_code(std::errc::io_error), "the file has become shorter");
-    else if (result_.bytes > settings_.most_bytes)
+    else if (result_.bytes > settings_.max_bytes)
         fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
     return filled;
 }
 
-inline transfer::outgoing transfer::next(std::size_t most_segments, std::size_t most_bytes) noexcept {
+inline transfer::outgoing transfer::next(std::size_t max_segments, std::size_t max_bytes) noexcept {
     run_end_ = 0;
     if (std::exchange(says_control_, false)) return {peer_, std::span{control_}.first(control_size_), control_size_};
     if (state_ == state::sending) {
-        const outgoing blocks = next_blocks(most_segments, most_bytes);
+        const outgoing blocks = next_blocks(max_segments, max_bytes);
         if (!blocks.bytes.empty()) return blocks;
         if (std::exchange(says_control_, false))  // reading has failed
             return {peer_, std::span{control_}.first(control_size_), control_size_};
@@ -16136,7 +16136,7 @@ inline transfer::outgoing transfer::next(std::size_t most_segments, std::size_t 
     return {};
 }
 
-inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::size_t most_bytes) noexcept {
+inline transfer::outgoing transfer::next_blocks(std::size_t max_segments, std::size_t max_bytes) noexcept {
     const std::size_t size = result_.block_size + data_header_size;
     if (const std::uint64_t again = std::exchange(repeats_block_, 0); again != 0 && again <= furthest_) {
         ++result_.repeated;
@@ -16154,8 +16154,8 @@ inline transfer::outgoing transfer::next_blocks(std::size_t most_segments, std::
     std::size_t count = 0, bytes = 0;
     const std::uint64_t first = next_;
     const std::uint64_t last = std::min(done_ + slots_, piece_last_);
-    while (next_ <= last && (last_ == 0 || next_ <= last_) && count < most_segments) {
-        if (count > 0 && (bytes + size > most_bytes || (next_ - 1) % slots_ == 0)) break;  // the ring's end
+    while (next_ <= last && (last_ == 0 || next_ <= last_) && count < max_segments) {
+        if (count > 0 && (bytes + size > max_bytes || (next_ - 1) % slots_ == 0)) break;  // the ring's end
         if (next_ > loaded_ && !load()) return {};
         bytes += next_ == last_ ? last_size_ + data_header_size : size;
         if (next_ <= furthest_) ++result_.repeated;
@@ -16188,8 +16188,8 @@ inline std::uint64_t transfer::max_run() const noexcept {
     if (losses_ == 0) return slots_;
     constexpr std::uint64_t before = 64;  // as if so many had arrived before the first loss
     // After a timeout a few blocks come first: perhaps only the acknowledgment was lost.
-    if (attempts_ > 0 && losses_ > 2 && next_ == done_ + 1) return least_piece;
-    return std::max(least_piece, (done_ + before) * 2 / (5 * losses_));
+    if (attempts_ > 0 && losses_ > 2 && next_ == done_ + 1) return min_piece;
+    return std::max(min_piece, (done_ + before) * 2 / (5 * losses_));
 }
 /// How many of them go out at once. The link's queue may take no more. Of a fast link a millisecond is the least, for
 /// timers are not finer.
@@ -16198,12 +16198,12 @@ inline std::uint64_t transfer::max_piece() const noexcept {
     constexpr duration tick = std::chrono::milliseconds{1};
     const std::uint64_t in_a_tick =
         block_time_ > tick ? 1 : static_cast<std::uint64_t>(tick / std::max(block_time_, duration{1}));
-    return std::max({room_, least_piece, std::min<std::uint64_t>(in_a_tick, slots_)});
+    return std::max({room_, min_piece, std::min<std::uint64_t>(in_a_tick, slots_)});
 }
 /// Half as much at each loss; twice as much once that has gone well for long.
 inline void transfer::adapt_room(bool is_loss) noexcept {
     if (is_loss) {
-        room_ = std::max(least_piece, (room_ == 0 ? static_cast<std::uint64_t>(slots_) : room_) / 2);
+        room_ = std::max(min_piece, (room_ == 0 ? static_cast<std::uint64_t>(slots_) : room_) / 2);
         room_since_ = done_;
     } else if (room_ != 0 && done_ - room_since_ >= 32 * room_) {
         room_ = 2 * room_ >= slots_ ? 0 : 2 * room_;
@@ -16213,7 +16213,7 @@ inline void transfer::adapt_room(bool is_loss) noexcept {
 /// When the link has carried the piece; and, behind the last one of a run, when the receiver would have told of a gap.
 inline time_point transfer::piece_end(bool listens) const noexcept {
     if (!listens && block_time_ != duration::max()) return busy_until_;
-    const duration round_trip = least_round_trip_ == duration::max() ? smoothed_ : least_round_trip_;
+    const duration round_trip = min_round_trip_ == duration::max() ? smoothed_ : min_round_trip_;
     return std::min(busy_until_ + round_trip + round_trip / 8, now_ + answer_time());
 }
 
@@ -17031,8 +17031,8 @@ class descriptor_path {
 /// Returns the file's size, or nullopt if what stat(2) says is a lie. A file of /proc says that it is empty, one of /sys
 /// that it has a page, and their content is made when it is read. So the last byte is asked for, and one behind it.
 inline std::optional<std::uint64_t> size_that_is_true(int file, off_t size) noexcept {
-    constexpr int most_attempts = 3;
-    for (int i = 0; i < most_attempts; ++i) {
+    constexpr int max_attempts = 3;
+    for (int i = 0; i < max_attempts; ++i) {
         std::array<char, 2> bytes;
         const off_t last = std::max<off_t>(size - 1, 0);
         ssize_t got = 0;
@@ -17311,7 +17311,7 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 // all. What remains: a forger can have all of that sent to a victim, by many requests, and with `single_port` by forged
 // acknowledgments. A forger that knows a client's port can end its transfer by a forged error if it guesses the server's
 // port (with `single_port` it knows that). Under a flood of forged requests a new transfer keeps its place only until
-// most_transfers newer requests have come, so a client on a slow path may have to ask again. With `single_port` forged
+// max_transfers newer requests have come, so a client on a slow path may have to ask again. With `single_port` forged
 // acknowledgments also keep places, each until settings::patience ends.
 //
 // On this page:  file_request, handlers, serve_files · transfer_record · server_options · server
@@ -17597,7 +17597,7 @@ class inbox {
 /// firewall) may pass: then they are lost, as datagrams are. `has_errors` is set if a call reported an ICMP message.
 inline bool send_run(int descriptor, const destination& where, transfer::outgoing& run, bool& merges,
                      bool& has_errors) noexcept {
-    constexpr int most_reports = 2;
+    constexpr int max_reports = 2;
     int reports = 0;
     constexpr std::size_t most = 16;
     std::array<iovec, most> parts;
@@ -17639,7 +17639,7 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
             for (std::size_t i = 0; i < static_cast<std::size_t>(sent); ++i) size += parts[i].iov_len;
             run.bytes = run.bytes.subspan(size);
             reports = 0;
-        } else if (is_of_icmp(errno) && reports++ < most_reports) {
+        } else if (is_of_icmp(errno) && reports++ < max_reports) {
             has_errors = true;  // about an earlier datagram; or about this one, and then it comes again
         } else if (netnotes::detail::would_block(errno) || errno == ENOBUFS) {
             return false;
@@ -17696,19 +17696,19 @@ struct transfer_record {
 
 struct server_options {
     /// The most that is granted to a client, and how long one waits for him: see settings.
-    settings limits{.block_size = most_block_size,
+    settings limits{.block_size = max_block_size,
                     .window_size = 64,
                     .dally = std::chrono::seconds{6},
-                    .most_memory = std::size_t{512} << 10};
+                    .max_memory = std::size_t{512} << 10};
     /// Transfers at once. A request beyond takes the place of the oldest transfer whose client has not answered yet. If
     /// all have answered the request is not answered, nor is one for which there is no descriptor or no memory: the
     /// client will repeat it, and there may be room then. (Allow three descriptors for each transfer in RLIMIT_NOFILE: one
     /// socket, one file, and one socket of a finished transfer that stays for settings::dally. With `single_port` there
     /// is no socket for each.)
-    std::size_t most_transfers = 1000;
+    std::size_t max_transfers = 1000;
     /// Transfers of one address. A request beyond takes the place of the oldest one there whose client has not answered
     /// yet, or else is refused.
-    std::size_t most_per_client = 100;
+    std::size_t max_per_client = 100;
     /// The longest file that is taken from a client, in bytes. A longer one is refused, or broken off.
     std::uint64_t max_upload = ~std::uint64_t{0};
     /// Bytes per second, 0 for no limit: of all together, and of each. What is granted of block and window sizes is
@@ -18001,7 +18001,7 @@ class server_core {
     [[nodiscard]] std::size_t size() const noexcept { return undecided_; }
     [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
 
-    static constexpr int most_batches = 4;  // then the others have their turn
+    static constexpr int max_batches = 4;  // then the others have their turn
 
   private:
     static constexpr int wished_room = 4 << 20;
@@ -18312,7 +18312,7 @@ inline task<> conversation::listen() {
             co_return;
         }
         may_have_more = true;
-        for (int i = 0; i < server_core::most_batches && may_have_more; ++i) {
+        for (int i = 0; i < server_core::max_batches && may_have_more; ++i) {
             const time_point now = loop().now();
             bool has_errors = false;
             may_have_more = room.receive(own_.native_handle(), has_errors, [&](const arrival& each) {
@@ -18337,7 +18337,7 @@ inline server_core::server_core(udp_socket&& bound, handlers&& serves, server_op
       single_port_pace_{options_.single_port ? options_.single_port_rate : 0} {
     options_.limits.shared_port = options_.single_port;
     const settings& limits = options_.limits;
-    if (limits.block_size < least_block_size || limits.block_size > most_block_size || limits.window_size == 0 ||
+    if (limits.block_size < min_block_size || limits.block_size > max_block_size || limits.window_size == 0 ||
         limits.timeout == 0 || limits.rollover.value_or(0) > 1)
         throw std::invalid_argument{
             "TFTP: a block size is from 8 to 65464, a window and a timeout from 1 on, a rollover to 0 or 1"};
@@ -18470,14 +18470,14 @@ inline bool server_core::give_up_unproven(time_point now, const ip_address* of) 
     return true;
 }
 inline bool server_core::make_room(time_point now) noexcept {
-    if (undecided_ >= options_.most_transfers && !give_up_unproven(now, nullptr)) return false;
-    return all_.size() / 2 < options_.most_transfers || send_away_oldest();
+    if (undecided_ >= options_.max_transfers && !give_up_unproven(now, nullptr)) return false;
+    return all_.size() / 2 < options_.max_transfers || send_away_oldest();
 }
 /// Returns false if the client is to ask again: transfers of its address may make room, in a moment. (If none of them will
 /// it is refused, see attempt().)
 inline bool server_core::make_room_of(const ip_address& client, time_point now) noexcept {
     const auto count = of_client_.find(client);
-    if (count == of_client_.end() || count->second < options_.most_per_client) return true;
+    if (count == of_client_.end() || count->second < options_.max_per_client) return true;
     return give_up_unproven(now, &client) || !oldest_unproven(&client);
 }
 inline void server_core::remove(conversation& one) noexcept {
@@ -18508,7 +18508,7 @@ inline task<> server_core::listen() {
             co_return;
         }
         may_have_more = true;
-        for (int i = 0; i < most_batches && may_have_more; ++i) {
+        for (int i = 0; i < max_batches && may_have_more; ++i) {
             const time_point now = loop_->now();
             bool has_errors = false;
             may_have_more = requests_.receive(socket_.native_handle(), has_errors,
@@ -18601,8 +18601,8 @@ inline void server_core::begin_conversation(const arrival& datagram, const packe
     transfer_record record{.client = datagram.sender, .what = request.what, .mode = request.mode.value_or(mode::octet)};
     // A shortage: transfers whose client has not answered, or that are over, have what is needed, perhaps. Each gives up
     // its file at once, and its socket when the loop comes to it. To open a file below the root takes some more.
-    constexpr int most_attempts = 8;
-    for (int i = 0; i < most_attempts; ++i) {
+    constexpr int max_attempts = 8;
+    for (int i = 0; i < max_attempts; ++i) {
         if (attempt(datagram, request, record, now)) return;
         if (!give_up_unproven(now, nullptr) && !send_away_oldest()) break;
     }
@@ -18615,7 +18615,7 @@ inline bool server_core::attempt(const arrival& datagram, const packet& request,
         record.file_name = request.file_name;
         const ip_address client = datagram.sender.address();
         const auto same_client = of_client_.find(client);
-        if (same_client != of_client_.end() && same_client->second >= options_.most_per_client)
+        if (same_client != of_client_.end() && same_client->second >= options_.max_per_client)
             throw std::system_error{make_error_code(error::not_defined), "too many transfers at once"};
         if (!request.mode) throw std::system_error{make_error_code(error::illegal_operation), "an unknown mode"};
         file_request asked{datagram.sender, request.file_name, *request.mode, std::nullopt};
@@ -18684,7 +18684,7 @@ inline netnotes::socket server_core::own_socket(const arrival& datagram, bool ge
 }
 inline settings server_core::limits_for(const packet& request) const noexcept {
     settings limits = options_.limits;
-    if (request.what == opcode::write_request) limits.most_bytes = std::min(limits.most_bytes, options_.max_upload);
+    if (request.what == opcode::write_request) limits.max_bytes = std::min(limits.max_bytes, options_.max_upload);
     const auto reduce = [](std::uint16_t& what, std::uint64_t most, std::uint64_t least) {
         what = static_cast<std::uint16_t>(std::min<std::uint64_t>(what, std::max(most, least)));
     };
@@ -18701,7 +18701,7 @@ inline settings server_core::limits_for(const packet& request) const noexcept {
 inline void server_core::refuse(const arrival& datagram, error code, std::string_view message) noexcept {
     const time_point now = loop_->now();
     if (!may_send_unproven(datagram.sender, now)) return;
-    std::array<std::byte, most_request_size> room;
+    std::array<std::byte, max_request_size> room;
     const std::size_t size = write_error(room, code, message);
     transfer::outgoing what{datagram.sender, std::span{room}.first(size), room.size()};
     bool merges = false;

@@ -2528,7 +2528,7 @@ auto socket::attempt(Call call, short events, int flags, time_point until, std::
     // poll() may say that a call can go on which cannot. It sees our own queue, but not that of the Unix socket whom
     // send_to() names. It calls a datagram readable whose checksum is wrong, and a datagram socket that was shut down;
     // and another thread may be faster. Neither the processor nor the time limit may be lost on that.
-    const int most_in_a_row = events == POLLOUT ? 1 : 16;
+    const int max_in_a_row = events == POLLOUT ? 1 : 16;
     for (int polls_in_a_row = 0;;) {
         result = call();
         if (result >= 0) {
@@ -2543,7 +2543,7 @@ auto socket::attempt(Call call, short events, int flags, time_point until, std::
             return result;
         }
         if (until == time_point::min()) until = end_of_call();
-        if (polls_in_a_row++ < most_in_a_row) {
+        if (polls_in_a_row++ < max_in_a_row) {
             wait(events, until, error);
         } else {
             wait_a_moment(until, error);
