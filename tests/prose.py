@@ -4,7 +4,8 @@
     prose.py                     checks everything; exit status 0 if all holds, 1 if not, 2 for wrong arguments
     prose.py FILE...             prints every finding in these files, allowed or not
     prose.py --list KIND         prints every finding of one kind, for example `he`
-    prose.py --update            lowers the numbers in prose_allowed.txt to what is found; never raises a number
+    prose.py --update            lowers the numbers in prose_allowed.txt to what is found, and never raises a number;
+                                 a new file gets the numbers that other files have lost
     prose.py --stamp             marks the README sections that were edited in both languages as equal again
     prose.py --stamp NAME...     does so for the named sections, even if only one language was edited
 
@@ -261,15 +262,15 @@ def update(pages):
     now, measured = {name: page.counts() for name, page in pages.items()}, shares_of(pages)
     refused = []
     if LIST.exists():
-        # The sentences of a file that is gone may have moved to another one.
+        # A file that is not on the list yet may have taken sentences from others. It gets what they have lost.
         moved = {}
-        for name in set(allowed) - set(now):
+        for name in allowed:
             for kind, count in allowed[name].items():
-                moved[kind] = moved.get(kind, 0) + count
+                moved[kind] = moved.get(kind, 0) + max(count - now.get(name, {}).get(kind, 0), 0)
         for name, kinds in now.items():
             for kind, count in kinds.items():
                 most = allowed.get(name, {}).get(kind, 0)
-                taken = min(max(count - most, 0), moved.get(kind, 0))
+                taken = min(max(count - most, 0), moved.get(kind, 0)) if name not in allowed else 0
                 moved[kind] = moved.get(kind, 0) - taken
                 if count > most + taken:
                     refused.append(f"{name}: {kind} would rise from {most + taken} to {count}")
