@@ -308,6 +308,7 @@ def check(pages):
 
 # ---- the README in two languages
 
+TERMS = {"链接": "连接 (a connection)", "套接口": "套接字", "字节顺序": "字节序", "协同程序": "协程"}
 MARK = re.compile(r"^<!-- ([\w-]+) (\d{4}-\d\d-\d\d) ([0-9a-f]{8}) -->$", re.M)
 
 
@@ -356,6 +357,8 @@ def check_readmes():
             failures.append(f"{older}: the section {page.name} has an older date than its counterpart")
     if code(READMES[0]) != code(READMES[1]):
         failures.append(f"{READMES[0]} and {READMES[1]} differ in a program or a command")
+    text = (ROOT / READMES[1]).read_text(encoding="utf-8")
+    failures += [f"{READMES[1]}: {word}: the standard term is {term}" for word, term in TERMS.items() if word in text]
     return failures
 
 
