@@ -1,9 +1,9 @@
 // netnotes/coro.hpp: coroutines, from yield to a server
 // SPDX-License-Identifier: MIT
 //
-// A coroutine is a function that can pause. A generator pauses to return a value; a task pauses to wait. The event loop
-// resumes each task when its event has arrived, so one thread serves thousands of clients, and each client's code reads
-// as if that client were alone.
+// A coroutine is a function that can pause and later continue where it paused. A generator pauses to return a value. A
+// task pauses to wait for an event. The event loop resumes each task when its event has happened, so one thread serves
+// thousands of clients. Each task still reads as if its client were the only client.
 //
 //        task<> echo(async_stream peer) {
 //            for (;;) {
@@ -12,6 +12,14 @@
 //                co_await peer.send_all(bytes);
 //            }
 //        }
+//
+//                      co_await recv(): nothing has arrived
+//        task of a  ──────────────────────────────────────────>  event loop    waits for all descriptors, with epoll
+//        task of b  <──────────────────────────────────────────                 or io_uring
+//                      bytes for b have arrived: resumes b
+//
+// If you use g++ 12, read the first page of coro/task.hpp before you write co_await. This compiler compiles some such
+// expressions wrongly, and prints no warning. That page names them.
 //
 // Chapters, lowest first:
 //     coro/generator.hpp       functions that pause: generators and greenlets
@@ -30,8 +38,6 @@
 //     coro/connect.hpp         looking up a host, and connecting to the first address that answers
 //     coro/serve.hpp           a whole server in one call
 //     coro/every_core.hpp      a loop for each processor
-//
-// If you use g++ 12, read the first page of coro/task.hpp: it names the code that this compiler silently miscompiles.
 //
 // The notes:     协程 to gevent (coroutines, greenlet, gevent), gevent版-TCP服务器 (the gevent server)
 // Examples:      22_generator, 23_greenlet, 24_event_loop, 25_async_await, 26_coroutine_server

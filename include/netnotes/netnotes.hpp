@@ -1,8 +1,11 @@
 // netnotes/netnotes.hpp: everything
 // SPDX-License-Identifier: MIT
 //
-// For a first program, and for a program that uses most modules. Each module header is a page to read, and names the
-// chapters behind it. Includes point down only:
+// This header includes all modules. Use it for a first program, or for a program that needs most modules. Otherwise
+// include only the modules that you use: your program then compiles faster.
+//
+// Each module header is a page to read. It explains the idea, shows an example, and lists its chapters. Begin at the
+// bottom: a module uses only modules of lower floors. (On floor 3, server.hpp also uses tcp.hpp and poll.hpp.)
 //
 //    floor 5    tftp.hpp                                    files, by the simplest protocol
 //    floor 4    coro.hpp                                    coroutines: tasks, their loop, sockets for them

@@ -1,13 +1,26 @@
 // netnotes/poll.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
 //
-// A thread that waits in recv() for one client cannot serve another. A poller waits for many descriptors at once and
-// reports those that are ready. The three models of the operating system have one interface here:
+// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in one
+// call. It returns the descriptors that are ready: the next call on them does not have to wait.
+//
+//        a: nothing yet ───────┐
+//        b: bytes arrive ──────┼──> poller.wait() returns: b is ready to read ──> recv from b, then wait again
+//        c: nothing yet ───────┘
+//
+// The operating system has three such calls. They have one interface here:
 //
 //        epoll_poller poller;                                    // or select_poller, or poll_poller
 //        poller.add(listener.native_handle(), interest::read, 1);
 //        for (const event& happened : poller.wait(never))
 //            if (happened.token == 1 && any_of(happened.ready, interest::read)) listener.accept();
+//
+//    select_poller    select(2)    takes descriptors below 1024 only; each wait looks at all of them
+//    poll_poller      poll(2)      takes any descriptor; each wait looks at all of them
+//    epoll_poller     epoll(7)     takes any descriptor; each wait looks only at ready descriptors
+//
+// A descriptor in a poller should be non-blocking, because "ready" is a hint: the bytes may be gone when the program
+// reads.
 //
 // Chapters:
 //     poll/interest.hpp    what one waits for, what has happened, and the concept poller

@@ -1,16 +1,32 @@
 // netnotes/server.hpp: whole servers, as the notes' SocketServer
 // SPDX-License-Identifier: MIT
 //
-// Four ways to serve many clients, with one call each: run(stop).
+// A server must serve many clients, but a thread waits for one client at a time. This module has four servers, one for
+// each way out. You write what the server says to one client, and call run(stop):
+//
+//        int main() {
+//            stop_event stop;
+//            stop_on_signals signals{stop};                                          // Ctrl-C ends run()
+//            tcp_listener listener{{ipv6_address::any(), 6666}};
+//            threaded_server server{std::move(listener), [](tcp_stream& client, const endpoint&) {
+//                std::array<char, 4096> buffer;
+//                while (const auto size = client.recv(buffer)) client.send_all(std::string_view{buffer.data(), size});
+//            }};
+//            server.run(stop);
+//        }
+//
+// The four servers:
 //
 //                          how it serves                      a silent client          it fits
-//     iterative_server     one client after the other         holds up all others      short dialogues
+//     iterative_server     one client after the other         blocks all others        short dialogues
 //     forking_server       a process for each client          costs a process          work that must be kept apart
 //     threaded_server      a thread for each client           costs a thread           dialogues that share memory
 //     reactor_server       callbacks in one thread, on any    costs some kilobytes     thousands of clients
 //                          poller of poll.hpp
 //
-// A fifth way, a task for each client, needs coroutines: coro.hpp.
+// No client can end these servers: not by a reset, by silence, or by a handler that throws. Each server limits the
+// number of clients and the time that each client may take. A fifth way, a task for each client, needs coroutines:
+// coro.hpp.
 //
 // Chapters:
 //     server/blocking.hpp     what the servers that block have in common

@@ -1,15 +1,27 @@
 // netnotes/socket.hpp: sockets, their names, and how a wait is stopped
 // SPDX-License-Identifier: MIT
 //
-// A socket is an end of a conversation. The kernel holds it, and the program holds a small number, the descriptor. This
-// module owns the descriptor and makes every call of a socket safe: a signal does not interrupt a call, a peer that is gone
-// does not kill the process, a timeout is a point in time, and an error says what was attempted on which address.
+// A socket is one end of a communication. The kernel holds the socket, and the program holds a small number that stands
+// for it: the descriptor. Two programs communicate by sockets in this order:
+//
+//        server                                     client
+//          socket, bind, listen                       socket
+//          accept() <───────── handshake ──────────── connect
+//            └─> a new socket  <────── bytes ───────> send_all, recv
+//          close                                      close
 //
 //        net::socket listener{net::address_family::inet, net::socket_type::stream};     // namespace net = netnotes
 //        listener.bind(net::endpoint{net::ipv4_address::any(), 6666});
 //        listener.listen();
 //        auto [client, peer] = listener.accept();
 //        client.send_all("hello\r\n");
+//
+// The class socket closes its descriptor exactly once. It also handles what programs often get wrong:
+//
+//    a signal interrupts a call      the call continues, and waits for the rest of its time
+//    the peer has closed             a send fails with an error; the signal SIGPIPE does not end the process
+//    a timeout                       becomes a point in time, so a peer that sends slowly cannot extend it
+//    an error                        names the call and the address: "bind 0.0.0.0:80: Permission denied"
 //
 // Most programs use tcp.hpp or udp.hpp, which build on this module.
 //

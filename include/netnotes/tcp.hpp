@@ -1,8 +1,18 @@
 // netnotes/tcp.hpp: connections
 // SPDX-License-Identifier: MIT
 //
-// TCP makes a pipe of bytes in each direction out of a network that loses, doubles and reorders packets. The bytes arrive
-// all and in order, or the connection fails. TCP does not keep the borders between two sends: a receive is not a message.
+// TCP carries bytes in both directions between two sockets. All bytes arrive, once and in order, or the connection
+// fails. For this, TCP numbers every byte and retransmits the bytes that the peer has not acknowledged.
+//
+//        client                                      server
+//          connect     ──── SYN ──────────────────>    listen       the two kernels shake hands:
+//                      <─── SYN, ACK ──────────────                 three segments open a connection
+//                      ──── ACK ──────────────────>    accept
+//          send_all    ──── "hello" ──────────────>    recv returns "hel", the next recv "lo"
+//          close       ──── FIN ──────────────────>    recv returns 0 bytes: the end of the stream
+//
+// TCP does not keep the borders between two sends. One receive may return half a message, or two messages. So the
+// programs must agree where a message ends: at a delimiter, or after a known length. A buffered_reader finds this end:
 //
 //        tcp_listener listener{{ipv6_address::any(), 6666}};
 //        auto [stream, peer] = listener.accept();

@@ -1,11 +1,22 @@
 // netnotes/tftp.hpp: the Trivial File Transfer Protocol, client and server
 // SPDX-License-Identifier: MIT
 //
-// TFTP moves one file over UDP: a request, then numbered blocks, each acknowledged. The protocol is one machine without a
-// socket and without a clock. Clients and the server drive it, and so do the tests, whose network loses what they want.
+// TFTP moves one file over UDP. The client sends a request to port 69. The server answers from a new port, in numbered
+// blocks, and the receiver acknowledges each block. If no acknowledgment arrives in time, the sender repeats the block.
+//
+//        client                                     server
+//          read request "moon.img" ─────────────>   port 69
+//          <──────────────────── data 1             a new port, for this transfer only
+//          acknowledgment 1 ────────────────────>
+//          <──────────────────── data 2             shorter than a block, so it is the last
+//
+// A whole server is two lines in a task loop. It serves the files of one folder:
 //
 //        tftp::server server{{ipv6_address::any(), tftp::port}, tftp::serve_files("/srv/tftp")};
 //        loop.run(server.run(), stop);
+//
+// The protocol is a state machine that has no socket and no clock. The clients and the server drive it. The tests drive
+// it too, with a simulated network that loses, doubles and delays datagrams.
 //
 // Chapters, lowest first:
 //     tftp/packet.hpp          the six kinds of packet, byte by byte
@@ -17,9 +28,12 @@
 //     tftp/async_client.hpp    get and put, for tasks
 //     tftp/server.hpp          thousands of transfers in one thread
 //
-// Where the notes are wrong about TFTP, and where it is put right: the wire format and its missing sixth kind of packet,
-// tftp/packet.hpp; block numbers, duplicates, timeouts and strangers, tftp/transfer.hpp; the file that is emptied before
-// any data has arrived, tftp/file.hpp; the port that data goes to, tftp/server.hpp.
+// Where the notes are wrong about TFTP:
+//     the packet formats, of which one is missing     tftp/packet.hpp
+//     block numbers, duplicates, timeouts             tftp/transfer.hpp
+//     packets from strangers                          tftp/transfer.hpp
+//     a file is emptied before any data arrives       tftp/file.hpp
+//     the port to which data is sent                  tftp/server.hpp
 //
 // The notes:     TFTP 协议介绍, TFTP下载过程, TFTP数据包的格式, tftp 客户端
 // Examples:      14_tftp

@@ -1,13 +1,23 @@
 // netnotes/udp.hpp: datagrams
 // SPDX-License-Identifier: MIT
 //
-// UDP keeps the borders of messages: one send is one receive, whole or not at all. It promises nothing else. A datagram may
-// be lost, arrive twice, or overtake another, and nobody is told.
+// UDP sends datagrams. A datagram is one message: it arrives whole, or it does not arrive. UDP opens no connection, so
+// a socket can send to many receivers. UDP does not retransmit. A datagram can be lost, arrive twice, or overtake
+// another datagram, and the sender is not told.
+//
+//        sender                                       receiver
+//          | send_to("one") ────────────────────────>  | recv_from() returns "one" and the sender
+//          | send_to("two") ────── lost                |
+//          | send_to("three") ──────────────────────>  | recv_from() with room for 4 bytes: "thre", truncated
+//
+// This server returns one datagram to its sender:
 //
 //        udp_socket socket{{ipv6_address::any(), 6666}};
 //        std::array<char, 1500> buffer;
 //        auto [bytes, sender, truncated] = socket.recv_from(buffer);
 //        socket.send_to(bytes, sender);
+//
+// A program that needs every message must retransmit by itself. tftp.hpp shows how.
 //
 // Chapters:
 //     udp/socket.hpp    datagrams one by one, in batches, in segments, by broadcast, and to groups
