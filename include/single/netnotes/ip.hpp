@@ -23,12 +23,22 @@
 // netnotes/ip.hpp: addresses, networks, endpoints and ports
 // SPDX-License-Identifier: MIT
 //
-// An IP address is a number: 32 bits for IPv4, 128 for IPv6. A network is a run of leading bits that its addresses share,
-// and a port is a 16-bit number that picks one socket behind an address. This module is notation and arithmetic for these
-// numbers. It asks the operating system nothing, it is constexpr, and a wrong literal does not compile:
+// An IP address is a number that names one network interface: 32 bits for IPv4, 128 bits for IPv6. A network is a range
+// of addresses that begin with the same bits. A port is a 16-bit number that selects a socket on a host. An address
+// together with a port is an endpoint.
+//
+//        192.168.1.77           11000000 10101000 00000001 01001101      an address
+//        192.168.1.0/24         └──── 24 bits: network ──┘ └ host ┘      its network: all addresses that begin so
+//        192.168.1.77:6666                                               an endpoint: the address, and port 6666
+//
+// This module parses, prints, compares and computes these values. It makes no system call. All of it is constexpr, so
+// the compiler checks an address that stands in your source:
 //
 //        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
 //        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
+// A text from a user is parsed while the program runs. The function parse() returns nullopt if the text is wrong; the
+// constructor throws an error that names the reason and the place.
 //
 //        text ──parse──> ipv4_address ─┐                    ┌─> network     address / prefix length
 //        text ──parse──> ipv6_address ─┴──> ip_address ─────┤

@@ -23,11 +23,22 @@
 // netnotes/tftp.hpp: the Trivial File Transfer Protocol, client and server
 // SPDX-License-Identifier: MIT
 //
-// TFTP moves one file over UDP: a request, then numbered blocks, each acknowledged. The protocol is one machine without a
-// socket and without a clock. Clients and the server drive it, and so do the tests, whose network loses what they want.
+// TFTP moves one file over UDP. The client sends a request to port 69. The server answers from a new port, in numbered
+// blocks, and the receiver acknowledges each block. If no acknowledgment arrives in time, the sender repeats the block.
+//
+//        client                                     server
+//          read request "moon.img" ─────────────>   port 69
+//          <──────────────────── data 1             a new port, for this transfer only
+//          acknowledgment 1 ────────────────────>
+//          <──────────────────── data 2             shorter than a block, so it is the last
+//
+// A whole server is two lines in a task loop. It serves the files of one folder:
 //
 //        tftp::server server{{ipv6_address::any(), tftp::port}, tftp::serve_files("/srv/tftp")};
 //        loop.run(server.run(), stop);
+//
+// The protocol is a state machine that has no socket and no clock. The clients and the server drive it. The tests drive
+// it too, with a simulated network that loses, doubles and delays datagrams.
 //
 // Chapters, lowest first:
 //     tftp/packet.hpp          the six kinds of packet, byte by byte
@@ -39,9 +50,12 @@
 //     tftp/async_client.hpp    get and put, for tasks
 //     tftp/server.hpp          thousands of transfers in one thread
 //
-// Where the notes are wrong about TFTP, and where it is put right: the wire format and its missing sixth kind of packet,
-// tftp/packet.hpp; block numbers, duplicates, timeouts and strangers, tftp/transfer.hpp; the file that is emptied before
-// any data has arrived, tftp/file.hpp; the port that data goes to, tftp/server.hpp.
+// Where the notes are wrong about TFTP:
+//     the packet formats, of which one is missing     tftp/packet.hpp
+//     block numbers, duplicates, timeouts             tftp/transfer.hpp
+//     packets from strangers                          tftp/transfer.hpp
+//     a file is emptied before any data arrives       tftp/file.hpp
+//     the port to which data is sent                  tftp/server.hpp
 //
 // The notes:     TFTP 协议介绍, TFTP下载过程, TFTP数据包的格式, tftp 客户端
 // Examples:      14_tftp
@@ -53,9 +67,9 @@
 // netnotes/coro.hpp: coroutines, from yield to a server
 // SPDX-License-Identifier: MIT
 //
-// A coroutine is a function that can pause. A generator pauses to return a value; a task pauses to wait. The event loop
-// resumes each task when its event has arrived, so one thread serves thousands of clients, and each client's code reads
-// as if that client were alone.
+// A coroutine is a function that can pause and later continue where it paused. A generator pauses to return a value. A
+// task pauses to wait for an event. The event loop resumes each task when its event has happened, so one thread serves
+// thousands of clients. Each task still reads as if its client were the only client.
 //
 //        task<> echo(async_stream peer) {
 //            for (;;) {
@@ -64,6 +78,14 @@
 //                co_await peer.send_all(bytes);
 //            }
 //        }
+//
+//                      co_await recv(): nothing has arrived
+//        task of a  ──────────────────────────────────────────>  event loop    waits for all descriptors, with epoll
+//        task of b  <──────────────────────────────────────────                 or io_uring
+//                      bytes for b have arrived: resumes b
+//
+// If you use g++ 12, read the first page of coro/task.hpp before you write co_await. This compiler compiles some such
+// expressions wrongly, and prints no warning. That page names them.
 //
 // Chapters, lowest first:
 //     coro/generator.hpp       functions that pause: generators and greenlets
@@ -82,8 +104,6 @@
 //     coro/connect.hpp         looking up a host, and connecting to the first address that answers
 //     coro/serve.hpp           a whole server in one call
 //     coro/every_core.hpp      a loop for each processor
-//
-// If you use g++ 12, read the first page of coro/task.hpp: it names the code that this compiler silently miscompiles.
 //
 // The notes:     协程 to gevent (coroutines, greenlet, gevent), gevent版-TCP服务器 (the gevent server)
 // Examples:      22_generator, 23_greenlet, 24_event_loop, 25_async_await, 26_coroutine_server
@@ -10856,13 +10876,26 @@ inline void async_signals::handle(int number) noexcept {
 // netnotes/poll.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
 //
-// A thread that waits in recv() for one client cannot serve another. A poller waits for many descriptors at once and
-// reports those that are ready. The three models of the operating system have one interface here:
+// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in one
+// call. It returns the descriptors that are ready: the next call on them does not have to wait.
+//
+//        a: nothing yet ───────┐
+//        b: bytes arrive ──────┼──> poller.wait() returns: b is ready to read ──> recv from b, then wait again
+//        c: nothing yet ───────┘
+//
+// The operating system has three such calls. They have one interface here:
 //
 //        epoll_poller poller;                                    // or select_poller, or poll_poller
 //        poller.add(listener.native_handle(), interest::read, 1);
 //        for (const event& happened : poller.wait(never))
 //            if (happened.token == 1 && any_of(happened.ready, interest::read)) listener.accept();
+//
+//    select_poller    select(2)    takes descriptors below 1024 only; each wait looks at all of them
+//    poll_poller      poll(2)      takes any descriptor; each wait looks at all of them
+//    epoll_poller     epoll(7)     takes any descriptor; each wait looks only at ready descriptors
+//
+// A descriptor in a poller should be non-blocking, because "ready" is a hint: the bytes may be gone when the program
+// reads.
 //
 // Chapters:
 //     poll/interest.hpp    what one waits for, what has happened, and the concept poller
@@ -11181,15 +11214,27 @@ static_assert(poller<select_poller>);
 // netnotes/socket.hpp: sockets, their names, and how a wait is stopped
 // SPDX-License-Identifier: MIT
 //
-// A socket is an end of a conversation. The kernel holds it, and the program holds a small number, the descriptor. This
-// module owns the descriptor and makes every call of a socket safe: a signal does not interrupt a call, a peer that is gone
-// does not kill the process, a timeout is a point in time, and an error says what was attempted on which address.
+// A socket is one end of a communication. The kernel holds the socket, and the program holds a small number that stands
+// for it: the descriptor. Two programs communicate by sockets in this order:
+//
+//        server                                     client
+//          socket, bind, listen                       socket
+//          accept() <───────── handshake ──────────── connect
+//            └─> a new socket  <────── bytes ───────> send_all, recv
+//          close                                      close
 //
 //        net::socket listener{net::address_family::inet, net::socket_type::stream};     // namespace net = netnotes
 //        listener.bind(net::endpoint{net::ipv4_address::any(), 6666});
 //        listener.listen();
 //        auto [client, peer] = listener.accept();
 //        client.send_all("hello\r\n");
+//
+// The class socket closes its descriptor exactly once. It also handles what programs often get wrong:
+//
+//    a signal interrupts a call      the call continues, and waits for the rest of its time
+//    the peer has closed             a send fails with an error; the signal SIGPIPE does not end the process
+//    a timeout                       becomes a point in time, so a peer that sends slowly cannot extend it
+//    an error                        names the call and the address: "bind 0.0.0.0:80: Permission denied"
 //
 // Most programs use tcp.hpp or udp.hpp, which build on this module.
 //
@@ -11211,12 +11256,22 @@ static_assert(poller<select_poller>);
 // netnotes/ip.hpp: addresses, networks, endpoints and ports
 // SPDX-License-Identifier: MIT
 //
-// An IP address is a number: 32 bits for IPv4, 128 for IPv6. A network is a run of leading bits that its addresses share,
-// and a port is a 16-bit number that picks one socket behind an address. This module is notation and arithmetic for these
-// numbers. It asks the operating system nothing, it is constexpr, and a wrong literal does not compile:
+// An IP address is a number that names one network interface: 32 bits for IPv4, 128 bits for IPv6. A network is a range
+// of addresses that begin with the same bits. A port is a 16-bit number that selects a socket on a host. An address
+// together with a port is an endpoint.
+//
+//        192.168.1.77           11000000 10101000 00000001 01001101      an address
+//        192.168.1.0/24         └──── 24 bits: network ──┘ └ host ┘      its network: all addresses that begin so
+//        192.168.1.77:6666                                               an endpoint: the address, and port 6666
+//
+// This module parses, prints, compares and computes these values. It makes no system call. All of it is constexpr, so
+// the compiler checks an address that stands in your source:
 //
 //        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
 //        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
+// A text from a user is parsed while the program runs. The function parse() returns nullopt if the text is wrong; the
+// constructor throws an error that names the reason and the place.
 //
 //        text ──parse──> ipv4_address ─┐                    ┌─> network     address / prefix length
 //        text ──parse──> ipv6_address ─┴──> ip_address ─────┤
@@ -11884,8 +11939,18 @@ class socket_iostream : public std::iostream {
 // netnotes/tcp.hpp: connections
 // SPDX-License-Identifier: MIT
 //
-// TCP makes a pipe of bytes in each direction out of a network that loses, doubles and reorders packets. The bytes arrive
-// all and in order, or the connection fails. TCP does not keep the borders between two sends: a receive is not a message.
+// TCP carries bytes in both directions between two sockets. All bytes arrive, once and in order, or the connection
+// fails. For this, TCP numbers every byte and retransmits the bytes that the peer has not acknowledged.
+//
+//        client                                      server
+//          connect     ──── SYN ──────────────────>    listen       the two kernels shake hands:
+//                      <─── SYN, ACK ──────────────                 three segments open a connection
+//                      ──── ACK ──────────────────>    accept
+//          send_all    ──── "hello" ──────────────>    recv returns "hel", the next recv "lo"
+//          close       ──── FIN ──────────────────>    recv returns 0 bytes: the end of the stream
+//
+// TCP does not keep the borders between two sends. One receive may return half a message, or two messages. So the
+// programs must agree where a message ends: at a delimiter, or after a known length. A buffered_reader finds this end:
 //
 //        tcp_listener listener{{ipv6_address::any(), 6666}};
 //        auto [stream, peer] = listener.accept();
@@ -17327,13 +17392,23 @@ inline std::string transfer_record::to_string() const {
 // netnotes/udp.hpp: datagrams
 // SPDX-License-Identifier: MIT
 //
-// UDP keeps the borders of messages: one send is one receive, whole or not at all. It promises nothing else. A datagram may
-// be lost, arrive twice, or overtake another, and nobody is told.
+// UDP sends datagrams. A datagram is one message: it arrives whole, or it does not arrive. UDP opens no connection, so
+// a socket can send to many receivers. UDP does not retransmit. A datagram can be lost, arrive twice, or overtake
+// another datagram, and the sender is not told.
+//
+//        sender                                       receiver
+//          | send_to("one") ────────────────────────>  | recv_from() returns "one" and the sender
+//          | send_to("two") ────── lost                |
+//          | send_to("three") ──────────────────────>  | recv_from() with room for 4 bytes: "thre", truncated
+//
+// This server returns one datagram to its sender:
 //
 //        udp_socket socket{{ipv6_address::any(), 6666}};
 //        std::array<char, 1500> buffer;
 //        auto [bytes, sender, truncated] = socket.recv_from(buffer);
 //        socket.send_to(bytes, sender);
+//
+// A program that needs every message must retransmit by itself. tftp.hpp shows how.
 //
 // Chapters:
 //     udp/socket.hpp    datagrams one by one, in batches, in segments, by broadcast, and to groups
