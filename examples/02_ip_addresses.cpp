@@ -17,15 +17,14 @@
 #include "example.hpp"
 
 #include <netnotes/ip.hpp>
+#include <netnotes/socket/interfaces.hpp>
 
 #include <arpa/inet.h>
-#include <ifaddrs.h>
 
 #include <algorithm>
 #include <array>
 #include <bitset>
 #include <iomanip>
-#include <memory>
 #include <span>
 
 using namespace net::literals;
@@ -328,19 +327,10 @@ bool describe_all(const std::vector<std::string>& texts) {
 }
 
 void describe_mine() {
-    ifaddrs* interfaces = nullptr;
-    if (::getifaddrs(&interfaces) != 0) throw std::system_error{errno, std::system_category(), "getifaddrs"};
-    const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> freed{interfaces, &::freeifaddrs};
-    for (const ifaddrs* entry = interfaces; entry; entry = entry->ifa_next) {
-        if (!entry->ifa_addr) continue;  // an interface without an address
-        const int family = entry->ifa_addr->sa_family;
-        if (family != AF_INET && family != AF_INET6) continue;
-        net::socket_address address;
-        address.resize(family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
-        std::memcpy(address.data(), entry->ifa_addr, address.size());
-        const net::ip_address mine = address.ip().address();
-        say(std::left, std::setw(16), entry->ifa_name, std::setw(40), mine, properties_of(mine));
-    }
+    for (const net::network_interface& each : net::interfaces())
+        for (const net::interface_address& mine : each.addresses)
+            say(std::left, std::setw(16), each.name, std::setw(40), mine.address.address(),
+                properties_of(mine.address.address()));
 }
 
 void tabulate() {

@@ -27,6 +27,7 @@
 //     ip/text.hpp       how addresses are read and written, and the errors that say where a text is wrong
 //     ip/address.hpp    IPv4 and IPv6 addresses
 //     ip/network.hpp    networks: prefixes, netmasks, subnets, ranges
+//     ip/interface.hpp  an address together with its network: 192.168.1.77/24
 //     ip/special.hpp    ranges that mean something, and the classes A to E
 //     ip/endpoint.hpp   an address and a port; classes of ports, services
 //
@@ -42,6 +43,7 @@
 
 #include "ip/address.hpp"
 #include "ip/endpoint.hpp"
+#include "ip/interface.hpp"
 #include "ip/network.hpp"
 #include "ip/special.hpp"
 #include "ip/text.hpp"

@@ -28,6 +28,7 @@
 // Chapters, lowest first:
 //     socket/stop.hpp        asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
 //     socket/address.hpp     the names of sockets and of hosts, and the resolver
+//     socket/interfaces.hpp the network interfaces of this machine, with their addresses
 //     socket/buffer.hpp      how long a call waits, room to receive into, bytes to send
 //     socket/options.hpp     options as types
 //     socket/socket.hpp      the socket, with a table from Python and C to netnotes
@@ -46,6 +47,7 @@
 #include "ip.hpp"
 #include "socket/address.hpp"
 #include "socket/buffer.hpp"
+#include "socket/interfaces.hpp"
 #include "socket/iostream.hpp"
 #include "socket/options.hpp"
 #include "socket/socket.hpp"
