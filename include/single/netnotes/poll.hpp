@@ -3588,6 +3588,7 @@ static_assert(poller<select_poller>);
 // Chapters, lowest first:
 //     socket/stop.hpp        asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
 //     socket/address.hpp     the names of sockets and of hosts, and the resolver
+//     socket/interfaces.hpp the network interfaces of this machine, with their addresses
 //     socket/buffer.hpp      how long a call waits, room to receive into, bytes to send
 //     socket/options.hpp     options as types
 //     socket/socket.hpp      the socket, with a table from Python and C to netnotes
@@ -3629,6 +3630,7 @@ static_assert(poller<select_poller>);
 //     ip/text.hpp       how addresses are read and written, and the errors that say where a text is wrong
 //     ip/address.hpp    IPv4 and IPv6 addresses
 //     ip/network.hpp    networks: prefixes, netmasks, subnets, ranges
+//     ip/interface.hpp  an address together with its network: 192.168.1.77/24
 //     ip/special.hpp    ranges that mean something, and the classes A to E
 //     ip/endpoint.hpp   an address and a port; classes of ports, services
 //
@@ -3640,6 +3642,34 @@ static_assert(poller<select_poller>);
 
 
 
+
+// netnotes/ip/interface.hpp: an address together with its network
+// SPDX-License-Identifier: MIT
+//
+// A host's configuration says both at once: 192.168.1.77/24 is the host's own address, and the network in which its
+// neighbours are. The class network keeps the leading bits only, because a network is a set of addresses. This class
+// keeps all bits:
+//
+//        192.168.1.77 / 24
+//        address  192.168.1.77              this host
+//        network  192.168.1.0/24            the addresses that it reaches without a router
+//
+//        constexpr ip_interface mine{"192.168.1.77/24"};
+//        static_assert(mine.network().contains("192.168.1.20"_ip));
+//
+// Python calls the same value ipaddress.ip_interface.
+//
+// On this page:  ip_interface
+// The notes:     子网掩码 (netmasks); examples 02 and 03
+
+#ifndef NETNOTES_IP_INTERFACE_HPP
+#define NETNOTES_IP_INTERFACE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
 
 // netnotes/ip/network.hpp: networks
 // SPDX-License-Identifier: MIT
@@ -3982,6 +4012,93 @@ consteval network operator""_net(const char* text, std::size_t size) { return ne
 
 #endif  // NETNOTES_IP_NETWORK_HPP
 
+
+namespace netnotes {
+
+/// An address and the prefix length of the network in which it lies (RFC 4632 §3.1, RFC 4291 §2.3). A regular value: it
+/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of them
+/// blocks.
+class ip_interface : public detail::printable<ip_interface> {
+  public:
+    /// The longest text in bytes.
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
+
+    /// Makes 0.0.0.0/0.
+    constexpr ip_interface() noexcept = default;
+    /// Keeps both. The zone of a link-local address stays. Throws std::invalid_argument when the prefix is longer than
+    /// the address: 32 bits for IPv4, 128 for IPv6.
+    constexpr ip_interface(const ip_address& address, unsigned prefix_length)
+        : address_{address}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
+        if (prefix_length > address.width())
+            throw std::invalid_argument{"prefix length beyond the width of the address"};
+    }
+    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An address
+    /// alone has the longest prefix. Throws parse_error, which tells the position of the fault.
+    constexpr explicit ip_interface(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"interface address", text, why};
+        *this = *read;
+    }
+    /// Reads the same texts. Returns std::nullopt for any other text, and `why` then tells the fault. Never throws.
+    static constexpr std::optional<ip_interface> parse(std::string_view text, parse_failure& why) noexcept {
+        const std::size_t slash = text.find('/');
+        const auto address = ip_address::parse(text.substr(0, slash), why);
+        if (!address) return std::nullopt;
+        if (slash == text.npos) return ip_interface{*address, address->width()};
+        // A network has no zone, so its parser sees the text without one. The same number of characters must stay in
+        // front of a fault that it finds.
+        const std::size_t zone = text.substr(0, slash).find('%');
+        if (zone != text.npos) {
+            std::uint32_t prefix_length = 0;
+            const std::string_view tail = text.substr(slash + 1);
+            if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length, why))
+                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+            return ip_interface{*address, prefix_length};
+        }
+        const auto block = netnotes::network::parse(text, host_bits::cleared, why);
+        if (!block) return std::nullopt;
+        return ip_interface{*address, block->prefix_length()};
+    }
+    /// Reads the same texts. Returns std::nullopt for any other text.
+    static constexpr std::optional<ip_interface> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns the address with all its bits, and with its zone.
+    [[nodiscard]] constexpr const ip_address& address() const noexcept { return address_; }
+    /// Returns the number of bits that the network's addresses share.
+    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
+    /// Returns the network in which the address lies, without a zone.
+    [[nodiscard]] constexpr netnotes::network network() const noexcept {
+        return {address_, prefix_length_, host_bits::cleared};
+    }
+
+    /// Returns the hash value for std::hash.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
+        return detail::mix(address_.hash() + prefix_length_);
+    }
+    /// Writes the text at `out`, which has room for text_capacity bytes. Returns the end of the text.
+    constexpr char* write(char* out) const noexcept {
+        out = address_.write(out);
+        *out++ = '/';
+        return detail::write_number(out, prefix_length_);
+    }
+
+    /// Compares by address, then by prefix length.
+    friend constexpr auto operator<=>(const ip_interface&, const ip_interface&) noexcept = default;
+
+  private:
+    ip_address address_;
+    std::uint8_t prefix_length_ = 0;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_INTERFACE_HPP
+
+
 // netnotes/ip/special.hpp: ranges of addresses that mean something
 // SPDX-License-Identifier: MIT
 //
@@ -4175,6 +4292,199 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 #endif  // NETNOTES_IP_HPP
 
 
+
+// netnotes/socket/interfaces.hpp: the network interfaces of this machine
+// SPDX-License-Identifier: MIT
+//
+// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine. Each
+// interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on all of
+// them.
+//
+//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
+//            for (const net::interface_address& mine : each.addresses)
+//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
+//
+//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
+//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
+//                      │         └── prefix: which neighbours need no router
+//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
+//
+// On this page:  network_interface, interface_address · interfaces
+// The notes:     IP地址 (ifconfig, ip addr); example 02
+
+#ifndef NETNOTES_SOCKET_INTERFACES_HPP
+#define NETNOTES_SOCKET_INTERFACES_HPP
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netpacket/packet.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+
+namespace netnotes {
+
+/// An address of an interface.
+struct interface_address {
+    /// The address and its network. The zone of a link-local address is the interface's number: fe80::1%2/64.
+    ip_interface address;
+    /// Where a datagram reaches all hosts of the network. Only an IPv4 address can have it.
+    std::optional<ip_address> broadcast;
+    /// The other end, when the address was given for a link of two hosts (PPP, a tunnel).
+    std::optional<ip_address> peer;
+};
+
+/// An interface as it was when interfaces() asked the kernel. A value: it does not follow later changes.
+struct network_interface {
+    std::string name;    ///< "eth0", "lo"
+    unsigned index = 0;  ///< the kernel's number, 1 and up; see interface_index(). 0 if the interface has just gone
+    bool is_up = false;  ///< an administrator has switched it on
+    bool is_running = false;         ///< the link works: a cable is in it, an access point answers
+    bool is_loopback = false;        ///< what leaves here arrives here
+    bool is_point_to_point = false;  ///< the link has exactly one other end
+    bool can_broadcast = false;      ///< a datagram can reach all hosts of the link
+    bool can_multicast = false;      ///< a socket can join groups on it
+    /// The address below IP: six bytes as "02:42:c0:a8:01:4d" for Ethernet and Wi-Fi. Empty where the link has none.
+    std::string hardware_address;
+    std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
+};
+
+/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's order.
+/// Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the kernel
+/// refuses (no memory, no descriptor). Threads may call it at once.
+[[nodiscard]] std::vector<network_interface> interfaces();
+/// Does the same, and reports a failure in `error` instead. Returns an empty list then.
+[[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns the address in the kernel's structure. Returns std::nullopt for a null pointer and for other families.
+inline std::optional<ip_address> ip_of(const sockaddr* from) {
+    if (!from) return std::nullopt;
+    const int family = from->sa_family;
+    if (family != AF_INET && family != AF_INET6) return std::nullopt;
+    socket_address address;
+    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    std::memcpy(address.data(), from, size);
+    address.resize(size);
+    return address.ip().address();
+}
+
+/// How many leading ones a netmask has. The kernel keeps prefixes, so no mask has a hole.
+inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
+    // (The kernel gives no mask with an address that has no network: it stands alone.)
+    const auto bits = ip_of(mask);
+    if (!bits) return width;
+    if (bits->is_v4()) return static_cast<unsigned>(std::countl_one(bits->v4().to_uint()));
+    unsigned length = 0;
+    for (const std::uint8_t octet : bits->v6().to_octets()) length += static_cast<unsigned>(std::popcount(octet));
+    return length;
+}
+
+/// The bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
+inline std::string hardware_address_of(const sockaddr* from) {
+    sockaddr_ll link{};
+    std::memcpy(&link, from, sizeof link);
+    const std::size_t size = std::min<std::size_t>(link.sll_halen, sizeof link.sll_addr);
+    std::string text;
+    bool is_any = false;
+    for (std::size_t i = 0; i < size; ++i) {
+        if (i > 0) text += ':';
+        text += {hexadecimal_digits[link.sll_addr[i] >> 4], hexadecimal_digits[link.sll_addr[i] & 0xf]};
+        is_any = is_any || link.sll_addr[i] != 0;
+    }
+    return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
+}
+
+/// getifaddrs(3) has one field for two meanings: ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do
+/// not decide, because an Ethernet link may have an address with a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`.
+/// A broadcast address ends in ones where the hosts are numbered (RFC 919 §7). A link of two, or one host alone, has no
+/// such address.
+inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
+    const network around = mine.address.network();
+    if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
+    if (other.is_v4() && around.is_v4() && link.can_broadcast && around.host_width() > 1 &&
+        (other.v4().to_uint() | around.netmask().v4().to_uint()) == ~std::uint32_t{0})
+        mine.broadcast = other;
+    else
+        mine.peer = other;
+}
+
+}  // namespace detail
+
+inline std::vector<network_interface> interfaces(std::error_code& error) {
+    std::vector<network_interface> found;
+    ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) != 0) {
+        error = detail::last_error();
+        return found;
+    }
+    error.clear();
+    const struct guard {
+        ifaddrs* list;
+        ~guard() { ::freeifaddrs(list); }
+    } freed{list};
+    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is an
+    // address of eth0 with a label, not an interface.
+    for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
+        const std::string_view label{entry->ifa_name};
+        const std::string_view name = label.substr(0, label.find(':'));
+        const auto is_same = [&](const network_interface& each) { return each.name == name; };
+        auto place = std::find_if(found.begin(), found.end(), is_same);
+        if (place == found.end()) {
+            network_interface added;
+            added.name = name;
+            added.index = ::if_nametoindex(added.name.c_str());
+            added.is_up = entry->ifa_flags & IFF_UP;
+            added.is_running = entry->ifa_flags & IFF_RUNNING;
+            added.is_loopback = entry->ifa_flags & IFF_LOOPBACK;
+            added.is_point_to_point = entry->ifa_flags & IFF_POINTOPOINT;
+            added.can_broadcast = entry->ifa_flags & IFF_BROADCAST;
+            added.can_multicast = entry->ifa_flags & IFF_MULTICAST;
+            place = found.insert(place, std::move(added));
+        }
+        if (!entry->ifa_addr) continue;
+        if (entry->ifa_addr->sa_family == AF_PACKET) {
+            place->hardware_address = detail::hardware_address_of(entry->ifa_addr);
+            continue;
+        }
+        const auto address = detail::ip_of(entry->ifa_addr);
+        if (!address) continue;
+        interface_address mine{
+            ip_interface{*address, detail::prefix_length_of(entry->ifa_netmask, address->width())}, {}, {}};
+        if (const auto other = detail::ip_of(entry->ifa_dstaddr)) detail::set_other(mine, *other, *place);
+        place->addresses.push_back(mine);
+    }
+    return found;
+}
+
+inline std::vector<network_interface> interfaces() {
+    std::error_code error;
+    auto found = interfaces(error);
+    if (error) detail::throw_error(error, "interfaces of this machine");
+    return found;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_INTERFACES_HPP
 
 // netnotes/socket/iostream.hpp: a connection as a C++ stream
 // SPDX-License-Identifier: MIT
