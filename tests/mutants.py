@@ -38,7 +38,7 @@ GOAL = 0.97
 # Which tests belong to which header, the quick ones first. Each also runs on io_uring where CMakeLists.txt says so.
 TESTS = {
     "ip/text": "ip/ip", "ip/address": "ip/ip", "ip/network": "ip/ip", "ip/special": "ip/ip", "ip/endpoint": "ip/ip",
-    "ip/interface": "ip/interface", "socket/interfaces": "socket/interfaces",
+    "ip/arithmetic": "ip/arithmetic", "ip/interface": "ip/interface", "socket/interfaces": "socket/interfaces",
     "socket/stop": "socket/stop", "socket/address": "socket/socket udp/socket", "socket/buffer": "socket/socket",
     "socket/options": "socket/socket", "socket/socket": "socket/socket udp/socket tcp/stream server/faults",
     "poll/interest": "poll/poll", "poll/select": "poll/poll", "poll/poll": "poll/poll", "poll/epoll": "poll/poll",

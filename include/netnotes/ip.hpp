@@ -23,13 +23,14 @@
 //                                                           └─> endpoint    address : port
 //
 // Chapters, lowest first:
-//     ip/version.hpp    the version of the library
-//     ip/text.hpp       how addresses are read and written, and the errors that say where a text is wrong
-//     ip/address.hpp    IPv4 and IPv6 addresses
-//     ip/network.hpp    networks: prefixes, netmasks, subnets, ranges
-//     ip/interface.hpp  an address together with its network: 192.168.1.77/24
-//     ip/special.hpp    ranges that mean something, and the classes A to E
-//     ip/endpoint.hpp   an address and a port; classes of ports, services
+//     ip/version.hpp     the version of the library
+//     ip/text.hpp        how addresses are read and written, and the errors that say where a text is wrong
+//     ip/address.hpp     IPv4 and IPv6 addresses
+//     ip/arithmetic.hpp the addresses before and behind an address, and distances
+//     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
+//     ip/interface.hpp   an address together with its network: 192.168.1.77/24
+//     ip/special.hpp     ranges that mean something, and the classes A to E
+//     ip/endpoint.hpp    an address and a port; classes of ports, services
 //
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
 // Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
@@ -42,6 +43,7 @@
 #endif
 
 #include "ip/address.hpp"
+#include "ip/arithmetic.hpp"
 #include "ip/endpoint.hpp"
 #include "ip/interface.hpp"
 #include "ip/network.hpp"

@@ -153,6 +153,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.low = value_.low << 8 | octets[i + 8];
         }
     }
+    /// From the address as a number of 128 bits, without a zone; see to_uint().
+    constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
     /// The IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
     constexpr explicit ipv6_address(ipv4_address address) noexcept
         : value_{0, std::uint64_t{0xffff} << 32 | address.to_uint()} {}
@@ -177,6 +179,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
     /// ::1
     static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
 
+    /// Returns the address as a number of 128 bits: ::1 is uint128{0, 1}. The zone is not in it.
+    [[nodiscard]] constexpr uint128 to_uint() const noexcept { return value_; }
     [[nodiscard]] constexpr std::array<std::uint8_t, 16> to_octets() const noexcept {
         std::array<std::uint8_t, 16> octets{};
         for (unsigned i = 0; i < 8; ++i) {

@@ -181,6 +181,12 @@ class network : public detail::printable<network> {
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
+    /// The same for an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
+        if (index > hosts_mask()) throw std::out_of_range{"an index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + index};
+    }
+
     /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
     /// 2^32 - 2 of them. 1,500 hosts need a /21: the notes' 255.255.0.0 gives away 64,000 addresses.
     static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {

@@ -97,20 +97,28 @@ class parse_error : public std::invalid_argument {
 /// the text cannot pretend to have ended.
 [[nodiscard]] std::string quoted(std::string_view text);
 
-namespace detail {
-
-/// The 128 bits of an address, as two halves. (`unsigned __int128` is neither standard nor everywhere.)
+/// A number of 128 bits, as two halves: an IPv6 address as a number, or a distance between two. (`unsigned __int128` is
+/// not standard C++, and not every compiler has it.) Arithmetic is modulo 2^128, as for the built-in unsigned types. A
+/// regular value. No operation throws.
 struct uint128 {
-    std::uint64_t high = 0;
-    std::uint64_t low = 0;
+    std::uint64_t high = 0;  ///< the 64 bits of the larger weight
+    std::uint64_t low = 0;   ///< the 64 bits of the smaller weight
 
+    /// Compares as numbers.
     friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
     friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
     friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
+    friend constexpr uint128 operator^(uint128 a, uint128 b) noexcept { return {a.high ^ b.high, a.low ^ b.low}; }
     friend constexpr uint128 operator~(uint128 a) noexcept { return {~a.high, ~a.low}; }
-    friend constexpr uint128 operator<<(uint128 a, unsigned bits) noexcept {  // bits from 0 to 128
+    /// Returns `a` shifted to the left. `bits` is 0 to 128.
+    friend constexpr uint128 operator<<(uint128 a, unsigned bits) noexcept {
         if (bits >= 64) return {bits == 128 ? 0 : a.low << (bits - 64), 0};
         return bits == 0 ? a : uint128{a.high << bits | a.low >> (64 - bits), a.low << bits};
+    }
+    /// Returns `a` shifted to the right. `bits` is 0 to 128.
+    friend constexpr uint128 operator>>(uint128 a, unsigned bits) noexcept {
+        if (bits >= 64) return {0, bits == 128 ? 0 : a.high >> (bits - 64)};
+        return bits == 0 ? a : uint128{a.high >> bits, a.low >> bits | a.high << (64 - bits)};
     }
     friend constexpr uint128 operator+(uint128 a, uint128 b) noexcept {
         const std::uint64_t sum = a.low + b.low;
@@ -120,6 +128,10 @@ struct uint128 {
         return {a.high - b.high - (a.low < b.low ? 1 : 0), a.low - b.low};
     }
 };
+
+namespace detail {
+
+using netnotes::uint128;
 
 /// A number of `bits` ones at the low end; bits from 0 to 128.
 constexpr uint128 ones(unsigned bits) noexcept { return (uint128{0, 1} << bits) - uint128{0, 1}; }
