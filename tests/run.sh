@@ -35,6 +35,6 @@ if [ "$preset" = clang ]; then
 fi
 install_missing $compiler cmake ninja-build catch2 meson pkg-config python3 netcat-openbsd socat netbase \
     curl dnsmasq-base valgrind
-unpack_packages build/peers tftp-hpa tftpd-hpa atftp atftpd
+unpack_packages build/peers tftp-hpa tftpd-hpa atftp atftpd redis-tools
 
 exec cmake --workflow --preset "$preset"
