@@ -107,8 +107,6 @@ class event_loop : public detail::scheduler {
     [[nodiscard]] static event_loop& current();
 
   private:
-    friend detail::spawned;
-    friend detail::sleeping;
     static constexpr int turns_without_poll = 64;  // an epoll_wait costs as much as a hundred switches
 
     class running;
@@ -120,9 +118,6 @@ class event_loop : public detail::scheduler {
     void break_off_all() noexcept;
 
     int turns_ = 0;
-    detail::spawned* spawned_ = nullptr;  // all that have not ended, or have a handle, a list
-    std::size_t size_ = 0;                // those that have not ended
-    const detail::spawned* main_ = nullptr;  // what run() runs
     bool is_ending_ = false;              // what is spawned now begins as cancelled
     std::atomic<bool> is_running_{false};
     std::error_code refusal_;
@@ -235,13 +230,12 @@ class sleeping : public loop_operation, private loop_timer {
         return true;
     }
     void await_resume() {
-        if (was_cancelled_ || (has_expired_ && chain().is_cancelled() && is_over(chain().loop()))) throw_cancelled();
+        // A sleep whose time has come in the very turn in which the task of run() has ended: cancelling it came too late, but
+        // what it would go on with may be gone.
+        if (was_cancelled_ || (has_expired_ && chain().is_cancelled() && chain().loop().main_has_ended())) throw_cancelled();
     }
 
   private:
-    /// A sleep whose time has come in the very turn in which the task of run() has ended: cancelling it came too late, but
-    /// what it would go on with may be gone.
-    static bool is_over(const scheduler& loop) noexcept;
     /// Not inside this call: it may sleep again until a time that is past, and then its timer is due again.
     void expired() noexcept override {
         has_expired_ = true;
@@ -267,7 +261,6 @@ class spawned : public fiber {
     static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
 
     [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
-    [[nodiscard]] event_loop& loop() const noexcept { return static_cast<event_loop&>(fiber::loop()); }
     void drop_handle() noexcept {
         has_handle_ = false;
         release();
@@ -279,7 +272,7 @@ class spawned : public fiber {
     friend class join_share;
     template <class T>
     friend class joining;
-    spawned(event_loop& loop, const char* name) noexcept
+    spawned(scheduler& loop, const char* name) noexcept
         : fiber{loop, name}, next_spawned_{loop.spawned_}, previous_spawned_{&loop.spawned_} {
         if (next_spawned_) next_spawned_->previous_spawned_ = &next_spawned_;
         loop.spawned_ = this;
@@ -291,7 +284,7 @@ class spawned : public fiber {
     }
     [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
     bool postpone() noexcept override {
-        fiber::loop().make_ready(*this);
+        loop().make_ready(*this);
         return true;
     }
     /// Destroys the coroutine where it stands.
@@ -299,6 +292,7 @@ class spawned : public fiber {
     void finish() noexcept {
         --loop().size_;
         has_ended_ = true;
+        if (loop().main_ == this) loop().main_has_ended_ = true;
         if (joiner_) std::exchange(joiner_, nullptr)->comes_round();
         release();
     }
@@ -349,7 +343,7 @@ class spawned : public fiber {
 template <class T>
 class spawned_task final : public spawned {
   public:
-    spawned_task(event_loop& loop, task<T>&& what, const char* name)
+    spawned_task(scheduler& loop, task<T>&& what, const char* name)
         : spawned{loop, name}, task_{task_access::release(what)} {
         if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
         goes_on_at(task_);
@@ -573,10 +567,13 @@ inline void event_loop::run_until(detail::spawned& main) {
     main_ = &main;
     const struct forgetting {
         event_loop& loop;
-        ~forgetting() { loop.main_ = nullptr; }
+        ~forgetting() {
+            loop.main_ = nullptr;
+            loop.main_has_ended_ = false;
+        }
     } at_the_end{*this};
     try {
-        turn_until([&] { return main.has_ended() || failure_; });
+        turn_until([this] { return main_has_ended_ || failure_; });
         cancel_all();
         turn_until([&] { return size_ == 0; });
     } catch (...) {  // it cannot wait any more. What has begun must not go on in another run: what it refers to is gone by then
@@ -588,11 +585,6 @@ inline void event_loop::run_until(detail::spawned& main) {
     if (!failure_) return;
     main.was_taken_ = true;  // one exception can come out, and not the other from the next run
     detail::rethrow_outside(std::exchange(failure_, nullptr), "a spawned task");
-}
-
-inline bool detail::sleeping::is_over(const scheduler& loop) noexcept {
-    const spawned* const main = static_cast<const event_loop&>(loop).main_;
-    return main && main->has_ended();
 }
 
 inline void event_loop::cancel_all() noexcept {

@@ -67,6 +67,7 @@ namespace detail {
 class io_node;
 class loop_timer;
 class posted_call;
+class spawned;
 
 /// Does the first begin in the second? They need not be parts of one object, hence numbers.
 inline bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) noexcept {
@@ -145,6 +146,8 @@ class scheduler {
     /// From any thread, and from a signal handler. Not again before it has been called.
     void post_call(posted_call& call) noexcept;
     [[nodiscard]] io_back_end& back_end() const noexcept { return *back_end_; }
+    /// Returns true from the moment when the task of run() has ended until run() returns.
+    [[nodiscard]] bool main_has_ended() const noexcept { return main_has_ended_; }
 
   protected:
     static constexpr int steps_a_turn = 64;
@@ -166,6 +169,7 @@ class scheduler {
     }
 
     friend io_node;
+    friend spawned;
     loop_options options_;
     int steps_ = 0;
     fiber* ready_ = nullptr;
@@ -177,6 +181,10 @@ class scheduler {
     io_node* retired_ = nullptr;
     io_node* pending_ = nullptr;  // with an operation that has had to leave its turn to others
     std::unique_ptr<std::byte[]> lent_;
+    spawned* spawned_ = nullptr;  // all that have not ended, or have a handle, a list
+    std::size_t size_ = 0;        // those that have not ended
+    const spawned* main_ = nullptr;  // what run() runs
+    bool main_has_ended_ = false;
     std::exception_ptr failure_;
     stop_event wake_;  // an eventfd is an eventfd
     std::atomic<posted_call*> posted_{nullptr};
