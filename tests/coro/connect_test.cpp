@@ -2,6 +2,7 @@
 // answers is it. The resolver is the test's own: it answers for *.test, when it is told to.
 
 #include <netnotes/coro/connect.hpp>
+#include <netnotes/coro/lookup.hpp>
 
 #include "../back_end.hpp"
 #include "../support.hpp"

@@ -129,7 +129,7 @@ std::size_t fill(int descriptor) {
     return all;
 }
 
-/// A receiving call, as coro/socket.hpp has them: what has come is taken at once.
+/// A receiving call, as coro/stream.hpp has them: what has come is taken at once.
 class reading final : public net::detail::io_operation {
   public:
     reading(net::detail::io_node& node, std::span<char> room) : io_operation{node, direction::read}, room_{room} {}

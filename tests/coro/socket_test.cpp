@@ -1,7 +1,9 @@
-// What coro/socket.hpp promises: the calls of a socket, waited for by tasks, and nothing lost, leaked or starved.
+// What coro/stream.hpp, coro/listener.hpp and coro/datagram.hpp promise: the calls of a socket, waited for by tasks, and nothing lost.
 
+#include <netnotes/coro/datagram.hpp>
 #include <netnotes/coro/group.hpp>
-#include <netnotes/coro/socket.hpp>
+#include <netnotes/coro/listener.hpp>
+#include <netnotes/coro/stream.hpp>
 #include <netnotes/udp/socket.hpp>
 
 #include "../back_end.hpp"

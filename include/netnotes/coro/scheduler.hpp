@@ -33,21 +33,11 @@
 
 #include "../socket/socket.hpp"
 #include "../socket/stop.hpp"
+#include "io/back_end.hpp"
 #include "task.hpp"
 #include "timer_wheel.hpp"
 
 namespace netnotes {
-
-namespace detail {
-class scheduler;
-class io_back_end;
-}  // namespace detail
-
-/// Makes the back end of a loop, the part that waits for descriptors. What is above it cannot tell which one it is, but by
-/// the clock. Returns nullptr where the kernel refuses, and says why; then the loop uses epoll. The loop is handed a
-/// function, so a program has no code of a back end that it does not name. There are two: io_backend::epoll (of
-/// coro/io/operation.hpp) and io_backend::io_uring (of coro/io/io_uring.hpp).
-using io_backend_factory = std::unique_ptr<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
 
 struct loop_options {
     /// When nothing is ready, look again and again for so long before going to sleep: a processor for a lower latency.
@@ -74,35 +64,6 @@ inline bool is_inside(std::span<const std::byte> part, std::span<const std::byte
     return reinterpret_cast<std::uintptr_t>(part.data()) - reinterpret_cast<std::uintptr_t>(whole.data()) <
            whole.size();
 }
-
-/// Waits for descriptors, for a loop.
-class io_back_end {
-  public:
-    io_back_end(const io_back_end&) = delete;
-    io_back_end& operator=(const io_back_end&) = delete;
-    virtual ~io_back_end() = default;
-
-    /// The thread that calls this is about to wait. Throws std::logic_error when it may not.
-    virtual void prepare() {}
-    /// From here on `wait` hears of it. Throws std::system_error when the system refuses.
-    virtual void add(io_node& node) = 0;
-    /// No more, and nobody waits for it any longer. False when the system still has the node in hand: then the back end
-    /// destroys it, later. Before the descriptor is closed.
-    virtual bool remove(io_node& node) noexcept = 0;
-    /// An operation waits for it now, in this direction.
-    virtual void needs(io_node& node, bool to_write) noexcept = 0;
-    /// A descriptor that ends a wait each time it is written to. Of the stop `saw_stop` tells.
-    virtual void watch(int descriptor, bool is_stop) = 0;
-    virtual void unwatch(int descriptor) noexcept = 0;
-    /// Waits at most so long, and lets those go on who have waited for what has come. False when nothing has.
-    virtual bool wait(duration timeout) = 0;
-
-    bool saw_stop = false;
-    std::span<const std::byte> lends;  ///< from where it lends bytes, where that is not the scheduler's buffer
-
-  protected:
-    io_back_end() noexcept = default;
-};
 
 /// Whose turn it is, in one thread.
 class scheduler {
@@ -181,9 +142,9 @@ class scheduler {
     io_node* retired_ = nullptr;
     io_node* pending_ = nullptr;  // with an operation that has had to leave its turn to others
     std::unique_ptr<std::byte[]> lent_;
-    spawned* spawned_ = nullptr;  // all that have not ended, or have a handle, a list
-    std::size_t size_ = 0;        // those that have not ended
-    const spawned* main_ = nullptr;  // what run() runs
+    spawned* spawned_ = nullptr;  // list of tasks that have not ended or have a handle
+    std::size_t size_ = 0;        // spawned tasks that have not ended
+    const spawned* main_ = nullptr;  // the task of run()
     bool main_has_ended_ = false;
     std::exception_ptr failure_;
     stop_event wake_;  // an eventfd is an eventfd
