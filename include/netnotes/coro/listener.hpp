@@ -37,7 +37,7 @@ class async_listener : public detail::async_socket {
 
     struct accepted;
     /// Waits for the next connection. A connection that died in the queue is passed over. Where descriptors or memory are
-    /// short (EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC of epoll) it tries again every 100 ms, and the client waits in the
+    /// short (EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC of the back end) it tries again every 100 ms, and the client waits in the
     /// queue. set_timeout() and cancelling end that wait, too. So what it throws has ended the listener or this task.
     [[nodiscard]] detail::accepting accept();
 };
@@ -64,7 +64,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
     bool attempt() noexcept override {
         if (is_pausing() || !node_.readable) return false;
         if (!made_.connection.is_open()) {
-            const bool is_decided = node_.ring ? accept_from_ring() : accept_directly();
+            const bool is_decided = node_.intake ? accept_from_back_end() : accept_directly();
             if (!is_decided) return false;
         }
         if (error_ == 0) register_connection();
@@ -83,11 +83,11 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         error_ = error.value();
         return true;
     }
-    bool accept_from_ring() noexcept {
+    bool accept_from_back_end() noexcept {
         int descriptor = -1;
         do {
             error_ = 0;
-            if (!node_.ring->accept(descriptor, error_)) return false;
+            if (!node_.intake->accept(descriptor, error_)) return false;
         } while (is_passed_over(error_));
         if (error_ != 0) return true;
         made_.connection = socket{descriptor, false};

@@ -24,9 +24,9 @@
 // run() ends with its task, and what it has spawned and not awaited is cancelled and awaited first: nothing is left
 // behind. An exception that nobody can catch, of a task whose handle was dropped, ends the run and comes out of it.
 //
-// On this page:  event_loop · join_handle · spawn, yield, sleep_for, sleep_until
-// Under it:      coro/scheduler.hpp (its options; turns and timers), coro/io/operation.hpp (waiting for descriptors, epoll),
-//                coro/io/io_uring.hpp (the other way to wait; include it, or coro.hpp, to use it)
+// On this page:  loop_options · event_loop · spawn
+// Under it:      coro/scheduler.hpp (turns and timers), coro/join.hpp, coro/sleep.hpp, coro/io/operation.hpp (descriptors),
+//                coro/io/back_end.hpp (what waits for them)
 // The notes:     协程问题, 例子 (who switches; 1:N), gevent (spawn, join, sleep); example 24
 
 #ifndef NETNOTES_CORO_LOOP_HPP
@@ -55,6 +55,21 @@
 
 namespace netnotes {
 
+/// How a loop runs.
+struct loop_options {
+    /// If nothing is ready, the loop polls for this long before it sleeps. This costs a processor and lowers the latency.
+    duration busy_poll = duration::zero();
+    /// The watchdog: the loop calls `slow` if a task has kept the thread for longer than this. `never` costs nothing.
+    duration slow_after = never;
+    void (*slow)(const char* name, duration took) = nullptr;  ///< `name` is the name given to spawn(), or ""
+    /// For tests: the clock stands still while any task can run. If all tasks wait, it jumps to the first timer.
+    bool virtual_time = false;
+    /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp). If the
+    /// kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in use. nullptr
+    /// means the default.
+    io_backend_factory backend = io_backend::epoll;
+};
+
 /// Runs tasks, in the thread that calls run(). Only post() is for other threads.
 ///
 /// After fork(2) it belongs to the parent, and the child shares its poller: he must not touch the copy, not even destroy
@@ -70,8 +85,8 @@ class event_loop : public detail::scheduler {
     /// Runs the task and all that is spawned until the task has ended; then cancels what is left, and runs until that has
     /// ended, too. Returns the task's result, or throws its exception, or that of a spawned task which nobody awaits. A
     /// task that ends by netnotes::cancelled makes it throw std::system_error with errc::operation_canceled. Blocks.
-    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or may only
-    /// run in another (io_backend::io_uring). If the system refuses to wait, all tasks are destroyed where they stand, and
+    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or the
+    /// back end ties the loop to another thread. If the system refuses to wait, all tasks are destroyed where they stand, and
     /// it throws std::system_error.
     template <class T>
     T run(task<T> main);
@@ -91,15 +106,16 @@ class event_loop : public detail::scheduler {
 
     /// How many tasks have been spawned and not ended, that of run() included.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    /// How the loop waits: as loop_options said, or io_backend::epoll where the kernel has refused that, and why it has.
+    /// Returns the back end in use: the chosen one, or the default of loop_options if the kernel has refused it.
     [[nodiscard]] io_backend_factory backend() const noexcept { return options_.backend; }
+    /// Returns why the kernel has refused the chosen back end; no error if it has not.
     [[nodiscard]] std::error_code refusal() const noexcept { return refusal_; }
 
     /// The loop that runs in this thread. Throws std::logic_error outside of run().
     [[nodiscard]] static event_loop& current();
 
   private:
-    static constexpr int turns_without_poll = 64;  // an epoll_wait costs as much as a hundred switches
+    static constexpr int turns_without_poll = 64;  // a wait costs as much as a hundred switches
 
     class running;
     void run_until(detail::spawned& main);
@@ -109,6 +125,7 @@ class event_loop : public detail::scheduler {
     void cancel_all() noexcept;
     void break_off_all() noexcept;
 
+    loop_options options_;
     int turns_ = 0;
     bool is_ending_ = false;              // what is spawned now begins as cancelled
     std::atomic<bool> is_running_{false};
@@ -144,10 +161,11 @@ class posted_function final : public posted_call {
 
 // ---- the loop
 
-inline event_loop::event_loop(const loop_options& options) : scheduler{options} {
+inline event_loop::event_loop(const loop_options& options)
+    : scheduler{options.virtual_time, options.slow_after, options.slow}, options_{options} {
     if (options.backend) back_end_ = options.backend(*this, refusal_);
     if (!back_end_) {
-        options_.backend = io_backend::epoll;
+        options_.backend = loop_options{}.backend;
         back_end_ = options_.backend(*this, refusal_);
     }
     back_end_->watch(wake_.native_handle(), false);
@@ -291,7 +309,7 @@ inline void event_loop::poll() {
         has_come = back_end_->wait(timeout);
         asleep_.store(false, std::memory_order_relaxed);  // one wake-up too many does no harm
     }
-    if (std::exchange(back_end_->saw_stop, false)) cancel_all();
+    if (back_end_->take_stop()) cancel_all();
     if (pending_) detail::io_node::run_pending(*this);
     if (posted_.load(std::memory_order_relaxed)) run_posted();
     const auto next = timers_.next_tick();

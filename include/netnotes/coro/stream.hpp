@@ -30,12 +30,12 @@
 //
 //        recv() ──> is there anything? ──yes──> recv(2) ──> go on at once, nobody was asked to wait
 //                          |no, as we remember
-//                          └──> aside ──> epoll: readable ──> recv(2) ──> go on
+//                          └──> suspended ──> ready to read ──> recv(2) ──> resumed
 //
-// What makes it cheap is what it does not do. A descriptor is registered with epoll once. A receive that has
-// given less than there was room for has emptied the socket, so the next one waits without asking. Bytes are sent at
-// once and waited for only when the kernel takes no more. And who waits for bytes holds no buffer for them: when they
-// come, the loop's own is lent; so a connection that is silent costs its frame, and nothing else.
+// What makes it cheap is what it does not do. The loop registers a descriptor once. A receive that returned less than
+// there was room for has emptied the socket, so the next receive waits without a system call. A send is tried at once; the
+// task waits only if the kernel takes no more. A task that waits for bytes holds no buffer. When bytes arrive, the loop lends
+// its own. A silent connection therefore costs one coroutine frame and one node.
 //
 // A peer who always has something for us does not keep the others waiting: after some calls that did not wait, the next
 // one does.
@@ -95,7 +95,7 @@ class async_stream : public detail::async_socket {
     /// name and several addresses: async_connect() (coro/connect.hpp).
     [[nodiscard]] static task<async_stream> connect(socket_address where);
 
-    [[nodiscard]] socket_address peer_endpoint() const { return opened().borrow()->peer_endpoint(); }
+    [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
 
     /// What has come, at most 64 KiB; nothing at the end of the stream. It lies in the loop's buffer, for the next who
     /// receives: it is valid until the next co_await or task_group::spawn(). So it must not leave a task that is run by
@@ -119,7 +119,7 @@ class async_stream : public detail::async_socket {
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
 
     /// See socket::shutdown(). Does not wait.
-    void shutdown(shutdown_direction direction) { opened().borrow()->shutdown(direction); }
+    void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
 
   private:
     friend detail::accepting;
@@ -139,9 +139,12 @@ class [[nodiscard]] receiving_lent final : public io_receiver<receiving_lent, so
     [[gnu::always_inline]] ~receiving_lent() = default;
     std::span<std::byte> await_resume() {
         throw_if_failed("recv from");
-        return node_.loop().lent;
+        return bytes_;
     }
-    bool attempt() noexcept override { return receive_lent(); }
+    bool attempt() noexcept override { return receive_lent(bytes_); }
+
+  private:
+    std::span<std::byte> bytes_;  // lent until the task suspends again
 };
 
 class [[nodiscard]] receiving final : public io_receiver<receiving, socket_operation> {

@@ -1,17 +1,33 @@
-// netnotes/coro/io/back_end.hpp: the part of a loop that waits for descriptors
+// netnotes/coro/io/back_end.hpp: what waits for descriptors, seen from the loop
 // SPDX-License-Identifier: MIT
 //
-// On this page:  io_back_end · ring_side · io_backend_factory
+// A loop waits for descriptors through this interface and knows nothing of the system call behind it. A back end is one
+// file that implements it. The factory in loop_options chooses the back end, so a program contains no code of a back end
+// that it does not name.
+//
+//        event_loop ──────────────> io_back_end          prepare, watch, wait
+//        io_node ─────────────────> io_back_end          add, remove, needs
+//        io_operation ────────────> io_intake            receive, lend, accept: only if the back end does these itself
+//        io_node <───────────────── the implementer      readable, writable, awaken()
+//
+// Two kinds of kernel interface fit. A readiness interface reports that a call would succeed, and the operation then
+// makes the call. A completion interface makes the call itself: its back end gives each node an io_intake, which holds
+// what the kernel has already received or accepted.
+//
+// On this page:  io_back_end · io_intake · io_backend_factory
+// The notes:     epoll版-TCP服务器
 
 #ifndef NETNOTES_CORO_IO_BACK_END_HPP
 #define NETNOTES_CORO_IO_BACK_END_HPP
 
 #include <cstddef>
-#include <memory>
+#include <cstdint>
 #include <span>
 #include <system_error>
+#include <utility>
 
 #include "../../socket/buffer.hpp"
+#include "../owner.hpp"
 
 namespace netnotes {
 
@@ -21,59 +37,73 @@ class io_node;
 class io_back_end;
 }  // namespace detail
 
-/// Makes the back end of a loop, the part that waits for descriptors. What is above it cannot tell which one it is, but by
-/// the clock. Returns nullptr where the kernel refuses, and says why; then the loop uses epoll. The loop is handed a
-/// function, so a program has no code of a back end that it does not name. There are two: io_backend::epoll (of
-/// coro/io/operation.hpp) and io_backend::io_uring (of coro/io/io_uring.hpp).
-using io_backend_factory = std::unique_ptr<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
+/// Makes the back end of a loop. Returns an empty owner and sets `refusal` if the kernel does not offer this back end; the
+/// loop then uses the default of loop_options. Throws std::system_error if the kernel refuses a descriptor.
+using io_backend_factory = detail::owner<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
 
 namespace detail {
 
-/// Waits for descriptors, for a loop.
+/// Returns true if `part` begins inside `whole`. The two need not belong to one object, so addresses are compared as
+/// numbers.
+inline bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) noexcept {
+    return reinterpret_cast<std::uintptr_t>(part.data()) - reinterpret_cast<std::uintptr_t>(whole.data()) <
+           whole.size();
+}
+
+/// Waits for descriptors on behalf of one loop.
 class io_back_end {
   public:
     io_back_end(const io_back_end&) = delete;
     io_back_end& operator=(const io_back_end&) = delete;
     virtual ~io_back_end() = default;
 
-    /// The thread that calls this is about to wait. Throws std::logic_error when it may not.
+    /// Is called by the thread that is about to wait. Throws std::logic_error if this thread may not wait.
     virtual void prepare() {}
-    /// From here on `wait` hears of it. Throws std::system_error when the system refuses.
+    /// Starts to watch the node's descriptor. Throws std::system_error if the system refuses.
     virtual void add(io_node& node) = 0;
-    /// No more, and nobody waits for it any longer. False when the system still has the node in hand: then the back end
-    /// destroys it, later. Before the descriptor is closed.
+    /// Stops watching the node; no operation waits for it any more. Is called before the descriptor is closed. Returns false
+    /// while the kernel still uses the node. Then the back end calls io_node::release() when the kernel has finished.
     virtual bool remove(io_node& node) noexcept = 0;
-    /// An operation waits for it now, in this direction.
+    /// Tells the back end that an operation now waits for the node, to write or to read. If the back end cannot arrange
+    /// that now, it calls scheduler::look_again(), and the operation tries again at the next turn.
     virtual void needs(io_node& node, bool to_write) noexcept = 0;
-    /// A descriptor that ends a wait each time it is written to. Of the stop `saw_stop` tells.
+    /// Watches a descriptor that ends a wait each time it is written to. The one with `is_stop` also sets take_stop().
+    /// Throws std::system_error if the system refuses.
     virtual void watch(int descriptor, bool is_stop) = 0;
+    /// Stops watching the descriptor of a stop.
     virtual void unwatch(int descriptor) noexcept = 0;
-    /// Waits at most so long, and lets those go on who have waited for what has come. False when nothing has.
+    /// Waits for at most `timeout`. Notes in each node what has become possible and calls its awaken(). Returns true if it
+    /// has noted anything. Throws std::system_error if the system refuses to wait.
     virtual bool wait(duration timeout) = 0;
 
-    bool saw_stop = false;
-    std::span<const std::byte> lends;  ///< from where it lends bytes, where that is not the scheduler's buffer
+    /// Returns true, once, if a stop was requested since the last call.
+    [[nodiscard]] bool take_stop() noexcept { return std::exchange(saw_stop_, false); }
+    /// Returns true if the bytes lie in memory that io_intake::lend() lends.
+    [[nodiscard]] bool has_lent(std::span<const std::byte> bytes) const noexcept { return is_inside(bytes, lends_); }
 
   protected:
     io_back_end() noexcept = default;
+    bool saw_stop_ = false;
+    std::span<const std::byte> lends_;  // memory from which an io_intake lends; empty for a readiness interface
 };
 
-/// What io_uring has received or accepted for a node before anybody has asked for it: see coro/io/io_uring.hpp. In each call
-/// `error` is of errno, and the answer is false when there is nothing.
-class ring_side {
+/// Holds what a completion back end has received or accepted for a node before any task has asked for it. Each call
+/// returns false if there is nothing yet. A failure sets `error` to a value of errno and returns true.
+class io_intake {
   public:
-    ring_side(const ring_side&) = delete;
-    ring_side& operator=(const ring_side&) = delete;
+    io_intake(const io_intake&) = delete;
+    io_intake& operator=(const io_intake&) = delete;
 
-    /// `size` of 0 is the end of the stream.
+    /// Copies received bytes to `room`. A `size` of 0 is the end of the stream.
     virtual bool receive(mutable_buffer room, std::size_t& size, int& error) noexcept = 0;
-    /// The same, where it lies. It stays there until the next is lent.
+    /// Sets `bytes` to received bytes without copying them. They stay valid until the next call of lend() or wait().
     virtual bool lend(std::span<std::byte>& bytes, int& error) noexcept = 0;
+    /// Takes an accepted connection, and passes its ownership to the caller.
     virtual bool accept(int& descriptor, int& error) noexcept = 0;
 
   protected:
-    ring_side() noexcept = default;
-    ~ring_side() = default;
+    io_intake() noexcept = default;
+    ~io_intake() = default;
 };
 
 }  // namespace detail

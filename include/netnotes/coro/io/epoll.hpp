@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <ctime>
 #include <exception>
-#include <memory>
 #include <span>
 #include <system_error>
 
@@ -79,7 +78,7 @@ inline bool epoll_back_end::wait(duration timeout) {
     const std::span<const event> events = poller_.wait(timeout);
     for (const event& happened : events) {
         if (happened.token <= stop_token) [[unlikely]] {
-            if (happened.token == stop_token) saw_stop = true;
+            if (happened.token == stop_token) saw_stop_ = true;
             continue;
         }
         auto& node = *reinterpret_cast<io_node*>(happened.token);
@@ -104,8 +103,8 @@ inline bool epoll_back_end::wait(duration timeout) {
 namespace netnotes::io_backend {
 /// Readiness: "there is something to receive". One call to hear so, another to receive it. For loop_options::backend.
 /// Throws std::system_error when the kernel refuses a descriptor.
-[[nodiscard]] inline std::unique_ptr<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
-    return std::make_unique<detail::epoll_back_end>();
+[[nodiscard]] inline detail::owner<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
+    return detail::owner<detail::io_back_end>{new detail::epoll_back_end};
 }
 }  // namespace netnotes::io_backend
 

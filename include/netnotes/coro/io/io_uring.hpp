@@ -34,7 +34,6 @@
 #define NETNOTES_CORO_IO_IO_URING_HPP
 
 #include <cerrno>
-#include <memory>
 #include <system_error>
 
 #include "operation.hpp"
@@ -44,7 +43,7 @@ namespace netnotes::io_backend {
 /// Completion: "here is what was received". Linux 6.1, where the administrator allows it; the first thread that runs such
 /// a loop is the only one that may (std::logic_error). For loop_options::backend:
 ///     event_loop loop{{.backend = io_backend::io_uring}};
-[[nodiscard]] inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal);
+[[nodiscard]] inline detail::owner<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal);
 }  // namespace netnotes::io_backend
 
 #if defined(IORING_RECV_MULTISHOT) && \
@@ -71,7 +70,7 @@ namespace netnotes::detail {
 /// Waits with io_uring. For one thread: the first that waits.
 class io_uring_back_end final : public io_back_end {
   public:
-    explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends = pool_.all(); }
+    explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends_ = pool_.all(); }
 
     // `inline` here, and not only below: else the compiler makes all of them, and their table, in each program.
     inline ~io_uring_back_end() override;
@@ -119,7 +118,7 @@ class io_uring_back_end final : public io_back_end {
 // ========================================================================================================
 
 /// What is in force for a node, and what it has brought.
-class io_uring_back_end::intake final : public ring_side {
+class io_uring_back_end::intake final : public io_intake {
   public:
     intake(io_uring_back_end& owner, io_node& node) noexcept : owner_{owner}, node_{node} {}
     ~intake() {
@@ -255,7 +254,7 @@ class io_uring_back_end::intake final : public ring_side {
 };
 
 inline io_uring_back_end::intake& io_uring_back_end::intake_of(io_node& node) noexcept {
-    return static_cast<intake&>(*node.ring);
+    return static_cast<intake&>(*node.intake);
 }
 
 inline io_uring_back_end::~io_uring_back_end() {
@@ -267,7 +266,7 @@ inline void io_uring_back_end::let_go(intake& in) noexcept {
     io_node& node = in.node();
     in.unlink();
     delete &in;
-    node.ring = nullptr;
+    node.intake = nullptr;
     node.release();
 }
 
@@ -279,7 +278,7 @@ inline void io_uring_back_end::add(io_node& node) {
         if (error != 0)
             throw_error({error, std::system_category()}, "wait for descriptor ", std::to_string(node.descriptor()));
     }
-    node.ring = new intake{*this, node};
+    node.intake = new intake{*this, node};
 }
 
 inline bool io_uring_back_end::remove(io_node& node) noexcept {
@@ -289,7 +288,7 @@ inline bool io_uring_back_end::remove(io_node& node) noexcept {
     if (in.is_writing && ring_.withdraw(name(node, writing))) in.is_writing = false;
     if (!in.is_reading && !in.is_writing) {
         delete &in;
-        node.ring = nullptr;
+        node.intake = nullptr;
         return true;
     }
     if (in.is_reading) request_cancel(name(node, reading));
@@ -390,7 +389,7 @@ inline void io_uring_back_end::handle(const io_uring_cqe& completion) noexcept {
         return;
     }
     if ((name & directions) == 0) {
-        if (name == stop_name() && completion.res > 0) saw_stop = true;
+        if (name == stop_name() && completion.res > 0) saw_stop_ = true;
         return;
     }
     auto& node = *reinterpret_cast<io_node*>(name & ~directions);
@@ -445,9 +444,9 @@ inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& compl
 }  // namespace netnotes::detail
 
 namespace netnotes::io_backend {
-inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal) {
+inline detail::owner<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal) {
     try {
-        return std::make_unique<detail::io_uring_back_end>(loop);
+        return detail::owner<detail::io_back_end>{new detail::io_uring_back_end{loop}};
     } catch (const std::system_error& error) {
         refusal = error.code();
         return nullptr;
@@ -458,7 +457,7 @@ inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, st
 #else
 
 namespace netnotes::io_backend {
-inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler&, std::error_code& refusal) {
+inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::error_code& refusal) {
     refusal = {ENOSYS, std::system_category()};
     return nullptr;
 }

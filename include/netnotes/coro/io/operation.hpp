@@ -7,19 +7,20 @@
 //        attempt() ──done──────────────────────────────────────────> go on
 //            │ would block, and is remembered: readable = false
 //            └──> stands at its io_node as reader or writer          (the coroutine lies aside)
-//                     │ epoll: readable = true
+//                     │ the back end: readable = true
 //                     └──> attempt() again ──done──> go on
 //
 // The node remembers what was learned of its descriptor, as edge-triggered events are told once: so a receive that would
 // find nothing is not made, and none is needed to find out.
 //
-// On this page:  io_node · io_operation · io_backend::epoll (its sibling is in coro/io/io_uring.hpp)
+// On this page:  io_node · io_operation · io_awaiter, io_receiver
 // The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read coro/loop.hpp first
 
 #ifndef NETNOTES_CORO_IO_OPERATION_HPP
 #define NETNOTES_CORO_IO_OPERATION_HPP
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -28,13 +29,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "../owner.hpp"
 #include "../scheduler.hpp"
 
 namespace netnotes::detail {
@@ -50,8 +51,10 @@ class io_node {
         stream,    ///< receive
         listener,  ///< accept
     };
-    /// Throws std::system_error when the system refuses to wait for it.
-    io_node(scheduler& loop, int descriptor, kind what = kind::any);
+    enum class ends_with : bool { nothing, close };
+    /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it is
+    /// retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
+    io_node(scheduler& loop, int descriptor, kind what = kind::any, ends_with end = ends_with::nothing);
     io_node(const io_node&) = delete;
     io_node& operator=(const io_node&) = delete;
     static void* operator new(std::size_t size) { return frames.take(size); }
@@ -69,13 +72,14 @@ class io_node {
     void set_timeout(duration timeout);
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
 
-    struct retire {  // for std::unique_ptr
+    /// Retires a node, as the Release of an owner.
+    struct retire {
         void operator()(io_node* node) const noexcept { node->leave(); }
     };
 
     // For back ends.
     [[nodiscard]] bool is_retired() const noexcept { return is_retired_; }
-    /// Does the back end hear when it can be written to? See epoll_back_end.
+    /// Remembers for the back end whether it has asked the system to report when the descriptor can be written to.
     void set_heard_to_write(bool is) noexcept { is_heard_to_write_ = is; }
     [[nodiscard]] bool is_heard_to_write() const noexcept { return is_heard_to_write_; }
     /// Something has come: those who wait try again.
@@ -85,7 +89,7 @@ class io_node {
         is_in_hand_ = false;
         discard();
     }
-    ring_side* ring = nullptr;  ///< of io_uring's back end: what it has received for us
+    io_intake* intake = nullptr;  ///< set by a back end that receives and accepts by itself
 
     // For loops.
     /// Those whose turn has ended try again.
@@ -100,14 +104,11 @@ class io_node {
 
     [[nodiscard]] kind what() const noexcept { return kind_; }
 
-  protected:
-    virtual ~io_node() = default;
-    /// Before the descriptor is closed.
-    virtual void leave() noexcept;
-
   private:
     friend io_operation;
     friend scheduler;
+    ~io_node() = default;
+    void leave() noexcept;
     void discard() noexcept;
     struct deadline final : loop_timer {
         explicit deadline(io_operation*& place) noexcept : waiting{place} {}
@@ -126,11 +127,12 @@ class io_node {
     bool is_in_hand_ : 1 = false;
     bool reader_sends_ : 1 = false;
     bool is_heard_to_write_ : 1 = false;
+    bool closes_ : 1;
     int descriptor_;
     scheduler& loop_;
     std::array<io_operation*, 2> waiting_{};  // who reads, who writes
     io_node* next_ = nullptr;                 // among the retired, or the pending
-    std::unique_ptr<limits> limits_;
+    owner<limits> limits_;
 };
 
 /// A call on a descriptor that may have to wait.
@@ -152,7 +154,7 @@ class io_operation : public loop_operation {
     /// Makes the call, unless `node_` knows that it would have to wait. False when it has to: then `node_` knows that.
     virtual bool attempt() noexcept = 0;
     /// Makes a receiving call until it is done, has failed, or has to wait; where `readable` is said. A stream that has
-    /// given less than was asked for is empty (epoll(7), question 9), so the next call need not be made to hear so.
+    /// given less than was asked for is empty, so the next call need not be made to hear so.
     template <class Call>
     bool receive(Call call, std::size_t& size, std::size_t asked) noexcept {
         do {
@@ -169,8 +171,9 @@ class io_operation : public loop_operation {
     }
     /// Of a stream: some bytes, or 0 at its end.
     bool receive(mutable_buffer room, std::size_t& size) noexcept;
-    /// The same, where the bytes lie already, or into the loop's buffer: the loop's `lent` says where.
-    bool receive_lent() noexcept;
+    /// Like receive(), but sets `bytes` to where the bytes lie: in the loop's buffer, or in memory of the
+    /// back end.
+    bool receive_lent(std::span<std::byte>& bytes) noexcept;
     /// The same for a sending call, which keeps what it returns for itself.
     template <class Call>
     bool transmit(Call call) noexcept {
@@ -220,7 +223,7 @@ class io_operation : public loop_operation {
     template <class Promise>
     [[gnu::always_inline]] bool begin_wait(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        if (node_.readable || node_.ring || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
+        if (node_.readable || node_.intake || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
             return false;
         waits(waiter, whose);
         place() = this;
@@ -267,7 +270,7 @@ class io_operation : public loop_operation {
     /// To a back end that knows of a wait only when it is told.
     void tell_back_end() noexcept {
         const bool to_write = direction_ == direction::write || node_.reader_sends();
-        if (node_.ring || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
+        if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
     }
     void cancelled() noexcept override { give_up(ECANCELED); }
     void give_up(int error) noexcept {
@@ -323,8 +326,8 @@ class io_receiver : public io_awaiter<Derived, Base> {
 // How it is done
 // ========================================================================================================
 
-inline io_node::io_node(scheduler& loop, int descriptor, kind what)
-    : kind_{what}, descriptor_{descriptor}, loop_{loop} {
+inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end)
+    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{loop} {
     loop_.back_end().add(*this);
 }
 inline void io_node::leave() noexcept {
@@ -333,14 +336,16 @@ inline void io_node::leave() noexcept {
     // A task that still waits for it would wait for ever, on an object that is gone.
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
+    const int own = closes_ ? descriptor_ : -1;
     discard();
+    if (own >= 0) ::close(own);
 }
 inline void io_node::discard() noexcept {
     if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_.retired_, this);
 }
 inline void io_node::set_timeout(duration timeout) {
     if (timeout == never && !limits_) return;
-    if (!limits_) limits_ = std::make_unique<limits>(*this);
+    if (!limits_) limits_ = owner<limits>{new limits{*this}};
     limits_->time = timeout;
 }
 inline void io_node::deadline::expired() noexcept {
@@ -381,20 +386,20 @@ inline void io_operation::refuse(const fiber& whose) const {
 
 inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
     if (!node_.readable) return false;
-    if (node_.ring) [[unlikely]]
-        return node_.ring->receive(room, size, error_);
+    if (node_.intake) [[unlikely]]
+        return node_.intake->receive(room, size, error_);
     return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
 }
-inline bool io_operation::receive_lent() noexcept {
+inline bool io_operation::receive_lent(std::span<std::byte>& bytes) noexcept {
     if (!node_.readable) [[unlikely]]
         return false;
-    if (node_.ring) [[unlikely]]
-        return node_.ring->lend(node_.loop().lent, error_);
+    if (node_.intake) [[unlikely]]
+        return node_.intake->lend(bytes, error_);
     const auto room = [this] { return node_.loop().lent_buffer(); };
     std::size_t size = 0;
     if (!receive([&] { return ::recv(node_.descriptor(), room().data(), room().size(), 0); }, size, room().size()))
         return false;
-    node_.loop().lent = room().first(size);
+    bytes = room().first(size);
     return true;
 }
 

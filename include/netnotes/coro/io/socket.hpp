@@ -11,13 +11,13 @@
 
 #include <cerrno>
 #include <chrono>
-#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include "../../socket/socket.hpp"
 #include "../loop.hpp"
+#include "../owner.hpp"
 #include "operation.hpp"
 
 namespace netnotes {
@@ -38,41 +38,20 @@ class borrowed_socket {
     socket socket_;
 };
 
-/// A socket and what the loop knows of it. It stays where it is while the object that owns it moves, for those who wait.
-/// It is one of many, so it holds the descriptor and not the whole socket.
-class socket_node final : public io_node {
-  public:
-    socket_node(event_loop& loop, socket& taken, kind what, bool is_ip)
-        : io_node{loop, (taken.set_blocking(false), taken.native_handle()), what} {
-        static_cast<void>(taken.release());
-        // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
-        read_to_end = !is_ip;
-    }
-    [[nodiscard]] borrowed_socket borrow() const noexcept { return borrowed_socket{descriptor()}; }
-
-  private:
-    ~socket_node() override = default;
-    void leave() noexcept override {
-        const int own = descriptor();
-        io_node::leave();
-        ::close(own);
-    }
-};
-
 class async_socket {
   public:
-    [[nodiscard]] bool is_open() const noexcept { return node_ != nullptr; }
+    [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(node_); }
     /// -1 when it is closed.
     [[nodiscard]] int native_handle() const noexcept { return node_ ? node_->descriptor() : -1; }
     template <class Option>
     void set_option(const Option& option) {
-        opened().borrow()->set_option(option);
+        borrow()->set_option(option);
     }
     template <class Option>
     [[nodiscard]] auto get_option() const {
-        return opened().borrow()->template get_option<Option>();
+        return borrow()->template get_option<Option>();
     }
-    [[nodiscard]] socket_address local_endpoint() const { return opened().borrow()->local_endpoint(); }
+    [[nodiscard]] socket_address local_endpoint() const { return borrow()->local_endpoint(); }
     /// Each call from now on waits at most so long for the peer, and then throws errc::timed_out. `never` is for ever.
     void set_timeout(wait_time timeout) { opened().set_timeout(timeout); }
     [[nodiscard]] duration timeout() const { return opened().timeout(); }
@@ -85,7 +64,12 @@ class async_socket {
     async_socket() noexcept = default;
     async_socket(event_loop& loop, socket&& made, io_node::kind what) : async_socket{loop, made, what, is_ip(made)} {}
     async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip)
-        : node_{new socket_node{loop, made, what, is_ip}} {}
+        : node_{new io_node{loop, (made.set_blocking(false), made.native_handle()), what, io_node::ends_with::close}} {
+        static_cast<void>(made.release());
+        // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
+        node_->read_to_end = !is_ip;
+    }
+    [[nodiscard]] borrowed_socket borrow() const { return borrowed_socket{opened().descriptor()}; }
     static bool is_ip(const socket& made) noexcept {
         std::error_code unknown;
         return made.local_endpoint(unknown).is_ip();
@@ -94,7 +78,7 @@ class async_socket {
     async_socket& operator=(async_socket&&) noexcept = default;
     ~async_socket() = default;
 
-    [[nodiscard, gnu::always_inline]] inline socket_node& opened() const {
+    [[nodiscard, gnu::always_inline]] inline io_node& opened() const {
         if (!node_) [[unlikely]]
             refuse();
         return *node_;
@@ -102,7 +86,7 @@ class async_socket {
     [[noreturn, gnu::noinline]] static void refuse() {
         throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
     }
-    std::unique_ptr<socket_node, io_node::retire> node_;
+    owner<io_node, io_node::retire> node_;
 };
 
 class socket_operation : public io_operation {
