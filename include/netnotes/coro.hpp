@@ -26,16 +26,25 @@
 //     coro/task.hpp            functions that wait
 //     coro/timer_wheel.hpp     a hundred thousand timers
 //     coro/scheduler.hpp       which task is resumed next
-//     coro/io/operation.hpp    waiting for a descriptor, with epoll
-//     coro/io/io_uring.hpp     the second back end
-//     coro/loop.hpp            the event loop: run, spawn, join, sleep, virtual time
+//     coro/io/back_end.hpp     what waits for descriptors: the interface
+//     coro/io/operation.hpp    an operation that waits for a descriptor
+//     coro/io/epoll.hpp        the back end that waits with epoll
+//     coro/io/ring.hpp         the rings of io_uring
+//     coro/io/io_uring.hpp     the back end that waits with io_uring
+//     coro/join.hpp            the end of a task that was spawned
+//     coro/sleep.hpp           a turn for the others, and a pause
+//     coro/loop.hpp            the event loop: run, spawn, post, virtual time
 //     coro/descriptor.hpp      any descriptor, for tasks
 //     coro/group.hpp           several tasks at once: all, the first, with a limit, in a group
 //     coro/sync.hpp            events, mutexes, semaphores, channels
 //     coro/signal.hpp          signals of the system, and values from other threads
-//     coro/socket.hpp          streams, listeners and datagrams for tasks
+//     coro/io/socket.hpp       a socket as the loop knows it
+//     coro/stream.hpp          connections for tasks
+//     coro/listener.hpp        listeners for tasks
+//     coro/datagram.hpp        datagrams for tasks
 //     coro/buffered.hpp        lines and blocks for tasks
-//     coro/connect.hpp         looking up a host, and connecting to the first address that answers
+//     coro/lookup.hpp          looking up a host
+//     coro/connect.hpp         connecting to the first address that answers
 //     coro/serve.hpp           a whole server in one call
 //     coro/every_core.hpp      a loop for each processor
 //
@@ -51,15 +60,20 @@
 
 #include "coro/buffered.hpp"
 #include "coro/connect.hpp"
+#include "coro/datagram.hpp"
 #include "coro/descriptor.hpp"
 #include "coro/every_core.hpp"
 #include "coro/generator.hpp"
 #include "coro/group.hpp"
 #include "coro/io/io_uring.hpp"
+#include "coro/join.hpp"
+#include "coro/listener.hpp"
+#include "coro/lookup.hpp"
 #include "coro/loop.hpp"
 #include "coro/serve.hpp"
 #include "coro/signal.hpp"
-#include "coro/socket.hpp"
+#include "coro/sleep.hpp"
+#include "coro/stream.hpp"
 #include "coro/sync.hpp"
 #include "coro/task.hpp"
 #include "poll.hpp"

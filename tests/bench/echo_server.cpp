@@ -7,6 +7,7 @@
 
 #include <netnotes/coro.hpp>
 #include <netnotes/coro/buffered.hpp>
+#include <netnotes/coro/listener.hpp>
 #include <netnotes/poll.hpp>
 #include <netnotes/server.hpp>
 #include <netnotes/server/reactor.hpp>
@@ -105,7 +106,7 @@ void reactor(net::tcp_listener listener, const settings& how, const net::stop_ev
     net::reactor_server{std::move(listener).into_socket(), reactor_echo{}, options, Poller{}}.run(stop);
 }
 
-// ---- coroutines: coro/loop.hpp, coro/socket.hpp, coro/buffered.hpp --------------------------------------
+// ---- coroutines: coro/loop.hpp, coro/stream.hpp, coro/buffered.hpp --------------------------------------
 
 /// An error of one client's, a reset say, is his own end and nobody else's.
 net::task<> echo(net::async_stream client, net::duration idle) {

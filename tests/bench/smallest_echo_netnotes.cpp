@@ -1,7 +1,8 @@
 // An echo server of coroutines, and no more: what run.py builds to see what the library costs the compiler, beside
 // smallest_echo_asio.cpp, which does the same. Like that one it listens on port 6666 of 127.0.0.1 until Ctrl-C.
 
-#include <netnotes/coro/socket.hpp>
+#include <netnotes/coro/listener.hpp>
+#include <netnotes/coro/stream.hpp>
 
 #include <system_error>
 #include <utility>

@@ -8,10 +8,12 @@
 
 #include <netnotes/coro/buffered.hpp>
 #include <netnotes/coro/connect.hpp>
+#include <netnotes/coro/datagram.hpp>
 #include <netnotes/coro/descriptor.hpp>
 #include <netnotes/coro/group.hpp>
+#include <netnotes/coro/listener.hpp>
 #include <netnotes/coro/signal.hpp>
-#include <netnotes/coro/socket.hpp>
+#include <netnotes/coro/stream.hpp>
 #include <netnotes/coro/sync.hpp>
 
 #include "../back_end.hpp"

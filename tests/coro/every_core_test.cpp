@@ -1,7 +1,8 @@
 // What coro/every_core.hpp promises: a loop in each of several threads, and one end for all of them.
 
 #include <netnotes/coro/every_core.hpp>
-#include <netnotes/coro/socket.hpp>
+#include <netnotes/coro/listener.hpp>
+#include <netnotes/coro/stream.hpp>
 #include <netnotes/tcp/stream.hpp>
 
 #include "../support.hpp"

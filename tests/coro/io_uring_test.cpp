@@ -2,7 +2,8 @@
 // must be let go. (The suites of the loop and the sockets run on it as well: see back_end.hpp.)
 
 #include <netnotes/coro/io/io_uring.hpp>
-#include <netnotes/coro/socket.hpp>
+#include <netnotes/coro/listener.hpp>
+#include <netnotes/coro/stream.hpp>
 #include <netnotes/tcp/stream.hpp>
 
 #include "../support.hpp"

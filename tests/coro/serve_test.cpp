@@ -1,5 +1,6 @@
 // What coro/serve.hpp promises: one client never ends the server, none keeps a place for ever, and a stop is heard.
 
+#include <netnotes/coro/listener.hpp>
 #include <netnotes/coro/serve.hpp>
 
 #include "../back_end.hpp"

@@ -25,7 +25,7 @@
 #include <netnotes/coro/group.hpp>
 #include <netnotes/coro/io/io_uring.hpp>
 #include <netnotes/coro/loop.hpp>
-#include <netnotes/coro/socket.hpp>
+#include <netnotes/coro/stream.hpp>
 #include <netnotes/coro/sync.hpp>
 
 namespace net = netnotes;

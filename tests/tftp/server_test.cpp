@@ -1,8 +1,8 @@
 // What tftp/server.hpp promises: with clients of the library, with datagrams made by hand, and with clients who mean
 // harm.
 
+#include <netnotes/coro/datagram.hpp>
 #include <netnotes/coro/group.hpp>
-#include <netnotes/coro/socket.hpp>
 #include <netnotes/tftp/async_client.hpp>
 #include <netnotes/tftp/client.hpp>
 #include <netnotes/tftp/server.hpp>

@@ -40,7 +40,7 @@
 #include <utility>
 
 #include "../tcp/reader.hpp"
-#include "socket.hpp"
+#include "stream.hpp"
 
 namespace netnotes {
 

@@ -1,8 +1,8 @@
 // netnotes/coro/descriptor.hpp: any descriptor, for tasks
 // SPDX-License-Identifier: MIT
 //
-// Not everything that one waits for is a socket. A pipe to another program, a terminal, a timerfd, an inotify: whatever
-// epoll knows can be waited for by a task, and then be read with the call that belongs to it:
+// A task can wait for other descriptors than sockets: a pipe to another program, a terminal, a timerfd, an inotify. Then it
+// reads them with the system call that belongs to each:
 //
 //     async_descriptor input{loop, descriptor};              non-blocking, and yours
 //     for (;;) {
@@ -16,16 +16,16 @@
 #ifndef NETNOTES_CORO_DESCRIPTOR_HPP
 #define NETNOTES_CORO_DESCRIPTOR_HPP
 
-#include <memory>
 #include <system_error>
 #include <utility>
 
 #include "loop.hpp"
+#include "owner.hpp"
 
 namespace netnotes {
 
-/// A descriptor that can be waited for, of any kind that epoll knows. It is registered once, edge-triggered, and neither
-/// owned nor made non-blocking. It must be destroyed before the descriptor is closed.
+/// Waits for a descriptor of any kind that can be ready or not. The loop registers the descriptor once; it neither owns it
+/// nor makes it non-blocking. Destroy this object before you close the descriptor.
 class async_descriptor {
   public:
     /// Throws std::system_error: errc::operation_not_permitted for a regular file, which is always ready.
@@ -42,7 +42,7 @@ class async_descriptor {
     void set_timeout(wait_time timeout) { node_->set_timeout(timeout); }
 
   private:
-    std::unique_ptr<detail::io_node, detail::io_node::retire> node_;
+    detail::owner<detail::io_node, detail::io_node::retire> node_;
 };
 
 // ========================================================================================================

@@ -24,9 +24,9 @@
 // run() ends with its task, and what it has spawned and not awaited is cancelled and awaited first: nothing is left
 // behind. An exception that nobody can catch, of a task whose handle was dropped, ends the run and comes out of it.
 //
-// On this page:  event_loop · join_handle · spawn, yield, sleep_for, sleep_until
-// Under it:      coro/scheduler.hpp (its options; turns and timers), coro/io/operation.hpp (waiting for descriptors, epoll),
-//                coro/io/io_uring.hpp (the other way to wait; include it, or coro.hpp, to use it)
+// On this page:  loop_options · event_loop · spawn
+// Under it:      coro/scheduler.hpp (turns and timers), coro/join.hpp, coro/sleep.hpp, coro/io/operation.hpp (descriptors),
+//                coro/io/back_end.hpp (what waits for them)
 // The notes:     协程问题, 例子 (who switches; 1:N), gevent (spawn, join, sleep); example 24
 
 #ifndef NETNOTES_CORO_LOOP_HPP
@@ -47,21 +47,28 @@
 #include <thread>
 #include <utility>
 
-#include "io/operation.hpp"
+#include "io/epoll.hpp"
+#include "join.hpp"
 #include "scheduler.hpp"
+#include "sleep.hpp"
 #include "task.hpp"
 
 namespace netnotes {
 
-namespace detail {
-class spawned;
-class sleeping;
-template <class T>
-class spawned_task;
-}  // namespace detail
-
-template <class T = void>
-class join_handle;
+/// How a loop runs.
+struct loop_options {
+    /// If nothing is ready, the loop polls for this long before it sleeps. This costs a processor and lowers the latency.
+    duration busy_poll = duration::zero();
+    /// The watchdog: the loop calls `slow` if a task has kept the thread for longer than this. `never` costs nothing.
+    duration slow_after = never;
+    void (*slow)(const char* name, duration took) = nullptr;  ///< `name` is the name given to spawn(), or ""
+    /// For tests: the clock stands still while any task can run. If all tasks wait, it jumps to the first timer.
+    bool virtual_time = false;
+    /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp). If the
+    /// kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in use. nullptr
+    /// means the default.
+    io_backend_factory backend = io_backend::epoll;
+};
 
 /// Runs tasks, in the thread that calls run(). Only post() is for other threads.
 ///
@@ -78,8 +85,8 @@ class event_loop : public detail::scheduler {
     /// Runs the task and all that is spawned until the task has ended; then cancels what is left, and runs until that has
     /// ended, too. Returns the task's result, or throws its exception, or that of a spawned task which nobody awaits. A
     /// task that ends by netnotes::cancelled makes it throw std::system_error with errc::operation_canceled. Blocks.
-    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or may only
-    /// run in another (io_backend::io_uring). If the system refuses to wait, all tasks are destroyed where they stand, and
+    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or the
+    /// back end ties the loop to another thread. If the system refuses to wait, all tasks are destroyed where they stand, and
     /// it throws std::system_error.
     template <class T>
     T run(task<T> main);
@@ -99,17 +106,16 @@ class event_loop : public detail::scheduler {
 
     /// How many tasks have been spawned and not ended, that of run() included.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    /// How the loop waits: as loop_options said, or io_backend::epoll where the kernel has refused that, and why it has.
+    /// Returns the back end in use: the chosen one, or the default of loop_options if the kernel has refused it.
     [[nodiscard]] io_backend_factory backend() const noexcept { return options_.backend; }
+    /// Returns why the kernel has refused the chosen back end; no error if it has not.
     [[nodiscard]] std::error_code refusal() const noexcept { return refusal_; }
 
     /// The loop that runs in this thread. Throws std::logic_error outside of run().
     [[nodiscard]] static event_loop& current();
 
   private:
-    friend detail::spawned;
-    friend detail::sleeping;
-    static constexpr int turns_without_poll = 64;  // an epoll_wait costs as much as a hundred switches
+    static constexpr int turns_without_poll = 64;  // a wait costs as much as a hundred switches
 
     class running;
     void run_until(detail::spawned& main);
@@ -119,358 +125,23 @@ class event_loop : public detail::scheduler {
     void cancel_all() noexcept;
     void break_off_all() noexcept;
 
+    loop_options options_;
     int turns_ = 0;
-    detail::spawned* spawned_ = nullptr;  // all that have not ended, or have a handle, a list
-    std::size_t size_ = 0;                // those that have not ended
-    const detail::spawned* main_ = nullptr;  // what run() runs
     bool is_ending_ = false;              // what is spawned now begins as cancelled
     std::atomic<bool> is_running_{false};
     std::error_code refusal_;
     static inline constinit thread_local event_loop* current_ = nullptr;
 };
 
-/// A spawned task, for whoever wants its result. Dropping the handle does not end the task; only its result is then
-/// nobody's, and an exception ends the run.
-template <class T>
-class join_handle {
-  public:
-    /// None.
-    join_handle() noexcept = default;
-    join_handle(join_handle&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
-    join_handle& operator=(join_handle&& other) noexcept {
-        join_handle{std::move(other)}.swap(*this);
-        return *this;
-    }
-    ~join_handle();
-    void swap(join_handle& other) noexcept { std::swap(task_, other.task_); }
-
-    /// `co_await handle.join()` waits until the task has ended and returns its result, once, or throws its exception. If
-    /// the task was cancelled that is std::system_error with errc::operation_canceled, for it is not the one who joins
-    /// that was cancelled. If the waiting is cancelled the task goes on, and its result stays there. Only for tasks of
-    /// the same loop (std::logic_error).
-    [[nodiscard]] auto join();
-    /// Whatever it waits for throws netnotes::cancelled.
-    void cancel() noexcept;
-    [[nodiscard]] bool has_ended() const noexcept;
-
-  private:
-    friend event_loop;
-    explicit join_handle(detail::spawned_task<T>& task) noexcept : task_{&task} {}
-
-    detail::spawned_task<T>* task_ = nullptr;
-};
-
 /// In a task: event_loop::current().spawn().
 template <class T>
 join_handle<T> spawn(task<T> what, const char* name = "");
-
-namespace detail {
-class yielding;
-class sleeping;
-class io_operation;
-template <class T>
-class joining;
-}  // namespace detail
-
-/// `co_await yield()` lets all others that can go on have their turn. Long computations should, now and then.
-[[nodiscard]] detail::yielding yield() noexcept;
-/// Waits for a time, measured by the loop's clock: never shorter, and up to two milliseconds longer.
-[[nodiscard]] detail::sleeping sleep_for(wait_time time) noexcept;
-[[nodiscard]] detail::sleeping sleep_until(time_point when) noexcept;
 
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
 
 namespace detail {
-
-inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const cancelled&) {
-        return true;
-    } catch (...) {
-        return false;
-    }
-}
-/// Throws what a task has thrown, to somebody who was not cancelled with it: then a cancellation is an error.
-[[noreturn]] inline void rethrow_outside(const std::exception_ptr& exception, const char* what) {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const cancelled&) {
-        throw std::system_error{std::make_error_code(std::errc::operation_canceled), what};
-    }
-}
-
-class yielding {  // no operation: it never waits, its chain stands in the queue already
-  public:
-    bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
-        chain_ = &waiter.promise().chain();
-        chain_->goes_on_at(waiter);
-        chain_->loop().make_ready(*chain_);
-    }
-    void await_resume() const {
-        if (chain_->is_cancelled()) throw_cancelled();
-    }
-
-  private:
-    fiber* chain_ = nullptr;
-};
-
-class sleeping : public loop_operation, private loop_timer {
-  public:
-    /// A time_point of no loop yet: which clock it is measured by the loop knows.
-    sleeping(duration time, time_point when) noexcept : time_{time}, when_{when} {}
-    bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
-        fiber& whose = waiter.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
-        has_expired_ = false;
-        waits(waiter, whose);
-        scheduler& loop = whose.loop();
-        loop.arm(*this, time_ == never ? when_ : later(loop.now(), time_));
-        return true;
-    }
-    void await_resume() {
-        if (was_cancelled_ || (has_expired_ && chain().is_cancelled() && is_over(chain().loop()))) throw_cancelled();
-    }
-
-  private:
-    /// A sleep whose time has come in the very turn in which the task of run() has ended: cancelling it came too late, but
-    /// what it would go on with may be gone.
-    static bool is_over(const scheduler& loop) noexcept;
-    /// Not inside this call: it may sleep again until a time that is past, and then its timer is due again.
-    void expired() noexcept override {
-        has_expired_ = true;
-        go_on();
-    }
-    void cancelled() noexcept override {
-        was_cancelled_ = true;
-        cancel();
-        go_on();
-    }
-
-    duration time_;
-    time_point when_;
-    bool was_cancelled_ = false;
-    bool has_expired_ = false;
-};
-
-// ---- what is spawned
-
-class spawned : public fiber {
-  public:
-    static void* operator new(std::size_t size) { return frames.take(size); }
-    static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
-
-    [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
-    [[nodiscard]] event_loop& loop() const noexcept { return static_cast<event_loop&>(fiber::loop()); }
-    void drop_handle() noexcept {
-        has_handle_ = false;
-        release();
-    }
-
-  protected:
-    friend event_loop;
-    template <class T>
-    friend class join_share;
-    template <class T>
-    friend class joining;
-    spawned(event_loop& loop, const char* name) noexcept
-        : fiber{loop, name}, next_spawned_{loop.spawned_}, previous_spawned_{&loop.spawned_} {
-        if (next_spawned_) next_spawned_->previous_spawned_ = &next_spawned_;
-        loop.spawned_ = this;
-        ++loop.size_;
-    }
-    virtual ~spawned() {
-        if (!has_ended_) --loop().size_;  // it was none: see the derived class
-        if (has_loop_) leave();
-    }
-    [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
-    bool postpone() noexcept override {
-        fiber::loop().make_ready(*this);
-        return true;
-    }
-    /// Destroys the coroutine where it stands.
-    virtual void break_off() noexcept = 0;
-    void finish() noexcept {
-        --loop().size_;
-        has_ended_ = true;
-        if (joiner_) std::exchange(joiner_, nullptr)->comes_round();
-        release();
-    }
-
-  private:
-    void leave() noexcept {
-        has_loop_ = false;
-        *previous_spawned_ = next_spawned_;
-        if (next_spawned_) next_spawned_->previous_spawned_ = previous_spawned_;
-    }
-    /// Its loop is being destroyed, and it is, unless somebody has a handle.
-    void lose_loop() noexcept {
-        leave();
-        if (!has_ended_) {
-            break_off();
-            joiner_ = nullptr;
-            --loop().size_;
-            has_ended_ = true;
-        }
-        release();
-    }
-    void release() noexcept {
-        if (has_ended_ && !has_handle_ && joins_ == 0) abandon();
-    }
-    /// Nobody will ask any more. That it was cancelled is no news.
-    void abandon() noexcept {
-        if (!was_taken_ && has_loop_)
-            if (const std::exception_ptr lost = exception(); lost && !(is_cancelled() && is_cancellation(lost)))
-                loop().fails(lost);
-        delete this;
-    }
-
-    // Of these there may be one for each connection, hence the order: the first fill what the base has left open.
-    bool has_handle_ : 1 = true;
-    bool has_ended_ : 1 = false;
-    bool has_loop_ : 1 = true;
-
-  protected:
-    bool was_taken_ : 1 = false;  // its result, or its exception
-
-  private:
-    std::uint32_t joins_ = 0;  // awaiters that refer to it: the one who waits, and those who were cancelled just now
-    spawned* next_spawned_;
-    spawned** previous_spawned_;
-    loop_operation* joiner_ = nullptr;
-};
-
-template <class T>
-class spawned_task final : public spawned {
-  public:
-    spawned_task(event_loop& loop, task<T>&& what, const char* name)
-        : spawned{loop, name}, task_{task_access::release(what)} {
-        if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
-        goes_on_at(task_);
-        task_.promise().belongs_to(*this);
-    }
-    T take() {
-        if (was_taken_) throw std::logic_error{"a spawned task has one result, and it was taken"};
-        was_taken_ = true;
-        return outcome_.take();
-    }
-    /// The same, for somebody who was not cancelled with it.
-    T take_outside(const char* what) {
-        if (!was_taken_ && outcome_.exception()) {
-            was_taken_ = true;
-            rethrow_outside(outcome_.exception(), what);
-        }
-        return take();
-    }
-
-  private:
-    ~spawned_task() override {
-        if (has_ended()) outcome_.~result();
-    }
-    [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
-    void break_off() noexcept override {
-        task_.destroy();
-        new (&outcome_) result<T>;
-        try {
-            outcome_.set_exception(std::make_exception_ptr(cancelled{}));
-        } catch (...) {  // there is no memory for it
-            outcome_.set_exception(std::current_exception());
-        }
-    }
-    void ended() noexcept override {
-        const auto task = task_;
-        new (&outcome_) result<T>;
-        try {
-            outcome_.take_over(task.promise().outcome);
-        } catch (...) {
-            outcome_.set_exception(std::current_exception());
-        }
-        task.destroy();  // now, and not with the handle: its parameters may hold connections
-        finish();
-    }
-
-    union {
-        std::coroutine_handle<task_promise<T>> task_;  // until it has ended
-        result<T> outcome_;                            // from then on
-    };
-};
-
-/// A share in a spawned task: the handle may be dropped before the awaiter has the result.
-template <class T>
-class join_share {
-  public:
-    explicit join_share(spawned_task<T>* task) : task_{task} {
-        if (!task_) throw std::logic_error{"this handle has no task"};
-        ++task_->joins_;
-    }
-    join_share(join_share&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
-    join_share& operator=(join_share&&) = delete;
-    ~join_share() {
-        if (!task_) return;
-        --task_->joins_;
-        task_->release();
-    }
-    [[nodiscard]] spawned_task<T>* get() const noexcept { return task_; }
-
-  private:
-    spawned_task<T>* task_;
-};
-
-template <class T>
-class joining : public loop_operation {
-  public:
-    explicit joining(join_share<T>&& share) noexcept : share_{std::move(share)}, task_{share_.get()} {}
-    ~joining() {
-        if (task_->joiner_ == this) task_->joiner_ = nullptr;
-    }
-    bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        fiber& whose = waiter.promise().chain();
-        whose_ = &whose;
-        was_cancelled_ = whose.is_cancelled() && (whose.is_withdrawn() || !task_->has_ended());
-        if (was_cancelled_) return hear_at_once(waiter, whose);
-        if (task_->has_ended()) {
-            if (whose.loop().take_step()) return false;
-            waits(waiter, whose);
-            comes_round();
-            return true;
-        }
-        if (task_->joiner_) throw std::logic_error{"two tasks wait for the end of one"};
-        if (&whose.loop() != &task_->loop()) throw std::logic_error{"this task belongs to another event loop"};
-        waits(waiter, whose);
-        task_->joiner_ = this;
-        return true;
-    }
-    T await_resume() {
-        if (is_waiting()) decided();
-        if (was_cancelled_) throw_cancelled();
-        if (whose_->is_cancelled()) return task_->take();
-        return task_->take_outside("join");
-    }
-
-  private:
-    /// When the task has ended, and this one has yet to hear of it, and nobody would use the result: it stays there.
-    void cancelled() noexcept override {
-        const bool has_ended = task_->joiner_ != this;
-        if (has_ended && !chain().is_withdrawn()) return;
-        was_cancelled_ = true;
-        if (has_ended) return decided();
-        task_->joiner_ = nullptr;
-        go_on();
-    }
-
-    join_share<T> share_;
-    spawned_task<T>* task_;
-    const fiber* whose_ = nullptr;
-    bool was_cancelled_ = false;
-};
 
 template <class Function>
 class posted_function final : public posted_call {
@@ -490,10 +161,11 @@ class posted_function final : public posted_call {
 
 // ---- the loop
 
-inline event_loop::event_loop(const loop_options& options) : scheduler{options} {
+inline event_loop::event_loop(const loop_options& options)
+    : scheduler{options.virtual_time, options.slow_after, options.slow}, options_{options} {
     if (options.backend) back_end_ = options.backend(*this, refusal_);
     if (!back_end_) {
-        options_.backend = io_backend::epoll;
+        options_.backend = loop_options{}.backend;
         back_end_ = options_.backend(*this, refusal_);
     }
     back_end_->watch(wake_.native_handle(), false);
@@ -573,10 +245,13 @@ inline void event_loop::run_until(detail::spawned& main) {
     main_ = &main;
     const struct forgetting {
         event_loop& loop;
-        ~forgetting() { loop.main_ = nullptr; }
+        ~forgetting() {
+            loop.main_ = nullptr;
+            loop.main_has_ended_ = false;
+        }
     } at_the_end{*this};
     try {
-        turn_until([&] { return main.has_ended() || failure_; });
+        turn_until([this] { return main_has_ended_ || failure_; });
         cancel_all();
         turn_until([&] { return size_ == 0; });
     } catch (...) {  // it cannot wait any more. What has begun must not go on in another run: what it refers to is gone by then
@@ -588,11 +263,6 @@ inline void event_loop::run_until(detail::spawned& main) {
     if (!failure_) return;
     main.was_taken_ = true;  // one exception can come out, and not the other from the next run
     detail::rethrow_outside(std::exchange(failure_, nullptr), "a spawned task");
-}
-
-inline bool detail::sleeping::is_over(const scheduler& loop) noexcept {
-    const spawned* const main = static_cast<const event_loop&>(loop).main_;
-    return main && main->has_ended();
 }
 
 inline void event_loop::cancel_all() noexcept {
@@ -639,7 +309,7 @@ inline void event_loop::poll() {
         has_come = back_end_->wait(timeout);
         asleep_.store(false, std::memory_order_relaxed);  // one wake-up too many does no harm
     }
-    if (std::exchange(back_end_->saw_stop, false)) cancel_all();
+    if (back_end_->take_stop()) cancel_all();
     if (pending_) detail::io_node::run_pending(*this);
     if (posted_.load(std::memory_order_relaxed)) run_posted();
     const auto next = timers_.next_tick();
@@ -656,29 +326,9 @@ void event_loop::post(Function what) {
     post_call(*new detail::posted_function<Function>{std::move(what)});
 }
 template <class T>
-join_handle<T>::~join_handle() {
-    if (task_) task_->drop_handle();
-}
-template <class T>
-auto join_handle<T>::join() {
-    return detail::awaited_once<detail::joining<T>, detail::join_share<T>>{detail::join_share<T>{task_}};
-}
-template <class T>
-void join_handle<T>::cancel() noexcept {
-    if (task_ && !task_->has_ended()) task_->cancel();
-}
-template <class T>
-bool join_handle<T>::has_ended() const noexcept {
-    return task_ && task_->has_ended();
-}
-template <class T>
 join_handle<T> spawn(task<T> what, const char* name) {
     return event_loop::current().spawn(std::move(what), name);
 }
-
-inline detail::yielding yield() noexcept { return {}; }
-inline detail::sleeping sleep_for(wait_time time) noexcept { return {time, time_point::max()}; }
-inline detail::sleeping sleep_until(time_point when) noexcept { return {never, when}; }
 
 }  // namespace netnotes
 

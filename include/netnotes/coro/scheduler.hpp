@@ -12,8 +12,7 @@
 //
 // So nothing here is allocated, and nothing is looked for: a switch costs a few nanoseconds.
 //
-// On this page:  io_backend_factory · loop_options · and for those who write awaitables: scheduler, loop_operation, loop_timer,
-//                posted_call, io_back_end
+// On this page:  for authors of awaitables: scheduler, loop_operation, loop_timer, posted_call
 // The notes:     协程问题 (who switches; 1:N); read coro/loop.hpp first
 
 #ifndef NETNOTES_CORO_SCHEDULER_HPP
@@ -25,7 +24,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -33,75 +31,19 @@
 
 #include "../socket/socket.hpp"
 #include "../socket/stop.hpp"
+#include "io/back_end.hpp"
+#include "owner.hpp"
 #include "task.hpp"
 #include "timer_wheel.hpp"
 
 namespace netnotes {
 
 namespace detail {
-class scheduler;
-class io_back_end;
-}  // namespace detail
-
-/// Makes the back end of a loop, the part that waits for descriptors. What is above it cannot tell which one it is, but by
-/// the clock. Returns nullptr where the kernel refuses, and says why; then the loop uses epoll. The loop is handed a
-/// function, so a program has no code of a back end that it does not name. There are two: io_backend::epoll (of
-/// coro/io/operation.hpp) and io_backend::io_uring (of coro/io/io_uring.hpp).
-using io_backend_factory = std::unique_ptr<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
-
-struct loop_options {
-    /// When nothing is ready, look again and again for so long before going to sleep: a processor for a lower latency.
-    duration busy_poll = duration::zero();
-    /// The watchdog: `slow` is told when a task has kept the thread for longer than this. `never` costs nothing.
-    duration slow_after = never;
-    void (*slow)(const char* name, duration took) = nullptr;  ///< `name` as it was given to spawn(), or ""
-    /// For tests: time stands still while anything can go on, and when all wait it jumps to the first timer.
-    bool virtual_time = false;
-    /// How the loop is to wait: io_backend::epoll, which nullptr means, too, or io_backend::io_uring. Where the kernel
-    /// refuses io_uring the loop uses epoll: see event_loop::backend().
-    io_backend_factory backend = nullptr;
-};
-
-namespace detail {
 
 class io_node;
 class loop_timer;
 class posted_call;
-
-/// Does the first begin in the second? They need not be parts of one object, hence numbers.
-inline bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) noexcept {
-    return reinterpret_cast<std::uintptr_t>(part.data()) - reinterpret_cast<std::uintptr_t>(whole.data()) <
-           whole.size();
-}
-
-/// Waits for descriptors, for a loop.
-class io_back_end {
-  public:
-    io_back_end(const io_back_end&) = delete;
-    io_back_end& operator=(const io_back_end&) = delete;
-    virtual ~io_back_end() = default;
-
-    /// The thread that calls this is about to wait. Throws std::logic_error when it may not.
-    virtual void prepare() {}
-    /// From here on `wait` hears of it. Throws std::system_error when the system refuses.
-    virtual void add(io_node& node) = 0;
-    /// No more, and nobody waits for it any longer. False when the system still has the node in hand: then the back end
-    /// destroys it, later. Before the descriptor is closed.
-    virtual bool remove(io_node& node) noexcept = 0;
-    /// An operation waits for it now, in this direction.
-    virtual void needs(io_node& node, bool to_write) noexcept = 0;
-    /// A descriptor that ends a wait each time it is written to. Of the stop `saw_stop` tells.
-    virtual void watch(int descriptor, bool is_stop) = 0;
-    virtual void unwatch(int descriptor) noexcept = 0;
-    /// Waits at most so long, and lets those go on who have waited for what has come. False when nothing has.
-    virtual bool wait(duration timeout) = 0;
-
-    bool saw_stop = false;
-    std::span<const std::byte> lends;  ///< from where it lends bytes, where that is not the scheduler's buffer
-
-  protected:
-    io_back_end() noexcept = default;
-};
+class spawned;
 
 /// Whose turn it is, in one thread.
 class scheduler {
@@ -110,7 +52,7 @@ class scheduler {
     scheduler& operator=(const scheduler&) = delete;
 
     /// steady_clock's, or virtual time.
-    [[nodiscard]] time_point now() const noexcept { return options_.virtual_time ? virtual_now_ : clock::now(); }
+    [[nodiscard]] time_point now() const noexcept { return is_virtual_ ? virtual_now_ : clock::now(); }
 
     /// Goes on with it at the next turn.
     void make_ready(fiber& chain) noexcept {
@@ -122,7 +64,7 @@ class scheduler {
     /// Goes on with it now. It may be gone afterwards.
     void resume(const fiber& chain) noexcept {
         steps_ = steps_a_turn;
-        if (options_.slow_after == never)
+        if (slow_after_ == never)
             chain.resume();
         else
             resume_watched(chain);
@@ -136,22 +78,24 @@ class scheduler {
     void arm(loop_timer& what, time_point when) noexcept;
     /// Room to receive into, for all tasks: what lies there is valid until the task that has received it waits.
     [[nodiscard]] std::span<std::byte> lent_buffer() const noexcept { return {lent_.get(), lent_size}; }
-    /// What was received there for the task that goes on now. It is to take it before it waits.
-    std::span<std::byte> lent;
     /// Are these bytes there, or where a back end has lent them?
     [[nodiscard]] bool has_lent(std::span<const std::byte> bytes) const noexcept {
-        return is_inside(bytes, lent_buffer()) || is_inside(bytes, back_end_->lends);
+        return is_inside(bytes, lent_buffer()) || back_end_->has_lent(bytes);
     }
     /// From any thread, and from a signal handler. Not again before it has been called.
     void post_call(posted_call& call) noexcept;
     [[nodiscard]] io_back_end& back_end() const noexcept { return *back_end_; }
+    /// Returns true from the moment when the task of run() has ended until run() returns.
+    [[nodiscard]] bool main_has_ended() const noexcept { return main_has_ended_; }
 
   protected:
     static constexpr int steps_a_turn = 64;
     static constexpr std::size_t lent_size = 64 * 1024;
     static constexpr unsigned tick_bits = 20;  // a tick is 2^20 ns, a little more than a millisecond
 
-    explicit scheduler(const loop_options& options) : options_{options}, lent_{new std::byte[lent_size]} {}
+    using slow_function = void (*)(const char* name, duration took);
+    scheduler(bool is_virtual, duration slow_after, slow_function slow)
+        : is_virtual_{is_virtual}, slow_after_{slow_after}, slow_{slow}, lent_{new std::byte[lent_size]} {}
     ~scheduler() = default;
     void resume_watched(const fiber& chain) noexcept;
     void run_ready() noexcept;
@@ -166,7 +110,10 @@ class scheduler {
     }
 
     friend io_node;
-    loop_options options_;
+    friend spawned;
+    const bool is_virtual_;  // see loop_options
+    const duration slow_after_;
+    const slow_function slow_;
     int steps_ = 0;
     fiber* ready_ = nullptr;
     fiber** ready_end_ = &ready_;
@@ -176,13 +123,17 @@ class scheduler {
     // Closed in this turn: events of the same batch, and awaiters, still name them.
     io_node* retired_ = nullptr;
     io_node* pending_ = nullptr;  // with an operation that has had to leave its turn to others
-    std::unique_ptr<std::byte[]> lent_;
+    owner<std::byte[]> lent_;
+    spawned* spawned_ = nullptr;  // list of tasks that have not ended or have a handle
+    std::size_t size_ = 0;        // spawned tasks that have not ended
+    const spawned* main_ = nullptr;  // the task of run()
+    bool main_has_ended_ = false;
     std::exception_ptr failure_;
     stop_event wake_;  // an eventfd is an eventfd
     std::atomic<posted_call*> posted_{nullptr};
     std::atomic<bool> asleep_{false};
     std::atomic<int> posting_{0};  // threads inside of post_call()
-    std::unique_ptr<io_back_end> back_end_;
+    owner<io_back_end> back_end_;
 };
 
 /// Something that is to happen at a time.
@@ -275,24 +226,24 @@ inline void scheduler::resume_watched(const fiber& chain) noexcept {
     const time_point begin = clock::now();
     chain.resume();
     const duration took = clock::now() - begin;
-    if (took > options_.slow_after && options_.slow) options_.slow(name, took);
+    if (took > slow_after_ && slow_) slow_(name, took);
 }
 
 // -- time
 
 inline std::uint64_t scheduler::ticks_passed() const noexcept {
     const auto passed = static_cast<std::uint64_t>((now() - origin_).count());
-    return options_.virtual_time ? passed : passed >> tick_bits;
+    return is_virtual_ ? passed : passed >> tick_bits;
 }
 inline std::uint64_t scheduler::tick_of(time_point when) const noexcept {
     if (when <= origin_) return 0;
     const auto distance = static_cast<std::uint64_t>((when - origin_).count());
-    return options_.virtual_time ? distance : (distance >> tick_bits) + 1;
+    return is_virtual_ ? distance : (distance >> tick_bits) + 1;
 }
 inline duration scheduler::time_to_next_timer() noexcept {
     const auto tick = timers_.next_tick();
     if (!tick) return never;
-    if (options_.virtual_time) return duration::zero();
+    if (is_virtual_) return duration::zero();
     const time_point when = later(origin_, duration{static_cast<duration::rep>(*tick << tick_bits)});
     return std::max(when - clock::now(), duration::zero());
 }

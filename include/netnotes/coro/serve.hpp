@@ -38,7 +38,7 @@
 //     throw std::runtime_error{"half of the answer is missing"};
 //
 // On this page:  serve_options · serve
-// Under it:      coro/socket.hpp. Its siblings without coroutines: server/reactor.hpp, server/blocking.hpp
+// Under it:      coro/listener.hpp, coro/stream.hpp. Its siblings without coroutines: server/reactor.hpp, server/blocking.hpp
 // The notes:     gevent版-TCP服务器 (the gevent server)
 
 #ifndef NETNOTES_CORO_SERVE_HPP
@@ -60,7 +60,9 @@
 #include <utility>
 
 #include "group.hpp"
-#include "socket.hpp"
+#include "listener.hpp"
+#include "sleep.hpp"
+#include "stream.hpp"
 #include "sync.hpp"
 
 namespace netnotes {

@@ -3,7 +3,7 @@
 //
 // A signal handler interrupts the program anywhere, in the middle of malloc() perhaps, and so it may do next to nothing
 // (signal-safety(7)). Another thread may run at any time. Neither may touch what the tasks of a loop share. What both can
-// do is leave word, and ring the bell:
+// do is to set a bit and to wake the loop:
 //
 //        signal handler  ──┐                                           ┌──> tasks that wait for it
 //        another thread  ──┴── a bit, a place in a list, write(2) ──> loop

@@ -31,7 +31,7 @@
 namespace netnotes {
 
 namespace detail {
-/// A link of a ring; a list is a ring of which one link stands for nothing but its beginning and end.
+/// A link of a circular list. The list itself is such a link too: it marks the beginning and the end.
 struct timer_link {
     timer_link() noexcept = default;
     timer_link(const timer_link&) = delete;

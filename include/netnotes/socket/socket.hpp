@@ -303,7 +303,7 @@ class socket {
     void take_notes() noexcept { takes_notes_ = true; }
 
   private:
-    friend class detail::borrowed_socket;  // of coro/socket.hpp
+    friend class detail::borrowed_socket;  // of coro/io/socket.hpp
     // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
     // stopped. (recv() would do with a flag, but accept() and connect() have none.)
     void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {

@@ -34,28 +34,23 @@
 #define NETNOTES_CORO_IO_IO_URING_HPP
 
 #include <cerrno>
-#include <memory>
 #include <system_error>
 
 #include "operation.hpp"
-#if __has_include(<linux/io_uring.h>)
-#include <linux/io_uring.h>
-#endif
+#include "ring.hpp"
 
 namespace netnotes::io_backend {
 /// Completion: "here is what was received". Linux 6.1, where the administrator allows it; the first thread that runs such
 /// a loop is the only one that may (std::logic_error). For loop_options::backend:
 ///     event_loop loop{{.backend = io_backend::io_uring}};
-[[nodiscard]] inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal);
+[[nodiscard]] inline detail::owner<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal);
 }  // namespace netnotes::io_backend
 
 #if defined(IORING_RECV_MULTISHOT) && \
     defined(IORING_SETUP_DEFER_TASKRUN)  // the system's header is of Linux 6.1 or newer
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -72,123 +67,10 @@ namespace netnotes::io_backend {
 
 namespace netnotes::detail {
 
-/// Memory of its own, from the system.
-class mapping {
-  public:
-    mapping() noexcept = default;
-    /// Throws std::system_error. Without a descriptor it is zeroed and touched by nobody else.
-    explicit mapping(std::size_t size, int descriptor = -1, std::uint64_t offset = 0)
-        : data_{::mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                       descriptor < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE, descriptor,
-                       static_cast<off_t>(offset))},
-          size_{size} {
-        if (data_ == MAP_FAILED) throw std::system_error{errno, std::system_category(), "mmap"};
-    }
-    mapping(const mapping&) = delete;
-    mapping& operator=(const mapping&) = delete;
-    mapping& operator=(mapping&& other) noexcept {
-        std::swap(data_, other.data_);
-        std::swap(size_, other.size_);
-        return *this;
-    }
-    ~mapping() {
-        if (size_ > 0) ::munmap(data_, size_);
-    }
-    [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(data_); }
-    /// What lies so many bytes from the beginning.
-    template <class T>
-    [[nodiscard]] T* at(std::size_t offset) const noexcept {
-        return reinterpret_cast<T*>(data() + offset);
-    }
-
-  private:
-    void* data_ = nullptr;
-    std::size_t size_ = 0;
-};
-
-/// The two rings, and the three system calls behind them. Each ring has a head and a tail that only grow; one side moves
-/// the one, the kernel the other, and what is between them is in the ring.
-class io_uring {
-  public:
-    /// Room for so many requests and completions, powers of two. It stands still until enable(). Throws
-    /// std::system_error.
-    io_uring(std::uint32_t requests, std::uint32_t completions);
-    io_uring(const io_uring&) = delete;
-    io_uring& operator=(const io_uring&) = delete;
-    ~io_uring() { ::close(descriptor_); }
-
-    /// The thread that calls this is the one that may call enter().
-    void enable() {
-        if (call_register(IORING_REGISTER_ENABLE_RINGS, nullptr, 0) != 0)
-            throw std::system_error{errno, std::system_category(), "io_uring_register"};
-    }
-    /// Gives -1 and errno.
-    int call_register(unsigned operation, void* argument, unsigned count) const noexcept {
-        return static_cast<int>(::syscall(__NR_io_uring_register, descriptor_, operation, argument, count));
-    }
-
-    /// A request to fill in, all zero; nullptr when the ring is full.
-    [[nodiscard]] io_uring_sqe* next_request() noexcept;
-    /// Makes requests of this name that were not handed over yet do nothing, namelessly. Were there any?
-    bool withdraw(std::uint64_t name) noexcept;
-    /// Hands over what was filled in, and waits for a completion, at most so long. Gives 0 or an error of errno: ETIME
-    /// and EINTR are none to worry about.
-    int enter(duration timeout) noexcept;
-
-    /// Calls `handle(completion)` for those that are there. Others may come meanwhile.
-    template <class Handle>
-    bool for_each_completion(Handle handle) {
-        const std::uint32_t end = __atomic_load_n(completion_tail_, __ATOMIC_ACQUIRE);
-        std::uint32_t head = *completion_head_;
-        const bool any = head != end;
-        while (head != end) {
-            const io_uring_cqe completion = completions_[head & completion_mask_];
-            __atomic_store_n(completion_head_, ++head, __ATOMIC_RELEASE);
-            handle(completion);
-        }
-        return any;
-    }
-
-  private:
-    int descriptor_;
-    mapping rings_, requests_memory_;
-    io_uring_sqe* requests_ = nullptr;
-    const io_uring_cqe* completions_ = nullptr;
-    std::uint32_t request_mask_ = 0, completion_mask_ = 0;
-    std::uint32_t tail_ = 0;  // of the requests; the kernel sees it when we enter
-    std::uint32_t *request_head_ = nullptr, *request_tail_ = nullptr;
-    std::uint32_t *completion_head_ = nullptr, *completion_tail_ = nullptr;
-};
-
-/// The buffers that the kernel takes for what it receives, in the order in which they were given to it.
-class receive_pool {
-  public:
-    static constexpr std::uint16_t count = 1024;
-    static constexpr std::uint32_t size = 16 * 1024;  // of each; memory that was never written to is none
-    static constexpr std::uint16_t group = 0;
-    static constexpr std::uint16_t none = 0xffff;
-
-    explicit receive_pool(io_uring& ring);
-    [[nodiscard]] std::span<std::byte> all() const noexcept { return {memory_.data(), std::size_t{count} * size}; }
-    [[nodiscard]] std::byte* data(std::uint16_t id) const noexcept { return memory_.data() + std::size_t{id} * size; }
-    void give_back(std::uint16_t id) noexcept;
-
-    struct filled {
-        std::uint32_t length;
-        std::uint16_t next;  // the one received after it, for whom it was received
-    };
-    std::array<filled, count> received{};
-
-  private:
-    mapping memory_, ring_memory_;
-    io_uring_buf* buffers_;
-    std::uint16_t tail_ = 0;
-};
-
 /// Waits with io_uring. For one thread: the first that waits.
 class io_uring_back_end final : public io_back_end {
   public:
-    explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends = pool_.all(); }
+    explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends_ = pool_.all(); }
 
     // `inline` here, and not only below: else the compiler makes all of them, and their table, in each program.
     inline ~io_uring_back_end() override;
@@ -235,96 +117,8 @@ class io_uring_back_end final : public io_back_end {
 // How it is done
 // ========================================================================================================
 
-inline io_uring::io_uring(std::uint32_t requests, std::uint32_t completions) {
-    io_uring_params parameters{};
-    // Completions are handled when we wait and at no other time, in the one thread there is: that saves the kernel its
-    // interrupts of us. R_DISABLED: the thread that makes a loop need not be the one that runs it.
-    parameters.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER |
-                       IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED;
-    parameters.cq_entries = completions;
-    descriptor_ = static_cast<int>(::syscall(__NR_io_uring_setup, requests, &parameters));
-    if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "io_uring_setup"};
-    try {
-        const io_sqring_offsets& in = parameters.sq_off;
-        const io_cqring_offsets& out = parameters.cq_off;
-        const std::size_t size = std::max<std::size_t>(in.array + parameters.sq_entries * sizeof(std::uint32_t),
-                                                       out.cqes + parameters.cq_entries * sizeof(io_uring_cqe));
-        rings_ = mapping{size, descriptor_, IORING_OFF_SQ_RING};
-        requests_memory_ = mapping{parameters.sq_entries * sizeof(io_uring_sqe), descriptor_, IORING_OFF_SQES};
-        requests_ = requests_memory_.at<io_uring_sqe>(0);
-        completions_ = rings_.at<io_uring_cqe>(out.cqes);
-        request_head_ = rings_.at<std::uint32_t>(in.head);
-        request_tail_ = rings_.at<std::uint32_t>(in.tail);
-        completion_head_ = rings_.at<std::uint32_t>(out.head);
-        completion_tail_ = rings_.at<std::uint32_t>(out.tail);
-        request_mask_ = parameters.sq_entries - 1;
-        completion_mask_ = parameters.cq_entries - 1;
-        // The ring holds numbers of requests, so that they could be handed over in another order. We need no other.
-        std::uint32_t* const order = rings_.at<std::uint32_t>(in.array);
-        for (std::uint32_t i = 0; i < parameters.sq_entries; ++i) order[i] = i;
-    } catch (...) {
-        ::close(descriptor_);
-        throw;
-    }
-}
-
-inline io_uring_sqe* io_uring::next_request() noexcept {
-    if (tail_ - __atomic_load_n(request_head_, __ATOMIC_ACQUIRE) > request_mask_) return nullptr;
-    io_uring_sqe& request = requests_[tail_++ & request_mask_];
-    std::memset(&request, 0, sizeof request);
-    return &request;
-}
-
-inline bool io_uring::withdraw(std::uint64_t name) noexcept {
-    bool found = false;
-    for (std::uint32_t i = __atomic_load_n(request_head_, __ATOMIC_ACQUIRE); i != tail_; ++i) {
-        io_uring_sqe& request = requests_[i & request_mask_];
-        if (request.user_data != name) continue;
-        std::memset(&request, 0, sizeof request);  // IORING_OP_NOP
-        found = true;
-    }
-    return found;
-}
-
-inline int io_uring::enter(duration timeout) noexcept {
-    __atomic_store_n(request_tail_, tail_, __ATOMIC_RELEASE);
-    const std::uint32_t count = tail_ - __atomic_load_n(request_head_, __ATOMIC_ACQUIRE);
-    const unsigned at_least = timeout > duration::zero() ? 1 : 0;
-    __kernel_timespec time{};
-    io_uring_getevents_arg limit{};
-    if (at_least > 0 && timeout != never) {
-        time.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(timeout).count();
-        time.tv_nsec = (timeout % std::chrono::seconds{1}).count();
-        limit.ts = reinterpret_cast<std::uintptr_t>(&time);
-    }
-    const auto done = ::syscall(__NR_io_uring_enter, descriptor_, count, at_least,
-                                IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &limit, sizeof limit);
-    return done < 0 ? errno : 0;
-}
-
-inline receive_pool::receive_pool(io_uring& ring)
-    : memory_{std::size_t{count} * size},
-      ring_memory_{count * sizeof(io_uring_buf)},
-      buffers_{ring_memory_.at<io_uring_buf>(0)} {
-    io_uring_buf_reg registration{};
-    registration.ring_addr = reinterpret_cast<std::uintptr_t>(buffers_);
-    registration.ring_entries = count;
-    registration.bgid = group;
-    if (ring.call_register(IORING_REGISTER_PBUF_RING, &registration, 1) != 0)
-        throw std::system_error{errno, std::system_category(), "io_uring_register"};
-    for (std::uint16_t id = 0; id < count; ++id) give_back(id);
-}
-inline void receive_pool::give_back(std::uint16_t id) noexcept {
-    io_uring_buf& place = buffers_[tail_++ & (count - 1)];
-    place.addr = reinterpret_cast<std::uintptr_t>(data(id));
-    place.len = size;
-    place.bid = id;
-    // The tail lies where the first entry has a field to spare.
-    __atomic_store_n(&buffers_[0].resv, tail_, __ATOMIC_RELEASE);
-}
-
 /// What is in force for a node, and what it has brought.
-class io_uring_back_end::intake final : public ring_side {
+class io_uring_back_end::intake final : public io_intake {
   public:
     intake(io_uring_back_end& owner, io_node& node) noexcept : owner_{owner}, node_{node} {}
     ~intake() {
@@ -460,7 +254,7 @@ class io_uring_back_end::intake final : public ring_side {
 };
 
 inline io_uring_back_end::intake& io_uring_back_end::intake_of(io_node& node) noexcept {
-    return static_cast<intake&>(*node.ring);
+    return static_cast<intake&>(*node.intake);
 }
 
 inline io_uring_back_end::~io_uring_back_end() {
@@ -472,7 +266,7 @@ inline void io_uring_back_end::let_go(intake& in) noexcept {
     io_node& node = in.node();
     in.unlink();
     delete &in;
-    node.ring = nullptr;
+    node.intake = nullptr;
     node.release();
 }
 
@@ -484,7 +278,7 @@ inline void io_uring_back_end::add(io_node& node) {
         if (error != 0)
             throw_error({error, std::system_category()}, "wait for descriptor ", std::to_string(node.descriptor()));
     }
-    node.ring = new intake{*this, node};
+    node.intake = new intake{*this, node};
 }
 
 inline bool io_uring_back_end::remove(io_node& node) noexcept {
@@ -494,7 +288,7 @@ inline bool io_uring_back_end::remove(io_node& node) noexcept {
     if (in.is_writing && ring_.withdraw(name(node, writing))) in.is_writing = false;
     if (!in.is_reading && !in.is_writing) {
         delete &in;
-        node.ring = nullptr;
+        node.intake = nullptr;
         return true;
     }
     if (in.is_reading) request_cancel(name(node, reading));
@@ -595,7 +389,7 @@ inline void io_uring_back_end::handle(const io_uring_cqe& completion) noexcept {
         return;
     }
     if ((name & directions) == 0) {
-        if (name == stop_name() && completion.res > 0) saw_stop = true;
+        if (name == stop_name() && completion.res > 0) saw_stop_ = true;
         return;
     }
     auto& node = *reinterpret_cast<io_node*>(name & ~directions);
@@ -650,9 +444,9 @@ inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& compl
 }  // namespace netnotes::detail
 
 namespace netnotes::io_backend {
-inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal) {
+inline detail::owner<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal) {
     try {
-        return std::make_unique<detail::io_uring_back_end>(loop);
+        return detail::owner<detail::io_back_end>{new detail::io_uring_back_end{loop}};
     } catch (const std::system_error& error) {
         refusal = error.code();
         return nullptr;
@@ -663,7 +457,7 @@ inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, st
 #else
 
 namespace netnotes::io_backend {
-inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler&, std::error_code& refusal) {
+inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::error_code& refusal) {
     refusal = {ENOSYS, std::system_category()};
     return nullptr;
 }

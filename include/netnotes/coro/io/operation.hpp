@@ -7,20 +7,20 @@
 //        attempt() ──done──────────────────────────────────────────> go on
 //            │ would block, and is remembered: readable = false
 //            └──> stands at its io_node as reader or writer          (the coroutine lies aside)
-//                     │ epoll: readable = true
+//                     │ the back end: readable = true
 //                     └──> attempt() again ──done──> go on
 //
 // The node remembers what was learned of its descriptor, as edge-triggered events are told once: so a receive that would
 // find nothing is not made, and none is needed to find out.
 //
-// On this page:  io_node · io_operation · io_backend::epoll (its sibling is in coro/io/io_uring.hpp)
+// On this page:  io_node · io_operation · io_awaiter, io_receiver
 // The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read coro/loop.hpp first
 
 #ifndef NETNOTES_CORO_IO_OPERATION_HPP
 #define NETNOTES_CORO_IO_OPERATION_HPP
 
-#include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -28,22 +28,19 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <exception>
-#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
-#include "../../poll/epoll.hpp"
+#include "../owner.hpp"
 #include "../scheduler.hpp"
 
 namespace netnotes::detail {
 
 class io_operation;
-class ring_side;
 
 /// A descriptor as the loop knows it, and what was learned of it.
 class io_node {
@@ -54,8 +51,10 @@ class io_node {
         stream,    ///< receive
         listener,  ///< accept
     };
-    /// Throws std::system_error when the system refuses to wait for it.
-    io_node(scheduler& loop, int descriptor, kind what = kind::any);
+    enum class ends_with : bool { nothing, close };
+    /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it is
+    /// retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
+    io_node(scheduler& loop, int descriptor, kind what = kind::any, ends_with end = ends_with::nothing);
     io_node(const io_node&) = delete;
     io_node& operator=(const io_node&) = delete;
     static void* operator new(std::size_t size) { return frames.take(size); }
@@ -73,13 +72,14 @@ class io_node {
     void set_timeout(duration timeout);
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
 
-    struct retire {  // for std::unique_ptr
+    /// Retires a node, as the Release of an owner.
+    struct retire {
         void operator()(io_node* node) const noexcept { node->leave(); }
     };
 
     // For back ends.
     [[nodiscard]] bool is_retired() const noexcept { return is_retired_; }
-    /// Does the back end hear when it can be written to? See epoll_back_end.
+    /// Remembers for the back end whether it has asked the system to report when the descriptor can be written to.
     void set_heard_to_write(bool is) noexcept { is_heard_to_write_ = is; }
     [[nodiscard]] bool is_heard_to_write() const noexcept { return is_heard_to_write_; }
     /// Something has come: those who wait try again.
@@ -89,7 +89,7 @@ class io_node {
         is_in_hand_ = false;
         discard();
     }
-    ring_side* ring = nullptr;  ///< of io_uring's back end: what it has received for us
+    io_intake* intake = nullptr;  ///< set by a back end that receives and accepts by itself
 
     // For loops.
     /// Those whose turn has ended try again.
@@ -104,14 +104,11 @@ class io_node {
 
     [[nodiscard]] kind what() const noexcept { return kind_; }
 
-  protected:
-    virtual ~io_node() = default;
-    /// Before the descriptor is closed.
-    virtual void leave() noexcept;
-
   private:
     friend io_operation;
     friend scheduler;
+    ~io_node() = default;
+    void leave() noexcept;
     void discard() noexcept;
     struct deadline final : loop_timer {
         explicit deadline(io_operation*& place) noexcept : waiting{place} {}
@@ -130,11 +127,12 @@ class io_node {
     bool is_in_hand_ : 1 = false;
     bool reader_sends_ : 1 = false;
     bool is_heard_to_write_ : 1 = false;
+    bool closes_ : 1;
     int descriptor_;
     scheduler& loop_;
     std::array<io_operation*, 2> waiting_{};  // who reads, who writes
     io_node* next_ = nullptr;                 // among the retired, or the pending
-    std::unique_ptr<limits> limits_;
+    owner<limits> limits_;
 };
 
 /// A call on a descriptor that may have to wait.
@@ -156,7 +154,7 @@ class io_operation : public loop_operation {
     /// Makes the call, unless `node_` knows that it would have to wait. False when it has to: then `node_` knows that.
     virtual bool attempt() noexcept = 0;
     /// Makes a receiving call until it is done, has failed, or has to wait; where `readable` is said. A stream that has
-    /// given less than was asked for is empty (epoll(7), question 9), so the next call need not be made to hear so.
+    /// given less than was asked for is empty, so the next call need not be made to hear so.
     template <class Call>
     bool receive(Call call, std::size_t& size, std::size_t asked) noexcept {
         do {
@@ -173,8 +171,9 @@ class io_operation : public loop_operation {
     }
     /// Of a stream: some bytes, or 0 at its end.
     bool receive(mutable_buffer room, std::size_t& size) noexcept;
-    /// The same, where the bytes lie already, or into the loop's buffer: the loop's `lent` says where.
-    bool receive_lent() noexcept;
+    /// Like receive(), but sets `bytes` to where the bytes lie: in the loop's buffer, or in memory of the
+    /// back end.
+    bool receive_lent(std::span<std::byte>& bytes) noexcept;
     /// The same for a sending call, which keeps what it returns for itself.
     template <class Call>
     bool transmit(Call call) noexcept {
@@ -224,7 +223,7 @@ class io_operation : public loop_operation {
     template <class Promise>
     [[gnu::always_inline]] bool begin_wait(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        if (node_.readable || node_.ring || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
+        if (node_.readable || node_.intake || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
             return false;
         waits(waiter, whose);
         place() = this;
@@ -271,7 +270,7 @@ class io_operation : public loop_operation {
     /// To a back end that knows of a wait only when it is told.
     void tell_back_end() noexcept {
         const bool to_write = direction_ == direction::write || node_.reader_sends();
-        if (node_.ring || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
+        if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
     }
     void cancelled() noexcept override { give_up(ECANCELED); }
     void give_up(int error) noexcept {
@@ -323,69 +322,12 @@ class io_receiver : public io_awaiter<Derived, Base> {
     }
 };
 
-/// What io_uring has received or accepted for a node before anybody has asked for it: see coro/io/io_uring.hpp. In each call
-/// `error` is of errno, and the answer is false when there is nothing.
-class ring_side {
-  public:
-    ring_side(const ring_side&) = delete;
-    ring_side& operator=(const ring_side&) = delete;
-
-    /// `size` of 0 is the end of the stream.
-    virtual bool receive(mutable_buffer room, std::size_t& size, int& error) noexcept = 0;
-    /// The same, where it lies. It stays there until the next is lent.
-    virtual bool lend(std::span<std::byte>& bytes, int& error) noexcept = 0;
-    virtual bool accept(int& descriptor, int& error) noexcept = 0;
-
-  protected:
-    ring_side() noexcept = default;
-    ~ring_side() = default;
-};
-
-/// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading; for writing, too, when somebody has
-/// to wait until he can write. Most never have to, and a new connection would wake the loop to say that it can be written
-/// to, a datagram socket after every datagram that has left, a pipe after every one that was read: each for nobody. So
-/// with all but streams it ends when nobody waits any more. TCP is silent about it until a write finds no room again.
-class epoll_back_end final : public io_back_end {
-  public:
-    void add(io_node& node) override { poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge); }
-    bool remove(io_node& node) noexcept override {
-        poller_.remove(node.descriptor());
-        return true;
-    }
-    void needs(io_node& node, bool to_write) noexcept override {
-        if (!to_write || node.writable || node.is_heard_to_write() || hear_to_write(node, true)) return;
-        // Nobody will tell, so one looks, and again when it has to be tried again.
-        pollfd now{node.descriptor(), POLLOUT, 0};
-        const timespec at_once{};
-        node.writable = ::ppoll(&now, 1, &at_once, nullptr) != 0;
-        node.loop().look_again(node);
-    }
-    void watch(int descriptor, bool is_stop) override {
-        poller_.add(descriptor, interest::read, is_stop ? stop_token : wake_token, trigger::edge);
-    }
-    void unwatch(int descriptor) noexcept override { poller_.remove(descriptor); }
-    bool wait(duration timeout) override;
-
-  private:
-    static std::uint64_t token(const io_node& node) noexcept { return reinterpret_cast<std::uintptr_t>(&node); }
-    static interest wanted(const io_node& node) noexcept {
-        constexpr interest always = interest::read | interest::peer_done | interest::urgent;
-        return node.is_heard_to_write() ? always | interest::write : always;
-    }
-    /// False when the system refuses. What is ready by now is told.
-    bool hear_to_write(io_node& node, bool does) noexcept;
-
-    static constexpr std::uint64_t wake_token = 0;  // no node has this address, nor the next
-    static constexpr std::uint64_t stop_token = 1;
-    epoll_poller poller_;
-};
-
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
 
-inline io_node::io_node(scheduler& loop, int descriptor, kind what)
-    : kind_{what}, descriptor_{descriptor}, loop_{loop} {
+inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end)
+    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{loop} {
     loop_.back_end().add(*this);
 }
 inline void io_node::leave() noexcept {
@@ -394,14 +336,16 @@ inline void io_node::leave() noexcept {
     // A task that still waits for it would wait for ever, on an object that is gone.
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
+    const int own = closes_ ? descriptor_ : -1;
     discard();
+    if (own >= 0) ::close(own);
 }
 inline void io_node::discard() noexcept {
     if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_.retired_, this);
 }
 inline void io_node::set_timeout(duration timeout) {
     if (timeout == never && !limits_) return;
-    if (!limits_) limits_ = std::make_unique<limits>(*this);
+    if (!limits_) limits_ = owner<limits>{new limits{*this}};
     limits_->time = timeout;
 }
 inline void io_node::deadline::expired() noexcept {
@@ -442,68 +386,23 @@ inline void io_operation::refuse(const fiber& whose) const {
 
 inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
     if (!node_.readable) return false;
-    if (node_.ring) [[unlikely]]
-        return node_.ring->receive(room, size, error_);
+    if (node_.intake) [[unlikely]]
+        return node_.intake->receive(room, size, error_);
     return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
 }
-inline bool io_operation::receive_lent() noexcept {
+inline bool io_operation::receive_lent(std::span<std::byte>& bytes) noexcept {
     if (!node_.readable) [[unlikely]]
         return false;
-    if (node_.ring) [[unlikely]]
-        return node_.ring->lend(node_.loop().lent, error_);
+    if (node_.intake) [[unlikely]]
+        return node_.intake->lend(bytes, error_);
     const auto room = [this] { return node_.loop().lent_buffer(); };
     std::size_t size = 0;
     if (!receive([&] { return ::recv(node_.descriptor(), room().data(), room().size(), 0); }, size, room().size()))
         return false;
-    node_.loop().lent = room().first(size);
+    bytes = room().first(size);
     return true;
-}
-
-[[gnu::noinline]] inline bool epoll_back_end::hear_to_write(io_node& node, bool does) noexcept {
-    const bool did = node.is_heard_to_write();
-    node.set_heard_to_write(does);
-    try {
-        poller_.modify(node.descriptor(), wanted(node), token(node), trigger::edge);
-    } catch (const std::exception&) {
-        node.set_heard_to_write(did);
-        return false;
-    }
-    return true;
-}
-
-// What is edge-triggered is told once, hence the notes that are kept in the node.
-inline bool epoll_back_end::wait(duration timeout) {
-    const std::span<const event> events = poller_.wait(timeout);
-    for (const event& happened : events) {
-        if (happened.token <= stop_token) [[unlikely]] {
-            if (happened.token == stop_token) saw_stop = true;
-            continue;
-        }
-        auto& node = *reinterpret_cast<io_node*>(happened.token);
-        if (node.is_retired()) continue;  // closed by an earlier event of this batch
-        constexpr interest over = interest::hang_up | interest::error;
-        if (any_of(happened.ready, interest::read | interest::peer_done | interest::urgent | over)) {
-            node.readable = true;
-            // Of a stream the end may have come with its last bytes. A datagram socket has no end.
-            if (node.what() != io_node::kind::any && any_of(happened.ready, interest::peer_done | interest::urgent | over))
-                node.read_to_end = true;
-        }
-        if (any_of(happened.ready, interest::write | over)) node.writable = true;
-        node.awaken();
-        if (node.what() == io_node::kind::any && node.is_heard_to_write() && !node.has_writer() && !node.is_retired())
-            hear_to_write(node, false);
-    }
-    return !events.empty();
 }
 
 }  // namespace netnotes::detail
-
-namespace netnotes::io_backend {
-/// Readiness: "there is something to receive". One call to hear so, another to receive it. For loop_options::backend.
-/// Throws std::system_error when the kernel refuses a descriptor.
-[[nodiscard]] inline std::unique_ptr<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
-    return std::make_unique<detail::epoll_back_end>();
-}
-}  // namespace netnotes::io_backend
 
 #endif  // NETNOTES_CORO_IO_OPERATION_HPP

@@ -1,11 +1,14 @@
-// What coro/socket.hpp promises: the calls of a socket, waited for by tasks, and nothing lost, leaked or starved.
+// What coro/stream.hpp promises: the calls of a connected socket, waited for by tasks, and nothing lost, leaked or starved.
 
+#include <netnotes/coro/datagram.hpp>
 #include <netnotes/coro/group.hpp>
-#include <netnotes/coro/socket.hpp>
+#include <netnotes/coro/listener.hpp>
+#include <netnotes/coro/stream.hpp>
 #include <netnotes/udp/socket.hpp>
 
 #include "../back_end.hpp"
 #include "../support.hpp"
+#include "streams.hpp"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -19,89 +22,7 @@
 #include <string>
 #include <vector>
 
-using namespace std::chrono_literals;
-using support::open_descriptors;
 
-namespace {
-
-/// The error with which a task ends; none when it ends well.
-net::task<std::error_code> error_of(net::task<> what) {
-    try {
-        co_await std::move(what);
-    } catch (const net::cancelled&) {
-        co_return std::make_error_code(std::errc::operation_canceled);
-    } catch (const std::system_error& error) {
-        co_return error.code();
-    }
-    co_return std::error_code{};
-}
-
-net::task<std::string> receive_all(net::async_stream& from) {
-    std::string all;
-    for (;;) {
-        const auto bytes = co_await from.recv();
-        if (bytes.empty()) break;
-        all += net::as_text(bytes);
-    }
-    co_return all;
-}
-net::task<> joined(net::join_handle<>& what) { co_await what.join(); }
-net::task<net::async_stream> accept_one(net::async_listener& listener) {
-    auto next = co_await listener.accept();
-    co_return std::move(next.stream);
-}
-net::task<> receive_once(net::async_stream& from) { co_await from.recv(); }
-
-/// In pieces of random sizes, and others have their turn between them.
-net::task<> send_in_pieces(net::async_stream& to, const std::string& text, unsigned seed) {
-    std::mt19937 random{seed};
-    for (std::size_t sent = 0; sent < text.size();) {
-        const std::string_view piece = std::string_view{text}.substr(sent, 1 + random() % 20'000);
-        if (random() % 2 == 0) {
-            co_await to.send_all(piece);
-            sent += piece.size();
-        } else {
-            const std::size_t taken = co_await to.send(piece);
-            CHECK(taken > 0);
-            sent += taken;
-        }
-        if (random() % 4 == 0) co_await net::yield();
-    }
-    to.shutdown(net::shutdown_direction::send);
-}
-net::task<> send_everything(net::async_stream& to, const std::string& text) { co_await to.send_all(text); }
-
-net::task<> echo(net::async_stream client) {
-    for (;;) {
-        const auto bytes = co_await client.recv();
-        if (bytes.empty()) break;
-        co_await client.send_all(bytes);
-    }
-}
-
-std::string pattern(std::size_t size, unsigned seed) {
-    std::mt19937 random{seed};
-    std::string text(size, '\0');
-    std::ranges::generate(text, [&] { return static_cast<char>(random()); });
-    return text;
-}
-
-/// Two connected streams of one loop, by TCP over an address of this host, or without a network.
-struct two_ends {
-    net::async_stream one, other;
-};
-two_ends connected(net::event_loop& loop, const net::ip_address* address = nullptr) {
-    if (!address) {
-        auto [a, b] = net::socket_pair();
-        return {net::async_stream{loop, std::move(a)}, net::async_stream{loop, std::move(b)}};
-    }
-    net::tcp_listener listener{{*address, 0}};
-    net::tcp_stream client{listener.local_endpoint()};
-    auto accepted = listener.accept();
-    return {net::async_stream{loop, std::move(client).into_socket()},
-            net::async_stream{loop, std::move(accepted.stream).into_socket()}};
-}
-}  // namespace
 
 // ---- Bytes ---------------------------------------------------------------------------------------------
 
@@ -287,42 +208,6 @@ TEST_CASE("a stream of another loop is refused") {
 
 // ---- Connections ---------------------------------------------------------------------------------------
 
-TEST_CASE("a server takes all clients that come, and each has its own bytes back") {
-    for (const net::ip_address& address : support::loopbacks()) {
-        test_loop loop;
-        const auto before = open_descriptors();
-        {
-            net::async_listener listener{loop, net::tcp_listener{{address, 0}}.into_socket()};
-            const net::socket_address where = listener.local_endpoint();
-            const auto serves = [&](net::task_group& clients) -> net::task<> {
-                for (int i = 0; i < 100; ++i) {
-                    auto next = co_await listener.accept();
-                    CHECK(next.peer.ip().address() == address);
-                    clients.spawn(echo(std::move(next.stream)));
-                }
-            };
-            const auto asks = [&](int number) -> net::task<> {
-                auto server = co_await net::async_stream::connect(where);
-                const std::string text = "client " + std::to_string(number);
-                co_await server.send_all(text);
-                std::string answer(text.size(), '\0');
-                co_await server.recv_exact(answer);
-                CHECK(answer == text);
-            };
-            const auto body = [&]() -> net::task<> {
-                const auto serving = [&]() -> net::task<> { co_await net::with_group(serves); };
-                auto server = net::spawn(serving());
-                std::vector<net::join_handle<>> clients;
-                for (int i = 0; i < 100; ++i) clients.push_back(net::spawn(asks(i)));
-                for (auto& client : clients) co_await client.join();
-                co_await server.join();
-            };
-            loop.run(body());
-        }
-        CHECK(open_descriptors() == before);
-    }
-}
-
 TEST_CASE("a refused connection is an error that names who refused") {
     test_loop loop;
     const support::closed_port closed{net::ipv4_address::loopback()};
@@ -365,54 +250,6 @@ TEST_CASE("whatever waits can be cancelled, and leaves no descriptor behind") {
         loop.run(body());
     }
     CHECK(open_descriptors() == before);
-}
-
-TEST_CASE("without a free descriptor accept waits, and the client waits in the queue") {
-    test_loop loop;
-    net::async_listener listener{loop, net::tcp_listener{{net::ipv4_address::loopback(), 0}}.into_socket()};
-    net::tcp_stream client{listener.local_endpoint().ip()};
-    const auto accepts = [&]() -> net::task<> { co_await listener.accept(); };
-    rlimit limit{};
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    rlimit none = limit;
-    none.rlim_cur = static_cast<rlim_t>(listener.native_handle());  // fewer than there are
-    const auto body = [&]() -> net::task<> {
-        ::setrlimit(RLIMIT_NOFILE, &none);
-        listener.set_timeout(250ms);  // some attempts
-        const std::error_code error = co_await error_of(accepts());
-        listener.set_timeout(net::never);
-        auto cancelled = net::spawn(accepts());
-        co_await net::yield();
-        cancelled.cancel();
-        const std::error_code other = co_await error_of(joined(cancelled));
-        auto patient = net::spawn(accept_one(listener));
-        co_await net::sleep_for(1ms);  // it has found none
-        ::setrlimit(RLIMIT_NOFILE, &limit);
-        CHECK(error == std::errc::timed_out);
-        CHECK(other == std::errc::operation_canceled);
-        auto first = co_await patient.join();
-        CHECK(first.peer_endpoint().ip() == client.local_endpoint());
-        net::tcp_stream another{listener.local_endpoint().ip()};
-        auto next = co_await listener.accept();
-        CHECK(next.peer.ip() == another.local_endpoint());
-    };
-    loop.run(body());
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-TEST_CASE("a stop ends a server, and its clients hear the end") {
-    test_loop loop;
-    net::stop_event stop;
-    net::async_listener listener{loop, net::tcp_listener{{net::ipv4_address::loopback(), 0}}.into_socket()};
-    net::tcp_stream client{listener.local_endpoint().ip()};
-    const auto serves = [&]() -> net::task<> {
-        auto next = co_await listener.accept();
-        stop.request_stop();
-        co_await echo(std::move(next.stream));
-    };
-    CHECK_FALSE(loop.run(serves(), stop));
-    char buffer[1];
-    CHECK(client.recv(buffer) == 0);
 }
 
 TEST_CASE("a send_all that ends without having sent all makes the end a reset, and one that is done does not") {
@@ -485,49 +322,6 @@ TEST_CASE("a new connection wakes no loop in which nobody waits to send") {
     CHECK_FALSE(loop.back_end().wait(net::duration::zero()));
 }
 
-// ---- Datagrams -----------------------------------------------------------------------------------------
-
-TEST_CASE("a datagram that has left wakes no loop in which nobody waits to send") {
-    test_loop loop;
-    net::udp_socket there{net::endpoint{net::ipv4_address::loopback(), 0}};
-    net::async_datagram here{loop, net::socket{net::address_family::inet, net::socket_type::datagram}};
-    const net::socket_address where{there.local_endpoint()};
-    REQUIRE(::sendto(here.native_handle(), "x", 1, 0, where.data(), where.size()) == 1);
-    char room[8];
-    REQUIRE(there.recv_from(room).bytes.size() == 1);
-    CHECK_FALSE(loop.back_end().wait(net::duration::zero()));
-}
-TEST_CASE("datagrams come whole, with their sender, empty ones too, and one that is cut off says so") {
-    test_loop loop;
-    const net::endpoint anywhere{net::ipv4_address::loopback(), 0};
-    net::async_datagram receiver{loop, net::udp_socket{anywhere}.into_socket()};
-    net::async_datagram sender{loop, net::udp_socket{anywhere}.into_socket()};
-    const auto body = [&]() -> net::task<> {
-        char buffer[8];
-        const net::socket_address where = receiver.local_endpoint();
-        const auto first = [&]() -> net::task<std::string> {
-            const auto got = co_await receiver.recv_from(buffer);
-            co_return std::string{net::as_text(got.bytes)};
-        };
-        auto waits = net::spawn(first());
-        co_await net::yield();
-        co_await net::yield();
-        co_await sender.send_to("hello", where);
-        const std::string text = co_await waits.join();
-        CHECK(text == "hello");
-        co_await sender.send_to("", where);
-        const auto empty = co_await receiver.recv_from(buffer);
-        CHECK(empty.bytes.empty());
-        CHECK(empty.sender.ip() == sender.local_endpoint().ip());
-        CHECK_FALSE(empty.truncated);
-        co_await sender.send_to("too long for it", where);
-        const auto cut = co_await receiver.recv_from(buffer);
-        CHECK(cut.truncated);
-        CHECK(net::as_text(cut.bytes) == "too long");
-    };
-    loop.run(body());
-}
-
 // ---- Other programs, other processes -------------------------------------------------------------------
 
 namespace {
@@ -589,51 +383,6 @@ TEST_CASE("a child of fork has a loop of his own, and the parent's does not noti
     REQUIRE(::waitpid(child, &status, 0) == child);
     CHECK(status == 0);
     CHECK(heard(loop, "after") == "after");
-}
-
-TEST_CASE("a datagram tells to which address it came and the answer leaves from there") {
-    for (const net::ip_address& wildcard : {net::ip_address{net::ipv4_address::any()}, net::ip_address{net::ipv6_address::any()}}) {
-        if (wildcard.is_v6() && support::loopbacks().size() < 2) continue;
-        test_loop loop;
-        net::socket plain{support::family_of(wildcard), net::socket_type::datagram};  // a udp_socket would know it already
-        if (wildcard.is_v6()) plain.set_option(net::option::ipv6_only{false});
-        plain.bind(net::endpoint{wildcard, 0});
-        net::async_datagram server{loop, std::move(plain)};
-        const std::uint16_t port = server.local_endpoint().ip().port();
-        const auto answers = [&]() -> net::task<> {
-            for (const std::string_view text : {"127.0.0.1", "127.0.0.2", "127.77.0.9"}) {
-                INFO(wildcard << " asked at " << text);
-                net::udp_socket asks{net::address_family::inet};
-                asks.connect({net::ip_address{text}, port});  // so that it hears this address only
-                net::async_datagram client{std::move(asks).into_socket()};
-                co_await client.send_to("?", net::endpoint{net::ip_address{text}, port});
-                char room[8];
-                const auto question = co_await server.recv_from(room);
-                CHECK(question.local.unmapped() == net::ip_address{text});
-                co_await server.send_to("!", question.sender, question.local);
-                const auto answer = co_await client.recv_from(room);
-                CHECK(net::as_text(answer.bytes) == "!");
-                std::error_code refused;
-                try {
-                    co_await server.send_to("!", question.sender, net::ip_address{"192.0.2.77"});
-                } catch (const std::system_error& failure) {
-                    refused = failure.code();
-                }
-                CHECK(refused);
-            }
-        };
-        loop.run(answers());
-    }
-    // A socket on one address answers from there in any case, and is told nothing.
-    test_loop loop;
-    net::async_datagram one{loop, net::udp_socket{net::endpoint{net::ipv4_address::loopback(), 0}}.into_socket()};
-    const auto is_told_nothing = [&]() -> net::task<> {
-        co_await one.send_to("x", one.local_endpoint());
-        char room[8];
-        const auto got = co_await one.recv_from(room);
-        CHECK(got.local.is_unspecified());
-    };
-    loop.run(is_told_nothing());
 }
 
 TEST_CASE("a wait of any length does not overflow") {

@@ -1,0 +1,111 @@
+// netnotes/coro/io/epoll.hpp: the back end that waits with epoll
+// SPDX-License-Identifier: MIT
+//
+// On this page:  io_backend::epoll
+
+#ifndef NETNOTES_CORO_IO_EPOLL_HPP
+#define NETNOTES_CORO_IO_EPOLL_HPP
+
+#include <poll.h>
+#include <cstdint>
+#include <ctime>
+#include <exception>
+#include <span>
+#include <system_error>
+
+#include "../../poll/epoll.hpp"
+#include "operation.hpp"
+
+namespace netnotes::detail {
+
+/// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading; for writing, too, when somebody has
+/// to wait until he can write. Most never have to, and a new connection would wake the loop to say that it can be written
+/// to, a datagram socket after every datagram that has left, a pipe after every one that was read: each for nobody. So
+/// with all but streams it ends when nobody waits any more. TCP is silent about it until a write finds no room again.
+class epoll_back_end final : public io_back_end {
+  public:
+    void add(io_node& node) override { poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge); }
+    bool remove(io_node& node) noexcept override {
+        poller_.remove(node.descriptor());
+        return true;
+    }
+    void needs(io_node& node, bool to_write) noexcept override {
+        if (!to_write || node.writable || node.is_heard_to_write() || hear_to_write(node, true)) return;
+        // Nobody will tell, so one looks, and again when it has to be tried again.
+        pollfd now{node.descriptor(), POLLOUT, 0};
+        const timespec at_once{};
+        node.writable = ::ppoll(&now, 1, &at_once, nullptr) != 0;
+        node.loop().look_again(node);
+    }
+    void watch(int descriptor, bool is_stop) override {
+        poller_.add(descriptor, interest::read, is_stop ? stop_token : wake_token, trigger::edge);
+    }
+    void unwatch(int descriptor) noexcept override { poller_.remove(descriptor); }
+    bool wait(duration timeout) override;
+
+  private:
+    static std::uint64_t token(const io_node& node) noexcept { return reinterpret_cast<std::uintptr_t>(&node); }
+    static interest wanted(const io_node& node) noexcept {
+        constexpr interest always = interest::read | interest::peer_done | interest::urgent;
+        return node.is_heard_to_write() ? always | interest::write : always;
+    }
+    /// False when the system refuses. What is ready by now is told.
+    bool hear_to_write(io_node& node, bool does) noexcept;
+
+    static constexpr std::uint64_t wake_token = 0;  // no node has this address, nor the next
+    static constexpr std::uint64_t stop_token = 1;
+    epoll_poller poller_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+[[gnu::noinline]] inline bool epoll_back_end::hear_to_write(io_node& node, bool does) noexcept {
+    const bool did = node.is_heard_to_write();
+    node.set_heard_to_write(does);
+    try {
+        poller_.modify(node.descriptor(), wanted(node), token(node), trigger::edge);
+    } catch (const std::exception&) {
+        node.set_heard_to_write(did);
+        return false;
+    }
+    return true;
+}
+
+// What is edge-triggered is told once, hence the notes that are kept in the node.
+inline bool epoll_back_end::wait(duration timeout) {
+    const std::span<const event> events = poller_.wait(timeout);
+    for (const event& happened : events) {
+        if (happened.token <= stop_token) [[unlikely]] {
+            if (happened.token == stop_token) saw_stop_ = true;
+            continue;
+        }
+        auto& node = *reinterpret_cast<io_node*>(happened.token);
+        if (node.is_retired()) continue;  // closed by an earlier event of this batch
+        constexpr interest over = interest::hang_up | interest::error;
+        if (any_of(happened.ready, interest::read | interest::peer_done | interest::urgent | over)) {
+            node.readable = true;
+            // Of a stream the end may have come with its last bytes. A datagram socket has no end.
+            if (node.what() != io_node::kind::any && any_of(happened.ready, interest::peer_done | interest::urgent | over))
+                node.read_to_end = true;
+        }
+        if (any_of(happened.ready, interest::write | over)) node.writable = true;
+        node.awaken();
+        if (node.what() == io_node::kind::any && node.is_heard_to_write() && !node.has_writer() && !node.is_retired())
+            hear_to_write(node, false);
+    }
+    return !events.empty();
+}
+
+}  // namespace netnotes::detail
+
+namespace netnotes::io_backend {
+/// Readiness: "there is something to receive". One call to hear so, another to receive it. For loop_options::backend.
+/// Throws std::system_error when the kernel refuses a descriptor.
+[[nodiscard]] inline detail::owner<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
+    return detail::owner<detail::io_back_end>{new detail::epoll_back_end};
+}
+}  // namespace netnotes::io_backend
+
+#endif  // NETNOTES_CORO_IO_EPOLL_HPP

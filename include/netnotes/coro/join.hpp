@@ -1,0 +1,321 @@
+// netnotes/coro/join.hpp: the end of a task that was spawned
+// SPDX-License-Identifier: MIT
+//
+// On this page:  join_handle
+
+#ifndef NETNOTES_CORO_JOIN_HPP
+#define NETNOTES_CORO_JOIN_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "scheduler.hpp"
+#include "task.hpp"
+
+namespace netnotes {
+
+class event_loop;
+namespace detail {
+template <class T>
+class spawned_task;
+}  // namespace detail
+
+template <class T = void>
+class join_handle;
+
+/// A spawned task, for whoever wants its result. Dropping the handle does not end the task; only its result is then
+/// nobody's, and an exception ends the run.
+template <class T>
+class join_handle {
+  public:
+    /// None.
+    join_handle() noexcept = default;
+    join_handle(join_handle&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
+    join_handle& operator=(join_handle&& other) noexcept {
+        join_handle{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~join_handle();
+    void swap(join_handle& other) noexcept { std::swap(task_, other.task_); }
+
+    /// `co_await handle.join()` waits until the task has ended and returns its result, once, or throws its exception. If
+    /// the task was cancelled that is std::system_error with errc::operation_canceled, for it is not the one who joins
+    /// that was cancelled. If the waiting is cancelled the task goes on, and its result stays there. Only for tasks of
+    /// the same loop (std::logic_error).
+    [[nodiscard]] auto join();
+    /// Whatever it waits for throws netnotes::cancelled.
+    void cancel() noexcept;
+    [[nodiscard]] bool has_ended() const noexcept;
+
+  private:
+    friend event_loop;
+    explicit join_handle(detail::spawned_task<T>& task) noexcept : task_{&task} {}
+
+    detail::spawned_task<T>* task_ = nullptr;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const cancelled&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+/// Throws what a task has thrown, to somebody who was not cancelled with it: then a cancellation is an error.
+[[noreturn]] inline void rethrow_outside(const std::exception_ptr& exception, const char* what) {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const cancelled&) {
+        throw std::system_error{std::make_error_code(std::errc::operation_canceled), what};
+    }
+}
+
+// ---- what is spawned
+
+class spawned : public fiber {
+  public:
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
+
+    [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
+    void drop_handle() noexcept {
+        has_handle_ = false;
+        release();
+    }
+
+  protected:
+    friend event_loop;
+    template <class T>
+    friend class join_share;
+    template <class T>
+    friend class joining;
+    spawned(scheduler& loop, const char* name) noexcept
+        : fiber{loop, name}, next_spawned_{loop.spawned_}, previous_spawned_{&loop.spawned_} {
+        if (next_spawned_) next_spawned_->previous_spawned_ = &next_spawned_;
+        loop.spawned_ = this;
+        ++loop.size_;
+    }
+    virtual ~spawned() {
+        if (!has_ended_) --loop().size_;  // it was none: see the derived class
+        if (has_loop_) leave();
+    }
+    [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
+    bool postpone() noexcept override {
+        loop().make_ready(*this);
+        return true;
+    }
+    /// Destroys the coroutine where it stands.
+    virtual void break_off() noexcept = 0;
+    void finish() noexcept {
+        --loop().size_;
+        has_ended_ = true;
+        if (loop().main_ == this) loop().main_has_ended_ = true;
+        if (joiner_) std::exchange(joiner_, nullptr)->comes_round();
+        release();
+    }
+
+  private:
+    void leave() noexcept {
+        has_loop_ = false;
+        *previous_spawned_ = next_spawned_;
+        if (next_spawned_) next_spawned_->previous_spawned_ = previous_spawned_;
+    }
+    /// Its loop is being destroyed, and it is, unless somebody has a handle.
+    void lose_loop() noexcept {
+        leave();
+        if (!has_ended_) {
+            break_off();
+            joiner_ = nullptr;
+            --loop().size_;
+            has_ended_ = true;
+        }
+        release();
+    }
+    void release() noexcept {
+        if (has_ended_ && !has_handle_ && joins_ == 0) abandon();
+    }
+    /// Nobody will ask any more. That it was cancelled is no news.
+    void abandon() noexcept {
+        if (!was_taken_ && has_loop_)
+            if (const std::exception_ptr lost = exception(); lost && !(is_cancelled() && is_cancellation(lost)))
+                loop().fails(lost);
+        delete this;
+    }
+
+    // Of these there may be one for each connection, hence the order: the first fill what the base has left open.
+    bool has_handle_ : 1 = true;
+    bool has_ended_ : 1 = false;
+    bool has_loop_ : 1 = true;
+
+  protected:
+    bool was_taken_ : 1 = false;  // its result, or its exception
+
+  private:
+    std::uint32_t joins_ = 0;  // awaiters that refer to it: the one who waits, and those who were cancelled just now
+    spawned* next_spawned_;
+    spawned** previous_spawned_;
+    loop_operation* joiner_ = nullptr;
+};
+
+template <class T>
+class spawned_task final : public spawned {
+  public:
+    spawned_task(scheduler& loop, task<T>&& what, const char* name)
+        : spawned{loop, name}, task_{task_access::release(what)} {
+        if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
+        goes_on_at(task_);
+        task_.promise().belongs_to(*this);
+    }
+    T take() {
+        if (was_taken_) throw std::logic_error{"a spawned task has one result, and it was taken"};
+        was_taken_ = true;
+        return outcome_.take();
+    }
+    /// The same, for somebody who was not cancelled with it.
+    T take_outside(const char* what) {
+        if (!was_taken_ && outcome_.exception()) {
+            was_taken_ = true;
+            rethrow_outside(outcome_.exception(), what);
+        }
+        return take();
+    }
+
+  private:
+    ~spawned_task() override {
+        if (has_ended()) outcome_.~result();
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
+    void break_off() noexcept override {
+        task_.destroy();
+        new (&outcome_) result<T>;
+        try {
+            outcome_.set_exception(std::make_exception_ptr(cancelled{}));
+        } catch (...) {  // there is no memory for it
+            outcome_.set_exception(std::current_exception());
+        }
+    }
+    void ended() noexcept override {
+        const auto task = task_;
+        new (&outcome_) result<T>;
+        try {
+            outcome_.take_over(task.promise().outcome);
+        } catch (...) {
+            outcome_.set_exception(std::current_exception());
+        }
+        task.destroy();  // now, and not with the handle: its parameters may hold connections
+        finish();
+    }
+
+    union {
+        std::coroutine_handle<task_promise<T>> task_;  // until it has ended
+        result<T> outcome_;                            // from then on
+    };
+};
+
+/// A share in a spawned task: the handle may be dropped before the awaiter has the result.
+template <class T>
+class join_share {
+  public:
+    explicit join_share(spawned_task<T>* task) : task_{task} {
+        if (!task_) throw std::logic_error{"this handle has no task"};
+        ++task_->joins_;
+    }
+    join_share(join_share&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
+    join_share& operator=(join_share&&) = delete;
+    ~join_share() {
+        if (!task_) return;
+        --task_->joins_;
+        task_->release();
+    }
+    [[nodiscard]] spawned_task<T>* get() const noexcept { return task_; }
+
+  private:
+    spawned_task<T>* task_;
+};
+
+template <class T>
+class joining : public loop_operation {
+  public:
+    explicit joining(join_share<T>&& share) noexcept : share_{std::move(share)}, task_{share_.get()} {}
+    ~joining() {
+        if (task_->joiner_ == this) task_->joiner_ = nullptr;
+    }
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        whose_ = &whose;
+        was_cancelled_ = whose.is_cancelled() && (whose.is_withdrawn() || !task_->has_ended());
+        if (was_cancelled_) return hear_at_once(waiter, whose);
+        if (task_->has_ended()) {
+            if (whose.loop().take_step()) return false;
+            waits(waiter, whose);
+            comes_round();
+            return true;
+        }
+        if (task_->joiner_) throw std::logic_error{"two tasks wait for the end of one"};
+        if (&whose.loop() != &task_->loop()) throw std::logic_error{"this task belongs to another event loop"};
+        waits(waiter, whose);
+        task_->joiner_ = this;
+        return true;
+    }
+    T await_resume() {
+        if (is_waiting()) decided();
+        if (was_cancelled_) throw_cancelled();
+        if (whose_->is_cancelled()) return task_->take();
+        return task_->take_outside("join");
+    }
+
+  private:
+    /// When the task has ended, and this one has yet to hear of it, and nobody would use the result: it stays there.
+    void cancelled() noexcept override {
+        const bool has_ended = task_->joiner_ != this;
+        if (has_ended && !chain().is_withdrawn()) return;
+        was_cancelled_ = true;
+        if (has_ended) return decided();
+        task_->joiner_ = nullptr;
+        go_on();
+    }
+
+    join_share<T> share_;
+    spawned_task<T>* task_;
+    const fiber* whose_ = nullptr;
+    bool was_cancelled_ = false;
+};
+
+}  // namespace detail
+
+template <class T>
+join_handle<T>::~join_handle() {
+    if (task_) task_->drop_handle();
+}
+template <class T>
+auto join_handle<T>::join() {
+    return detail::awaited_once<detail::joining<T>, detail::join_share<T>>{detail::join_share<T>{task_}};
+}
+template <class T>
+void join_handle<T>::cancel() noexcept {
+    if (task_ && !task_->has_ended()) task_->cancel();
+}
+template <class T>
+bool join_handle<T>::has_ended() const noexcept {
+    return task_ && task_->has_ended();
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_JOIN_HPP

@@ -1,0 +1,90 @@
+// What coro/listener.hpp promises: every client is accepted, also after descriptors have run out, until a stop.
+
+#include <netnotes/coro/listener.hpp>
+
+#include "../catch.hpp"
+#include "streams.hpp"
+
+TEST_CASE("a server takes all clients that come, and each has its own bytes back") {
+    for (const net::ip_address& address : support::loopbacks()) {
+        test_loop loop;
+        const auto before = open_descriptors();
+        {
+            net::async_listener listener{loop, net::tcp_listener{{address, 0}}.into_socket()};
+            const net::socket_address where = listener.local_endpoint();
+            const auto serves = [&](net::task_group& clients) -> net::task<> {
+                for (int i = 0; i < 100; ++i) {
+                    auto next = co_await listener.accept();
+                    CHECK(next.peer.ip().address() == address);
+                    clients.spawn(echo(std::move(next.stream)));
+                }
+            };
+            const auto asks = [&](int number) -> net::task<> {
+                auto server = co_await net::async_stream::connect(where);
+                const std::string text = "client " + std::to_string(number);
+                co_await server.send_all(text);
+                std::string answer(text.size(), '\0');
+                co_await server.recv_exact(answer);
+                CHECK(answer == text);
+            };
+            const auto body = [&]() -> net::task<> {
+                const auto serving = [&]() -> net::task<> { co_await net::with_group(serves); };
+                auto server = net::spawn(serving());
+                std::vector<net::join_handle<>> clients;
+                for (int i = 0; i < 100; ++i) clients.push_back(net::spawn(asks(i)));
+                for (auto& client : clients) co_await client.join();
+                co_await server.join();
+            };
+            loop.run(body());
+        }
+        CHECK(open_descriptors() == before);
+    }
+}
+
+TEST_CASE("without a free descriptor accept waits, and the client waits in the queue") {
+    test_loop loop;
+    net::async_listener listener{loop, net::tcp_listener{{net::ipv4_address::loopback(), 0}}.into_socket()};
+    net::tcp_stream client{listener.local_endpoint().ip()};
+    const auto accepts = [&]() -> net::task<> { co_await listener.accept(); };
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    rlimit none = limit;
+    none.rlim_cur = static_cast<rlim_t>(listener.native_handle());  // fewer than there are
+    const auto body = [&]() -> net::task<> {
+        ::setrlimit(RLIMIT_NOFILE, &none);
+        listener.set_timeout(250ms);  // some attempts
+        const std::error_code error = co_await error_of(accepts());
+        listener.set_timeout(net::never);
+        auto cancelled = net::spawn(accepts());
+        co_await net::yield();
+        cancelled.cancel();
+        const std::error_code other = co_await error_of(joined(cancelled));
+        auto patient = net::spawn(accept_one(listener));
+        co_await net::sleep_for(1ms);  // it has found none
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+        CHECK(error == std::errc::timed_out);
+        CHECK(other == std::errc::operation_canceled);
+        auto first = co_await patient.join();
+        CHECK(first.peer_endpoint().ip() == client.local_endpoint());
+        net::tcp_stream another{listener.local_endpoint().ip()};
+        auto next = co_await listener.accept();
+        CHECK(next.peer.ip() == another.local_endpoint());
+    };
+    loop.run(body());
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+TEST_CASE("a stop ends a server, and its clients hear the end") {
+    test_loop loop;
+    net::stop_event stop;
+    net::async_listener listener{loop, net::tcp_listener{{net::ipv4_address::loopback(), 0}}.into_socket()};
+    net::tcp_stream client{listener.local_endpoint().ip()};
+    const auto serves = [&]() -> net::task<> {
+        auto next = co_await listener.accept();
+        stop.request_stop();
+        co_await echo(std::move(next.stream));
+    };
+    CHECK_FALSE(loop.run(serves(), stop));
+    char buffer[1];
+    CHECK(client.recv(buffer) == 0);
+}
