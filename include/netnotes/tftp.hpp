@@ -20,12 +20,18 @@
 //
 // Chapters, lowest first:
 //     tftp/packet.hpp          the six kinds of packet, byte by byte
+//     tftp/netascii.hpp        text as TFTP sends it
+//     tftp/uri.hpp             tftp://host/file
+//     tftp/source.hpp          what a transfer reads from and writes to
+//     tftp/settings.hpp        what a program may choose, and what it is told at the end
 //     tftp/transfer.hpp        the protocol, without a network and without a clock
 //     tftp/content.hpp         sources and sinks that are no files: memory, streams, functions
 //     tftp/file.hpp            files that are whole or not there
 //     tftp/client.hpp          get and put, blocking
 //     tftp/datagrams.hpp       how the server receives and sends
 //     tftp/async_client.hpp    get and put, for tasks
+//     tftp/rate_limit.hpp      so many bytes in a second
+//     tftp/service.hpp         what a server serves, within which limits, and what it reports
 //     tftp/server.hpp          thousands of transfers in one thread
 //
 // Where the notes are wrong about TFTP:
@@ -51,6 +57,7 @@
 #include "tftp/content.hpp"
 #include "tftp/file.hpp"
 #include "tftp/packet.hpp"
+#include "tftp/uri.hpp"
 #include "tftp/server.hpp"
 #include "tftp/transfer.hpp"
 #include "udp.hpp"

@@ -41,7 +41,7 @@
 //
 // Blocks are counted in 64 bits here, and their numbers on the wire roll over, so a file may have any size.
 //
-// On this page:  source, sink · settings · outcome · transfer
+// On this page:  transfer
 // The notes:     TFTP下载过程, tftp 客户端; example 14
 
 #ifndef NETNOTES_TFTP_TRANSFER_HPP
@@ -64,87 +64,12 @@
 #include <utility>
 
 #include "../ip/endpoint.hpp"
+#include "netascii.hpp"
 #include "packet.hpp"
+#include "settings.hpp"
+#include "source.hpp"
 
 namespace netnotes::tftp {
-
-using duration = std::chrono::nanoseconds;
-using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
-
-/// Where the bytes come from. Asked in order, once.
-class source {
-  public:
-    virtual ~source() = default;
-    /// Fills the room from its front; 0 only at the end, or with an error.
-    virtual std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept = 0;
-    /// Bytes in all, where that is known beforehand.
-    [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
-};
-
-/// Where they go. In order, each once.
-class sink {
-  public:
-    virtual ~sink() = default;
-    virtual void write(std::span<const std::byte> bytes, std::error_code& error) noexcept = 0;
-    /// How much the peer says there will be, before the first write(). An error refuses the transfer.
-    virtual void expect(std::uint64_t /*size*/, std::error_code& /*error*/) noexcept {}
-    /// All is there. Called before the last acknowledgment, so that the sender hears of a full disk. Nothing is written
-    /// behind it; where it is not called the transfer has failed.
-    virtual void finish(std::error_code& error) noexcept = 0;
-};
-
-/// The TFTP error that says best what the system has said: of a full disk 3, of a forbidden one 2, ...; else 0.
-[[nodiscard]] error to_error(const std::error_code& code) noexcept;
-
-struct settings {
-    // What a client asks for, and the most that a server grants.
-    std::uint16_t block_size = 1428;         ///< fits into an Ethernet frame with IPv4 or IPv6; 8 to 65,464
-    std::uint16_t window_size = 1;           ///< 1 to 65,535; with a rollover to 1 no wider than 65,534
-    std::optional<std::uint8_t> timeout{};   ///< seconds, to be agreed on; none: each end minds its own
-    std::optional<std::uint8_t> rollover{};  ///< 0 or 1, to be agreed on; none: 0, unasked
-    bool with_options = true;                ///< false: what RFC 1350 knows, and no more
-    // The retransmission timeout. It follows the measured round trips, from min_timeout to max_timeout, and doubles
-    // after every retransmission up to max_timeout. It is longer where a window takes longer: as measured, or as on a
-    // link of 64 kbit/s while nothing is measured. A timeout that was agreed on (RFC 2349) takes the place of
-    // min_timeout and first_timeout; it doubles as well. Values below 1 ms count as 1 ms; if min_timeout exceeds
-    // max_timeout, min_timeout counts.
-    duration first_timeout = std::chrono::seconds{1};  ///< until round trips have been measured
-    duration min_timeout = std::chrono::milliseconds{200};
-    duration max_timeout = std::chrono::seconds{8};
-    /// The transfer fails after this time without progress; a sender's, if its window takes long, after twice as much at
-    /// most. A server grants no timeout option above patience / 2. A
-    /// client that was granted a timeout waits at least four of them.
-    duration patience = std::chrono::seconds{30};
-    duration dally{};  ///< how long a receiver stays after the end, to acknowledge again what the sender may send again
-    // Bounds.
-    std::size_t max_memory = std::size_t{4} << 20;  ///< bytes that a window may take; a wider one is not agreed on
-    std::uint64_t max_bytes = ~std::uint64_t{0};    ///< a longer file is refused, or broken off
-    /// Bytes a second that the link is known to carry; 0: not known. No window is asked for or granted that would take
-    /// more than half of `patience` at this rate.
-    std::uint64_t link_rate = 0;
-    /// True for a server whose transfers share one well-known port. Whoever knows that port can forge the client's
-    /// acknowledgments. The first window is then at most 64 KiB and goes out once; a timeout repeats one datagram of it.
-    bool shared_port = false;
-};
-
-/// How it ended, and what it took.
-struct outcome {
-    /// None when the file is whole. From the peer: a tftp::error; from here: the system's, errc::timed_out, ...
-    std::error_code error{};
-    std::string message{};  ///< the peer's words, fit to be printed: see visible(); or what was attempted here
-    bool is_from_peer = false;
-    std::uint64_t bytes = 0;       ///< of the file
-    std::uint64_t blocks = 0;      ///< that have been acknowledged, or received
-    std::uint64_t repeated = 0;    ///< datagrams that were sent again
-    std::uint64_t duplicates = 0;  ///< that have come again, or out of order
-    std::uint16_t block_size = usual_block_size, window_size = 1;
-    std::optional<std::uint64_t> size{};  ///< the peer's or the source's word for the whole
-
-    [[nodiscard]] bool is_whole() const noexcept { return !error; }
-    /// Returns false if the peer announced another size than the file has. A reader only warns of it, as other clients
-    /// do: a server may announce a size of 0, or one from before the file grew.
-    [[nodiscard]] bool has_announced_size() const noexcept { return !size || *size == bytes; }
-};
 
 class transfer {
   public:
@@ -375,39 +300,6 @@ class transfer {
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
-
-namespace detail {
-/// Without times that would be no pause at all, or that no clock could hold.
-inline settings with_sane_times(settings all) noexcept {
-    constexpr duration shortest = std::chrono::milliseconds{1}, longest = std::chrono::hours{24 * 365};
-    all.first_timeout = std::clamp(all.first_timeout, shortest, longest);
-    all.min_timeout = std::clamp(all.min_timeout, shortest, longest);
-    all.max_timeout = std::clamp(all.max_timeout, all.min_timeout, longest);
-    all.dally = std::min(all.dally, longest);
-    all.patience = std::min(all.patience, 100 * longest);  // and twice that can still be added to a time
-    return all;
-}
-}  // namespace detail
-
-inline error to_error(const std::error_code& code) noexcept {
-    if (code.category() == error_category()) return static_cast<error>(code.value());
-    for (const auto none :
-         {std::errc::no_such_file_or_directory, std::errc::not_a_directory, std::errc::filename_too_long})
-        if (code == none) return error::file_not_found;
-    for (const auto forbidden :
-         {std::errc::permission_denied, std::errc::operation_not_permitted, std::errc::is_a_directory,
-          std::errc::too_many_symbolic_link_levels, std::errc::read_only_file_system})
-        if (code == forbidden) return error::access_violation;
-    for (const auto full : {std::errc::no_space_on_device, std::errc::file_too_large})
-        if (code == full) return error::disk_full;
-#ifdef EDQUOT  // POSIX has it, Windows and std::errc have not
-    if (code == std::error_code{EDQUOT, std::generic_category()} ||
-        code == std::error_code{EDQUOT, std::system_category()})
-        return error::disk_full;
-#endif
-    if (code == std::errc::file_exists) return error::file_already_exists;
-    return error::not_defined;
-}
 
 inline transfer::transfer(const endpoint& peer, mode how, source* from, sink* into, const settings& wishes)
     : settings_{detail::with_sane_times(wishes)},
