@@ -24,6 +24,13 @@
 //     tftp/uri.hpp             tftp://host/file
 //     tftp/source.hpp          what a transfer reads from and writes to
 //     tftp/settings.hpp        what a program may choose, and what it is told at the end
+//     tftp/negotiation.hpp     which options a client asks for, and which a server grants
+//     tftp/outbox.hpp          the datagrams of a transfer that carry no data
+//     tftp/blocks.hpp          the numbers of blocks, and the blocks of a file that is sent
+//     tftp/timeout.hpp         how long to wait before a datagram is sent again
+//     tftp/pace.hpp            how fast a sender may send, and how many blocks at once
+//     tftp/window.hpp          which blocks a sender sends next, and which it sends again
+//     tftp/receive_window.hpp  which blocks a receiver takes, and when it acknowledges
 //     tftp/transfer.hpp        the protocol, without a network and without a clock
 //     tftp/content.hpp         sources and sinks that are no files: memory, streams, functions
 //     tftp/file.hpp            files that are whole or not there
@@ -36,7 +43,7 @@
 //
 // Where the notes are wrong about TFTP:
 //     the packet formats, of which one is missing     tftp/packet.hpp
-//     block numbers, duplicates, timeouts             tftp/transfer.hpp
+//     block numbers, duplicates, timeouts             tftp/receive_window.hpp, tftp/timeout.hpp
 //     packets from strangers                          tftp/transfer.hpp
 //     a file is emptied before any data arrives       tftp/file.hpp
 //     the port to which data is sent                  tftp/server.hpp

@@ -1,7 +1,7 @@
 // netnotes/tftp/rate_limit.hpp: so many bytes in a second
 // SPDX-License-Identifier: MIT
 //
-// On this page:  pace · pace_of_addresses
+// On this page:  rate_limit · address_rate_limit
 // Above it:      tftp/server.hpp
 
 #ifndef NETNOTES_TFTP_RATE_LIMIT_HPP
@@ -22,9 +22,9 @@ namespace netnotes::tftp {
 namespace detail {
 
 /// So many bytes in a second, and no more.
-class pace {
+class rate_limit {
   public:
-    explicit pace(std::uint64_t rate) noexcept : rate_{rate} {}
+    explicit rate_limit(std::uint64_t rate) noexcept : rate_{rate} {}
     /// So much was sent. Until when does that suffice? A little may be made up for, as timers are late.
     time_point charge(std::size_t size, time_point now) noexcept {
         if (rate_ == 0) return now;
@@ -41,14 +41,14 @@ class pace {
 
 /// The same for each address, and in fixed room: a flood of forged addresses takes no memory. Addresses share a place,
 /// and its allowance, with one in 4096 of all others.
-class pace_of_addresses {
+class address_rate_limit {
   public:
-    explicit pace_of_addresses(std::uint64_t rate) : rate_{rate}, paid_until_(rate == 0 ? 0 : places) {}
-    /// Like pace::charge().
+    explicit address_rate_limit(std::uint64_t rate) : rate_{rate}, paid_until_(rate == 0 ? 0 : places) {}
+    /// Like rate_limit::charge().
     time_point charge(const ip_address& address, std::size_t size, time_point now) noexcept {
         if (rate_ == 0) return now;
         time_point& paid = place(address);
-        paid = std::max(paid, now - pace::late) + time_of(size);
+        paid = std::max(paid, now - rate_limit::late) + time_of(size);
         return paid;
     }
     /// Was so little sent that it is paid for within `burst`?

@@ -248,7 +248,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     std::optional<async_descriptor> ready_;
     destination client_;
     transfer::outgoing unsent_{};
-    pace pace_;
+    rate_limit pace_;
     time_point began_{}, paced_until_{};
     duration slack_{};                // of a deadline: how long we have kept the client waiting ourselves
     std::size_t unproven_bytes_ = 0;  // sent before the proof
@@ -362,8 +362,8 @@ class server_core {
     inbox requests_;
     inbox acknowledgments_{4, 1024};
     std::optional<inbox> data_;
-    pace pace_;
-    pace_of_addresses unproven_pace_, single_port_pace_;
+    rate_limit pace_;
+    address_rate_limit unproven_pace_, single_port_pace_;
 
     event_loop* loop_ = nullptr;
     serving* waiter_ = nullptr;
