@@ -20,17 +20,30 @@
 //
 // Chapters, lowest first:
 //     tftp/packet.hpp          the six kinds of packet, byte by byte
+//     tftp/netascii.hpp        text as TFTP sends it
+//     tftp/uri.hpp             tftp://host/file
+//     tftp/source.hpp          what a transfer reads from and writes to
+//     tftp/settings.hpp        what a program may choose, and what it is told at the end
+//     tftp/negotiation.hpp     which options a client asks for, and which a server grants
+//     tftp/outbox.hpp          the datagrams of a transfer that carry no data
+//     tftp/blocks.hpp          the numbers of blocks, and the blocks of a file that is sent
+//     tftp/timeout.hpp         how long to wait before a datagram is sent again
+//     tftp/pace.hpp            how fast a sender may send, and how many blocks at once
+//     tftp/window.hpp          which blocks a sender sends next, and which it sends again
+//     tftp/receive_window.hpp  which blocks a receiver takes, and when it acknowledges
 //     tftp/transfer.hpp        the protocol, without a network and without a clock
 //     tftp/content.hpp         sources and sinks that are no files: memory, streams, functions
 //     tftp/file.hpp            files that are whole or not there
 //     tftp/client.hpp          get and put, blocking
 //     tftp/datagrams.hpp       how the server receives and sends
 //     tftp/async_client.hpp    get and put, for tasks
+//     tftp/rate_limit.hpp      so many bytes in a second
+//     tftp/service.hpp         what a server serves, within which limits, and what it reports
 //     tftp/server.hpp          thousands of transfers in one thread
 //
 // Where the notes are wrong about TFTP:
 //     the packet formats, of which one is missing     tftp/packet.hpp
-//     block numbers, duplicates, timeouts             tftp/transfer.hpp
+//     block numbers, duplicates, timeouts             tftp/receive_window.hpp, tftp/timeout.hpp
 //     packets from strangers                          tftp/transfer.hpp
 //     a file is emptied before any data arrives       tftp/file.hpp
 //     the port to which data is sent                  tftp/server.hpp
@@ -51,6 +64,7 @@
 #include "tftp/content.hpp"
 #include "tftp/file.hpp"
 #include "tftp/packet.hpp"
+#include "tftp/uri.hpp"
 #include "tftp/server.hpp"
 #include "tftp/transfer.hpp"
 #include "udp.hpp"

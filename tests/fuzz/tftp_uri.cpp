@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include <netnotes/tftp/packet.hpp>
+#include <netnotes/tftp/uri.hpp>
 
 namespace net = netnotes;
 namespace tftp = netnotes::tftp;

@@ -1,4 +1,4 @@
-// What tftp/packet.hpp promises: datagrams byte for byte, text that travels as lines, and URIs.
+// What tftp/packet.hpp promises: datagrams byte for byte.
 
 #include <netnotes/tftp/packet.hpp>
 
@@ -25,11 +25,6 @@ template <class Write>
 std::string written(const Write& write) {
     std::array<std::byte, tftp::max_request_size> room;
     return text_of(std::span{room}.first(write(std::span{room})));
-}
-/// Why a URI is refused, and where; "" when it is not.
-std::string refusal(std::string_view text) {
-    netnotes::parse_failure why;
-    return tftp::uri::parse(text, why) ? "" : why.message();
 }
 
 }  // namespace
@@ -182,137 +177,4 @@ TEST_CASE("every code of an error has its words, and unknown ones do not go with
     CHECK(tftp::make_error_code(tftp::error::no_such_user).message() == "No such user");
     CHECK(tftp::make_error_code(static_cast<tftp::error>(99)).message() == "An error that no RFC knows");
     CHECK(tftp::error_category().name() == "tftp"s);
-}
-
-TEST_CASE("text goes out as lines of the net and comes back the same, wherever it is cut") {
-    const std::string ours = "\none\r\ntwo\r\rthree\r\n\r";
-    const std::string net = "\r\none\r\0\r\ntwo\r\0\r\0three\r\0\r\n\r\0"s;
-    for (std::size_t room = 1; room <= net.size() + 1; ++room) {
-        const auto from = bytes_of(ours);
-        std::span<const std::byte> left{from};
-        std::string sent;
-        // Not a local: there g++ 12 at -O3 takes what its optional holds for uninitialised, and warns.
-        const auto on_heap = std::make_unique<tftp::netascii_encoder>();
-        tftp::netascii_encoder& encoder = *on_heap;
-        while (!left.empty() || encoder.has_rest()) {
-            std::vector<std::byte> block(room);
-            const auto done = encoder.encode(left, block);
-            REQUIRE(done.made > 0);
-            left = left.subspan(done.taken);
-            sent += text_of(std::span{block}.first(done.made));
-        }
-        CHECK(sent == net);
-
-        tftp::netascii_decoder decoder;
-        std::string got;
-        for (std::size_t begin = 0; begin < net.size(); begin += room) {
-            auto block = bytes_of(std::string_view{net}.substr(begin, room));
-            std::optional<std::byte> before;
-            const std::size_t size = decoder.decode(block, before);
-            if (before) got += static_cast<char>(*before);
-            got += text_of(std::span{block}.first(size));
-        }
-        CHECK_FALSE(decoder.finish());
-        CHECK(got == ours);
-    }
-}
-
-TEST_CASE("a CR of a careless sender, with neither LF nor NUL behind it, is not lost") {
-    for (const std::size_t room : {1u, 2u, 3u, 100u}) {
-        const std::string net = "a\rb\r\rc\r";
-        tftp::netascii_decoder decoder;
-        std::string got;
-        for (std::size_t begin = 0; begin < net.size(); begin += room) {
-            auto block = bytes_of(std::string_view{net}.substr(begin, room));
-            std::optional<std::byte> before;
-            const std::size_t size = decoder.decode(block, before);
-            if (before) got += static_cast<char>(*before);
-            got += text_of(std::span{block}.first(size));
-        }
-        if (const auto last = decoder.finish()) got += static_cast<char>(*last);
-        CHECK(got == net);
-        CHECK_FALSE(decoder.finish());
-    }
-}
-
-TEST_CASE("a URI names host, port, file, mode and options (RFC 3617)") {
-    const auto plain = tftp::uri::parse("tftp://example.com/boot/kernel.img");
-    CHECK(plain.host == "example.com");
-    CHECK(plain.port == 69);
-    CHECK(plain.file_name == "boot/kernel.img");
-    CHECK(plain.mode == tftp::mode::octet);
-    CHECK_FALSE(plain.options.any());
-
-    const auto full =
-        tftp::uri::parse("TFTP://192.0.2.1:6969//etc/motd;mode=NetASCII?blksize=1428&windowsize=16&timeout=2");
-    CHECK(full.host == "192.0.2.1");
-    CHECK(full.port == 6969);
-    CHECK(full.file_name == "/etc/motd");
-    CHECK(full.mode == tftp::mode::netascii);
-    CHECK(full.options.block_size == std::uint16_t{1428});
-    CHECK(full.options.window_size == std::uint16_t{16});
-    CHECK(full.options.timeout == std::uint8_t{2});
-
-    CHECK(tftp::uri::parse("tftp://h/a%20b%3fc%23;mode=octet").file_name == "a b?c#");
-    CHECK(tftp::uri::parse("tftp://h/f?rollover=1").options.rollover == std::uint8_t{1});
-}
-
-TEST_CASE("an IPv6 address stands in brackets, its zone behind %25 or a percent sign that cannot be mistaken") {
-    CHECK(tftp::uri::parse("tftp://[2001:db8::1]/f").host == "2001:db8::1");
-    CHECK(tftp::uri::parse("tftp://[2001:db8::1]:70/f").port == 70);
-    CHECK(tftp::uri::parse("tftp://[fe80::1%25eth0]/f").host == "fe80::1%eth0");
-    CHECK(tftp::uri::parse("tftp://[fe80::1%eth0]/f").host == "fe80::1%eth0");
-    CHECK(refusal("tftp://[fe80::1%ea0]/f").find("RFC 6874") != std::string::npos);  // %ea is a byte
-    CHECK(refusal("tftp://[fe80::1%25]/f").find("a zone is missing") != std::string::npos);
-    CHECK(refusal("tftp://[fe80::1%25a%20b]/f") != "");
-    CHECK(refusal("tftp://[192.0.2.1]/f").find("no IPv6 address") != std::string::npos);
-    CHECK(refusal("tftp://[::1/f").find("']' is missing") != std::string::npos);
-    CHECK(refusal("tftp://[::1]x/f").find("behind ']'") != std::string::npos);
-}
-
-TEST_CASE("what is no URI of TFTP is refused, and said why") {
-    const std::pair<const char*, const char*> refused[] = {
-        {"http://h/f", "does not begin with tftp://"},
-        {"tftp:/h/f", "does not begin with tftp://"},
-        {"", "does not begin with tftp://"},
-        {"tftp://", "a host is missing"},
-        {"tftp:///f", "a host is missing"},
-        {"tftp://:69/f", "a host is missing"},
-        {"tftp://h", "a file name is missing"},
-        {"tftp://h/", "a file name is missing"},
-        {"tftp://h?blksize=8", "a file name is missing"},
-        {"tftp://me@h/f", "no users"},
-        {"tftp://h/f#part", "no fragments"},
-        {"tftp://h:0/f", "a port is a number from 1 to 65535"},
-        {"tftp://h:65536/f", "a port is a number from 1 to 65535"},
-        {"tftp://h:/f", "a port is a number from 1 to 65535"},
-        {"tftp://h:6x/f", "a port is a number from 1 to 65535"},
-        {"tftp://h/f;octet", "behind ';' comes mode="},
-        {"tftp://h/f;mode=mail", "a mode is octet or netascii"},
-        {"tftp://h/f?blksize=7", "out of its range"},
-        {"tftp://h/f?blksize=8&blksize=8", "given twice"},
-        {"tftp://h/f?blksize", "out of its range"},
-        {"tftp://h/f?color=red", "no option of TFTP"},
-        {"tftp://h/f?tsize=1", "tsize is no wish"},
-    };
-    for (const auto& [text, why] : refused) {
-        INFO(text << ": " << refusal(text));
-        CHECK(refusal(text).find(why) != std::string::npos);
-        CHECK_THROWS_AS(tftp::uri::parse(text), netnotes::parse_error);
-    }
-    for (const char* text : {"tftp://h/a%", "tftp://h/a%4", "tftp://h/a%4x", "tftp://h/a%00b", "tftp://a%00b/f"}) {
-        INFO(text);
-        CHECK(refusal(text) != "");
-    }
-}
-
-TEST_CASE("a URI that ends in the middle of an escape is refused, whatever lies behind it in memory") {
-    const std::string_view whole = "tftp://h/a%41";
-    CHECK(tftp::uri::parse(whole).file_name == "aA");
-    for (const std::size_t missing : {1u, 2u}) {
-        netnotes::parse_failure why;
-        CHECK_FALSE(tftp::uri::parse(whole.substr(0, whole.size() - missing), why));
-    }
-    netnotes::parse_failure why;
-    CHECK_FALSE(tftp::uri::parse(std::string_view{"tftp://h%41/f"}.substr(0, 10), why));
 }

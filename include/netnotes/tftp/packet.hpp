@@ -23,7 +23,7 @@
 // This page has values and bytes only: no socket, no file, no time. What comes from the net is read with its bounds and
 // refused when it is not what it says to be; nothing is allocated on the way.
 //
-// On this page:  opcode · error · mode · options · packet, parse · write_... · netascii_encoder, netascii_decoder · uri
+// On this page:  opcode · error · mode · options · packet, parse · write_...
 // The notes:     TFTP 协议介绍, TFTP数据包的格式; example 14
 
 #ifndef NETNOTES_TFTP_PACKET_HPP
@@ -37,12 +37,9 @@
 #include <cstring>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
-
-#include "../ip/endpoint.hpp"
 
 namespace netnotes::tftp {
 
@@ -143,55 +140,6 @@ std::size_t write_option_acknowledgment(std::span<std::byte> room, const options
 /// The message is cut to what fits, and at its first NUL.
 std::size_t write_error(std::span<std::byte> room, error code, std::string_view message) noexcept;
 
-/// From our lines to those of the net: "\n" becomes CR LF, and a CR that is none of a line's end CR NUL. A pair may be cut
-/// anywhere: what did not fit comes first the next time.
-class netascii_encoder {
-  public:
-    struct progress {
-        std::size_t taken, made;
-    };
-    progress encode(std::span<const std::byte> from, std::span<std::byte> to) noexcept;
-    /// Is there half a pair that is still to be written?
-    [[nodiscard]] bool has_rest() const noexcept { return has_rest_; }
-
-  private:
-    std::byte rest_{};
-    bool has_rest_ = false;  // no optional: g++ 12 takes its value for uninitialized
-};
-
-/// The other way, in place: it never grows. A CR before anything else than LF or NUL stays what it is.
-class netascii_decoder {
-  public:
-    /// Room before the bytes is not needed, but for one that a cut has left over: it is given in `before`, and belongs in
-    /// front of them. Gives how many bytes are left.
-    std::size_t decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept;
-    /// At the end: a CR behind which nothing came.
-    [[nodiscard]] std::optional<std::byte> finish() noexcept {
-        if (!has_cr_) return std::nullopt;
-        has_cr_ = false;
-        return std::byte{'\r'};
-    }
-
-  private:
-    bool has_cr_ = false;
-};
-
-/// tftp://host[:port]/file[;mode=octet|netascii][?blksize=N&windowsize=N] (RFC 3617; the part behind "?" is ours: that RFC
-/// has no way to ask for options; timeout and rollover stand there as well). An IPv6 address stands in brackets, its zone
-/// behind %25 (RFC 6874) or, as people type it, behind a bare % where that cannot be mistaken; %xx is a byte.
-struct uri {
-    std::string host{};  ///< without brackets; a zone behind %: "fe80::1%eth0"
-    std::uint16_t port = tftp::port;
-    std::string file_name{};  ///< without the slash behind the host: "tftp://h//etc/motd" means "/etc/motd"
-    tftp::mode mode = mode::octet;
-    tftp::options options{};
-
-    /// None when it is none, and why. Not a word is read as something that it is not: a user (`me@host`) or a fragment
-    /// (`file#part`), of which TFTP knows nothing, is refused.
-    [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
-    /// Throws parse_error.
-    [[nodiscard]] static uri parse(std::string_view text);
-};
 
 // ========================================================================================================
 // How it is done
@@ -450,185 +398,6 @@ inline std::size_t write_error(std::span<std::byte> room, error code, std::strin
         0, std::min({message.find('\0'), message.size(), room.size() - std::min<std::size_t>(room.size(), 5)}));
     to.text(message);
     return to.size();
-}
-
-inline netascii_encoder::progress netascii_encoder::encode(std::span<const std::byte> from,
-                                                           std::span<std::byte> to) noexcept {
-    progress done{0, 0};
-    while (done.made < to.size()) {
-        if (has_rest_) {
-            to[done.made++] = rest_;
-            has_rest_ = false;
-            continue;
-        }
-        if (done.taken == from.size()) break;
-        const std::byte byte = from[done.taken++];
-        if (byte == std::byte{'\n'} || byte == std::byte{'\r'}) {
-            to[done.made++] = std::byte{'\r'};
-            rest_ = byte == std::byte{'\n'} ? byte : std::byte{0};
-            has_rest_ = true;
-        } else
-            to[done.made++] = byte;
-    }
-    return done;
-}
-
-inline std::size_t netascii_decoder::decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept {
-    before.reset();
-    std::size_t made = 0;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        const std::byte byte = bytes[i];
-        if (has_cr_) {
-            has_cr_ = false;
-            if (byte == std::byte{'\n'} || byte == std::byte{0}) {
-                const std::byte meant = byte == std::byte{'\n'} ? byte : std::byte{'\r'};
-                bytes[made++] = meant;
-                continue;
-            }
-            // It was a CR by itself. If it came with the last datagram there is no room for it here.
-            if (i == 0)
-                before = std::byte{'\r'};
-            else
-                bytes[made++] = std::byte{'\r'};
-        }
-        if (byte == std::byte{'\r'})
-            has_cr_ = true;
-        else
-            bytes[made++] = byte;
-    }
-    return made;
-}
-
-namespace detail {
-
-/// Where the text goes wrong is told by its place in the whole.
-class uri_reader {  // (In a reason '%', '#' and '@' would stand for numbers, see parse_failure.)
-  public:
-    uri_reader(std::string_view text, parse_failure& why) noexcept : text_{text}, why_{why} {}
-
-    std::optional<uri> read() {
-        constexpr std::string_view scheme = "tftp://";
-        if (!same_word(text_.substr(0, scheme.size()), scheme)) return refused("it does not begin with tftp://", 0);
-        const std::size_t host = scheme.size();
-        const std::size_t slash = std::min(text_.find_first_of("/?#", host), text_.size());
-        if (!read_authority(host, slash)) return std::nullopt;
-        if (!text_.substr(slash).starts_with('/')) return refused("a file name is missing", slash);
-        if (const std::size_t fragment = text_.find('#', slash); fragment != text_.npos)
-            return refused("TFTP knows no fragments; in a name write a percent sign and 23", fragment);
-        const std::size_t query = std::min(text_.find('?', slash), text_.size());
-        const std::size_t semicolon = std::min(text_.find(';', slash), query);
-        if (!decode(slash + 1, semicolon, result_.file_name)) return std::nullopt;
-        if (result_.file_name.empty()) return refused("a file name is missing", slash + 1);
-        if (semicolon < query && !read_mode(semicolon + 1, query)) return std::nullopt;
-        if (query < text_.size() && !read_options(query + 1)) return std::nullopt;
-        return result_;
-    }
-
-  private:
-    std::nullopt_t refused(std::string_view reason, std::size_t place) noexcept {
-        why_ = parse_failure{reason, place};
-        return std::nullopt;
-    }
-    bool read_authority(std::size_t begin, std::size_t end) {
-        const std::string_view all = text_.substr(begin, end - begin);
-        if (const std::size_t at = all.find('@'); at != all.npos)
-            return refused("TFTP knows no users: nothing stands before the host", begin), false;
-        std::size_t behind_host = std::min(all.find(':'), all.size());
-        if (all.starts_with('[')) {
-            const std::size_t bracket = all.find(']');
-            if (bracket == all.npos) return refused("']' is missing", end), false;
-            if (!read_ipv6(begin + 1, begin + bracket)) return false;
-            behind_host = bracket + 1;
-        } else if (!decode(begin, begin + behind_host, result_.host))
-            return false;
-        if (result_.host.empty()) return refused("a host is missing", begin), false;
-        if (behind_host == all.size()) return true;
-        if (all[behind_host] != ':') return refused("behind ']' comes ':' or '/'", begin + behind_host), false;
-        const auto port = to_number(all.substr(behind_host + 1), 1, 65'535);
-        if (!port) return refused("a port is a number from 1 to 65535", begin + behind_host + 1), false;
-        result_.port = static_cast<std::uint16_t>(*port);
-        return true;
-    }
-    /// An address, and behind %25 its zone, in which %xx is a byte (RFC 6874). A bare % is taken for its beginning where
-    /// no hexadecimal digits follow: %2 is interface 2, but %25 is the %.
-    bool read_ipv6(std::size_t begin, std::size_t end) {
-        const std::size_t percent = std::min(text_.find('%', begin), end);
-        result_.host = text_.substr(begin, percent - begin);
-        if (!ipv6_address::parse(result_.host))
-            return refused("what stands in brackets is no IPv6 address", begin), false;
-        if (percent == end) return true;
-        const std::string_view behind = text_.substr(percent + 1, end - percent - 1);
-        const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f'); };
-        const bool is_encoded = behind.size() >= 2 && is_digit(behind[0]) && is_digit(behind[1]);
-        if (is_encoded && !behind.starts_with("25"))
-            return refused("a zone stands behind a percent sign and 25 (RFC 6874)", percent), false;
-        result_.host += '%';
-        const std::size_t zone = percent + (is_encoded ? 3 : 1);
-        if (zone == end) return refused("a zone is missing", end), false;
-        if (!decode(zone, end, result_.host)) return false;
-        if (!ipv6_address::parse(result_.host)) return refused("that is no zone", zone), false;
-        return true;
-    }
-    bool read_mode(std::size_t begin, std::size_t end) noexcept {
-        const std::string_view word = text_.substr(begin, end - begin);
-        if (!same_word(word.substr(0, 5), "mode="))
-            return refused("behind ';' comes mode=octet or mode=netascii", begin), false;
-        const std::string_view value = word.substr(5);
-        if (same_word(value, "netascii"))
-            result_.mode = mode::netascii;
-        else if (!same_word(value, "octet"))
-            return refused("a mode is octet or netascii", begin + 5), false;
-        return true;
-    }
-    bool read_options(std::size_t begin) noexcept {
-        option_reader options{result_.options};
-        while (begin < text_.size()) {
-            const std::size_t end = std::min(text_.find('&', begin), text_.size());
-            const std::string_view word = text_.substr(begin, end - begin);
-            const std::size_t equals = std::min(word.find('='), word.size());
-            const auto verdict = options.read(word.substr(0, equals), word.substr(std::min(equals + 1, word.size())));
-            if (verdict == option_reader::verdict::unknown)
-                return refused("no option of TFTP: blksize, windowsize, timeout, rollover", begin), false;
-            if (verdict == option_reader::verdict::bad)
-                return refused("an option out of its range, or given twice", begin), false;
-            if (result_.options.transfer_size)
-                return refused("tsize is no wish: how long a file is, it says itself", begin), false;
-            begin = end + 1;
-        }
-        return true;
-    }
-    bool decode(std::size_t begin, std::size_t end, std::string& into) {
-        for (std::size_t i = begin; i < end; ++i) {
-            char byte = text_[i];
-            if (byte == '%') {
-                unsigned value = 0;
-                const char* const digits = text_.data() + i + 1;
-                if (end - i < 3 || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2)
-                    return refused("behind a percent sign come two hexadecimal digits", i + 1), false;
-                byte = static_cast<char>(value);
-                i += 2;
-            }
-            if (byte == '\0') return refused("a name has no NUL", i), false;
-            into += byte;
-        }
-        return true;
-    }
-
-    std::string_view text_;
-    parse_failure& why_;
-    uri result_;
-};
-
-}  // namespace detail
-
-inline std::optional<uri> uri::parse(std::string_view text, parse_failure& why) {
-    return detail::uri_reader{text, why}.read();
-}
-inline uri uri::parse(std::string_view text) {
-    parse_failure why;
-    auto read = parse(text, why);
-    if (!read) throw parse_error{"TFTP URI", text, why};
-    return *std::move(read);
 }
 
 }  // namespace netnotes::tftp

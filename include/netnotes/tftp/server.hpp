@@ -44,7 +44,7 @@
 // max_transfers newer requests have come, so a client on a slow path may have to ask again. With `single_port` forged
 // acknowledgments also keep places, each until settings::patience ends.
 //
-// On this page:  file_request, handlers, serve_files · transfer_record · server_options · server
+// On this page:  server
 // The notes:     TFTP下载过程 (port 69, and a new port for the transfer); example 14
 
 #ifndef NETNOTES_TFTP_SERVER_HPP
@@ -78,79 +78,11 @@
 #include "../coro/loop.hpp"
 #include "../udp/socket.hpp"
 #include "datagrams.hpp"
-#include "file.hpp"
+#include "rate_limit.hpp"
+#include "service.hpp"
 #include "transfer.hpp"
 
 namespace netnotes::tftp {
-
-/// What a client asks for.
-struct file_request {
-    endpoint client{};             ///< an IPv4 client as such, on a socket for both as well
-    std::string_view file_name{};  ///< as it came: any bytes but NUL; valid during the call
-    tftp::mode mode{};
-    std::optional<std::uint64_t> size{};  ///< of what he would write: his word for it
-};
-
-/// Who has the files. Each is called in the loop's thread, which it must not keep waiting. To refuse it throws a
-/// std::system_error: the client is told to_error(code), and what code.message() says; of error::not_defined, what().
-/// One that is not there refuses all.
-struct handlers {
-    std::function<std::unique_ptr<source>(const file_request&)> read{};
-    std::function<std::unique_ptr<sink>(const file_request&)> write{};
-};
-/// The files of a folder and the folders in it: see `directory`. They can be read, and with `writing` also written.
-/// Throws std::system_error when there is no such folder.
-[[nodiscard]] handlers serve_files(const std::string& root, std::optional<existing_file> writing = std::nullopt);
-
-/// A transfer that has come to its end, or a request that was refused.
-struct transfer_record {
-    endpoint client{};
-    opcode what{};  ///< read_request or write_request
-    std::string file_name{};
-    tftp::mode mode{};
-    outcome result{};
-    duration took{};
-
-    /// Returns one line: `192.0.2.7:50123 reads "motd": 1024 bytes in 0.021 s, 1 × 512`. A stranger's words are escaped:
-    /// see quoted() and visible().
-    [[nodiscard]] std::string to_string() const;
-};
-
-struct server_options {
-    /// The most that is granted to a client, and how long one waits for him: see settings.
-    settings limits{.block_size = max_block_size,
-                    .window_size = 64,
-                    .dally = std::chrono::seconds{6},
-                    .max_memory = std::size_t{512} << 10};
-    /// Transfers at once. A request beyond takes the place of the oldest transfer whose client has not answered yet. If
-    /// all have answered the request is not answered, nor is one for which there is no descriptor or no memory: the
-    /// client will repeat it, and there may be room then. (Allow three descriptors for each transfer in RLIMIT_NOFILE: one
-    /// socket, one file, and one socket of a finished transfer that stays for settings::dally. With `single_port` there
-    /// is no socket for each.)
-    std::size_t max_transfers = 1000;
-    /// Transfers of one address. A request beyond takes the place of the oldest one there whose client has not answered
-    /// yet, or else is refused.
-    std::size_t max_per_client = 100;
-    /// The longest file that is taken from a client, in bytes. A longer one is refused, or broken off.
-    std::uint64_t max_upload = ~std::uint64_t{0};
-    /// Bytes per second, 0 for no limit: of all together, and of each. What is granted of block and window sizes is
-    /// then such that a window takes no more than a quarter of a second.
-    std::uint64_t rate = 0;
-    std::uint64_t rate_each = 0;
-    /// Bytes per second to each address before a client there has acknowledged them, 0 for no limit. Four seconds' worth
-    /// may go at once. What is beyond is not sent, and a new request is not answered.
-    std::uint64_t unproven_rate = 256 << 10;
-    /// All on one socket: see above.
-    bool single_port = false;
-    /// With `single_port`: bytes per second to each address, acknowledged or not, 0 for no limit. There acknowledgments
-    /// can be forged.
-    std::uint64_t single_port_rate = 16 << 20;
-    /// How long a stop lets those go on that are under way.
-    duration grace = std::chrono::seconds{10};
-    /// Called with the record of each transfer when that is decided, but not of one whose client never answered and whose
-    /// place another request has taken: see dropped(). What it throws ends the server, and comes out of run().
-    std::function<void(const transfer_record&)> log{};
-};
 
 namespace detail {
 class server_core;
@@ -192,59 +124,6 @@ class server {
 // ========================================================================================================
 
 namespace detail {
-
-/// So many bytes in a second, and no more.
-class pace {
-  public:
-    explicit pace(std::uint64_t rate) noexcept : rate_{rate} {}
-    /// So much was sent. Until when does that suffice? A little may be made up for, as timers are late.
-    time_point charge(std::size_t size, time_point now) noexcept {
-        if (rate_ == 0) return now;
-        free_ = std::max(free_, now - late) + duration{static_cast<duration::rep>(size * 1'000'000'000ull / rate_)};
-        return free_;
-    }
-
-    static constexpr duration late = std::chrono::milliseconds{4};
-
-  private:
-    std::uint64_t rate_;
-    time_point free_{};
-};
-
-/// The same for each address, and in fixed room: a flood of forged addresses takes no memory. Addresses share a place,
-/// and its allowance, with one in 4096 of all others.
-class pace_of_addresses {
-  public:
-    explicit pace_of_addresses(std::uint64_t rate) : rate_{rate}, paid_until_(rate == 0 ? 0 : places) {}
-    /// Like pace::charge().
-    time_point charge(const ip_address& address, std::size_t size, time_point now) noexcept {
-        if (rate_ == 0) return now;
-        time_point& paid = place(address);
-        paid = std::max(paid, now - pace::late) + time_of(size);
-        return paid;
-    }
-    /// Was so little sent that it is paid for within `burst`?
-    [[nodiscard]] bool has_room(const ip_address& address, time_point now, duration burst) const noexcept {
-        return rate_ == 0 || paid_until_[index(address)] <= now + burst;
-    }
-    /// These bytes do not count any more.
-    void give_back(const ip_address& address, std::size_t size) noexcept {
-        if (rate_ != 0) place(address) -= time_of(size);
-    }
-
-  private:
-    static constexpr std::size_t places = 4096;
-    [[nodiscard]] duration time_of(std::size_t size) const noexcept {
-        return duration{static_cast<duration::rep>(size * 1'000'000'000ull / rate_)};
-    }
-    [[nodiscard]] static std::size_t index(const ip_address& address) noexcept {
-        const std::uint64_t mixed = std::hash<ip_address>{}(address)*std::uint64_t{0x9e3779b97f4a7c15};
-        return static_cast<std::size_t>(mixed >> 52);
-    }
-    [[nodiscard]] time_point& place(const ip_address& address) noexcept { return paid_until_[index(address)]; }
-    std::uint64_t rate_;
-    std::vector<time_point> paid_until_;
-};
 
 /// A task in a chain of its own, which is not cancelled with those who wait for it: after a stop it is still needed.
 class errand : private netnotes::detail::fiber {
@@ -369,7 +248,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     std::optional<async_descriptor> ready_;
     destination client_;
     transfer::outgoing unsent_{};
-    pace pace_;
+    rate_limit pace_;
     time_point began_{}, paced_until_{};
     duration slack_{};                // of a deadline: how long we have kept the client waiting ourselves
     std::size_t unproven_bytes_ = 0;  // sent before the proof
@@ -483,8 +362,8 @@ class server_core {
     inbox requests_;
     inbox acknowledgments_{4, 1024};
     std::optional<inbox> data_;
-    pace pace_;
-    pace_of_addresses unproven_pace_, single_port_pace_;
+    rate_limit pace_;
+    address_rate_limit unproven_pace_, single_port_pace_;
 
     event_loop* loop_ = nullptr;
     serving* waiter_ = nullptr;
@@ -1178,43 +1057,6 @@ inline task<> server::run() { co_await detail::serving{*core_}; }
 inline void server::stop() noexcept { core_->begin_stop(); }
 inline std::size_t server::size() const noexcept { return core_->size(); }
 inline std::uint64_t server::dropped() const noexcept { return core_->dropped(); }
-
-inline handlers serve_files(const std::string& root, std::optional<existing_file> writing) {
-    const auto folder = std::make_shared<const directory>(root);
-    handlers made;
-    made.read = [folder](const file_request& what) -> std::unique_ptr<source> {
-        return std::make_unique<file_source>(folder->open(what.file_name));
-    };
-    if (writing)
-        made.write = [folder, policy = *writing](const file_request& what) -> std::unique_ptr<sink> {
-            return std::make_unique<file_sink>(folder->create(what.file_name, policy));
-        };
-    return made;
-}
-
-inline std::string transfer_record::to_string() const {
-    using std::to_string;
-    std::string line = client.to_string();
-    line += what == opcode::write_request ? " writes " : " reads ";
-    line += quoted(file_name);
-    line += mode == mode::netascii ? " as text: " : ": ";
-    if (!result.is_whole()) {
-        if (result.is_from_peer) line += "the client says: ";
-        line += result.error.message();
-        if (!result.message.empty()) {
-            line += " (";
-            line += visible(result.message);
-            line += ')';
-        }
-        return line;
-    }
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-    const std::string fraction = to_string(milliseconds % 1000 + 1000);
-    line += to_string(result.bytes) + " bytes in " + to_string(milliseconds / 1000) + '.' + fraction.substr(1) + " s, ";
-    line += to_string(result.window_size) + " × " + to_string(result.block_size);
-    if (result.repeated > 0) line += ", " + to_string(result.repeated) + " sent again";
-    return line;
-}
 
 }  // namespace netnotes::tftp
 

@@ -1,0 +1,139 @@
+// netnotes/tftp/service.hpp: what a TFTP server serves, within which limits, and what it reports
+// SPDX-License-Identifier: MIT
+//
+// On this page:  file_request, handlers, serve_files · transfer_record · server_options
+// Above it:      tftp/server.hpp
+
+#ifndef NETNOTES_TFTP_SERVICE_HPP
+#define NETNOTES_TFTP_SERVICE_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "../ip/endpoint.hpp"
+#include "file.hpp"
+#include "packet.hpp"
+#include "settings.hpp"
+#include "source.hpp"
+
+namespace netnotes::tftp {
+
+/// What a client asks for.
+struct file_request {
+    endpoint client{};             ///< an IPv4 client as such, on a socket for both as well
+    std::string_view file_name{};  ///< as it came: any bytes but NUL; valid during the call
+    tftp::mode mode{};
+    std::optional<std::uint64_t> size{};  ///< of what he would write: his word for it
+};
+
+/// Who has the files. Each is called in the loop's thread, which it must not keep waiting. To refuse it throws a
+/// std::system_error: the client is told to_error(code), and what code.message() says; of error::not_defined, what().
+/// One that is not there refuses all.
+struct handlers {
+    std::function<std::unique_ptr<source>(const file_request&)> read{};
+    std::function<std::unique_ptr<sink>(const file_request&)> write{};
+};
+/// The files of a folder and the folders in it: see `directory`. They can be read, and with `writing` also written.
+/// Throws std::system_error when there is no such folder.
+[[nodiscard]] handlers serve_files(const std::string& root, std::optional<existing_file> writing = std::nullopt);
+
+/// A transfer that has come to its end, or a request that was refused.
+struct transfer_record {
+    endpoint client{};
+    opcode what{};  ///< read_request or write_request
+    std::string file_name{};
+    tftp::mode mode{};
+    outcome result{};
+    duration took{};
+
+    /// Returns one line: `192.0.2.7:50123 reads "motd": 1024 bytes in 0.021 s, 1 × 512`. A stranger's words are escaped:
+    /// see quoted() and visible().
+    [[nodiscard]] std::string to_string() const;
+};
+
+struct server_options {
+    /// The most that is granted to a client, and how long one waits for him: see settings.
+    settings limits{.block_size = max_block_size,
+                    .window_size = 64,
+                    .dally = std::chrono::seconds{6},
+                    .max_memory = std::size_t{512} << 10};
+    /// Transfers at once. A request beyond takes the place of the oldest transfer whose client has not answered yet. If
+    /// all have answered the request is not answered, nor is one for which there is no descriptor or no memory: the
+    /// client will repeat it, and there may be room then. (Allow three descriptors for each transfer in RLIMIT_NOFILE: one
+    /// socket, one file, and one socket of a finished transfer that stays for settings::dally. With `single_port` there
+    /// is no socket for each.)
+    std::size_t max_transfers = 1000;
+    /// Transfers of one address. A request beyond takes the place of the oldest one there whose client has not answered
+    /// yet, or else is refused.
+    std::size_t max_per_client = 100;
+    /// The longest file that is taken from a client, in bytes. A longer one is refused, or broken off.
+    std::uint64_t max_upload = ~std::uint64_t{0};
+    /// Bytes per second, 0 for no limit: of all together, and of each. What is granted of block and window sizes is
+    /// then such that a window takes no more than a quarter of a second.
+    std::uint64_t rate = 0;
+    std::uint64_t rate_each = 0;
+    /// Bytes per second to each address before a client there has acknowledged them, 0 for no limit. Four seconds' worth
+    /// may go at once. What is beyond is not sent, and a new request is not answered.
+    std::uint64_t unproven_rate = 256 << 10;
+    /// All on one socket: see above.
+    bool single_port = false;
+    /// With `single_port`: bytes per second to each address, acknowledged or not, 0 for no limit. There acknowledgments
+    /// can be forged.
+    std::uint64_t single_port_rate = 16 << 20;
+    /// How long a stop lets those go on that are under way.
+    duration grace = std::chrono::seconds{10};
+    /// Called with the record of each transfer when that is decided, but not of one whose client never answered and whose
+    /// place another request has taken: see dropped(). What it throws ends the server, and comes out of run().
+    std::function<void(const transfer_record&)> log{};
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline handlers serve_files(const std::string& root, std::optional<existing_file> writing) {
+    const auto folder = std::make_shared<const directory>(root);
+    handlers made;
+    made.read = [folder](const file_request& what) -> std::unique_ptr<source> {
+        return std::make_unique<file_source>(folder->open(what.file_name));
+    };
+    if (writing)
+        made.write = [folder, policy = *writing](const file_request& what) -> std::unique_ptr<sink> {
+            return std::make_unique<file_sink>(folder->create(what.file_name, policy));
+        };
+    return made;
+}
+
+inline std::string transfer_record::to_string() const {
+    using std::to_string;
+    std::string line = client.to_string();
+    line += what == opcode::write_request ? " writes " : " reads ";
+    line += quoted(file_name);
+    line += mode == mode::netascii ? " as text: " : ": ";
+    if (!result.is_whole()) {
+        if (result.is_from_peer) line += "the client says: ";
+        line += result.error.message();
+        if (!result.message.empty()) {
+            line += " (";
+            line += visible(result.message);
+            line += ')';
+        }
+        return line;
+    }
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+    const std::string fraction = to_string(milliseconds % 1000 + 1000);
+    line += to_string(result.bytes) + " bytes in " + to_string(milliseconds / 1000) + '.' + fraction.substr(1) + " s, ";
+    line += to_string(result.window_size) + " × " + to_string(result.block_size);
+    if (result.repeated > 0) line += ", " + to_string(result.repeated) + " sent again";
+    return line;
+}
+
+}  // namespace netnotes::tftp
+
+#endif  // NETNOTES_TFTP_SERVICE_HPP
