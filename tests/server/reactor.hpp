@@ -367,6 +367,18 @@ class running_server {
         };
         while (there(under_way) != 0) std::this_thread::yield();
     }
+    /// Returns when `count` bytes lie unread on the server's connections. Call it while the server is held: on a busy
+    /// machine even loopback delivers late, so a byte that was sent has not yet arrived.
+    void wait_until_arrived(std::size_t count) {
+        for (std::size_t sum = 0; sum < count;) {
+            sum = 0;
+            for (const int descriptor : seen_.connections) {
+                int bytes = 0;
+                if (::ioctl(descriptor, FIONREAD, &bytes) == 0) sum += static_cast<std::size_t>(bytes);
+            }
+            std::this_thread::yield();
+        }
+    }
     /// Returns when so many have been closed since the beginning, and been forgotten.
     void wait_until_closed(std::size_t count) {
         wait_until([&](const journal& j) { return j.reasons.size() >= count; });

@@ -48,6 +48,34 @@ TEST_CASE("a client that does not read is not read beyond the high water mark an
     if (how == trigger::edge) CHECK(server.seen().modifies == 0);
 }
 
+TEST_CASE("a client above the high water mark is read again at the low one and not before") {
+    const manner how = every_manner();
+    CAPTURE(how);
+    server_options options{how};  // both marks are those that a server has by itself
+    REQUIRE(options.high_water == 64 * 1024);
+    REQUIRE(options.low_water == 16 * 1024);
+    const std::string answer = random_bytes(900 * 1024, 5);  // above the high mark, below the longest queue
+    std::vector<std::size_t> queued;                         // the server's until it has ended
+    hooks actions;
+    actions.bytes = [&](net::connection& client, bytes_view) {
+        queued.push_back(client.queued());
+        if (queued.size() == 1) client.send(answer);
+    };
+    running_server server{actions, options, listener_with_small_buffers()};
+    net::tcp_stream client = client_with_small_buffers(server.where());
+    client.send_all("a");
+    server.wait_until([](const journal& j) { return j.max_queued > 64u * 1024; });
+    client.send_all("b");
+    std::string received;
+    std::array<char, 1024> part;
+    while (received.size() < answer.size()) received.append(part.data(), client.recv(part));
+    server.wait_until([](const journal& j) { return j.calls >= 2; });
+    server.finish();
+    CHECK(received == answer);
+    CHECK(queued.at(1) <= 16 * 1024);
+    CHECK(queued.at(1) > 0);  // it has not waited for the whole queue
+}
+
 TEST_CASE("a peer that never reads is closed after the idle timeout") {
     const manner how = every_manner();
     const bool draining = GENERATE(false, true);

@@ -85,6 +85,7 @@ TEST_CASE("all that one client had sent before the stop is answered however much
             client.send_all(part);
             sent += part;
         }
+        server.wait_until_arrived(sent.size());
         server.request_stop();
     }
     const std::string answer = recv_to_end(client);
