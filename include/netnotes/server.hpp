@@ -33,6 +33,7 @@
 //     server/iterative.hpp    one client at a time
 //     server/forking.hpp      a process for each client
 //     server/threaded.hpp     a thread for each client
+//     server/connection.hpp   a client of a reactor, its queue and its limits
 //     server/reactor.hpp      thousands of clients in one thread
 //
 // The notes:     单进程 TCP服务器, 多进程服务器, 多线程服务器, 包含writeList服务器, epoll版-TCP服务器
@@ -47,6 +48,7 @@
 
 #include "poll.hpp"
 #include "server/blocking.hpp"
+#include "server/connection.hpp"
 #include "server/forking.hpp"
 #include "server/iterative.hpp"
 #include "server/reactor.hpp"
