@@ -26,7 +26,7 @@
 //     ip/version.hpp     the version of the library
 //     ip/text.hpp        how addresses are read and written, and the errors that say where a text is wrong
 //     ip/address.hpp     IPv4 and IPv6 addresses
-//     ip/arithmetic.hpp the addresses before and behind an address, and distances
+//     ip/arithmetic.hpp  the addresses before and behind an address, and distances
 //     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
 //     ip/interface.hpp   an address together with its network: 192.168.1.77/24
 //     ip/special.hpp     ranges that mean something, and the classes A to E

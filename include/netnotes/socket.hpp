@@ -26,13 +26,17 @@
 // Most programs use tcp.hpp or udp.hpp, which build on this module.
 //
 // Chapters, lowest first:
-//     socket/stop.hpp        asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
-//     socket/address.hpp     the names of sockets and of hosts, and the resolver
-//     socket/interfaces.hpp the network interfaces of this machine, with their addresses
-//     socket/buffer.hpp      how long a call waits, room to receive into, bytes to send
-//     socket/options.hpp     options as types
-//     socket/socket.hpp      the socket, with a table from Python and C to netnotes
-//     socket/iostream.hpp    a connection as a std::iostream, as Python's makefile()
+//     socket/stop.hpp         asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
+//     socket/time.hpp         how long a call waits
+//     socket/buffer.hpp       room to receive into, bytes to send
+//     socket/address.hpp      the names of sockets and of hosts, and the resolver
+//     socket/interfaces.hpp   the network interfaces of this machine, with their addresses
+//     socket/options.hpp      options as types
+//     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
+//     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
+//     socket/message.hpp      what travels beside the bytes of a datagram
+//     socket/socket.hpp       the socket, with a table from Python and C to netnotes
+//     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
 //
 // The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
 // Examples:      01_first_socket, 05_socket_methods
@@ -47,10 +51,14 @@
 #include "ip.hpp"
 #include "socket/address.hpp"
 #include "socket/buffer.hpp"
+#include "socket/handle.hpp"
 #include "socket/interfaces.hpp"
 #include "socket/iostream.hpp"
+#include "socket/message.hpp"
 #include "socket/options.hpp"
 #include "socket/socket.hpp"
 #include "socket/stop.hpp"
+#include "socket/time.hpp"
+#include "socket/wait.hpp"
 
 #endif  // NETNOTES_SOCKET_HPP

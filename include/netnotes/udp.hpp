@@ -19,8 +19,11 @@
 //
 // A program that needs every message must retransmit by itself. tftp.hpp shows how.
 //
-// Chapters:
-//     udp/socket.hpp    datagrams one by one, in batches, in segments, by broadcast, and to groups
+// Chapters, lowest first:
+//     udp/datagram.hpp     datagrams, their sizes, and the peers that send them
+//     udp/batch.hpp        room for many datagrams
+//     udp/multicast.hpp    datagrams to groups
+//     udp/socket.hpp       the UDP socket: datagrams one by one, in batches, in segments, and by broadcast
 //
 // The notes:     UDP, UDP特点, udp 发送、接收数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
 // Examples:      06_udp_send_receive, 07_udp_echo, 08_udp_broadcast, 09_udp_chat
@@ -33,6 +36,9 @@
 #endif
 
 #include "socket.hpp"
+#include "udp/batch.hpp"
+#include "udp/datagram.hpp"
+#include "udp/multicast.hpp"
 #include "udp/socket.hpp"
 
 #endif  // NETNOTES_UDP_HPP

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include <netnotes/tftp/netascii.hpp>
 #include <netnotes/tftp/packet.hpp>
 
 namespace tftp = netnotes::tftp;

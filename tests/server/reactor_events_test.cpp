@@ -54,7 +54,7 @@ class script {
 };
 static_assert(net::poller<script::poller>);
 
-/// ... and one that knows levels only.
+/// ... and a poller that knows levels only.
 struct level_poller : script::poller {
     using script::poller::poller;
     static constexpr bool has_edge = false;
@@ -85,7 +85,7 @@ struct scripted {
         for (const script::registration& added : story.added)
             if (added.descriptor != listener_descriptor && added.descriptor != stop.native_handle() && n-- == 0)
                 return added;
-        throw std::logic_error{"so many connections have not been added"};
+        throw std::logic_error{"this number of connections has not been added"};
     }
     [[nodiscard]] net::event happens(std::size_t n, interest ready = interest::read) const {
         return {connection(n).token, ready};
@@ -599,7 +599,7 @@ TEST_CASE("a client whose descriptor select cannot hold is refused and all other
     clients[1].close();
     server.wait_until_closed(1);
     clients[73].connect(server.where());
-    CHECK(is_echoed(clients[73], "in his place"));
+    CHECK(is_echoed(clients[73], "in its place"));
     server.finish();
     const journal seen = server.read();
     CHECK(seen.opened == 4);

@@ -184,7 +184,7 @@ TEST_CASE("without free descriptors the server does not spin and goes on when th
     net::tcp_stream first{server.where()};
     CHECK(is_echoed(first, "1"));
 
-    // Sockets that are to connect, one descriptor to be given back, and then none is left.
+    // Sockets that are to connect, and one descriptor to be given back. Then no descriptor is left.
     net::socket second{net::address_family::inet, net::socket_type::stream};
     net::socket third{net::address_family::inet, net::socket_type::stream};
     net::socket spare{::dup(first.native_handle())};

@@ -51,7 +51,7 @@ TEST_CASE("a client that does not read is not read beyond the high water mark an
 TEST_CASE("a client above the high water mark is read again at the low one and not before") {
     const manner how = every_manner();
     CAPTURE(how);
-    server_options options{how};  // both marks are those that a server has by itself
+    server_options options{how};  // both water marks have their default values
     REQUIRE(options.high_water == 64 * 1024);
     REQUIRE(options.low_water == 16 * 1024);
     const std::string answer = random_bytes(900 * 1024, 5);  // above the high mark, below the longest queue
@@ -143,7 +143,7 @@ TEST_CASE("the longest time limits of a server wait for ever") {
     CHECK(recv_to_end(client).empty());
 }
 
-TEST_CASE("a time of grace below zero is none") {
+TEST_CASE("a time of grace below zero counts as zero") {
     const manner how = every_manner();
     server_options options = options_for(how);
     options.stop_grace = GENERATE(net::wait_time{0ns}, net::wait_time{-1ns}, net::wait_time{net::duration::min()},
@@ -253,7 +253,7 @@ TEST_CASE("a close with nothing queued is an orderly end") {
 
 // ---- the deadline of an exchange ------------------------------------------------------------------------
 
-TEST_CASE("who is never idle and never answered is closed and a dialogue and a log live on") {
+TEST_CASE("a client that is never idle and never answered is closed and a dialogue and a log live on") {
     const manner how = every_manner();
     CAPTURE(how);
     server_options options = options_for(how);
@@ -283,7 +283,7 @@ TEST_CASE("who is never idle and never answered is closed and a dialogue and a l
     CHECK(server.connections() == 2);
 }
 
-TEST_CASE("who takes an answer bit by bit is closed after the time for the whole") {
+TEST_CASE("a client that takes an answer bit by bit is closed after the time for the whole") {
     const manner how = every_manner();
     server_options options = options_for(how);
     options.request_timeout = 200ms;
@@ -295,7 +295,7 @@ TEST_CASE("who takes an answer bit by bit is closed after the time for the whole
     net::tcp_stream client = client_with_small_buffers(server.where());
     client.send_all("x");
     server.wait_until([](const journal& j) { return j.max_queued > 0; });
-    // Each time it takes so much that the server sends more: it is never idle.
+    // Each time it takes enough for the server to send more, and is never idle.
     const auto queued = [&] {
         return server.there([&] { return server.seen().waits.load(); });
     };

@@ -22,7 +22,6 @@
 
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <netpacket/packet.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -103,17 +102,27 @@ inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
     return length;
 }
 
-/// The bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
+/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot be
+/// included together. So a header that is copied into programs includes neither.
+struct link_address {
+    std::uint16_t family, protocol;
+    std::int32_t interface;
+    std::uint16_t type;
+    std::uint8_t packet_type, size;
+    std::uint8_t bytes[8];
+};
+
+/// Returns the bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
 inline std::string hardware_address_of(const sockaddr* from) {
-    sockaddr_ll link{};
+    link_address link{};
     std::memcpy(&link, from, sizeof link);
-    const std::size_t size = std::min<std::size_t>(link.sll_halen, sizeof link.sll_addr);
+    const std::size_t size = std::min<std::size_t>(link.size, sizeof link.bytes);
     std::string text;
     bool is_any = false;
     for (std::size_t i = 0; i < size; ++i) {
         if (i > 0) text += ':';
-        text += {hexadecimal_digits[link.sll_addr[i] >> 4], hexadecimal_digits[link.sll_addr[i] & 0xf]};
-        is_any = is_any || link.sll_addr[i] != 0;
+        text += {hexadecimal_digits[link.bytes[i] >> 4], hexadecimal_digits[link.bytes[i] & 0xf]};
+        is_any = is_any || link.bytes[i] != 0;
     }
     return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
 }

@@ -24,7 +24,7 @@
 #include <type_traits>
 
 #include "address.hpp"
-#include "buffer.hpp"
+#include "time.hpp"
 
 namespace netnotes {
 

@@ -40,94 +40,44 @@
 //   socketpair, getaddrinfo         the same                         socket_pair, resolve
 //
 // On this page:  socket · socket_pair
-// Below it:      socket/buffer.hpp, time and bytes; socket/options.hpp; socket/address.hpp, names; socket/stop.hpp
+// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, how long a call waits
 // The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
 
 #ifndef NETNOTES_SOCKET_SOCKET_HPP
 #define NETNOTES_SOCKET_SOCKET_HPP
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <new>
-#include <optional>
-#include <ratio>
 #include <span>
-#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 
 #include "../ip/endpoint.hpp"
-#include "address.hpp"
-#include "buffer.hpp"
-#include "options.hpp"
-#include "stop.hpp"
+#include "handle.hpp"
+#include "message.hpp"
 
 namespace netnotes {
 
 // ---- The socket ----------------------------------------------------------------------------------------
 
-enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
-
-/// A socket, owned: moved, never copied, closed by the destructor.
-///
-/// Whether a call waits is decided by its mode: it waits for ever (as made), for a time (set_timeout,
-/// set_deadline), or not at all (set_blocking(false): errc::operation_would_block). stop_with() ends a wait
-/// early with errc::operation_canceled. Two threads may use one socket, one to send and one to receive, but
-/// no thread may close it or change its mode while another uses it.
-class socket {
+/// A socket with the calls that move bytes. See socket_handle for its lifetime, its modes and its options.
+class socket : public socket_handle {
   public:
-    using native_handle_type = int;
+    using socket_handle::socket_handle;
 
     /// None: is_open() is false.
     socket() noexcept = default;
     /// A new one. `protocol` 0 is the only one that goes with family and type.
     explicit socket(address_family family, socket_type type, int protocol = 0);
     socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
-    /// Takes over a descriptor that is open. `blocking` is the mode in which it is; it is not changed.
-    explicit socket(native_handle_type descriptor, bool blocking = true) noexcept
-        : descriptor_{descriptor}, blocking_{blocking} {}
-    socket(socket&& other) noexcept { swap(other); }
-    socket& operator=(socket&& other) noexcept {
-        socket{std::move(other)}.swap(*this);
-        return *this;
-    }
-    ~socket() {
-        std::error_code ignored;
-        if (is_open()) close(ignored);
-    }
-    void swap(socket& other) noexcept {
-        std::swap(descriptor_, other.descriptor_);
-        std::swap(blocking_, other.blocking_);
-        std::swap(timeout_, other.timeout_);
-        std::swap(deadline_, other.deadline_);
-        std::swap(stop_, other.stop_);
-        std::swap(answer_time_, other.answer_time_);
-        std::swap(answer_end_, other.answer_end_);
-        std::swap(is_cut_, other.is_cut_);
-        std::swap(takes_notes_, other.takes_notes_);
-    }
-
-    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
-    [[nodiscard]] native_handle_type native_handle() const noexcept { return descriptor_; }
-    /// Gives the descriptor away: it is the caller's to close. It is non-blocking if a timeout, a deadline, a stop or
-    /// set_blocking(false) was in force.
-    [[nodiscard]] native_handle_type release() noexcept { return std::exchange(descriptor_, -1); }
 
     // -- as a server
 
@@ -213,119 +163,10 @@ class socket {
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
 
-    /// Says goodbye in one direction, or both, and leaves the descriptor open. After shutdown(send) the peer
-    /// reads the end of the stream, and can still be heard.
-    void shutdown(shutdown_direction direction);
-    void shutdown(shutdown_direction direction, std::error_code& error) noexcept;
-    /// Gives back the descriptor. The connection ends when its last descriptor does (fork and dup make more);
-    /// bytes that have come and were not read turn the goodbye into a reset. The destructor does the same.
-    void close();
-    void close(std::error_code& error) noexcept;
-
-    [[nodiscard]] socket_address local_endpoint() const;
-    [[nodiscard]] socket_address local_endpoint(std::error_code& error) const noexcept;
-    [[nodiscard]] socket_address peer_endpoint() const;
-    [[nodiscard]] socket_address peer_endpoint(std::error_code& error) const noexcept;
-
-    /// errc::invalid_argument for a value out of the option's range.
-    template <class Option>
-    void set_option(const Option& option) {
-        if constexpr (requires { option.is_in_range(); })
-            if (!option.is_in_range())
-                fail(std::make_error_code(std::errc::invalid_argument), "set an option out of its range");
-        const auto native = option.to_native();
-        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}));
-    }
-    template <class Option>
-    void set_option(const Option& option, std::error_code& error) noexcept {
-        if constexpr (requires { option.is_in_range(); })
-            if (!option.is_in_range()) {
-                error = std::make_error_code(std::errc::invalid_argument);
-                return;
-            }
-        const auto native = option.to_native();
-        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}), error);
-    }
-    /// The option's value: bool, int, ... as its type has it.
-    template <class Option>
-    [[nodiscard]] auto get_option() const {
-        typename Option::native_type native{};
-        get_option(Option::level, Option::name, std::as_writable_bytes(std::span{&native, 1}));
-        return Option::from_native(native);
-    }
-    /// As in C, for options that have no type here. All forms throw std::system_error. (SO_RCVTIMEO and SO_SNDTIMEO
-    /// have no effect on the calls of this class, which go on waiting: set_timeout() is what limits them.)
-    void set_option(int level, int name, std::span<const std::byte> value);
-    void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept;
-    void set_option(int level, int name, int value) { set_option(level, name, std::as_bytes(std::span{&value, 1})); }
-    /// Returns how many bytes of `value` were filled.
-    std::size_t get_option(int level, int name, std::span<std::byte> value) const;
-    std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept;
-    /// SO_ERROR: what went wrong in the background, told once; no error when nothing did.
-    [[nodiscard]] std::error_code take_error() noexcept;
-
-    // -- how long a call may take
-
-    // These throw std::system_error when the descriptor cannot be switched; the mode is then what it was.
-
-    /// Every call from now on takes at most so long, all its parts and waits together; then errc::timed_out.
-    /// `never` is for ever, zero or less is now.
-    void set_timeout(wait_time timeout);
-    /// All calls from now on end by that moment: for an exchange of many calls that as a whole has a limit.
-    void set_deadline(time_point deadline);
-    /// Every call from now on also fails with errc::timed_out when nothing has been sent for `time`. So a peer cannot keep
-    /// a server by a byte now and then that is never a whole request; and a dialogue may last for ever. The time begins
-    /// now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` ends it.
-    void set_answer_timeout(wait_time time);
-    /// `never` unless set_timeout() said otherwise.
-    [[nodiscard]] duration timeout() const noexcept { return timeout_; }
-    [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
-    /// false: no call waits; what it cannot do at once is errc::operation_would_block. true: they wait again,
-    /// for ever.
-    void set_blocking(bool blocking);
-    [[nodiscard]] bool is_blocking() const noexcept { return blocking_; }
-    /// Once a stop is requested, every call that may wait ends with errc::operation_canceled, at once. The event
-    /// must outlive the socket's last call. Accepted sockets follow the same event.
-    void stop_with(const stop_event& stop);
-
-    /// Waits until the socket can be read (POLLIN) or written (POLLOUT), an error included, or until `until`.
-    /// For calls of your own on native_handle().
-    void wait(short events, time_point until, std::error_code& error) const noexcept;
-
-  protected:
-    // For sockets that make system calls of their own, under the same rules.
-    time_point end_of_call() const noexcept;
-    template <class Call>
-    auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
-    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
-    /// recv_from() gives the kernel room for notes. Never on a Unix socket: there they could be descriptors that a
-    /// stranger passes, and that nobody would close.
-    void take_notes() noexcept { takes_notes_ = true; }
-
   private:
     friend class detail::borrowed_socket;  // of coro/io/socket.hpp
-    // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
-    // stopped. (recv() would do with a flag, but accept() and connect() have none.)
-    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
-        change_mode(blocking, timeout, deadline, stop, answer_time_);
-    }
-    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop, duration answer_time);
-    std::error_code forbidden() const noexcept;
-    void wait_a_moment(time_point until, std::error_code& error) const noexcept;
-    bool has_no_port() const noexcept;
     std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
     std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
-    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
-
-    native_handle_type descriptor_ = -1;
-    bool blocking_ = true;
-    bool takes_notes_ = false;
-    duration timeout_ = never;
-    time_point deadline_ = time_point::max();
-    const stop_event* stop_ = nullptr;
-    duration answer_time_ = never;
-    time_point answer_end_ = time_point::max();
-    bool is_cut_ = false;  ///< the last send_all() has failed
 };
 
 struct socket::accepted {
@@ -340,24 +181,10 @@ struct socket::accepted {
 // How it is done. A reader who only uses sockets can stop here.
 // ========================================================================================================
 
-namespace detail {
-inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
-/// Of accept(): an error that will not pass.
-inline bool is_not_listening(const std::error_code& error) noexcept {
-    return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
-}
-/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
-inline bool is_shortage(int error) noexcept {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-/// ... and how long to wait before the next attempt, which would else keep a processor busy.
-inline constexpr duration accept_pause = std::chrono::milliseconds{100};
-}  // namespace detail
-
 // ---- making, waiting, failing
 
 inline socket::socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept
-    : descriptor_{::socket(static_cast<int>(family), static_cast<int>(type) | SOCK_CLOEXEC, protocol)} {
+    : socket_handle{::socket(static_cast<int>(family), static_cast<int>(type) | SOCK_CLOEXEC, protocol)} {
     error = is_open() ? std::error_code{} : detail::last_error();
 }
 
@@ -366,157 +193,6 @@ inline socket::socket(address_family family, socket_type type, int protocol) {
     socket{family, type, protocol, error}.swap(*this);
     if (error) detail::throw_error(error, "socket");
 }
-
-/// "listen on 0.0.0.0:80: Address already in use"
-inline void socket::fail(const std::error_code& error, const std::string& what) const {
-    std::error_code unknown;
-    const socket_address local = local_endpoint(unknown);
-    detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
-}
-
-/// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed; once
-/// the connection is gone the kernel has forgotten him, and our own address must do.
-inline void socket::fail_with_peer(const std::error_code& error, const std::string& what) const {
-    std::error_code unknown;
-    const socket_address peer = peer_endpoint(unknown);
-    if (unknown) fail(error, detail::joined(what, " the peer"));
-    detail::throw_error(error, what, ' ', peer.to_string());
-}
-
-namespace detail {
-inline time_point later(time_point start, duration time) noexcept {
-    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
-}
-inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
-
-/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
-/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
-inline timespec to_timespec(duration time) noexcept {
-    using std::chrono::nanoseconds, std::chrono::seconds;
-    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
-    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
-    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
-            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
-}
-
-/// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
-inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
-    for (;;) {
-        timespec left{};
-        if (until != time_point::max()) {
-            const time_point now = clock::now();
-            left = to_timespec(until > now ? until - now : duration::zero());
-        }
-        const int ready =
-            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
-        if (ready < 0 && errno == EINTR) continue;  // with the time that is left
-        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
-        return;
-    }
-}
-
-/// Waits for a descriptor (or none, -1) and for a stop (or none).
-inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
-                     std::error_code& error) noexcept {
-    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
-    poll_until(watched, until, error);
-    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
-}
-}  // namespace detail
-
-inline void socket::wait(short events, time_point until, std::error_code& error) const noexcept {
-    if (!is_open()) {  // poll(2) would pass over it, and wait
-        error = std::make_error_code(std::errc::bad_file_descriptor);
-        return;
-    }
-    detail::wait_for(descriptor_, events, stop_, until, error);
-}
-/// For what cannot be polled: to look again now and then.
-inline void socket::wait_a_moment(time_point until, std::error_code& error) const noexcept {
-    detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
-    if (error == std::errc::timed_out && clock::now() < until) error.clear();
-}
-
-inline time_point socket::end_of_call() const noexcept {
-    return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
-}
-
-/// What forbids a call even to begin. Without this a peer who always has something for us would carry the
-/// program past its deadline, or past a stop, without one wait in which they could be noticed.
-inline std::error_code socket::forbidden() const noexcept {
-    if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
-    const time_point end = std::min(deadline_, answer_end_);
-    if (end != time_point::max() && clock::now() >= end) return std::make_error_code(std::errc::timed_out);
-    return {};
-}
-
-/// A datagram socket is given a port by its first send or connect, and when all are in use the kernel says EAGAIN.
-inline bool socket::has_no_port() const noexcept {
-    std::error_code error;
-    const socket_address local = local_endpoint(error);
-    return !error && local.is_ip() && local.ip().port() == 0;
-}
-
-/// Makes the system call, again when a signal interrupted it, and waits where it could not go on and may wait.
-/// Without a deadline a call that succeeds at once costs that one system call and no look at the clock.
-template <class Call>
-auto socket::attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept {
-    decltype(call()) result = -1;
-    if ((error = forbidden())) return result;
-    // poll() may say that a call can go on which cannot. It sees our own queue, but not that of the Unix socket whom
-    // send_to() names. It calls a datagram readable whose checksum is wrong, and a datagram socket that was shut down;
-    // and another thread may be faster. Neither the processor nor the time limit may be lost on that.
-    const int max_in_a_row = events == POLLOUT ? 1 : 16;
-    for (int polls_in_a_row = 0;;) {
-        result = call();
-        if (result >= 0) {
-            error.clear();
-            return result;
-        }
-        if (errno == EINTR) continue;
-        error = detail::last_error();
-        if (!detail::would_block(errno) || !blocking_ || (flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) != 0) return result;
-        if (events == POLLOUT && has_no_port()) {
-            error = std::make_error_code(std::errc::address_not_available);
-            return result;
-        }
-        if (until == time_point::min()) until = end_of_call();
-        if (polls_in_a_row++ < max_in_a_row) {
-            wait(events, until, error);
-        } else {
-            wait_a_moment(until, error);
-            polls_in_a_row = 0;
-        }
-        if (error) return result;
-    }
-}
-
-inline void socket::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
-                                duration answer_time) {
-    const auto waits = [](bool is_blocking, duration time, time_point end, const stop_event* event, duration answer) {
-        return is_blocking && time == never && end == time_point::max() && !event && answer == never;
-    };
-    const bool in_kernel = waits(blocking, timeout, deadline, stop, answer_time);
-    if (in_kernel != waits(blocking_, timeout_, deadline_, stop_, answer_time_)) {
-        const int flags = ::fcntl(descriptor_, F_GETFL);
-        if (flags < 0 || ::fcntl(descriptor_, F_SETFL, in_kernel ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) < 0)
-            fail(detail::last_error(), "fcntl");
-    }
-    blocking_ = blocking;
-    timeout_ = timeout;
-    deadline_ = deadline;
-    stop_ = stop;
-    answer_time_ = answer_time;
-}
-
-inline void socket::set_timeout(wait_time timeout) { change_mode(true, timeout, time_point::max(), stop_); }
-inline void socket::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
-inline void socket::set_answer_timeout(wait_time time) {
-    change_mode(blocking_, timeout_, deadline_, stop_, time);
-    answer_end_ = detail::end_of(time);
-}
-inline void socket::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
-inline void socket::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
 
 // ---- the calls
 
@@ -537,16 +213,6 @@ inline void socket::listen(int backlog) {
     listen(backlog, error);
     if (error) fail(error, "listen");
 }
-
-namespace detail {
-/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
-/// The next one may be well.
-inline bool is_passed_over(int error) noexcept {
-    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
-                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
-    return std::find(errors.begin(), errors.end(), error) != errors.end();
-}
-}  // namespace detail
 
 inline socket::accepted socket::accept(std::error_code& error) noexcept {
     accepted result;
@@ -587,31 +253,6 @@ inline socket::accepted socket::accept() {
         if (is_over == std::errc::operation_canceled) fail(is_over, "accept");
     }
 }
-
-namespace detail {
-/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
-/// also when it goes on in the background. The wildcard address stands for the loopback one.
-inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
-    if (!where.is_ip()) return false;
-    socket_address local;
-    socklen_t size = socket_address::capacity;
-    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
-    local.resize(size);
-    if (!local.is_ip()) return false;
-    const endpoint own = local.ip(), other = where.ip();
-    if (own.port() != other.port()) return false;
-    const ip_address wanted = other.address().unmapped();
-    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
-    int type = 0;
-    socklen_t type_size = sizeof type;  // a datagram socket may well be its own peer
-    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
-}
-/// Resets a connection and leaves the socket without one (connect(2), AF_UNSPEC).
-inline void dissolve(int descriptor) noexcept {
-    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
-    ::connect(descriptor, &nobody, sizeof nobody);
-}
-}  // namespace detail
 
 inline void socket::connect(const socket_address& where, std::error_code& error) noexcept {
     if ((error = forbidden())) return;
@@ -737,111 +378,6 @@ inline void socket::send_all(const_buffer bytes) {
                                              " bytes sent) to"));
 }
 
-namespace detail {
-/// What the kernel tells of a datagram beside its bytes: the size of each of several that it has merged (UDP_GRO), and
-/// to which address they came.
-struct datagram_notes {
-    static constexpr std::size_t capacity =
-        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
-    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
-
-    ip_address local{};        ///< one's own address, from which to answer; 0.0.0.0 when that is not known
-    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
-    std::size_t segment = 0;   ///< 0: it is one datagram
-
-    static datagram_notes of(msghdr& header) noexcept {
-        datagram_notes notes;
-        if (header.msg_controllen == 0) return notes;
-        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
-            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
-            if (is(IPPROTO_IP, IP_PKTINFO)) {
-                in_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                // A broadcast's or a group's local address is the one from which one would answer (ip(7)).
-                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
-                notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
-            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
-                in6_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO knows that better
-                sockaddr_in6 raw{};
-                raw.sin6_family = AF_INET6;
-                raw.sin6_addr = info.ipi6_addr;
-                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
-                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
-                if (notes.is_to_group) continue;
-                socket_address local;
-                std::memcpy(local.data(), &raw, sizeof raw);
-                local.resize(sizeof raw);
-                notes.local = local.ip().address();
-            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
-                int value = 0;
-                std::memcpy(&value, CMSG_DATA(part), sizeof value);
-                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
-            }
-        }
-        return notes;
-    }
-};
-
-/// The word to the kernel from which address a datagram is to leave.
-class source_note {
-  public:
-    source_note() noexcept = default;
-    /// 0.0.0.0 and :: say nothing. The zone of the address may be no interface: then there is an error.
-    void choose(const ip_address& from, std::error_code& error) noexcept {
-        size_ = 0;
-        error.clear();
-        if (from.is_unspecified()) return;
-        try {
-            const socket_address address{endpoint{from.unmapped(), 0}};
-            if (address.family() == address_family::inet) {
-                sockaddr_in raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in_pktinfo info{};  // without an interface: which way is the routing table's affair
-                info.ipi_spec_dst = raw.sin_addr;
-                write(IPPROTO_IP, IP_PKTINFO, info);
-            } else {
-                sockaddr_in6 raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in6_pktinfo info{};
-                info.ipi6_addr = raw.sin6_addr;
-                info.ipi6_ifindex = raw.sin6_scope_id;
-                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
-            }
-        } catch (const std::system_error& failure) {
-            error = failure.code();
-        } catch (const std::bad_alloc&) {
-            error = std::make_error_code(std::errc::not_enough_memory);
-        }
-    }
-    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
-    /// Says so in a message; this object must live until it is sent.
-    void add_to(msghdr& message) noexcept {
-        if (size_ == 0) return;
-        message.msg_control = bytes_.data();
-        message.msg_controllen = size_;
-    }
-
-  private:
-    template <class Info>
-    void write(int level, int type, const Info& info) noexcept {
-        cmsghdr header{};
-        header.cmsg_level = level;
-        header.cmsg_type = type;
-        header.cmsg_len = CMSG_LEN(sizeof info);
-        bytes_ = {};
-        std::memcpy(bytes_.data(), &header, sizeof header);
-        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
-        size_ = CMSG_SPACE(sizeof info);
-    }
-    alignas(cmsghdr) std::array<char, capacity> bytes_;
-    std::size_t size_ = 0;
-};
-}  // namespace detail
-
 inline void socket::tell_local_address(std::error_code& error) noexcept {
     const int on = 1;
     const auto yes = std::as_bytes(std::span{&on, 1});
@@ -926,85 +462,6 @@ inline void socket::send_to(const_buffer bytes, const socket_address& where, con
     if (error)
         detail::throw_error(error, "send_to ", where.to_string(), " from ", from.to_string(), " (",
                             std::to_string(bytes.size()), " bytes)");
-}
-
-inline void socket::shutdown(shutdown_direction direction, std::error_code& error) noexcept {
-    error = ::shutdown(descriptor_, static_cast<int>(direction)) == 0 ? std::error_code{} : detail::last_error();
-}
-inline void socket::shutdown(shutdown_direction direction) {
-    std::error_code error;
-    shutdown(direction, error);
-    if (error) fail_with_peer(error, "shutdown of the connection to");
-}
-
-inline void socket::close(std::error_code& error) noexcept {
-    constexpr ::linger reset{1, 0};
-    if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
-    // already belong to what another thread has just opened (close(2)).
-    error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
-}
-inline void socket::close() {
-    std::error_code error;
-    close(error);
-    if (error) detail::throw_error(error, "close");
-}
-
-inline socket_address socket::local_endpoint(std::error_code& error) const noexcept {
-    socket_address address;
-    socklen_t size = socket_address::capacity;
-    error = ::getsockname(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
-    address.resize(size);
-    return address;
-}
-inline socket_address socket::local_endpoint() const {
-    std::error_code error;
-    const socket_address address = local_endpoint(error);
-    if (error) detail::throw_error(error, "getsockname");
-    return address;
-}
-
-inline socket_address socket::peer_endpoint(std::error_code& error) const noexcept {
-    socket_address address;
-    socklen_t size = socket_address::capacity;
-    error = ::getpeername(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
-    address.resize(size);
-    return address;
-}
-inline socket_address socket::peer_endpoint() const {
-    std::error_code error;
-    const socket_address address = peer_endpoint(error);
-    if (error) detail::throw_error(error, "getpeername");
-    return address;
-}
-
-inline void socket::set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept {
-    error = ::setsockopt(descriptor_, level, name, value.data(), static_cast<socklen_t>(value.size())) == 0
-                ? std::error_code{}
-                : detail::last_error();
-}
-inline void socket::set_option(int level, int name, std::span<const std::byte> value) {
-    std::error_code error;
-    set_option(level, name, value, error);
-    if (error) fail(error, detail::joined("setsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
-}
-inline std::size_t socket::get_option(int level, int name, std::span<std::byte> value,
-                                      std::error_code& error) const noexcept {
-    socklen_t size = static_cast<socklen_t>(value.size());
-    error = ::getsockopt(descriptor_, level, name, value.data(), &size) == 0 ? std::error_code{} : detail::last_error();
-    return error ? 0 : size;
-}
-inline std::size_t socket::get_option(int level, int name, std::span<std::byte> value) const {
-    std::error_code error;
-    const std::size_t size = get_option(level, name, value, error);
-    if (error) fail(error, detail::joined("getsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
-    return size;
-}
-inline std::error_code socket::take_error() noexcept {
-    int pending = 0;
-    std::error_code error;
-    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
-    return error ? error : std::error_code{pending, std::system_category()};
 }
 
 inline std::pair<socket, socket> socket_pair(socket_type type) {

@@ -34,7 +34,8 @@
 //        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
 //        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
 //
-// On this page:  sizes · datagram_peer · udp_socket: sending, receiving, batches, segments, multicast · datagram_batch
+// On this page:  udp_socket: sending, receiving, batches, segments
+// Below it:      udp/datagram.hpp, sizes and senders; udp/batch.hpp, datagram_batch; udp/multicast.hpp, groups
 // The notes:     UDP, UDP特点, udp端口号动态变化解释, udp 发送数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
 //                (UDP, its ports, sending, binding, echo, broadcast, full duplex); examples 06 to 09
 
@@ -61,48 +62,12 @@
 #include <utility>
 #include <vector>
 
-#include "../socket/socket.hpp"
+#include "batch.hpp"
+#include "multicast.hpp"
 
 namespace netnotes {
 
-// ---- Sizes ---------------------------------------------------------------------------------------------
-
-/// The largest payload that the protocol allows: its length field of 16 bits counts UDP's header of 8 bytes, and
-/// over IPv4 the packet's, which counts IP's header of 20 as well (RFC 768, RFC 791 §3.1).
-inline constexpr std::size_t max_datagram_v4 = 65'535 - 20 - 8;
-inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
-/// Of the two, the one for that peer. An IPv4-mapped address is reached over IPv4.
-[[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
-    return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
-}
-
-/// The number of a network interface, "eth0" or "lo" (RFC 3493 §4.1); 1 and up. Throws std::system_error where
-/// there is none of that name.
-[[nodiscard]] inline unsigned interface_index(const std::string& name) {
-    const unsigned index = ::if_nametoindex(name.c_str());
-    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
-    return index;
-}
-
 // ---- The socket ----------------------------------------------------------------------------------------
-
-/// The other end of an exchange: its endpoint, and to which of this host's addresses it has written. send_to() and
-/// send_batch() answer from that address.
-class datagram_peer : public endpoint {
-  public:
-    constexpr datagram_peer() noexcept = default;
-    constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
-        : endpoint{where}, local_{local} {}
-    using endpoint::endpoint;
-
-    /// The address of this host that the peer has written to; for a broadcast or an IPv4 group, the one from which to
-    /// answer. 0.0.0.0 where it is not known: then the system chooses, as it does for `::`. It is known on a socket that
-    /// is bound to the wildcard address (udp_options::local_address), but not of a datagram to an IPv6 group.
-    [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
-
-  private:
-    ip_address local_{};
-};
 
 struct udp_options {
     /// Several sockets on one port. Each of them gets a datagram to a group or a broadcast address; one to the host's
@@ -118,15 +83,13 @@ struct udp_options {
     bool local_address = true;
 };
 
-class datagram_batch;
-
 /// A UDP socket. How long its calls wait is said as for every socket: for ever, set_timeout, set_deadline (then
 /// errc::timed_out), set_blocking(false) (errc::operation_would_block), stop_with (errc::operation_canceled).
 /// Two threads may use one, one to send and one to receive.
 ///
 /// A socket hears only those multicast groups that it has joined itself. Linux would otherwise deliver to a socket on
 /// the wildcard address what *any* program on the host has joined (IP_MULTICAST_ALL, ip(7)).
-class udp_socket : private socket {
+class udp_socket : public multicast_socket {
   public:
     /// None: is_open() is false.
     udp_socket() noexcept = default;
@@ -141,7 +104,7 @@ class udp_socket : private socket {
     explicit udp_socket(const endpoint& where, udp_options options = {});
     udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept;
     /// Takes over a UDP socket over IPv4 or IPv6, as it is: with its limits, and the stop that it obeys.
-    explicit udp_socket(socket&& taken) noexcept : socket{std::move(taken)} { take_notes(); }
+    explicit udp_socket(socket&& taken) noexcept : multicast_socket{std::move(taken)} { take_notes(); }
 
     using socket::close;
     using socket::deadline;
@@ -203,13 +166,7 @@ class udp_socket : private socket {
 
     // -- receiving
 
-    struct received {
-        std::span<std::byte> bytes;  ///< the part of the buffer that was filled; an empty datagram fills none
-        /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
-        /// sender wants no answer (RFC 768), and Linux would send him none.
-        datagram_peer sender;
-        bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
-    };
+    using received = received_datagram;
     /// Waits for one datagram; one system call where it is there already, and no allocation. A connected socket hears
     /// its peer only, and throws errc::connection_refused when one of its own datagrams found nobody; then it can go
     /// on. `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, with MSG_PEEK the datagram stays.
@@ -224,10 +181,7 @@ class udp_socket : private socket {
     std::span<const received> recv_batch(datagram_batch& batch);
     std::span<const received> recv_batch(datagram_batch& batch, std::error_code& error) noexcept;
 
-    struct outgoing {
-        const_buffer bytes;
-        datagram_peer to{};  ///< left out on a connected socket
-    };
+    using outgoing = outgoing_datagram;
     /// Sends all, in their order, 64 with a system call (sendmmsg(2)). The second form returns how many were sent
     /// before the error: it is the datagram with that number that failed, and none behind it was sent. Only a refusal
     /// that comes in while the batch is under way is left for a later call to tell.
@@ -253,40 +207,6 @@ class udp_socket : private socket {
     bool enable_receive_offload();
     bool enable_receive_offload(std::error_code& error) noexcept;
 
-    // -- multicast: a datagram to a group reaches every socket that has joined it (RFC 1112, RFC 4291 §2.7)
-    //
-    // A group is 224.0.0.0/4 or ff00::/8, and is joined on one interface: `interface` is its number (interface_index),
-    // 0 lets the routing table choose, and of an IPv6 group the zone will do: ff02::1234%eth0. An IPv6 socket that is
-    // not ipv6_only may join IPv4 groups as well. The calls are those of RFC 3678 §5.1.
-
-    /// Hears what is sent to the group and to this socket's port; so bind that port first, on the wildcard address.
-    /// errc::address_in_use when it has joined already, no_such_device without an interface or a route.
-    void join(const ip_address& group, unsigned interface = 0);
-    void join(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
-    /// errc::address_not_available when it is no member. Closing leaves all.
-    void leave(const ip_address& group, unsigned interface = 0);
-    void leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
-    /// Only what that source sends to it: source-specific multicast, for which 232.0.0.0/8 and ff3x::/32 are there
-    /// (RFC 4607). May be called for several sources, but not together with the plain join().
-    void join(const ip_address& group, const ip_address& source, unsigned interface = 0);
-    void join(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
-    void leave(const ip_address& group, const ip_address& source, unsigned interface = 0);
-    void leave(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
-
-    /// By which interface this socket's datagrams to groups leave; 0 is again the routing table's choice.
-    void set_multicast_interface(unsigned interface);
-    void set_multicast_interface(unsigned interface, std::error_code& error) noexcept;
-    /// Whether members on this host hear what this socket sends, itself included; they do unless told otherwise. (What
-    /// leaves by the interface "lo" comes back in any case: that is what it is for.)
-    void set_multicast_loop(bool loop);
-    void set_multicast_loop(bool loop, std::error_code& error) noexcept;
-    [[nodiscard]] bool multicast_loop() const;
-    /// How far a datagram to a group may go, 0 to 255: 0 stays on this host, 1, the default, on this link, and every
-    /// router on the way takes one more. IPv6 calls it the hop limit. errc::invalid_argument out of range.
-    void set_multicast_ttl(int ttl);
-    void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
-    [[nodiscard]] int multicast_ttl() const;
-
   private:
     static constexpr std::size_t max_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
 
@@ -297,13 +217,6 @@ class udp_socket : private socket {
     bool kernel_can_segment() noexcept;
     std::error_code send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
                                 const detail::source_note& source, time_point until) noexcept;
-    bool is_v6() const noexcept;
-    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
-                    std::error_code& error) noexcept;
-    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface);
-    template <class ValueV4>
-    void set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value, std::error_code& error) noexcept;
-    int get_multicast(int name_v4, int name_v6) const;
 
     enum class segmentation : char { untried, kernel, here } segmentation_ = segmentation::untried;
     bool offload_allowed_ = true;
@@ -311,74 +224,9 @@ class udp_socket : private socket {
     bool wants_local_address_ = true;
 };
 
-/// Room for many datagrams, made once and used again and again by udp_socket::recv_batch(), which allocates nothing.
-/// It takes count * size bytes and about 550 more for each datagram; with any_size 18 KB more for each.
-class datagram_batch {
-  public:
-    /// A size that no datagram exceeds, merged by the kernel or not.
-    static constexpr std::size_t any_size = 65'535;
-
-    /// For 1 to 1,024 datagrams (more than UIO_MAXIOV recvmmsg(2) does not take), each of 1 byte to any_size; what is
-    /// longer will be truncated. Else std::invalid_argument.
-    explicit datagram_batch(std::size_t count = 64, std::size_t size = 2048);
-    datagram_batch(datagram_batch&&) noexcept = default;
-    datagram_batch& operator=(datagram_batch&&) noexcept = default;
-
-    [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-
-  private:
-    friend class udp_socket;
-    struct slot {
-        iovec part;
-        socket_address sender;
-        alignas(cmsghdr) detail::datagram_notes::buffer control;
-    };
-    void prepare() noexcept;
-    void take_apart(std::size_t filled);
-
-    std::size_t size_;
-    std::unique_ptr<std::byte[]> bytes_;
-    std::vector<slot> slots_;
-    std::vector<mmsghdr> messages_;
-    std::vector<udp_socket::received> received_;
-};
-
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
-
-namespace detail {
-/// The zone of an address may be no interface; for calls that do not throw.
-inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
-    error.clear();
-    try {
-        return where;
-    } catch (const std::system_error& failure) {
-        error = failure.code();
-    } catch (const std::bad_alloc&) {
-        error = std::make_error_code(std::errc::not_enough_memory);
-    }
-    return {};
-}
-/// Behind "send_to 192.0.2.1:80": how much it was, and what the limit is, if that is the trouble.
-inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
-    std::string limit;
-    if (size > max_datagram(to))
-        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
-                       std::to_string(max_datagram(to)));
-    else if (error == std::errc::message_size)
-        limit = "; the path takes less in one piece";
-    return joined(" (", std::to_string(size), " bytes", limit, ')');
-}
-/// Behind "send_to 192.0.2.1:80": " from 192.0.2.9", if that was chosen.
-inline std::string from_local(const datagram_peer& to) {
-    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
-}
-inline address_family family_of_address(const ip_address& address) noexcept {
-    return address.is_v4() ? address_family::inet : address_family::inet6;
-}
-}  // namespace detail
 
 // ---- making
 
@@ -399,7 +247,7 @@ inline void udp_socket::prepare(udp_options options, std::error_code& error) noe
 }
 
 inline udp_socket::udp_socket(address_family family, udp_options options, std::error_code& error) noexcept
-    : socket{family, socket_type::datagram, 0, error} {
+    : multicast_socket{family, socket_type::datagram, 0, error} {
     if (!error) prepare(options, error);
     if (error) *this = udp_socket{};
 }
@@ -429,11 +277,6 @@ inline udp_socket::udp_socket(const endpoint& where, udp_options options) {
         *this = udp_socket{endpoint{ipv4_address::any(), where.port()}, options};
     else if (error)
         detail::throw_error(error, is_made ? "bind " : "UDP socket", is_made ? where.to_string() : "");
-}
-
-inline bool udp_socket::is_v6() const noexcept {
-    std::error_code error;
-    return socket::local_endpoint(error).family() == address_family::inet6;
 }
 
 inline void udp_socket::bind(const endpoint& where, std::error_code& error) noexcept {
@@ -709,48 +552,6 @@ inline bool udp_socket::enable_receive_offload() {
     return merges;
 }
 
-inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : size_{size} {
-    if (count < 1 || count > 1024 || size < 1 || size > any_size)
-        throw std::invalid_argument{"a batch is of 1 to 1024 datagrams, of 1 to 65535 bytes"};
-    bytes_.reset(new std::byte[count * size]);  // not zeroed
-    slots_.resize(count);
-    messages_.resize(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        slots_[i].part = {bytes_.get() + i * size, size};
-        messages_[i].msg_hdr.msg_iov = &slots_[i].part;
-        messages_[i].msg_hdr.msg_iovlen = 1;
-        messages_[i].msg_hdr.msg_name = slots_[i].sender.data();
-    }
-    // Linux merges up to 64, and a local sender's segments may come as they were sent: 64, or 128 in newer kernels.
-    received_.reserve(size == any_size ? count * 128 : count);
-}
-
-inline void datagram_batch::prepare() noexcept {
-    received_.clear();
-    for (std::size_t i = 0; i < messages_.size(); ++i) {  // the kernel has written over them
-        msghdr& header = messages_[i].msg_hdr;
-        header.msg_namelen = socket_address::capacity;
-        header.msg_control = slots_[i].control.data();
-        header.msg_controllen = static_cast<socklen_t>(slots_[i].control.size());
-        header.msg_flags = 0;
-    }
-}
-
-/// Of each message its datagrams: one, unless the kernel says of which size it has merged several.
-inline void datagram_batch::take_apart(std::size_t filled) {
-    for (std::size_t i = 0; i < filled; ++i) {
-        msghdr& header = messages_[i].msg_hdr;
-        slots_[i].sender.resize(header.msg_namelen);
-        const detail::datagram_notes notes = detail::datagram_notes::of(header);
-        const datagram_peer sender =
-            slots_[i].sender.is_ip() ? datagram_peer{slots_[i].sender.ip(), notes.local} : datagram_peer{};
-        std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
-        for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment))
-            received_.push_back({rest.first(notes.segment), sender, false});
-        received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});
-    }
-}
-
 inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_batch& batch,
                                                                     std::error_code& error) noexcept {
     if (receive_offload_ && batch.size() < datagram_batch::any_size) {
@@ -778,123 +579,6 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
     if (error) fail(error, "recv_batch");
     return result;
 }
-
-// ---- multicast
-
-inline void udp_socket::membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
-                                   std::error_code& error) noexcept {
-    // The level is that of the group: an IPv6 socket takes IPv4's options for its IPv4 side (Linux).
-    const bool v4 = group.unmapped().is_v4();
-    const socket_address address = detail::to_socket_address({group.unmapped(), 0}, error);
-    if (error) return;
-    if (!v4 && interface == 0) {
-        sockaddr_in6 zoned;
-        std::memcpy(&zoned, address.data(), sizeof zoned);
-        interface = zoned.sin6_scope_id;
-    }
-    const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
-    if (!source) {
-        group_req request{};
-        request.gr_interface = interface;
-        std::memcpy(&request.gr_group, address.data(), address.size());
-        return set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
-    }
-    const socket_address from = detail::to_socket_address({source->unmapped(), 0}, error);
-    if (error) return;
-    group_source_req request{};
-    request.gsr_interface = interface;
-    std::memcpy(&request.gsr_group, address.data(), address.size());
-    std::memcpy(&request.gsr_source, from.data(), from.size());
-    set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
-}
-inline void udp_socket::membership(int name, const ip_address& group, const ip_address* source, unsigned interface) {
-    std::error_code error;
-    membership(name, group, source, interface, error);
-    if (!error) return;
-    const bool joins = name == MCAST_JOIN_GROUP || name == MCAST_JOIN_SOURCE_GROUP;
-    fail(error, detail::joined(joins ? "join " : "leave ", group.to_string(), source ? " from " : "",
-                               source ? source->to_string() : ""));
-}
-
-inline void udp_socket::join(const ip_address& group, unsigned interface) {
-    membership(MCAST_JOIN_GROUP, group, nullptr, interface);
-}
-inline void udp_socket::join(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
-    membership(MCAST_JOIN_GROUP, group, nullptr, interface, error);
-}
-inline void udp_socket::leave(const ip_address& group, unsigned interface) {
-    membership(MCAST_LEAVE_GROUP, group, nullptr, interface);
-}
-inline void udp_socket::leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
-    membership(MCAST_LEAVE_GROUP, group, nullptr, interface, error);
-}
-inline void udp_socket::join(const ip_address& group, const ip_address& source, unsigned interface) {
-    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface);
-}
-inline void udp_socket::join(const ip_address& group, const ip_address& source, unsigned interface,
-                             std::error_code& error) noexcept {
-    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface, error);
-}
-inline void udp_socket::leave(const ip_address& group, const ip_address& source, unsigned interface) {
-    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface);
-}
-inline void udp_socket::leave(const ip_address& group, const ip_address& source, unsigned interface,
-                              std::error_code& error) noexcept {
-    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface, error);
-}
-
-/// On an IPv6 socket both, for it may send to IPv4 groups too.
-template <class ValueV4>
-void udp_socket::set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value,
-                               std::error_code& error) noexcept {
-    const bool v6 = is_v6();
-    if (v6) set_option(IPPROTO_IPV6, name_v6, std::as_bytes(std::span{&value, 1}), error);
-    if (v6 && error) return;
-    std::error_code v4_error;
-    set_option(IPPROTO_IP, name_v4, std::as_bytes(std::span{&value_v4, 1}), v4_error);
-    if (!v6) error = v4_error;
-}
-inline int udp_socket::get_multicast(int name_v4, int name_v6) const {
-    int value = 0;
-    const bool v6 = is_v6();
-    get_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? name_v6 : name_v4, std::as_writable_bytes(std::span{&value, 1}));
-    return value;
-}
-
-inline void udp_socket::set_multicast_interface(unsigned interface, std::error_code& error) noexcept {
-    ip_mreqn request{};
-    request.imr_ifindex = static_cast<int>(interface);
-    set_multicast(IP_MULTICAST_IF, request, IPV6_MULTICAST_IF, static_cast<int>(interface), error);
-}
-inline void udp_socket::set_multicast_interface(unsigned interface) {
-    std::error_code error;
-    set_multicast_interface(interface, error);
-    if (error) fail(error, detail::joined("multicast interface ", std::to_string(interface)));
-}
-
-inline void udp_socket::set_multicast_loop(bool loop, std::error_code& error) noexcept {
-    set_multicast(IP_MULTICAST_LOOP, static_cast<int>(loop), IPV6_MULTICAST_LOOP, loop, error);
-}
-inline void udp_socket::set_multicast_loop(bool loop) {
-    std::error_code error;
-    set_multicast_loop(loop, error);
-    if (error) fail(error, "multicast loop");
-}
-inline bool udp_socket::multicast_loop() const { return get_multicast(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP) != 0; }
-
-inline void udp_socket::set_multicast_ttl(int ttl, std::error_code& error) noexcept {
-    if (ttl < 0) {  // to the kernel, -1 means the default
-        error = std::make_error_code(std::errc::invalid_argument);
-        return;
-    }
-    set_multicast(IP_MULTICAST_TTL, ttl, IPV6_MULTICAST_HOPS, ttl, error);
-}
-inline void udp_socket::set_multicast_ttl(int ttl) {
-    std::error_code error;
-    set_multicast_ttl(ttl, error);
-    if (error) fail(error, detail::joined("multicast TTL ", std::to_string(ttl)));
-}
-inline int udp_socket::multicast_ttl() const { return get_multicast(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS); }
 
 }  // namespace netnotes
 

@@ -27,6 +27,7 @@
 #include <utility>
 
 #include "../../socket/buffer.hpp"
+#include "../../socket/time.hpp"
 #include "../owner.hpp"
 
 namespace netnotes {

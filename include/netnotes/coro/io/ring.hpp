@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "../../socket/buffer.hpp"
+#include "../../socket/time.hpp"
 
 #if __has_include(<linux/io_uring.h>)
 #include <linux/io_uring.h>

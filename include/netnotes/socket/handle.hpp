@@ -1,0 +1,396 @@
+// netnotes/socket/handle.hpp: an open socket, whatever it is used for
+// SPDX-License-Identifier: MIT
+//
+// A socket is held by the kernel. The program holds a small number for it, the *descriptor*. This class owns the
+// descriptor, and knows what all sockets have: options, the endpoints of both sides, an end, and how long a call waits.
+// The class socket adds the calls that move bytes.
+//
+//        set_blocking(false)     a call returns at once: errc::operation_would_block
+//        set_timeout(2s)         a call ends within two seconds: errc::timed_out
+//        set_deadline(end)       all calls end by this moment
+//        stop_with(stop)         a request to stop ends each wait: errc::operation_canceled
+//
+// On this page:  socket_handle · shutdown_direction
+// The notes:     公共用途的套接字函数 (the functions that all sockets have); example 05
+
+#ifndef NETNOTES_SOCKET_HANDLE_HPP
+#define NETNOTES_SOCKET_HANDLE_HPP
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "address.hpp"
+#include "buffer.hpp"
+#include "options.hpp"
+#include "stop.hpp"
+#include "time.hpp"
+#include "wait.hpp"
+
+namespace netnotes {
+
+enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
+
+/// A socket, owned: moved, never copied, closed by the destructor.
+///
+/// Whether a call waits is decided by its mode: it waits for ever (as made), for a time (set_timeout,
+/// set_deadline), or not at all (set_blocking(false): errc::operation_would_block). stop_with() ends a wait
+/// early with errc::operation_canceled. Two threads may use one socket, one to send and one to receive, but
+/// no thread may close it or change its mode while another uses it.
+class socket_handle {
+  public:
+    using native_handle_type = int;
+
+    /// None: is_open() is false.
+    socket_handle() noexcept = default;
+    /// Takes over a descriptor that is open. `blocking` is the mode in which it is; it is not changed.
+    explicit socket_handle(native_handle_type descriptor, bool blocking = true) noexcept
+        : descriptor_{descriptor}, blocking_{blocking} {}
+    socket_handle(socket_handle&& other) noexcept { swap(other); }
+    socket_handle& operator=(socket_handle&& other) noexcept {
+        socket_handle{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~socket_handle() {
+        std::error_code ignored;
+        if (is_open()) close(ignored);
+    }
+    void swap(socket_handle& other) noexcept {
+        std::swap(descriptor_, other.descriptor_);
+        std::swap(blocking_, other.blocking_);
+        std::swap(timeout_, other.timeout_);
+        std::swap(deadline_, other.deadline_);
+        std::swap(stop_, other.stop_);
+        std::swap(answer_time_, other.answer_time_);
+        std::swap(answer_end_, other.answer_end_);
+        std::swap(is_cut_, other.is_cut_);
+        std::swap(takes_notes_, other.takes_notes_);
+    }
+
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return descriptor_; }
+    /// Gives the descriptor away: it is the caller's to close. It is non-blocking if a timeout, a deadline, a stop or
+    /// set_blocking(false) was in force.
+    [[nodiscard]] native_handle_type release() noexcept { return std::exchange(descriptor_, -1); }
+
+    /// Says goodbye in one direction, or both, and leaves the descriptor open. After shutdown(send) the peer
+    /// reads the end of the stream, and can still be heard.
+    void shutdown(shutdown_direction direction);
+    void shutdown(shutdown_direction direction, std::error_code& error) noexcept;
+    /// Gives back the descriptor. The connection ends when its last descriptor does (fork and dup make more);
+    /// bytes that have come and were not read turn the goodbye into a reset. The destructor does the same.
+    void close();
+    void close(std::error_code& error) noexcept;
+
+    [[nodiscard]] socket_address local_endpoint() const;
+    [[nodiscard]] socket_address local_endpoint(std::error_code& error) const noexcept;
+    [[nodiscard]] socket_address peer_endpoint() const;
+    [[nodiscard]] socket_address peer_endpoint(std::error_code& error) const noexcept;
+
+    /// errc::invalid_argument for a value out of the option's range.
+    template <class Option>
+    void set_option(const Option& option) {
+        if constexpr (requires { option.is_in_range(); })
+            if (!option.is_in_range())
+                fail(std::make_error_code(std::errc::invalid_argument), "set an option out of its range");
+        const auto native = option.to_native();
+        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}));
+    }
+    template <class Option>
+    void set_option(const Option& option, std::error_code& error) noexcept {
+        if constexpr (requires { option.is_in_range(); })
+            if (!option.is_in_range()) {
+                error = std::make_error_code(std::errc::invalid_argument);
+                return;
+            }
+        const auto native = option.to_native();
+        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}), error);
+    }
+    /// The option's value: bool, int, ... as its type has it.
+    template <class Option>
+    [[nodiscard]] auto get_option() const {
+        typename Option::native_type native{};
+        get_option(Option::level, Option::name, std::as_writable_bytes(std::span{&native, 1}));
+        return Option::from_native(native);
+    }
+    /// As in C, for options that have no type here. All forms throw std::system_error. (SO_RCVTIMEO and SO_SNDTIMEO
+    /// have no effect on the calls of this class, which go on waiting: set_timeout() is what limits them.)
+    void set_option(int level, int name, std::span<const std::byte> value);
+    void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept;
+    void set_option(int level, int name, int value) { set_option(level, name, std::as_bytes(std::span{&value, 1})); }
+    /// Returns how many bytes of `value` were filled.
+    std::size_t get_option(int level, int name, std::span<std::byte> value) const;
+    std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept;
+    /// SO_ERROR: what went wrong in the background, told once; no error when nothing did.
+    [[nodiscard]] std::error_code take_error() noexcept;
+
+    // -- how long a call may take
+
+    // These throw std::system_error when the descriptor cannot be switched; the mode is then what it was.
+
+    /// Every call from now on takes at most so long, all its parts and waits together; then errc::timed_out.
+    /// `never` is for ever, zero or less is now.
+    void set_timeout(wait_time timeout);
+    /// All calls from now on end by that moment: for an exchange of many calls that as a whole has a limit.
+    void set_deadline(time_point deadline);
+    /// Every call from now on also fails with errc::timed_out when nothing has been sent for `time`. So a peer cannot keep
+    /// a server by a byte now and then that is never a whole request; and a dialogue may last for ever. The time begins
+    /// now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` ends it.
+    void set_answer_timeout(wait_time time);
+    /// `never` unless set_timeout() said otherwise.
+    [[nodiscard]] duration timeout() const noexcept { return timeout_; }
+    [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
+    /// false: no call waits; what it cannot do at once is errc::operation_would_block. true: they wait again,
+    /// for ever.
+    void set_blocking(bool blocking);
+    [[nodiscard]] bool is_blocking() const noexcept { return blocking_; }
+    /// Once a stop is requested, every call that may wait ends with errc::operation_canceled, at once. The event
+    /// must outlive the socket's last call. Accepted sockets follow the same event.
+    void stop_with(const stop_event& stop);
+
+    /// Waits until the socket can be read (POLLIN) or written (POLLOUT), an error included, or until `until`.
+    /// For calls of your own on native_handle().
+    void wait(short events, time_point until, std::error_code& error) const noexcept;
+
+  protected:
+    // For sockets that make system calls of their own, under the same rules.
+    time_point end_of_call() const noexcept;
+    template <class Call>
+    auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
+    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
+    /// recv_from() gives the kernel room for notes. Never on a Unix socket: there they could be descriptors that a
+    /// stranger passes, and that nobody would close.
+    void take_notes() noexcept { takes_notes_ = true; }
+    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
+    std::error_code forbidden() const noexcept;
+    void wait_a_moment(time_point until, std::error_code& error) const noexcept;
+
+    native_handle_type descriptor_ = -1;
+    bool blocking_ = true;
+    bool takes_notes_ = false;
+    duration timeout_ = never;
+    time_point deadline_ = time_point::max();
+    const stop_event* stop_ = nullptr;
+    duration answer_time_ = never;
+    time_point answer_end_ = time_point::max();
+    bool is_cut_ = false;  ///< the last send_all() has failed
+
+  private:
+    // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
+    // stopped. (recv() would do with a flag, but accept() and connect() have none.)
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
+        change_mode(blocking, timeout, deadline, stop, answer_time_);
+    }
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                     duration answer_time);
+    bool has_no_port() const noexcept;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+/// "listen on 0.0.0.0:80: Address already in use"
+inline void socket_handle::fail(const std::error_code& error, const std::string& what) const {
+    std::error_code unknown;
+    const socket_address local = local_endpoint(unknown);
+    detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
+}
+
+/// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed; once
+/// the connection is gone the kernel has forgotten him, and our own address must do.
+inline void socket_handle::fail_with_peer(const std::error_code& error, const std::string& what) const {
+    std::error_code unknown;
+    const socket_address peer = peer_endpoint(unknown);
+    if (unknown) fail(error, detail::joined(what, " the peer"));
+    detail::throw_error(error, what, ' ', peer.to_string());
+}
+
+inline void socket_handle::wait(short events, time_point until, std::error_code& error) const noexcept {
+    if (!is_open()) {  // poll(2) would pass over it, and wait
+        error = std::make_error_code(std::errc::bad_file_descriptor);
+        return;
+    }
+    detail::wait_for(descriptor_, events, stop_, until, error);
+}
+/// For what cannot be polled: to look again now and then.
+inline void socket_handle::wait_a_moment(time_point until, std::error_code& error) const noexcept {
+    detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
+    if (error == std::errc::timed_out && clock::now() < until) error.clear();
+}
+
+inline time_point socket_handle::end_of_call() const noexcept {
+    return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
+}
+
+/// What forbids a call even to begin. Without this a peer who always has something for us would carry the
+/// program past its deadline, or past a stop, without one wait in which they could be noticed.
+inline std::error_code socket_handle::forbidden() const noexcept {
+    if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
+    const time_point end = std::min(deadline_, answer_end_);
+    if (end != time_point::max() && clock::now() >= end) return std::make_error_code(std::errc::timed_out);
+    return {};
+}
+
+/// A datagram socket is given a port by its first send or connect, and when all are in use the kernel says EAGAIN.
+inline bool socket_handle::has_no_port() const noexcept {
+    std::error_code error;
+    const socket_address local = local_endpoint(error);
+    return !error && local.is_ip() && local.ip().port() == 0;
+}
+
+/// Makes the system call, again when a signal interrupted it, and waits where it could not go on and may wait.
+/// Without a deadline a call that succeeds at once costs that one system call and no look at the clock.
+template <class Call>
+auto socket_handle::attempt(Call call, short events, int flags, time_point until,
+                            std::error_code& error) const noexcept {
+    decltype(call()) result = -1;
+    if ((error = forbidden())) return result;
+    // poll() may say that a call can go on which cannot. It sees our own queue, but not that of the Unix socket whom
+    // send_to() names. It calls a datagram readable whose checksum is wrong, and a datagram socket that was shut down;
+    // and another thread may be faster. Neither the processor nor the time limit may be lost on that.
+    const int max_in_a_row = events == POLLOUT ? 1 : 16;
+    for (int polls_in_a_row = 0;;) {
+        result = call();
+        if (result >= 0) {
+            error.clear();
+            return result;
+        }
+        if (errno == EINTR) continue;
+        error = detail::last_error();
+        if (!detail::would_block(errno) || !blocking_ || (flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) != 0) return result;
+        if (events == POLLOUT && has_no_port()) {
+            error = std::make_error_code(std::errc::address_not_available);
+            return result;
+        }
+        if (until == time_point::min()) until = end_of_call();
+        if (polls_in_a_row++ < max_in_a_row) {
+            wait(events, until, error);
+        } else {
+            wait_a_moment(until, error);
+            polls_in_a_row = 0;
+        }
+        if (error) return result;
+    }
+}
+
+inline void socket_handle::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                                       duration answer_time) {
+    const auto waits = [](bool is_blocking, duration time, time_point end, const stop_event* event, duration answer) {
+        return is_blocking && time == never && end == time_point::max() && !event && answer == never;
+    };
+    const bool in_kernel = waits(blocking, timeout, deadline, stop, answer_time);
+    if (in_kernel != waits(blocking_, timeout_, deadline_, stop_, answer_time_)) {
+        const int flags = ::fcntl(descriptor_, F_GETFL);
+        if (flags < 0 || ::fcntl(descriptor_, F_SETFL, in_kernel ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) < 0)
+            fail(detail::last_error(), "fcntl");
+    }
+    blocking_ = blocking;
+    timeout_ = timeout;
+    deadline_ = deadline;
+    stop_ = stop;
+    answer_time_ = answer_time;
+}
+
+inline void socket_handle::set_timeout(wait_time timeout) { change_mode(true, timeout, time_point::max(), stop_); }
+inline void socket_handle::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
+inline void socket_handle::set_answer_timeout(wait_time time) {
+    change_mode(blocking_, timeout_, deadline_, stop_, time);
+    answer_end_ = detail::end_of(time);
+}
+inline void socket_handle::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
+inline void socket_handle::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
+
+inline void socket_handle::shutdown(shutdown_direction direction, std::error_code& error) noexcept {
+    error = ::shutdown(descriptor_, static_cast<int>(direction)) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket_handle::shutdown(shutdown_direction direction) {
+    std::error_code error;
+    shutdown(direction, error);
+    if (error) fail_with_peer(error, "shutdown of the connection to");
+}
+
+inline void socket_handle::close(std::error_code& error) noexcept {
+    constexpr ::linger reset{1, 0};
+    if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
+    // already belong to what another thread has just opened (close(2)).
+    error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket_handle::close() {
+    std::error_code error;
+    close(error);
+    if (error) detail::throw_error(error, "close");
+}
+
+inline socket_address socket_handle::local_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getsockname(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket_handle::local_endpoint() const {
+    std::error_code error;
+    const socket_address address = local_endpoint(error);
+    if (error) detail::throw_error(error, "getsockname");
+    return address;
+}
+
+inline socket_address socket_handle::peer_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getpeername(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket_handle::peer_endpoint() const {
+    std::error_code error;
+    const socket_address address = peer_endpoint(error);
+    if (error) detail::throw_error(error, "getpeername");
+    return address;
+}
+
+inline void socket_handle::set_option(int level, int name, std::span<const std::byte> value,
+                                      std::error_code& error) noexcept {
+    error = ::setsockopt(descriptor_, level, name, value.data(), static_cast<socklen_t>(value.size())) == 0
+                ? std::error_code{}
+                : detail::last_error();
+}
+inline void socket_handle::set_option(int level, int name, std::span<const std::byte> value) {
+    std::error_code error;
+    set_option(level, name, value, error);
+    if (error) fail(error, detail::joined("setsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+}
+inline std::size_t socket_handle::get_option(int level, int name, std::span<std::byte> value,
+                                             std::error_code& error) const noexcept {
+    socklen_t size = static_cast<socklen_t>(value.size());
+    error = ::getsockopt(descriptor_, level, name, value.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    return error ? 0 : size;
+}
+inline std::size_t socket_handle::get_option(int level, int name, std::span<std::byte> value) const {
+    std::error_code error;
+    const std::size_t size = get_option(level, name, value, error);
+    if (error) fail(error, detail::joined("getsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+    return size;
+}
+inline std::error_code socket_handle::take_error() noexcept {
+    int pending = 0;
+    std::error_code error;
+    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
+    return error ? error : std::error_code{pending, std::system_category()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_HANDLE_HPP

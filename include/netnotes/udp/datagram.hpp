@@ -1,0 +1,115 @@
+// netnotes/udp/datagram.hpp: datagrams, and who sends them
+// SPDX-License-Identifier: MIT
+//
+// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot hold:
+//
+//        send_to("three") ──────────────────────────>  recv_from(4 bytes) -> "thre", truncated
+//
+//        max_datagram_v4   65,507 bytes      65,535 less 20 for IP and 8 for UDP
+//        max_datagram_v6   65,527 bytes      65,535 less 8 for UDP
+//
+// On this page:  sizes · interface_index · datagram_peer · received_datagram, outgoing_datagram
+// The notes:     UDP特点 (what is special about UDP); examples 06 and 07
+
+#ifndef NETNOTES_UDP_DATAGRAM_HPP
+#define NETNOTES_UDP_DATAGRAM_HPP
+
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <cstddef>
+#include <new>
+#include <span>
+#include <string>
+#include <system_error>
+
+#include "../socket/address.hpp"
+#include "../socket/buffer.hpp"
+
+namespace netnotes {
+
+// ---- Sizes ---------------------------------------------------------------------------------------------
+
+/// The largest payload that the protocol allows: its length field of 16 bits counts UDP's header of 8 bytes, and
+/// over IPv4 the packet's, which counts IP's header of 20 as well (RFC 768, RFC 791 §3.1).
+inline constexpr std::size_t max_datagram_v4 = 65'535 - 20 - 8;
+inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
+/// Of the two, the one for that peer. An IPv4-mapped address is reached over IPv4.
+[[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
+    return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
+}
+
+/// The number of a network interface, "eth0" or "lo" (RFC 3493 §4.1); 1 and up. Throws std::system_error where
+/// there is none of that name.
+[[nodiscard]] inline unsigned interface_index(const std::string& name) {
+    const unsigned index = ::if_nametoindex(name.c_str());
+    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
+    return index;
+}
+
+/// The other end of an exchange: its endpoint, and to which of this host's addresses it has written. send_to() and
+/// send_batch() answer from that address.
+class datagram_peer : public endpoint {
+  public:
+    constexpr datagram_peer() noexcept = default;
+    constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
+        : endpoint{where}, local_{local} {}
+    using endpoint::endpoint;
+
+    /// The address of this host that the peer has written to; for a broadcast or an IPv4 group, the one from which to
+    /// answer. 0.0.0.0 where it is not known: then the system chooses, as it does for `::`. It is known on a socket that
+    /// is bound to the wildcard address (udp_options::local_address), but not of a datagram to an IPv6 group.
+    [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
+
+  private:
+    ip_address local_{};
+};
+
+/// A datagram that has come.
+struct received_datagram {
+    std::span<std::byte> bytes;  ///< the part of the buffer that was filled; an empty datagram fills none
+    /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
+    /// sender wants no answer (RFC 768), and Linux would send him none.
+    datagram_peer sender;
+    bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
+};
+/// A datagram that is to go out.
+struct outgoing_datagram {
+    const_buffer bytes;
+    datagram_peer to{};  ///< left out on a connected socket
+};
+namespace detail {
+/// The zone of an address may be no interface; for calls that do not throw.
+inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    try {
+        return where;
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    } catch (const std::bad_alloc&) {
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return {};
+}
+/// Behind "send_to 192.0.2.1:80": how much it was, and what the limit is, if that is the trouble.
+inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
+    std::string limit;
+    if (size > max_datagram(to))
+        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
+                       std::to_string(max_datagram(to)));
+    else if (error == std::errc::message_size)
+        limit = "; the path takes less in one piece";
+    return joined(" (", std::to_string(size), " bytes", limit, ')');
+}
+/// Behind "send_to 192.0.2.1:80": " from 192.0.2.9", if that was chosen.
+inline std::string from_local(const datagram_peer& to) {
+    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
+}
+inline address_family family_of_address(const ip_address& address) noexcept {
+    return address.is_v4() ? address_family::inet : address_family::inet6;
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_DATAGRAM_HPP
