@@ -201,6 +201,8 @@ class send_window {
     unsigned attempts_ = 0;
     std::uint64_t probes_ = 0;  // datagrams that went out alone since the last progress
     time_point probed_at_{};
+    std::uint64_t asked_at_ = 0;
+    unsigned answered_ = 0, unanswered_ = 0;  // questions in the middle of a window
     std::uint64_t told_ = 0, silences_ = 0;  // gaps that the peer told of in time, and those that it did not
     duration silence_{};        // after which it repeated its acknowledgment
 };
@@ -239,6 +241,13 @@ inline send_window::run send_window::next(time_point now) noexcept {
             });
             // Until all of it was heard: a loss then costs half of a run, and not a whole one.
             if (under_way >= most) return pause(newest), run{};
+            // Its word of a gap may be lost. A peer that acknowledges what it did not expect can be asked.
+            if (is_echoing_ && unanswered_ < 5 + 2 * answered_ && next_ - 1 >= std::max(done_, asked_at_) + 3 * most) {
+                phase_ = phase::probing;
+                probe(next_ - 1, now);
+                wait_for_answer(now);
+                return {std::exchange(repeats_, 0), 1};
+            }
         }
         piece_left_ = std::min(pace_.piece(), std::max<std::uint64_t>(most - std::min(under_way, most), 1));
     }
@@ -323,6 +332,7 @@ inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexce
     measure(upto, now);
     const bool was_needless = is_needless(upto, is_full, now);
     const bool was_probed = phase_ == phase::probing;
+    if (was_probed && attempts_ == 0) ++answered_;
     done_ = upto;
     sent_.drop_until(done_);
     pace_.arrived(done_);
@@ -469,6 +479,11 @@ inline void send_window::expired(time_point now) noexcept {
         probe(done_ + 1, now);
         deadline_ = now + std::min(std::max(pace_.busy_until() - now, duration::zero()) + timer_.round_trip() + margin(), answer_time(now));
         return;
+    }
+    if (phase_ == phase::probing && attempts_ == 0 && ++unanswered_ > answered_) {
+        asked_at_ = next_ - 1;
+        phase_ = phase::flowing;
+        return wait_for_answer(now);
     }
     ++attempts_;
     timer_.back_off();
