@@ -41,7 +41,8 @@ class pace {
     /// copy may have been acknowledged: that shows a lower rate at most.
     void measure(duration took, std::uint64_t blocks, bool were_sent_once) noexcept {
         if (took <= duration::zero() || blocks == 0) return;
-        const duration each = took / static_cast<std::int64_t>(blocks);
+        duration each = took / static_cast<std::int64_t>(blocks);
+        if (is_known()) each = std::min(each, 2 * block_time_);  // one late answer is no proof
         if (!were_sent_once && each < block_time_) return;
         if (!is_known() || (each < block_time_ && blocks >= min_piece))
             block_time_ = each;
@@ -78,7 +79,7 @@ class pace {
     [[nodiscard]] std::uint64_t max_run() const noexcept {
         if (losses_ == 0) return window_;
         constexpr std::uint64_t before = 48;  // as if so many blocks had arrived before the first loss
-        return std::max(min_piece, (done_ + before) / (2 * losses_));
+        return std::max(min_piece, (done_ + before) * 3 / (8 * losses_));
     }
     /// Takes that `done` blocks have arrived. After a long time without a loss the pieces grow.
     void arrived(std::uint64_t done) noexcept {
@@ -98,8 +99,14 @@ class pace {
     void shrink() noexcept {
         changed_at_ = done_;
         if (std::exchange(has_grown_, false)) caution_ = std::min(caution_ + 1, 5u);
-        const bool is_slow = is_known() && block_time_ > std::chrono::milliseconds{1};
-        const std::uint64_t smaller = is_slow ? std::min(piece_ / 2, min_piece) : std::max(piece_ / 2, min_piece);
+        constexpr duration tick = std::chrono::milliseconds{1};
+        const std::uint64_t in_a_tick =
+            is_known() ? static_cast<std::uint64_t>(tick / std::max(block_time_, duration{1})) : window_;
+        std::uint64_t smaller = std::max(piece_ / 2, min_piece);
+        if (in_a_tick == 0)
+            smaller = std::min(piece_ / 2, min_piece);
+        else if (piece_ > in_a_tick)
+            smaller = std::min(smaller, std::max(in_a_tick, min_piece));
         piece_ = std::clamp<std::uint64_t>(smaller, 1, window_);
     }
     [[nodiscard]] bool has_lost() const noexcept { return losses_ > 0; }

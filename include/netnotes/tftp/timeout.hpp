@@ -43,9 +43,8 @@ class retransmission_timeout {
     /// Takes the round trip of a datagram that was sent once (RFC 6298 §2). A window of `window_bytes` may take longer
     /// than max_timeout, as far as a link of 64 kbit/s explains it. `has_data` tells whether the answer was to data.
     void measure(duration round_trip, std::uint64_t window_bytes, bool has_data) noexcept {
-        // The answer to a window also tells how long the window took. So only exchanges without data count here.
         has_measured_data_ = has_measured_data_ || has_data;
-        if (!has_measured_data_) min_round_trip_ = std::min(min_round_trip_, round_trip);
+        min_round_trip_ = std::min(min_round_trip_, round_trip);
         if (!is_measured_) {
             is_measured_ = true;
             smoothed_ = round_trip;
@@ -75,7 +74,7 @@ class retransmission_timeout {
     [[nodiscard]] duration min() const noexcept { return min_; }
     /// Returns how long an answer takes for which the link was measured: the smoothed round trip and its variation.
     [[nodiscard]] duration likely_answer() const noexcept { return smoothed_ + 4 * variation_; }
-    /// Returns the shortest round trip of a small datagram, or 0 if none was measured.
+    /// Returns the shortest round trip, or 0 if nothing was measured.
     [[nodiscard]] duration round_trip() const noexcept {
         return min_round_trip_ == duration::max() ? duration::zero() : min_round_trip_;
     }

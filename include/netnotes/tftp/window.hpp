@@ -148,7 +148,7 @@ class send_window {
     [[nodiscard]] std::uint64_t limit() const noexcept {
         return last_ != 0 ? std::min(done_ + size_, last_) : done_ + size_;
     }
-    [[nodiscard]] bool is_mute() const noexcept { return silences_ >= 2; }
+    [[nodiscard]] bool is_mute() const noexcept { return silences_ >= 2 && silences_ > 2 * told_; }
     [[nodiscard]] time_point heard_by() const noexcept;
     [[nodiscard]] duration margin() const noexcept { return pace_.time_of(1) / 2 + timer_.min() / 16; }
     [[nodiscard]] bool is_too_soon(time_point sent, time_point now) const noexcept {
@@ -201,7 +201,9 @@ class send_window {
     unsigned attempts_ = 0;
     std::uint64_t probes_ = 0;  // datagrams that went out alone since the last progress
     time_point probed_at_{};
-    unsigned silences_ = 0;     // gaps that the peer did not tell of
+    std::uint64_t asked_at_ = 0;
+    unsigned answered_ = 0, unanswered_ = 0;  // questions in the middle of a window
+    std::uint64_t told_ = 0, silences_ = 0;  // gaps that the peer told of in time, and those that it did not
     duration silence_{};        // after which it repeated its acknowledgment
 };
 
@@ -232,12 +234,20 @@ inline send_window::run send_window::next(time_point now) noexcept {
             under_way = most * 3 / 2 >= size_ ? 0 : next_ - 1 - done_;
             if (under_way >= most) return {};
         } else if (most < size_ && pace_.is_known()) {
-            time_point oldest = time_point::max();
+            time_point newest = now;
             sent_.each_unheard(now, [&](const piece& each) {
                 under_way += each.last - each.first + 1;
-                oldest = std::min(oldest, each.heard_by);
+                newest = std::max(newest, each.heard_by);
             });
-            if (under_way >= most) return pause(oldest), run{};
+            // Until all of it was heard: a loss then costs half of a run, and not a whole one.
+            if (under_way >= most) return pause(newest), run{};
+            // Its word of a gap may be lost. A peer that acknowledges what it did not expect can be asked.
+            if (is_echoing_ && unanswered_ < 5 + 2 * answered_ && next_ - 1 >= std::max(done_, asked_at_) + 3 * most) {
+                phase_ = phase::probing;
+                probe(next_ - 1, now);
+                wait_for_answer(now);
+                return {std::exchange(repeats_, 0), 1};
+            }
         }
         piece_left_ = std::min(pace_.piece(), std::max<std::uint64_t>(most - std::min(under_way, most), 1));
     }
@@ -289,9 +299,10 @@ inline void send_window::measure(std::uint64_t upto, time_point now) noexcept {
     if (!whole) return;
     if (!pace_.is_known())
         measure_first(*whole, drawing, now);
-    else if (agreed_ > 1 && whole->was_idle && attempts_ == 0 && now <= heard_until_ + margin())
+    // Late news of a gap may come from the peer's own timer, and says nothing of the link.
+    else if (agreed_ > 1 && whole->was_idle && (is_partial ? attempts_ == 0 && now <= heard_until_ + margin() : attempts_ <= 1))
         pace_.measure(now - whole->sent_at - timer_.round_trip(), drawing - whole->first + 1,
-                      whole->first > repeated_until_);
+                      whole->first > repeated_until_ && attempts_ == 0);
     if (drawing > repeated_until_ && attempts_ == 0) timer_.measure(now - whole->sent_at, agreed_ * datagram_, true);
     if (pace_.is_known()) timer_.limit(2 * pace_.time_of(size_) + timer_.min());
 }
@@ -321,6 +332,7 @@ inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexce
     measure(upto, now);
     const bool was_needless = is_needless(upto, is_full, now);
     const bool was_probed = phase_ == phase::probing;
+    if (was_probed && attempts_ == 0) ++answered_;
     done_ = upto;
     sent_.drop_until(done_);
     pace_.arrived(done_);
@@ -384,7 +396,7 @@ inline bool send_window::can_be_gap(time_point now) const noexcept {
 /// Has the peer told of the gap by itself, long after it has heard all that was sent?
 inline void send_window::note_silence(time_point now) noexcept {
     if (now <= heard_until_ + timer_.min()) {
-        silences_ = 0;
+        ++told_;
         return;
     }
     ++silences_;
@@ -467,6 +479,11 @@ inline void send_window::expired(time_point now) noexcept {
         probe(done_ + 1, now);
         deadline_ = now + std::min(std::max(pace_.busy_until() - now, duration::zero()) + timer_.round_trip() + margin(), answer_time(now));
         return;
+    }
+    if (phase_ == phase::probing && attempts_ == 0 && ++unanswered_ > answered_) {
+        asked_at_ = next_ - 1;
+        phase_ = phase::flowing;
+        return wait_for_answer(now);
     }
     ++attempts_;
     timer_.back_off();
