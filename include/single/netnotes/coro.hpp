@@ -48,16 +48,25 @@
 //     coro/task.hpp            functions that wait
 //     coro/timer_wheel.hpp     a hundred thousand timers
 //     coro/scheduler.hpp       which task is resumed next
-//     coro/io/operation.hpp    waiting for a descriptor, with epoll
-//     coro/io/io_uring.hpp     the second back end
-//     coro/loop.hpp            the event loop: run, spawn, join, sleep, virtual time
+//     coro/io/back_end.hpp     what waits for descriptors: the interface
+//     coro/io/operation.hpp    an operation that waits for a descriptor
+//     coro/io/epoll.hpp        the back end that waits with epoll
+//     coro/io/ring.hpp         the rings of io_uring
+//     coro/io/io_uring.hpp     the back end that waits with io_uring
+//     coro/join.hpp            the end of a task that was spawned
+//     coro/sleep.hpp           a turn for the others, and a pause
+//     coro/loop.hpp            the event loop: run, spawn, post, virtual time
 //     coro/descriptor.hpp      any descriptor, for tasks
 //     coro/group.hpp           several tasks at once: all, the first, with a limit, in a group
 //     coro/sync.hpp            events, mutexes, semaphores, channels
 //     coro/signal.hpp          signals of the system, and values from other threads
-//     coro/socket.hpp          streams, listeners and datagrams for tasks
+//     coro/io/socket.hpp       a socket as the loop knows it
+//     coro/stream.hpp          connections for tasks
+//     coro/listener.hpp        listeners for tasks
+//     coro/datagram.hpp        datagrams for tasks
 //     coro/buffered.hpp        lines and blocks for tasks
-//     coro/connect.hpp         looking up a host, and connecting to the first address that answers
+//     coro/lookup.hpp          looking up a host
+//     coro/connect.hpp         connecting to the first address that answers
 //     coro/serve.hpp           a whole server in one call
 //     coro/every_core.hpp      a loop for each processor
 //
@@ -204,36 +213,24 @@
 //   socketpair, getaddrinfo         the same                         socket_pair, resolve
 //
 // On this page:  socket · socket_pair
-// Below it:      socket/buffer.hpp, time and bytes; socket/options.hpp; socket/address.hpp, names; socket/stop.hpp
+// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, how long a call waits
 // The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
 
 #ifndef NETNOTES_SOCKET_SOCKET_HPP
 #define NETNOTES_SOCKET_SOCKET_HPP
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <new>
-#include <optional>
-#include <ratio>
 #include <span>
-#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 
 // netnotes/ip/endpoint.hpp: endpoints, ports and services
@@ -388,20 +385,28 @@ class parse_error : public std::invalid_argument {
 /// the text cannot pretend to have ended.
 [[nodiscard]] std::string quoted(std::string_view text);
 
-namespace detail {
-
-/// The 128 bits of an address, as two halves. (`unsigned __int128` is neither standard nor everywhere.)
+/// A number of 128 bits, as two halves: an IPv6 address as a number, or a distance between two. (`unsigned __int128` is
+/// not standard C++, and not every compiler has it.) Arithmetic is modulo 2^128, as for the built-in unsigned types. A
+/// regular value. No operation throws.
 struct uint128 {
-    std::uint64_t high = 0;
-    std::uint64_t low = 0;
+    std::uint64_t high = 0;  ///< the 64 bits of the larger weight
+    std::uint64_t low = 0;   ///< the 64 bits of the smaller weight
 
+    /// Compares as numbers.
     friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
     friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
     friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
+    friend constexpr uint128 operator^(uint128 a, uint128 b) noexcept { return {a.high ^ b.high, a.low ^ b.low}; }
     friend constexpr uint128 operator~(uint128 a) noexcept { return {~a.high, ~a.low}; }
-    friend constexpr uint128 operator<<(uint128 a, unsigned bits) noexcept {  // bits from 0 to 128
+    /// Returns `a` shifted to the left. `bits` is 0 to 128.
+    friend constexpr uint128 operator<<(uint128 a, unsigned bits) noexcept {
         if (bits >= 64) return {bits == 128 ? 0 : a.low << (bits - 64), 0};
         return bits == 0 ? a : uint128{a.high << bits | a.low >> (64 - bits), a.low << bits};
+    }
+    /// Returns `a` shifted to the right. `bits` is 0 to 128.
+    friend constexpr uint128 operator>>(uint128 a, unsigned bits) noexcept {
+        if (bits >= 64) return {0, bits == 128 ? 0 : a.high >> (bits - 64)};
+        return bits == 0 ? a : uint128{a.high >> bits, a.low >> bits | a.high << (64 - bits)};
     }
     friend constexpr uint128 operator+(uint128 a, uint128 b) noexcept {
         const std::uint64_t sum = a.low + b.low;
@@ -411,6 +416,10 @@ struct uint128 {
         return {a.high - b.high - (a.low < b.low ? 1 : 0), a.low - b.low};
     }
 };
+
+namespace detail {
+
+using netnotes::uint128;
 
 /// A number of `bits` ones at the low end; bits from 0 to 128.
 constexpr uint128 ones(unsigned bits) noexcept { return (uint128{0, 1} << bits) - uint128{0, 1}; }
@@ -961,6 +970,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.low = value_.low << 8 | octets[i + 8];
         }
     }
+    /// From the address as a number of 128 bits, without a zone; see to_uint().
+    constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
     /// The IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
     constexpr explicit ipv6_address(ipv4_address address) noexcept
         : value_{0, std::uint64_t{0xffff} << 32 | address.to_uint()} {}
@@ -985,6 +996,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
     /// ::1
     static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
 
+    /// Returns the address as a number of 128 bits: ::1 is uint128{0, 1}. The zone is not in it.
+    [[nodiscard]] constexpr uint128 to_uint() const noexcept { return value_; }
     [[nodiscard]] constexpr std::array<std::uint8_t, 16> to_octets() const noexcept {
         std::array<std::uint8_t, 16> octets{};
         for (unsigned i = 0; i < 8; ++i) {
@@ -1399,6 +1412,38 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 
 #endif  // NETNOTES_IP_ENDPOINT_HPP
 
+// netnotes/socket/handle.hpp: an open socket, whatever it is used for
+// SPDX-License-Identifier: MIT
+//
+// A socket is held by the kernel. The program holds a small number for it, the *descriptor*. This class owns the
+// descriptor, and knows what all sockets have: options, the endpoints of both sides, an end, and how long a call waits.
+// The class socket adds the calls that move bytes.
+//
+//        set_blocking(false)     a call returns at once: errc::operation_would_block
+//        set_timeout(2s)         a call ends within two seconds: errc::timed_out
+//        set_deadline(end)       all calls end by this moment
+//        stop_with(stop)         a request to stop ends each wait: errc::operation_canceled
+//
+// On this page:  socket_handle · shutdown_direction
+// The notes:     公共用途的套接字函数 (the functions that all sockets have); example 05
+
+#ifndef NETNOTES_SOCKET_HANDLE_HPP
+#define NETNOTES_SOCKET_HANDLE_HPP
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
 // netnotes/socket/address.hpp: the names of sockets and of hosts
 // SPDX-License-Identifier: MIT
 //
@@ -1749,77 +1794,26 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
 
 #endif  // NETNOTES_SOCKET_ADDRESS_HPP
 
-// netnotes/socket/buffer.hpp: time and bytes
+// netnotes/socket/buffer.hpp: bytes
 // SPDX-License-Identifier: MIT
 //
-// What every call of a socket takes: how long it may wait, room to receive into, and bytes to send.
+// What the calls of a socket take: room to receive into, and bytes to send.
 //
-// On this page:  clock, duration, time_point, never, wait_time · mutable_buffer, const_buffer, as_text
-// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+// On this page:  mutable_buffer, const_buffer, as_text
+// The notes:     recv, send (公共用途的套接字函数); example 05
 
 #ifndef NETNOTES_SOCKET_BUFFER_HPP
 #define NETNOTES_SOCKET_BUFFER_HPP
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <limits>
 #include <span>
-#include <stdexcept>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 
 
 
 namespace netnotes {
-
-// ---- Time and bytes ------------------------------------------------------------------------------------
-
-/// All waiting is measured by the clock that nobody can set.
-using clock = std::chrono::steady_clock;
-using duration = clock::duration;
-using time_point = clock::time_point;
-
-/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
-inline constexpr duration never = duration::max();
-
-namespace detail {
-/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
-/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
-template <class To, class Rep, class Period>
-constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
-    if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
-        const std::chrono::duration<long double, typename To::period> exact{time};
-        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
-        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
-        return std::chrono::ceil<To>(exact);
-    } else {
-        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
-        } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
-        }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
-    }
-}
-}  // namespace detail
-
-/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
-/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
-/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
-class wait_time : public duration {
-  public:
-    constexpr wait_time() noexcept : duration{duration::zero()} {}
-    constexpr wait_time(duration time) noexcept : duration{time} {}
-    template <class Rep, class Period>
-    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
-};
 
 namespace detail {
 template <class Byte>
@@ -1903,6 +1897,102 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 #include <type_traits>
 
 
+// netnotes/socket/time.hpp: how long a call waits
+// SPDX-License-Identifier: MIT
+//
+// Every timeout of the library is measured on one clock, and saturates: the longest duration waits for ever.
+//
+//        stream.set_timeout(2s);                        // namespace net = netnotes; using std::chrono literals
+//        stream.set_timeout(std::chrono::hours::max()); // never
+//        stream.set_deadline(net::clock::now() + 1min); // a point in time, for many calls together
+//
+// On this page:  clock, duration, time_point, never, wait_time
+// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_TIME_HPP
+#define NETNOTES_SOCKET_TIME_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <limits>
+#include <ratio>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+// ---- Time and bytes ------------------------------------------------------------------------------------
+
+/// All waiting is measured by the clock that nobody can set.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
+inline constexpr duration never = duration::max();
+
+namespace detail {
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
+/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
+/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+};
+
+namespace detail {
+inline time_point later(time_point start, duration time) noexcept {
+    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
+}
+inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
+
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
+/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+inline timespec to_timespec(duration time) noexcept {
+    using std::chrono::nanoseconds, std::chrono::seconds;
+    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
+    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
+    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
+            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_TIME_HPP
 
 
 namespace netnotes {
@@ -2136,9 +2226,109 @@ class stop_on_signals {
 #endif  // NETNOTES_SOCKET_STOP_HPP
 
 
-namespace netnotes {
+// netnotes/socket/wait.hpp: when a call cannot go on
+// SPDX-License-Identifier: MIT
+//
+// What the sockets of this library share: which errors mean "later", and one poll(2) for a descriptor and a stop.
+//
+//        recv(2) ── EAGAIN ──> poll(descriptor, stop, the time that is left) ──> recv(2) again
+//                                     ├── the stop was requested: errc::operation_canceled
+//                                     └── no time is left:        errc::timed_out
+//
+// All names here are in detail: programs use socket/socket.hpp.
 
-// ---- The socket ----------------------------------------------------------------------------------------
+#ifndef NETNOTES_SOCKET_WAIT_HPP
+#define NETNOTES_SOCKET_WAIT_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <span>
+#include <system_error>
+
+
+
+
+
+namespace netnotes::detail {
+
+inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+/// Of accept(): an error that will not pass.
+inline bool is_not_listening(const std::error_code& error) noexcept {
+    return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
+}
+/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
+inline bool is_shortage(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+/// ... and how long to wait before the next attempt, which would else keep a processor busy.
+inline constexpr duration accept_pause = std::chrono::milliseconds{100};
+
+/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
+/// The next one may be well.
+inline bool is_passed_over(int error) noexcept {
+    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
+                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
+    return std::find(errors.begin(), errors.end(), error) != errors.end();
+}
+
+/// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
+inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
+    for (;;) {
+        timespec left{};
+        if (until != time_point::max()) {
+            const time_point now = clock::now();
+            left = to_timespec(until > now ? until - now : duration::zero());
+        }
+        const int ready =
+            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
+        if (ready < 0 && errno == EINTR) continue;  // with the time that is left
+        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
+        return;
+    }
+}
+
+/// Waits for a descriptor (or none, -1) and for a stop (or none).
+inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
+                     std::error_code& error) noexcept {
+    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
+    poll_until(watched, until, error);
+    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+}
+
+/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
+/// also when it goes on in the background. The wildcard address stands for the loopback one.
+inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
+    if (!where.is_ip()) return false;
+    socket_address local;
+    socklen_t size = socket_address::capacity;
+    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
+    local.resize(size);
+    if (!local.is_ip()) return false;
+    const endpoint own = local.ip(), other = where.ip();
+    if (own.port() != other.port()) return false;
+    const ip_address wanted = other.address().unmapped();
+    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
+    int type = 0;
+    socklen_t type_size = sizeof type;  // a datagram socket may well be its own peer
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
+}
+/// Resets a connection and leaves the socket without one (connect(2), AF_UNSPEC).
+inline void dissolve(int descriptor) noexcept {
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+    ::connect(descriptor, &nobody, sizeof nobody);
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_WAIT_HPP
+
+
+namespace netnotes {
 
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
@@ -2148,28 +2338,25 @@ enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = 
 /// set_deadline), or not at all (set_blocking(false): errc::operation_would_block). stop_with() ends a wait
 /// early with errc::operation_canceled. Two threads may use one socket, one to send and one to receive, but
 /// no thread may close it or change its mode while another uses it.
-class socket {
+class socket_handle {
   public:
     using native_handle_type = int;
 
     /// None: is_open() is false.
-    socket() noexcept = default;
-    /// A new one. `protocol` 0 is the only one that goes with family and type.
-    explicit socket(address_family family, socket_type type, int protocol = 0);
-    socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
+    socket_handle() noexcept = default;
     /// Takes over a descriptor that is open. `blocking` is the mode in which it is; it is not changed.
-    explicit socket(native_handle_type descriptor, bool blocking = true) noexcept
+    explicit socket_handle(native_handle_type descriptor, bool blocking = true) noexcept
         : descriptor_{descriptor}, blocking_{blocking} {}
-    socket(socket&& other) noexcept { swap(other); }
-    socket& operator=(socket&& other) noexcept {
-        socket{std::move(other)}.swap(*this);
+    socket_handle(socket_handle&& other) noexcept { swap(other); }
+    socket_handle& operator=(socket_handle&& other) noexcept {
+        socket_handle{std::move(other)}.swap(*this);
         return *this;
     }
-    ~socket() {
+    ~socket_handle() {
         std::error_code ignored;
         if (is_open()) close(ignored);
     }
-    void swap(socket& other) noexcept {
+    void swap(socket_handle& other) noexcept {
         std::swap(descriptor_, other.descriptor_);
         std::swap(blocking_, other.blocking_);
         std::swap(timeout_, other.timeout_);
@@ -2186,90 +2373,6 @@ class socket {
     /// Gives the descriptor away: it is the caller's to close. It is non-blocking if a timeout, a deadline, a stop or
     /// set_blocking(false) was in force.
     [[nodiscard]] native_handle_type release() noexcept { return std::exchange(descriptor_, -1); }
-
-    // -- as a server
-
-    /// Gives the socket its own address; port 0 lets the system choose. errc::address_in_use, and
-    /// errc::permission_denied below port 1024 (ip(7)).
-    void bind(const socket_address& where);
-    void bind(const socket_address& where, std::error_code& error) noexcept;
-    /// Lets connections come in. `backlog` is how many may be complete and not yet accepted, and Linux lets in
-    /// one more; it is capped by net.core.somaxconn. Nobody beyond is *refused*: his SYN is dropped and tried
-    /// again, so he is late (listen(2)). A negative number stands for the most that the system allows.
-    void listen(int backlog = SOMAXCONN);
-    void listen(int backlog, std::error_code& error) noexcept;
-
-    struct accepted;
-    /// Waits for the next connection. The new socket waits without a limit, or not at all if this one does not
-    /// wait, and is stopped by what stops this one. A connection that died in the queue is passed over.
-    ///
-    /// Where descriptors or memory are short (EMFILE, ENFILE, ENOBUFS, ENOMEM) the first form tries again every 100 ms, as
-    /// long as this socket may wait: so `for (;;) serve(listener.accept());` survives a crowd. The second form reports it.
-    accepted accept();
-    accepted accept(std::error_code& error) noexcept;
-
-    // -- as a client
-
-    /// For a stream, opens a connection and waits until it stands or has failed. For a datagram socket, fixes
-    /// whom send() goes to and recv() hears from. After a failure make a new socket: POSIX leaves this one's
-    /// state open. errc::connection_refused, timed_out, network_unreachable, ...
-    ///
-    /// A stream never connects to itself. Where nobody listens on a port from which the system takes the clients' own
-    /// ports, TCP can open a connection from that port to that port, and then reads what it has sent (a simultaneous
-    /// open, RFC 9293 §3.5). It is reset here, and the error is errc::connection_refused: nobody listens there.
-    void connect(const socket_address& where);
-    void connect(const socket_address& where, std::error_code& error) noexcept;
-
-    // -- both
-
-    /// At most buffer.size() bytes, at least one; 0 at the end of the stream, and then at every call. It is not
-    /// a message: what the peer sent in one piece may come in many, and the reverse. (With an empty buffer the
-    /// answer is always 0, so do not ask.) `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, and
-    /// MSG_WAITALL holds only for a socket that waits for ever.
-    std::size_t recv(mutable_buffer buffer, int flags = 0);
-    std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// Exactly buffer.size() bytes, however many receives that takes; the timeout is for the whole. 0 when the stream
-    /// had ended before the first of them, so that `while (s.recv_exact(header))` is a loop over messages; an end in
-    /// the middle is errc::protocol_error. The second form returns how many bytes stand in the buffer beside the
-    /// error, and the next call may go on behind them. For an empty buffer nobody is asked, and the answer is 0.
-    std::size_t recv_exact(mutable_buffer buffer);
-    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
-    /// Hands bytes to the kernel and returns how many it took, perhaps not all. That they were taken does not
-    /// mean that they have arrived, or have been sent at all. errc::broken_pipe, connection_reset.
-    std::size_t send(const_buffer bytes, int flags = 0);
-    std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
-    /// All bytes, or an error. The timeout is for the whole. The second form returns how many the kernel took
-    /// before the error, so that no byte's fate is unknown on this side; the first says it in what(). If a call that may
-    /// wait fails, and none after it succeeds, close() sends a reset: an orderly end would say that all has been sent.
-    void send_all(const_buffer bytes);
-    std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
-
-    struct received {
-        std::span<std::byte> bytes;  ///< the part of the buffer that was filled
-        socket_address sender;       ///< of no family when a Unix socket without a name has sent it
-        bool truncated = false;      ///< the datagram was longer than the buffer; what did not fit is lost
-        /// To which of this host's addresses it came, if tell_local_address() asked for that; else 0.0.0.0. For
-        /// a datagram to a broadcast address or an IPv4 group it is the address from which to answer; for one to
-        /// an IPv6 group it is not known.
-        ip_address local{};
-    };
-    /// One datagram and its sender. An empty datagram is a datagram: bytes is empty and the sender is set.
-    received recv_from(mutable_buffer buffer, int flags = 0);
-    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// One datagram, whole or not at all: errc::message_size when it is too long for the protocol.
-    void send_to(const_buffer bytes, const socket_address& where, int flags = 0);
-    void send_to(const_buffer bytes, const socket_address& where, std::error_code& error, int flags = 0) noexcept;
-    /// The same from one of this host's addresses, received::local: the sender of a question takes an answer only from
-    /// the address that it asked. 0.0.0.0 and :: leave the choice to the system. errc::invalid_argument,
-    /// network_unreachable when the host has no such address.
-    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags = 0);
-    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
-                 int flags = 0) noexcept;
-    /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
-    /// It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed:
-    /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
-    void tell_local_address();
-    void tell_local_address(std::error_code& error) noexcept;
 
     /// Says goodbye in one direction, or both, and leaves the descriptor open. After shutdown(send) the peer
     /// reads the end of the stream, and can still be heard.
@@ -2359,21 +2462,9 @@ class socket {
     /// recv_from() gives the kernel room for notes. Never on a Unix socket: there they could be descriptors that a
     /// stranger passes, and that nobody would close.
     void take_notes() noexcept { takes_notes_ = true; }
-
-  private:
-    friend class detail::borrowed_socket;  // of coro/socket.hpp
-    // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
-    // stopped. (recv() would do with a flag, but accept() and connect() have none.)
-    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
-        change_mode(blocking, timeout, deadline, stop, answer_time_);
-    }
-    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop, duration answer_time);
+    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden() const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
-    bool has_no_port() const noexcept;
-    std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
-    std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
-    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
 
     native_handle_type descriptor_ = -1;
     bool blocking_ = true;
@@ -2384,49 +2475,24 @@ class socket {
     duration answer_time_ = never;
     time_point answer_end_ = time_point::max();
     bool is_cut_ = false;  ///< the last send_all() has failed
+
+  private:
+    // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
+    // stopped. (recv() would do with a flag, but accept() and connect() have none.)
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
+        change_mode(blocking, timeout, deadline, stop, answer_time_);
+    }
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                     duration answer_time);
+    bool has_no_port() const noexcept;
 };
 
-struct socket::accepted {
-    socket connection;
-    socket_address peer;
-};
-
-/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
-[[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
-
 // ========================================================================================================
-// How it is done. A reader who only uses sockets can stop here.
+// How it is done
 // ========================================================================================================
-
-namespace detail {
-inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
-/// Of accept(): an error that will not pass.
-inline bool is_not_listening(const std::error_code& error) noexcept {
-    return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
-}
-/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
-inline bool is_shortage(int error) noexcept {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-/// ... and how long to wait before the next attempt, which would else keep a processor busy.
-inline constexpr duration accept_pause = std::chrono::milliseconds{100};
-}  // namespace detail
-
-// ---- making, waiting, failing
-
-inline socket::socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept
-    : descriptor_{::socket(static_cast<int>(family), static_cast<int>(type) | SOCK_CLOEXEC, protocol)} {
-    error = is_open() ? std::error_code{} : detail::last_error();
-}
-
-inline socket::socket(address_family family, socket_type type, int protocol) {
-    std::error_code error;
-    socket{family, type, protocol, error}.swap(*this);
-    if (error) detail::throw_error(error, "socket");
-}
 
 /// "listen on 0.0.0.0:80: Address already in use"
-inline void socket::fail(const std::error_code& error, const std::string& what) const {
+inline void socket_handle::fail(const std::error_code& error, const std::string& what) const {
     std::error_code unknown;
     const socket_address local = local_endpoint(unknown);
     detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
@@ -2434,55 +2500,14 @@ inline void socket::fail(const std::error_code& error, const std::string& what) 
 
 /// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed; once
 /// the connection is gone the kernel has forgotten him, and our own address must do.
-inline void socket::fail_with_peer(const std::error_code& error, const std::string& what) const {
+inline void socket_handle::fail_with_peer(const std::error_code& error, const std::string& what) const {
     std::error_code unknown;
     const socket_address peer = peer_endpoint(unknown);
     if (unknown) fail(error, detail::joined(what, " the peer"));
     detail::throw_error(error, what, ' ', peer.to_string());
 }
 
-namespace detail {
-inline time_point later(time_point start, duration time) noexcept {
-    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
-}
-inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
-
-/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
-/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
-inline timespec to_timespec(duration time) noexcept {
-    using std::chrono::nanoseconds, std::chrono::seconds;
-    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
-    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
-    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
-            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
-}
-
-/// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
-inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
-    for (;;) {
-        timespec left{};
-        if (until != time_point::max()) {
-            const time_point now = clock::now();
-            left = to_timespec(until > now ? until - now : duration::zero());
-        }
-        const int ready =
-            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
-        if (ready < 0 && errno == EINTR) continue;  // with the time that is left
-        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
-        return;
-    }
-}
-
-/// Waits for a descriptor (or none, -1) and for a stop (or none).
-inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
-                     std::error_code& error) noexcept {
-    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
-    poll_until(watched, until, error);
-    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
-}
-}  // namespace detail
-
-inline void socket::wait(short events, time_point until, std::error_code& error) const noexcept {
+inline void socket_handle::wait(short events, time_point until, std::error_code& error) const noexcept {
     if (!is_open()) {  // poll(2) would pass over it, and wait
         error = std::make_error_code(std::errc::bad_file_descriptor);
         return;
@@ -2490,18 +2515,18 @@ inline void socket::wait(short events, time_point until, std::error_code& error)
     detail::wait_for(descriptor_, events, stop_, until, error);
 }
 /// For what cannot be polled: to look again now and then.
-inline void socket::wait_a_moment(time_point until, std::error_code& error) const noexcept {
+inline void socket_handle::wait_a_moment(time_point until, std::error_code& error) const noexcept {
     detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
     if (error == std::errc::timed_out && clock::now() < until) error.clear();
 }
 
-inline time_point socket::end_of_call() const noexcept {
+inline time_point socket_handle::end_of_call() const noexcept {
     return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
 }
 
 /// What forbids a call even to begin. Without this a peer who always has something for us would carry the
 /// program past its deadline, or past a stop, without one wait in which they could be noticed.
-inline std::error_code socket::forbidden() const noexcept {
+inline std::error_code socket_handle::forbidden() const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
     const time_point end = std::min(deadline_, answer_end_);
     if (end != time_point::max() && clock::now() >= end) return std::make_error_code(std::errc::timed_out);
@@ -2509,7 +2534,7 @@ inline std::error_code socket::forbidden() const noexcept {
 }
 
 /// A datagram socket is given a port by its first send or connect, and when all are in use the kernel says EAGAIN.
-inline bool socket::has_no_port() const noexcept {
+inline bool socket_handle::has_no_port() const noexcept {
     std::error_code error;
     const socket_address local = local_endpoint(error);
     return !error && local.is_ip() && local.ip().port() == 0;
@@ -2518,7 +2543,8 @@ inline bool socket::has_no_port() const noexcept {
 /// Makes the system call, again when a signal interrupted it, and waits where it could not go on and may wait.
 /// Without a deadline a call that succeeds at once costs that one system call and no look at the clock.
 template <class Call>
-auto socket::attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept {
+auto socket_handle::attempt(Call call, short events, int flags, time_point until,
+                            std::error_code& error) const noexcept {
     decltype(call()) result = -1;
     if ((error = forbidden())) return result;
     // poll() may say that a call can go on which cannot. It sees our own queue, but not that of the Unix socket whom
@@ -2549,8 +2575,8 @@ auto socket::attempt(Call call, short events, int flags, time_point until, std::
     }
 }
 
-inline void socket::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
-                                duration answer_time) {
+inline void socket_handle::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                                       duration answer_time) {
     const auto waits = [](bool is_blocking, duration time, time_point end, const stop_event* event, duration answer) {
         return is_blocking && time == never && end == time_point::max() && !event && answer == never;
     };
@@ -2567,14 +2593,364 @@ inline void socket::change_mode(bool blocking, duration timeout, time_point dead
     answer_time_ = answer_time;
 }
 
-inline void socket::set_timeout(wait_time timeout) { change_mode(true, timeout, time_point::max(), stop_); }
-inline void socket::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
-inline void socket::set_answer_timeout(wait_time time) {
+inline void socket_handle::set_timeout(wait_time timeout) { change_mode(true, timeout, time_point::max(), stop_); }
+inline void socket_handle::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
+inline void socket_handle::set_answer_timeout(wait_time time) {
     change_mode(blocking_, timeout_, deadline_, stop_, time);
     answer_end_ = detail::end_of(time);
 }
-inline void socket::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
-inline void socket::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
+inline void socket_handle::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
+inline void socket_handle::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
+
+inline void socket_handle::shutdown(shutdown_direction direction, std::error_code& error) noexcept {
+    error = ::shutdown(descriptor_, static_cast<int>(direction)) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket_handle::shutdown(shutdown_direction direction) {
+    std::error_code error;
+    shutdown(direction, error);
+    if (error) fail_with_peer(error, "shutdown of the connection to");
+}
+
+inline void socket_handle::close(std::error_code& error) noexcept {
+    constexpr ::linger reset{1, 0};
+    if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
+    // already belong to what another thread has just opened (close(2)).
+    error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket_handle::close() {
+    std::error_code error;
+    close(error);
+    if (error) detail::throw_error(error, "close");
+}
+
+inline socket_address socket_handle::local_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getsockname(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket_handle::local_endpoint() const {
+    std::error_code error;
+    const socket_address address = local_endpoint(error);
+    if (error) detail::throw_error(error, "getsockname");
+    return address;
+}
+
+inline socket_address socket_handle::peer_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getpeername(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket_handle::peer_endpoint() const {
+    std::error_code error;
+    const socket_address address = peer_endpoint(error);
+    if (error) detail::throw_error(error, "getpeername");
+    return address;
+}
+
+inline void socket_handle::set_option(int level, int name, std::span<const std::byte> value,
+                                      std::error_code& error) noexcept {
+    error = ::setsockopt(descriptor_, level, name, value.data(), static_cast<socklen_t>(value.size())) == 0
+                ? std::error_code{}
+                : detail::last_error();
+}
+inline void socket_handle::set_option(int level, int name, std::span<const std::byte> value) {
+    std::error_code error;
+    set_option(level, name, value, error);
+    if (error) fail(error, detail::joined("setsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+}
+inline std::size_t socket_handle::get_option(int level, int name, std::span<std::byte> value,
+                                             std::error_code& error) const noexcept {
+    socklen_t size = static_cast<socklen_t>(value.size());
+    error = ::getsockopt(descriptor_, level, name, value.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    return error ? 0 : size;
+}
+inline std::size_t socket_handle::get_option(int level, int name, std::span<std::byte> value) const {
+    std::error_code error;
+    const std::size_t size = get_option(level, name, value, error);
+    if (error) fail(error, detail::joined("getsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+    return size;
+}
+inline std::error_code socket_handle::take_error() noexcept {
+    int pending = 0;
+    std::error_code error;
+    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
+    return error ? error : std::error_code{pending, std::system_category()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_HANDLE_HPP
+
+// netnotes/socket/message.hpp: what travels beside the bytes of a datagram
+// SPDX-License-Identifier: MIT
+//
+// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Two of them matter to every UDP server: to
+// which of the host's addresses a datagram came, and from which address the answer is to leave.
+//
+//        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
+//        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
+//        client <── from 192.0.2.2 ── sendmsg: IP_PKTINFO says 192.0.2.2      else the client would not take the answer
+//
+// All names here are in detail: programs use received::local and send_to() of socket/socket.hpp, or udp.hpp.
+
+#ifndef NETNOTES_SOCKET_MESSAGE_HPP
+#define NETNOTES_SOCKET_MESSAGE_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <system_error>
+
+
+
+namespace netnotes::detail {
+
+/// What the kernel tells of a datagram beside its bytes: the size of each of several that it has merged (UDP_GRO), and
+/// to which address they came.
+struct datagram_notes {
+    static constexpr std::size_t capacity =
+        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
+    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
+
+    ip_address local{};        ///< one's own address, from which to answer; 0.0.0.0 when that is not known
+    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
+    std::size_t segment = 0;   ///< 0: it is one datagram
+
+    static datagram_notes of(msghdr& header) noexcept {
+        datagram_notes notes;
+        if (header.msg_controllen == 0) return notes;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                // A broadcast's or a group's local address is the one from which one would answer (ip(7)).
+                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
+                notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO knows that better
+                sockaddr_in6 raw{};
+                raw.sin6_family = AF_INET6;
+                raw.sin6_addr = info.ipi6_addr;
+                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
+                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
+                if (notes.is_to_group) continue;
+                socket_address local;
+                std::memcpy(local.data(), &raw, sizeof raw);
+                local.resize(sizeof raw);
+                notes.local = local.ip().address();
+            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
+                int value = 0;
+                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
+            }
+        }
+        return notes;
+    }
+};
+
+/// The word to the kernel from which address a datagram is to leave.
+class source_note {
+  public:
+    source_note() noexcept = default;
+    /// 0.0.0.0 and :: say nothing. The zone of the address may be no interface: then there is an error.
+    void choose(const ip_address& from, std::error_code& error) noexcept {
+        size_ = 0;
+        error.clear();
+        if (from.is_unspecified()) return;
+        try {
+            const socket_address address{endpoint{from.unmapped(), 0}};
+            if (address.family() == address_family::inet) {
+                sockaddr_in raw;
+                std::memcpy(&raw, address.data(), sizeof raw);
+                in_pktinfo info{};  // without an interface: which way is the routing table's affair
+                info.ipi_spec_dst = raw.sin_addr;
+                write(IPPROTO_IP, IP_PKTINFO, info);
+            } else {
+                sockaddr_in6 raw;
+                std::memcpy(&raw, address.data(), sizeof raw);
+                in6_pktinfo info{};
+                info.ipi6_addr = raw.sin6_addr;
+                info.ipi6_ifindex = raw.sin6_scope_id;
+                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
+            }
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        } catch (const std::bad_alloc&) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
+    /// Says so in a message; this object must live until it is sent.
+    void add_to(msghdr& message) noexcept {
+        if (size_ == 0) return;
+        message.msg_control = bytes_.data();
+        message.msg_controllen = size_;
+    }
+
+  private:
+    template <class Info>
+    void write(int level, int type, const Info& info) noexcept {
+        cmsghdr header{};
+        header.cmsg_level = level;
+        header.cmsg_type = type;
+        header.cmsg_len = CMSG_LEN(sizeof info);
+        bytes_ = {};
+        std::memcpy(bytes_.data(), &header, sizeof header);
+        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
+        size_ = CMSG_SPACE(sizeof info);
+    }
+    alignas(cmsghdr) std::array<char, capacity> bytes_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_MESSAGE_HPP
+
+
+namespace netnotes {
+
+// ---- The socket ----------------------------------------------------------------------------------------
+
+/// A socket with the calls that move bytes. See socket_handle for its lifetime, its modes and its options.
+class socket : public socket_handle {
+  public:
+    using socket_handle::socket_handle;
+
+    /// None: is_open() is false.
+    socket() noexcept = default;
+    /// A new one. `protocol` 0 is the only one that goes with family and type.
+    explicit socket(address_family family, socket_type type, int protocol = 0);
+    socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
+
+    // -- as a server
+
+    /// Gives the socket its own address; port 0 lets the system choose. errc::address_in_use, and
+    /// errc::permission_denied below port 1024 (ip(7)).
+    void bind(const socket_address& where);
+    void bind(const socket_address& where, std::error_code& error) noexcept;
+    /// Lets connections come in. `backlog` is how many may be complete and not yet accepted, and Linux lets in
+    /// one more; it is capped by net.core.somaxconn. Nobody beyond is *refused*: his SYN is dropped and tried
+    /// again, so he is late (listen(2)). A negative number stands for the most that the system allows.
+    void listen(int backlog = SOMAXCONN);
+    void listen(int backlog, std::error_code& error) noexcept;
+
+    struct accepted;
+    /// Waits for the next connection. The new socket waits without a limit, or not at all if this one does not
+    /// wait, and is stopped by what stops this one. A connection that died in the queue is passed over.
+    ///
+    /// Where descriptors or memory are short (EMFILE, ENFILE, ENOBUFS, ENOMEM) the first form tries again every 100 ms, as
+    /// long as this socket may wait: so `for (;;) serve(listener.accept());` survives a crowd. The second form reports it.
+    accepted accept();
+    accepted accept(std::error_code& error) noexcept;
+
+    // -- as a client
+
+    /// For a stream, opens a connection and waits until it stands or has failed. For a datagram socket, fixes
+    /// whom send() goes to and recv() hears from. After a failure make a new socket: POSIX leaves this one's
+    /// state open. errc::connection_refused, timed_out, network_unreachable, ...
+    ///
+    /// A stream never connects to itself. Where nobody listens on a port from which the system takes the clients' own
+    /// ports, TCP can open a connection from that port to that port, and then reads what it has sent (a simultaneous
+    /// open, RFC 9293 §3.5). It is reset here, and the error is errc::connection_refused: nobody listens there.
+    void connect(const socket_address& where);
+    void connect(const socket_address& where, std::error_code& error) noexcept;
+
+    // -- both
+
+    /// At most buffer.size() bytes, at least one; 0 at the end of the stream, and then at every call. It is not
+    /// a message: what the peer sent in one piece may come in many, and the reverse. (With an empty buffer the
+    /// answer is always 0, so do not ask.) `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, and
+    /// MSG_WAITALL holds only for a socket that waits for ever.
+    std::size_t recv(mutable_buffer buffer, int flags = 0);
+    std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// Exactly buffer.size() bytes, however many receives that takes; the timeout is for the whole. 0 when the stream
+    /// had ended before the first of them, so that `while (s.recv_exact(header))` is a loop over messages; an end in
+    /// the middle is errc::protocol_error. The second form returns how many bytes stand in the buffer beside the
+    /// error, and the next call may go on behind them. For an empty buffer nobody is asked, and the answer is 0.
+    std::size_t recv_exact(mutable_buffer buffer);
+    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
+    /// Hands bytes to the kernel and returns how many it took, perhaps not all. That they were taken does not
+    /// mean that they have arrived, or have been sent at all. errc::broken_pipe, connection_reset.
+    std::size_t send(const_buffer bytes, int flags = 0);
+    std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
+    /// All bytes, or an error. The timeout is for the whole. The second form returns how many the kernel took
+    /// before the error, so that no byte's fate is unknown on this side; the first says it in what(). If a call that may
+    /// wait fails, and none after it succeeds, close() sends a reset: an orderly end would say that all has been sent.
+    void send_all(const_buffer bytes);
+    std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
+
+    struct received {
+        std::span<std::byte> bytes;  ///< the part of the buffer that was filled
+        socket_address sender;       ///< of no family when a Unix socket without a name has sent it
+        bool truncated = false;      ///< the datagram was longer than the buffer; what did not fit is lost
+        /// To which of this host's addresses it came, if tell_local_address() asked for that; else 0.0.0.0. For
+        /// a datagram to a broadcast address or an IPv4 group it is the address from which to answer; for one to
+        /// an IPv6 group it is not known.
+        ip_address local{};
+    };
+    /// One datagram and its sender. An empty datagram is a datagram: bytes is empty and the sender is set.
+    received recv_from(mutable_buffer buffer, int flags = 0);
+    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// One datagram, whole or not at all: errc::message_size when it is too long for the protocol.
+    void send_to(const_buffer bytes, const socket_address& where, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, std::error_code& error, int flags = 0) noexcept;
+    /// The same from one of this host's addresses, received::local: the sender of a question takes an answer only from
+    /// the address that it asked. 0.0.0.0 and :: leave the choice to the system. errc::invalid_argument,
+    /// network_unreachable when the host has no such address.
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
+                 int flags = 0) noexcept;
+    /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
+    /// It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed:
+    /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
+    void tell_local_address();
+    void tell_local_address(std::error_code& error) noexcept;
+
+  private:
+    friend class detail::borrowed_socket;  // of coro/io/socket.hpp
+    std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
+    std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
+};
+
+struct socket::accepted {
+    socket connection;
+    socket_address peer;
+};
+
+/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
+[[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
+
+// ========================================================================================================
+// How it is done. A reader who only uses sockets can stop here.
+// ========================================================================================================
+
+// ---- making, waiting, failing
+
+inline socket::socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept
+    : socket_handle{::socket(static_cast<int>(family), static_cast<int>(type) | SOCK_CLOEXEC, protocol)} {
+    error = is_open() ? std::error_code{} : detail::last_error();
+}
+
+inline socket::socket(address_family family, socket_type type, int protocol) {
+    std::error_code error;
+    socket{family, type, protocol, error}.swap(*this);
+    if (error) detail::throw_error(error, "socket");
+}
 
 // ---- the calls
 
@@ -2595,16 +2971,6 @@ inline void socket::listen(int backlog) {
     listen(backlog, error);
     if (error) fail(error, "listen");
 }
-
-namespace detail {
-/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
-/// The next one may be well.
-inline bool is_passed_over(int error) noexcept {
-    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
-                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
-    return std::find(errors.begin(), errors.end(), error) != errors.end();
-}
-}  // namespace detail
 
 inline socket::accepted socket::accept(std::error_code& error) noexcept {
     accepted result;
@@ -2645,31 +3011,6 @@ inline socket::accepted socket::accept() {
         if (is_over == std::errc::operation_canceled) fail(is_over, "accept");
     }
 }
-
-namespace detail {
-/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
-/// also when it goes on in the background. The wildcard address stands for the loopback one.
-inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
-    if (!where.is_ip()) return false;
-    socket_address local;
-    socklen_t size = socket_address::capacity;
-    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
-    local.resize(size);
-    if (!local.is_ip()) return false;
-    const endpoint own = local.ip(), other = where.ip();
-    if (own.port() != other.port()) return false;
-    const ip_address wanted = other.address().unmapped();
-    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
-    int type = 0;
-    socklen_t type_size = sizeof type;  // a datagram socket may well be its own peer
-    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
-}
-/// Resets a connection and leaves the socket without one (connect(2), AF_UNSPEC).
-inline void dissolve(int descriptor) noexcept {
-    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
-    ::connect(descriptor, &nobody, sizeof nobody);
-}
-}  // namespace detail
 
 inline void socket::connect(const socket_address& where, std::error_code& error) noexcept {
     if ((error = forbidden())) return;
@@ -2795,111 +3136,6 @@ inline void socket::send_all(const_buffer bytes) {
                                              " bytes sent) to"));
 }
 
-namespace detail {
-/// What the kernel tells of a datagram beside its bytes: the size of each of several that it has merged (UDP_GRO), and
-/// to which address they came.
-struct datagram_notes {
-    static constexpr std::size_t capacity =
-        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
-    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
-
-    ip_address local{};        ///< one's own address, from which to answer; 0.0.0.0 when that is not known
-    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
-    std::size_t segment = 0;   ///< 0: it is one datagram
-
-    static datagram_notes of(msghdr& header) noexcept {
-        datagram_notes notes;
-        if (header.msg_controllen == 0) return notes;
-        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
-            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
-            if (is(IPPROTO_IP, IP_PKTINFO)) {
-                in_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                // A broadcast's or a group's local address is the one from which one would answer (ip(7)).
-                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
-                notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
-            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
-                in6_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO knows that better
-                sockaddr_in6 raw{};
-                raw.sin6_family = AF_INET6;
-                raw.sin6_addr = info.ipi6_addr;
-                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
-                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
-                if (notes.is_to_group) continue;
-                socket_address local;
-                std::memcpy(local.data(), &raw, sizeof raw);
-                local.resize(sizeof raw);
-                notes.local = local.ip().address();
-            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
-                int value = 0;
-                std::memcpy(&value, CMSG_DATA(part), sizeof value);
-                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
-            }
-        }
-        return notes;
-    }
-};
-
-/// The word to the kernel from which address a datagram is to leave.
-class source_note {
-  public:
-    source_note() noexcept = default;
-    /// 0.0.0.0 and :: say nothing. The zone of the address may be no interface: then there is an error.
-    void choose(const ip_address& from, std::error_code& error) noexcept {
-        size_ = 0;
-        error.clear();
-        if (from.is_unspecified()) return;
-        try {
-            const socket_address address{endpoint{from.unmapped(), 0}};
-            if (address.family() == address_family::inet) {
-                sockaddr_in raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in_pktinfo info{};  // without an interface: which way is the routing table's affair
-                info.ipi_spec_dst = raw.sin_addr;
-                write(IPPROTO_IP, IP_PKTINFO, info);
-            } else {
-                sockaddr_in6 raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in6_pktinfo info{};
-                info.ipi6_addr = raw.sin6_addr;
-                info.ipi6_ifindex = raw.sin6_scope_id;
-                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
-            }
-        } catch (const std::system_error& failure) {
-            error = failure.code();
-        } catch (const std::bad_alloc&) {
-            error = std::make_error_code(std::errc::not_enough_memory);
-        }
-    }
-    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
-    /// Says so in a message; this object must live until it is sent.
-    void add_to(msghdr& message) noexcept {
-        if (size_ == 0) return;
-        message.msg_control = bytes_.data();
-        message.msg_controllen = size_;
-    }
-
-  private:
-    template <class Info>
-    void write(int level, int type, const Info& info) noexcept {
-        cmsghdr header{};
-        header.cmsg_level = level;
-        header.cmsg_type = type;
-        header.cmsg_len = CMSG_LEN(sizeof info);
-        bytes_ = {};
-        std::memcpy(bytes_.data(), &header, sizeof header);
-        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
-        size_ = CMSG_SPACE(sizeof info);
-    }
-    alignas(cmsghdr) std::array<char, capacity> bytes_;
-    std::size_t size_ = 0;
-};
-}  // namespace detail
-
 inline void socket::tell_local_address(std::error_code& error) noexcept {
     const int on = 1;
     const auto yes = std::as_bytes(std::span{&on, 1});
@@ -2984,85 +3220,6 @@ inline void socket::send_to(const_buffer bytes, const socket_address& where, con
     if (error)
         detail::throw_error(error, "send_to ", where.to_string(), " from ", from.to_string(), " (",
                             std::to_string(bytes.size()), " bytes)");
-}
-
-inline void socket::shutdown(shutdown_direction direction, std::error_code& error) noexcept {
-    error = ::shutdown(descriptor_, static_cast<int>(direction)) == 0 ? std::error_code{} : detail::last_error();
-}
-inline void socket::shutdown(shutdown_direction direction) {
-    std::error_code error;
-    shutdown(direction, error);
-    if (error) fail_with_peer(error, "shutdown of the connection to");
-}
-
-inline void socket::close(std::error_code& error) noexcept {
-    constexpr ::linger reset{1, 0};
-    if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
-    // already belong to what another thread has just opened (close(2)).
-    error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
-}
-inline void socket::close() {
-    std::error_code error;
-    close(error);
-    if (error) detail::throw_error(error, "close");
-}
-
-inline socket_address socket::local_endpoint(std::error_code& error) const noexcept {
-    socket_address address;
-    socklen_t size = socket_address::capacity;
-    error = ::getsockname(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
-    address.resize(size);
-    return address;
-}
-inline socket_address socket::local_endpoint() const {
-    std::error_code error;
-    const socket_address address = local_endpoint(error);
-    if (error) detail::throw_error(error, "getsockname");
-    return address;
-}
-
-inline socket_address socket::peer_endpoint(std::error_code& error) const noexcept {
-    socket_address address;
-    socklen_t size = socket_address::capacity;
-    error = ::getpeername(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
-    address.resize(size);
-    return address;
-}
-inline socket_address socket::peer_endpoint() const {
-    std::error_code error;
-    const socket_address address = peer_endpoint(error);
-    if (error) detail::throw_error(error, "getpeername");
-    return address;
-}
-
-inline void socket::set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept {
-    error = ::setsockopt(descriptor_, level, name, value.data(), static_cast<socklen_t>(value.size())) == 0
-                ? std::error_code{}
-                : detail::last_error();
-}
-inline void socket::set_option(int level, int name, std::span<const std::byte> value) {
-    std::error_code error;
-    set_option(level, name, value, error);
-    if (error) fail(error, detail::joined("setsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
-}
-inline std::size_t socket::get_option(int level, int name, std::span<std::byte> value,
-                                      std::error_code& error) const noexcept {
-    socklen_t size = static_cast<socklen_t>(value.size());
-    error = ::getsockopt(descriptor_, level, name, value.data(), &size) == 0 ? std::error_code{} : detail::last_error();
-    return error ? 0 : size;
-}
-inline std::size_t socket::get_option(int level, int name, std::span<std::byte> value) const {
-    std::error_code error;
-    const std::size_t size = get_option(level, name, value, error);
-    if (error) fail(error, detail::joined("getsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
-    return size;
-}
-inline std::error_code socket::take_error() noexcept {
-    int pending = 0;
-    std::error_code error;
-    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
-    return error ? error : std::error_code{pending, std::system_category()};
 }
 
 inline std::pair<socket, socket> socket_pair(socket_type type) {
@@ -3480,7 +3637,7 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 
 #endif  // NETNOTES_TCP_READER_HPP
 
-// netnotes/coro/socket.hpp: sockets for tasks
+// netnotes/coro/stream.hpp: connections for tasks
 // SPDX-License-Identifier: MIT
 //
 // The calls of socket.hpp, with co_await before those that may have to wait. A server for thousands reads like the one
@@ -3512,22 +3669,22 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 //
 //        recv() ──> is there anything? ──yes──> recv(2) ──> go on at once, nobody was asked to wait
 //                          |no, as we remember
-//                          └──> aside ──> epoll: readable ──> recv(2) ──> go on
+//                          └──> suspended ──> ready to read ──> recv(2) ──> resumed
 //
-// What makes it cheap is what it does not do. A descriptor is registered with epoll once. A receive that has
-// given less than there was room for has emptied the socket, so the next one waits without asking. Bytes are sent at
-// once and waited for only when the kernel takes no more. And who waits for bytes holds no buffer for them: when they
-// come, the loop's own is lent; so a connection that is silent costs its frame, and nothing else.
+// What makes it cheap is what it does not do. The loop registers a descriptor once. A receive that returned less than
+// there was room for has emptied the socket, so the next receive waits without a system call. A send is tried at once; the
+// task waits only if the kernel takes no more. A task that waits for bytes holds no buffer. When bytes arrive, the loop lends
+// its own. A silent connection therefore costs one coroutine frame and one node.
 //
 // A peer who always has something for us does not keep the others waiting: after some calls that did not wait, the next
 // one does.
 //
-// On this page:  async_stream · async_listener · async_datagram
+// On this page:  async_stream
 // Above it:      coro/serve.hpp, a whole server
 // The notes:     gevent版-TCP服务器 (the gevent server); example 26
 
-#ifndef NETNOTES_CORO_SOCKET_HPP
-#define NETNOTES_CORO_SOCKET_HPP
+#ifndef NETNOTES_CORO_STREAM_HPP
+#define NETNOTES_CORO_STREAM_HPP
 
 #include <unistd.h>
 
@@ -4334,6 +4491,24 @@ inline tcp_listener::accepted tcp_listener::accept() {
 
 #endif  // NETNOTES_TCP_STREAM_HPP
 
+// netnotes/coro/io/socket.hpp: a socket as the loop knows it
+// SPDX-License-Identifier: MIT
+//
+// On this page:  borrowed_socket · socket_node · async_socket · socket_operation · pausing_operation
+
+#ifndef NETNOTES_CORO_IO_SOCKET_HPP
+#define NETNOTES_CORO_IO_SOCKET_HPP
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
 // netnotes/coro/loop.hpp: thousands of functions that wait, in one thread
 // SPDX-License-Identifier: MIT
 //
@@ -4360,9 +4535,9 @@ inline tcp_listener::accepted tcp_listener::accept() {
 // run() ends with its task, and what it has spawned and not awaited is cancelled and awaited first: nothing is left
 // behind. An exception that nobody can catch, of a task whose handle was dropped, ends the run and comes out of it.
 //
-// On this page:  event_loop · join_handle · spawn, yield, sleep_for, sleep_until
-// Under it:      coro/scheduler.hpp (its options; turns and timers), coro/io/operation.hpp (waiting for descriptors, epoll),
-//                coro/io/io_uring.hpp (the other way to wait; include it, or coro.hpp, to use it)
+// On this page:  loop_options · event_loop · spawn
+// Under it:      coro/scheduler.hpp (turns and timers), coro/join.hpp, coro/sleep.hpp, coro/io/operation.hpp (descriptors),
+//                coro/io/back_end.hpp (what waits for them)
 // The notes:     协程问题, 例子 (who switches; 1:N), gevent (spawn, join, sleep); example 24
 
 #ifndef NETNOTES_CORO_LOOP_HPP
@@ -4383,44 +4558,20 @@ inline tcp_listener::accepted tcp_listener::accept() {
 #include <thread>
 #include <utility>
 
-// netnotes/coro/io/operation.hpp: waiting for a descriptor
+// netnotes/coro/io/epoll.hpp: the back end that waits with epoll
 // SPDX-License-Identifier: MIT
 //
-// A call on a descriptor that would have to wait is put aside with the coroutine that makes it, and made again when the
-// descriptor is ready. So an awaiter of this kind is one function, attempt(): make the call, or say that it has to wait.
-//
-//        attempt() ──done──────────────────────────────────────────> go on
-//            │ would block, and is remembered: readable = false
-//            └──> stands at its io_node as reader or writer          (the coroutine lies aside)
-//                     │ epoll: readable = true
-//                     └──> attempt() again ──done──> go on
-//
-// The node remembers what was learned of its descriptor, as edge-triggered events are told once: so a receive that would
-// find nothing is not made, and none is needed to find out.
-//
-// On this page:  io_node · io_operation · io_backend::epoll (its sibling is in coro/io/io_uring.hpp)
-// The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read coro/loop.hpp first
+// On this page:  io_backend::epoll
 
-#ifndef NETNOTES_CORO_IO_OPERATION_HPP
-#define NETNOTES_CORO_IO_OPERATION_HPP
+#ifndef NETNOTES_CORO_IO_EPOLL_HPP
+#define NETNOTES_CORO_IO_EPOLL_HPP
 
 #include <poll.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <coroutine>
-#include <cstddef>
 #include <cstdint>
 #include <ctime>
 #include <exception>
-#include <memory>
 #include <span>
-#include <stdexcept>
-#include <string_view>
 #include <system_error>
-#include <utility>
 
 // netnotes/poll/epoll.hpp: waiting with epoll(7)
 // SPDX-License-Identifier: MIT
@@ -4710,6 +4861,122 @@ static_assert(poller<epoll_poller>);
 
 #endif  // NETNOTES_POLL_EPOLL_HPP
 
+// netnotes/coro/io/operation.hpp: waiting for a descriptor
+// SPDX-License-Identifier: MIT
+//
+// A call on a descriptor that would have to wait is put aside with the coroutine that makes it, and made again when the
+// descriptor is ready. So an awaiter of this kind is one function, attempt(): make the call, or say that it has to wait.
+//
+//        attempt() ──done──────────────────────────────────────────> go on
+//            │ would block, and is remembered: readable = false
+//            └──> stands at its io_node as reader or writer          (the coroutine lies aside)
+//                     │ the back end: readable = true
+//                     └──> attempt() again ──done──> go on
+//
+// The node remembers what was learned of its descriptor, as edge-triggered events are told once: so a receive that would
+// find nothing is not made, and none is needed to find out.
+//
+// On this page:  io_node · io_operation · io_awaiter, io_receiver
+// The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read coro/loop.hpp first
+
+#ifndef NETNOTES_CORO_IO_OPERATION_HPP
+#define NETNOTES_CORO_IO_OPERATION_HPP
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+// netnotes/coro/owner.hpp: a pointer that owns
+// SPDX-License-Identifier: MIT
+//
+// std::unique_ptr does the same, but <memory> costs the compiler more than all of this page's users together. The
+// chapters of coro/ need a tenth of it.
+//
+// On this page:  owner
+
+#ifndef NETNOTES_CORO_OWNER_HPP
+#define NETNOTES_CORO_OWNER_HPP
+
+#include <cstddef>
+#include <utility>
+
+namespace netnotes::detail {
+
+/// Deletes an object.
+template <class T>
+struct deleting {
+    void operator()(T* object) const noexcept { delete object; }
+};
+/// Deletes an array.
+template <class T>
+struct deleting<T[]> {
+    void operator()(T* first) const noexcept { delete[] first; }
+};
+template <class T>
+struct owned {
+    using type = T;
+};
+template <class T>
+struct owned<T[]> {
+    using type = T;
+};
+
+/// Owns an object, or an array if T is `U[]`, and gives it to Release when the owner ends. It can be moved, not copied.
+template <class T, class Release = deleting<T>>
+class owner {
+  public:
+    using element = typename owned<T>::type;
+
+    /// Makes an empty owner.
+    constexpr owner() noexcept = default;
+    /// Makes an empty owner.
+    constexpr owner(std::nullptr_t) noexcept {}
+    /// Takes the object.
+    constexpr explicit owner(element* object) noexcept : object_{object} {}
+    constexpr owner(owner&& other) noexcept : object_{other.release()} {}
+    constexpr owner& operator=(owner&& other) noexcept {
+        reset(other.release());
+        return *this;
+    }
+    constexpr ~owner() {
+        if (object_) Release{}(object_);
+    }
+
+    /// Returns the object, which the caller now owns, and leaves this owner empty.
+    [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
+    /// Takes `object`, then releases the old object.
+    constexpr void reset(element* object = nullptr) noexcept {
+        if (element* const old = std::exchange(object_, object)) Release{}(old);
+    }
+    /// Returns the object, which this owner keeps; nullptr if it is empty.
+    [[nodiscard]] constexpr element* get() const noexcept { return object_; }
+    /// Refers to the object. The owner must not be empty.
+    [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
+    [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
+    [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
+    /// Returns true if it owns an object.
+    constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
+
+  private:
+    element* object_ = nullptr;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_CORO_OWNER_HPP
+
 // netnotes/coro/scheduler.hpp: whose turn it is
 // SPDX-License-Identifier: MIT
 //
@@ -4724,8 +4991,7 @@ static_assert(poller<epoll_poller>);
 //
 // So nothing here is allocated, and nothing is looked for: a switch costs a few nanoseconds.
 //
-// On this page:  io_backend_factory · loop_options · and for those who write awaitables: scheduler, loop_operation, loop_timer,
-//                posted_call, io_back_end
+// On this page:  for authors of awaitables: scheduler, loop_operation, loop_timer, posted_call
 // The notes:     协程问题 (who switches; 1:N); read coro/loop.hpp first
 
 #ifndef NETNOTES_CORO_SCHEDULER_HPP
@@ -4737,12 +5003,126 @@ static_assert(poller<epoll_poller>);
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+
+
+// netnotes/coro/io/back_end.hpp: what waits for descriptors, seen from the loop
+// SPDX-License-Identifier: MIT
+//
+// A loop waits for descriptors through this interface and knows nothing of the system call behind it. A back end is one
+// file that implements it. The factory in loop_options chooses the back end, so a program contains no code of a back end
+// that it does not name.
+//
+//        event_loop ──────────────> io_back_end          prepare, watch, wait
+//        io_node ─────────────────> io_back_end          add, remove, needs
+//        io_operation ────────────> io_intake            receive, lend, accept: only if the back end does these itself
+//        io_node <───────────────── the implementer      readable, writable, awaken()
+//
+// Two kinds of kernel interface fit. A readiness interface reports that a call would succeed, and the operation then
+// makes the call. A completion interface makes the call itself: its back end gives each node an io_intake, which holds
+// what the kernel has already received or accepted.
+//
+// On this page:  io_back_end · io_intake · io_backend_factory
+// The notes:     epoll版-TCP服务器
+
+#ifndef NETNOTES_CORO_IO_BACK_END_HPP
+#define NETNOTES_CORO_IO_BACK_END_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class scheduler;
+class io_node;
+class io_back_end;
+}  // namespace detail
+
+/// Makes the back end of a loop. Returns an empty owner and sets `refusal` if the kernel does not offer this back end; the
+/// loop then uses the default of loop_options. Throws std::system_error if the kernel refuses a descriptor.
+using io_backend_factory = detail::owner<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
+
+namespace detail {
+
+/// Returns true if `part` begins inside `whole`. The two need not belong to one object, so addresses are compared as
+/// numbers.
+inline bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) noexcept {
+    return reinterpret_cast<std::uintptr_t>(part.data()) - reinterpret_cast<std::uintptr_t>(whole.data()) <
+           whole.size();
+}
+
+/// Waits for descriptors on behalf of one loop.
+class io_back_end {
+  public:
+    io_back_end(const io_back_end&) = delete;
+    io_back_end& operator=(const io_back_end&) = delete;
+    virtual ~io_back_end() = default;
+
+    /// Is called by the thread that is about to wait. Throws std::logic_error if this thread may not wait.
+    virtual void prepare() {}
+    /// Starts to watch the node's descriptor. Throws std::system_error if the system refuses.
+    virtual void add(io_node& node) = 0;
+    /// Stops watching the node; no operation waits for it any more. Is called before the descriptor is closed. Returns false
+    /// while the kernel still uses the node. Then the back end calls io_node::release() when the kernel has finished.
+    virtual bool remove(io_node& node) noexcept = 0;
+    /// Tells the back end that an operation now waits for the node, to write or to read. If the back end cannot arrange
+    /// that now, it calls scheduler::look_again(), and the operation tries again at the next turn.
+    virtual void needs(io_node& node, bool to_write) noexcept = 0;
+    /// Watches a descriptor that ends a wait each time it is written to. The one with `is_stop` also sets take_stop().
+    /// Throws std::system_error if the system refuses.
+    virtual void watch(int descriptor, bool is_stop) = 0;
+    /// Stops watching the descriptor of a stop.
+    virtual void unwatch(int descriptor) noexcept = 0;
+    /// Waits for at most `timeout`. Notes in each node what has become possible and calls its awaken(). Returns true if it
+    /// has noted anything. Throws std::system_error if the system refuses to wait.
+    virtual bool wait(duration timeout) = 0;
+
+    /// Returns true, once, if a stop was requested since the last call.
+    [[nodiscard]] bool take_stop() noexcept { return std::exchange(saw_stop_, false); }
+    /// Returns true if the bytes lie in memory that io_intake::lend() lends.
+    [[nodiscard]] bool has_lent(std::span<const std::byte> bytes) const noexcept { return is_inside(bytes, lends_); }
+
+  protected:
+    io_back_end() noexcept = default;
+    bool saw_stop_ = false;
+    std::span<const std::byte> lends_;  // memory from which an io_intake lends; empty for a readiness interface
+};
+
+/// Holds what a completion back end has received or accepted for a node before any task has asked for it. Each call
+/// returns false if there is nothing yet. A failure sets `error` to a value of errno and returns true.
+class io_intake {
+  public:
+    io_intake(const io_intake&) = delete;
+    io_intake& operator=(const io_intake&) = delete;
+
+    /// Copies received bytes to `room`. A `size` of 0 is the end of the stream.
+    virtual bool receive(mutable_buffer room, std::size_t& size, int& error) noexcept = 0;
+    /// Sets `bytes` to received bytes without copying them. They stay valid until the next call of lend() or wait().
+    virtual bool lend(std::span<std::byte>& bytes, int& error) noexcept = 0;
+    /// Takes an accepted connection, and passes its ownership to the caller.
+    virtual bool accept(int& descriptor, int& error) noexcept = 0;
+
+  protected:
+    io_intake() noexcept = default;
+    ~io_intake() = default;
+};
+
+}  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_IO_BACK_END_HPP
 
 
 // netnotes/coro/task.hpp: functions that wait
@@ -5304,7 +5684,7 @@ detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
 namespace netnotes {
 
 namespace detail {
-/// A link of a ring; a list is a ring of which one link stands for nothing but its beginning and end.
+/// A link of a circular list. The list itself is such a link too: it marks the beginning and the end.
 struct timer_link {
     timer_link() noexcept = default;
     timer_link(const timer_link&) = delete;
@@ -5471,69 +5851,11 @@ inline timer_wheel::~timer_wheel() {
 namespace netnotes {
 
 namespace detail {
-class scheduler;
-class io_back_end;
-}  // namespace detail
-
-/// Makes the back end of a loop, the part that waits for descriptors. What is above it cannot tell which one it is, but by
-/// the clock. Returns nullptr where the kernel refuses, and says why; then the loop uses epoll. The loop is handed a
-/// function, so a program has no code of a back end that it does not name. There are two: io_backend::epoll (of
-/// coro/io/operation.hpp) and io_backend::io_uring (of coro/io/io_uring.hpp).
-using io_backend_factory = std::unique_ptr<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
-
-struct loop_options {
-    /// When nothing is ready, look again and again for so long before going to sleep: a processor for a lower latency.
-    duration busy_poll = duration::zero();
-    /// The watchdog: `slow` is told when a task has kept the thread for longer than this. `never` costs nothing.
-    duration slow_after = never;
-    void (*slow)(const char* name, duration took) = nullptr;  ///< `name` as it was given to spawn(), or ""
-    /// For tests: time stands still while anything can go on, and when all wait it jumps to the first timer.
-    bool virtual_time = false;
-    /// How the loop is to wait: io_backend::epoll, which nullptr means, too, or io_backend::io_uring. Where the kernel
-    /// refuses io_uring the loop uses epoll: see event_loop::backend().
-    io_backend_factory backend = nullptr;
-};
-
-namespace detail {
 
 class io_node;
 class loop_timer;
 class posted_call;
-
-/// Does the first begin in the second? They need not be parts of one object, hence numbers.
-inline bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) noexcept {
-    return reinterpret_cast<std::uintptr_t>(part.data()) - reinterpret_cast<std::uintptr_t>(whole.data()) <
-           whole.size();
-}
-
-/// Waits for descriptors, for a loop.
-class io_back_end {
-  public:
-    io_back_end(const io_back_end&) = delete;
-    io_back_end& operator=(const io_back_end&) = delete;
-    virtual ~io_back_end() = default;
-
-    /// The thread that calls this is about to wait. Throws std::logic_error when it may not.
-    virtual void prepare() {}
-    /// From here on `wait` hears of it. Throws std::system_error when the system refuses.
-    virtual void add(io_node& node) = 0;
-    /// No more, and nobody waits for it any longer. False when the system still has the node in hand: then the back end
-    /// destroys it, later. Before the descriptor is closed.
-    virtual bool remove(io_node& node) noexcept = 0;
-    /// An operation waits for it now, in this direction.
-    virtual void needs(io_node& node, bool to_write) noexcept = 0;
-    /// A descriptor that ends a wait each time it is written to. Of the stop `saw_stop` tells.
-    virtual void watch(int descriptor, bool is_stop) = 0;
-    virtual void unwatch(int descriptor) noexcept = 0;
-    /// Waits at most so long, and lets those go on who have waited for what has come. False when nothing has.
-    virtual bool wait(duration timeout) = 0;
-
-    bool saw_stop = false;
-    std::span<const std::byte> lends;  ///< from where it lends bytes, where that is not the scheduler's buffer
-
-  protected:
-    io_back_end() noexcept = default;
-};
+class spawned;
 
 /// Whose turn it is, in one thread.
 class scheduler {
@@ -5542,7 +5864,7 @@ class scheduler {
     scheduler& operator=(const scheduler&) = delete;
 
     /// steady_clock's, or virtual time.
-    [[nodiscard]] time_point now() const noexcept { return options_.virtual_time ? virtual_now_ : clock::now(); }
+    [[nodiscard]] time_point now() const noexcept { return is_virtual_ ? virtual_now_ : clock::now(); }
 
     /// Goes on with it at the next turn.
     void make_ready(fiber& chain) noexcept {
@@ -5554,7 +5876,7 @@ class scheduler {
     /// Goes on with it now. It may be gone afterwards.
     void resume(const fiber& chain) noexcept {
         steps_ = steps_a_turn;
-        if (options_.slow_after == never)
+        if (slow_after_ == never)
             chain.resume();
         else
             resume_watched(chain);
@@ -5568,22 +5890,24 @@ class scheduler {
     void arm(loop_timer& what, time_point when) noexcept;
     /// Room to receive into, for all tasks: what lies there is valid until the task that has received it waits.
     [[nodiscard]] std::span<std::byte> lent_buffer() const noexcept { return {lent_.get(), lent_size}; }
-    /// What was received there for the task that goes on now. It is to take it before it waits.
-    std::span<std::byte> lent;
     /// Are these bytes there, or where a back end has lent them?
     [[nodiscard]] bool has_lent(std::span<const std::byte> bytes) const noexcept {
-        return is_inside(bytes, lent_buffer()) || is_inside(bytes, back_end_->lends);
+        return is_inside(bytes, lent_buffer()) || back_end_->has_lent(bytes);
     }
     /// From any thread, and from a signal handler. Not again before it has been called.
     void post_call(posted_call& call) noexcept;
     [[nodiscard]] io_back_end& back_end() const noexcept { return *back_end_; }
+    /// Returns true from the moment when the task of run() has ended until run() returns.
+    [[nodiscard]] bool main_has_ended() const noexcept { return main_has_ended_; }
 
   protected:
     static constexpr int steps_a_turn = 64;
     static constexpr std::size_t lent_size = 64 * 1024;
     static constexpr unsigned tick_bits = 20;  // a tick is 2^20 ns, a little more than a millisecond
 
-    explicit scheduler(const loop_options& options) : options_{options}, lent_{new std::byte[lent_size]} {}
+    using slow_function = void (*)(const char* name, duration took);
+    scheduler(bool is_virtual, duration slow_after, slow_function slow)
+        : is_virtual_{is_virtual}, slow_after_{slow_after}, slow_{slow}, lent_{new std::byte[lent_size]} {}
     ~scheduler() = default;
     void resume_watched(const fiber& chain) noexcept;
     void run_ready() noexcept;
@@ -5598,7 +5922,10 @@ class scheduler {
     }
 
     friend io_node;
-    loop_options options_;
+    friend spawned;
+    const bool is_virtual_;  // see loop_options
+    const duration slow_after_;
+    const slow_function slow_;
     int steps_ = 0;
     fiber* ready_ = nullptr;
     fiber** ready_end_ = &ready_;
@@ -5608,13 +5935,17 @@ class scheduler {
     // Closed in this turn: events of the same batch, and awaiters, still name them.
     io_node* retired_ = nullptr;
     io_node* pending_ = nullptr;  // with an operation that has had to leave its turn to others
-    std::unique_ptr<std::byte[]> lent_;
+    owner<std::byte[]> lent_;
+    spawned* spawned_ = nullptr;  // list of tasks that have not ended or have a handle
+    std::size_t size_ = 0;        // spawned tasks that have not ended
+    const spawned* main_ = nullptr;  // the task of run()
+    bool main_has_ended_ = false;
     std::exception_ptr failure_;
     stop_event wake_;  // an eventfd is an eventfd
     std::atomic<posted_call*> posted_{nullptr};
     std::atomic<bool> asleep_{false};
     std::atomic<int> posting_{0};  // threads inside of post_call()
-    std::unique_ptr<io_back_end> back_end_;
+    owner<io_back_end> back_end_;
 };
 
 /// Something that is to happen at a time.
@@ -5707,24 +6038,24 @@ inline void scheduler::resume_watched(const fiber& chain) noexcept {
     const time_point begin = clock::now();
     chain.resume();
     const duration took = clock::now() - begin;
-    if (took > options_.slow_after && options_.slow) options_.slow(name, took);
+    if (took > slow_after_ && slow_) slow_(name, took);
 }
 
 // -- time
 
 inline std::uint64_t scheduler::ticks_passed() const noexcept {
     const auto passed = static_cast<std::uint64_t>((now() - origin_).count());
-    return options_.virtual_time ? passed : passed >> tick_bits;
+    return is_virtual_ ? passed : passed >> tick_bits;
 }
 inline std::uint64_t scheduler::tick_of(time_point when) const noexcept {
     if (when <= origin_) return 0;
     const auto distance = static_cast<std::uint64_t>((when - origin_).count());
-    return options_.virtual_time ? distance : (distance >> tick_bits) + 1;
+    return is_virtual_ ? distance : (distance >> tick_bits) + 1;
 }
 inline duration scheduler::time_to_next_timer() noexcept {
     const auto tick = timers_.next_tick();
     if (!tick) return never;
-    if (options_.virtual_time) return duration::zero();
+    if (is_virtual_) return duration::zero();
     const time_point when = later(origin_, duration{static_cast<duration::rep>(*tick << tick_bits)});
     return std::max(when - clock::now(), duration::zero());
 }
@@ -5775,7 +6106,6 @@ inline void scheduler::forget_posted() noexcept {
 namespace netnotes::detail {
 
 class io_operation;
-class ring_side;
 
 /// A descriptor as the loop knows it, and what was learned of it.
 class io_node {
@@ -5786,8 +6116,10 @@ class io_node {
         stream,    ///< receive
         listener,  ///< accept
     };
-    /// Throws std::system_error when the system refuses to wait for it.
-    io_node(scheduler& loop, int descriptor, kind what = kind::any);
+    enum class ends_with : bool { nothing, close };
+    /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it is
+    /// retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
+    io_node(scheduler& loop, int descriptor, kind what = kind::any, ends_with end = ends_with::nothing);
     io_node(const io_node&) = delete;
     io_node& operator=(const io_node&) = delete;
     static void* operator new(std::size_t size) { return frames.take(size); }
@@ -5805,13 +6137,14 @@ class io_node {
     void set_timeout(duration timeout);
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
 
-    struct retire {  // for std::unique_ptr
+    /// Retires a node, as the Release of an owner.
+    struct retire {
         void operator()(io_node* node) const noexcept { node->leave(); }
     };
 
     // For back ends.
     [[nodiscard]] bool is_retired() const noexcept { return is_retired_; }
-    /// Does the back end hear when it can be written to? See epoll_back_end.
+    /// Remembers for the back end whether it has asked the system to report when the descriptor can be written to.
     void set_heard_to_write(bool is) noexcept { is_heard_to_write_ = is; }
     [[nodiscard]] bool is_heard_to_write() const noexcept { return is_heard_to_write_; }
     /// Something has come: those who wait try again.
@@ -5821,7 +6154,7 @@ class io_node {
         is_in_hand_ = false;
         discard();
     }
-    ring_side* ring = nullptr;  ///< of io_uring's back end: what it has received for us
+    io_intake* intake = nullptr;  ///< set by a back end that receives and accepts by itself
 
     // For loops.
     /// Those whose turn has ended try again.
@@ -5836,14 +6169,11 @@ class io_node {
 
     [[nodiscard]] kind what() const noexcept { return kind_; }
 
-  protected:
-    virtual ~io_node() = default;
-    /// Before the descriptor is closed.
-    virtual void leave() noexcept;
-
   private:
     friend io_operation;
     friend scheduler;
+    ~io_node() = default;
+    void leave() noexcept;
     void discard() noexcept;
     struct deadline final : loop_timer {
         explicit deadline(io_operation*& place) noexcept : waiting{place} {}
@@ -5862,11 +6192,12 @@ class io_node {
     bool is_in_hand_ : 1 = false;
     bool reader_sends_ : 1 = false;
     bool is_heard_to_write_ : 1 = false;
+    bool closes_ : 1;
     int descriptor_;
     scheduler& loop_;
     std::array<io_operation*, 2> waiting_{};  // who reads, who writes
     io_node* next_ = nullptr;                 // among the retired, or the pending
-    std::unique_ptr<limits> limits_;
+    owner<limits> limits_;
 };
 
 /// A call on a descriptor that may have to wait.
@@ -5888,7 +6219,7 @@ class io_operation : public loop_operation {
     /// Makes the call, unless `node_` knows that it would have to wait. False when it has to: then `node_` knows that.
     virtual bool attempt() noexcept = 0;
     /// Makes a receiving call until it is done, has failed, or has to wait; where `readable` is said. A stream that has
-    /// given less than was asked for is empty (epoll(7), question 9), so the next call need not be made to hear so.
+    /// given less than was asked for is empty, so the next call need not be made to hear so.
     template <class Call>
     bool receive(Call call, std::size_t& size, std::size_t asked) noexcept {
         do {
@@ -5905,8 +6236,9 @@ class io_operation : public loop_operation {
     }
     /// Of a stream: some bytes, or 0 at its end.
     bool receive(mutable_buffer room, std::size_t& size) noexcept;
-    /// The same, where the bytes lie already, or into the loop's buffer: the loop's `lent` says where.
-    bool receive_lent() noexcept;
+    /// Like receive(), but sets `bytes` to where the bytes lie: in the loop's buffer, or in memory of the
+    /// back end.
+    bool receive_lent(std::span<std::byte>& bytes) noexcept;
     /// The same for a sending call, which keeps what it returns for itself.
     template <class Call>
     bool transmit(Call call) noexcept {
@@ -5956,7 +6288,7 @@ class io_operation : public loop_operation {
     template <class Promise>
     [[gnu::always_inline]] bool begin_wait(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        if (node_.readable || node_.ring || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
+        if (node_.readable || node_.intake || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
             return false;
         waits(waiter, whose);
         place() = this;
@@ -6003,7 +6335,7 @@ class io_operation : public loop_operation {
     /// To a back end that knows of a wait only when it is told.
     void tell_back_end() noexcept {
         const bool to_write = direction_ == direction::write || node_.reader_sends();
-        if (node_.ring || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
+        if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
     }
     void cancelled() noexcept override { give_up(ECANCELED); }
     void give_up(int error) noexcept {
@@ -6055,23 +6387,93 @@ class io_receiver : public io_awaiter<Derived, Base> {
     }
 };
 
-/// What io_uring has received or accepted for a node before anybody has asked for it: see coro/io/io_uring.hpp. In each call
-/// `error` is of errno, and the answer is false when there is nothing.
-class ring_side {
-  public:
-    ring_side(const ring_side&) = delete;
-    ring_side& operator=(const ring_side&) = delete;
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
 
-    /// `size` of 0 is the end of the stream.
-    virtual bool receive(mutable_buffer room, std::size_t& size, int& error) noexcept = 0;
-    /// The same, where it lies. It stays there until the next is lent.
-    virtual bool lend(std::span<std::byte>& bytes, int& error) noexcept = 0;
-    virtual bool accept(int& descriptor, int& error) noexcept = 0;
+inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end)
+    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{loop} {
+    loop_.back_end().add(*this);
+}
+inline void io_node::leave() noexcept {
+    is_retired_ = true;
+    is_in_hand_ = !loop_.back_end().remove(*this);
+    // A task that still waits for it would wait for ever, on an object that is gone.
+    for (io_operation* const each : waiting_)
+        if (each) each->give_up(EBADF);
+    const int own = closes_ ? descriptor_ : -1;
+    discard();
+    if (own >= 0) ::close(own);
+}
+inline void io_node::discard() noexcept {
+    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_.retired_, this);
+}
+inline void io_node::set_timeout(duration timeout) {
+    if (timeout == never && !limits_) return;
+    if (!limits_) limits_ = owner<limits>{new limits{*this}};
+    limits_->time = timeout;
+}
+inline void io_node::deadline::expired() noexcept {
+    if (waiting) waiting->give_up(ETIMEDOUT);
+}
+inline void io_node::awaken() noexcept {
+    if (waiting_[0] && (readable || (writable && reader_sends_))) std::exchange(waiting_[0], nullptr)->try_again();
+    if (waiting_[1] && writable && !is_retired_) std::exchange(waiting_[1], nullptr)->try_again();
+}
+inline void scheduler::look_again(io_node& node) noexcept {
+    if (node.is_pending_) return;
+    node.is_pending_ = true;
+    node.next_ = std::exchange(pending_, &node);
+}
+inline void io_node::run_pending(scheduler& loop) noexcept {
+    io_node* list = std::exchange(loop.pending_, nullptr);
+    while (list) {
+        io_node& node = *std::exchange(list, list->next_);
+        node.is_pending_ = false;
+        if (node.is_retired_)
+            node.discard();
+        else {  // whatever is known of the descriptor: what is waited for may lie in a buffer above it
+            if (node.waiting_[0]) std::exchange(node.waiting_[0], nullptr)->try_again();
+            if (node.waiting_[1] && !node.is_retired_) std::exchange(node.waiting_[1], nullptr)->try_again();
+        }
+    }
+}
 
-  protected:
-    ring_side() noexcept = default;
-    ~ring_side() = default;
-};
+inline void io_operation::refuse(const fiber& whose) const {
+    if (&whose.loop() != &node_.loop_) throw std::logic_error{"this descriptor belongs to another event loop"};
+    throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
+}
+[[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
+    if (node_.limits_->time == never) return;
+    node_.loop_.arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
+                    later(node_.loop_.now(), std::max(node_.limits_->time, duration::zero())));
+}
+
+inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
+    if (!node_.readable) return false;
+    if (node_.intake) [[unlikely]]
+        return node_.intake->receive(room, size, error_);
+    return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
+}
+inline bool io_operation::receive_lent(std::span<std::byte>& bytes) noexcept {
+    if (!node_.readable) [[unlikely]]
+        return false;
+    if (node_.intake) [[unlikely]]
+        return node_.intake->lend(bytes, error_);
+    const auto room = [this] { return node_.loop().lent_buffer(); };
+    std::size_t size = 0;
+    if (!receive([&] { return ::recv(node_.descriptor(), room().data(), room().size(), 0); }, size, room().size()))
+        return false;
+    bytes = room().first(size);
+    return true;
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_CORO_IO_OPERATION_HPP
+
+
+namespace netnotes::detail {
 
 /// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading; for writing, too, when somebody has
 /// to wait until he can write. Most never have to, and a new connection would wake the loop to say that it can be written
@@ -6116,81 +6518,6 @@ class epoll_back_end final : public io_back_end {
 // How it is done
 // ========================================================================================================
 
-inline io_node::io_node(scheduler& loop, int descriptor, kind what)
-    : kind_{what}, descriptor_{descriptor}, loop_{loop} {
-    loop_.back_end().add(*this);
-}
-inline void io_node::leave() noexcept {
-    is_retired_ = true;
-    is_in_hand_ = !loop_.back_end().remove(*this);
-    // A task that still waits for it would wait for ever, on an object that is gone.
-    for (io_operation* const each : waiting_)
-        if (each) each->give_up(EBADF);
-    discard();
-}
-inline void io_node::discard() noexcept {
-    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_.retired_, this);
-}
-inline void io_node::set_timeout(duration timeout) {
-    if (timeout == never && !limits_) return;
-    if (!limits_) limits_ = std::make_unique<limits>(*this);
-    limits_->time = timeout;
-}
-inline void io_node::deadline::expired() noexcept {
-    if (waiting) waiting->give_up(ETIMEDOUT);
-}
-inline void io_node::awaken() noexcept {
-    if (waiting_[0] && (readable || (writable && reader_sends_))) std::exchange(waiting_[0], nullptr)->try_again();
-    if (waiting_[1] && writable && !is_retired_) std::exchange(waiting_[1], nullptr)->try_again();
-}
-inline void scheduler::look_again(io_node& node) noexcept {
-    if (node.is_pending_) return;
-    node.is_pending_ = true;
-    node.next_ = std::exchange(pending_, &node);
-}
-inline void io_node::run_pending(scheduler& loop) noexcept {
-    io_node* list = std::exchange(loop.pending_, nullptr);
-    while (list) {
-        io_node& node = *std::exchange(list, list->next_);
-        node.is_pending_ = false;
-        if (node.is_retired_)
-            node.discard();
-        else {  // whatever is known of the descriptor: what is waited for may lie in a buffer above it
-            if (node.waiting_[0]) std::exchange(node.waiting_[0], nullptr)->try_again();
-            if (node.waiting_[1] && !node.is_retired_) std::exchange(node.waiting_[1], nullptr)->try_again();
-        }
-    }
-}
-
-inline void io_operation::refuse(const fiber& whose) const {
-    if (&whose.loop() != &node_.loop_) throw std::logic_error{"this descriptor belongs to another event loop"};
-    throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
-}
-[[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
-    if (node_.limits_->time == never) return;
-    node_.loop_.arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
-                    later(node_.loop_.now(), std::max(node_.limits_->time, duration::zero())));
-}
-
-inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
-    if (!node_.readable) return false;
-    if (node_.ring) [[unlikely]]
-        return node_.ring->receive(room, size, error_);
-    return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
-}
-inline bool io_operation::receive_lent() noexcept {
-    if (!node_.readable) [[unlikely]]
-        return false;
-    if (node_.ring) [[unlikely]]
-        return node_.ring->lend(node_.loop().lent, error_);
-    const auto room = [this] { return node_.loop().lent_buffer(); };
-    std::size_t size = 0;
-    if (!receive([&] { return ::recv(node_.descriptor(), room().data(), room().size(), 0); }, size, room().size()))
-        return false;
-    node_.loop().lent = room().first(size);
-    return true;
-}
-
 [[gnu::noinline]] inline bool epoll_back_end::hear_to_write(io_node& node, bool does) noexcept {
     const bool did = node.is_heard_to_write();
     node.set_heard_to_write(does);
@@ -6208,7 +6535,7 @@ inline bool epoll_back_end::wait(duration timeout) {
     const std::span<const event> events = poller_.wait(timeout);
     for (const event& happened : events) {
         if (happened.token <= stop_token) [[unlikely]] {
-            if (happened.token == stop_token) saw_stop = true;
+            if (happened.token == stop_token) saw_stop_ = true;
             continue;
         }
         auto& node = *reinterpret_cast<io_node*>(happened.token);
@@ -6233,93 +6560,43 @@ inline bool epoll_back_end::wait(duration timeout) {
 namespace netnotes::io_backend {
 /// Readiness: "there is something to receive". One call to hear so, another to receive it. For loop_options::backend.
 /// Throws std::system_error when the kernel refuses a descriptor.
-[[nodiscard]] inline std::unique_ptr<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
-    return std::make_unique<detail::epoll_back_end>();
+[[nodiscard]] inline detail::owner<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
+    return detail::owner<detail::io_back_end>{new detail::epoll_back_end};
 }
 }  // namespace netnotes::io_backend
 
-#endif  // NETNOTES_CORO_IO_OPERATION_HPP
+#endif  // NETNOTES_CORO_IO_EPOLL_HPP
+
+// netnotes/coro/join.hpp: the end of a task that was spawned
+// SPDX-License-Identifier: MIT
+//
+// On this page:  join_handle
+
+#ifndef NETNOTES_CORO_JOIN_HPP
+#define NETNOTES_CORO_JOIN_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
 
 
 
 
 namespace netnotes {
 
+class event_loop;
 namespace detail {
-class spawned;
-class sleeping;
 template <class T>
 class spawned_task;
 }  // namespace detail
 
 template <class T = void>
 class join_handle;
-
-/// Runs tasks, in the thread that calls run(). Only post() is for other threads.
-///
-/// After fork(2) it belongs to the parent, and the child shares its poller: he must not touch the copy, not even destroy
-/// it, but may run a loop of his own if none ran in the thread that has forked. In a task of a loop only fork to exec.
-class event_loop : public detail::scheduler {
-  public:
-    /// Throws std::system_error when the system refuses a descriptor.
-    explicit event_loop(const loop_options& options = {});
-    /// Tasks that were spawned and have not ended, as run() was not called again or has failed, are destroyed, and so are
-    /// functions that were posted and not called. The descriptors of the loop must be gone; handles may outlive it.
-    ~event_loop();
-
-    /// Runs the task and all that is spawned until the task has ended; then cancels what is left, and runs until that has
-    /// ended, too. Returns the task's result, or throws its exception, or that of a spawned task which nobody awaits. A
-    /// task that ends by netnotes::cancelled makes it throw std::system_error with errc::operation_canceled. Blocks.
-    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or may only
-    /// run in another (io_backend::io_uring). If the system refuses to wait, all tasks are destroyed where they stand, and
-    /// it throws std::system_error.
-    template <class T>
-    T run(task<T> main);
-    /// Like run(main), but a stop request cancels all tasks, `main` too. Returns false if `main` ended by
-    /// netnotes::cancelled.
-    bool run(task<> main, const stop_event& stop);
-
-    /// Begins a task beside the others, at the next turn. `name` is for the watchdog; it is not copied. Throws
-    /// std::logic_error when the task is none.
-    template <class T>
-    join_handle<T> spawn(task<T> what, const char* name = "");
-
-    /// Calls `what()` in the loop's thread, soon. From any thread, as long as the loop lives, but not from a signal
-    /// handler, since it allocates: see remote_event. What it throws ends the run.
-    template <class Function>
-    void post(Function what);
-
-    /// How many tasks have been spawned and not ended, that of run() included.
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    /// How the loop waits: as loop_options said, or io_backend::epoll where the kernel has refused that, and why it has.
-    [[nodiscard]] io_backend_factory backend() const noexcept { return options_.backend; }
-    [[nodiscard]] std::error_code refusal() const noexcept { return refusal_; }
-
-    /// The loop that runs in this thread. Throws std::logic_error outside of run().
-    [[nodiscard]] static event_loop& current();
-
-  private:
-    friend detail::spawned;
-    friend detail::sleeping;
-    static constexpr int turns_without_poll = 64;  // an epoll_wait costs as much as a hundred switches
-
-    class running;
-    void run_until(detail::spawned& main);
-    template <class Done>
-    void turn_until(Done done);
-    void poll();
-    void cancel_all() noexcept;
-    void break_off_all() noexcept;
-
-    int turns_ = 0;
-    detail::spawned* spawned_ = nullptr;  // all that have not ended, or have a handle, a list
-    std::size_t size_ = 0;                // those that have not ended
-    const detail::spawned* main_ = nullptr;  // what run() runs
-    bool is_ending_ = false;              // what is spawned now begins as cancelled
-    std::atomic<bool> is_running_{false};
-    std::error_code refusal_;
-    static inline constinit thread_local event_loop* current_ = nullptr;
-};
 
 /// A spawned task, for whoever wants its result. Dropping the handle does not end the task; only its result is then
 /// nobody's, and an exception ends the run.
@@ -6352,24 +6629,6 @@ class join_handle {
     detail::spawned_task<T>* task_ = nullptr;
 };
 
-/// In a task: event_loop::current().spawn().
-template <class T>
-join_handle<T> spawn(task<T> what, const char* name = "");
-
-namespace detail {
-class yielding;
-class sleeping;
-class io_operation;
-template <class T>
-class joining;
-}  // namespace detail
-
-/// `co_await yield()` lets all others that can go on have their turn. Long computations should, now and then.
-[[nodiscard]] detail::yielding yield() noexcept;
-/// Waits for a time, measured by the loop's clock: never shorter, and up to two milliseconds longer.
-[[nodiscard]] detail::sleeping sleep_for(wait_time time) noexcept;
-[[nodiscard]] detail::sleeping sleep_until(time_point when) noexcept;
-
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
@@ -6394,63 +6653,6 @@ inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
     }
 }
 
-class yielding {  // no operation: it never waits, its chain stands in the queue already
-  public:
-    bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
-        chain_ = &waiter.promise().chain();
-        chain_->goes_on_at(waiter);
-        chain_->loop().make_ready(*chain_);
-    }
-    void await_resume() const {
-        if (chain_->is_cancelled()) throw_cancelled();
-    }
-
-  private:
-    fiber* chain_ = nullptr;
-};
-
-class sleeping : public loop_operation, private loop_timer {
-  public:
-    /// A time_point of no loop yet: which clock it is measured by the loop knows.
-    sleeping(duration time, time_point when) noexcept : time_{time}, when_{when} {}
-    bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
-        fiber& whose = waiter.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
-        has_expired_ = false;
-        waits(waiter, whose);
-        scheduler& loop = whose.loop();
-        loop.arm(*this, time_ == never ? when_ : later(loop.now(), time_));
-        return true;
-    }
-    void await_resume() {
-        if (was_cancelled_ || (has_expired_ && chain().is_cancelled() && is_over(chain().loop()))) throw_cancelled();
-    }
-
-  private:
-    /// A sleep whose time has come in the very turn in which the task of run() has ended: cancelling it came too late, but
-    /// what it would go on with may be gone.
-    static bool is_over(const scheduler& loop) noexcept;
-    /// Not inside this call: it may sleep again until a time that is past, and then its timer is due again.
-    void expired() noexcept override {
-        has_expired_ = true;
-        go_on();
-    }
-    void cancelled() noexcept override {
-        was_cancelled_ = true;
-        cancel();
-        go_on();
-    }
-
-    duration time_;
-    time_point when_;
-    bool was_cancelled_ = false;
-    bool has_expired_ = false;
-};
-
 // ---- what is spawned
 
 class spawned : public fiber {
@@ -6459,7 +6661,6 @@ class spawned : public fiber {
     static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
 
     [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
-    [[nodiscard]] event_loop& loop() const noexcept { return static_cast<event_loop&>(fiber::loop()); }
     void drop_handle() noexcept {
         has_handle_ = false;
         release();
@@ -6471,7 +6672,7 @@ class spawned : public fiber {
     friend class join_share;
     template <class T>
     friend class joining;
-    spawned(event_loop& loop, const char* name) noexcept
+    spawned(scheduler& loop, const char* name) noexcept
         : fiber{loop, name}, next_spawned_{loop.spawned_}, previous_spawned_{&loop.spawned_} {
         if (next_spawned_) next_spawned_->previous_spawned_ = &next_spawned_;
         loop.spawned_ = this;
@@ -6483,7 +6684,7 @@ class spawned : public fiber {
     }
     [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
     bool postpone() noexcept override {
-        fiber::loop().make_ready(*this);
+        loop().make_ready(*this);
         return true;
     }
     /// Destroys the coroutine where it stands.
@@ -6491,6 +6692,7 @@ class spawned : public fiber {
     void finish() noexcept {
         --loop().size_;
         has_ended_ = true;
+        if (loop().main_ == this) loop().main_has_ended_ = true;
         if (joiner_) std::exchange(joiner_, nullptr)->comes_round();
         release();
     }
@@ -6541,7 +6743,7 @@ class spawned : public fiber {
 template <class T>
 class spawned_task final : public spawned {
   public:
-    spawned_task(event_loop& loop, task<T>&& what, const char* name)
+    spawned_task(scheduler& loop, task<T>&& what, const char* name)
         : spawned{loop, name}, task_{task_access::release(what)} {
         if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
         goes_on_at(task_);
@@ -6664,6 +6866,220 @@ class joining : public loop_operation {
     bool was_cancelled_ = false;
 };
 
+}  // namespace detail
+
+template <class T>
+join_handle<T>::~join_handle() {
+    if (task_) task_->drop_handle();
+}
+template <class T>
+auto join_handle<T>::join() {
+    return detail::awaited_once<detail::joining<T>, detail::join_share<T>>{detail::join_share<T>{task_}};
+}
+template <class T>
+void join_handle<T>::cancel() noexcept {
+    if (task_ && !task_->has_ended()) task_->cancel();
+}
+template <class T>
+bool join_handle<T>::has_ended() const noexcept {
+    return task_ && task_->has_ended();
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_JOIN_HPP
+
+
+// netnotes/coro/sleep.hpp: a turn for the others, and a pause
+// SPDX-License-Identifier: MIT
+//
+// On this page:  yield · sleep_for, sleep_until
+
+#ifndef NETNOTES_CORO_SLEEP_HPP
+#define NETNOTES_CORO_SLEEP_HPP
+
+#include <coroutine>
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class yielding;
+class sleeping;
+}  // namespace detail
+
+/// `co_await yield()` lets all others that can go on have their turn. Long computations should, now and then.
+[[nodiscard]] detail::yielding yield() noexcept;
+/// Waits for a time, measured by the loop's clock: never shorter, and up to two milliseconds longer.
+[[nodiscard]] detail::sleeping sleep_for(wait_time time) noexcept;
+[[nodiscard]] detail::sleeping sleep_until(time_point when) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class yielding {  // no operation: it never waits, its chain stands in the queue already
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        chain_ = &waiter.promise().chain();
+        chain_->goes_on_at(waiter);
+        chain_->loop().make_ready(*chain_);
+    }
+    void await_resume() const {
+        if (chain_->is_cancelled()) throw_cancelled();
+    }
+
+  private:
+    fiber* chain_ = nullptr;
+};
+
+class sleeping : public loop_operation, private loop_timer {
+  public:
+    /// A time_point of no loop yet: which clock it is measured by the loop knows.
+    sleeping(duration time, time_point when) noexcept : time_{time}, when_{when} {}
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        fiber& whose = waiter.promise().chain();
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
+        has_expired_ = false;
+        waits(waiter, whose);
+        scheduler& loop = whose.loop();
+        loop.arm(*this, time_ == never ? when_ : later(loop.now(), time_));
+        return true;
+    }
+    void await_resume() {
+        // A sleep whose time has come in the very turn in which the task of run() has ended: cancelling it came too late, but
+        // what it would go on with may be gone.
+        if (was_cancelled_ || (has_expired_ && chain().is_cancelled() && chain().loop().main_has_ended())) throw_cancelled();
+    }
+
+  private:
+    /// Not inside this call: it may sleep again until a time that is past, and then its timer is due again.
+    void expired() noexcept override {
+        has_expired_ = true;
+        go_on();
+    }
+    void cancelled() noexcept override {
+        was_cancelled_ = true;
+        cancel();
+        go_on();
+    }
+
+    duration time_;
+    time_point when_;
+    bool was_cancelled_ = false;
+    bool has_expired_ = false;
+};
+
+}  // namespace detail
+
+inline detail::yielding yield() noexcept { return {}; }
+inline detail::sleeping sleep_for(wait_time time) noexcept { return {time, time_point::max()}; }
+inline detail::sleeping sleep_until(time_point when) noexcept { return {never, when}; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SLEEP_HPP
+
+
+
+namespace netnotes {
+
+/// How a loop runs.
+struct loop_options {
+    /// If nothing is ready, the loop polls for this long before it sleeps. This costs a processor and lowers the latency.
+    duration busy_poll = duration::zero();
+    /// The watchdog: the loop calls `slow` if a task has kept the thread for longer than this. `never` costs nothing.
+    duration slow_after = never;
+    void (*slow)(const char* name, duration took) = nullptr;  ///< `name` is the name given to spawn(), or ""
+    /// For tests: the clock stands still while any task can run. If all tasks wait, it jumps to the first timer.
+    bool virtual_time = false;
+    /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp). If the
+    /// kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in use. nullptr
+    /// means the default.
+    io_backend_factory backend = io_backend::epoll;
+};
+
+/// Runs tasks, in the thread that calls run(). Only post() is for other threads.
+///
+/// After fork(2) it belongs to the parent, and the child shares its poller: he must not touch the copy, not even destroy
+/// it, but may run a loop of his own if none ran in the thread that has forked. In a task of a loop only fork to exec.
+class event_loop : public detail::scheduler {
+  public:
+    /// Throws std::system_error when the system refuses a descriptor.
+    explicit event_loop(const loop_options& options = {});
+    /// Tasks that were spawned and have not ended, as run() was not called again or has failed, are destroyed, and so are
+    /// functions that were posted and not called. The descriptors of the loop must be gone; handles may outlive it.
+    ~event_loop();
+
+    /// Runs the task and all that is spawned until the task has ended; then cancels what is left, and runs until that has
+    /// ended, too. Returns the task's result, or throws its exception, or that of a spawned task which nobody awaits. A
+    /// task that ends by netnotes::cancelled makes it throw std::system_error with errc::operation_canceled. Blocks.
+    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or the
+    /// back end ties the loop to another thread. If the system refuses to wait, all tasks are destroyed where they stand, and
+    /// it throws std::system_error.
+    template <class T>
+    T run(task<T> main);
+    /// Like run(main), but a stop request cancels all tasks, `main` too. Returns false if `main` ended by
+    /// netnotes::cancelled.
+    bool run(task<> main, const stop_event& stop);
+
+    /// Begins a task beside the others, at the next turn. `name` is for the watchdog; it is not copied. Throws
+    /// std::logic_error when the task is none.
+    template <class T>
+    join_handle<T> spawn(task<T> what, const char* name = "");
+
+    /// Calls `what()` in the loop's thread, soon. From any thread, as long as the loop lives, but not from a signal
+    /// handler, since it allocates: see remote_event. What it throws ends the run.
+    template <class Function>
+    void post(Function what);
+
+    /// How many tasks have been spawned and not ended, that of run() included.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Returns the back end in use: the chosen one, or the default of loop_options if the kernel has refused it.
+    [[nodiscard]] io_backend_factory backend() const noexcept { return options_.backend; }
+    /// Returns why the kernel has refused the chosen back end; no error if it has not.
+    [[nodiscard]] std::error_code refusal() const noexcept { return refusal_; }
+
+    /// The loop that runs in this thread. Throws std::logic_error outside of run().
+    [[nodiscard]] static event_loop& current();
+
+  private:
+    static constexpr int turns_without_poll = 64;  // a wait costs as much as a hundred switches
+
+    class running;
+    void run_until(detail::spawned& main);
+    template <class Done>
+    void turn_until(Done done);
+    void poll();
+    void cancel_all() noexcept;
+    void break_off_all() noexcept;
+
+    loop_options options_;
+    int turns_ = 0;
+    bool is_ending_ = false;              // what is spawned now begins as cancelled
+    std::atomic<bool> is_running_{false};
+    std::error_code refusal_;
+    static inline constinit thread_local event_loop* current_ = nullptr;
+};
+
+/// In a task: event_loop::current().spawn().
+template <class T>
+join_handle<T> spawn(task<T> what, const char* name = "");
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
 template <class Function>
 class posted_function final : public posted_call {
   public:
@@ -6682,10 +7098,11 @@ class posted_function final : public posted_call {
 
 // ---- the loop
 
-inline event_loop::event_loop(const loop_options& options) : scheduler{options} {
+inline event_loop::event_loop(const loop_options& options)
+    : scheduler{options.virtual_time, options.slow_after, options.slow}, options_{options} {
     if (options.backend) back_end_ = options.backend(*this, refusal_);
     if (!back_end_) {
-        options_.backend = io_backend::epoll;
+        options_.backend = loop_options{}.backend;
         back_end_ = options_.backend(*this, refusal_);
     }
     back_end_->watch(wake_.native_handle(), false);
@@ -6765,10 +7182,13 @@ inline void event_loop::run_until(detail::spawned& main) {
     main_ = &main;
     const struct forgetting {
         event_loop& loop;
-        ~forgetting() { loop.main_ = nullptr; }
+        ~forgetting() {
+            loop.main_ = nullptr;
+            loop.main_has_ended_ = false;
+        }
     } at_the_end{*this};
     try {
-        turn_until([&] { return main.has_ended() || failure_; });
+        turn_until([this] { return main_has_ended_ || failure_; });
         cancel_all();
         turn_until([&] { return size_ == 0; });
     } catch (...) {  // it cannot wait any more. What has begun must not go on in another run: what it refers to is gone by then
@@ -6780,11 +7200,6 @@ inline void event_loop::run_until(detail::spawned& main) {
     if (!failure_) return;
     main.was_taken_ = true;  // one exception can come out, and not the other from the next run
     detail::rethrow_outside(std::exchange(failure_, nullptr), "a spawned task");
-}
-
-inline bool detail::sleeping::is_over(const scheduler& loop) noexcept {
-    const spawned* const main = static_cast<const event_loop&>(loop).main_;
-    return main && main->has_ended();
 }
 
 inline void event_loop::cancel_all() noexcept {
@@ -6831,7 +7246,7 @@ inline void event_loop::poll() {
         has_come = back_end_->wait(timeout);
         asleep_.store(false, std::memory_order_relaxed);  // one wake-up too many does no harm
     }
-    if (std::exchange(back_end_->saw_stop, false)) cancel_all();
+    if (back_end_->take_stop()) cancel_all();
     if (pending_) detail::io_node::run_pending(*this);
     if (posted_.load(std::memory_order_relaxed)) run_posted();
     const auto next = timers_.next_tick();
@@ -6848,33 +7263,15 @@ void event_loop::post(Function what) {
     post_call(*new detail::posted_function<Function>{std::move(what)});
 }
 template <class T>
-join_handle<T>::~join_handle() {
-    if (task_) task_->drop_handle();
-}
-template <class T>
-auto join_handle<T>::join() {
-    return detail::awaited_once<detail::joining<T>, detail::join_share<T>>{detail::join_share<T>{task_}};
-}
-template <class T>
-void join_handle<T>::cancel() noexcept {
-    if (task_ && !task_->has_ended()) task_->cancel();
-}
-template <class T>
-bool join_handle<T>::has_ended() const noexcept {
-    return task_ && task_->has_ended();
-}
-template <class T>
 join_handle<T> spawn(task<T> what, const char* name) {
     return event_loop::current().spawn(std::move(what), name);
 }
 
-inline detail::yielding yield() noexcept { return {}; }
-inline detail::sleeping sleep_for(wait_time time) noexcept { return {time, time_point::max()}; }
-inline detail::sleeping sleep_until(time_point when) noexcept { return {never, when}; }
-
 }  // namespace netnotes
 
 #endif  // NETNOTES_CORO_LOOP_HPP
+
+
 
 
 namespace netnotes {
@@ -6895,41 +7292,20 @@ class borrowed_socket {
     socket socket_;
 };
 
-/// A socket and what the loop knows of it. It stays where it is while the object that owns it moves, for those who wait.
-/// It is one of many, so it holds the descriptor and not the whole socket.
-class socket_node final : public io_node {
-  public:
-    socket_node(event_loop& loop, socket& taken, kind what, bool is_ip)
-        : io_node{loop, (taken.set_blocking(false), taken.native_handle()), what} {
-        static_cast<void>(taken.release());
-        // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
-        read_to_end = !is_ip;
-    }
-    [[nodiscard]] borrowed_socket borrow() const noexcept { return borrowed_socket{descriptor()}; }
-
-  private:
-    ~socket_node() override = default;
-    void leave() noexcept override {
-        const int own = descriptor();
-        io_node::leave();
-        ::close(own);
-    }
-};
-
 class async_socket {
   public:
-    [[nodiscard]] bool is_open() const noexcept { return node_ != nullptr; }
+    [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(node_); }
     /// -1 when it is closed.
     [[nodiscard]] int native_handle() const noexcept { return node_ ? node_->descriptor() : -1; }
     template <class Option>
     void set_option(const Option& option) {
-        opened().borrow()->set_option(option);
+        borrow()->set_option(option);
     }
     template <class Option>
     [[nodiscard]] auto get_option() const {
-        return opened().borrow()->template get_option<Option>();
+        return borrow()->template get_option<Option>();
     }
-    [[nodiscard]] socket_address local_endpoint() const { return opened().borrow()->local_endpoint(); }
+    [[nodiscard]] socket_address local_endpoint() const { return borrow()->local_endpoint(); }
     /// Each call from now on waits at most so long for the peer, and then throws errc::timed_out. `never` is for ever.
     void set_timeout(wait_time timeout) { opened().set_timeout(timeout); }
     [[nodiscard]] duration timeout() const { return opened().timeout(); }
@@ -6942,7 +7318,12 @@ class async_socket {
     async_socket() noexcept = default;
     async_socket(event_loop& loop, socket&& made, io_node::kind what) : async_socket{loop, made, what, is_ip(made)} {}
     async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip)
-        : node_{new socket_node{loop, made, what, is_ip}} {}
+        : node_{new io_node{loop, (made.set_blocking(false), made.native_handle()), what, io_node::ends_with::close}} {
+        static_cast<void>(made.release());
+        // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
+        node_->read_to_end = !is_ip;
+    }
+    [[nodiscard]] borrowed_socket borrow() const { return borrowed_socket{opened().descriptor()}; }
     static bool is_ip(const socket& made) noexcept {
         std::error_code unknown;
         return made.local_endpoint(unknown).is_ip();
@@ -6951,7 +7332,7 @@ class async_socket {
     async_socket& operator=(async_socket&&) noexcept = default;
     ~async_socket() = default;
 
-    [[nodiscard, gnu::always_inline]] inline socket_node& opened() const {
+    [[nodiscard, gnu::always_inline]] inline io_node& opened() const {
         if (!node_) [[unlikely]]
             refuse();
         return *node_;
@@ -6959,8 +7340,58 @@ class async_socket {
     [[noreturn, gnu::noinline]] static void refuse() {
         throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
     }
-    std::unique_ptr<socket_node, io_node::retire> node_;
+    owner<io_node, io_node::retire> node_;
 };
+
+class socket_operation : public io_operation {
+  protected:
+    using io_operation::io_operation;
+    [[gnu::always_inline]] ~socket_operation() = default;
+    [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) {
+        if (error_ != 0) [[unlikely]]
+            fail(attempt);
+    }
+    /// "recv from 192.0.2.1:80: Connection reset by peer"
+    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
+        const std::error_code error = take_failure();
+        socket_address peer;
+        socklen_t size = socket_address::capacity;
+        // Of one that was closed the number may be another's by now.
+        const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
+        if (known) peer.resize(size);
+        detail::throw_error(error, attempt, known ? " " : " the peer",
+                            known ? peer.to_string() : "");
+    }
+};
+
+/// Nothing can be polled for room in the queue of another Unix socket (unix(7)): one looks again now and then.
+class pausing_operation : public socket_operation, private loop_timer {
+  protected:
+    using socket_operation::socket_operation;
+    ~pausing_operation() = default;
+    [[nodiscard]] bool is_pausing() const noexcept { return is_armed(); }
+    void pause(duration time = std::chrono::milliseconds{5}) noexcept {
+        node_.loop().arm(*this, later(node_.loop().now(), time));
+    }
+
+  private:
+    void expired() noexcept override {
+        if (!is_waiting()) return;
+        (direction_ == direction::read ? node_.readable : node_.writable) = true;
+        node_.loop().look_again(node_);
+    }
+};
+
+}  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_IO_SOCKET_HPP
+
+
+
+namespace netnotes {
+
+namespace detail {
 class receiving_lent;
 class receiving;
 class receiving_exactly;
@@ -6968,8 +7399,6 @@ class sending;
 class sending_all;
 class connecting;
 class accepting;
-class receiving_from;
-class sending_to;
 }  // namespace detail
 
 /// A connection, of TCP or a Unix socket, for tasks: one may receive while another sends, but not two in one direction
@@ -6991,7 +7420,7 @@ class async_stream : public detail::async_socket {
     /// name and several addresses: async_connect() (coro/connect.hpp).
     [[nodiscard]] static task<async_stream> connect(socket_address where);
 
-    [[nodiscard]] socket_address peer_endpoint() const { return opened().borrow()->peer_endpoint(); }
+    [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
 
     /// What has come, at most 64 KiB; nothing at the end of the stream. It lies in the loop's buffer, for the next who
     /// receives: it is valid until the next co_await or task_group::spawn(). So it must not leave a task that is run by
@@ -7015,63 +7444,12 @@ class async_stream : public detail::async_socket {
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
 
     /// See socket::shutdown(). Does not wait.
-    void shutdown(shutdown_direction direction) { opened().borrow()->shutdown(direction); }
+    void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
 
   private:
     friend detail::accepting;
     async_stream(event_loop& loop, socket&& accepted, bool is_ip)
         : async_socket{loop, accepted, detail::io_node::kind::stream, is_ip} {}
-};
-
-/// Makes connections, for tasks.
-class async_listener : public detail::async_socket {
-  public:
-    async_listener() noexcept = default;
-    /// Takes a listening stream socket.
-    explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
-    explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
-    async_listener(event_loop& loop, tcp_listener listening)
-        : async_listener{loop, std::move(listening).into_socket()} {}
-    async_listener(event_loop& loop, socket listening)
-        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
-
-    struct accepted;
-    /// Waits for the next connection. A connection that died in the queue is passed over. Where descriptors or memory are
-    /// short (EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC of epoll) it tries again every 100 ms, and the client waits in the
-    /// queue. set_timeout() and cancelling end that wait, too. So what it throws has ended the listener or this task.
-    [[nodiscard]] detail::accepting accept();
-};
-struct async_listener::accepted {
-    accepted(async_stream&& connection, const socket_address& from) noexcept
-        : stream{std::move(connection)}, peer{from} {}
-    async_stream stream;
-    socket_address peer;
-};
-
-/// Datagrams, for tasks.
-class async_datagram : public detail::async_socket {
-  public:
-    async_datagram() noexcept = default;
-    /// Takes a datagram socket.
-    explicit async_datagram(socket made) : async_datagram{event_loop::current(), std::move(made)} {}
-    /// A socket on the wildcard address is asked to tell, with each datagram, to which address it came.
-    async_datagram(event_loop& loop, socket made)
-        : async_socket{loop, asked_for_addresses(std::move(made)), detail::io_node::kind::any} {}
-
-    /// One datagram, its sender, and whether it was longer than the buffer; see socket::recv_from().
-    [[nodiscard]] detail::receiving_from recv_from(mutable_buffer buffer);
-    /// One datagram, whole or not at all. A server answers `from` the address to which the question came, which is
-    /// socket::received::local: send_to(bytes, got.sender, got.local). 0.0.0.0 leaves the choice to the system.
-    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where,
-                                             const ip_address& from = {});
-
-  private:
-    static socket asked_for_addresses(socket&& made) noexcept {
-        std::error_code error;
-        const socket_address local = made.local_endpoint(error);
-        if (!error && local.is_ip() && local.ip().address().is_unspecified()) made.tell_local_address(error);
-        return std::move(made);
-    }
 };
 
 // ========================================================================================================
@@ -7080,36 +7458,18 @@ class async_datagram : public detail::async_socket {
 
 namespace detail {
 
-class socket_operation : public io_operation {
-  protected:
-    using io_operation::io_operation;
-    [[gnu::always_inline]] ~socket_operation() = default;
-    [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) {
-        if (error_ != 0) [[unlikely]]
-            fail(attempt);
-    }
-    /// "recv from 192.0.2.1:80: Connection reset by peer"
-    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
-        const std::error_code error = take_failure();
-        socket_address peer;
-        socklen_t size = socket_address::capacity;
-        // Of one that was closed the number may be another's by now.
-        const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
-        if (known) peer.resize(size);
-        detail::throw_error(error, attempt, known ? " " : " the peer",
-                            known ? peer.to_string() : "");
-    }
-};
-
 class [[nodiscard]] receiving_lent final : public io_receiver<receiving_lent, socket_operation> {
   public:
     explicit receiving_lent(io_node& node) noexcept : io_receiver{node, direction::read} {}
     [[gnu::always_inline]] ~receiving_lent() = default;
     std::span<std::byte> await_resume() {
         throw_if_failed("recv from");
-        return node_.loop().lent;
+        return bytes_;
     }
-    bool attempt() noexcept override { return receive_lent(); }
+    bool attempt() noexcept override { return receive_lent(bytes_); }
+
+  private:
+    std::span<std::byte> bytes_;  // lent until the task suspends again
 };
 
 class [[nodiscard]] receiving final : public io_receiver<receiving, socket_operation> {
@@ -7296,24 +7656,6 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
     }
 };
 
-/// Nothing can be polled for room in the queue of another Unix socket (unix(7)): one looks again now and then.
-class pausing_operation : public socket_operation, private loop_timer {
-  protected:
-    using socket_operation::socket_operation;
-    ~pausing_operation() = default;
-    [[nodiscard]] bool is_pausing() const noexcept { return is_armed(); }
-    void pause(duration time = std::chrono::milliseconds{5}) noexcept {
-        node_.loop().arm(*this, later(node_.loop().now(), time));
-    }
-
-  private:
-    void expired() noexcept override {
-        if (!is_waiting()) return;
-        (direction_ == direction::read ? node_.readable : node_.writable) = true;
-        node_.loop().look_again(node_);
-    }
-};
-
 class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_operation> {
   public:
     connecting(io_node& node, const socket_address& where) noexcept
@@ -7358,114 +7700,6 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
     bool has_begun_ = false;
 };
 
-class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_operation> {
-  public:
-    explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
-    async_listener::accepted await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
-        return {std::move(stream_), made_.peer};
-    }
-    bool attempt() noexcept override {
-        if (is_pausing() || !node_.readable) return false;
-        if (!made_.connection.is_open()) {
-            const bool is_decided = node_.ring ? accept_from_ring() : accept_directly();
-            if (!is_decided) return false;
-        }
-        if (error_ == 0) register_connection();
-        if (!is_shortage(error_) && error_ != ENOSPC) return true;
-        error_ = 0;
-        pause(accept_pause);
-        return false;  // and `readable` stays as it is, so that no back end tries before us
-    }
-
-  private:
-    bool accept_directly() noexcept {
-        std::error_code error;
-        borrowed_socket listener{node_.descriptor()};
-        made_ = listener->accept(error);
-        if (error == std::errc::operation_would_block) return node_.readable = false;
-        error_ = error.value();
-        return true;
-    }
-    bool accept_from_ring() noexcept {
-        int descriptor = -1;
-        do {
-            error_ = 0;
-            if (!node_.ring->accept(descriptor, error_)) return false;
-        } while (is_passed_over(error_));
-        if (error_ != 0) return true;
-        made_.connection = socket{descriptor, false};
-        // Who has left already has no name any more, but what he sent can still be received.
-        std::error_code has_left;
-        made_.peer = made_.connection.peer_endpoint(has_left);
-        return true;
-    }
-    /// The poller and the memory may fail us, too. Then the connection is kept, for the next attempt.
-    void register_connection() noexcept {
-        try {
-            // That it is like its peer saves a system call for each connection.
-            stream_ = async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), made_.peer.is_ip()};
-        } catch (const std::system_error& failure) {
-            error_ = failure.code().value();
-        } catch (const std::bad_alloc&) {
-            error_ = ENOMEM;
-        }
-    }
-    socket::accepted made_;
-    async_stream stream_;
-};
-
-class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, socket_operation> {
-  public:
-    receiving_from(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
-    socket::received await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "recv_from"};
-        return received_;
-    }
-    bool attempt() noexcept override {
-        if (!node_.readable) return false;
-        std::error_code error;
-        borrowed_socket own{node_.descriptor(), !node_.read_to_end};
-        received_ = own->recv_from(room_, error);
-        if (error == std::errc::operation_would_block) return node_.readable = false;
-        error_ = error.value();
-        return true;
-    }
-
-  private:
-    mutable_buffer room_;
-    socket::received received_;
-};
-
-class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
-  public:
-    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from) noexcept
-        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from} {}
-    void await_resume() {
-        if (error_ != 0)
-            detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
-                                std::to_string(bytes_.size()), " bytes)");
-    }
-    bool attempt() noexcept override {
-        // A Unix socket turns writable by each failure, for what was not sent is freed: so that is not asked.
-        if (is_pausing() || !node_.writable) return false;
-        std::error_code error;
-        borrowed_socket own{node_.descriptor()};
-        own->send_to(bytes_, where_, from_, error);
-        if (error == std::errc::operation_would_block) {
-            if (!where_.is_ip()) pause();
-            return node_.writable = false;
-        }
-        error_ = error.value();
-        return true;
-    }
-
-  private:
-    const_buffer bytes_;
-    socket_address where_;
-    ip_address from_;
-};
-
 }  // namespace detail
 
 inline task<async_stream> async_stream::connect(socket_address where) {
@@ -7481,16 +7715,10 @@ inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer,
 }
 inline detail::sending async_stream::send(const_buffer bytes) { return {opened(), bytes}; }
 inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {opened(), bytes}; }
-inline detail::accepting async_listener::accept() { return detail::accepting{opened()}; }
-inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {opened(), buffer}; }
-inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
-                                                  const ip_address& from) {
-    return {opened(), bytes, where, from};
-}
 
 }  // namespace netnotes
 
-#endif  // NETNOTES_CORO_SOCKET_HPP
+#endif  // NETNOTES_CORO_STREAM_HPP
 
 
 namespace netnotes {
@@ -7803,23 +8031,12 @@ inline async_stream& async_buffered_stream::stream() { return opened().stream; }
 #ifndef NETNOTES_CORO_CONNECT_HPP
 #define NETNOTES_CORO_CONNECT_HPP
 
-#include <pthread.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <concepts>
-#include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <string>
-#include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -8316,6 +8533,254 @@ auto with_group(Body body) {
 
 #endif  // NETNOTES_CORO_GROUP_HPP
 
+// netnotes/coro/lookup.hpp: names, looked up without holding up the others
+// SPDX-License-Identifier: MIT
+//
+// On this page:  async_resolve
+
+#ifndef NETNOTES_CORO_LOOKUP_HPP
+#define NETNOTES_CORO_LOOKUP_HPP
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <concepts>
+#include <coroutine>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+
+
+
+namespace netnotes {
+
+/// resolve() of socket/address.hpp for tasks: the endpoints behind a host and a service, in the order in which they
+/// should be tried, or its errors. Others go on meanwhile, and a cancelled task does not wait for the answer: the
+/// lookup, which nothing can break off, ends by itself and is forgotten. At most 8 lookups of a process run at a time,
+/// forgotten ones as well; the others stand in line. A host that is an address, or empty, with a service that is a
+/// number is answered without waiting. std::system_error with errc::resource_unavailable_try_again when no thread can be had.
+///
+/// The wait is real in a loop with virtual time, too, which does not stand still for it: there give addresses.
+[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
+                                                        resolve_hints hints = {});
+template <std::integral Port>
+[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, Port port, resolve_hints hints = {}) {
+    return async_resolve(std::move(host), std::to_string(port), hints);
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+// ---- looking up
+
+class lookup_threads;
+
+/// A name that is looked up for a task. It outlives the task's interest while a thread is at work on it.
+class lookup final : public posted_call {
+  public:
+    lookup(std::string host, std::string service, resolve_hints hints) noexcept
+        : host_{std::move(host)}, service_{std::move(service)}, hints_{hints} {}
+
+    std::vector<endpoint> endpoints;
+    std::error_code error;
+
+    struct abandon {
+        void operator()(lookup* one) const noexcept;
+    };
+    class waiting;
+
+  private:
+    friend lookup_threads;
+    enum class state {
+        idle,     // nobody but its owner knows of it: not begun, or over
+        queued,   // in line for a thread
+        running,  // in a thread's hands, which posts it, or destroys it when nobody wants it any more
+        posted,   // on its way to the loop, which calls it
+    };
+    ~lookup() = default;
+    void call() override;
+    void look() noexcept {
+        try {
+            endpoints = resolve(host_, service_, hints_, error);
+        } catch (...) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+
+    std::string host_, service_;
+    resolve_hints hints_;
+    waiting* waiting_ = nullptr;  // the loop's thread alone looks at it
+    lookup_threads* threads_ = nullptr;
+    // The rest is guarded by the threads' lock.
+    scheduler* loop_ = nullptr;
+    lookup* behind_ = nullptr;
+    lookup** place_ = nullptr;  // where its pointer stands: in the one before it, or at the head of the line
+    state state_ = state::idle;
+    bool is_wanted_ = true;
+};
+
+/// The threads that look up, and those who stand in line for them. There is one of it in a process, and it is never
+/// destroyed: a thread may be in the resolver when the program ends.
+class lookup_threads {
+  public:
+    static constexpr int most = 8;
+
+    static lookup_threads& of_this_process() {
+        static std::atomic<lookup_threads*> all{nullptr};
+        lookup_threads* there = all.load();
+        // Of threads, fork() takes over only the one that has called it: what is said here of others is no longer true,
+        // and the lock may be in their hands.
+        if (there && there->process_ == ::getpid()) return *there;
+        auto made = std::make_unique<lookup_threads>();
+        return all.compare_exchange_strong(there, made.get()) ? *made.release() : *there;
+    }
+
+    /// Throws std::system_error when there is no thread and none can be had.
+    void begin(lookup& one, scheduler& loop) {
+        const std::lock_guard lock{mutex_};
+        if (running_ < most) {
+            try {
+                start();
+                ++running_;
+            } catch (const std::system_error&) {
+                if (running_ == 0) throw;  // or else one of those that run comes to it
+            }
+        }
+        one.threads_ = this;
+        one.loop_ = &loop;
+        one.state_ = lookup::state::queued;
+        one.place_ = end_;
+        *end_ = &one;
+        end_ = &one.behind_;
+    }
+    void abandon(lookup* one) noexcept {
+        const std::lock_guard lock{mutex_};
+        one->is_wanted_ = false;
+        switch (one->state_) {
+            case lookup::state::queued: take_out(*one); [[fallthrough]];
+            case lookup::state::idle: delete one; break;
+            case lookup::state::running:
+            case lookup::state::posted: break;
+        }
+    }
+
+  private:
+    // Signals are for the threads that the program knows of: one of these may be the only one that is awake.
+    void start() {
+        sigset_t all, before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        const struct restoring {
+            const sigset_t& mask;
+            ~restoring() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
+        } at_the_end{before};
+        std::thread{[this] { work(); }}.detach();
+    }
+    void work() noexcept {
+        std::unique_lock lock{mutex_};
+        while (first_) {
+            lookup* const one = first_;
+            take_out(*one);
+            one->state_ = lookup::state::running;
+            lock.unlock();
+            one->look();
+            lock.lock();
+            if (!one->is_wanted_) {
+                delete one;
+                continue;
+            }
+            one->state_ = lookup::state::posted;
+            one->loop_->post_call(*one);  // under the lock: who abandons it waits for that, so the loop still lives
+        }
+        --running_;
+    }
+    void take_out(const lookup& one) noexcept {
+        *one.place_ = one.behind_;
+        (one.behind_ ? one.behind_->place_ : end_) = one.place_;
+    }
+
+    const pid_t process_ = ::getpid();
+    std::mutex mutex_;
+    int running_ = 0;
+    lookup* first_ = nullptr;
+    lookup** end_ = &first_;
+};
+
+/// `co_await` waits until it is over, well or not.
+class lookup::waiting final : public loop_operation {
+  public:
+    explicit waiting(lookup& one) noexcept : one_{one} {}
+    ~waiting() { one_.waiting_ = nullptr; }
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
+        lookup_threads::of_this_process().begin(one_, whose.loop());
+        waits(waiter, whose);  // it is this thread that hears of the end, so this is not too late
+        one_.waiting_ = this;
+        return true;
+    }
+    void await_resume() const {
+        if (was_cancelled_) throw_cancelled();
+    }
+
+  private:
+    void cancelled() noexcept override {
+        one_.waiting_ = nullptr;
+        was_cancelled_ = true;
+        go_on();
+    }
+    lookup& one_;
+    bool was_cancelled_ = false;
+};
+
+inline void lookup::call() {
+    if (!is_wanted_) {
+        delete this;
+        return;
+    }
+    state_ = state::idle;
+    if (waiting_) std::exchange(waiting_, nullptr)->go_on();
+}
+inline void lookup::abandon::operator()(lookup* one) const noexcept {
+    if (one->threads_)
+        one->threads_->abandon(one);
+    else
+        delete one;
+}
+
+/// Is there nobody to ask?
+inline bool is_numeric(std::string_view host, std::string_view service) noexcept {
+    return (host.empty() || ip_address::parse(host) || is_number_of_old(host)) &&
+           (service.empty() || is_like_number(service));
+}
+
+}  // namespace detail
+
+inline task<std::vector<endpoint>> async_resolve(std::string host, std::string service, resolve_hints hints) {
+    if (detail::is_numeric(host, service)) co_return resolve(host, service, hints);
+    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
+    co_await detail::lookup::waiting{*one};
+    if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
+    co_return std::move(one->endpoints);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_LOOKUP_HPP
+
 
 
 // netnotes/coro/sync.hpp: tasks that wait for one another
@@ -8790,20 +9255,6 @@ channel<T>::~channel() {
 
 namespace netnotes {
 
-/// resolve() of socket/address.hpp for tasks: the endpoints behind a host and a service, in the order in which they
-/// should be tried, or its errors. Others go on meanwhile, and a cancelled task does not wait for the answer: the
-/// lookup, which nothing can break off, ends by itself and is forgotten. At most 8 lookups of a process run at a time,
-/// forgotten ones as well; the others stand in line. A host that is an address, or empty, with a service that is a
-/// number is answered without waiting. std::system_error with errc::resource_unavailable_try_again when no thread can be had.
-///
-/// The wait is real in a loop with virtual time, too, which does not stand still for it: there give addresses.
-[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
-                                                        resolve_hints hints = {});
-template <std::integral Port>
-[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, Port port, resolve_hints hints = {}) {
-    return async_resolve(std::move(host), std::to_string(port), hints);
-}
-
 /// Connects to a host, as tcp_stream::connect() does: its addresses by turns of their families, the next one when one
 /// has failed or after `attempt_delay` (at least 10 ms), so that an address that does not answer never holds up the
 /// next one; the first that stands is it, and the others are closed. When none stands the error is the one that tells most, and what() says whose it is.
@@ -8820,193 +9271,6 @@ template <std::integral Port>
 // ========================================================================================================
 
 namespace detail {
-
-// ---- looking up
-
-class lookup_threads;
-
-/// A name that is looked up for a task. It outlives the task's interest while a thread is at work on it.
-class lookup final : public posted_call {
-  public:
-    lookup(std::string host, std::string service, resolve_hints hints) noexcept
-        : host_{std::move(host)}, service_{std::move(service)}, hints_{hints} {}
-
-    std::vector<endpoint> endpoints;
-    std::error_code error;
-
-    struct abandon {
-        void operator()(lookup* one) const noexcept;
-    };
-    class waiting;
-
-  private:
-    friend lookup_threads;
-    enum class state {
-        idle,     // nobody but its owner knows of it: not begun, or over
-        queued,   // in line for a thread
-        running,  // in a thread's hands, which posts it, or destroys it when nobody wants it any more
-        posted,   // on its way to the loop, which calls it
-    };
-    ~lookup() = default;
-    void call() override;
-    void look() noexcept {
-        try {
-            endpoints = resolve(host_, service_, hints_, error);
-        } catch (...) {
-            error = std::make_error_code(std::errc::not_enough_memory);
-        }
-    }
-
-    std::string host_, service_;
-    resolve_hints hints_;
-    waiting* waiting_ = nullptr;  // the loop's thread alone looks at it
-    lookup_threads* threads_ = nullptr;
-    // The rest is guarded by the threads' lock.
-    scheduler* loop_ = nullptr;
-    lookup* behind_ = nullptr;
-    lookup** place_ = nullptr;  // where its pointer stands: in the one before it, or at the head of the line
-    state state_ = state::idle;
-    bool is_wanted_ = true;
-};
-
-/// The threads that look up, and those who stand in line for them. There is one of it in a process, and it is never
-/// destroyed: a thread may be in the resolver when the program ends.
-class lookup_threads {
-  public:
-    static constexpr int most = 8;
-
-    static lookup_threads& of_this_process() {
-        static std::atomic<lookup_threads*> all{nullptr};
-        lookup_threads* there = all.load();
-        // Of threads, fork() takes over only the one that has called it: what is said here of others is no longer true,
-        // and the lock may be in their hands.
-        if (there && there->process_ == ::getpid()) return *there;
-        auto made = std::make_unique<lookup_threads>();
-        return all.compare_exchange_strong(there, made.get()) ? *made.release() : *there;
-    }
-
-    /// Throws std::system_error when there is no thread and none can be had.
-    void begin(lookup& one, scheduler& loop) {
-        const std::lock_guard lock{mutex_};
-        if (running_ < most) {
-            try {
-                start();
-                ++running_;
-            } catch (const std::system_error&) {
-                if (running_ == 0) throw;  // or else one of those that run comes to it
-            }
-        }
-        one.threads_ = this;
-        one.loop_ = &loop;
-        one.state_ = lookup::state::queued;
-        one.place_ = end_;
-        *end_ = &one;
-        end_ = &one.behind_;
-    }
-    void abandon(lookup* one) noexcept {
-        const std::lock_guard lock{mutex_};
-        one->is_wanted_ = false;
-        switch (one->state_) {
-            case lookup::state::queued: take_out(*one); [[fallthrough]];
-            case lookup::state::idle: delete one; break;
-            case lookup::state::running:
-            case lookup::state::posted: break;
-        }
-    }
-
-  private:
-    // Signals are for the threads that the program knows of: one of these may be the only one that is awake.
-    void start() {
-        sigset_t all, before;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before);
-        const struct restoring {
-            const sigset_t& mask;
-            ~restoring() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
-        } at_the_end{before};
-        std::thread{[this] { work(); }}.detach();
-    }
-    void work() noexcept {
-        std::unique_lock lock{mutex_};
-        while (first_) {
-            lookup* const one = first_;
-            take_out(*one);
-            one->state_ = lookup::state::running;
-            lock.unlock();
-            one->look();
-            lock.lock();
-            if (!one->is_wanted_) {
-                delete one;
-                continue;
-            }
-            one->state_ = lookup::state::posted;
-            one->loop_->post_call(*one);  // under the lock: who abandons it waits for that, so the loop still lives
-        }
-        --running_;
-    }
-    void take_out(const lookup& one) noexcept {
-        *one.place_ = one.behind_;
-        (one.behind_ ? one.behind_->place_ : end_) = one.place_;
-    }
-
-    const pid_t process_ = ::getpid();
-    std::mutex mutex_;
-    int running_ = 0;
-    lookup* first_ = nullptr;
-    lookup** end_ = &first_;
-};
-
-/// `co_await` waits until it is over, well or not.
-class lookup::waiting final : public loop_operation {
-  public:
-    explicit waiting(lookup& one) noexcept : one_{one} {}
-    ~waiting() { one_.waiting_ = nullptr; }
-    bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        fiber& whose = waiter.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
-        lookup_threads::of_this_process().begin(one_, whose.loop());
-        waits(waiter, whose);  // it is this thread that hears of the end, so this is not too late
-        one_.waiting_ = this;
-        return true;
-    }
-    void await_resume() const {
-        if (was_cancelled_) throw_cancelled();
-    }
-
-  private:
-    void cancelled() noexcept override {
-        one_.waiting_ = nullptr;
-        was_cancelled_ = true;
-        go_on();
-    }
-    lookup& one_;
-    bool was_cancelled_ = false;
-};
-
-inline void lookup::call() {
-    if (!is_wanted_) {
-        delete this;
-        return;
-    }
-    state_ = state::idle;
-    if (waiting_) std::exchange(waiting_, nullptr)->go_on();
-}
-inline void lookup::abandon::operator()(lookup* one) const noexcept {
-    if (one->threads_)
-        one->threads_->abandon(one);
-    else
-        delete one;
-}
-
-/// Is there nobody to ask?
-inline bool is_numeric(std::string_view host, std::string_view service) noexcept {
-    return (host.empty() || ip_address::parse(host) || is_number_of_old(host)) &&
-           (service.empty() || is_like_number(service));
-}
-
-// ---- connecting
 
 struct connect_race {
     std::vector<endpoint> endpoints;
@@ -9079,14 +9343,6 @@ inline task<async_stream> connect_to_first(std::string where, std::vector<endpoi
 
 }  // namespace detail
 
-inline task<std::vector<endpoint>> async_resolve(std::string host, std::string service, resolve_hints hints) {
-    if (detail::is_numeric(host, service)) co_return resolve(host, service, hints);
-    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
-    co_await detail::lookup::waiting{*one};
-    if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
-    co_return std::move(one->endpoints);
-}
-
 inline task<async_stream> async_connect(std::string host, std::uint16_t port, wait_time attempt_delay) {
     const std::vector<endpoint> found = co_await async_resolve(host, port);
     std::string where = detail::with_service(host, std::to_string(port));
@@ -9101,11 +9357,130 @@ inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_ti
 
 #endif  // NETNOTES_CORO_CONNECT_HPP
 
+// netnotes/coro/datagram.hpp: datagrams for tasks
+// SPDX-License-Identifier: MIT
+//
+// On this page:  async_datagram
+
+#ifndef NETNOTES_CORO_DATAGRAM_HPP
+#define NETNOTES_CORO_DATAGRAM_HPP
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class receiving_from;
+class sending_to;
+}  // namespace detail
+
+/// Datagrams, for tasks.
+class async_datagram : public detail::async_socket {
+  public:
+    async_datagram() noexcept = default;
+    /// Takes a datagram socket.
+    explicit async_datagram(socket made) : async_datagram{event_loop::current(), std::move(made)} {}
+    /// A socket on the wildcard address is asked to tell, with each datagram, to which address it came.
+    async_datagram(event_loop& loop, socket made)
+        : async_socket{loop, asked_for_addresses(std::move(made)), detail::io_node::kind::any} {}
+
+    /// One datagram, its sender, and whether it was longer than the buffer; see socket::recv_from().
+    [[nodiscard]] detail::receiving_from recv_from(mutable_buffer buffer);
+    /// One datagram, whole or not at all. A server answers `from` the address to which the question came, which is
+    /// socket::received::local: send_to(bytes, got.sender, got.local). 0.0.0.0 leaves the choice to the system.
+    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where,
+                                             const ip_address& from = {});
+
+  private:
+    static socket asked_for_addresses(socket&& made) noexcept {
+        std::error_code error;
+        const socket_address local = made.local_endpoint(error);
+        if (!error && local.is_ip() && local.ip().address().is_unspecified()) made.tell_local_address(error);
+        return std::move(made);
+    }
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, socket_operation> {
+  public:
+    receiving_from(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
+    socket::received await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "recv_from"};
+        return received_;
+    }
+    bool attempt() noexcept override {
+        if (!node_.readable) return false;
+        std::error_code error;
+        borrowed_socket own{node_.descriptor(), !node_.read_to_end};
+        received_ = own->recv_from(room_, error);
+        if (error == std::errc::operation_would_block) return node_.readable = false;
+        error_ = error.value();
+        return true;
+    }
+
+  private:
+    mutable_buffer room_;
+    socket::received received_;
+};
+
+class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
+  public:
+    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from) noexcept
+        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from} {}
+    void await_resume() {
+        if (error_ != 0)
+            detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
+                                std::to_string(bytes_.size()), " bytes)");
+    }
+    bool attempt() noexcept override {
+        // A Unix socket turns writable by each failure, for what was not sent is freed: so that is not asked.
+        if (is_pausing() || !node_.writable) return false;
+        std::error_code error;
+        borrowed_socket own{node_.descriptor()};
+        own->send_to(bytes_, where_, from_, error);
+        if (error == std::errc::operation_would_block) {
+            if (!where_.is_ip()) pause();
+            return node_.writable = false;
+        }
+        error_ = error.value();
+        return true;
+    }
+
+  private:
+    const_buffer bytes_;
+    socket_address where_;
+    ip_address from_;
+};
+
+}  // namespace detail
+
+inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
+                                                  const ip_address& from) {
+    return {opened(), bytes, where, from};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_DATAGRAM_HPP
+
 // netnotes/coro/descriptor.hpp: any descriptor, for tasks
 // SPDX-License-Identifier: MIT
 //
-// Not everything that one waits for is a socket. A pipe to another program, a terminal, a timerfd, an inotify: whatever
-// epoll knows can be waited for by a task, and then be read with the call that belongs to it:
+// A task can wait for other descriptors than sockets: a pipe to another program, a terminal, a timerfd, an inotify. Then it
+// reads them with the system call that belongs to each:
 //
 //     async_descriptor input{loop, descriptor};              non-blocking, and yours
 //     for (;;) {
@@ -9119,16 +9494,16 @@ inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_ti
 #ifndef NETNOTES_CORO_DESCRIPTOR_HPP
 #define NETNOTES_CORO_DESCRIPTOR_HPP
 
-#include <memory>
 #include <system_error>
 #include <utility>
 
 
 
+
 namespace netnotes {
 
-/// A descriptor that can be waited for, of any kind that epoll knows. It is registered once, edge-triggered, and neither
-/// owned nor made non-blocking. It must be destroyed before the descriptor is closed.
+/// Waits for a descriptor of any kind that can be ready or not. The loop registers the descriptor once; it neither owns it
+/// nor makes it non-blocking. Destroy this object before you close the descriptor.
 class async_descriptor {
   public:
     /// Throws std::system_error: errc::operation_not_permitted for a regular file, which is always ready.
@@ -9145,7 +9520,7 @@ class async_descriptor {
     void set_timeout(wait_time timeout) { node_->set_timeout(timeout); }
 
   private:
-    std::unique_ptr<detail::io_node, detail::io_node::retire> node_;
+    detail::owner<detail::io_node, detail::io_node::retire> node_;
 };
 
 // ========================================================================================================
@@ -9647,41 +10022,38 @@ inline void greenlet::run() {
 #define NETNOTES_CORO_IO_IO_URING_HPP
 
 #include <cerrno>
-#include <memory>
 #include <system_error>
+
+
+// netnotes/coro/io/ring.hpp: two rings of memory, shared with the kernel
+// SPDX-License-Identifier: MIT
+//
+// On this page:  io_uring (the two rings) · receive_pool (the buffers)
+
+#ifndef NETNOTES_CORO_IO_RING_HPP
+#define NETNOTES_CORO_IO_RING_HPP
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <system_error>
+
+
 
 
 #if __has_include(<linux/io_uring.h>)
 #include <linux/io_uring.h>
 #endif
 
-namespace netnotes::io_backend {
-/// Completion: "here is what was received". Linux 6.1, where the administrator allows it; the first thread that runs such
-/// a loop is the only one that may (std::logic_error). For loop_options::backend:
-///     event_loop loop{{.backend = io_backend::io_uring}};
-[[nodiscard]] inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal);
-}  // namespace netnotes::io_backend
-
 #if defined(IORING_RECV_MULTISHOT) && \
     defined(IORING_SETUP_DEFER_TASKRUN)  // the system's header is of Linux 6.1 or newer
-#include <poll.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <span>
-#include <stdexcept>
-#include <string_view>
-#include <utility>
-#include <vector>
 
 namespace netnotes::detail {
 
@@ -9798,52 +10170,6 @@ class receive_pool {
     std::uint16_t tail_ = 0;
 };
 
-/// Waits with io_uring. For one thread: the first that waits.
-class io_uring_back_end final : public io_back_end {
-  public:
-    explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends = pool_.all(); }
-
-    // `inline` here, and not only below: else the compiler makes all of them, and their table, in each program.
-    inline ~io_uring_back_end() override;
-    inline void prepare() override;
-    inline void add(io_node& node) override;
-    inline bool remove(io_node& node) noexcept override;
-    inline void needs(io_node& node, bool to_write) noexcept override;
-    inline void watch(int descriptor, bool is_stop) override;
-    inline void unwatch(int descriptor) noexcept override;
-    inline bool wait(duration timeout) override;
-
-  private:
-    class intake;
-    static intake& intake_of(io_node& node) noexcept;
-    // The names of requests. Nodes lie at multiples of 16, so there is room for what else is to be known.
-    static constexpr std::uint64_t nobody = 0, wake = 8, stop = 16, reading = 1, writing = 2, directions = 3;
-    static std::uint64_t name(const io_node& node, std::uint64_t direction) noexcept {
-        return reinterpret_cast<std::uintptr_t>(&node) | direction;
-    }
-    [[nodiscard]] std::uint64_t stop_name() const noexcept { return stop | runs_ << 8; }
-
-    io_uring_sqe* next_request() noexcept;
-    bool request_poll(int descriptor, std::uint32_t events, std::uint64_t name, std::uint32_t flags = 0) noexcept;
-    void request_cancel(std::uint64_t name) noexcept;
-    void handle(const io_uring_cqe& completion) noexcept;
-    static void let_go(intake& in) noexcept;
-    void has_read(io_node& node, const io_uring_cqe& completion) noexcept;
-    void lend(std::uint16_t id) noexcept {
-        if (lent_ != receive_pool::none) pool_.give_back(lent_);
-        lent_ = id;
-    }
-
-    scheduler& loop_;
-    io_uring ring_{256, 4096};
-    receive_pool pool_{ring_};
-    std::uint16_t lent_ = receive_pool::none;
-    bool is_enabled_ = false;
-    int wake_descriptor_ = -1;
-    std::uint64_t runs_ = 0;
-    intake* in_hand_ = nullptr;  // of nodes that are retired, and of which the kernel has not let go: a list
-};
-
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
@@ -9936,8 +10262,93 @@ inline void receive_pool::give_back(std::uint16_t id) noexcept {
     __atomic_store_n(&buffers_[0].resv, tail_, __ATOMIC_RELEASE);
 }
 
+}  // namespace netnotes::detail
+
+#endif
+
+#endif  // NETNOTES_CORO_IO_RING_HPP
+
+
+namespace netnotes::io_backend {
+/// Completion: "here is what was received". Linux 6.1, where the administrator allows it; the first thread that runs such
+/// a loop is the only one that may (std::logic_error). For loop_options::backend:
+///     event_loop loop{{.backend = io_backend::io_uring}};
+[[nodiscard]] inline detail::owner<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal);
+}  // namespace netnotes::io_backend
+
+#if defined(IORING_RECV_MULTISHOT) && \
+    defined(IORING_SETUP_DEFER_TASKRUN)  // the system's header is of Linux 6.1 or newer
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace netnotes::detail {
+
+/// Waits with io_uring. For one thread: the first that waits.
+class io_uring_back_end final : public io_back_end {
+  public:
+    explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends_ = pool_.all(); }
+
+    // `inline` here, and not only below: else the compiler makes all of them, and their table, in each program.
+    inline ~io_uring_back_end() override;
+    inline void prepare() override;
+    inline void add(io_node& node) override;
+    inline bool remove(io_node& node) noexcept override;
+    inline void needs(io_node& node, bool to_write) noexcept override;
+    inline void watch(int descriptor, bool is_stop) override;
+    inline void unwatch(int descriptor) noexcept override;
+    inline bool wait(duration timeout) override;
+
+  private:
+    class intake;
+    static intake& intake_of(io_node& node) noexcept;
+    // The names of requests. Nodes lie at multiples of 16, so there is room for what else is to be known.
+    static constexpr std::uint64_t nobody = 0, wake = 8, stop = 16, reading = 1, writing = 2, directions = 3;
+    static std::uint64_t name(const io_node& node, std::uint64_t direction) noexcept {
+        return reinterpret_cast<std::uintptr_t>(&node) | direction;
+    }
+    [[nodiscard]] std::uint64_t stop_name() const noexcept { return stop | runs_ << 8; }
+
+    io_uring_sqe* next_request() noexcept;
+    bool request_poll(int descriptor, std::uint32_t events, std::uint64_t name, std::uint32_t flags = 0) noexcept;
+    void request_cancel(std::uint64_t name) noexcept;
+    void handle(const io_uring_cqe& completion) noexcept;
+    static void let_go(intake& in) noexcept;
+    void has_read(io_node& node, const io_uring_cqe& completion) noexcept;
+    void lend(std::uint16_t id) noexcept {
+        if (lent_ != receive_pool::none) pool_.give_back(lent_);
+        lent_ = id;
+    }
+
+    scheduler& loop_;
+    io_uring ring_{256, 4096};
+    receive_pool pool_{ring_};
+    std::uint16_t lent_ = receive_pool::none;
+    bool is_enabled_ = false;
+    int wake_descriptor_ = -1;
+    std::uint64_t runs_ = 0;
+    intake* in_hand_ = nullptr;  // of nodes that are retired, and of which the kernel has not let go: a list
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
 /// What is in force for a node, and what it has brought.
-class io_uring_back_end::intake final : public ring_side {
+class io_uring_back_end::intake final : public io_intake {
   public:
     intake(io_uring_back_end& owner, io_node& node) noexcept : owner_{owner}, node_{node} {}
     ~intake() {
@@ -10073,7 +10484,7 @@ class io_uring_back_end::intake final : public ring_side {
 };
 
 inline io_uring_back_end::intake& io_uring_back_end::intake_of(io_node& node) noexcept {
-    return static_cast<intake&>(*node.ring);
+    return static_cast<intake&>(*node.intake);
 }
 
 inline io_uring_back_end::~io_uring_back_end() {
@@ -10085,7 +10496,7 @@ inline void io_uring_back_end::let_go(intake& in) noexcept {
     io_node& node = in.node();
     in.unlink();
     delete &in;
-    node.ring = nullptr;
+    node.intake = nullptr;
     node.release();
 }
 
@@ -10097,7 +10508,7 @@ inline void io_uring_back_end::add(io_node& node) {
         if (error != 0)
             throw_error({error, std::system_category()}, "wait for descriptor ", std::to_string(node.descriptor()));
     }
-    node.ring = new intake{*this, node};
+    node.intake = new intake{*this, node};
 }
 
 inline bool io_uring_back_end::remove(io_node& node) noexcept {
@@ -10107,7 +10518,7 @@ inline bool io_uring_back_end::remove(io_node& node) noexcept {
     if (in.is_writing && ring_.withdraw(name(node, writing))) in.is_writing = false;
     if (!in.is_reading && !in.is_writing) {
         delete &in;
-        node.ring = nullptr;
+        node.intake = nullptr;
         return true;
     }
     if (in.is_reading) request_cancel(name(node, reading));
@@ -10208,7 +10619,7 @@ inline void io_uring_back_end::handle(const io_uring_cqe& completion) noexcept {
         return;
     }
     if ((name & directions) == 0) {
-        if (name == stop_name() && completion.res > 0) saw_stop = true;
+        if (name == stop_name() && completion.res > 0) saw_stop_ = true;
         return;
     }
     auto& node = *reinterpret_cast<io_node*>(name & ~directions);
@@ -10263,9 +10674,9 @@ inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& compl
 }  // namespace netnotes::detail
 
 namespace netnotes::io_backend {
-inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal) {
+inline detail::owner<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal) {
     try {
-        return std::make_unique<detail::io_uring_back_end>(loop);
+        return detail::owner<detail::io_back_end>{new detail::io_uring_back_end{loop}};
     } catch (const std::system_error& error) {
         refusal = error.code();
         return nullptr;
@@ -10276,7 +10687,7 @@ inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, st
 #else
 
 namespace netnotes::io_backend {
-inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler&, std::error_code& refusal) {
+inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::error_code& refusal) {
     refusal = {ENOSYS, std::system_category()};
     return nullptr;
 }
@@ -10285,6 +10696,129 @@ inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler&, std::er
 #endif
 
 #endif  // NETNOTES_CORO_IO_IO_URING_HPP
+
+
+// netnotes/coro/listener.hpp: a listener for tasks
+// SPDX-License-Identifier: MIT
+//
+// On this page:  async_listener
+
+#ifndef NETNOTES_CORO_LISTENER_HPP
+#define NETNOTES_CORO_LISTENER_HPP
+
+#include <sys/socket.h>
+#include <cerrno>
+#include <new>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class accepting;
+}  // namespace detail
+
+/// Makes connections, for tasks.
+class async_listener : public detail::async_socket {
+  public:
+    async_listener() noexcept = default;
+    /// Takes a listening stream socket.
+    explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
+    explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
+    async_listener(event_loop& loop, tcp_listener listening)
+        : async_listener{loop, std::move(listening).into_socket()} {}
+    async_listener(event_loop& loop, socket listening)
+        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
+
+    struct accepted;
+    /// Waits for the next connection. A connection that died in the queue is passed over. Where descriptors or memory are
+    /// short (EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC of the back end) it tries again every 100 ms, and the client waits in the
+    /// queue. set_timeout() and cancelling end that wait, too. So what it throws has ended the listener or this task.
+    [[nodiscard]] detail::accepting accept();
+};
+struct async_listener::accepted {
+    accepted(async_stream&& connection, const socket_address& from) noexcept
+        : stream{std::move(connection)}, peer{from} {}
+    async_stream stream;
+    socket_address peer;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_operation> {
+  public:
+    explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
+    async_listener::accepted await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
+        return {std::move(stream_), made_.peer};
+    }
+    bool attempt() noexcept override {
+        if (is_pausing() || !node_.readable) return false;
+        if (!made_.connection.is_open()) {
+            const bool is_decided = node_.intake ? accept_from_back_end() : accept_directly();
+            if (!is_decided) return false;
+        }
+        if (error_ == 0) register_connection();
+        if (!is_shortage(error_) && error_ != ENOSPC) return true;
+        error_ = 0;
+        pause(accept_pause);
+        return false;  // and `readable` stays as it is, so that no back end tries before us
+    }
+
+  private:
+    bool accept_directly() noexcept {
+        std::error_code error;
+        borrowed_socket listener{node_.descriptor()};
+        made_ = listener->accept(error);
+        if (error == std::errc::operation_would_block) return node_.readable = false;
+        error_ = error.value();
+        return true;
+    }
+    bool accept_from_back_end() noexcept {
+        int descriptor = -1;
+        do {
+            error_ = 0;
+            if (!node_.intake->accept(descriptor, error_)) return false;
+        } while (is_passed_over(error_));
+        if (error_ != 0) return true;
+        made_.connection = socket{descriptor, false};
+        // Who has left already has no name any more, but what he sent can still be received.
+        std::error_code has_left;
+        made_.peer = made_.connection.peer_endpoint(has_left);
+        return true;
+    }
+    /// The poller and the memory may fail us, too. Then the connection is kept, for the next attempt.
+    void register_connection() noexcept {
+        try {
+            // That it is like its peer saves a system call for each connection.
+            stream_ = async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), made_.peer.is_ip()};
+        } catch (const std::system_error& failure) {
+            error_ = failure.code().value();
+        } catch (const std::bad_alloc&) {
+            error_ = ENOMEM;
+        }
+    }
+    socket::accepted made_;
+    async_stream stream_;
+};
+
+}  // namespace detail
+
+inline detail::accepting async_listener::accept() { return detail::accepting{opened()}; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_LISTENER_HPP
+
 
 
 // netnotes/coro/serve.hpp: a server of tasks that no client ends
@@ -10327,7 +10861,7 @@ inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler&, std::er
 //     throw std::runtime_error{"half of the answer is missing"};
 //
 // On this page:  serve_options · serve
-// Under it:      coro/socket.hpp. Its siblings without coroutines: server/reactor.hpp, server/blocking.hpp
+// Under it:      coro/listener.hpp, coro/stream.hpp. Its siblings without coroutines: server/reactor.hpp, server/blocking.hpp
 // The notes:     gevent版-TCP服务器 (the gevent server)
 
 #ifndef NETNOTES_CORO_SERVE_HPP
@@ -10347,6 +10881,8 @@ inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler&, std::er
 #include <system_error>
 #include <type_traits>
 #include <utility>
+
+
 
 
 
@@ -10569,7 +11105,7 @@ task<> serve(endpoint where, Handler handler, serve_options options = {}) {
 //
 // A signal handler interrupts the program anywhere, in the middle of malloc() perhaps, and so it may do next to nothing
 // (signal-safety(7)). Another thread may run at any time. Neither may touch what the tasks of a loop share. What both can
-// do is leave word, and ring the bell:
+// do is to set a bit and to wake the loop:
 //
 //        signal handler  ──┐                                           ┌──> tasks that wait for it
 //        another thread  ──┴── a bit, a place in a list, write(2) ──> loop
@@ -10825,6 +11361,7 @@ inline void async_signals::handle(int number) noexcept {
 }  // namespace netnotes
 
 #endif  // NETNOTES_CORO_SIGNAL_HPP
+
 
 
 
@@ -11195,13 +11732,17 @@ static_assert(poller<select_poller>);
 // Most programs use tcp.hpp or udp.hpp, which build on this module.
 //
 // Chapters, lowest first:
-//     socket/stop.hpp        asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
-//     socket/address.hpp     the names of sockets and of hosts, and the resolver
-//     socket/interfaces.hpp the network interfaces of this machine, with their addresses
-//     socket/buffer.hpp      how long a call waits, room to receive into, bytes to send
-//     socket/options.hpp     options as types
-//     socket/socket.hpp      the socket, with a table from Python and C to netnotes
-//     socket/iostream.hpp    a connection as a std::iostream, as Python's makefile()
+//     socket/stop.hpp         asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
+//     socket/time.hpp         how long a call waits
+//     socket/buffer.hpp       room to receive into, bytes to send
+//     socket/address.hpp      the names of sockets and of hosts, and the resolver
+//     socket/interfaces.hpp   the network interfaces of this machine, with their addresses
+//     socket/options.hpp      options as types
+//     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
+//     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
+//     socket/message.hpp      what travels beside the bytes of a datagram
+//     socket/socket.hpp       the socket, with a table from Python and C to netnotes
+//     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
 //
 // The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
 // Examples:      01_first_socket, 05_socket_methods
@@ -11235,13 +11776,14 @@ static_assert(poller<select_poller>);
 //                                                           └─> endpoint    address : port
 //
 // Chapters, lowest first:
-//     ip/version.hpp    the version of the library
-//     ip/text.hpp       how addresses are read and written, and the errors that say where a text is wrong
-//     ip/address.hpp    IPv4 and IPv6 addresses
-//     ip/network.hpp    networks: prefixes, netmasks, subnets, ranges
-//     ip/interface.hpp  an address together with its network: 192.168.1.77/24
-//     ip/special.hpp    ranges that mean something, and the classes A to E
-//     ip/endpoint.hpp   an address and a port; classes of ports, services
+//     ip/version.hpp     the version of the library
+//     ip/text.hpp        how addresses are read and written, and the errors that say where a text is wrong
+//     ip/address.hpp     IPv4 and IPv6 addresses
+//     ip/arithmetic.hpp  the addresses before and behind an address, and distances
+//     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
+//     ip/interface.hpp   an address together with its network: 192.168.1.77/24
+//     ip/special.hpp     ranges that mean something, and the classes A to E
+//     ip/endpoint.hpp    an address and a port; classes of ports, services
 //
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
 // Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
@@ -11250,6 +11792,144 @@ static_assert(poller<select_poller>);
 #define NETNOTES_IP_HPP
 
 
+
+// netnotes/ip/arithmetic.hpp: the addresses before and behind an address
+// SPDX-License-Identifier: MIT
+//
+// An address is a number, so it has neighbours, and two addresses have a distance:
+//
+//        192.168.1.254 ── + 1 ──> 192.168.1.255 ── + 1 ──> 192.168.2.0
+//                      <────────────── - 2 ───────────────
+//
+//        static_assert("192.168.1.254"_ip + 2 == "192.168.2.0"_ip);
+//        static_assert("192.168.2.0"_ip - "192.168.1.254"_ip == 2);
+//
+// An integer type wraps at its end. An address must not: a loop that passes 255.255.255.255 would go on with 0.0.0.0,
+// another host. So a step beyond the first or the last address throws std::out_of_range, as Python's ipaddress raises.
+//
+// On this page:  + - += -= for ipv4_address, ipv6_address, ip_address
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_ARITHMETIC_HPP
+#define NETNOTES_IP_ARITHMETIC_HPP
+
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+
+template <class Address>
+concept address_value =
+    std::same_as<Address, ipv4_address> || std::same_as<Address, ipv6_address> || std::same_as<Address, ip_address>;
+/// A count of addresses. Not bool and not a character: `address + true` is a slip of the pen.
+template <class Count>
+concept address_count =
+    std::integral<Count> && !std::same_as<Count, bool> && !std::same_as<Count, char> && !std::same_as<Count, wchar_t> &&
+    !std::same_as<Count, char8_t> && !std::same_as<Count, char16_t> && !std::same_as<Count, char32_t> &&
+    sizeof(Count) <= sizeof(std::uint64_t);
+
+/// The address as a number, and back. The zone of an IPv6 address stays.
+constexpr uint128 number_of(ipv4_address address) noexcept { return {0, address.to_uint()}; }
+constexpr uint128 number_of(const ipv6_address& address) noexcept { return address.to_uint(); }
+constexpr uint128 number_of(const ip_address& address) noexcept {
+    return address.visit([](const auto& each) { return number_of(each); });
+}
+constexpr ipv4_address with_number(ipv4_address, uint128 number) noexcept {
+    return ipv4_address{static_cast<std::uint32_t>(number.low)};
+}
+constexpr ipv6_address with_number(const ipv6_address& like, uint128 number) {
+    const ipv6_address moved{number};
+    return like.zone().empty() || moved.ipv4_mapped() ? moved : moved.with_zone(like.zone());
+}
+constexpr ip_address with_number(const ip_address& like, uint128 number) {
+    if (like.is_v4()) return with_number(like.v4(), number);
+    return with_number(like.v6(), number);
+}
+constexpr unsigned width_of(ipv4_address) noexcept { return ipv4_address::width; }
+constexpr unsigned width_of(const ipv6_address&) noexcept { return ipv6_address::width; }
+constexpr unsigned width_of(const ip_address& address) noexcept { return address.width(); }
+
+/// Returns the address `count` steps up, or down. Throws std::out_of_range beyond the ends.
+template <class Address>
+constexpr Address moved(const Address& from, bool is_up, uint128 count) {
+    const uint128 number = number_of(from);
+    const uint128 room = is_up ? ones(width_of(from)) - number : number;
+    if (count > room)
+        throw std::out_of_range{is_up ? "a step beyond the last address" : "a step below the first address"};
+    return with_number(from, is_up ? number + count : number - count);
+}
+template <class Count>
+constexpr uint128 magnitude(Count count) noexcept {
+    const auto bits = static_cast<std::uint64_t>(count);  // of a negative number: modulo 2^64
+    return {0, count < 0 ? std::uint64_t{0} - bits : bits};
+}
+template <class Count>
+constexpr bool is_negative(Count count) noexcept {
+    if constexpr (std::is_signed_v<Count>) return count < 0;
+    return false;
+}
+
+}  // namespace detail
+
+/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address stays,
+/// except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last address.
+template <detail::address_value Address, detail::address_count Count>
+[[nodiscard]] constexpr Address operator+(const Address& address, Count count) {
+    return detail::moved(address, !detail::is_negative(count), detail::magnitude(count));
+}
+/// Returns the address that lies `count` addresses lower; a negative count goes up. Throws as operator+.
+template <detail::address_value Address, detail::address_count Count>
+[[nodiscard]] constexpr Address operator-(const Address& address, Count count) {
+    return detail::moved(address, detail::is_negative(count), detail::magnitude(count));
+}
+/// Returns the IPv6 address that lies `count` addresses higher; see operator+ above. For steps of more than 64 bits.
+[[nodiscard]] constexpr ipv6_address operator+(const ipv6_address& address, uint128 count) {
+    return detail::moved(address, true, count);
+}
+/// Returns the IPv6 address that lies `count` addresses lower; see operator+ above.
+[[nodiscard]] constexpr ipv6_address operator-(const ipv6_address& address, uint128 count) {
+    return detail::moved(address, false, count);
+}
+
+/// Moves the address up by `count`. Returns the address. Throws as operator+, and the address is then as before.
+template <detail::address_value Address, detail::address_count Count>
+constexpr Address& operator+=(Address& address, Count count) {
+    return address = address + count;
+}
+/// Moves the address down by `count`. Returns the address. Throws as operator-, and the address is then as before.
+template <detail::address_value Address, detail::address_count Count>
+constexpr Address& operator-=(Address& address, Count count) {
+    return address = address - count;
+}
+
+/// Returns how far `to` lies above `from`; negative when it lies below. Never throws for two IPv4 addresses.
+/// Throws std::invalid_argument for addresses of two families or of two zones, which have no distance. Throws
+/// std::out_of_range for a distance that 64 bits cannot hold: `to.to_uint() - from.to_uint()` has 128 bits.
+template <detail::address_value Address>
+[[nodiscard]] constexpr std::int64_t operator-(const Address& to, const Address& from) {
+    if constexpr (std::same_as<Address, ip_address>)
+        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"an IPv4 and an IPv6 address have no distance"};
+    if (detail::with_number(to, {}) != detail::with_number(from, {}))
+        throw std::invalid_argument{"two addresses in different zones have no distance"};
+    const bool is_above = to >= from;
+    const uint128 distance =
+        is_above ? detail::number_of(to) - detail::number_of(from) : detail::number_of(from) - detail::number_of(to);
+    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    if (distance.high != 0 || distance.low > largest + (is_above ? 0 : 1))
+        throw std::out_of_range{"the distance between the addresses has more than 64 bits"};
+    return static_cast<std::int64_t>(is_above ? distance.low : std::uint64_t{0} - distance.low);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_ARITHMETIC_HPP
 
 
 // netnotes/ip/interface.hpp: an address together with its network
@@ -11461,6 +12141,12 @@ class network : public detail::printable<network> {
         if (address_count() && offset >= *address_count())
             throw std::out_of_range{"an index beyond the last address of the network"};
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
+    }
+
+    /// The same for an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
+        if (index > hosts_mask()) throw std::out_of_range{"an index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + index};
     }
 
     /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
@@ -11902,6 +12588,7 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 
 
 
+
 // netnotes/socket/interfaces.hpp: the network interfaces of this machine
 // SPDX-License-Identifier: MIT
 //
@@ -11926,7 +12613,6 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <netpacket/packet.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -12007,17 +12693,27 @@ inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
     return length;
 }
 
-/// The bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
+/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot be
+/// included together. So a header that is copied into programs includes neither.
+struct link_address {
+    std::uint16_t family, protocol;
+    std::int32_t interface;
+    std::uint16_t type;
+    std::uint8_t packet_type, size;
+    std::uint8_t bytes[8];
+};
+
+/// Returns the bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
 inline std::string hardware_address_of(const sockaddr* from) {
-    sockaddr_ll link{};
+    link_address link{};
     std::memcpy(&link, from, sizeof link);
-    const std::size_t size = std::min<std::size_t>(link.sll_halen, sizeof link.sll_addr);
+    const std::size_t size = std::min<std::size_t>(link.size, sizeof link.bytes);
     std::string text;
     bool is_any = false;
     for (std::size_t i = 0; i < size; ++i) {
         if (i > 0) text += ':';
-        text += {hexadecimal_digits[link.sll_addr[i] >> 4], hexadecimal_digits[link.sll_addr[i] & 0xf]};
-        is_any = is_any || link.sll_addr[i] != 0;
+        text += {hexadecimal_digits[link.bytes[i] >> 4], hexadecimal_digits[link.bytes[i] & 0xf]};
+        is_any = is_any || link.bytes[i] != 0;
     }
     return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
 }
@@ -12192,6 +12888,9 @@ class socket_iostream : public std::iostream {
 }  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_IOSTREAM_HPP
+
+
+
 
 
 

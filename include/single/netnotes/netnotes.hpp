@@ -67,16 +67,25 @@
 //     coro/task.hpp            functions that wait
 //     coro/timer_wheel.hpp     a hundred thousand timers
 //     coro/scheduler.hpp       which task is resumed next
-//     coro/io/operation.hpp    waiting for a descriptor, with epoll
-//     coro/io/io_uring.hpp     the second back end
-//     coro/loop.hpp            the event loop: run, spawn, join, sleep, virtual time
+//     coro/io/back_end.hpp     what waits for descriptors: the interface
+//     coro/io/operation.hpp    an operation that waits for a descriptor
+//     coro/io/epoll.hpp        the back end that waits with epoll
+//     coro/io/ring.hpp         the rings of io_uring
+//     coro/io/io_uring.hpp     the back end that waits with io_uring
+//     coro/join.hpp            the end of a task that was spawned
+//     coro/sleep.hpp           a turn for the others, and a pause
+//     coro/loop.hpp            the event loop: run, spawn, post, virtual time
 //     coro/descriptor.hpp      any descriptor, for tasks
 //     coro/group.hpp           several tasks at once: all, the first, with a limit, in a group
 //     coro/sync.hpp            events, mutexes, semaphores, channels
 //     coro/signal.hpp          signals of the system, and values from other threads
-//     coro/socket.hpp          streams, listeners and datagrams for tasks
+//     coro/io/socket.hpp       a socket as the loop knows it
+//     coro/stream.hpp          connections for tasks
+//     coro/listener.hpp        listeners for tasks
+//     coro/datagram.hpp        datagrams for tasks
 //     coro/buffered.hpp        lines and blocks for tasks
-//     coro/connect.hpp         looking up a host, and connecting to the first address that answers
+//     coro/lookup.hpp          looking up a host
+//     coro/connect.hpp         connecting to the first address that answers
 //     coro/serve.hpp           a whole server in one call
 //     coro/every_core.hpp      a loop for each processor
 //
@@ -223,36 +232,24 @@
 //   socketpair, getaddrinfo         the same                         socket_pair, resolve
 //
 // On this page:  socket · socket_pair
-// Below it:      socket/buffer.hpp, time and bytes; socket/options.hpp; socket/address.hpp, names; socket/stop.hpp
+// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, how long a call waits
 // The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
 
 #ifndef NETNOTES_SOCKET_SOCKET_HPP
 #define NETNOTES_SOCKET_SOCKET_HPP
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <new>
-#include <optional>
-#include <ratio>
 #include <span>
-#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 
 // netnotes/ip/endpoint.hpp: endpoints, ports and services
@@ -407,20 +404,28 @@ class parse_error : public std::invalid_argument {
 /// the text cannot pretend to have ended.
 [[nodiscard]] std::string quoted(std::string_view text);
 
-namespace detail {
-
-/// The 128 bits of an address, as two halves. (`unsigned __int128` is neither standard nor everywhere.)
+/// A number of 128 bits, as two halves: an IPv6 address as a number, or a distance between two. (`unsigned __int128` is
+/// not standard C++, and not every compiler has it.) Arithmetic is modulo 2^128, as for the built-in unsigned types. A
+/// regular value. No operation throws.
 struct uint128 {
-    std::uint64_t high = 0;
-    std::uint64_t low = 0;
+    std::uint64_t high = 0;  ///< the 64 bits of the larger weight
+    std::uint64_t low = 0;   ///< the 64 bits of the smaller weight
 
+    /// Compares as numbers.
     friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
     friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
     friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
+    friend constexpr uint128 operator^(uint128 a, uint128 b) noexcept { return {a.high ^ b.high, a.low ^ b.low}; }
     friend constexpr uint128 operator~(uint128 a) noexcept { return {~a.high, ~a.low}; }
-    friend constexpr uint128 operator<<(uint128 a, unsigned bits) noexcept {  // bits from 0 to 128
+    /// Returns `a` shifted to the left. `bits` is 0 to 128.
+    friend constexpr uint128 operator<<(uint128 a, unsigned bits) noexcept {
         if (bits >= 64) return {bits == 128 ? 0 : a.low << (bits - 64), 0};
         return bits == 0 ? a : uint128{a.high << bits | a.low >> (64 - bits), a.low << bits};
+    }
+    /// Returns `a` shifted to the right. `bits` is 0 to 128.
+    friend constexpr uint128 operator>>(uint128 a, unsigned bits) noexcept {
+        if (bits >= 64) return {0, bits == 128 ? 0 : a.high >> (bits - 64)};
+        return bits == 0 ? a : uint128{a.high >> bits, a.low >> bits | a.high << (64 - bits)};
     }
     friend constexpr uint128 operator+(uint128 a, uint128 b) noexcept {
         const std::uint64_t sum = a.low + b.low;
@@ -430,6 +435,10 @@ struct uint128 {
         return {a.high - b.high - (a.low < b.low ? 1 : 0), a.low - b.low};
     }
 };
+
+namespace detail {
+
+using netnotes::uint128;
 
 /// A number of `bits` ones at the low end; bits from 0 to 128.
 constexpr uint128 ones(unsigned bits) noexcept { return (uint128{0, 1} << bits) - uint128{0, 1}; }
@@ -980,6 +989,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.low = value_.low << 8 | octets[i + 8];
         }
     }
+    /// From the address as a number of 128 bits, without a zone; see to_uint().
+    constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
     /// The IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
     constexpr explicit ipv6_address(ipv4_address address) noexcept
         : value_{0, std::uint64_t{0xffff} << 32 | address.to_uint()} {}
@@ -1004,6 +1015,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
     /// ::1
     static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
 
+    /// Returns the address as a number of 128 bits: ::1 is uint128{0, 1}. The zone is not in it.
+    [[nodiscard]] constexpr uint128 to_uint() const noexcept { return value_; }
     [[nodiscard]] constexpr std::array<std::uint8_t, 16> to_octets() const noexcept {
         std::array<std::uint8_t, 16> octets{};
         for (unsigned i = 0; i < 8; ++i) {
@@ -1418,6 +1431,38 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 
 #endif  // NETNOTES_IP_ENDPOINT_HPP
 
+// netnotes/socket/handle.hpp: an open socket, whatever it is used for
+// SPDX-License-Identifier: MIT
+//
+// A socket is held by the kernel. The program holds a small number for it, the *descriptor*. This class owns the
+// descriptor, and knows what all sockets have: options, the endpoints of both sides, an end, and how long a call waits.
+// The class socket adds the calls that move bytes.
+//
+//        set_blocking(false)     a call returns at once: errc::operation_would_block
+//        set_timeout(2s)         a call ends within two seconds: errc::timed_out
+//        set_deadline(end)       all calls end by this moment
+//        stop_with(stop)         a request to stop ends each wait: errc::operation_canceled
+//
+// On this page:  socket_handle · shutdown_direction
+// The notes:     公共用途的套接字函数 (the functions that all sockets have); example 05
+
+#ifndef NETNOTES_SOCKET_HANDLE_HPP
+#define NETNOTES_SOCKET_HANDLE_HPP
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
 // netnotes/socket/address.hpp: the names of sockets and of hosts
 // SPDX-License-Identifier: MIT
 //
@@ -1768,77 +1813,26 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
 
 #endif  // NETNOTES_SOCKET_ADDRESS_HPP
 
-// netnotes/socket/buffer.hpp: time and bytes
+// netnotes/socket/buffer.hpp: bytes
 // SPDX-License-Identifier: MIT
 //
-// What every call of a socket takes: how long it may wait, room to receive into, and bytes to send.
+// What the calls of a socket take: room to receive into, and bytes to send.
 //
-// On this page:  clock, duration, time_point, never, wait_time · mutable_buffer, const_buffer, as_text
-// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+// On this page:  mutable_buffer, const_buffer, as_text
+// The notes:     recv, send (公共用途的套接字函数); example 05
 
 #ifndef NETNOTES_SOCKET_BUFFER_HPP
 #define NETNOTES_SOCKET_BUFFER_HPP
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <limits>
 #include <span>
-#include <stdexcept>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 
 
 
 namespace netnotes {
-
-// ---- Time and bytes ------------------------------------------------------------------------------------
-
-/// All waiting is measured by the clock that nobody can set.
-using clock = std::chrono::steady_clock;
-using duration = clock::duration;
-using time_point = clock::time_point;
-
-/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
-inline constexpr duration never = duration::max();
-
-namespace detail {
-/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
-/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
-template <class To, class Rep, class Period>
-constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
-    if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
-        const std::chrono::duration<long double, typename To::period> exact{time};
-        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
-        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
-        return std::chrono::ceil<To>(exact);
-    } else {
-        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
-        } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
-        }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
-    }
-}
-}  // namespace detail
-
-/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
-/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
-/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
-class wait_time : public duration {
-  public:
-    constexpr wait_time() noexcept : duration{duration::zero()} {}
-    constexpr wait_time(duration time) noexcept : duration{time} {}
-    template <class Rep, class Period>
-    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
-};
 
 namespace detail {
 template <class Byte>
@@ -1922,6 +1916,102 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 #include <type_traits>
 
 
+// netnotes/socket/time.hpp: how long a call waits
+// SPDX-License-Identifier: MIT
+//
+// Every timeout of the library is measured on one clock, and saturates: the longest duration waits for ever.
+//
+//        stream.set_timeout(2s);                        // namespace net = netnotes; using std::chrono literals
+//        stream.set_timeout(std::chrono::hours::max()); // never
+//        stream.set_deadline(net::clock::now() + 1min); // a point in time, for many calls together
+//
+// On this page:  clock, duration, time_point, never, wait_time
+// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_TIME_HPP
+#define NETNOTES_SOCKET_TIME_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <limits>
+#include <ratio>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+// ---- Time and bytes ------------------------------------------------------------------------------------
+
+/// All waiting is measured by the clock that nobody can set.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
+inline constexpr duration never = duration::max();
+
+namespace detail {
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
+/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
+/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+};
+
+namespace detail {
+inline time_point later(time_point start, duration time) noexcept {
+    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
+}
+inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
+
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
+/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+inline timespec to_timespec(duration time) noexcept {
+    using std::chrono::nanoseconds, std::chrono::seconds;
+    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
+    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
+    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
+            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_TIME_HPP
 
 
 namespace netnotes {
@@ -2155,9 +2245,109 @@ class stop_on_signals {
 #endif  // NETNOTES_SOCKET_STOP_HPP
 
 
-namespace netnotes {
+// netnotes/socket/wait.hpp: when a call cannot go on
+// SPDX-License-Identifier: MIT
+//
+// What the sockets of this library share: which errors mean "later", and one poll(2) for a descriptor and a stop.
+//
+//        recv(2) ── EAGAIN ──> poll(descriptor, stop, the time that is left) ──> recv(2) again
+//                                     ├── the stop was requested: errc::operation_canceled
+//                                     └── no time is left:        errc::timed_out
+//
+// All names here are in detail: programs use socket/socket.hpp.
 
-// ---- The socket ----------------------------------------------------------------------------------------
+#ifndef NETNOTES_SOCKET_WAIT_HPP
+#define NETNOTES_SOCKET_WAIT_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <span>
+#include <system_error>
+
+
+
+
+
+namespace netnotes::detail {
+
+inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+/// Of accept(): an error that will not pass.
+inline bool is_not_listening(const std::error_code& error) noexcept {
+    return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
+}
+/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
+inline bool is_shortage(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+/// ... and how long to wait before the next attempt, which would else keep a processor busy.
+inline constexpr duration accept_pause = std::chrono::milliseconds{100};
+
+/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
+/// The next one may be well.
+inline bool is_passed_over(int error) noexcept {
+    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
+                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
+    return std::find(errors.begin(), errors.end(), error) != errors.end();
+}
+
+/// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
+inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
+    for (;;) {
+        timespec left{};
+        if (until != time_point::max()) {
+            const time_point now = clock::now();
+            left = to_timespec(until > now ? until - now : duration::zero());
+        }
+        const int ready =
+            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
+        if (ready < 0 && errno == EINTR) continue;  // with the time that is left
+        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
+        return;
+    }
+}
+
+/// Waits for a descriptor (or none, -1) and for a stop (or none).
+inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
+                     std::error_code& error) noexcept {
+    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
+    poll_until(watched, until, error);
+    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+}
+
+/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
+/// also when it goes on in the background. The wildcard address stands for the loopback one.
+inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
+    if (!where.is_ip()) return false;
+    socket_address local;
+    socklen_t size = socket_address::capacity;
+    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
+    local.resize(size);
+    if (!local.is_ip()) return false;
+    const endpoint own = local.ip(), other = where.ip();
+    if (own.port() != other.port()) return false;
+    const ip_address wanted = other.address().unmapped();
+    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
+    int type = 0;
+    socklen_t type_size = sizeof type;  // a datagram socket may well be its own peer
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
+}
+/// Resets a connection and leaves the socket without one (connect(2), AF_UNSPEC).
+inline void dissolve(int descriptor) noexcept {
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+    ::connect(descriptor, &nobody, sizeof nobody);
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_WAIT_HPP
+
+
+namespace netnotes {
 
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
@@ -2167,28 +2357,25 @@ enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = 
 /// set_deadline), or not at all (set_blocking(false): errc::operation_would_block). stop_with() ends a wait
 /// early with errc::operation_canceled. Two threads may use one socket, one to send and one to receive, but
 /// no thread may close it or change its mode while another uses it.
-class socket {
+class socket_handle {
   public:
     using native_handle_type = int;
 
     /// None: is_open() is false.
-    socket() noexcept = default;
-    /// A new one. `protocol` 0 is the only one that goes with family and type.
-    explicit socket(address_family family, socket_type type, int protocol = 0);
-    socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
+    socket_handle() noexcept = default;
     /// Takes over a descriptor that is open. `blocking` is the mode in which it is; it is not changed.
-    explicit socket(native_handle_type descriptor, bool blocking = true) noexcept
+    explicit socket_handle(native_handle_type descriptor, bool blocking = true) noexcept
         : descriptor_{descriptor}, blocking_{blocking} {}
-    socket(socket&& other) noexcept { swap(other); }
-    socket& operator=(socket&& other) noexcept {
-        socket{std::move(other)}.swap(*this);
+    socket_handle(socket_handle&& other) noexcept { swap(other); }
+    socket_handle& operator=(socket_handle&& other) noexcept {
+        socket_handle{std::move(other)}.swap(*this);
         return *this;
     }
-    ~socket() {
+    ~socket_handle() {
         std::error_code ignored;
         if (is_open()) close(ignored);
     }
-    void swap(socket& other) noexcept {
+    void swap(socket_handle& other) noexcept {
         std::swap(descriptor_, other.descriptor_);
         std::swap(blocking_, other.blocking_);
         std::swap(timeout_, other.timeout_);
@@ -2205,90 +2392,6 @@ class socket {
     /// Gives the descriptor away: it is the caller's to close. It is non-blocking if a timeout, a deadline, a stop or
     /// set_blocking(false) was in force.
     [[nodiscard]] native_handle_type release() noexcept { return std::exchange(descriptor_, -1); }
-
-    // -- as a server
-
-    /// Gives the socket its own address; port 0 lets the system choose. errc::address_in_use, and
-    /// errc::permission_denied below port 1024 (ip(7)).
-    void bind(const socket_address& where);
-    void bind(const socket_address& where, std::error_code& error) noexcept;
-    /// Lets connections come in. `backlog` is how many may be complete and not yet accepted, and Linux lets in
-    /// one more; it is capped by net.core.somaxconn. Nobody beyond is *refused*: his SYN is dropped and tried
-    /// again, so he is late (listen(2)). A negative number stands for the most that the system allows.
-    void listen(int backlog = SOMAXCONN);
-    void listen(int backlog, std::error_code& error) noexcept;
-
-    struct accepted;
-    /// Waits for the next connection. The new socket waits without a limit, or not at all if this one does not
-    /// wait, and is stopped by what stops this one. A connection that died in the queue is passed over.
-    ///
-    /// Where descriptors or memory are short (EMFILE, ENFILE, ENOBUFS, ENOMEM) the first form tries again every 100 ms, as
-    /// long as this socket may wait: so `for (;;) serve(listener.accept());` survives a crowd. The second form reports it.
-    accepted accept();
-    accepted accept(std::error_code& error) noexcept;
-
-    // -- as a client
-
-    /// For a stream, opens a connection and waits until it stands or has failed. For a datagram socket, fixes
-    /// whom send() goes to and recv() hears from. After a failure make a new socket: POSIX leaves this one's
-    /// state open. errc::connection_refused, timed_out, network_unreachable, ...
-    ///
-    /// A stream never connects to itself. Where nobody listens on a port from which the system takes the clients' own
-    /// ports, TCP can open a connection from that port to that port, and then reads what it has sent (a simultaneous
-    /// open, RFC 9293 §3.5). It is reset here, and the error is errc::connection_refused: nobody listens there.
-    void connect(const socket_address& where);
-    void connect(const socket_address& where, std::error_code& error) noexcept;
-
-    // -- both
-
-    /// At most buffer.size() bytes, at least one; 0 at the end of the stream, and then at every call. It is not
-    /// a message: what the peer sent in one piece may come in many, and the reverse. (With an empty buffer the
-    /// answer is always 0, so do not ask.) `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, and
-    /// MSG_WAITALL holds only for a socket that waits for ever.
-    std::size_t recv(mutable_buffer buffer, int flags = 0);
-    std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// Exactly buffer.size() bytes, however many receives that takes; the timeout is for the whole. 0 when the stream
-    /// had ended before the first of them, so that `while (s.recv_exact(header))` is a loop over messages; an end in
-    /// the middle is errc::protocol_error. The second form returns how many bytes stand in the buffer beside the
-    /// error, and the next call may go on behind them. For an empty buffer nobody is asked, and the answer is 0.
-    std::size_t recv_exact(mutable_buffer buffer);
-    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
-    /// Hands bytes to the kernel and returns how many it took, perhaps not all. That they were taken does not
-    /// mean that they have arrived, or have been sent at all. errc::broken_pipe, connection_reset.
-    std::size_t send(const_buffer bytes, int flags = 0);
-    std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
-    /// All bytes, or an error. The timeout is for the whole. The second form returns how many the kernel took
-    /// before the error, so that no byte's fate is unknown on this side; the first says it in what(). If a call that may
-    /// wait fails, and none after it succeeds, close() sends a reset: an orderly end would say that all has been sent.
-    void send_all(const_buffer bytes);
-    std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
-
-    struct received {
-        std::span<std::byte> bytes;  ///< the part of the buffer that was filled
-        socket_address sender;       ///< of no family when a Unix socket without a name has sent it
-        bool truncated = false;      ///< the datagram was longer than the buffer; what did not fit is lost
-        /// To which of this host's addresses it came, if tell_local_address() asked for that; else 0.0.0.0. For
-        /// a datagram to a broadcast address or an IPv4 group it is the address from which to answer; for one to
-        /// an IPv6 group it is not known.
-        ip_address local{};
-    };
-    /// One datagram and its sender. An empty datagram is a datagram: bytes is empty and the sender is set.
-    received recv_from(mutable_buffer buffer, int flags = 0);
-    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// One datagram, whole or not at all: errc::message_size when it is too long for the protocol.
-    void send_to(const_buffer bytes, const socket_address& where, int flags = 0);
-    void send_to(const_buffer bytes, const socket_address& where, std::error_code& error, int flags = 0) noexcept;
-    /// The same from one of this host's addresses, received::local: the sender of a question takes an answer only from
-    /// the address that it asked. 0.0.0.0 and :: leave the choice to the system. errc::invalid_argument,
-    /// network_unreachable when the host has no such address.
-    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags = 0);
-    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
-                 int flags = 0) noexcept;
-    /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
-    /// It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed:
-    /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
-    void tell_local_address();
-    void tell_local_address(std::error_code& error) noexcept;
 
     /// Says goodbye in one direction, or both, and leaves the descriptor open. After shutdown(send) the peer
     /// reads the end of the stream, and can still be heard.
@@ -2378,21 +2481,9 @@ class socket {
     /// recv_from() gives the kernel room for notes. Never on a Unix socket: there they could be descriptors that a
     /// stranger passes, and that nobody would close.
     void take_notes() noexcept { takes_notes_ = true; }
-
-  private:
-    friend class detail::borrowed_socket;  // of coro/socket.hpp
-    // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
-    // stopped. (recv() would do with a flag, but accept() and connect() have none.)
-    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
-        change_mode(blocking, timeout, deadline, stop, answer_time_);
-    }
-    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop, duration answer_time);
+    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden() const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
-    bool has_no_port() const noexcept;
-    std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
-    std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
-    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
 
     native_handle_type descriptor_ = -1;
     bool blocking_ = true;
@@ -2403,49 +2494,24 @@ class socket {
     duration answer_time_ = never;
     time_point answer_end_ = time_point::max();
     bool is_cut_ = false;  ///< the last send_all() has failed
+
+  private:
+    // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
+    // stopped. (recv() would do with a flag, but accept() and connect() have none.)
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
+        change_mode(blocking, timeout, deadline, stop, answer_time_);
+    }
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                     duration answer_time);
+    bool has_no_port() const noexcept;
 };
 
-struct socket::accepted {
-    socket connection;
-    socket_address peer;
-};
-
-/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
-[[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
-
 // ========================================================================================================
-// How it is done. A reader who only uses sockets can stop here.
+// How it is done
 // ========================================================================================================
-
-namespace detail {
-inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
-/// Of accept(): an error that will not pass.
-inline bool is_not_listening(const std::error_code& error) noexcept {
-    return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
-}
-/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
-inline bool is_shortage(int error) noexcept {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-/// ... and how long to wait before the next attempt, which would else keep a processor busy.
-inline constexpr duration accept_pause = std::chrono::milliseconds{100};
-}  // namespace detail
-
-// ---- making, waiting, failing
-
-inline socket::socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept
-    : descriptor_{::socket(static_cast<int>(family), static_cast<int>(type) | SOCK_CLOEXEC, protocol)} {
-    error = is_open() ? std::error_code{} : detail::last_error();
-}
-
-inline socket::socket(address_family family, socket_type type, int protocol) {
-    std::error_code error;
-    socket{family, type, protocol, error}.swap(*this);
-    if (error) detail::throw_error(error, "socket");
-}
 
 /// "listen on 0.0.0.0:80: Address already in use"
-inline void socket::fail(const std::error_code& error, const std::string& what) const {
+inline void socket_handle::fail(const std::error_code& error, const std::string& what) const {
     std::error_code unknown;
     const socket_address local = local_endpoint(unknown);
     detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
@@ -2453,55 +2519,14 @@ inline void socket::fail(const std::error_code& error, const std::string& what) 
 
 /// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed; once
 /// the connection is gone the kernel has forgotten him, and our own address must do.
-inline void socket::fail_with_peer(const std::error_code& error, const std::string& what) const {
+inline void socket_handle::fail_with_peer(const std::error_code& error, const std::string& what) const {
     std::error_code unknown;
     const socket_address peer = peer_endpoint(unknown);
     if (unknown) fail(error, detail::joined(what, " the peer"));
     detail::throw_error(error, what, ' ', peer.to_string());
 }
 
-namespace detail {
-inline time_point later(time_point start, duration time) noexcept {
-    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
-}
-inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
-
-/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
-/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
-inline timespec to_timespec(duration time) noexcept {
-    using std::chrono::nanoseconds, std::chrono::seconds;
-    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
-    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
-    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
-            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
-}
-
-/// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
-inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
-    for (;;) {
-        timespec left{};
-        if (until != time_point::max()) {
-            const time_point now = clock::now();
-            left = to_timespec(until > now ? until - now : duration::zero());
-        }
-        const int ready =
-            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
-        if (ready < 0 && errno == EINTR) continue;  // with the time that is left
-        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
-        return;
-    }
-}
-
-/// Waits for a descriptor (or none, -1) and for a stop (or none).
-inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
-                     std::error_code& error) noexcept {
-    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
-    poll_until(watched, until, error);
-    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
-}
-}  // namespace detail
-
-inline void socket::wait(short events, time_point until, std::error_code& error) const noexcept {
+inline void socket_handle::wait(short events, time_point until, std::error_code& error) const noexcept {
     if (!is_open()) {  // poll(2) would pass over it, and wait
         error = std::make_error_code(std::errc::bad_file_descriptor);
         return;
@@ -2509,18 +2534,18 @@ inline void socket::wait(short events, time_point until, std::error_code& error)
     detail::wait_for(descriptor_, events, stop_, until, error);
 }
 /// For what cannot be polled: to look again now and then.
-inline void socket::wait_a_moment(time_point until, std::error_code& error) const noexcept {
+inline void socket_handle::wait_a_moment(time_point until, std::error_code& error) const noexcept {
     detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
     if (error == std::errc::timed_out && clock::now() < until) error.clear();
 }
 
-inline time_point socket::end_of_call() const noexcept {
+inline time_point socket_handle::end_of_call() const noexcept {
     return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
 }
 
 /// What forbids a call even to begin. Without this a peer who always has something for us would carry the
 /// program past its deadline, or past a stop, without one wait in which they could be noticed.
-inline std::error_code socket::forbidden() const noexcept {
+inline std::error_code socket_handle::forbidden() const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
     const time_point end = std::min(deadline_, answer_end_);
     if (end != time_point::max() && clock::now() >= end) return std::make_error_code(std::errc::timed_out);
@@ -2528,7 +2553,7 @@ inline std::error_code socket::forbidden() const noexcept {
 }
 
 /// A datagram socket is given a port by its first send or connect, and when all are in use the kernel says EAGAIN.
-inline bool socket::has_no_port() const noexcept {
+inline bool socket_handle::has_no_port() const noexcept {
     std::error_code error;
     const socket_address local = local_endpoint(error);
     return !error && local.is_ip() && local.ip().port() == 0;
@@ -2537,7 +2562,8 @@ inline bool socket::has_no_port() const noexcept {
 /// Makes the system call, again when a signal interrupted it, and waits where it could not go on and may wait.
 /// Without a deadline a call that succeeds at once costs that one system call and no look at the clock.
 template <class Call>
-auto socket::attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept {
+auto socket_handle::attempt(Call call, short events, int flags, time_point until,
+                            std::error_code& error) const noexcept {
     decltype(call()) result = -1;
     if ((error = forbidden())) return result;
     // poll() may say that a call can go on which cannot. It sees our own queue, but not that of the Unix socket whom
@@ -2568,8 +2594,8 @@ auto socket::attempt(Call call, short events, int flags, time_point until, std::
     }
 }
 
-inline void socket::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
-                                duration answer_time) {
+inline void socket_handle::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                                       duration answer_time) {
     const auto waits = [](bool is_blocking, duration time, time_point end, const stop_event* event, duration answer) {
         return is_blocking && time == never && end == time_point::max() && !event && answer == never;
     };
@@ -2586,14 +2612,364 @@ inline void socket::change_mode(bool blocking, duration timeout, time_point dead
     answer_time_ = answer_time;
 }
 
-inline void socket::set_timeout(wait_time timeout) { change_mode(true, timeout, time_point::max(), stop_); }
-inline void socket::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
-inline void socket::set_answer_timeout(wait_time time) {
+inline void socket_handle::set_timeout(wait_time timeout) { change_mode(true, timeout, time_point::max(), stop_); }
+inline void socket_handle::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
+inline void socket_handle::set_answer_timeout(wait_time time) {
     change_mode(blocking_, timeout_, deadline_, stop_, time);
     answer_end_ = detail::end_of(time);
 }
-inline void socket::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
-inline void socket::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
+inline void socket_handle::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
+inline void socket_handle::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
+
+inline void socket_handle::shutdown(shutdown_direction direction, std::error_code& error) noexcept {
+    error = ::shutdown(descriptor_, static_cast<int>(direction)) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket_handle::shutdown(shutdown_direction direction) {
+    std::error_code error;
+    shutdown(direction, error);
+    if (error) fail_with_peer(error, "shutdown of the connection to");
+}
+
+inline void socket_handle::close(std::error_code& error) noexcept {
+    constexpr ::linger reset{1, 0};
+    if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
+    // already belong to what another thread has just opened (close(2)).
+    error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket_handle::close() {
+    std::error_code error;
+    close(error);
+    if (error) detail::throw_error(error, "close");
+}
+
+inline socket_address socket_handle::local_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getsockname(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket_handle::local_endpoint() const {
+    std::error_code error;
+    const socket_address address = local_endpoint(error);
+    if (error) detail::throw_error(error, "getsockname");
+    return address;
+}
+
+inline socket_address socket_handle::peer_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getpeername(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket_handle::peer_endpoint() const {
+    std::error_code error;
+    const socket_address address = peer_endpoint(error);
+    if (error) detail::throw_error(error, "getpeername");
+    return address;
+}
+
+inline void socket_handle::set_option(int level, int name, std::span<const std::byte> value,
+                                      std::error_code& error) noexcept {
+    error = ::setsockopt(descriptor_, level, name, value.data(), static_cast<socklen_t>(value.size())) == 0
+                ? std::error_code{}
+                : detail::last_error();
+}
+inline void socket_handle::set_option(int level, int name, std::span<const std::byte> value) {
+    std::error_code error;
+    set_option(level, name, value, error);
+    if (error) fail(error, detail::joined("setsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+}
+inline std::size_t socket_handle::get_option(int level, int name, std::span<std::byte> value,
+                                             std::error_code& error) const noexcept {
+    socklen_t size = static_cast<socklen_t>(value.size());
+    error = ::getsockopt(descriptor_, level, name, value.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    return error ? 0 : size;
+}
+inline std::size_t socket_handle::get_option(int level, int name, std::span<std::byte> value) const {
+    std::error_code error;
+    const std::size_t size = get_option(level, name, value, error);
+    if (error) fail(error, detail::joined("getsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+    return size;
+}
+inline std::error_code socket_handle::take_error() noexcept {
+    int pending = 0;
+    std::error_code error;
+    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
+    return error ? error : std::error_code{pending, std::system_category()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_HANDLE_HPP
+
+// netnotes/socket/message.hpp: what travels beside the bytes of a datagram
+// SPDX-License-Identifier: MIT
+//
+// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Two of them matter to every UDP server: to
+// which of the host's addresses a datagram came, and from which address the answer is to leave.
+//
+//        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
+//        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
+//        client <── from 192.0.2.2 ── sendmsg: IP_PKTINFO says 192.0.2.2      else the client would not take the answer
+//
+// All names here are in detail: programs use received::local and send_to() of socket/socket.hpp, or udp.hpp.
+
+#ifndef NETNOTES_SOCKET_MESSAGE_HPP
+#define NETNOTES_SOCKET_MESSAGE_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <system_error>
+
+
+
+namespace netnotes::detail {
+
+/// What the kernel tells of a datagram beside its bytes: the size of each of several that it has merged (UDP_GRO), and
+/// to which address they came.
+struct datagram_notes {
+    static constexpr std::size_t capacity =
+        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
+    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
+
+    ip_address local{};        ///< one's own address, from which to answer; 0.0.0.0 when that is not known
+    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
+    std::size_t segment = 0;   ///< 0: it is one datagram
+
+    static datagram_notes of(msghdr& header) noexcept {
+        datagram_notes notes;
+        if (header.msg_controllen == 0) return notes;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                // A broadcast's or a group's local address is the one from which one would answer (ip(7)).
+                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
+                notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO knows that better
+                sockaddr_in6 raw{};
+                raw.sin6_family = AF_INET6;
+                raw.sin6_addr = info.ipi6_addr;
+                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
+                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
+                if (notes.is_to_group) continue;
+                socket_address local;
+                std::memcpy(local.data(), &raw, sizeof raw);
+                local.resize(sizeof raw);
+                notes.local = local.ip().address();
+            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
+                int value = 0;
+                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
+            }
+        }
+        return notes;
+    }
+};
+
+/// The word to the kernel from which address a datagram is to leave.
+class source_note {
+  public:
+    source_note() noexcept = default;
+    /// 0.0.0.0 and :: say nothing. The zone of the address may be no interface: then there is an error.
+    void choose(const ip_address& from, std::error_code& error) noexcept {
+        size_ = 0;
+        error.clear();
+        if (from.is_unspecified()) return;
+        try {
+            const socket_address address{endpoint{from.unmapped(), 0}};
+            if (address.family() == address_family::inet) {
+                sockaddr_in raw;
+                std::memcpy(&raw, address.data(), sizeof raw);
+                in_pktinfo info{};  // without an interface: which way is the routing table's affair
+                info.ipi_spec_dst = raw.sin_addr;
+                write(IPPROTO_IP, IP_PKTINFO, info);
+            } else {
+                sockaddr_in6 raw;
+                std::memcpy(&raw, address.data(), sizeof raw);
+                in6_pktinfo info{};
+                info.ipi6_addr = raw.sin6_addr;
+                info.ipi6_ifindex = raw.sin6_scope_id;
+                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
+            }
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        } catch (const std::bad_alloc&) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
+    /// Says so in a message; this object must live until it is sent.
+    void add_to(msghdr& message) noexcept {
+        if (size_ == 0) return;
+        message.msg_control = bytes_.data();
+        message.msg_controllen = size_;
+    }
+
+  private:
+    template <class Info>
+    void write(int level, int type, const Info& info) noexcept {
+        cmsghdr header{};
+        header.cmsg_level = level;
+        header.cmsg_type = type;
+        header.cmsg_len = CMSG_LEN(sizeof info);
+        bytes_ = {};
+        std::memcpy(bytes_.data(), &header, sizeof header);
+        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
+        size_ = CMSG_SPACE(sizeof info);
+    }
+    alignas(cmsghdr) std::array<char, capacity> bytes_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_MESSAGE_HPP
+
+
+namespace netnotes {
+
+// ---- The socket ----------------------------------------------------------------------------------------
+
+/// A socket with the calls that move bytes. See socket_handle for its lifetime, its modes and its options.
+class socket : public socket_handle {
+  public:
+    using socket_handle::socket_handle;
+
+    /// None: is_open() is false.
+    socket() noexcept = default;
+    /// A new one. `protocol` 0 is the only one that goes with family and type.
+    explicit socket(address_family family, socket_type type, int protocol = 0);
+    socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
+
+    // -- as a server
+
+    /// Gives the socket its own address; port 0 lets the system choose. errc::address_in_use, and
+    /// errc::permission_denied below port 1024 (ip(7)).
+    void bind(const socket_address& where);
+    void bind(const socket_address& where, std::error_code& error) noexcept;
+    /// Lets connections come in. `backlog` is how many may be complete and not yet accepted, and Linux lets in
+    /// one more; it is capped by net.core.somaxconn. Nobody beyond is *refused*: his SYN is dropped and tried
+    /// again, so he is late (listen(2)). A negative number stands for the most that the system allows.
+    void listen(int backlog = SOMAXCONN);
+    void listen(int backlog, std::error_code& error) noexcept;
+
+    struct accepted;
+    /// Waits for the next connection. The new socket waits without a limit, or not at all if this one does not
+    /// wait, and is stopped by what stops this one. A connection that died in the queue is passed over.
+    ///
+    /// Where descriptors or memory are short (EMFILE, ENFILE, ENOBUFS, ENOMEM) the first form tries again every 100 ms, as
+    /// long as this socket may wait: so `for (;;) serve(listener.accept());` survives a crowd. The second form reports it.
+    accepted accept();
+    accepted accept(std::error_code& error) noexcept;
+
+    // -- as a client
+
+    /// For a stream, opens a connection and waits until it stands or has failed. For a datagram socket, fixes
+    /// whom send() goes to and recv() hears from. After a failure make a new socket: POSIX leaves this one's
+    /// state open. errc::connection_refused, timed_out, network_unreachable, ...
+    ///
+    /// A stream never connects to itself. Where nobody listens on a port from which the system takes the clients' own
+    /// ports, TCP can open a connection from that port to that port, and then reads what it has sent (a simultaneous
+    /// open, RFC 9293 §3.5). It is reset here, and the error is errc::connection_refused: nobody listens there.
+    void connect(const socket_address& where);
+    void connect(const socket_address& where, std::error_code& error) noexcept;
+
+    // -- both
+
+    /// At most buffer.size() bytes, at least one; 0 at the end of the stream, and then at every call. It is not
+    /// a message: what the peer sent in one piece may come in many, and the reverse. (With an empty buffer the
+    /// answer is always 0, so do not ask.) `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, and
+    /// MSG_WAITALL holds only for a socket that waits for ever.
+    std::size_t recv(mutable_buffer buffer, int flags = 0);
+    std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// Exactly buffer.size() bytes, however many receives that takes; the timeout is for the whole. 0 when the stream
+    /// had ended before the first of them, so that `while (s.recv_exact(header))` is a loop over messages; an end in
+    /// the middle is errc::protocol_error. The second form returns how many bytes stand in the buffer beside the
+    /// error, and the next call may go on behind them. For an empty buffer nobody is asked, and the answer is 0.
+    std::size_t recv_exact(mutable_buffer buffer);
+    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
+    /// Hands bytes to the kernel and returns how many it took, perhaps not all. That they were taken does not
+    /// mean that they have arrived, or have been sent at all. errc::broken_pipe, connection_reset.
+    std::size_t send(const_buffer bytes, int flags = 0);
+    std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
+    /// All bytes, or an error. The timeout is for the whole. The second form returns how many the kernel took
+    /// before the error, so that no byte's fate is unknown on this side; the first says it in what(). If a call that may
+    /// wait fails, and none after it succeeds, close() sends a reset: an orderly end would say that all has been sent.
+    void send_all(const_buffer bytes);
+    std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
+
+    struct received {
+        std::span<std::byte> bytes;  ///< the part of the buffer that was filled
+        socket_address sender;       ///< of no family when a Unix socket without a name has sent it
+        bool truncated = false;      ///< the datagram was longer than the buffer; what did not fit is lost
+        /// To which of this host's addresses it came, if tell_local_address() asked for that; else 0.0.0.0. For
+        /// a datagram to a broadcast address or an IPv4 group it is the address from which to answer; for one to
+        /// an IPv6 group it is not known.
+        ip_address local{};
+    };
+    /// One datagram and its sender. An empty datagram is a datagram: bytes is empty and the sender is set.
+    received recv_from(mutable_buffer buffer, int flags = 0);
+    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// One datagram, whole or not at all: errc::message_size when it is too long for the protocol.
+    void send_to(const_buffer bytes, const socket_address& where, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, std::error_code& error, int flags = 0) noexcept;
+    /// The same from one of this host's addresses, received::local: the sender of a question takes an answer only from
+    /// the address that it asked. 0.0.0.0 and :: leave the choice to the system. errc::invalid_argument,
+    /// network_unreachable when the host has no such address.
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
+                 int flags = 0) noexcept;
+    /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
+    /// It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed:
+    /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
+    void tell_local_address();
+    void tell_local_address(std::error_code& error) noexcept;
+
+  private:
+    friend class detail::borrowed_socket;  // of coro/io/socket.hpp
+    std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
+    std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
+};
+
+struct socket::accepted {
+    socket connection;
+    socket_address peer;
+};
+
+/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
+[[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
+
+// ========================================================================================================
+// How it is done. A reader who only uses sockets can stop here.
+// ========================================================================================================
+
+// ---- making, waiting, failing
+
+inline socket::socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept
+    : socket_handle{::socket(static_cast<int>(family), static_cast<int>(type) | SOCK_CLOEXEC, protocol)} {
+    error = is_open() ? std::error_code{} : detail::last_error();
+}
+
+inline socket::socket(address_family family, socket_type type, int protocol) {
+    std::error_code error;
+    socket{family, type, protocol, error}.swap(*this);
+    if (error) detail::throw_error(error, "socket");
+}
 
 // ---- the calls
 
@@ -2614,16 +2990,6 @@ inline void socket::listen(int backlog) {
     listen(backlog, error);
     if (error) fail(error, "listen");
 }
-
-namespace detail {
-/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
-/// The next one may be well.
-inline bool is_passed_over(int error) noexcept {
-    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
-                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
-    return std::find(errors.begin(), errors.end(), error) != errors.end();
-}
-}  // namespace detail
 
 inline socket::accepted socket::accept(std::error_code& error) noexcept {
     accepted result;
@@ -2664,31 +3030,6 @@ inline socket::accepted socket::accept() {
         if (is_over == std::errc::operation_canceled) fail(is_over, "accept");
     }
 }
-
-namespace detail {
-/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
-/// also when it goes on in the background. The wildcard address stands for the loopback one.
-inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
-    if (!where.is_ip()) return false;
-    socket_address local;
-    socklen_t size = socket_address::capacity;
-    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
-    local.resize(size);
-    if (!local.is_ip()) return false;
-    const endpoint own = local.ip(), other = where.ip();
-    if (own.port() != other.port()) return false;
-    const ip_address wanted = other.address().unmapped();
-    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
-    int type = 0;
-    socklen_t type_size = sizeof type;  // a datagram socket may well be its own peer
-    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
-}
-/// Resets a connection and leaves the socket without one (connect(2), AF_UNSPEC).
-inline void dissolve(int descriptor) noexcept {
-    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
-    ::connect(descriptor, &nobody, sizeof nobody);
-}
-}  // namespace detail
 
 inline void socket::connect(const socket_address& where, std::error_code& error) noexcept {
     if ((error = forbidden())) return;
@@ -2814,111 +3155,6 @@ inline void socket::send_all(const_buffer bytes) {
                                              " bytes sent) to"));
 }
 
-namespace detail {
-/// What the kernel tells of a datagram beside its bytes: the size of each of several that it has merged (UDP_GRO), and
-/// to which address they came.
-struct datagram_notes {
-    static constexpr std::size_t capacity =
-        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
-    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
-
-    ip_address local{};        ///< one's own address, from which to answer; 0.0.0.0 when that is not known
-    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
-    std::size_t segment = 0;   ///< 0: it is one datagram
-
-    static datagram_notes of(msghdr& header) noexcept {
-        datagram_notes notes;
-        if (header.msg_controllen == 0) return notes;
-        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
-            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
-            if (is(IPPROTO_IP, IP_PKTINFO)) {
-                in_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                // A broadcast's or a group's local address is the one from which one would answer (ip(7)).
-                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
-                notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
-            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
-                in6_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO knows that better
-                sockaddr_in6 raw{};
-                raw.sin6_family = AF_INET6;
-                raw.sin6_addr = info.ipi6_addr;
-                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
-                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
-                if (notes.is_to_group) continue;
-                socket_address local;
-                std::memcpy(local.data(), &raw, sizeof raw);
-                local.resize(sizeof raw);
-                notes.local = local.ip().address();
-            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
-                int value = 0;
-                std::memcpy(&value, CMSG_DATA(part), sizeof value);
-                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
-            }
-        }
-        return notes;
-    }
-};
-
-/// The word to the kernel from which address a datagram is to leave.
-class source_note {
-  public:
-    source_note() noexcept = default;
-    /// 0.0.0.0 and :: say nothing. The zone of the address may be no interface: then there is an error.
-    void choose(const ip_address& from, std::error_code& error) noexcept {
-        size_ = 0;
-        error.clear();
-        if (from.is_unspecified()) return;
-        try {
-            const socket_address address{endpoint{from.unmapped(), 0}};
-            if (address.family() == address_family::inet) {
-                sockaddr_in raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in_pktinfo info{};  // without an interface: which way is the routing table's affair
-                info.ipi_spec_dst = raw.sin_addr;
-                write(IPPROTO_IP, IP_PKTINFO, info);
-            } else {
-                sockaddr_in6 raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in6_pktinfo info{};
-                info.ipi6_addr = raw.sin6_addr;
-                info.ipi6_ifindex = raw.sin6_scope_id;
-                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
-            }
-        } catch (const std::system_error& failure) {
-            error = failure.code();
-        } catch (const std::bad_alloc&) {
-            error = std::make_error_code(std::errc::not_enough_memory);
-        }
-    }
-    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
-    /// Says so in a message; this object must live until it is sent.
-    void add_to(msghdr& message) noexcept {
-        if (size_ == 0) return;
-        message.msg_control = bytes_.data();
-        message.msg_controllen = size_;
-    }
-
-  private:
-    template <class Info>
-    void write(int level, int type, const Info& info) noexcept {
-        cmsghdr header{};
-        header.cmsg_level = level;
-        header.cmsg_type = type;
-        header.cmsg_len = CMSG_LEN(sizeof info);
-        bytes_ = {};
-        std::memcpy(bytes_.data(), &header, sizeof header);
-        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
-        size_ = CMSG_SPACE(sizeof info);
-    }
-    alignas(cmsghdr) std::array<char, capacity> bytes_;
-    std::size_t size_ = 0;
-};
-}  // namespace detail
-
 inline void socket::tell_local_address(std::error_code& error) noexcept {
     const int on = 1;
     const auto yes = std::as_bytes(std::span{&on, 1});
@@ -3003,85 +3239,6 @@ inline void socket::send_to(const_buffer bytes, const socket_address& where, con
     if (error)
         detail::throw_error(error, "send_to ", where.to_string(), " from ", from.to_string(), " (",
                             std::to_string(bytes.size()), " bytes)");
-}
-
-inline void socket::shutdown(shutdown_direction direction, std::error_code& error) noexcept {
-    error = ::shutdown(descriptor_, static_cast<int>(direction)) == 0 ? std::error_code{} : detail::last_error();
-}
-inline void socket::shutdown(shutdown_direction direction) {
-    std::error_code error;
-    shutdown(direction, error);
-    if (error) fail_with_peer(error, "shutdown of the connection to");
-}
-
-inline void socket::close(std::error_code& error) noexcept {
-    constexpr ::linger reset{1, 0};
-    if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
-    // already belong to what another thread has just opened (close(2)).
-    error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
-}
-inline void socket::close() {
-    std::error_code error;
-    close(error);
-    if (error) detail::throw_error(error, "close");
-}
-
-inline socket_address socket::local_endpoint(std::error_code& error) const noexcept {
-    socket_address address;
-    socklen_t size = socket_address::capacity;
-    error = ::getsockname(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
-    address.resize(size);
-    return address;
-}
-inline socket_address socket::local_endpoint() const {
-    std::error_code error;
-    const socket_address address = local_endpoint(error);
-    if (error) detail::throw_error(error, "getsockname");
-    return address;
-}
-
-inline socket_address socket::peer_endpoint(std::error_code& error) const noexcept {
-    socket_address address;
-    socklen_t size = socket_address::capacity;
-    error = ::getpeername(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
-    address.resize(size);
-    return address;
-}
-inline socket_address socket::peer_endpoint() const {
-    std::error_code error;
-    const socket_address address = peer_endpoint(error);
-    if (error) detail::throw_error(error, "getpeername");
-    return address;
-}
-
-inline void socket::set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept {
-    error = ::setsockopt(descriptor_, level, name, value.data(), static_cast<socklen_t>(value.size())) == 0
-                ? std::error_code{}
-                : detail::last_error();
-}
-inline void socket::set_option(int level, int name, std::span<const std::byte> value) {
-    std::error_code error;
-    set_option(level, name, value, error);
-    if (error) fail(error, detail::joined("setsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
-}
-inline std::size_t socket::get_option(int level, int name, std::span<std::byte> value,
-                                      std::error_code& error) const noexcept {
-    socklen_t size = static_cast<socklen_t>(value.size());
-    error = ::getsockopt(descriptor_, level, name, value.data(), &size) == 0 ? std::error_code{} : detail::last_error();
-    return error ? 0 : size;
-}
-inline std::size_t socket::get_option(int level, int name, std::span<std::byte> value) const {
-    std::error_code error;
-    const std::size_t size = get_option(level, name, value, error);
-    if (error) fail(error, detail::joined("getsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
-    return size;
-}
-inline std::error_code socket::take_error() noexcept {
-    int pending = 0;
-    std::error_code error;
-    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
-    return error ? error : std::error_code{pending, std::system_category()};
 }
 
 inline std::pair<socket, socket> socket_pair(socket_type type) {
@@ -3499,7 +3656,7 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 
 #endif  // NETNOTES_TCP_READER_HPP
 
-// netnotes/coro/socket.hpp: sockets for tasks
+// netnotes/coro/stream.hpp: connections for tasks
 // SPDX-License-Identifier: MIT
 //
 // The calls of socket.hpp, with co_await before those that may have to wait. A server for thousands reads like the one
@@ -3531,22 +3688,22 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 //
 //        recv() ──> is there anything? ──yes──> recv(2) ──> go on at once, nobody was asked to wait
 //                          |no, as we remember
-//                          └──> aside ──> epoll: readable ──> recv(2) ──> go on
+//                          └──> suspended ──> ready to read ──> recv(2) ──> resumed
 //
-// What makes it cheap is what it does not do. A descriptor is registered with epoll once. A receive that has
-// given less than there was room for has emptied the socket, so the next one waits without asking. Bytes are sent at
-// once and waited for only when the kernel takes no more. And who waits for bytes holds no buffer for them: when they
-// come, the loop's own is lent; so a connection that is silent costs its frame, and nothing else.
+// What makes it cheap is what it does not do. The loop registers a descriptor once. A receive that returned less than
+// there was room for has emptied the socket, so the next receive waits without a system call. A send is tried at once; the
+// task waits only if the kernel takes no more. A task that waits for bytes holds no buffer. When bytes arrive, the loop lends
+// its own. A silent connection therefore costs one coroutine frame and one node.
 //
 // A peer who always has something for us does not keep the others waiting: after some calls that did not wait, the next
 // one does.
 //
-// On this page:  async_stream · async_listener · async_datagram
+// On this page:  async_stream
 // Above it:      coro/serve.hpp, a whole server
 // The notes:     gevent版-TCP服务器 (the gevent server); example 26
 
-#ifndef NETNOTES_CORO_SOCKET_HPP
-#define NETNOTES_CORO_SOCKET_HPP
+#ifndef NETNOTES_CORO_STREAM_HPP
+#define NETNOTES_CORO_STREAM_HPP
 
 #include <unistd.h>
 
@@ -4353,6 +4510,24 @@ inline tcp_listener::accepted tcp_listener::accept() {
 
 #endif  // NETNOTES_TCP_STREAM_HPP
 
+// netnotes/coro/io/socket.hpp: a socket as the loop knows it
+// SPDX-License-Identifier: MIT
+//
+// On this page:  borrowed_socket · socket_node · async_socket · socket_operation · pausing_operation
+
+#ifndef NETNOTES_CORO_IO_SOCKET_HPP
+#define NETNOTES_CORO_IO_SOCKET_HPP
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
 // netnotes/coro/loop.hpp: thousands of functions that wait, in one thread
 // SPDX-License-Identifier: MIT
 //
@@ -4379,9 +4554,9 @@ inline tcp_listener::accepted tcp_listener::accept() {
 // run() ends with its task, and what it has spawned and not awaited is cancelled and awaited first: nothing is left
 // behind. An exception that nobody can catch, of a task whose handle was dropped, ends the run and comes out of it.
 //
-// On this page:  event_loop · join_handle · spawn, yield, sleep_for, sleep_until
-// Under it:      coro/scheduler.hpp (its options; turns and timers), coro/io/operation.hpp (waiting for descriptors, epoll),
-//                coro/io/io_uring.hpp (the other way to wait; include it, or coro.hpp, to use it)
+// On this page:  loop_options · event_loop · spawn
+// Under it:      coro/scheduler.hpp (turns and timers), coro/join.hpp, coro/sleep.hpp, coro/io/operation.hpp (descriptors),
+//                coro/io/back_end.hpp (what waits for them)
 // The notes:     协程问题, 例子 (who switches; 1:N), gevent (spawn, join, sleep); example 24
 
 #ifndef NETNOTES_CORO_LOOP_HPP
@@ -4402,44 +4577,20 @@ inline tcp_listener::accepted tcp_listener::accept() {
 #include <thread>
 #include <utility>
 
-// netnotes/coro/io/operation.hpp: waiting for a descriptor
+// netnotes/coro/io/epoll.hpp: the back end that waits with epoll
 // SPDX-License-Identifier: MIT
 //
-// A call on a descriptor that would have to wait is put aside with the coroutine that makes it, and made again when the
-// descriptor is ready. So an awaiter of this kind is one function, attempt(): make the call, or say that it has to wait.
-//
-//        attempt() ──done──────────────────────────────────────────> go on
-//            │ would block, and is remembered: readable = false
-//            └──> stands at its io_node as reader or writer          (the coroutine lies aside)
-//                     │ epoll: readable = true
-//                     └──> attempt() again ──done──> go on
-//
-// The node remembers what was learned of its descriptor, as edge-triggered events are told once: so a receive that would
-// find nothing is not made, and none is needed to find out.
-//
-// On this page:  io_node · io_operation · io_backend::epoll (its sibling is in coro/io/io_uring.hpp)
-// The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read coro/loop.hpp first
+// On this page:  io_backend::epoll
 
-#ifndef NETNOTES_CORO_IO_OPERATION_HPP
-#define NETNOTES_CORO_IO_OPERATION_HPP
+#ifndef NETNOTES_CORO_IO_EPOLL_HPP
+#define NETNOTES_CORO_IO_EPOLL_HPP
 
 #include <poll.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <coroutine>
-#include <cstddef>
 #include <cstdint>
 #include <ctime>
 #include <exception>
-#include <memory>
 #include <span>
-#include <stdexcept>
-#include <string_view>
 #include <system_error>
-#include <utility>
 
 // netnotes/poll/epoll.hpp: waiting with epoll(7)
 // SPDX-License-Identifier: MIT
@@ -4729,6 +4880,122 @@ static_assert(poller<epoll_poller>);
 
 #endif  // NETNOTES_POLL_EPOLL_HPP
 
+// netnotes/coro/io/operation.hpp: waiting for a descriptor
+// SPDX-License-Identifier: MIT
+//
+// A call on a descriptor that would have to wait is put aside with the coroutine that makes it, and made again when the
+// descriptor is ready. So an awaiter of this kind is one function, attempt(): make the call, or say that it has to wait.
+//
+//        attempt() ──done──────────────────────────────────────────> go on
+//            │ would block, and is remembered: readable = false
+//            └──> stands at its io_node as reader or writer          (the coroutine lies aside)
+//                     │ the back end: readable = true
+//                     └──> attempt() again ──done──> go on
+//
+// The node remembers what was learned of its descriptor, as edge-triggered events are told once: so a receive that would
+// find nothing is not made, and none is needed to find out.
+//
+// On this page:  io_node · io_operation · io_awaiter, io_receiver
+// The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read coro/loop.hpp first
+
+#ifndef NETNOTES_CORO_IO_OPERATION_HPP
+#define NETNOTES_CORO_IO_OPERATION_HPP
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+// netnotes/coro/owner.hpp: a pointer that owns
+// SPDX-License-Identifier: MIT
+//
+// std::unique_ptr does the same, but <memory> costs the compiler more than all of this page's users together. The
+// chapters of coro/ need a tenth of it.
+//
+// On this page:  owner
+
+#ifndef NETNOTES_CORO_OWNER_HPP
+#define NETNOTES_CORO_OWNER_HPP
+
+#include <cstddef>
+#include <utility>
+
+namespace netnotes::detail {
+
+/// Deletes an object.
+template <class T>
+struct deleting {
+    void operator()(T* object) const noexcept { delete object; }
+};
+/// Deletes an array.
+template <class T>
+struct deleting<T[]> {
+    void operator()(T* first) const noexcept { delete[] first; }
+};
+template <class T>
+struct owned {
+    using type = T;
+};
+template <class T>
+struct owned<T[]> {
+    using type = T;
+};
+
+/// Owns an object, or an array if T is `U[]`, and gives it to Release when the owner ends. It can be moved, not copied.
+template <class T, class Release = deleting<T>>
+class owner {
+  public:
+    using element = typename owned<T>::type;
+
+    /// Makes an empty owner.
+    constexpr owner() noexcept = default;
+    /// Makes an empty owner.
+    constexpr owner(std::nullptr_t) noexcept {}
+    /// Takes the object.
+    constexpr explicit owner(element* object) noexcept : object_{object} {}
+    constexpr owner(owner&& other) noexcept : object_{other.release()} {}
+    constexpr owner& operator=(owner&& other) noexcept {
+        reset(other.release());
+        return *this;
+    }
+    constexpr ~owner() {
+        if (object_) Release{}(object_);
+    }
+
+    /// Returns the object, which the caller now owns, and leaves this owner empty.
+    [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
+    /// Takes `object`, then releases the old object.
+    constexpr void reset(element* object = nullptr) noexcept {
+        if (element* const old = std::exchange(object_, object)) Release{}(old);
+    }
+    /// Returns the object, which this owner keeps; nullptr if it is empty.
+    [[nodiscard]] constexpr element* get() const noexcept { return object_; }
+    /// Refers to the object. The owner must not be empty.
+    [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
+    [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
+    [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
+    /// Returns true if it owns an object.
+    constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
+
+  private:
+    element* object_ = nullptr;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_CORO_OWNER_HPP
+
 // netnotes/coro/scheduler.hpp: whose turn it is
 // SPDX-License-Identifier: MIT
 //
@@ -4743,8 +5010,7 @@ static_assert(poller<epoll_poller>);
 //
 // So nothing here is allocated, and nothing is looked for: a switch costs a few nanoseconds.
 //
-// On this page:  io_backend_factory · loop_options · and for those who write awaitables: scheduler, loop_operation, loop_timer,
-//                posted_call, io_back_end
+// On this page:  for authors of awaitables: scheduler, loop_operation, loop_timer, posted_call
 // The notes:     协程问题 (who switches; 1:N); read coro/loop.hpp first
 
 #ifndef NETNOTES_CORO_SCHEDULER_HPP
@@ -4756,12 +5022,126 @@ static_assert(poller<epoll_poller>);
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+
+
+// netnotes/coro/io/back_end.hpp: what waits for descriptors, seen from the loop
+// SPDX-License-Identifier: MIT
+//
+// A loop waits for descriptors through this interface and knows nothing of the system call behind it. A back end is one
+// file that implements it. The factory in loop_options chooses the back end, so a program contains no code of a back end
+// that it does not name.
+//
+//        event_loop ──────────────> io_back_end          prepare, watch, wait
+//        io_node ─────────────────> io_back_end          add, remove, needs
+//        io_operation ────────────> io_intake            receive, lend, accept: only if the back end does these itself
+//        io_node <───────────────── the implementer      readable, writable, awaken()
+//
+// Two kinds of kernel interface fit. A readiness interface reports that a call would succeed, and the operation then
+// makes the call. A completion interface makes the call itself: its back end gives each node an io_intake, which holds
+// what the kernel has already received or accepted.
+//
+// On this page:  io_back_end · io_intake · io_backend_factory
+// The notes:     epoll版-TCP服务器
+
+#ifndef NETNOTES_CORO_IO_BACK_END_HPP
+#define NETNOTES_CORO_IO_BACK_END_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class scheduler;
+class io_node;
+class io_back_end;
+}  // namespace detail
+
+/// Makes the back end of a loop. Returns an empty owner and sets `refusal` if the kernel does not offer this back end; the
+/// loop then uses the default of loop_options. Throws std::system_error if the kernel refuses a descriptor.
+using io_backend_factory = detail::owner<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
+
+namespace detail {
+
+/// Returns true if `part` begins inside `whole`. The two need not belong to one object, so addresses are compared as
+/// numbers.
+inline bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) noexcept {
+    return reinterpret_cast<std::uintptr_t>(part.data()) - reinterpret_cast<std::uintptr_t>(whole.data()) <
+           whole.size();
+}
+
+/// Waits for descriptors on behalf of one loop.
+class io_back_end {
+  public:
+    io_back_end(const io_back_end&) = delete;
+    io_back_end& operator=(const io_back_end&) = delete;
+    virtual ~io_back_end() = default;
+
+    /// Is called by the thread that is about to wait. Throws std::logic_error if this thread may not wait.
+    virtual void prepare() {}
+    /// Starts to watch the node's descriptor. Throws std::system_error if the system refuses.
+    virtual void add(io_node& node) = 0;
+    /// Stops watching the node; no operation waits for it any more. Is called before the descriptor is closed. Returns false
+    /// while the kernel still uses the node. Then the back end calls io_node::release() when the kernel has finished.
+    virtual bool remove(io_node& node) noexcept = 0;
+    /// Tells the back end that an operation now waits for the node, to write or to read. If the back end cannot arrange
+    /// that now, it calls scheduler::look_again(), and the operation tries again at the next turn.
+    virtual void needs(io_node& node, bool to_write) noexcept = 0;
+    /// Watches a descriptor that ends a wait each time it is written to. The one with `is_stop` also sets take_stop().
+    /// Throws std::system_error if the system refuses.
+    virtual void watch(int descriptor, bool is_stop) = 0;
+    /// Stops watching the descriptor of a stop.
+    virtual void unwatch(int descriptor) noexcept = 0;
+    /// Waits for at most `timeout`. Notes in each node what has become possible and calls its awaken(). Returns true if it
+    /// has noted anything. Throws std::system_error if the system refuses to wait.
+    virtual bool wait(duration timeout) = 0;
+
+    /// Returns true, once, if a stop was requested since the last call.
+    [[nodiscard]] bool take_stop() noexcept { return std::exchange(saw_stop_, false); }
+    /// Returns true if the bytes lie in memory that io_intake::lend() lends.
+    [[nodiscard]] bool has_lent(std::span<const std::byte> bytes) const noexcept { return is_inside(bytes, lends_); }
+
+  protected:
+    io_back_end() noexcept = default;
+    bool saw_stop_ = false;
+    std::span<const std::byte> lends_;  // memory from which an io_intake lends; empty for a readiness interface
+};
+
+/// Holds what a completion back end has received or accepted for a node before any task has asked for it. Each call
+/// returns false if there is nothing yet. A failure sets `error` to a value of errno and returns true.
+class io_intake {
+  public:
+    io_intake(const io_intake&) = delete;
+    io_intake& operator=(const io_intake&) = delete;
+
+    /// Copies received bytes to `room`. A `size` of 0 is the end of the stream.
+    virtual bool receive(mutable_buffer room, std::size_t& size, int& error) noexcept = 0;
+    /// Sets `bytes` to received bytes without copying them. They stay valid until the next call of lend() or wait().
+    virtual bool lend(std::span<std::byte>& bytes, int& error) noexcept = 0;
+    /// Takes an accepted connection, and passes its ownership to the caller.
+    virtual bool accept(int& descriptor, int& error) noexcept = 0;
+
+  protected:
+    io_intake() noexcept = default;
+    ~io_intake() = default;
+};
+
+}  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_IO_BACK_END_HPP
 
 
 // netnotes/coro/task.hpp: functions that wait
@@ -5323,7 +5703,7 @@ detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
 namespace netnotes {
 
 namespace detail {
-/// A link of a ring; a list is a ring of which one link stands for nothing but its beginning and end.
+/// A link of a circular list. The list itself is such a link too: it marks the beginning and the end.
 struct timer_link {
     timer_link() noexcept = default;
     timer_link(const timer_link&) = delete;
@@ -5490,69 +5870,11 @@ inline timer_wheel::~timer_wheel() {
 namespace netnotes {
 
 namespace detail {
-class scheduler;
-class io_back_end;
-}  // namespace detail
-
-/// Makes the back end of a loop, the part that waits for descriptors. What is above it cannot tell which one it is, but by
-/// the clock. Returns nullptr where the kernel refuses, and says why; then the loop uses epoll. The loop is handed a
-/// function, so a program has no code of a back end that it does not name. There are two: io_backend::epoll (of
-/// coro/io/operation.hpp) and io_backend::io_uring (of coro/io/io_uring.hpp).
-using io_backend_factory = std::unique_ptr<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
-
-struct loop_options {
-    /// When nothing is ready, look again and again for so long before going to sleep: a processor for a lower latency.
-    duration busy_poll = duration::zero();
-    /// The watchdog: `slow` is told when a task has kept the thread for longer than this. `never` costs nothing.
-    duration slow_after = never;
-    void (*slow)(const char* name, duration took) = nullptr;  ///< `name` as it was given to spawn(), or ""
-    /// For tests: time stands still while anything can go on, and when all wait it jumps to the first timer.
-    bool virtual_time = false;
-    /// How the loop is to wait: io_backend::epoll, which nullptr means, too, or io_backend::io_uring. Where the kernel
-    /// refuses io_uring the loop uses epoll: see event_loop::backend().
-    io_backend_factory backend = nullptr;
-};
-
-namespace detail {
 
 class io_node;
 class loop_timer;
 class posted_call;
-
-/// Does the first begin in the second? They need not be parts of one object, hence numbers.
-inline bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) noexcept {
-    return reinterpret_cast<std::uintptr_t>(part.data()) - reinterpret_cast<std::uintptr_t>(whole.data()) <
-           whole.size();
-}
-
-/// Waits for descriptors, for a loop.
-class io_back_end {
-  public:
-    io_back_end(const io_back_end&) = delete;
-    io_back_end& operator=(const io_back_end&) = delete;
-    virtual ~io_back_end() = default;
-
-    /// The thread that calls this is about to wait. Throws std::logic_error when it may not.
-    virtual void prepare() {}
-    /// From here on `wait` hears of it. Throws std::system_error when the system refuses.
-    virtual void add(io_node& node) = 0;
-    /// No more, and nobody waits for it any longer. False when the system still has the node in hand: then the back end
-    /// destroys it, later. Before the descriptor is closed.
-    virtual bool remove(io_node& node) noexcept = 0;
-    /// An operation waits for it now, in this direction.
-    virtual void needs(io_node& node, bool to_write) noexcept = 0;
-    /// A descriptor that ends a wait each time it is written to. Of the stop `saw_stop` tells.
-    virtual void watch(int descriptor, bool is_stop) = 0;
-    virtual void unwatch(int descriptor) noexcept = 0;
-    /// Waits at most so long, and lets those go on who have waited for what has come. False when nothing has.
-    virtual bool wait(duration timeout) = 0;
-
-    bool saw_stop = false;
-    std::span<const std::byte> lends;  ///< from where it lends bytes, where that is not the scheduler's buffer
-
-  protected:
-    io_back_end() noexcept = default;
-};
+class spawned;
 
 /// Whose turn it is, in one thread.
 class scheduler {
@@ -5561,7 +5883,7 @@ class scheduler {
     scheduler& operator=(const scheduler&) = delete;
 
     /// steady_clock's, or virtual time.
-    [[nodiscard]] time_point now() const noexcept { return options_.virtual_time ? virtual_now_ : clock::now(); }
+    [[nodiscard]] time_point now() const noexcept { return is_virtual_ ? virtual_now_ : clock::now(); }
 
     /// Goes on with it at the next turn.
     void make_ready(fiber& chain) noexcept {
@@ -5573,7 +5895,7 @@ class scheduler {
     /// Goes on with it now. It may be gone afterwards.
     void resume(const fiber& chain) noexcept {
         steps_ = steps_a_turn;
-        if (options_.slow_after == never)
+        if (slow_after_ == never)
             chain.resume();
         else
             resume_watched(chain);
@@ -5587,22 +5909,24 @@ class scheduler {
     void arm(loop_timer& what, time_point when) noexcept;
     /// Room to receive into, for all tasks: what lies there is valid until the task that has received it waits.
     [[nodiscard]] std::span<std::byte> lent_buffer() const noexcept { return {lent_.get(), lent_size}; }
-    /// What was received there for the task that goes on now. It is to take it before it waits.
-    std::span<std::byte> lent;
     /// Are these bytes there, or where a back end has lent them?
     [[nodiscard]] bool has_lent(std::span<const std::byte> bytes) const noexcept {
-        return is_inside(bytes, lent_buffer()) || is_inside(bytes, back_end_->lends);
+        return is_inside(bytes, lent_buffer()) || back_end_->has_lent(bytes);
     }
     /// From any thread, and from a signal handler. Not again before it has been called.
     void post_call(posted_call& call) noexcept;
     [[nodiscard]] io_back_end& back_end() const noexcept { return *back_end_; }
+    /// Returns true from the moment when the task of run() has ended until run() returns.
+    [[nodiscard]] bool main_has_ended() const noexcept { return main_has_ended_; }
 
   protected:
     static constexpr int steps_a_turn = 64;
     static constexpr std::size_t lent_size = 64 * 1024;
     static constexpr unsigned tick_bits = 20;  // a tick is 2^20 ns, a little more than a millisecond
 
-    explicit scheduler(const loop_options& options) : options_{options}, lent_{new std::byte[lent_size]} {}
+    using slow_function = void (*)(const char* name, duration took);
+    scheduler(bool is_virtual, duration slow_after, slow_function slow)
+        : is_virtual_{is_virtual}, slow_after_{slow_after}, slow_{slow}, lent_{new std::byte[lent_size]} {}
     ~scheduler() = default;
     void resume_watched(const fiber& chain) noexcept;
     void run_ready() noexcept;
@@ -5617,7 +5941,10 @@ class scheduler {
     }
 
     friend io_node;
-    loop_options options_;
+    friend spawned;
+    const bool is_virtual_;  // see loop_options
+    const duration slow_after_;
+    const slow_function slow_;
     int steps_ = 0;
     fiber* ready_ = nullptr;
     fiber** ready_end_ = &ready_;
@@ -5627,13 +5954,17 @@ class scheduler {
     // Closed in this turn: events of the same batch, and awaiters, still name them.
     io_node* retired_ = nullptr;
     io_node* pending_ = nullptr;  // with an operation that has had to leave its turn to others
-    std::unique_ptr<std::byte[]> lent_;
+    owner<std::byte[]> lent_;
+    spawned* spawned_ = nullptr;  // list of tasks that have not ended or have a handle
+    std::size_t size_ = 0;        // spawned tasks that have not ended
+    const spawned* main_ = nullptr;  // the task of run()
+    bool main_has_ended_ = false;
     std::exception_ptr failure_;
     stop_event wake_;  // an eventfd is an eventfd
     std::atomic<posted_call*> posted_{nullptr};
     std::atomic<bool> asleep_{false};
     std::atomic<int> posting_{0};  // threads inside of post_call()
-    std::unique_ptr<io_back_end> back_end_;
+    owner<io_back_end> back_end_;
 };
 
 /// Something that is to happen at a time.
@@ -5726,24 +6057,24 @@ inline void scheduler::resume_watched(const fiber& chain) noexcept {
     const time_point begin = clock::now();
     chain.resume();
     const duration took = clock::now() - begin;
-    if (took > options_.slow_after && options_.slow) options_.slow(name, took);
+    if (took > slow_after_ && slow_) slow_(name, took);
 }
 
 // -- time
 
 inline std::uint64_t scheduler::ticks_passed() const noexcept {
     const auto passed = static_cast<std::uint64_t>((now() - origin_).count());
-    return options_.virtual_time ? passed : passed >> tick_bits;
+    return is_virtual_ ? passed : passed >> tick_bits;
 }
 inline std::uint64_t scheduler::tick_of(time_point when) const noexcept {
     if (when <= origin_) return 0;
     const auto distance = static_cast<std::uint64_t>((when - origin_).count());
-    return options_.virtual_time ? distance : (distance >> tick_bits) + 1;
+    return is_virtual_ ? distance : (distance >> tick_bits) + 1;
 }
 inline duration scheduler::time_to_next_timer() noexcept {
     const auto tick = timers_.next_tick();
     if (!tick) return never;
-    if (options_.virtual_time) return duration::zero();
+    if (is_virtual_) return duration::zero();
     const time_point when = later(origin_, duration{static_cast<duration::rep>(*tick << tick_bits)});
     return std::max(when - clock::now(), duration::zero());
 }
@@ -5794,7 +6125,6 @@ inline void scheduler::forget_posted() noexcept {
 namespace netnotes::detail {
 
 class io_operation;
-class ring_side;
 
 /// A descriptor as the loop knows it, and what was learned of it.
 class io_node {
@@ -5805,8 +6135,10 @@ class io_node {
         stream,    ///< receive
         listener,  ///< accept
     };
-    /// Throws std::system_error when the system refuses to wait for it.
-    io_node(scheduler& loop, int descriptor, kind what = kind::any);
+    enum class ends_with : bool { nothing, close };
+    /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it is
+    /// retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
+    io_node(scheduler& loop, int descriptor, kind what = kind::any, ends_with end = ends_with::nothing);
     io_node(const io_node&) = delete;
     io_node& operator=(const io_node&) = delete;
     static void* operator new(std::size_t size) { return frames.take(size); }
@@ -5824,13 +6156,14 @@ class io_node {
     void set_timeout(duration timeout);
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
 
-    struct retire {  // for std::unique_ptr
+    /// Retires a node, as the Release of an owner.
+    struct retire {
         void operator()(io_node* node) const noexcept { node->leave(); }
     };
 
     // For back ends.
     [[nodiscard]] bool is_retired() const noexcept { return is_retired_; }
-    /// Does the back end hear when it can be written to? See epoll_back_end.
+    /// Remembers for the back end whether it has asked the system to report when the descriptor can be written to.
     void set_heard_to_write(bool is) noexcept { is_heard_to_write_ = is; }
     [[nodiscard]] bool is_heard_to_write() const noexcept { return is_heard_to_write_; }
     /// Something has come: those who wait try again.
@@ -5840,7 +6173,7 @@ class io_node {
         is_in_hand_ = false;
         discard();
     }
-    ring_side* ring = nullptr;  ///< of io_uring's back end: what it has received for us
+    io_intake* intake = nullptr;  ///< set by a back end that receives and accepts by itself
 
     // For loops.
     /// Those whose turn has ended try again.
@@ -5855,14 +6188,11 @@ class io_node {
 
     [[nodiscard]] kind what() const noexcept { return kind_; }
 
-  protected:
-    virtual ~io_node() = default;
-    /// Before the descriptor is closed.
-    virtual void leave() noexcept;
-
   private:
     friend io_operation;
     friend scheduler;
+    ~io_node() = default;
+    void leave() noexcept;
     void discard() noexcept;
     struct deadline final : loop_timer {
         explicit deadline(io_operation*& place) noexcept : waiting{place} {}
@@ -5881,11 +6211,12 @@ class io_node {
     bool is_in_hand_ : 1 = false;
     bool reader_sends_ : 1 = false;
     bool is_heard_to_write_ : 1 = false;
+    bool closes_ : 1;
     int descriptor_;
     scheduler& loop_;
     std::array<io_operation*, 2> waiting_{};  // who reads, who writes
     io_node* next_ = nullptr;                 // among the retired, or the pending
-    std::unique_ptr<limits> limits_;
+    owner<limits> limits_;
 };
 
 /// A call on a descriptor that may have to wait.
@@ -5907,7 +6238,7 @@ class io_operation : public loop_operation {
     /// Makes the call, unless `node_` knows that it would have to wait. False when it has to: then `node_` knows that.
     virtual bool attempt() noexcept = 0;
     /// Makes a receiving call until it is done, has failed, or has to wait; where `readable` is said. A stream that has
-    /// given less than was asked for is empty (epoll(7), question 9), so the next call need not be made to hear so.
+    /// given less than was asked for is empty, so the next call need not be made to hear so.
     template <class Call>
     bool receive(Call call, std::size_t& size, std::size_t asked) noexcept {
         do {
@@ -5924,8 +6255,9 @@ class io_operation : public loop_operation {
     }
     /// Of a stream: some bytes, or 0 at its end.
     bool receive(mutable_buffer room, std::size_t& size) noexcept;
-    /// The same, where the bytes lie already, or into the loop's buffer: the loop's `lent` says where.
-    bool receive_lent() noexcept;
+    /// Like receive(), but sets `bytes` to where the bytes lie: in the loop's buffer, or in memory of the
+    /// back end.
+    bool receive_lent(std::span<std::byte>& bytes) noexcept;
     /// The same for a sending call, which keeps what it returns for itself.
     template <class Call>
     bool transmit(Call call) noexcept {
@@ -5975,7 +6307,7 @@ class io_operation : public loop_operation {
     template <class Promise>
     [[gnu::always_inline]] bool begin_wait(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        if (node_.readable || node_.ring || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
+        if (node_.readable || node_.intake || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
             return false;
         waits(waiter, whose);
         place() = this;
@@ -6022,7 +6354,7 @@ class io_operation : public loop_operation {
     /// To a back end that knows of a wait only when it is told.
     void tell_back_end() noexcept {
         const bool to_write = direction_ == direction::write || node_.reader_sends();
-        if (node_.ring || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
+        if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
     }
     void cancelled() noexcept override { give_up(ECANCELED); }
     void give_up(int error) noexcept {
@@ -6074,23 +6406,93 @@ class io_receiver : public io_awaiter<Derived, Base> {
     }
 };
 
-/// What io_uring has received or accepted for a node before anybody has asked for it: see coro/io/io_uring.hpp. In each call
-/// `error` is of errno, and the answer is false when there is nothing.
-class ring_side {
-  public:
-    ring_side(const ring_side&) = delete;
-    ring_side& operator=(const ring_side&) = delete;
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
 
-    /// `size` of 0 is the end of the stream.
-    virtual bool receive(mutable_buffer room, std::size_t& size, int& error) noexcept = 0;
-    /// The same, where it lies. It stays there until the next is lent.
-    virtual bool lend(std::span<std::byte>& bytes, int& error) noexcept = 0;
-    virtual bool accept(int& descriptor, int& error) noexcept = 0;
+inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end)
+    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{loop} {
+    loop_.back_end().add(*this);
+}
+inline void io_node::leave() noexcept {
+    is_retired_ = true;
+    is_in_hand_ = !loop_.back_end().remove(*this);
+    // A task that still waits for it would wait for ever, on an object that is gone.
+    for (io_operation* const each : waiting_)
+        if (each) each->give_up(EBADF);
+    const int own = closes_ ? descriptor_ : -1;
+    discard();
+    if (own >= 0) ::close(own);
+}
+inline void io_node::discard() noexcept {
+    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_.retired_, this);
+}
+inline void io_node::set_timeout(duration timeout) {
+    if (timeout == never && !limits_) return;
+    if (!limits_) limits_ = owner<limits>{new limits{*this}};
+    limits_->time = timeout;
+}
+inline void io_node::deadline::expired() noexcept {
+    if (waiting) waiting->give_up(ETIMEDOUT);
+}
+inline void io_node::awaken() noexcept {
+    if (waiting_[0] && (readable || (writable && reader_sends_))) std::exchange(waiting_[0], nullptr)->try_again();
+    if (waiting_[1] && writable && !is_retired_) std::exchange(waiting_[1], nullptr)->try_again();
+}
+inline void scheduler::look_again(io_node& node) noexcept {
+    if (node.is_pending_) return;
+    node.is_pending_ = true;
+    node.next_ = std::exchange(pending_, &node);
+}
+inline void io_node::run_pending(scheduler& loop) noexcept {
+    io_node* list = std::exchange(loop.pending_, nullptr);
+    while (list) {
+        io_node& node = *std::exchange(list, list->next_);
+        node.is_pending_ = false;
+        if (node.is_retired_)
+            node.discard();
+        else {  // whatever is known of the descriptor: what is waited for may lie in a buffer above it
+            if (node.waiting_[0]) std::exchange(node.waiting_[0], nullptr)->try_again();
+            if (node.waiting_[1] && !node.is_retired_) std::exchange(node.waiting_[1], nullptr)->try_again();
+        }
+    }
+}
 
-  protected:
-    ring_side() noexcept = default;
-    ~ring_side() = default;
-};
+inline void io_operation::refuse(const fiber& whose) const {
+    if (&whose.loop() != &node_.loop_) throw std::logic_error{"this descriptor belongs to another event loop"};
+    throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
+}
+[[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
+    if (node_.limits_->time == never) return;
+    node_.loop_.arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
+                    later(node_.loop_.now(), std::max(node_.limits_->time, duration::zero())));
+}
+
+inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
+    if (!node_.readable) return false;
+    if (node_.intake) [[unlikely]]
+        return node_.intake->receive(room, size, error_);
+    return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
+}
+inline bool io_operation::receive_lent(std::span<std::byte>& bytes) noexcept {
+    if (!node_.readable) [[unlikely]]
+        return false;
+    if (node_.intake) [[unlikely]]
+        return node_.intake->lend(bytes, error_);
+    const auto room = [this] { return node_.loop().lent_buffer(); };
+    std::size_t size = 0;
+    if (!receive([&] { return ::recv(node_.descriptor(), room().data(), room().size(), 0); }, size, room().size()))
+        return false;
+    bytes = room().first(size);
+    return true;
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_CORO_IO_OPERATION_HPP
+
+
+namespace netnotes::detail {
 
 /// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading; for writing, too, when somebody has
 /// to wait until he can write. Most never have to, and a new connection would wake the loop to say that it can be written
@@ -6135,81 +6537,6 @@ class epoll_back_end final : public io_back_end {
 // How it is done
 // ========================================================================================================
 
-inline io_node::io_node(scheduler& loop, int descriptor, kind what)
-    : kind_{what}, descriptor_{descriptor}, loop_{loop} {
-    loop_.back_end().add(*this);
-}
-inline void io_node::leave() noexcept {
-    is_retired_ = true;
-    is_in_hand_ = !loop_.back_end().remove(*this);
-    // A task that still waits for it would wait for ever, on an object that is gone.
-    for (io_operation* const each : waiting_)
-        if (each) each->give_up(EBADF);
-    discard();
-}
-inline void io_node::discard() noexcept {
-    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_.retired_, this);
-}
-inline void io_node::set_timeout(duration timeout) {
-    if (timeout == never && !limits_) return;
-    if (!limits_) limits_ = std::make_unique<limits>(*this);
-    limits_->time = timeout;
-}
-inline void io_node::deadline::expired() noexcept {
-    if (waiting) waiting->give_up(ETIMEDOUT);
-}
-inline void io_node::awaken() noexcept {
-    if (waiting_[0] && (readable || (writable && reader_sends_))) std::exchange(waiting_[0], nullptr)->try_again();
-    if (waiting_[1] && writable && !is_retired_) std::exchange(waiting_[1], nullptr)->try_again();
-}
-inline void scheduler::look_again(io_node& node) noexcept {
-    if (node.is_pending_) return;
-    node.is_pending_ = true;
-    node.next_ = std::exchange(pending_, &node);
-}
-inline void io_node::run_pending(scheduler& loop) noexcept {
-    io_node* list = std::exchange(loop.pending_, nullptr);
-    while (list) {
-        io_node& node = *std::exchange(list, list->next_);
-        node.is_pending_ = false;
-        if (node.is_retired_)
-            node.discard();
-        else {  // whatever is known of the descriptor: what is waited for may lie in a buffer above it
-            if (node.waiting_[0]) std::exchange(node.waiting_[0], nullptr)->try_again();
-            if (node.waiting_[1] && !node.is_retired_) std::exchange(node.waiting_[1], nullptr)->try_again();
-        }
-    }
-}
-
-inline void io_operation::refuse(const fiber& whose) const {
-    if (&whose.loop() != &node_.loop_) throw std::logic_error{"this descriptor belongs to another event loop"};
-    throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
-}
-[[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
-    if (node_.limits_->time == never) return;
-    node_.loop_.arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
-                    later(node_.loop_.now(), std::max(node_.limits_->time, duration::zero())));
-}
-
-inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
-    if (!node_.readable) return false;
-    if (node_.ring) [[unlikely]]
-        return node_.ring->receive(room, size, error_);
-    return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
-}
-inline bool io_operation::receive_lent() noexcept {
-    if (!node_.readable) [[unlikely]]
-        return false;
-    if (node_.ring) [[unlikely]]
-        return node_.ring->lend(node_.loop().lent, error_);
-    const auto room = [this] { return node_.loop().lent_buffer(); };
-    std::size_t size = 0;
-    if (!receive([&] { return ::recv(node_.descriptor(), room().data(), room().size(), 0); }, size, room().size()))
-        return false;
-    node_.loop().lent = room().first(size);
-    return true;
-}
-
 [[gnu::noinline]] inline bool epoll_back_end::hear_to_write(io_node& node, bool does) noexcept {
     const bool did = node.is_heard_to_write();
     node.set_heard_to_write(does);
@@ -6227,7 +6554,7 @@ inline bool epoll_back_end::wait(duration timeout) {
     const std::span<const event> events = poller_.wait(timeout);
     for (const event& happened : events) {
         if (happened.token <= stop_token) [[unlikely]] {
-            if (happened.token == stop_token) saw_stop = true;
+            if (happened.token == stop_token) saw_stop_ = true;
             continue;
         }
         auto& node = *reinterpret_cast<io_node*>(happened.token);
@@ -6252,93 +6579,43 @@ inline bool epoll_back_end::wait(duration timeout) {
 namespace netnotes::io_backend {
 /// Readiness: "there is something to receive". One call to hear so, another to receive it. For loop_options::backend.
 /// Throws std::system_error when the kernel refuses a descriptor.
-[[nodiscard]] inline std::unique_ptr<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
-    return std::make_unique<detail::epoll_back_end>();
+[[nodiscard]] inline detail::owner<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
+    return detail::owner<detail::io_back_end>{new detail::epoll_back_end};
 }
 }  // namespace netnotes::io_backend
 
-#endif  // NETNOTES_CORO_IO_OPERATION_HPP
+#endif  // NETNOTES_CORO_IO_EPOLL_HPP
+
+// netnotes/coro/join.hpp: the end of a task that was spawned
+// SPDX-License-Identifier: MIT
+//
+// On this page:  join_handle
+
+#ifndef NETNOTES_CORO_JOIN_HPP
+#define NETNOTES_CORO_JOIN_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
 
 
 
 
 namespace netnotes {
 
+class event_loop;
 namespace detail {
-class spawned;
-class sleeping;
 template <class T>
 class spawned_task;
 }  // namespace detail
 
 template <class T = void>
 class join_handle;
-
-/// Runs tasks, in the thread that calls run(). Only post() is for other threads.
-///
-/// After fork(2) it belongs to the parent, and the child shares its poller: he must not touch the copy, not even destroy
-/// it, but may run a loop of his own if none ran in the thread that has forked. In a task of a loop only fork to exec.
-class event_loop : public detail::scheduler {
-  public:
-    /// Throws std::system_error when the system refuses a descriptor.
-    explicit event_loop(const loop_options& options = {});
-    /// Tasks that were spawned and have not ended, as run() was not called again or has failed, are destroyed, and so are
-    /// functions that were posted and not called. The descriptors of the loop must be gone; handles may outlive it.
-    ~event_loop();
-
-    /// Runs the task and all that is spawned until the task has ended; then cancels what is left, and runs until that has
-    /// ended, too. Returns the task's result, or throws its exception, or that of a spawned task which nobody awaits. A
-    /// task that ends by netnotes::cancelled makes it throw std::system_error with errc::operation_canceled. Blocks.
-    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or may only
-    /// run in another (io_backend::io_uring). If the system refuses to wait, all tasks are destroyed where they stand, and
-    /// it throws std::system_error.
-    template <class T>
-    T run(task<T> main);
-    /// Like run(main), but a stop request cancels all tasks, `main` too. Returns false if `main` ended by
-    /// netnotes::cancelled.
-    bool run(task<> main, const stop_event& stop);
-
-    /// Begins a task beside the others, at the next turn. `name` is for the watchdog; it is not copied. Throws
-    /// std::logic_error when the task is none.
-    template <class T>
-    join_handle<T> spawn(task<T> what, const char* name = "");
-
-    /// Calls `what()` in the loop's thread, soon. From any thread, as long as the loop lives, but not from a signal
-    /// handler, since it allocates: see remote_event. What it throws ends the run.
-    template <class Function>
-    void post(Function what);
-
-    /// How many tasks have been spawned and not ended, that of run() included.
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    /// How the loop waits: as loop_options said, or io_backend::epoll where the kernel has refused that, and why it has.
-    [[nodiscard]] io_backend_factory backend() const noexcept { return options_.backend; }
-    [[nodiscard]] std::error_code refusal() const noexcept { return refusal_; }
-
-    /// The loop that runs in this thread. Throws std::logic_error outside of run().
-    [[nodiscard]] static event_loop& current();
-
-  private:
-    friend detail::spawned;
-    friend detail::sleeping;
-    static constexpr int turns_without_poll = 64;  // an epoll_wait costs as much as a hundred switches
-
-    class running;
-    void run_until(detail::spawned& main);
-    template <class Done>
-    void turn_until(Done done);
-    void poll();
-    void cancel_all() noexcept;
-    void break_off_all() noexcept;
-
-    int turns_ = 0;
-    detail::spawned* spawned_ = nullptr;  // all that have not ended, or have a handle, a list
-    std::size_t size_ = 0;                // those that have not ended
-    const detail::spawned* main_ = nullptr;  // what run() runs
-    bool is_ending_ = false;              // what is spawned now begins as cancelled
-    std::atomic<bool> is_running_{false};
-    std::error_code refusal_;
-    static inline constinit thread_local event_loop* current_ = nullptr;
-};
 
 /// A spawned task, for whoever wants its result. Dropping the handle does not end the task; only its result is then
 /// nobody's, and an exception ends the run.
@@ -6371,24 +6648,6 @@ class join_handle {
     detail::spawned_task<T>* task_ = nullptr;
 };
 
-/// In a task: event_loop::current().spawn().
-template <class T>
-join_handle<T> spawn(task<T> what, const char* name = "");
-
-namespace detail {
-class yielding;
-class sleeping;
-class io_operation;
-template <class T>
-class joining;
-}  // namespace detail
-
-/// `co_await yield()` lets all others that can go on have their turn. Long computations should, now and then.
-[[nodiscard]] detail::yielding yield() noexcept;
-/// Waits for a time, measured by the loop's clock: never shorter, and up to two milliseconds longer.
-[[nodiscard]] detail::sleeping sleep_for(wait_time time) noexcept;
-[[nodiscard]] detail::sleeping sleep_until(time_point when) noexcept;
-
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
@@ -6413,63 +6672,6 @@ inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
     }
 }
 
-class yielding {  // no operation: it never waits, its chain stands in the queue already
-  public:
-    bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
-        chain_ = &waiter.promise().chain();
-        chain_->goes_on_at(waiter);
-        chain_->loop().make_ready(*chain_);
-    }
-    void await_resume() const {
-        if (chain_->is_cancelled()) throw_cancelled();
-    }
-
-  private:
-    fiber* chain_ = nullptr;
-};
-
-class sleeping : public loop_operation, private loop_timer {
-  public:
-    /// A time_point of no loop yet: which clock it is measured by the loop knows.
-    sleeping(duration time, time_point when) noexcept : time_{time}, when_{when} {}
-    bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
-        fiber& whose = waiter.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
-        has_expired_ = false;
-        waits(waiter, whose);
-        scheduler& loop = whose.loop();
-        loop.arm(*this, time_ == never ? when_ : later(loop.now(), time_));
-        return true;
-    }
-    void await_resume() {
-        if (was_cancelled_ || (has_expired_ && chain().is_cancelled() && is_over(chain().loop()))) throw_cancelled();
-    }
-
-  private:
-    /// A sleep whose time has come in the very turn in which the task of run() has ended: cancelling it came too late, but
-    /// what it would go on with may be gone.
-    static bool is_over(const scheduler& loop) noexcept;
-    /// Not inside this call: it may sleep again until a time that is past, and then its timer is due again.
-    void expired() noexcept override {
-        has_expired_ = true;
-        go_on();
-    }
-    void cancelled() noexcept override {
-        was_cancelled_ = true;
-        cancel();
-        go_on();
-    }
-
-    duration time_;
-    time_point when_;
-    bool was_cancelled_ = false;
-    bool has_expired_ = false;
-};
-
 // ---- what is spawned
 
 class spawned : public fiber {
@@ -6478,7 +6680,6 @@ class spawned : public fiber {
     static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
 
     [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
-    [[nodiscard]] event_loop& loop() const noexcept { return static_cast<event_loop&>(fiber::loop()); }
     void drop_handle() noexcept {
         has_handle_ = false;
         release();
@@ -6490,7 +6691,7 @@ class spawned : public fiber {
     friend class join_share;
     template <class T>
     friend class joining;
-    spawned(event_loop& loop, const char* name) noexcept
+    spawned(scheduler& loop, const char* name) noexcept
         : fiber{loop, name}, next_spawned_{loop.spawned_}, previous_spawned_{&loop.spawned_} {
         if (next_spawned_) next_spawned_->previous_spawned_ = &next_spawned_;
         loop.spawned_ = this;
@@ -6502,7 +6703,7 @@ class spawned : public fiber {
     }
     [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
     bool postpone() noexcept override {
-        fiber::loop().make_ready(*this);
+        loop().make_ready(*this);
         return true;
     }
     /// Destroys the coroutine where it stands.
@@ -6510,6 +6711,7 @@ class spawned : public fiber {
     void finish() noexcept {
         --loop().size_;
         has_ended_ = true;
+        if (loop().main_ == this) loop().main_has_ended_ = true;
         if (joiner_) std::exchange(joiner_, nullptr)->comes_round();
         release();
     }
@@ -6560,7 +6762,7 @@ class spawned : public fiber {
 template <class T>
 class spawned_task final : public spawned {
   public:
-    spawned_task(event_loop& loop, task<T>&& what, const char* name)
+    spawned_task(scheduler& loop, task<T>&& what, const char* name)
         : spawned{loop, name}, task_{task_access::release(what)} {
         if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
         goes_on_at(task_);
@@ -6683,6 +6885,220 @@ class joining : public loop_operation {
     bool was_cancelled_ = false;
 };
 
+}  // namespace detail
+
+template <class T>
+join_handle<T>::~join_handle() {
+    if (task_) task_->drop_handle();
+}
+template <class T>
+auto join_handle<T>::join() {
+    return detail::awaited_once<detail::joining<T>, detail::join_share<T>>{detail::join_share<T>{task_}};
+}
+template <class T>
+void join_handle<T>::cancel() noexcept {
+    if (task_ && !task_->has_ended()) task_->cancel();
+}
+template <class T>
+bool join_handle<T>::has_ended() const noexcept {
+    return task_ && task_->has_ended();
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_JOIN_HPP
+
+
+// netnotes/coro/sleep.hpp: a turn for the others, and a pause
+// SPDX-License-Identifier: MIT
+//
+// On this page:  yield · sleep_for, sleep_until
+
+#ifndef NETNOTES_CORO_SLEEP_HPP
+#define NETNOTES_CORO_SLEEP_HPP
+
+#include <coroutine>
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class yielding;
+class sleeping;
+}  // namespace detail
+
+/// `co_await yield()` lets all others that can go on have their turn. Long computations should, now and then.
+[[nodiscard]] detail::yielding yield() noexcept;
+/// Waits for a time, measured by the loop's clock: never shorter, and up to two milliseconds longer.
+[[nodiscard]] detail::sleeping sleep_for(wait_time time) noexcept;
+[[nodiscard]] detail::sleeping sleep_until(time_point when) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class yielding {  // no operation: it never waits, its chain stands in the queue already
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        chain_ = &waiter.promise().chain();
+        chain_->goes_on_at(waiter);
+        chain_->loop().make_ready(*chain_);
+    }
+    void await_resume() const {
+        if (chain_->is_cancelled()) throw_cancelled();
+    }
+
+  private:
+    fiber* chain_ = nullptr;
+};
+
+class sleeping : public loop_operation, private loop_timer {
+  public:
+    /// A time_point of no loop yet: which clock it is measured by the loop knows.
+    sleeping(duration time, time_point when) noexcept : time_{time}, when_{when} {}
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        fiber& whose = waiter.promise().chain();
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
+        has_expired_ = false;
+        waits(waiter, whose);
+        scheduler& loop = whose.loop();
+        loop.arm(*this, time_ == never ? when_ : later(loop.now(), time_));
+        return true;
+    }
+    void await_resume() {
+        // A sleep whose time has come in the very turn in which the task of run() has ended: cancelling it came too late, but
+        // what it would go on with may be gone.
+        if (was_cancelled_ || (has_expired_ && chain().is_cancelled() && chain().loop().main_has_ended())) throw_cancelled();
+    }
+
+  private:
+    /// Not inside this call: it may sleep again until a time that is past, and then its timer is due again.
+    void expired() noexcept override {
+        has_expired_ = true;
+        go_on();
+    }
+    void cancelled() noexcept override {
+        was_cancelled_ = true;
+        cancel();
+        go_on();
+    }
+
+    duration time_;
+    time_point when_;
+    bool was_cancelled_ = false;
+    bool has_expired_ = false;
+};
+
+}  // namespace detail
+
+inline detail::yielding yield() noexcept { return {}; }
+inline detail::sleeping sleep_for(wait_time time) noexcept { return {time, time_point::max()}; }
+inline detail::sleeping sleep_until(time_point when) noexcept { return {never, when}; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SLEEP_HPP
+
+
+
+namespace netnotes {
+
+/// How a loop runs.
+struct loop_options {
+    /// If nothing is ready, the loop polls for this long before it sleeps. This costs a processor and lowers the latency.
+    duration busy_poll = duration::zero();
+    /// The watchdog: the loop calls `slow` if a task has kept the thread for longer than this. `never` costs nothing.
+    duration slow_after = never;
+    void (*slow)(const char* name, duration took) = nullptr;  ///< `name` is the name given to spawn(), or ""
+    /// For tests: the clock stands still while any task can run. If all tasks wait, it jumps to the first timer.
+    bool virtual_time = false;
+    /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp). If the
+    /// kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in use. nullptr
+    /// means the default.
+    io_backend_factory backend = io_backend::epoll;
+};
+
+/// Runs tasks, in the thread that calls run(). Only post() is for other threads.
+///
+/// After fork(2) it belongs to the parent, and the child shares its poller: he must not touch the copy, not even destroy
+/// it, but may run a loop of his own if none ran in the thread that has forked. In a task of a loop only fork to exec.
+class event_loop : public detail::scheduler {
+  public:
+    /// Throws std::system_error when the system refuses a descriptor.
+    explicit event_loop(const loop_options& options = {});
+    /// Tasks that were spawned and have not ended, as run() was not called again or has failed, are destroyed, and so are
+    /// functions that were posted and not called. The descriptors of the loop must be gone; handles may outlive it.
+    ~event_loop();
+
+    /// Runs the task and all that is spawned until the task has ended; then cancels what is left, and runs until that has
+    /// ended, too. Returns the task's result, or throws its exception, or that of a spawned task which nobody awaits. A
+    /// task that ends by netnotes::cancelled makes it throw std::system_error with errc::operation_canceled. Blocks.
+    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or the
+    /// back end ties the loop to another thread. If the system refuses to wait, all tasks are destroyed where they stand, and
+    /// it throws std::system_error.
+    template <class T>
+    T run(task<T> main);
+    /// Like run(main), but a stop request cancels all tasks, `main` too. Returns false if `main` ended by
+    /// netnotes::cancelled.
+    bool run(task<> main, const stop_event& stop);
+
+    /// Begins a task beside the others, at the next turn. `name` is for the watchdog; it is not copied. Throws
+    /// std::logic_error when the task is none.
+    template <class T>
+    join_handle<T> spawn(task<T> what, const char* name = "");
+
+    /// Calls `what()` in the loop's thread, soon. From any thread, as long as the loop lives, but not from a signal
+    /// handler, since it allocates: see remote_event. What it throws ends the run.
+    template <class Function>
+    void post(Function what);
+
+    /// How many tasks have been spawned and not ended, that of run() included.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Returns the back end in use: the chosen one, or the default of loop_options if the kernel has refused it.
+    [[nodiscard]] io_backend_factory backend() const noexcept { return options_.backend; }
+    /// Returns why the kernel has refused the chosen back end; no error if it has not.
+    [[nodiscard]] std::error_code refusal() const noexcept { return refusal_; }
+
+    /// The loop that runs in this thread. Throws std::logic_error outside of run().
+    [[nodiscard]] static event_loop& current();
+
+  private:
+    static constexpr int turns_without_poll = 64;  // a wait costs as much as a hundred switches
+
+    class running;
+    void run_until(detail::spawned& main);
+    template <class Done>
+    void turn_until(Done done);
+    void poll();
+    void cancel_all() noexcept;
+    void break_off_all() noexcept;
+
+    loop_options options_;
+    int turns_ = 0;
+    bool is_ending_ = false;              // what is spawned now begins as cancelled
+    std::atomic<bool> is_running_{false};
+    std::error_code refusal_;
+    static inline constinit thread_local event_loop* current_ = nullptr;
+};
+
+/// In a task: event_loop::current().spawn().
+template <class T>
+join_handle<T> spawn(task<T> what, const char* name = "");
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
 template <class Function>
 class posted_function final : public posted_call {
   public:
@@ -6701,10 +7117,11 @@ class posted_function final : public posted_call {
 
 // ---- the loop
 
-inline event_loop::event_loop(const loop_options& options) : scheduler{options} {
+inline event_loop::event_loop(const loop_options& options)
+    : scheduler{options.virtual_time, options.slow_after, options.slow}, options_{options} {
     if (options.backend) back_end_ = options.backend(*this, refusal_);
     if (!back_end_) {
-        options_.backend = io_backend::epoll;
+        options_.backend = loop_options{}.backend;
         back_end_ = options_.backend(*this, refusal_);
     }
     back_end_->watch(wake_.native_handle(), false);
@@ -6784,10 +7201,13 @@ inline void event_loop::run_until(detail::spawned& main) {
     main_ = &main;
     const struct forgetting {
         event_loop& loop;
-        ~forgetting() { loop.main_ = nullptr; }
+        ~forgetting() {
+            loop.main_ = nullptr;
+            loop.main_has_ended_ = false;
+        }
     } at_the_end{*this};
     try {
-        turn_until([&] { return main.has_ended() || failure_; });
+        turn_until([this] { return main_has_ended_ || failure_; });
         cancel_all();
         turn_until([&] { return size_ == 0; });
     } catch (...) {  // it cannot wait any more. What has begun must not go on in another run: what it refers to is gone by then
@@ -6799,11 +7219,6 @@ inline void event_loop::run_until(detail::spawned& main) {
     if (!failure_) return;
     main.was_taken_ = true;  // one exception can come out, and not the other from the next run
     detail::rethrow_outside(std::exchange(failure_, nullptr), "a spawned task");
-}
-
-inline bool detail::sleeping::is_over(const scheduler& loop) noexcept {
-    const spawned* const main = static_cast<const event_loop&>(loop).main_;
-    return main && main->has_ended();
 }
 
 inline void event_loop::cancel_all() noexcept {
@@ -6850,7 +7265,7 @@ inline void event_loop::poll() {
         has_come = back_end_->wait(timeout);
         asleep_.store(false, std::memory_order_relaxed);  // one wake-up too many does no harm
     }
-    if (std::exchange(back_end_->saw_stop, false)) cancel_all();
+    if (back_end_->take_stop()) cancel_all();
     if (pending_) detail::io_node::run_pending(*this);
     if (posted_.load(std::memory_order_relaxed)) run_posted();
     const auto next = timers_.next_tick();
@@ -6867,33 +7282,15 @@ void event_loop::post(Function what) {
     post_call(*new detail::posted_function<Function>{std::move(what)});
 }
 template <class T>
-join_handle<T>::~join_handle() {
-    if (task_) task_->drop_handle();
-}
-template <class T>
-auto join_handle<T>::join() {
-    return detail::awaited_once<detail::joining<T>, detail::join_share<T>>{detail::join_share<T>{task_}};
-}
-template <class T>
-void join_handle<T>::cancel() noexcept {
-    if (task_ && !task_->has_ended()) task_->cancel();
-}
-template <class T>
-bool join_handle<T>::has_ended() const noexcept {
-    return task_ && task_->has_ended();
-}
-template <class T>
 join_handle<T> spawn(task<T> what, const char* name) {
     return event_loop::current().spawn(std::move(what), name);
 }
 
-inline detail::yielding yield() noexcept { return {}; }
-inline detail::sleeping sleep_for(wait_time time) noexcept { return {time, time_point::max()}; }
-inline detail::sleeping sleep_until(time_point when) noexcept { return {never, when}; }
-
 }  // namespace netnotes
 
 #endif  // NETNOTES_CORO_LOOP_HPP
+
+
 
 
 namespace netnotes {
@@ -6914,41 +7311,20 @@ class borrowed_socket {
     socket socket_;
 };
 
-/// A socket and what the loop knows of it. It stays where it is while the object that owns it moves, for those who wait.
-/// It is one of many, so it holds the descriptor and not the whole socket.
-class socket_node final : public io_node {
-  public:
-    socket_node(event_loop& loop, socket& taken, kind what, bool is_ip)
-        : io_node{loop, (taken.set_blocking(false), taken.native_handle()), what} {
-        static_cast<void>(taken.release());
-        // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
-        read_to_end = !is_ip;
-    }
-    [[nodiscard]] borrowed_socket borrow() const noexcept { return borrowed_socket{descriptor()}; }
-
-  private:
-    ~socket_node() override = default;
-    void leave() noexcept override {
-        const int own = descriptor();
-        io_node::leave();
-        ::close(own);
-    }
-};
-
 class async_socket {
   public:
-    [[nodiscard]] bool is_open() const noexcept { return node_ != nullptr; }
+    [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(node_); }
     /// -1 when it is closed.
     [[nodiscard]] int native_handle() const noexcept { return node_ ? node_->descriptor() : -1; }
     template <class Option>
     void set_option(const Option& option) {
-        opened().borrow()->set_option(option);
+        borrow()->set_option(option);
     }
     template <class Option>
     [[nodiscard]] auto get_option() const {
-        return opened().borrow()->template get_option<Option>();
+        return borrow()->template get_option<Option>();
     }
-    [[nodiscard]] socket_address local_endpoint() const { return opened().borrow()->local_endpoint(); }
+    [[nodiscard]] socket_address local_endpoint() const { return borrow()->local_endpoint(); }
     /// Each call from now on waits at most so long for the peer, and then throws errc::timed_out. `never` is for ever.
     void set_timeout(wait_time timeout) { opened().set_timeout(timeout); }
     [[nodiscard]] duration timeout() const { return opened().timeout(); }
@@ -6961,7 +7337,12 @@ class async_socket {
     async_socket() noexcept = default;
     async_socket(event_loop& loop, socket&& made, io_node::kind what) : async_socket{loop, made, what, is_ip(made)} {}
     async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip)
-        : node_{new socket_node{loop, made, what, is_ip}} {}
+        : node_{new io_node{loop, (made.set_blocking(false), made.native_handle()), what, io_node::ends_with::close}} {
+        static_cast<void>(made.release());
+        // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
+        node_->read_to_end = !is_ip;
+    }
+    [[nodiscard]] borrowed_socket borrow() const { return borrowed_socket{opened().descriptor()}; }
     static bool is_ip(const socket& made) noexcept {
         std::error_code unknown;
         return made.local_endpoint(unknown).is_ip();
@@ -6970,7 +7351,7 @@ class async_socket {
     async_socket& operator=(async_socket&&) noexcept = default;
     ~async_socket() = default;
 
-    [[nodiscard, gnu::always_inline]] inline socket_node& opened() const {
+    [[nodiscard, gnu::always_inline]] inline io_node& opened() const {
         if (!node_) [[unlikely]]
             refuse();
         return *node_;
@@ -6978,8 +7359,58 @@ class async_socket {
     [[noreturn, gnu::noinline]] static void refuse() {
         throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
     }
-    std::unique_ptr<socket_node, io_node::retire> node_;
+    owner<io_node, io_node::retire> node_;
 };
+
+class socket_operation : public io_operation {
+  protected:
+    using io_operation::io_operation;
+    [[gnu::always_inline]] ~socket_operation() = default;
+    [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) {
+        if (error_ != 0) [[unlikely]]
+            fail(attempt);
+    }
+    /// "recv from 192.0.2.1:80: Connection reset by peer"
+    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
+        const std::error_code error = take_failure();
+        socket_address peer;
+        socklen_t size = socket_address::capacity;
+        // Of one that was closed the number may be another's by now.
+        const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
+        if (known) peer.resize(size);
+        detail::throw_error(error, attempt, known ? " " : " the peer",
+                            known ? peer.to_string() : "");
+    }
+};
+
+/// Nothing can be polled for room in the queue of another Unix socket (unix(7)): one looks again now and then.
+class pausing_operation : public socket_operation, private loop_timer {
+  protected:
+    using socket_operation::socket_operation;
+    ~pausing_operation() = default;
+    [[nodiscard]] bool is_pausing() const noexcept { return is_armed(); }
+    void pause(duration time = std::chrono::milliseconds{5}) noexcept {
+        node_.loop().arm(*this, later(node_.loop().now(), time));
+    }
+
+  private:
+    void expired() noexcept override {
+        if (!is_waiting()) return;
+        (direction_ == direction::read ? node_.readable : node_.writable) = true;
+        node_.loop().look_again(node_);
+    }
+};
+
+}  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_IO_SOCKET_HPP
+
+
+
+namespace netnotes {
+
+namespace detail {
 class receiving_lent;
 class receiving;
 class receiving_exactly;
@@ -6987,8 +7418,6 @@ class sending;
 class sending_all;
 class connecting;
 class accepting;
-class receiving_from;
-class sending_to;
 }  // namespace detail
 
 /// A connection, of TCP or a Unix socket, for tasks: one may receive while another sends, but not two in one direction
@@ -7010,7 +7439,7 @@ class async_stream : public detail::async_socket {
     /// name and several addresses: async_connect() (coro/connect.hpp).
     [[nodiscard]] static task<async_stream> connect(socket_address where);
 
-    [[nodiscard]] socket_address peer_endpoint() const { return opened().borrow()->peer_endpoint(); }
+    [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
 
     /// What has come, at most 64 KiB; nothing at the end of the stream. It lies in the loop's buffer, for the next who
     /// receives: it is valid until the next co_await or task_group::spawn(). So it must not leave a task that is run by
@@ -7034,63 +7463,12 @@ class async_stream : public detail::async_socket {
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
 
     /// See socket::shutdown(). Does not wait.
-    void shutdown(shutdown_direction direction) { opened().borrow()->shutdown(direction); }
+    void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
 
   private:
     friend detail::accepting;
     async_stream(event_loop& loop, socket&& accepted, bool is_ip)
         : async_socket{loop, accepted, detail::io_node::kind::stream, is_ip} {}
-};
-
-/// Makes connections, for tasks.
-class async_listener : public detail::async_socket {
-  public:
-    async_listener() noexcept = default;
-    /// Takes a listening stream socket.
-    explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
-    explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
-    async_listener(event_loop& loop, tcp_listener listening)
-        : async_listener{loop, std::move(listening).into_socket()} {}
-    async_listener(event_loop& loop, socket listening)
-        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
-
-    struct accepted;
-    /// Waits for the next connection. A connection that died in the queue is passed over. Where descriptors or memory are
-    /// short (EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC of epoll) it tries again every 100 ms, and the client waits in the
-    /// queue. set_timeout() and cancelling end that wait, too. So what it throws has ended the listener or this task.
-    [[nodiscard]] detail::accepting accept();
-};
-struct async_listener::accepted {
-    accepted(async_stream&& connection, const socket_address& from) noexcept
-        : stream{std::move(connection)}, peer{from} {}
-    async_stream stream;
-    socket_address peer;
-};
-
-/// Datagrams, for tasks.
-class async_datagram : public detail::async_socket {
-  public:
-    async_datagram() noexcept = default;
-    /// Takes a datagram socket.
-    explicit async_datagram(socket made) : async_datagram{event_loop::current(), std::move(made)} {}
-    /// A socket on the wildcard address is asked to tell, with each datagram, to which address it came.
-    async_datagram(event_loop& loop, socket made)
-        : async_socket{loop, asked_for_addresses(std::move(made)), detail::io_node::kind::any} {}
-
-    /// One datagram, its sender, and whether it was longer than the buffer; see socket::recv_from().
-    [[nodiscard]] detail::receiving_from recv_from(mutable_buffer buffer);
-    /// One datagram, whole or not at all. A server answers `from` the address to which the question came, which is
-    /// socket::received::local: send_to(bytes, got.sender, got.local). 0.0.0.0 leaves the choice to the system.
-    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where,
-                                             const ip_address& from = {});
-
-  private:
-    static socket asked_for_addresses(socket&& made) noexcept {
-        std::error_code error;
-        const socket_address local = made.local_endpoint(error);
-        if (!error && local.is_ip() && local.ip().address().is_unspecified()) made.tell_local_address(error);
-        return std::move(made);
-    }
 };
 
 // ========================================================================================================
@@ -7099,36 +7477,18 @@ class async_datagram : public detail::async_socket {
 
 namespace detail {
 
-class socket_operation : public io_operation {
-  protected:
-    using io_operation::io_operation;
-    [[gnu::always_inline]] ~socket_operation() = default;
-    [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) {
-        if (error_ != 0) [[unlikely]]
-            fail(attempt);
-    }
-    /// "recv from 192.0.2.1:80: Connection reset by peer"
-    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
-        const std::error_code error = take_failure();
-        socket_address peer;
-        socklen_t size = socket_address::capacity;
-        // Of one that was closed the number may be another's by now.
-        const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
-        if (known) peer.resize(size);
-        detail::throw_error(error, attempt, known ? " " : " the peer",
-                            known ? peer.to_string() : "");
-    }
-};
-
 class [[nodiscard]] receiving_lent final : public io_receiver<receiving_lent, socket_operation> {
   public:
     explicit receiving_lent(io_node& node) noexcept : io_receiver{node, direction::read} {}
     [[gnu::always_inline]] ~receiving_lent() = default;
     std::span<std::byte> await_resume() {
         throw_if_failed("recv from");
-        return node_.loop().lent;
+        return bytes_;
     }
-    bool attempt() noexcept override { return receive_lent(); }
+    bool attempt() noexcept override { return receive_lent(bytes_); }
+
+  private:
+    std::span<std::byte> bytes_;  // lent until the task suspends again
 };
 
 class [[nodiscard]] receiving final : public io_receiver<receiving, socket_operation> {
@@ -7315,24 +7675,6 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
     }
 };
 
-/// Nothing can be polled for room in the queue of another Unix socket (unix(7)): one looks again now and then.
-class pausing_operation : public socket_operation, private loop_timer {
-  protected:
-    using socket_operation::socket_operation;
-    ~pausing_operation() = default;
-    [[nodiscard]] bool is_pausing() const noexcept { return is_armed(); }
-    void pause(duration time = std::chrono::milliseconds{5}) noexcept {
-        node_.loop().arm(*this, later(node_.loop().now(), time));
-    }
-
-  private:
-    void expired() noexcept override {
-        if (!is_waiting()) return;
-        (direction_ == direction::read ? node_.readable : node_.writable) = true;
-        node_.loop().look_again(node_);
-    }
-};
-
 class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_operation> {
   public:
     connecting(io_node& node, const socket_address& where) noexcept
@@ -7377,114 +7719,6 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
     bool has_begun_ = false;
 };
 
-class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_operation> {
-  public:
-    explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
-    async_listener::accepted await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
-        return {std::move(stream_), made_.peer};
-    }
-    bool attempt() noexcept override {
-        if (is_pausing() || !node_.readable) return false;
-        if (!made_.connection.is_open()) {
-            const bool is_decided = node_.ring ? accept_from_ring() : accept_directly();
-            if (!is_decided) return false;
-        }
-        if (error_ == 0) register_connection();
-        if (!is_shortage(error_) && error_ != ENOSPC) return true;
-        error_ = 0;
-        pause(accept_pause);
-        return false;  // and `readable` stays as it is, so that no back end tries before us
-    }
-
-  private:
-    bool accept_directly() noexcept {
-        std::error_code error;
-        borrowed_socket listener{node_.descriptor()};
-        made_ = listener->accept(error);
-        if (error == std::errc::operation_would_block) return node_.readable = false;
-        error_ = error.value();
-        return true;
-    }
-    bool accept_from_ring() noexcept {
-        int descriptor = -1;
-        do {
-            error_ = 0;
-            if (!node_.ring->accept(descriptor, error_)) return false;
-        } while (is_passed_over(error_));
-        if (error_ != 0) return true;
-        made_.connection = socket{descriptor, false};
-        // Who has left already has no name any more, but what he sent can still be received.
-        std::error_code has_left;
-        made_.peer = made_.connection.peer_endpoint(has_left);
-        return true;
-    }
-    /// The poller and the memory may fail us, too. Then the connection is kept, for the next attempt.
-    void register_connection() noexcept {
-        try {
-            // That it is like its peer saves a system call for each connection.
-            stream_ = async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), made_.peer.is_ip()};
-        } catch (const std::system_error& failure) {
-            error_ = failure.code().value();
-        } catch (const std::bad_alloc&) {
-            error_ = ENOMEM;
-        }
-    }
-    socket::accepted made_;
-    async_stream stream_;
-};
-
-class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, socket_operation> {
-  public:
-    receiving_from(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
-    socket::received await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "recv_from"};
-        return received_;
-    }
-    bool attempt() noexcept override {
-        if (!node_.readable) return false;
-        std::error_code error;
-        borrowed_socket own{node_.descriptor(), !node_.read_to_end};
-        received_ = own->recv_from(room_, error);
-        if (error == std::errc::operation_would_block) return node_.readable = false;
-        error_ = error.value();
-        return true;
-    }
-
-  private:
-    mutable_buffer room_;
-    socket::received received_;
-};
-
-class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
-  public:
-    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from) noexcept
-        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from} {}
-    void await_resume() {
-        if (error_ != 0)
-            detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
-                                std::to_string(bytes_.size()), " bytes)");
-    }
-    bool attempt() noexcept override {
-        // A Unix socket turns writable by each failure, for what was not sent is freed: so that is not asked.
-        if (is_pausing() || !node_.writable) return false;
-        std::error_code error;
-        borrowed_socket own{node_.descriptor()};
-        own->send_to(bytes_, where_, from_, error);
-        if (error == std::errc::operation_would_block) {
-            if (!where_.is_ip()) pause();
-            return node_.writable = false;
-        }
-        error_ = error.value();
-        return true;
-    }
-
-  private:
-    const_buffer bytes_;
-    socket_address where_;
-    ip_address from_;
-};
-
 }  // namespace detail
 
 inline task<async_stream> async_stream::connect(socket_address where) {
@@ -7500,16 +7734,10 @@ inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer,
 }
 inline detail::sending async_stream::send(const_buffer bytes) { return {opened(), bytes}; }
 inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {opened(), bytes}; }
-inline detail::accepting async_listener::accept() { return detail::accepting{opened()}; }
-inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {opened(), buffer}; }
-inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
-                                                  const ip_address& from) {
-    return {opened(), bytes, where, from};
-}
 
 }  // namespace netnotes
 
-#endif  // NETNOTES_CORO_SOCKET_HPP
+#endif  // NETNOTES_CORO_STREAM_HPP
 
 
 namespace netnotes {
@@ -7822,23 +8050,12 @@ inline async_stream& async_buffered_stream::stream() { return opened().stream; }
 #ifndef NETNOTES_CORO_CONNECT_HPP
 #define NETNOTES_CORO_CONNECT_HPP
 
-#include <pthread.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <concepts>
-#include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <string>
-#include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -8335,6 +8552,254 @@ auto with_group(Body body) {
 
 #endif  // NETNOTES_CORO_GROUP_HPP
 
+// netnotes/coro/lookup.hpp: names, looked up without holding up the others
+// SPDX-License-Identifier: MIT
+//
+// On this page:  async_resolve
+
+#ifndef NETNOTES_CORO_LOOKUP_HPP
+#define NETNOTES_CORO_LOOKUP_HPP
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <concepts>
+#include <coroutine>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+
+
+
+namespace netnotes {
+
+/// resolve() of socket/address.hpp for tasks: the endpoints behind a host and a service, in the order in which they
+/// should be tried, or its errors. Others go on meanwhile, and a cancelled task does not wait for the answer: the
+/// lookup, which nothing can break off, ends by itself and is forgotten. At most 8 lookups of a process run at a time,
+/// forgotten ones as well; the others stand in line. A host that is an address, or empty, with a service that is a
+/// number is answered without waiting. std::system_error with errc::resource_unavailable_try_again when no thread can be had.
+///
+/// The wait is real in a loop with virtual time, too, which does not stand still for it: there give addresses.
+[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
+                                                        resolve_hints hints = {});
+template <std::integral Port>
+[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, Port port, resolve_hints hints = {}) {
+    return async_resolve(std::move(host), std::to_string(port), hints);
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+// ---- looking up
+
+class lookup_threads;
+
+/// A name that is looked up for a task. It outlives the task's interest while a thread is at work on it.
+class lookup final : public posted_call {
+  public:
+    lookup(std::string host, std::string service, resolve_hints hints) noexcept
+        : host_{std::move(host)}, service_{std::move(service)}, hints_{hints} {}
+
+    std::vector<endpoint> endpoints;
+    std::error_code error;
+
+    struct abandon {
+        void operator()(lookup* one) const noexcept;
+    };
+    class waiting;
+
+  private:
+    friend lookup_threads;
+    enum class state {
+        idle,     // nobody but its owner knows of it: not begun, or over
+        queued,   // in line for a thread
+        running,  // in a thread's hands, which posts it, or destroys it when nobody wants it any more
+        posted,   // on its way to the loop, which calls it
+    };
+    ~lookup() = default;
+    void call() override;
+    void look() noexcept {
+        try {
+            endpoints = resolve(host_, service_, hints_, error);
+        } catch (...) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+
+    std::string host_, service_;
+    resolve_hints hints_;
+    waiting* waiting_ = nullptr;  // the loop's thread alone looks at it
+    lookup_threads* threads_ = nullptr;
+    // The rest is guarded by the threads' lock.
+    scheduler* loop_ = nullptr;
+    lookup* behind_ = nullptr;
+    lookup** place_ = nullptr;  // where its pointer stands: in the one before it, or at the head of the line
+    state state_ = state::idle;
+    bool is_wanted_ = true;
+};
+
+/// The threads that look up, and those who stand in line for them. There is one of it in a process, and it is never
+/// destroyed: a thread may be in the resolver when the program ends.
+class lookup_threads {
+  public:
+    static constexpr int most = 8;
+
+    static lookup_threads& of_this_process() {
+        static std::atomic<lookup_threads*> all{nullptr};
+        lookup_threads* there = all.load();
+        // Of threads, fork() takes over only the one that has called it: what is said here of others is no longer true,
+        // and the lock may be in their hands.
+        if (there && there->process_ == ::getpid()) return *there;
+        auto made = std::make_unique<lookup_threads>();
+        return all.compare_exchange_strong(there, made.get()) ? *made.release() : *there;
+    }
+
+    /// Throws std::system_error when there is no thread and none can be had.
+    void begin(lookup& one, scheduler& loop) {
+        const std::lock_guard lock{mutex_};
+        if (running_ < most) {
+            try {
+                start();
+                ++running_;
+            } catch (const std::system_error&) {
+                if (running_ == 0) throw;  // or else one of those that run comes to it
+            }
+        }
+        one.threads_ = this;
+        one.loop_ = &loop;
+        one.state_ = lookup::state::queued;
+        one.place_ = end_;
+        *end_ = &one;
+        end_ = &one.behind_;
+    }
+    void abandon(lookup* one) noexcept {
+        const std::lock_guard lock{mutex_};
+        one->is_wanted_ = false;
+        switch (one->state_) {
+            case lookup::state::queued: take_out(*one); [[fallthrough]];
+            case lookup::state::idle: delete one; break;
+            case lookup::state::running:
+            case lookup::state::posted: break;
+        }
+    }
+
+  private:
+    // Signals are for the threads that the program knows of: one of these may be the only one that is awake.
+    void start() {
+        sigset_t all, before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        const struct restoring {
+            const sigset_t& mask;
+            ~restoring() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
+        } at_the_end{before};
+        std::thread{[this] { work(); }}.detach();
+    }
+    void work() noexcept {
+        std::unique_lock lock{mutex_};
+        while (first_) {
+            lookup* const one = first_;
+            take_out(*one);
+            one->state_ = lookup::state::running;
+            lock.unlock();
+            one->look();
+            lock.lock();
+            if (!one->is_wanted_) {
+                delete one;
+                continue;
+            }
+            one->state_ = lookup::state::posted;
+            one->loop_->post_call(*one);  // under the lock: who abandons it waits for that, so the loop still lives
+        }
+        --running_;
+    }
+    void take_out(const lookup& one) noexcept {
+        *one.place_ = one.behind_;
+        (one.behind_ ? one.behind_->place_ : end_) = one.place_;
+    }
+
+    const pid_t process_ = ::getpid();
+    std::mutex mutex_;
+    int running_ = 0;
+    lookup* first_ = nullptr;
+    lookup** end_ = &first_;
+};
+
+/// `co_await` waits until it is over, well or not.
+class lookup::waiting final : public loop_operation {
+  public:
+    explicit waiting(lookup& one) noexcept : one_{one} {}
+    ~waiting() { one_.waiting_ = nullptr; }
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
+        lookup_threads::of_this_process().begin(one_, whose.loop());
+        waits(waiter, whose);  // it is this thread that hears of the end, so this is not too late
+        one_.waiting_ = this;
+        return true;
+    }
+    void await_resume() const {
+        if (was_cancelled_) throw_cancelled();
+    }
+
+  private:
+    void cancelled() noexcept override {
+        one_.waiting_ = nullptr;
+        was_cancelled_ = true;
+        go_on();
+    }
+    lookup& one_;
+    bool was_cancelled_ = false;
+};
+
+inline void lookup::call() {
+    if (!is_wanted_) {
+        delete this;
+        return;
+    }
+    state_ = state::idle;
+    if (waiting_) std::exchange(waiting_, nullptr)->go_on();
+}
+inline void lookup::abandon::operator()(lookup* one) const noexcept {
+    if (one->threads_)
+        one->threads_->abandon(one);
+    else
+        delete one;
+}
+
+/// Is there nobody to ask?
+inline bool is_numeric(std::string_view host, std::string_view service) noexcept {
+    return (host.empty() || ip_address::parse(host) || is_number_of_old(host)) &&
+           (service.empty() || is_like_number(service));
+}
+
+}  // namespace detail
+
+inline task<std::vector<endpoint>> async_resolve(std::string host, std::string service, resolve_hints hints) {
+    if (detail::is_numeric(host, service)) co_return resolve(host, service, hints);
+    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
+    co_await detail::lookup::waiting{*one};
+    if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
+    co_return std::move(one->endpoints);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_LOOKUP_HPP
+
 
 
 // netnotes/coro/sync.hpp: tasks that wait for one another
@@ -8809,20 +9274,6 @@ channel<T>::~channel() {
 
 namespace netnotes {
 
-/// resolve() of socket/address.hpp for tasks: the endpoints behind a host and a service, in the order in which they
-/// should be tried, or its errors. Others go on meanwhile, and a cancelled task does not wait for the answer: the
-/// lookup, which nothing can break off, ends by itself and is forgotten. At most 8 lookups of a process run at a time,
-/// forgotten ones as well; the others stand in line. A host that is an address, or empty, with a service that is a
-/// number is answered without waiting. std::system_error with errc::resource_unavailable_try_again when no thread can be had.
-///
-/// The wait is real in a loop with virtual time, too, which does not stand still for it: there give addresses.
-[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
-                                                        resolve_hints hints = {});
-template <std::integral Port>
-[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, Port port, resolve_hints hints = {}) {
-    return async_resolve(std::move(host), std::to_string(port), hints);
-}
-
 /// Connects to a host, as tcp_stream::connect() does: its addresses by turns of their families, the next one when one
 /// has failed or after `attempt_delay` (at least 10 ms), so that an address that does not answer never holds up the
 /// next one; the first that stands is it, and the others are closed. When none stands the error is the one that tells most, and what() says whose it is.
@@ -8839,193 +9290,6 @@ template <std::integral Port>
 // ========================================================================================================
 
 namespace detail {
-
-// ---- looking up
-
-class lookup_threads;
-
-/// A name that is looked up for a task. It outlives the task's interest while a thread is at work on it.
-class lookup final : public posted_call {
-  public:
-    lookup(std::string host, std::string service, resolve_hints hints) noexcept
-        : host_{std::move(host)}, service_{std::move(service)}, hints_{hints} {}
-
-    std::vector<endpoint> endpoints;
-    std::error_code error;
-
-    struct abandon {
-        void operator()(lookup* one) const noexcept;
-    };
-    class waiting;
-
-  private:
-    friend lookup_threads;
-    enum class state {
-        idle,     // nobody but its owner knows of it: not begun, or over
-        queued,   // in line for a thread
-        running,  // in a thread's hands, which posts it, or destroys it when nobody wants it any more
-        posted,   // on its way to the loop, which calls it
-    };
-    ~lookup() = default;
-    void call() override;
-    void look() noexcept {
-        try {
-            endpoints = resolve(host_, service_, hints_, error);
-        } catch (...) {
-            error = std::make_error_code(std::errc::not_enough_memory);
-        }
-    }
-
-    std::string host_, service_;
-    resolve_hints hints_;
-    waiting* waiting_ = nullptr;  // the loop's thread alone looks at it
-    lookup_threads* threads_ = nullptr;
-    // The rest is guarded by the threads' lock.
-    scheduler* loop_ = nullptr;
-    lookup* behind_ = nullptr;
-    lookup** place_ = nullptr;  // where its pointer stands: in the one before it, or at the head of the line
-    state state_ = state::idle;
-    bool is_wanted_ = true;
-};
-
-/// The threads that look up, and those who stand in line for them. There is one of it in a process, and it is never
-/// destroyed: a thread may be in the resolver when the program ends.
-class lookup_threads {
-  public:
-    static constexpr int most = 8;
-
-    static lookup_threads& of_this_process() {
-        static std::atomic<lookup_threads*> all{nullptr};
-        lookup_threads* there = all.load();
-        // Of threads, fork() takes over only the one that has called it: what is said here of others is no longer true,
-        // and the lock may be in their hands.
-        if (there && there->process_ == ::getpid()) return *there;
-        auto made = std::make_unique<lookup_threads>();
-        return all.compare_exchange_strong(there, made.get()) ? *made.release() : *there;
-    }
-
-    /// Throws std::system_error when there is no thread and none can be had.
-    void begin(lookup& one, scheduler& loop) {
-        const std::lock_guard lock{mutex_};
-        if (running_ < most) {
-            try {
-                start();
-                ++running_;
-            } catch (const std::system_error&) {
-                if (running_ == 0) throw;  // or else one of those that run comes to it
-            }
-        }
-        one.threads_ = this;
-        one.loop_ = &loop;
-        one.state_ = lookup::state::queued;
-        one.place_ = end_;
-        *end_ = &one;
-        end_ = &one.behind_;
-    }
-    void abandon(lookup* one) noexcept {
-        const std::lock_guard lock{mutex_};
-        one->is_wanted_ = false;
-        switch (one->state_) {
-            case lookup::state::queued: take_out(*one); [[fallthrough]];
-            case lookup::state::idle: delete one; break;
-            case lookup::state::running:
-            case lookup::state::posted: break;
-        }
-    }
-
-  private:
-    // Signals are for the threads that the program knows of: one of these may be the only one that is awake.
-    void start() {
-        sigset_t all, before;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before);
-        const struct restoring {
-            const sigset_t& mask;
-            ~restoring() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
-        } at_the_end{before};
-        std::thread{[this] { work(); }}.detach();
-    }
-    void work() noexcept {
-        std::unique_lock lock{mutex_};
-        while (first_) {
-            lookup* const one = first_;
-            take_out(*one);
-            one->state_ = lookup::state::running;
-            lock.unlock();
-            one->look();
-            lock.lock();
-            if (!one->is_wanted_) {
-                delete one;
-                continue;
-            }
-            one->state_ = lookup::state::posted;
-            one->loop_->post_call(*one);  // under the lock: who abandons it waits for that, so the loop still lives
-        }
-        --running_;
-    }
-    void take_out(const lookup& one) noexcept {
-        *one.place_ = one.behind_;
-        (one.behind_ ? one.behind_->place_ : end_) = one.place_;
-    }
-
-    const pid_t process_ = ::getpid();
-    std::mutex mutex_;
-    int running_ = 0;
-    lookup* first_ = nullptr;
-    lookup** end_ = &first_;
-};
-
-/// `co_await` waits until it is over, well or not.
-class lookup::waiting final : public loop_operation {
-  public:
-    explicit waiting(lookup& one) noexcept : one_{one} {}
-    ~waiting() { one_.waiting_ = nullptr; }
-    bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        fiber& whose = waiter.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
-        lookup_threads::of_this_process().begin(one_, whose.loop());
-        waits(waiter, whose);  // it is this thread that hears of the end, so this is not too late
-        one_.waiting_ = this;
-        return true;
-    }
-    void await_resume() const {
-        if (was_cancelled_) throw_cancelled();
-    }
-
-  private:
-    void cancelled() noexcept override {
-        one_.waiting_ = nullptr;
-        was_cancelled_ = true;
-        go_on();
-    }
-    lookup& one_;
-    bool was_cancelled_ = false;
-};
-
-inline void lookup::call() {
-    if (!is_wanted_) {
-        delete this;
-        return;
-    }
-    state_ = state::idle;
-    if (waiting_) std::exchange(waiting_, nullptr)->go_on();
-}
-inline void lookup::abandon::operator()(lookup* one) const noexcept {
-    if (one->threads_)
-        one->threads_->abandon(one);
-    else
-        delete one;
-}
-
-/// Is there nobody to ask?
-inline bool is_numeric(std::string_view host, std::string_view service) noexcept {
-    return (host.empty() || ip_address::parse(host) || is_number_of_old(host)) &&
-           (service.empty() || is_like_number(service));
-}
-
-// ---- connecting
 
 struct connect_race {
     std::vector<endpoint> endpoints;
@@ -9098,14 +9362,6 @@ inline task<async_stream> connect_to_first(std::string where, std::vector<endpoi
 
 }  // namespace detail
 
-inline task<std::vector<endpoint>> async_resolve(std::string host, std::string service, resolve_hints hints) {
-    if (detail::is_numeric(host, service)) co_return resolve(host, service, hints);
-    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
-    co_await detail::lookup::waiting{*one};
-    if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
-    co_return std::move(one->endpoints);
-}
-
 inline task<async_stream> async_connect(std::string host, std::uint16_t port, wait_time attempt_delay) {
     const std::vector<endpoint> found = co_await async_resolve(host, port);
     std::string where = detail::with_service(host, std::to_string(port));
@@ -9120,11 +9376,130 @@ inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_ti
 
 #endif  // NETNOTES_CORO_CONNECT_HPP
 
+// netnotes/coro/datagram.hpp: datagrams for tasks
+// SPDX-License-Identifier: MIT
+//
+// On this page:  async_datagram
+
+#ifndef NETNOTES_CORO_DATAGRAM_HPP
+#define NETNOTES_CORO_DATAGRAM_HPP
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class receiving_from;
+class sending_to;
+}  // namespace detail
+
+/// Datagrams, for tasks.
+class async_datagram : public detail::async_socket {
+  public:
+    async_datagram() noexcept = default;
+    /// Takes a datagram socket.
+    explicit async_datagram(socket made) : async_datagram{event_loop::current(), std::move(made)} {}
+    /// A socket on the wildcard address is asked to tell, with each datagram, to which address it came.
+    async_datagram(event_loop& loop, socket made)
+        : async_socket{loop, asked_for_addresses(std::move(made)), detail::io_node::kind::any} {}
+
+    /// One datagram, its sender, and whether it was longer than the buffer; see socket::recv_from().
+    [[nodiscard]] detail::receiving_from recv_from(mutable_buffer buffer);
+    /// One datagram, whole or not at all. A server answers `from` the address to which the question came, which is
+    /// socket::received::local: send_to(bytes, got.sender, got.local). 0.0.0.0 leaves the choice to the system.
+    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where,
+                                             const ip_address& from = {});
+
+  private:
+    static socket asked_for_addresses(socket&& made) noexcept {
+        std::error_code error;
+        const socket_address local = made.local_endpoint(error);
+        if (!error && local.is_ip() && local.ip().address().is_unspecified()) made.tell_local_address(error);
+        return std::move(made);
+    }
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, socket_operation> {
+  public:
+    receiving_from(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
+    socket::received await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "recv_from"};
+        return received_;
+    }
+    bool attempt() noexcept override {
+        if (!node_.readable) return false;
+        std::error_code error;
+        borrowed_socket own{node_.descriptor(), !node_.read_to_end};
+        received_ = own->recv_from(room_, error);
+        if (error == std::errc::operation_would_block) return node_.readable = false;
+        error_ = error.value();
+        return true;
+    }
+
+  private:
+    mutable_buffer room_;
+    socket::received received_;
+};
+
+class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
+  public:
+    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from) noexcept
+        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from} {}
+    void await_resume() {
+        if (error_ != 0)
+            detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
+                                std::to_string(bytes_.size()), " bytes)");
+    }
+    bool attempt() noexcept override {
+        // A Unix socket turns writable by each failure, for what was not sent is freed: so that is not asked.
+        if (is_pausing() || !node_.writable) return false;
+        std::error_code error;
+        borrowed_socket own{node_.descriptor()};
+        own->send_to(bytes_, where_, from_, error);
+        if (error == std::errc::operation_would_block) {
+            if (!where_.is_ip()) pause();
+            return node_.writable = false;
+        }
+        error_ = error.value();
+        return true;
+    }
+
+  private:
+    const_buffer bytes_;
+    socket_address where_;
+    ip_address from_;
+};
+
+}  // namespace detail
+
+inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
+                                                  const ip_address& from) {
+    return {opened(), bytes, where, from};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_DATAGRAM_HPP
+
 // netnotes/coro/descriptor.hpp: any descriptor, for tasks
 // SPDX-License-Identifier: MIT
 //
-// Not everything that one waits for is a socket. A pipe to another program, a terminal, a timerfd, an inotify: whatever
-// epoll knows can be waited for by a task, and then be read with the call that belongs to it:
+// A task can wait for other descriptors than sockets: a pipe to another program, a terminal, a timerfd, an inotify. Then it
+// reads them with the system call that belongs to each:
 //
 //     async_descriptor input{loop, descriptor};              non-blocking, and yours
 //     for (;;) {
@@ -9138,16 +9513,16 @@ inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_ti
 #ifndef NETNOTES_CORO_DESCRIPTOR_HPP
 #define NETNOTES_CORO_DESCRIPTOR_HPP
 
-#include <memory>
 #include <system_error>
 #include <utility>
 
 
 
+
 namespace netnotes {
 
-/// A descriptor that can be waited for, of any kind that epoll knows. It is registered once, edge-triggered, and neither
-/// owned nor made non-blocking. It must be destroyed before the descriptor is closed.
+/// Waits for a descriptor of any kind that can be ready or not. The loop registers the descriptor once; it neither owns it
+/// nor makes it non-blocking. Destroy this object before you close the descriptor.
 class async_descriptor {
   public:
     /// Throws std::system_error: errc::operation_not_permitted for a regular file, which is always ready.
@@ -9164,7 +9539,7 @@ class async_descriptor {
     void set_timeout(wait_time timeout) { node_->set_timeout(timeout); }
 
   private:
-    std::unique_ptr<detail::io_node, detail::io_node::retire> node_;
+    detail::owner<detail::io_node, detail::io_node::retire> node_;
 };
 
 // ========================================================================================================
@@ -9666,41 +10041,38 @@ inline void greenlet::run() {
 #define NETNOTES_CORO_IO_IO_URING_HPP
 
 #include <cerrno>
-#include <memory>
 #include <system_error>
+
+
+// netnotes/coro/io/ring.hpp: two rings of memory, shared with the kernel
+// SPDX-License-Identifier: MIT
+//
+// On this page:  io_uring (the two rings) · receive_pool (the buffers)
+
+#ifndef NETNOTES_CORO_IO_RING_HPP
+#define NETNOTES_CORO_IO_RING_HPP
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <system_error>
+
+
 
 
 #if __has_include(<linux/io_uring.h>)
 #include <linux/io_uring.h>
 #endif
 
-namespace netnotes::io_backend {
-/// Completion: "here is what was received". Linux 6.1, where the administrator allows it; the first thread that runs such
-/// a loop is the only one that may (std::logic_error). For loop_options::backend:
-///     event_loop loop{{.backend = io_backend::io_uring}};
-[[nodiscard]] inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal);
-}  // namespace netnotes::io_backend
-
 #if defined(IORING_RECV_MULTISHOT) && \
     defined(IORING_SETUP_DEFER_TASKRUN)  // the system's header is of Linux 6.1 or newer
-#include <poll.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <span>
-#include <stdexcept>
-#include <string_view>
-#include <utility>
-#include <vector>
 
 namespace netnotes::detail {
 
@@ -9817,52 +10189,6 @@ class receive_pool {
     std::uint16_t tail_ = 0;
 };
 
-/// Waits with io_uring. For one thread: the first that waits.
-class io_uring_back_end final : public io_back_end {
-  public:
-    explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends = pool_.all(); }
-
-    // `inline` here, and not only below: else the compiler makes all of them, and their table, in each program.
-    inline ~io_uring_back_end() override;
-    inline void prepare() override;
-    inline void add(io_node& node) override;
-    inline bool remove(io_node& node) noexcept override;
-    inline void needs(io_node& node, bool to_write) noexcept override;
-    inline void watch(int descriptor, bool is_stop) override;
-    inline void unwatch(int descriptor) noexcept override;
-    inline bool wait(duration timeout) override;
-
-  private:
-    class intake;
-    static intake& intake_of(io_node& node) noexcept;
-    // The names of requests. Nodes lie at multiples of 16, so there is room for what else is to be known.
-    static constexpr std::uint64_t nobody = 0, wake = 8, stop = 16, reading = 1, writing = 2, directions = 3;
-    static std::uint64_t name(const io_node& node, std::uint64_t direction) noexcept {
-        return reinterpret_cast<std::uintptr_t>(&node) | direction;
-    }
-    [[nodiscard]] std::uint64_t stop_name() const noexcept { return stop | runs_ << 8; }
-
-    io_uring_sqe* next_request() noexcept;
-    bool request_poll(int descriptor, std::uint32_t events, std::uint64_t name, std::uint32_t flags = 0) noexcept;
-    void request_cancel(std::uint64_t name) noexcept;
-    void handle(const io_uring_cqe& completion) noexcept;
-    static void let_go(intake& in) noexcept;
-    void has_read(io_node& node, const io_uring_cqe& completion) noexcept;
-    void lend(std::uint16_t id) noexcept {
-        if (lent_ != receive_pool::none) pool_.give_back(lent_);
-        lent_ = id;
-    }
-
-    scheduler& loop_;
-    io_uring ring_{256, 4096};
-    receive_pool pool_{ring_};
-    std::uint16_t lent_ = receive_pool::none;
-    bool is_enabled_ = false;
-    int wake_descriptor_ = -1;
-    std::uint64_t runs_ = 0;
-    intake* in_hand_ = nullptr;  // of nodes that are retired, and of which the kernel has not let go: a list
-};
-
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
@@ -9955,8 +10281,93 @@ inline void receive_pool::give_back(std::uint16_t id) noexcept {
     __atomic_store_n(&buffers_[0].resv, tail_, __ATOMIC_RELEASE);
 }
 
+}  // namespace netnotes::detail
+
+#endif
+
+#endif  // NETNOTES_CORO_IO_RING_HPP
+
+
+namespace netnotes::io_backend {
+/// Completion: "here is what was received". Linux 6.1, where the administrator allows it; the first thread that runs such
+/// a loop is the only one that may (std::logic_error). For loop_options::backend:
+///     event_loop loop{{.backend = io_backend::io_uring}};
+[[nodiscard]] inline detail::owner<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal);
+}  // namespace netnotes::io_backend
+
+#if defined(IORING_RECV_MULTISHOT) && \
+    defined(IORING_SETUP_DEFER_TASKRUN)  // the system's header is of Linux 6.1 or newer
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace netnotes::detail {
+
+/// Waits with io_uring. For one thread: the first that waits.
+class io_uring_back_end final : public io_back_end {
+  public:
+    explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends_ = pool_.all(); }
+
+    // `inline` here, and not only below: else the compiler makes all of them, and their table, in each program.
+    inline ~io_uring_back_end() override;
+    inline void prepare() override;
+    inline void add(io_node& node) override;
+    inline bool remove(io_node& node) noexcept override;
+    inline void needs(io_node& node, bool to_write) noexcept override;
+    inline void watch(int descriptor, bool is_stop) override;
+    inline void unwatch(int descriptor) noexcept override;
+    inline bool wait(duration timeout) override;
+
+  private:
+    class intake;
+    static intake& intake_of(io_node& node) noexcept;
+    // The names of requests. Nodes lie at multiples of 16, so there is room for what else is to be known.
+    static constexpr std::uint64_t nobody = 0, wake = 8, stop = 16, reading = 1, writing = 2, directions = 3;
+    static std::uint64_t name(const io_node& node, std::uint64_t direction) noexcept {
+        return reinterpret_cast<std::uintptr_t>(&node) | direction;
+    }
+    [[nodiscard]] std::uint64_t stop_name() const noexcept { return stop | runs_ << 8; }
+
+    io_uring_sqe* next_request() noexcept;
+    bool request_poll(int descriptor, std::uint32_t events, std::uint64_t name, std::uint32_t flags = 0) noexcept;
+    void request_cancel(std::uint64_t name) noexcept;
+    void handle(const io_uring_cqe& completion) noexcept;
+    static void let_go(intake& in) noexcept;
+    void has_read(io_node& node, const io_uring_cqe& completion) noexcept;
+    void lend(std::uint16_t id) noexcept {
+        if (lent_ != receive_pool::none) pool_.give_back(lent_);
+        lent_ = id;
+    }
+
+    scheduler& loop_;
+    io_uring ring_{256, 4096};
+    receive_pool pool_{ring_};
+    std::uint16_t lent_ = receive_pool::none;
+    bool is_enabled_ = false;
+    int wake_descriptor_ = -1;
+    std::uint64_t runs_ = 0;
+    intake* in_hand_ = nullptr;  // of nodes that are retired, and of which the kernel has not let go: a list
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
 /// What is in force for a node, and what it has brought.
-class io_uring_back_end::intake final : public ring_side {
+class io_uring_back_end::intake final : public io_intake {
   public:
     intake(io_uring_back_end& owner, io_node& node) noexcept : owner_{owner}, node_{node} {}
     ~intake() {
@@ -10092,7 +10503,7 @@ class io_uring_back_end::intake final : public ring_side {
 };
 
 inline io_uring_back_end::intake& io_uring_back_end::intake_of(io_node& node) noexcept {
-    return static_cast<intake&>(*node.ring);
+    return static_cast<intake&>(*node.intake);
 }
 
 inline io_uring_back_end::~io_uring_back_end() {
@@ -10104,7 +10515,7 @@ inline void io_uring_back_end::let_go(intake& in) noexcept {
     io_node& node = in.node();
     in.unlink();
     delete &in;
-    node.ring = nullptr;
+    node.intake = nullptr;
     node.release();
 }
 
@@ -10116,7 +10527,7 @@ inline void io_uring_back_end::add(io_node& node) {
         if (error != 0)
             throw_error({error, std::system_category()}, "wait for descriptor ", std::to_string(node.descriptor()));
     }
-    node.ring = new intake{*this, node};
+    node.intake = new intake{*this, node};
 }
 
 inline bool io_uring_back_end::remove(io_node& node) noexcept {
@@ -10126,7 +10537,7 @@ inline bool io_uring_back_end::remove(io_node& node) noexcept {
     if (in.is_writing && ring_.withdraw(name(node, writing))) in.is_writing = false;
     if (!in.is_reading && !in.is_writing) {
         delete &in;
-        node.ring = nullptr;
+        node.intake = nullptr;
         return true;
     }
     if (in.is_reading) request_cancel(name(node, reading));
@@ -10227,7 +10638,7 @@ inline void io_uring_back_end::handle(const io_uring_cqe& completion) noexcept {
         return;
     }
     if ((name & directions) == 0) {
-        if (name == stop_name() && completion.res > 0) saw_stop = true;
+        if (name == stop_name() && completion.res > 0) saw_stop_ = true;
         return;
     }
     auto& node = *reinterpret_cast<io_node*>(name & ~directions);
@@ -10282,9 +10693,9 @@ inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& compl
 }  // namespace netnotes::detail
 
 namespace netnotes::io_backend {
-inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal) {
+inline detail::owner<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal) {
     try {
-        return std::make_unique<detail::io_uring_back_end>(loop);
+        return detail::owner<detail::io_back_end>{new detail::io_uring_back_end{loop}};
     } catch (const std::system_error& error) {
         refusal = error.code();
         return nullptr;
@@ -10295,7 +10706,7 @@ inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler& loop, st
 #else
 
 namespace netnotes::io_backend {
-inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler&, std::error_code& refusal) {
+inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::error_code& refusal) {
     refusal = {ENOSYS, std::system_category()};
     return nullptr;
 }
@@ -10304,6 +10715,129 @@ inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler&, std::er
 #endif
 
 #endif  // NETNOTES_CORO_IO_IO_URING_HPP
+
+
+// netnotes/coro/listener.hpp: a listener for tasks
+// SPDX-License-Identifier: MIT
+//
+// On this page:  async_listener
+
+#ifndef NETNOTES_CORO_LISTENER_HPP
+#define NETNOTES_CORO_LISTENER_HPP
+
+#include <sys/socket.h>
+#include <cerrno>
+#include <new>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class accepting;
+}  // namespace detail
+
+/// Makes connections, for tasks.
+class async_listener : public detail::async_socket {
+  public:
+    async_listener() noexcept = default;
+    /// Takes a listening stream socket.
+    explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
+    explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
+    async_listener(event_loop& loop, tcp_listener listening)
+        : async_listener{loop, std::move(listening).into_socket()} {}
+    async_listener(event_loop& loop, socket listening)
+        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
+
+    struct accepted;
+    /// Waits for the next connection. A connection that died in the queue is passed over. Where descriptors or memory are
+    /// short (EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC of the back end) it tries again every 100 ms, and the client waits in the
+    /// queue. set_timeout() and cancelling end that wait, too. So what it throws has ended the listener or this task.
+    [[nodiscard]] detail::accepting accept();
+};
+struct async_listener::accepted {
+    accepted(async_stream&& connection, const socket_address& from) noexcept
+        : stream{std::move(connection)}, peer{from} {}
+    async_stream stream;
+    socket_address peer;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_operation> {
+  public:
+    explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
+    async_listener::accepted await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
+        return {std::move(stream_), made_.peer};
+    }
+    bool attempt() noexcept override {
+        if (is_pausing() || !node_.readable) return false;
+        if (!made_.connection.is_open()) {
+            const bool is_decided = node_.intake ? accept_from_back_end() : accept_directly();
+            if (!is_decided) return false;
+        }
+        if (error_ == 0) register_connection();
+        if (!is_shortage(error_) && error_ != ENOSPC) return true;
+        error_ = 0;
+        pause(accept_pause);
+        return false;  // and `readable` stays as it is, so that no back end tries before us
+    }
+
+  private:
+    bool accept_directly() noexcept {
+        std::error_code error;
+        borrowed_socket listener{node_.descriptor()};
+        made_ = listener->accept(error);
+        if (error == std::errc::operation_would_block) return node_.readable = false;
+        error_ = error.value();
+        return true;
+    }
+    bool accept_from_back_end() noexcept {
+        int descriptor = -1;
+        do {
+            error_ = 0;
+            if (!node_.intake->accept(descriptor, error_)) return false;
+        } while (is_passed_over(error_));
+        if (error_ != 0) return true;
+        made_.connection = socket{descriptor, false};
+        // Who has left already has no name any more, but what he sent can still be received.
+        std::error_code has_left;
+        made_.peer = made_.connection.peer_endpoint(has_left);
+        return true;
+    }
+    /// The poller and the memory may fail us, too. Then the connection is kept, for the next attempt.
+    void register_connection() noexcept {
+        try {
+            // That it is like its peer saves a system call for each connection.
+            stream_ = async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), made_.peer.is_ip()};
+        } catch (const std::system_error& failure) {
+            error_ = failure.code().value();
+        } catch (const std::bad_alloc&) {
+            error_ = ENOMEM;
+        }
+    }
+    socket::accepted made_;
+    async_stream stream_;
+};
+
+}  // namespace detail
+
+inline detail::accepting async_listener::accept() { return detail::accepting{opened()}; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_LISTENER_HPP
+
 
 
 // netnotes/coro/serve.hpp: a server of tasks that no client ends
@@ -10346,7 +10880,7 @@ inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler&, std::er
 //     throw std::runtime_error{"half of the answer is missing"};
 //
 // On this page:  serve_options · serve
-// Under it:      coro/socket.hpp. Its siblings without coroutines: server/reactor.hpp, server/blocking.hpp
+// Under it:      coro/listener.hpp, coro/stream.hpp. Its siblings without coroutines: server/reactor.hpp, server/blocking.hpp
 // The notes:     gevent版-TCP服务器 (the gevent server)
 
 #ifndef NETNOTES_CORO_SERVE_HPP
@@ -10366,6 +10900,8 @@ inline std::unique_ptr<detail::io_back_end> io_uring(detail::scheduler&, std::er
 #include <system_error>
 #include <type_traits>
 #include <utility>
+
+
 
 
 
@@ -10588,7 +11124,7 @@ task<> serve(endpoint where, Handler handler, serve_options options = {}) {
 //
 // A signal handler interrupts the program anywhere, in the middle of malloc() perhaps, and so it may do next to nothing
 // (signal-safety(7)). Another thread may run at any time. Neither may touch what the tasks of a loop share. What both can
-// do is leave word, and ring the bell:
+// do is to set a bit and to wake the loop:
 //
 //        signal handler  ──┐                                           ┌──> tasks that wait for it
 //        another thread  ──┴── a bit, a place in a list, write(2) ──> loop
@@ -10844,6 +11380,7 @@ inline void async_signals::handle(int number) noexcept {
 }  // namespace netnotes
 
 #endif  // NETNOTES_CORO_SIGNAL_HPP
+
 
 
 
@@ -11214,13 +11751,17 @@ static_assert(poller<select_poller>);
 // Most programs use tcp.hpp or udp.hpp, which build on this module.
 //
 // Chapters, lowest first:
-//     socket/stop.hpp        asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
-//     socket/address.hpp     the names of sockets and of hosts, and the resolver
-//     socket/interfaces.hpp the network interfaces of this machine, with their addresses
-//     socket/buffer.hpp      how long a call waits, room to receive into, bytes to send
-//     socket/options.hpp     options as types
-//     socket/socket.hpp      the socket, with a table from Python and C to netnotes
-//     socket/iostream.hpp    a connection as a std::iostream, as Python's makefile()
+//     socket/stop.hpp         asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
+//     socket/time.hpp         how long a call waits
+//     socket/buffer.hpp       room to receive into, bytes to send
+//     socket/address.hpp      the names of sockets and of hosts, and the resolver
+//     socket/interfaces.hpp   the network interfaces of this machine, with their addresses
+//     socket/options.hpp      options as types
+//     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
+//     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
+//     socket/message.hpp      what travels beside the bytes of a datagram
+//     socket/socket.hpp       the socket, with a table from Python and C to netnotes
+//     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
 //
 // The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
 // Examples:      01_first_socket, 05_socket_methods
@@ -11254,13 +11795,14 @@ static_assert(poller<select_poller>);
 //                                                           └─> endpoint    address : port
 //
 // Chapters, lowest first:
-//     ip/version.hpp    the version of the library
-//     ip/text.hpp       how addresses are read and written, and the errors that say where a text is wrong
-//     ip/address.hpp    IPv4 and IPv6 addresses
-//     ip/network.hpp    networks: prefixes, netmasks, subnets, ranges
-//     ip/interface.hpp  an address together with its network: 192.168.1.77/24
-//     ip/special.hpp    ranges that mean something, and the classes A to E
-//     ip/endpoint.hpp   an address and a port; classes of ports, services
+//     ip/version.hpp     the version of the library
+//     ip/text.hpp        how addresses are read and written, and the errors that say where a text is wrong
+//     ip/address.hpp     IPv4 and IPv6 addresses
+//     ip/arithmetic.hpp  the addresses before and behind an address, and distances
+//     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
+//     ip/interface.hpp   an address together with its network: 192.168.1.77/24
+//     ip/special.hpp     ranges that mean something, and the classes A to E
+//     ip/endpoint.hpp    an address and a port; classes of ports, services
 //
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
 // Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
@@ -11269,6 +11811,144 @@ static_assert(poller<select_poller>);
 #define NETNOTES_IP_HPP
 
 
+
+// netnotes/ip/arithmetic.hpp: the addresses before and behind an address
+// SPDX-License-Identifier: MIT
+//
+// An address is a number, so it has neighbours, and two addresses have a distance:
+//
+//        192.168.1.254 ── + 1 ──> 192.168.1.255 ── + 1 ──> 192.168.2.0
+//                      <────────────── - 2 ───────────────
+//
+//        static_assert("192.168.1.254"_ip + 2 == "192.168.2.0"_ip);
+//        static_assert("192.168.2.0"_ip - "192.168.1.254"_ip == 2);
+//
+// An integer type wraps at its end. An address must not: a loop that passes 255.255.255.255 would go on with 0.0.0.0,
+// another host. So a step beyond the first or the last address throws std::out_of_range, as Python's ipaddress raises.
+//
+// On this page:  + - += -= for ipv4_address, ipv6_address, ip_address
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_ARITHMETIC_HPP
+#define NETNOTES_IP_ARITHMETIC_HPP
+
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+
+template <class Address>
+concept address_value =
+    std::same_as<Address, ipv4_address> || std::same_as<Address, ipv6_address> || std::same_as<Address, ip_address>;
+/// A count of addresses. Not bool and not a character: `address + true` is a slip of the pen.
+template <class Count>
+concept address_count =
+    std::integral<Count> && !std::same_as<Count, bool> && !std::same_as<Count, char> && !std::same_as<Count, wchar_t> &&
+    !std::same_as<Count, char8_t> && !std::same_as<Count, char16_t> && !std::same_as<Count, char32_t> &&
+    sizeof(Count) <= sizeof(std::uint64_t);
+
+/// The address as a number, and back. The zone of an IPv6 address stays.
+constexpr uint128 number_of(ipv4_address address) noexcept { return {0, address.to_uint()}; }
+constexpr uint128 number_of(const ipv6_address& address) noexcept { return address.to_uint(); }
+constexpr uint128 number_of(const ip_address& address) noexcept {
+    return address.visit([](const auto& each) { return number_of(each); });
+}
+constexpr ipv4_address with_number(ipv4_address, uint128 number) noexcept {
+    return ipv4_address{static_cast<std::uint32_t>(number.low)};
+}
+constexpr ipv6_address with_number(const ipv6_address& like, uint128 number) {
+    const ipv6_address moved{number};
+    return like.zone().empty() || moved.ipv4_mapped() ? moved : moved.with_zone(like.zone());
+}
+constexpr ip_address with_number(const ip_address& like, uint128 number) {
+    if (like.is_v4()) return with_number(like.v4(), number);
+    return with_number(like.v6(), number);
+}
+constexpr unsigned width_of(ipv4_address) noexcept { return ipv4_address::width; }
+constexpr unsigned width_of(const ipv6_address&) noexcept { return ipv6_address::width; }
+constexpr unsigned width_of(const ip_address& address) noexcept { return address.width(); }
+
+/// Returns the address `count` steps up, or down. Throws std::out_of_range beyond the ends.
+template <class Address>
+constexpr Address moved(const Address& from, bool is_up, uint128 count) {
+    const uint128 number = number_of(from);
+    const uint128 room = is_up ? ones(width_of(from)) - number : number;
+    if (count > room)
+        throw std::out_of_range{is_up ? "a step beyond the last address" : "a step below the first address"};
+    return with_number(from, is_up ? number + count : number - count);
+}
+template <class Count>
+constexpr uint128 magnitude(Count count) noexcept {
+    const auto bits = static_cast<std::uint64_t>(count);  // of a negative number: modulo 2^64
+    return {0, count < 0 ? std::uint64_t{0} - bits : bits};
+}
+template <class Count>
+constexpr bool is_negative(Count count) noexcept {
+    if constexpr (std::is_signed_v<Count>) return count < 0;
+    return false;
+}
+
+}  // namespace detail
+
+/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address stays,
+/// except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last address.
+template <detail::address_value Address, detail::address_count Count>
+[[nodiscard]] constexpr Address operator+(const Address& address, Count count) {
+    return detail::moved(address, !detail::is_negative(count), detail::magnitude(count));
+}
+/// Returns the address that lies `count` addresses lower; a negative count goes up. Throws as operator+.
+template <detail::address_value Address, detail::address_count Count>
+[[nodiscard]] constexpr Address operator-(const Address& address, Count count) {
+    return detail::moved(address, detail::is_negative(count), detail::magnitude(count));
+}
+/// Returns the IPv6 address that lies `count` addresses higher; see operator+ above. For steps of more than 64 bits.
+[[nodiscard]] constexpr ipv6_address operator+(const ipv6_address& address, uint128 count) {
+    return detail::moved(address, true, count);
+}
+/// Returns the IPv6 address that lies `count` addresses lower; see operator+ above.
+[[nodiscard]] constexpr ipv6_address operator-(const ipv6_address& address, uint128 count) {
+    return detail::moved(address, false, count);
+}
+
+/// Moves the address up by `count`. Returns the address. Throws as operator+, and the address is then as before.
+template <detail::address_value Address, detail::address_count Count>
+constexpr Address& operator+=(Address& address, Count count) {
+    return address = address + count;
+}
+/// Moves the address down by `count`. Returns the address. Throws as operator-, and the address is then as before.
+template <detail::address_value Address, detail::address_count Count>
+constexpr Address& operator-=(Address& address, Count count) {
+    return address = address - count;
+}
+
+/// Returns how far `to` lies above `from`; negative when it lies below. Never throws for two IPv4 addresses.
+/// Throws std::invalid_argument for addresses of two families or of two zones, which have no distance. Throws
+/// std::out_of_range for a distance that 64 bits cannot hold: `to.to_uint() - from.to_uint()` has 128 bits.
+template <detail::address_value Address>
+[[nodiscard]] constexpr std::int64_t operator-(const Address& to, const Address& from) {
+    if constexpr (std::same_as<Address, ip_address>)
+        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"an IPv4 and an IPv6 address have no distance"};
+    if (detail::with_number(to, {}) != detail::with_number(from, {}))
+        throw std::invalid_argument{"two addresses in different zones have no distance"};
+    const bool is_above = to >= from;
+    const uint128 distance =
+        is_above ? detail::number_of(to) - detail::number_of(from) : detail::number_of(from) - detail::number_of(to);
+    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    if (distance.high != 0 || distance.low > largest + (is_above ? 0 : 1))
+        throw std::out_of_range{"the distance between the addresses has more than 64 bits"};
+    return static_cast<std::int64_t>(is_above ? distance.low : std::uint64_t{0} - distance.low);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_ARITHMETIC_HPP
 
 
 // netnotes/ip/interface.hpp: an address together with its network
@@ -11480,6 +12160,12 @@ class network : public detail::printable<network> {
         if (address_count() && offset >= *address_count())
             throw std::out_of_range{"an index beyond the last address of the network"};
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
+    }
+
+    /// The same for an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
+        if (index > hosts_mask()) throw std::out_of_range{"an index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + index};
     }
 
     /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
@@ -11921,6 +12607,7 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 
 
 
+
 // netnotes/socket/interfaces.hpp: the network interfaces of this machine
 // SPDX-License-Identifier: MIT
 //
@@ -11945,7 +12632,6 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <netpacket/packet.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -12026,17 +12712,27 @@ inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
     return length;
 }
 
-/// The bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
+/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot be
+/// included together. So a header that is copied into programs includes neither.
+struct link_address {
+    std::uint16_t family, protocol;
+    std::int32_t interface;
+    std::uint16_t type;
+    std::uint8_t packet_type, size;
+    std::uint8_t bytes[8];
+};
+
+/// Returns the bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
 inline std::string hardware_address_of(const sockaddr* from) {
-    sockaddr_ll link{};
+    link_address link{};
     std::memcpy(&link, from, sizeof link);
-    const std::size_t size = std::min<std::size_t>(link.sll_halen, sizeof link.sll_addr);
+    const std::size_t size = std::min<std::size_t>(link.size, sizeof link.bytes);
     std::string text;
     bool is_any = false;
     for (std::size_t i = 0; i < size; ++i) {
         if (i > 0) text += ':';
-        text += {hexadecimal_digits[link.sll_addr[i] >> 4], hexadecimal_digits[link.sll_addr[i] & 0xf]};
-        is_any = is_any || link.sll_addr[i] != 0;
+        text += {hexadecimal_digits[link.bytes[i] >> 4], hexadecimal_digits[link.bytes[i] & 0xf]};
+        is_any = is_any || link.bytes[i] != 0;
     }
     return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
 }
@@ -12216,6 +12912,9 @@ class socket_iostream : public std::iostream {
 
 
 
+
+
+
 #endif  // NETNOTES_SOCKET_HPP
 
 
@@ -12303,6 +13002,7 @@ class socket_iostream : public std::iostream {
 //     server/iterative.hpp    one client at a time
 //     server/forking.hpp      a process for each client
 //     server/threaded.hpp     a thread for each client
+//     server/connection.hpp   a client of a reactor, its queue and its limits
 //     server/reactor.hpp      thousands of clients in one thread
 //
 // The notes:     单进程 TCP服务器, 多进程服务器, 多线程服务器, 包含writeList服务器, epoll版-TCP服务器
@@ -12505,6 +13205,222 @@ class reception {
 }  // namespace netnotes
 
 #endif  // NETNOTES_SERVER_BLOCKING_HPP
+
+// netnotes/server/connection.hpp: a client of a reactor server, and what the server may take
+// SPDX-License-Identifier: MIT
+//
+// Under it:      poll/interest.hpp. Above it: server/reactor.hpp, which has the story
+// On this page:  reactor_options · connection
+
+#ifndef NETNOTES_SERVER_CONNECTION_HPP
+#define NETNOTES_SERVER_CONNECTION_HPP
+
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+
+
+
+namespace netnotes {
+
+/// What a server may take. A connection that does not take its answers holds high_water and the answer to one more
+/// read: with an echo handler and these numbers 128 KiB, and 10,000 of them together 1.3 GB. A handler that answers
+/// more than it is asked is bounded by max_queue.
+struct reactor_options {
+    /// Edge: every connection is registered once, for all, and never again touched in the poller; it is read
+    /// until there is no more. Level: simpler, one read an event, and the poller is told whenever the wish to write
+    /// begins or ends. Nothing: edge, where the poller has it (only epoll does), and else level.
+    std::optional<trigger> how{};
+    std::size_t max_connections = 10'000;  ///< beyond, clients wait in the listener's queue
+    std::size_t high_water = 64 * 1024;    ///< queued bytes above which a connection is not read
+    std::size_t low_water = 16 * 1024;     ///< ... and at which it is read again
+    std::size_t max_queue = 1024 * 1024;   ///< queued bytes above which it is closed
+    std::size_t read_size = 64 * 1024;     ///< bytes that a read brings at most; one buffer for all connections
+    wait_time idle_timeout = std::chrono::minutes{5};  ///< without a byte in or out; `never` to allow it. Above zero
+    /// The time for one exchange, however many bytes trickle in it. An exchange begins with the first byte that a client
+    /// sends, or is sent, after the last exchange. It ends when the handler has sent something and the kernel has taken
+    /// what was queued then; so a connection may live for ever, and a long answer has this time for each max_queue of it.
+    /// A handler that does not answer each message (a log, a chat room) calls connection::end_exchange(). Nothing: four
+    /// idle timeouts. `never`: no deadline. Above zero.
+    std::optional<wait_time> request_timeout{};
+    wait_time stop_grace = std::chrono::seconds{2};  ///< how long a stop may send what is queued
+};
+
+template <class Handler, poller Poller>
+class reactor_server;
+
+/// A client of a reactor_server, as its handler sees it. It lives until its on_close() has returned. Only for
+/// the thread that runs the server.
+class connection {
+  public:
+    connection(const connection&) = delete;
+    connection& operator=(const connection&) = delete;
+
+    /// A number that no other connection of this server has or will have (not in the next four thousand
+    /// million that use its slot). For keeping things about it.
+    [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+    [[nodiscard]] const socket_address& peer() const noexcept { return peer_; }
+    [[nodiscard]] int native_handle() const noexcept { return socket_.native_handle(); }
+    /// Bytes that the kernel has not yet taken.
+    [[nodiscard]] std::size_t queued() const noexcept { return queue_.size() - sent_; }
+
+    /// Sends, or queues what cannot be sent now. It does not wait and does not fail: an error closes the
+    /// connection, and on_close() tells it. After close_after_sending() or close() nothing more is sent.
+    void send(const_buffer bytes) noexcept;
+    /// Ends the exchange without an answer: see reactor_options::request_timeout. For a message that needs none.
+    void end_exchange() noexcept {
+        is_asked_ = false;
+        changed();
+    }
+    /// Keeps the connection after the end of the peer's stream, until close_after_sending(), close(), or a timeout. Call
+    /// it in the handler or in on_end(), when an answer comes later and in several parts. (An answer in one part needs no
+    /// such call: a client that has asked, and has not yet been answered, is kept until it is.)
+    void keep_open() noexcept { is_kept_ = true; }
+    /// The last word has been said: reads no more, sends what is queued, then takes leave of the peer.
+    void close_after_sending() noexcept {
+        if (state_ != state::open) return;
+        state_ = state::draining;
+        changed();
+    }
+    /// Closes the connection at once. If bytes are queued they are lost, and the peer is sent a reset. on_close() is told
+    /// `reason`.
+    void close(std::error_code reason = {}) noexcept {
+        if (state_ == state::closed) return;
+        state_ = state::closed;
+        reason_ = reason;
+        changed();
+    }
+
+  private:
+    template <class Handler, poller Poller>
+    friend class reactor_server;
+
+    enum class state : std::uint8_t { open, draining, lingering, closed };
+    struct shared {  // what all connections of a server have in common
+        reactor_options options;
+        connection* changed = nullptr;  ///< a list, through next_changed_, of those to be looked at
+    };
+
+    connection(socket&& accepted, const socket_address& peer, std::uint64_t id, shared& server) noexcept
+        : socket_{std::move(accepted)}, peer_{peer}, id_{id}, server_{server} {}
+    /// Whatever a handler does to whichever connection takes effect when the handler has returned: nothing is
+    /// destroyed under the feet of code that is still running.
+    void changed() noexcept {
+        if (is_changed_) return;
+        is_changed_ = true;
+        next_changed_ = std::exchange(server_.changed, this);
+    }
+    /// Open and not paused, or lingering: then what comes is thrown away.
+    bool is_read() const noexcept {
+        return state_ == state::lingering || (state_ == state::open && !paused_ && !input_ended_);
+    }
+    /// Has the peer's kernel acknowledged all that ours was given (tcp(7), SIOCOUTQ)? Then nothing can destroy it.
+    bool is_delivered() const noexcept {
+        int unacknowledged = 0;
+        return ::ioctl(native_handle(), TIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
+    }
+    std::size_t send_now(const_buffer bytes) noexcept;
+    void flush() noexcept;
+
+    socket socket_;
+    socket_address peer_;
+    std::uint64_t id_;
+    shared& server_;
+    std::vector<std::byte> queue_;
+    std::size_t sent_ = 0;  ///< of the queue, its front
+    std::size_t owed_ = 0;  ///< bytes of the queue that must be sent before the exchange has ended
+    std::error_code reason_;
+    connection* next_changed_ = nullptr;
+    connection* earlier_ = nullptr;  // neighbours in the order of last activity
+    connection* later_ = nullptr;
+    connection* earlier_exchange_ = nullptr;  // neighbours in the order in which the exchanges have begun
+    connection* later_exchange_ = nullptr;
+    time_point active_{};
+    time_point exchange_begin_ = time_point::max();  // that: none is under way
+    interest registered_ = interest::none;
+    state state_ = state::open;
+    bool is_changed_ = false;
+    bool progressed_ = false;   ///< a byte has gone in or out since the last look
+    bool paused_ = false;       ///< above the high water mark, and not yet down to the low one
+    bool unread_ = false;       ///< edge-triggered: there may be more, and no event will say so
+    bool is_pending_ = false;   ///< stands in the list of those with more to read
+    bool read_to_end_ = false;  ///< go on until nothing is there, however short the reads
+    bool input_ended_ = false;  ///< the end of the stream has been read
+    bool is_asked_ = false;     ///< the peer has sent something, and nothing has been sent since
+    bool is_kept_ = false;      ///< the handler will end it
+    bool is_cut_ = false;       ///< bytes of an answer are lost
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+/// Until the kernel has all or no more room: only then is it certain that an edge-triggered poller will report
+/// room when there is some.
+inline std::size_t connection::send_now(const_buffer bytes) noexcept {
+    std::size_t sent = 0;
+    while (sent < bytes.size()) {
+        std::error_code error;
+        const std::size_t size = socket_.send(bytes.subspan(sent), error);
+        if (error == std::errc::operation_would_block) break;
+        if (error) {
+            close(error);
+            break;
+        }
+        sent += size;
+        progressed_ = true;
+    }
+    owed_ -= std::min(owed_, sent);
+    return sent;
+}
+
+inline void connection::send(const_buffer bytes) noexcept {
+    if (state_ != state::open || bytes.empty()) return;
+    changed();
+    is_asked_ = false;
+    const std::size_t sent = queued() == 0 ? send_now(bytes) : 0;
+    if (sent == bytes.size() || state_ != state::open) return;
+    const auto rest = bytes.subspan(sent);
+    is_cut_ = true;  // until all of it is in the queue
+    if (rest.size() > server_.options.max_queue - queued())
+        return close(std::make_error_code(std::errc::no_buffer_space));
+    try {
+        if (sent_ > 0 && queue_.size() + rest.size() > queue_.capacity()) {  // the front is free: use it before growing
+            queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(sent_));
+            sent_ = 0;
+        }
+        queue_.insert(queue_.end(), rest.begin(), rest.end());
+    } catch (const std::bad_alloc&) {
+        return close(std::make_error_code(std::errc::not_enough_memory));
+    }
+    is_cut_ = false;
+    paused_ = paused_ || queued() > server_.options.high_water;
+}
+
+inline void connection::flush() noexcept {
+    if (queued() == 0) return;
+    sent_ += send_now(std::span{queue_}.subspan(sent_));
+    if (queued() == 0) {
+        queue_.clear();
+        if (queue_.capacity() > server_.options.low_water)  // the memory of a slow time is given back
+            std::vector<std::byte>{}.swap(queue_);          // (`queue_ = {}` would keep it)
+        sent_ = 0;
+    }
+    if (queued() <= server_.options.low_water) paused_ = false;
+    changed();
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SERVER_CONNECTION_HPP
 
 // netnotes/server/forking.hpp: a process for each client
 // SPDX-License-Identifier: MIT
@@ -12897,7 +13813,7 @@ void iterative_server<Handler>::run(const stop_event& stop) {
 // the last answer before the peer has read it (RFC 9293 §3.6.1, and RFC 9112 §9.6 tells the story for HTTP).
 // It ends with the idle timeout at the latest, however much the peer goes on to say, and with a stop's grace.
 //
-// On this page:  reactor_options · connection · reactor_server
+// On this page:  reactor_server; its connection and reactor_options stand in server/connection.hpp
 // The notes:     包含writeList服务器 (write queues), epoll版-TCP服务器 (the epoll server); examples 20 and 21
 
 #ifndef NETNOTES_SERVER_REACTOR_HPP
@@ -12920,132 +13836,8 @@ void iterative_server<Handler>::run(const stop_event& stop) {
 
 
 
+
 namespace netnotes {
-
-/// What a server may take. A connection that does not take its answers holds high_water and the answer to one more
-/// read: with an echo handler and these numbers 128 KiB, and 10,000 of them together 1.3 GB. A handler that answers
-/// more than it is asked is bounded by max_queue.
-struct reactor_options {
-    /// Edge: every connection is registered once, for all, and never again touched in the poller; it is read
-    /// until there is no more. Level: simpler, one read an event, and the poller is told whenever the wish to write
-    /// begins or ends. Nothing: edge, where the poller has it (only epoll does), and else level.
-    std::optional<trigger> how{};
-    std::size_t max_connections = 10'000;  ///< beyond, clients wait in the listener's queue
-    std::size_t high_water = 64 * 1024;    ///< queued bytes above which a connection is not read
-    std::size_t low_water = 16 * 1024;     ///< ... and at which it is read again
-    std::size_t max_queue = 1024 * 1024;   ///< queued bytes above which it is closed
-    std::size_t read_size = 64 * 1024;     ///< bytes that a read brings at most; one buffer for all connections
-    wait_time idle_timeout = std::chrono::minutes{5};  ///< without a byte in or out; `never` to allow it. Above zero
-    /// The time for one exchange, however many bytes trickle in it. An exchange begins with the first byte that a client
-    /// sends, or is sent, after the last exchange. It ends when the handler has sent something and the kernel has taken
-    /// what was queued then; so a connection may live for ever, and a long answer has this time for each max_queue of it.
-    /// A handler that does not answer each message (a log, a chat room) calls connection::end_exchange(). Nothing: four
-    /// idle timeouts. `never`: no deadline. Above zero.
-    std::optional<wait_time> request_timeout{};
-    wait_time stop_grace = std::chrono::seconds{2};  ///< how long a stop may send what is queued
-};
-
-/// A client of a reactor_server, as its handler sees it. It lives until its on_close() has returned. Only for
-/// the thread that runs the server.
-class connection {
-  public:
-    connection(const connection&) = delete;
-    connection& operator=(const connection&) = delete;
-
-    /// A number that no other connection of this server has or will have (not in the next four thousand
-    /// million that use its slot). For keeping things about it.
-    [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
-    [[nodiscard]] const socket_address& peer() const noexcept { return peer_; }
-    [[nodiscard]] int native_handle() const noexcept { return socket_.native_handle(); }
-    /// Bytes that the kernel has not yet taken.
-    [[nodiscard]] std::size_t queued() const noexcept { return queue_.size() - sent_; }
-
-    /// Sends, or queues what cannot be sent now. It does not wait and does not fail: an error closes the
-    /// connection, and on_close() tells it. After close_after_sending() or close() nothing more is sent.
-    void send(const_buffer bytes) noexcept;
-    /// Ends the exchange without an answer: see reactor_options::request_timeout. For a message that needs none.
-    void end_exchange() noexcept {
-        is_asked_ = false;
-        changed();
-    }
-    /// Keeps the connection after the end of the peer's stream, until close_after_sending(), close(), or a timeout. Call
-    /// it in the handler or in on_end(), when an answer comes later and in several parts. (An answer in one part needs no
-    /// such call: a client that has asked, and has not yet been answered, is kept until it is.)
-    void keep_open() noexcept { is_kept_ = true; }
-    /// The last word has been said: reads no more, sends what is queued, then takes leave of the peer.
-    void close_after_sending() noexcept {
-        if (state_ != state::open) return;
-        state_ = state::draining;
-        changed();
-    }
-    /// Closes the connection at once. If bytes are queued they are lost, and the peer is sent a reset. on_close() is told
-    /// `reason`.
-    void close(std::error_code reason = {}) noexcept {
-        if (state_ == state::closed) return;
-        state_ = state::closed;
-        reason_ = reason;
-        changed();
-    }
-
-  private:
-    template <class Handler, poller Poller>
-    friend class reactor_server;
-
-    enum class state : std::uint8_t { open, draining, lingering, closed };
-    struct shared {  // what all connections of a server have in common
-        reactor_options options;
-        connection* changed = nullptr;  ///< a list, through next_changed_, of those to be looked at
-    };
-
-    connection(socket&& accepted, const socket_address& peer, std::uint64_t id, shared& server) noexcept
-        : socket_{std::move(accepted)}, peer_{peer}, id_{id}, server_{server} {}
-    /// Whatever a handler does to whichever connection takes effect when the handler has returned: nothing is
-    /// destroyed under the feet of code that is still running.
-    void changed() noexcept {
-        if (is_changed_) return;
-        is_changed_ = true;
-        next_changed_ = std::exchange(server_.changed, this);
-    }
-    /// Open and not paused, or lingering: then what comes is thrown away.
-    bool is_read() const noexcept {
-        return state_ == state::lingering || (state_ == state::open && !paused_ && !input_ended_);
-    }
-    /// Has the peer's kernel acknowledged all that ours was given (tcp(7), SIOCOUTQ)? Then nothing can destroy it.
-    bool is_delivered() const noexcept {
-        int unacknowledged = 0;
-        return ::ioctl(native_handle(), TIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
-    }
-    std::size_t send_now(const_buffer bytes) noexcept;
-    void flush() noexcept;
-
-    socket socket_;
-    socket_address peer_;
-    std::uint64_t id_;
-    shared& server_;
-    std::vector<std::byte> queue_;
-    std::size_t sent_ = 0;  ///< of the queue, its front
-    std::size_t owed_ = 0;  ///< bytes of the queue that must be sent before the exchange has ended
-    std::error_code reason_;
-    connection* next_changed_ = nullptr;
-    connection* earlier_ = nullptr;  // neighbours in the order of last activity
-    connection* later_ = nullptr;
-    connection* earlier_exchange_ = nullptr;  // neighbours in the order in which the exchanges have begun
-    connection* later_exchange_ = nullptr;
-    time_point active_{};
-    time_point exchange_begin_ = time_point::max();  // that: none is under way
-    interest registered_ = interest::none;
-    state state_ = state::open;
-    bool is_changed_ = false;
-    bool progressed_ = false;   ///< a byte has gone in or out since the last look
-    bool paused_ = false;       ///< above the high water mark, and not yet down to the low one
-    bool unread_ = false;       ///< edge-triggered: there may be more, and no event will say so
-    bool is_pending_ = false;   ///< stands in the list of those with more to read
-    bool read_to_end_ = false;  ///< go on until nothing is there, however short the reads
-    bool input_ended_ = false;  ///< the end of the stream has been read
-    bool is_asked_ = false;     ///< the peer has sent something, and nothing has been sent since
-    bool is_kept_ = false;      ///< the handler will end it
-    bool is_cut_ = false;       ///< bytes of an answer are lost
-};
 
 /// The server. Its handler is called as handler(connection&, std::span<const std::byte> bytes) with what has
 /// come, valid until it returns; a receive is not a message. Members that the handler may have, too:
@@ -13163,61 +13955,6 @@ class reactor_server {
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
-
-/// Until the kernel has all or no more room: only then is it certain that an edge-triggered poller will report
-/// room when there is some.
-inline std::size_t connection::send_now(const_buffer bytes) noexcept {
-    std::size_t sent = 0;
-    while (sent < bytes.size()) {
-        std::error_code error;
-        const std::size_t size = socket_.send(bytes.subspan(sent), error);
-        if (error == std::errc::operation_would_block) break;
-        if (error) {
-            close(error);
-            break;
-        }
-        sent += size;
-        progressed_ = true;
-    }
-    owed_ -= std::min(owed_, sent);
-    return sent;
-}
-
-inline void connection::send(const_buffer bytes) noexcept {
-    if (state_ != state::open || bytes.empty()) return;
-    changed();
-    is_asked_ = false;
-    const std::size_t sent = queued() == 0 ? send_now(bytes) : 0;
-    if (sent == bytes.size() || state_ != state::open) return;
-    const auto rest = bytes.subspan(sent);
-    is_cut_ = true;  // until all of it is in the queue
-    if (rest.size() > server_.options.max_queue - queued())
-        return close(std::make_error_code(std::errc::no_buffer_space));
-    try {
-        if (sent_ > 0 && queue_.size() + rest.size() > queue_.capacity()) {  // the front is free: use it before growing
-            queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(sent_));
-            sent_ = 0;
-        }
-        queue_.insert(queue_.end(), rest.begin(), rest.end());
-    } catch (const std::bad_alloc&) {
-        return close(std::make_error_code(std::errc::not_enough_memory));
-    }
-    is_cut_ = false;
-    paused_ = paused_ || queued() > server_.options.high_water;
-}
-
-inline void connection::flush() noexcept {
-    if (queued() == 0) return;
-    sent_ += send_now(std::span{queue_}.subspan(sent_));
-    if (queued() == 0) {
-        queue_.clear();
-        if (queue_.capacity() > server_.options.low_water)  // the memory of a slow time is given back
-            std::vector<std::byte>{}.swap(queue_);          // (`queue_ = {}` would keep it)
-        sent_ = 0;
-    }
-    if (queued() <= server_.options.low_water) paused_ = false;
-    changed();
-}
 
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::run(const stop_event& stop) {
@@ -13762,17 +14499,30 @@ void threaded_server<Handler>::join_the_done() {
 //
 // Chapters, lowest first:
 //     tftp/packet.hpp          the six kinds of packet, byte by byte
+//     tftp/netascii.hpp        text as TFTP sends it
+//     tftp/uri.hpp             tftp://host/file
+//     tftp/source.hpp          what a transfer reads from and writes to
+//     tftp/settings.hpp        what a program may choose, and what it is told at the end
+//     tftp/negotiation.hpp     which options a client asks for, and which a server grants
+//     tftp/outbox.hpp          the datagrams of a transfer that carry no data
+//     tftp/blocks.hpp          the numbers of blocks, and the blocks of a file that is sent
+//     tftp/timeout.hpp         how long to wait before a datagram is sent again
+//     tftp/pace.hpp            how fast a sender may send, and how many blocks at once
+//     tftp/window.hpp          which blocks a sender sends next, and which it sends again
+//     tftp/receive_window.hpp  which blocks a receiver takes, and when it acknowledges
 //     tftp/transfer.hpp        the protocol, without a network and without a clock
 //     tftp/content.hpp         sources and sinks that are no files: memory, streams, functions
 //     tftp/file.hpp            files that are whole or not there
 //     tftp/client.hpp          get and put, blocking
 //     tftp/datagrams.hpp       how the server receives and sends
 //     tftp/async_client.hpp    get and put, for tasks
+//     tftp/rate_limit.hpp      so many bytes in a second
+//     tftp/service.hpp         what a server serves, within which limits, and what it reports
 //     tftp/server.hpp          thousands of transfers in one thread
 //
 // Where the notes are wrong about TFTP:
 //     the packet formats, of which one is missing     tftp/packet.hpp
-//     block numbers, duplicates, timeouts             tftp/transfer.hpp
+//     block numbers, duplicates, timeouts             tftp/receive_window.hpp, tftp/timeout.hpp
 //     packets from strangers                          tftp/transfer.hpp
 //     a file is emptied before any data arrives       tftp/file.hpp
 //     the port to which data is sent                  tftp/server.hpp
@@ -13891,7 +14641,8 @@ void threaded_server<Handler>::join_the_done() {
 //        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
 //        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
 //
-// On this page:  sizes · datagram_peer · udp_socket: sending, receiving, batches, segments, multicast · datagram_batch
+// On this page:  udp_socket: sending, receiving, batches, segments
+// Below it:      udp/datagram.hpp, sizes and senders; udp/batch.hpp, datagram_batch; udp/multicast.hpp, groups
 // The notes:     UDP, UDP特点, udp端口号动态变化解释, udp 发送数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
 //                (UDP, its ports, sending, binding, echo, broadcast, full duplex); examples 06 to 09
 
@@ -13918,6 +14669,58 @@ void threaded_server<Handler>::join_the_done() {
 #include <utility>
 #include <vector>
 
+// netnotes/udp/batch.hpp: room for many datagrams
+// SPDX-License-Identifier: MIT
+//
+// A datagram costs a system call and little else, so a program with many datagrams saves calls: recvmmsg(2) fills a whole
+// batch with one.
+//
+//        net::datagram_batch batch{32, 1500};                          // namespace net = netnotes
+//        for (const auto& [bytes, sender, truncated] : socket.recv_batch(batch)) ...
+//
+// On this page:  datagram_batch
+// The notes:     beyond them
+
+#ifndef NETNOTES_UDP_BATCH_HPP
+#define NETNOTES_UDP_BATCH_HPP
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+
+// netnotes/udp/datagram.hpp: datagrams, and who sends them
+// SPDX-License-Identifier: MIT
+//
+// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot hold:
+//
+//        send_to("three") ──────────────────────────>  recv_from(4 bytes) -> "thre", truncated
+//
+//        max_datagram_v4   65,507 bytes      65,535 less 20 for IP and 8 for UDP
+//        max_datagram_v6   65,527 bytes      65,535 less 8 for UDP
+//
+// On this page:  sizes · interface_index · datagram_peer · received_datagram, outgoing_datagram
+// The notes:     UDP特点 (what is special about UDP); examples 06 and 07
+
+#ifndef NETNOTES_UDP_DATAGRAM_HPP
+#define NETNOTES_UDP_DATAGRAM_HPP
+
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <cstddef>
+#include <new>
+#include <span>
+#include <string>
+#include <system_error>
+
+
 
 
 namespace netnotes {
@@ -13941,8 +14744,6 @@ inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
     return index;
 }
 
-// ---- The socket ----------------------------------------------------------------------------------------
-
 /// The other end of an exchange: its endpoint, and to which of this host's addresses it has written. send_to() and
 /// send_batch() answer from that address.
 class datagram_peer : public endpoint {
@@ -13961,6 +14762,361 @@ class datagram_peer : public endpoint {
     ip_address local_{};
 };
 
+/// A datagram that has come.
+struct received_datagram {
+    std::span<std::byte> bytes;  ///< the part of the buffer that was filled; an empty datagram fills none
+    /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
+    /// sender wants no answer (RFC 768), and Linux would send him none.
+    datagram_peer sender;
+    bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
+};
+/// A datagram that is to go out.
+struct outgoing_datagram {
+    const_buffer bytes;
+    datagram_peer to{};  ///< left out on a connected socket
+};
+namespace detail {
+/// The zone of an address may be no interface; for calls that do not throw.
+inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    try {
+        return where;
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    } catch (const std::bad_alloc&) {
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return {};
+}
+/// Behind "send_to 192.0.2.1:80": how much it was, and what the limit is, if that is the trouble.
+inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
+    std::string limit;
+    if (size > max_datagram(to))
+        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
+                       std::to_string(max_datagram(to)));
+    else if (error == std::errc::message_size)
+        limit = "; the path takes less in one piece";
+    return joined(" (", std::to_string(size), " bytes", limit, ')');
+}
+/// Behind "send_to 192.0.2.1:80": " from 192.0.2.9", if that was chosen.
+inline std::string from_local(const datagram_peer& to) {
+    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
+}
+inline address_family family_of_address(const ip_address& address) noexcept {
+    return address.is_v4() ? address_family::inet : address_family::inet6;
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_DATAGRAM_HPP
+
+
+namespace netnotes {
+
+class udp_socket;
+
+/// Room for many datagrams, made once and used again and again by udp_socket::recv_batch(), which allocates nothing.
+/// It takes count * size bytes and about 550 more for each datagram; with any_size 18 KB more for each.
+class datagram_batch {
+  public:
+    /// A size that no datagram exceeds, merged by the kernel or not.
+    static constexpr std::size_t any_size = 65'535;
+
+    /// For 1 to 1,024 datagrams (more than UIO_MAXIOV recvmmsg(2) does not take), each of 1 byte to any_size; what is
+    /// longer will be truncated. Else std::invalid_argument.
+    explicit datagram_batch(std::size_t count = 64, std::size_t size = 2048);
+    datagram_batch(datagram_batch&&) noexcept = default;
+    datagram_batch& operator=(datagram_batch&&) noexcept = default;
+
+    [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  private:
+    friend class udp_socket;
+    struct slot {
+        iovec part;
+        socket_address sender;
+        alignas(cmsghdr) detail::datagram_notes::buffer control;
+    };
+    void prepare() noexcept;
+    void take_apart(std::size_t filled);
+
+    std::size_t size_;
+    std::unique_ptr<std::byte[]> bytes_;
+    std::vector<slot> slots_;
+    std::vector<mmsghdr> messages_;
+    std::vector<received_datagram> received_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : size_{size} {
+    if (count < 1 || count > 1024 || size < 1 || size > any_size)
+        throw std::invalid_argument{"a batch is of 1 to 1024 datagrams, of 1 to 65535 bytes"};
+    bytes_.reset(new std::byte[count * size]);  // not zeroed
+    slots_.resize(count);
+    messages_.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        slots_[i].part = {bytes_.get() + i * size, size};
+        messages_[i].msg_hdr.msg_iov = &slots_[i].part;
+        messages_[i].msg_hdr.msg_iovlen = 1;
+        messages_[i].msg_hdr.msg_name = slots_[i].sender.data();
+    }
+    // Linux merges up to 64, and a local sender's segments may come as they were sent: 64, or 128 in newer kernels.
+    received_.reserve(size == any_size ? count * 128 : count);
+}
+
+inline void datagram_batch::prepare() noexcept {
+    received_.clear();
+    for (std::size_t i = 0; i < messages_.size(); ++i) {  // the kernel has written over them
+        msghdr& header = messages_[i].msg_hdr;
+        header.msg_namelen = socket_address::capacity;
+        header.msg_control = slots_[i].control.data();
+        header.msg_controllen = static_cast<socklen_t>(slots_[i].control.size());
+        header.msg_flags = 0;
+    }
+}
+
+/// Of each message its datagrams: one, unless the kernel says of which size it has merged several.
+inline void datagram_batch::take_apart(std::size_t filled) {
+    for (std::size_t i = 0; i < filled; ++i) {
+        msghdr& header = messages_[i].msg_hdr;
+        slots_[i].sender.resize(header.msg_namelen);
+        const detail::datagram_notes notes = detail::datagram_notes::of(header);
+        const datagram_peer sender =
+            slots_[i].sender.is_ip() ? datagram_peer{slots_[i].sender.ip(), notes.local} : datagram_peer{};
+        std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
+        for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment))
+            received_.push_back({rest.first(notes.segment), sender, false});
+        received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});
+    }
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_BATCH_HPP
+
+// netnotes/udp/multicast.hpp: datagrams to groups
+// SPDX-License-Identifier: MIT
+//
+// A datagram to a group reaches every socket that has joined the group (RFC 1112, RFC 4291 §2.7). IPv6 has no broadcast; a
+// group does that work.
+//
+//        group    224.0.0.0/4 or ff00::/8
+//        join     the kernel tells the routers of the link that somebody here listens (IGMP, MLD)
+//        TTL      0 stays on this host, 1 stays on this link, and each router takes one
+//
+//        socket.join(net::ip_address{"239.255.77.1"});      // namespace net = netnotes; socket is a udp_socket
+//
+// On this page:  multicast_socket, the part of udp_socket that knows groups
+// The notes:     udp广播 (broadcast); example 08
+
+#ifndef NETNOTES_UDP_MULTICAST_HPP
+#define NETNOTES_UDP_MULTICAST_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+
+
+namespace netnotes {
+
+/// The calls of a UDP socket that concern groups. Programs use it as a part of udp_socket.
+class multicast_socket : protected socket {
+  public:
+    // A group is 224.0.0.0/4 or ff00::/8, and is joined on one interface: `interface` is its number (interface_index),
+    // 0 lets the routing table choose, and of an IPv6 group the zone will do: ff02::1234%eth0. An IPv6 socket that is
+    // not ipv6_only may join IPv4 groups as well. The calls are those of RFC 3678 §5.1.
+
+    /// Hears what is sent to the group and to this socket's port; so bind that port first, on the wildcard address.
+    /// errc::address_in_use when it has joined already, no_such_device without an interface or a route.
+    void join(const ip_address& group, unsigned interface = 0);
+    void join(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
+    /// errc::address_not_available when it is no member. Closing leaves all.
+    void leave(const ip_address& group, unsigned interface = 0);
+    void leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
+    /// Only what that source sends to it: source-specific multicast, for which 232.0.0.0/8 and ff3x::/32 are there
+    /// (RFC 4607). May be called for several sources, but not together with the plain join().
+    void join(const ip_address& group, const ip_address& source, unsigned interface = 0);
+    void join(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
+    void leave(const ip_address& group, const ip_address& source, unsigned interface = 0);
+    void leave(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
+
+    /// By which interface this socket's datagrams to groups leave; 0 is again the routing table's choice.
+    void set_multicast_interface(unsigned interface);
+    void set_multicast_interface(unsigned interface, std::error_code& error) noexcept;
+    /// Whether members on this host hear what this socket sends, itself included; they do unless told otherwise. (What
+    /// leaves by the interface "lo" comes back in any case: that is what it is for.)
+    void set_multicast_loop(bool loop);
+    void set_multicast_loop(bool loop, std::error_code& error) noexcept;
+    [[nodiscard]] bool multicast_loop() const;
+    /// How far a datagram to a group may go, 0 to 255: 0 stays on this host, 1, the default, on this link, and every
+    /// router on the way takes one more. IPv6 calls it the hop limit. errc::invalid_argument out of range.
+    void set_multicast_ttl(int ttl);
+    void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
+    [[nodiscard]] int multicast_ttl() const;
+
+  protected:
+    using socket::socket;
+    multicast_socket() noexcept = default;
+    explicit multicast_socket(socket&& taken) noexcept : socket{std::move(taken)} {}
+    bool is_v6() const noexcept;
+
+  private:
+    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
+                    std::error_code& error) noexcept;
+    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface);
+    template <class ValueV4>
+    void set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value, std::error_code& error) noexcept;
+    int get_multicast(int name_v4, int name_v6) const;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline bool multicast_socket::is_v6() const noexcept {
+    std::error_code error;
+    return socket::local_endpoint(error).family() == address_family::inet6;
+}
+
+inline void multicast_socket::membership(int name, const ip_address& group, const ip_address* source,
+                                         unsigned interface, std::error_code& error) noexcept {
+    // The level is that of the group: an IPv6 socket takes IPv4's options for its IPv4 side (Linux).
+    const bool v4 = group.unmapped().is_v4();
+    const socket_address address = detail::to_socket_address({group.unmapped(), 0}, error);
+    if (error) return;
+    if (!v4 && interface == 0) {
+        sockaddr_in6 zoned;
+        std::memcpy(&zoned, address.data(), sizeof zoned);
+        interface = zoned.sin6_scope_id;
+    }
+    const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+    if (!source) {
+        group_req request{};
+        request.gr_interface = interface;
+        std::memcpy(&request.gr_group, address.data(), address.size());
+        return set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+    }
+    const socket_address from = detail::to_socket_address({source->unmapped(), 0}, error);
+    if (error) return;
+    group_source_req request{};
+    request.gsr_interface = interface;
+    std::memcpy(&request.gsr_group, address.data(), address.size());
+    std::memcpy(&request.gsr_source, from.data(), from.size());
+    set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+}
+inline void multicast_socket::membership(int name, const ip_address& group, const ip_address* source,
+                                         unsigned interface) {
+    std::error_code error;
+    membership(name, group, source, interface, error);
+    if (!error) return;
+    const bool joins = name == MCAST_JOIN_GROUP || name == MCAST_JOIN_SOURCE_GROUP;
+    fail(error, detail::joined(joins ? "join " : "leave ", group.to_string(), source ? " from " : "",
+                               source ? source->to_string() : ""));
+}
+
+inline void multicast_socket::join(const ip_address& group, unsigned interface) {
+    membership(MCAST_JOIN_GROUP, group, nullptr, interface);
+}
+inline void multicast_socket::join(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+    membership(MCAST_JOIN_GROUP, group, nullptr, interface, error);
+}
+inline void multicast_socket::leave(const ip_address& group, unsigned interface) {
+    membership(MCAST_LEAVE_GROUP, group, nullptr, interface);
+}
+inline void multicast_socket::leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+    membership(MCAST_LEAVE_GROUP, group, nullptr, interface, error);
+}
+inline void multicast_socket::join(const ip_address& group, const ip_address& source, unsigned interface) {
+    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface);
+}
+inline void multicast_socket::join(const ip_address& group, const ip_address& source, unsigned interface,
+                                   std::error_code& error) noexcept {
+    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface, error);
+}
+inline void multicast_socket::leave(const ip_address& group, const ip_address& source, unsigned interface) {
+    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface);
+}
+inline void multicast_socket::leave(const ip_address& group, const ip_address& source, unsigned interface,
+                                    std::error_code& error) noexcept {
+    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface, error);
+}
+
+/// On an IPv6 socket both, for it may send to IPv4 groups too.
+template <class ValueV4>
+void multicast_socket::set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value,
+                                     std::error_code& error) noexcept {
+    const bool v6 = is_v6();
+    if (v6) set_option(IPPROTO_IPV6, name_v6, std::as_bytes(std::span{&value, 1}), error);
+    if (v6 && error) return;
+    std::error_code v4_error;
+    set_option(IPPROTO_IP, name_v4, std::as_bytes(std::span{&value_v4, 1}), v4_error);
+    if (!v6) error = v4_error;
+}
+inline int multicast_socket::get_multicast(int name_v4, int name_v6) const {
+    int value = 0;
+    const bool v6 = is_v6();
+    get_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? name_v6 : name_v4, std::as_writable_bytes(std::span{&value, 1}));
+    return value;
+}
+
+inline void multicast_socket::set_multicast_interface(unsigned interface, std::error_code& error) noexcept {
+    ip_mreqn request{};
+    request.imr_ifindex = static_cast<int>(interface);
+    set_multicast(IP_MULTICAST_IF, request, IPV6_MULTICAST_IF, static_cast<int>(interface), error);
+}
+inline void multicast_socket::set_multicast_interface(unsigned interface) {
+    std::error_code error;
+    set_multicast_interface(interface, error);
+    if (error) fail(error, detail::joined("multicast interface ", std::to_string(interface)));
+}
+
+inline void multicast_socket::set_multicast_loop(bool loop, std::error_code& error) noexcept {
+    set_multicast(IP_MULTICAST_LOOP, static_cast<int>(loop), IPV6_MULTICAST_LOOP, loop, error);
+}
+inline void multicast_socket::set_multicast_loop(bool loop) {
+    std::error_code error;
+    set_multicast_loop(loop, error);
+    if (error) fail(error, "multicast loop");
+}
+inline bool multicast_socket::multicast_loop() const {
+    return get_multicast(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP) != 0;
+}
+
+inline void multicast_socket::set_multicast_ttl(int ttl, std::error_code& error) noexcept {
+    if (ttl < 0) {  // to the kernel, -1 means the default
+        error = std::make_error_code(std::errc::invalid_argument);
+        return;
+    }
+    set_multicast(IP_MULTICAST_TTL, ttl, IPV6_MULTICAST_HOPS, ttl, error);
+}
+inline void multicast_socket::set_multicast_ttl(int ttl) {
+    std::error_code error;
+    set_multicast_ttl(ttl, error);
+    if (error) fail(error, detail::joined("multicast TTL ", std::to_string(ttl)));
+}
+inline int multicast_socket::multicast_ttl() const { return get_multicast(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS); }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_MULTICAST_HPP
+
+
+namespace netnotes {
+
+// ---- The socket ----------------------------------------------------------------------------------------
+
 struct udp_options {
     /// Several sockets on one port. Each of them gets a datagram to a group or a broadcast address; one to the host's
     /// own address goes to one of them only. All must say so, and anyone who does can join in (socket(7)).
@@ -13975,15 +15131,13 @@ struct udp_options {
     bool local_address = true;
 };
 
-class datagram_batch;
-
 /// A UDP socket. How long its calls wait is said as for every socket: for ever, set_timeout, set_deadline (then
 /// errc::timed_out), set_blocking(false) (errc::operation_would_block), stop_with (errc::operation_canceled).
 /// Two threads may use one, one to send and one to receive.
 ///
 /// A socket hears only those multicast groups that it has joined itself. Linux would otherwise deliver to a socket on
 /// the wildcard address what *any* program on the host has joined (IP_MULTICAST_ALL, ip(7)).
-class udp_socket : private socket {
+class udp_socket : public multicast_socket {
   public:
     /// None: is_open() is false.
     udp_socket() noexcept = default;
@@ -13998,7 +15152,7 @@ class udp_socket : private socket {
     explicit udp_socket(const endpoint& where, udp_options options = {});
     udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept;
     /// Takes over a UDP socket over IPv4 or IPv6, as it is: with its limits, and the stop that it obeys.
-    explicit udp_socket(socket&& taken) noexcept : socket{std::move(taken)} { take_notes(); }
+    explicit udp_socket(socket&& taken) noexcept : multicast_socket{std::move(taken)} { take_notes(); }
 
     using socket::close;
     using socket::deadline;
@@ -14060,13 +15214,7 @@ class udp_socket : private socket {
 
     // -- receiving
 
-    struct received {
-        std::span<std::byte> bytes;  ///< the part of the buffer that was filled; an empty datagram fills none
-        /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
-        /// sender wants no answer (RFC 768), and Linux would send him none.
-        datagram_peer sender;
-        bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
-    };
+    using received = received_datagram;
     /// Waits for one datagram; one system call where it is there already, and no allocation. A connected socket hears
     /// its peer only, and throws errc::connection_refused when one of its own datagrams found nobody; then it can go
     /// on. `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, with MSG_PEEK the datagram stays.
@@ -14081,10 +15229,7 @@ class udp_socket : private socket {
     std::span<const received> recv_batch(datagram_batch& batch);
     std::span<const received> recv_batch(datagram_batch& batch, std::error_code& error) noexcept;
 
-    struct outgoing {
-        const_buffer bytes;
-        datagram_peer to{};  ///< left out on a connected socket
-    };
+    using outgoing = outgoing_datagram;
     /// Sends all, in their order, 64 with a system call (sendmmsg(2)). The second form returns how many were sent
     /// before the error: it is the datagram with that number that failed, and none behind it was sent. Only a refusal
     /// that comes in while the batch is under way is left for a later call to tell.
@@ -14110,40 +15255,6 @@ class udp_socket : private socket {
     bool enable_receive_offload();
     bool enable_receive_offload(std::error_code& error) noexcept;
 
-    // -- multicast: a datagram to a group reaches every socket that has joined it (RFC 1112, RFC 4291 §2.7)
-    //
-    // A group is 224.0.0.0/4 or ff00::/8, and is joined on one interface: `interface` is its number (interface_index),
-    // 0 lets the routing table choose, and of an IPv6 group the zone will do: ff02::1234%eth0. An IPv6 socket that is
-    // not ipv6_only may join IPv4 groups as well. The calls are those of RFC 3678 §5.1.
-
-    /// Hears what is sent to the group and to this socket's port; so bind that port first, on the wildcard address.
-    /// errc::address_in_use when it has joined already, no_such_device without an interface or a route.
-    void join(const ip_address& group, unsigned interface = 0);
-    void join(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
-    /// errc::address_not_available when it is no member. Closing leaves all.
-    void leave(const ip_address& group, unsigned interface = 0);
-    void leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
-    /// Only what that source sends to it: source-specific multicast, for which 232.0.0.0/8 and ff3x::/32 are there
-    /// (RFC 4607). May be called for several sources, but not together with the plain join().
-    void join(const ip_address& group, const ip_address& source, unsigned interface = 0);
-    void join(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
-    void leave(const ip_address& group, const ip_address& source, unsigned interface = 0);
-    void leave(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
-
-    /// By which interface this socket's datagrams to groups leave; 0 is again the routing table's choice.
-    void set_multicast_interface(unsigned interface);
-    void set_multicast_interface(unsigned interface, std::error_code& error) noexcept;
-    /// Whether members on this host hear what this socket sends, itself included; they do unless told otherwise. (What
-    /// leaves by the interface "lo" comes back in any case: that is what it is for.)
-    void set_multicast_loop(bool loop);
-    void set_multicast_loop(bool loop, std::error_code& error) noexcept;
-    [[nodiscard]] bool multicast_loop() const;
-    /// How far a datagram to a group may go, 0 to 255: 0 stays on this host, 1, the default, on this link, and every
-    /// router on the way takes one more. IPv6 calls it the hop limit. errc::invalid_argument out of range.
-    void set_multicast_ttl(int ttl);
-    void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
-    [[nodiscard]] int multicast_ttl() const;
-
   private:
     static constexpr std::size_t max_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
 
@@ -14154,13 +15265,6 @@ class udp_socket : private socket {
     bool kernel_can_segment() noexcept;
     std::error_code send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
                                 const detail::source_note& source, time_point until) noexcept;
-    bool is_v6() const noexcept;
-    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
-                    std::error_code& error) noexcept;
-    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface);
-    template <class ValueV4>
-    void set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value, std::error_code& error) noexcept;
-    int get_multicast(int name_v4, int name_v6) const;
 
     enum class segmentation : char { untried, kernel, here } segmentation_ = segmentation::untried;
     bool offload_allowed_ = true;
@@ -14168,74 +15272,9 @@ class udp_socket : private socket {
     bool wants_local_address_ = true;
 };
 
-/// Room for many datagrams, made once and used again and again by udp_socket::recv_batch(), which allocates nothing.
-/// It takes count * size bytes and about 550 more for each datagram; with any_size 18 KB more for each.
-class datagram_batch {
-  public:
-    /// A size that no datagram exceeds, merged by the kernel or not.
-    static constexpr std::size_t any_size = 65'535;
-
-    /// For 1 to 1,024 datagrams (more than UIO_MAXIOV recvmmsg(2) does not take), each of 1 byte to any_size; what is
-    /// longer will be truncated. Else std::invalid_argument.
-    explicit datagram_batch(std::size_t count = 64, std::size_t size = 2048);
-    datagram_batch(datagram_batch&&) noexcept = default;
-    datagram_batch& operator=(datagram_batch&&) noexcept = default;
-
-    [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-
-  private:
-    friend class udp_socket;
-    struct slot {
-        iovec part;
-        socket_address sender;
-        alignas(cmsghdr) detail::datagram_notes::buffer control;
-    };
-    void prepare() noexcept;
-    void take_apart(std::size_t filled);
-
-    std::size_t size_;
-    std::unique_ptr<std::byte[]> bytes_;
-    std::vector<slot> slots_;
-    std::vector<mmsghdr> messages_;
-    std::vector<udp_socket::received> received_;
-};
-
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
-
-namespace detail {
-/// The zone of an address may be no interface; for calls that do not throw.
-inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
-    error.clear();
-    try {
-        return where;
-    } catch (const std::system_error& failure) {
-        error = failure.code();
-    } catch (const std::bad_alloc&) {
-        error = std::make_error_code(std::errc::not_enough_memory);
-    }
-    return {};
-}
-/// Behind "send_to 192.0.2.1:80": how much it was, and what the limit is, if that is the trouble.
-inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
-    std::string limit;
-    if (size > max_datagram(to))
-        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
-                       std::to_string(max_datagram(to)));
-    else if (error == std::errc::message_size)
-        limit = "; the path takes less in one piece";
-    return joined(" (", std::to_string(size), " bytes", limit, ')');
-}
-/// Behind "send_to 192.0.2.1:80": " from 192.0.2.9", if that was chosen.
-inline std::string from_local(const datagram_peer& to) {
-    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
-}
-inline address_family family_of_address(const ip_address& address) noexcept {
-    return address.is_v4() ? address_family::inet : address_family::inet6;
-}
-}  // namespace detail
 
 // ---- making
 
@@ -14256,7 +15295,7 @@ inline void udp_socket::prepare(udp_options options, std::error_code& error) noe
 }
 
 inline udp_socket::udp_socket(address_family family, udp_options options, std::error_code& error) noexcept
-    : socket{family, socket_type::datagram, 0, error} {
+    : multicast_socket{family, socket_type::datagram, 0, error} {
     if (!error) prepare(options, error);
     if (error) *this = udp_socket{};
 }
@@ -14286,11 +15325,6 @@ inline udp_socket::udp_socket(const endpoint& where, udp_options options) {
         *this = udp_socket{endpoint{ipv4_address::any(), where.port()}, options};
     else if (error)
         detail::throw_error(error, is_made ? "bind " : "UDP socket", is_made ? where.to_string() : "");
-}
-
-inline bool udp_socket::is_v6() const noexcept {
-    std::error_code error;
-    return socket::local_endpoint(error).family() == address_family::inet6;
 }
 
 inline void udp_socket::bind(const endpoint& where, std::error_code& error) noexcept {
@@ -14566,48 +15600,6 @@ inline bool udp_socket::enable_receive_offload() {
     return merges;
 }
 
-inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : size_{size} {
-    if (count < 1 || count > 1024 || size < 1 || size > any_size)
-        throw std::invalid_argument{"a batch is of 1 to 1024 datagrams, of 1 to 65535 bytes"};
-    bytes_.reset(new std::byte[count * size]);  // not zeroed
-    slots_.resize(count);
-    messages_.resize(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        slots_[i].part = {bytes_.get() + i * size, size};
-        messages_[i].msg_hdr.msg_iov = &slots_[i].part;
-        messages_[i].msg_hdr.msg_iovlen = 1;
-        messages_[i].msg_hdr.msg_name = slots_[i].sender.data();
-    }
-    // Linux merges up to 64, and a local sender's segments may come as they were sent: 64, or 128 in newer kernels.
-    received_.reserve(size == any_size ? count * 128 : count);
-}
-
-inline void datagram_batch::prepare() noexcept {
-    received_.clear();
-    for (std::size_t i = 0; i < messages_.size(); ++i) {  // the kernel has written over them
-        msghdr& header = messages_[i].msg_hdr;
-        header.msg_namelen = socket_address::capacity;
-        header.msg_control = slots_[i].control.data();
-        header.msg_controllen = static_cast<socklen_t>(slots_[i].control.size());
-        header.msg_flags = 0;
-    }
-}
-
-/// Of each message its datagrams: one, unless the kernel says of which size it has merged several.
-inline void datagram_batch::take_apart(std::size_t filled) {
-    for (std::size_t i = 0; i < filled; ++i) {
-        msghdr& header = messages_[i].msg_hdr;
-        slots_[i].sender.resize(header.msg_namelen);
-        const detail::datagram_notes notes = detail::datagram_notes::of(header);
-        const datagram_peer sender =
-            slots_[i].sender.is_ip() ? datagram_peer{slots_[i].sender.ip(), notes.local} : datagram_peer{};
-        std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
-        for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment))
-            received_.push_back({rest.first(notes.segment), sender, false});
-        received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});
-    }
-}
-
 inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_batch& batch,
                                                                     std::error_code& error) noexcept {
     if (receive_offload_ && batch.size() < datagram_batch::any_size) {
@@ -14635,123 +15627,6 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
     if (error) fail(error, "recv_batch");
     return result;
 }
-
-// ---- multicast
-
-inline void udp_socket::membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
-                                   std::error_code& error) noexcept {
-    // The level is that of the group: an IPv6 socket takes IPv4's options for its IPv4 side (Linux).
-    const bool v4 = group.unmapped().is_v4();
-    const socket_address address = detail::to_socket_address({group.unmapped(), 0}, error);
-    if (error) return;
-    if (!v4 && interface == 0) {
-        sockaddr_in6 zoned;
-        std::memcpy(&zoned, address.data(), sizeof zoned);
-        interface = zoned.sin6_scope_id;
-    }
-    const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
-    if (!source) {
-        group_req request{};
-        request.gr_interface = interface;
-        std::memcpy(&request.gr_group, address.data(), address.size());
-        return set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
-    }
-    const socket_address from = detail::to_socket_address({source->unmapped(), 0}, error);
-    if (error) return;
-    group_source_req request{};
-    request.gsr_interface = interface;
-    std::memcpy(&request.gsr_group, address.data(), address.size());
-    std::memcpy(&request.gsr_source, from.data(), from.size());
-    set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
-}
-inline void udp_socket::membership(int name, const ip_address& group, const ip_address* source, unsigned interface) {
-    std::error_code error;
-    membership(name, group, source, interface, error);
-    if (!error) return;
-    const bool joins = name == MCAST_JOIN_GROUP || name == MCAST_JOIN_SOURCE_GROUP;
-    fail(error, detail::joined(joins ? "join " : "leave ", group.to_string(), source ? " from " : "",
-                               source ? source->to_string() : ""));
-}
-
-inline void udp_socket::join(const ip_address& group, unsigned interface) {
-    membership(MCAST_JOIN_GROUP, group, nullptr, interface);
-}
-inline void udp_socket::join(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
-    membership(MCAST_JOIN_GROUP, group, nullptr, interface, error);
-}
-inline void udp_socket::leave(const ip_address& group, unsigned interface) {
-    membership(MCAST_LEAVE_GROUP, group, nullptr, interface);
-}
-inline void udp_socket::leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
-    membership(MCAST_LEAVE_GROUP, group, nullptr, interface, error);
-}
-inline void udp_socket::join(const ip_address& group, const ip_address& source, unsigned interface) {
-    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface);
-}
-inline void udp_socket::join(const ip_address& group, const ip_address& source, unsigned interface,
-                             std::error_code& error) noexcept {
-    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface, error);
-}
-inline void udp_socket::leave(const ip_address& group, const ip_address& source, unsigned interface) {
-    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface);
-}
-inline void udp_socket::leave(const ip_address& group, const ip_address& source, unsigned interface,
-                              std::error_code& error) noexcept {
-    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface, error);
-}
-
-/// On an IPv6 socket both, for it may send to IPv4 groups too.
-template <class ValueV4>
-void udp_socket::set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value,
-                               std::error_code& error) noexcept {
-    const bool v6 = is_v6();
-    if (v6) set_option(IPPROTO_IPV6, name_v6, std::as_bytes(std::span{&value, 1}), error);
-    if (v6 && error) return;
-    std::error_code v4_error;
-    set_option(IPPROTO_IP, name_v4, std::as_bytes(std::span{&value_v4, 1}), v4_error);
-    if (!v6) error = v4_error;
-}
-inline int udp_socket::get_multicast(int name_v4, int name_v6) const {
-    int value = 0;
-    const bool v6 = is_v6();
-    get_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? name_v6 : name_v4, std::as_writable_bytes(std::span{&value, 1}));
-    return value;
-}
-
-inline void udp_socket::set_multicast_interface(unsigned interface, std::error_code& error) noexcept {
-    ip_mreqn request{};
-    request.imr_ifindex = static_cast<int>(interface);
-    set_multicast(IP_MULTICAST_IF, request, IPV6_MULTICAST_IF, static_cast<int>(interface), error);
-}
-inline void udp_socket::set_multicast_interface(unsigned interface) {
-    std::error_code error;
-    set_multicast_interface(interface, error);
-    if (error) fail(error, detail::joined("multicast interface ", std::to_string(interface)));
-}
-
-inline void udp_socket::set_multicast_loop(bool loop, std::error_code& error) noexcept {
-    set_multicast(IP_MULTICAST_LOOP, static_cast<int>(loop), IPV6_MULTICAST_LOOP, loop, error);
-}
-inline void udp_socket::set_multicast_loop(bool loop) {
-    std::error_code error;
-    set_multicast_loop(loop, error);
-    if (error) fail(error, "multicast loop");
-}
-inline bool udp_socket::multicast_loop() const { return get_multicast(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP) != 0; }
-
-inline void udp_socket::set_multicast_ttl(int ttl, std::error_code& error) noexcept {
-    if (ttl < 0) {  // to the kernel, -1 means the default
-        error = std::make_error_code(std::errc::invalid_argument);
-        return;
-    }
-    set_multicast(IP_MULTICAST_TTL, ttl, IPV6_MULTICAST_HOPS, ttl, error);
-}
-inline void udp_socket::set_multicast_ttl(int ttl) {
-    std::error_code error;
-    set_multicast_ttl(ttl, error);
-    if (error) fail(error, detail::joined("multicast TTL ", std::to_string(ttl)));
-}
-inline int udp_socket::multicast_ttl() const { return get_multicast(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS); }
 
 }  // namespace netnotes
 
@@ -14784,23 +15659,15 @@ inline int udp_socket::multicast_ttl() const { return get_multicast(IP_MULTICAST
 // And what a sender must not do: send a block again because an acknowledgment came twice. Two ends that both do so double
 // every block from there on: the Sorcerer's Apprentice (RFC 1123 §4.2.3.1).
 //
-// A window on a slow link. Four rules keep the sender from filling such a link with repetitions:
-//   - The timer knows how long a window takes: it is measured, and until then the link is taken for one of 64 kbit/s. A
-//     timeout that has doubled stays doubled until a round trip is measured of a block that was sent once (RFC 6298
-//     §5.5 to §5.7, Karn's rule).
-//   - After a loss the window goes out in pieces, as long as a piece passes the link without a loss most of the time. The
-//     sender waits after each for the time in which the receiver would tell of a gap.
-//   - What is sent twice may draw acknowledgments that mean nothing (from EDK2, U-Boot, ...). The sender counts how many
-//     it may have provoked, and does not act upon so many (after RFC 6582, where recovery ends with the furthest block).
-//   - From a peer that sends such acknowledgments, one is no proof of a gap. The sender repeats one block, and the rest
-//     when the peer says the same again.
+// A window has a chapter for each end: tftp/window.hpp decides what a sender sends again, tftp/receive_window.hpp what a
+// receiver acknowledges.
 //
 // What a stranger can draw from a server that has not heard an acknowledgment: two data blocks, or three datagrams
 // without data. Then the machine is silent, and the peer's repeated request draws one more.
 //
 // Blocks are counted in 64 bits here, and their numbers on the wire roll over, so a file may have any size.
 //
-// On this page:  source, sink · settings · outcome · transfer
+// On this page:  transfer
 // The notes:     TFTP下载过程, tftp 客户端; example 14
 
 #ifndef NETNOTES_TFTP_TRANSFER_HPP
@@ -14808,20 +15675,155 @@ inline int udp_socket::multicast_ttl() const { return get_multicast(IP_MULTICAST
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <memory>
 #include <new>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+
+// netnotes/tftp/blocks.hpp: the numbers of blocks, and the blocks of a file that is sent
+// SPDX-License-Identifier: MIT
+//
+// A block number has 16 bits on the wire, and a file may have more blocks. So both ends count in 64 bits, and the number
+// on the wire rolls over: to 0 unless the ends agree on 1.
+//
+//        count      1 ... 65,535   65,536   65,537
+//        number     1 ... 65,535        0        1       rollover 0
+//                   1 ... 65,535        1        2       rollover 1
+//
+// A sender keeps the blocks of a window in memory, because each may have to be sent again. Neighbours lie side by side, so
+// one system call sends several.
+//
+// On this page:  block_numbers · block_ring
+// Above it:      tftp/transfer.hpp
+
+#ifndef NETNOTES_TFTP_BLOCKS_HPP
+#define NETNOTES_TFTP_BLOCKS_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <system_error>
+
+// netnotes/tftp/netascii.hpp: text as TFTP sends it
+// SPDX-License-Identifier: MIT
+//
+// In the mode netascii a file travels as lines of text. Both classes here convert piece by piece, so that a datagram may
+// end anywhere.
+//
+//        "a\nb\rc"  ── netascii_encoder ──>  a CR LF b CR NUL c  ── netascii_decoder ──>  "a\nb\rc"
+//
+// On this page:  netascii_encoder, netascii_decoder
+// The notes:     TFTP 协议介绍; example 14
+
+#ifndef NETNOTES_TFTP_NETASCII_HPP
+#define NETNOTES_TFTP_NETASCII_HPP
+
+#include <cstddef>
+#include <optional>
+#include <span>
+
+namespace netnotes::tftp {
+
+/// From our lines to those of the net: "\n" becomes CR LF, and a CR that is none of a line's end CR NUL. A pair may be cut
+/// anywhere: what did not fit comes first the next time.
+class netascii_encoder {
+  public:
+    struct progress {
+        std::size_t taken, made;
+    };
+    progress encode(std::span<const std::byte> from, std::span<std::byte> to) noexcept;
+    /// Is there half a pair that is still to be written?
+    [[nodiscard]] bool has_rest() const noexcept { return has_rest_; }
+
+  private:
+    std::byte rest_{};
+    bool has_rest_ = false;  // no optional: g++ 12 takes its value for uninitialized
+};
+
+/// The other way, in place: it never grows. A CR before anything else than LF or NUL stays what it is.
+class netascii_decoder {
+  public:
+    /// Room before the bytes is not needed, but for one that a cut has left over: it is given in `before`, and belongs in
+    /// front of them. Gives how many bytes are left.
+    std::size_t decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept;
+    /// At the end: a CR behind which nothing came.
+    [[nodiscard]] std::optional<std::byte> finish() noexcept {
+        if (!has_cr_) return std::nullopt;
+        has_cr_ = false;
+        return std::byte{'\r'};
+    }
+
+  private:
+    bool has_cr_ = false;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline netascii_encoder::progress netascii_encoder::encode(std::span<const std::byte> from,
+                                                           std::span<std::byte> to) noexcept {
+    progress done{0, 0};
+    while (done.made < to.size()) {
+        if (has_rest_) {
+            to[done.made++] = rest_;
+            has_rest_ = false;
+            continue;
+        }
+        if (done.taken == from.size()) break;
+        const std::byte byte = from[done.taken++];
+        if (byte == std::byte{'\n'} || byte == std::byte{'\r'}) {
+            to[done.made++] = std::byte{'\r'};
+            rest_ = byte == std::byte{'\n'} ? byte : std::byte{0};
+            has_rest_ = true;
+        } else
+            to[done.made++] = byte;
+    }
+    return done;
+}
+
+inline std::size_t netascii_decoder::decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept {
+    before.reset();
+    std::size_t made = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const std::byte byte = bytes[i];
+        if (has_cr_) {
+            has_cr_ = false;
+            if (byte == std::byte{'\n'} || byte == std::byte{0}) {
+                const std::byte meant = byte == std::byte{'\n'} ? byte : std::byte{'\r'};
+                bytes[made++] = meant;
+                continue;
+            }
+            // It was a CR by itself. If it came with the last datagram there is no room for it here.
+            if (i == 0)
+                before = std::byte{'\r'};
+            else
+                bytes[made++] = std::byte{'\r'};
+        }
+        if (byte == std::byte{'\r'})
+            has_cr_ = true;
+        else
+            bytes[made++] = byte;
+    }
+    return made;
+}
+
+}  // namespace netnotes::tftp
+
+#endif  // NETNOTES_TFTP_NETASCII_HPP
 
 // netnotes/tftp/packet.hpp: what TFTP says, byte by byte
 // SPDX-License-Identifier: MIT
@@ -14848,7 +15850,7 @@ inline int udp_socket::multicast_ttl() const { return get_multicast(IP_MULTICAST
 // This page has values and bytes only: no socket, no file, no time. What comes from the net is read with its bounds and
 // refused when it is not what it says to be; nothing is allocated on the way.
 //
-// On this page:  opcode · error · mode · options · packet, parse · write_... · netascii_encoder, netascii_decoder · uri
+// On this page:  opcode · error · mode · options · packet, parse · write_...
 // The notes:     TFTP 协议介绍, TFTP数据包的格式; example 14
 
 #ifndef NETNOTES_TFTP_PACKET_HPP
@@ -14862,12 +15864,9 @@ inline int udp_socket::multicast_ttl() const { return get_multicast(IP_MULTICAST
 #include <cstring>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
-
-
 
 namespace netnotes::tftp {
 
@@ -14968,55 +15967,6 @@ std::size_t write_option_acknowledgment(std::span<std::byte> room, const options
 /// The message is cut to what fits, and at its first NUL.
 std::size_t write_error(std::span<std::byte> room, error code, std::string_view message) noexcept;
 
-/// From our lines to those of the net: "\n" becomes CR LF, and a CR that is none of a line's end CR NUL. A pair may be cut
-/// anywhere: what did not fit comes first the next time.
-class netascii_encoder {
-  public:
-    struct progress {
-        std::size_t taken, made;
-    };
-    progress encode(std::span<const std::byte> from, std::span<std::byte> to) noexcept;
-    /// Is there half a pair that is still to be written?
-    [[nodiscard]] bool has_rest() const noexcept { return has_rest_; }
-
-  private:
-    std::byte rest_{};
-    bool has_rest_ = false;  // no optional: g++ 12 takes its value for uninitialized
-};
-
-/// The other way, in place: it never grows. A CR before anything else than LF or NUL stays what it is.
-class netascii_decoder {
-  public:
-    /// Room before the bytes is not needed, but for one that a cut has left over: it is given in `before`, and belongs in
-    /// front of them. Gives how many bytes are left.
-    std::size_t decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept;
-    /// At the end: a CR behind which nothing came.
-    [[nodiscard]] std::optional<std::byte> finish() noexcept {
-        if (!has_cr_) return std::nullopt;
-        has_cr_ = false;
-        return std::byte{'\r'};
-    }
-
-  private:
-    bool has_cr_ = false;
-};
-
-/// tftp://host[:port]/file[;mode=octet|netascii][?blksize=N&windowsize=N] (RFC 3617; the part behind "?" is ours: that RFC
-/// has no way to ask for options; timeout and rollover stand there as well). An IPv6 address stands in brackets, its zone
-/// behind %25 (RFC 6874) or, as people type it, behind a bare % where that cannot be mistaken; %xx is a byte.
-struct uri {
-    std::string host{};  ///< without brackets; a zone behind %: "fe80::1%eth0"
-    std::uint16_t port = tftp::port;
-    std::string file_name{};  ///< without the slash behind the host: "tftp://h//etc/motd" means "/etc/motd"
-    tftp::mode mode = mode::octet;
-    tftp::options options{};
-
-    /// None when it is none, and why. Not a word is read as something that it is not: a user (`me@host`) or a fragment
-    /// (`file#part`), of which TFTP knows nothing, is refused.
-    [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
-    /// Throws parse_error.
-    [[nodiscard]] static uri parse(std::string_view text);
-};
 
 // ========================================================================================================
 // How it is done
@@ -15277,185 +16227,6 @@ inline std::size_t write_error(std::span<std::byte> room, error code, std::strin
     return to.size();
 }
 
-inline netascii_encoder::progress netascii_encoder::encode(std::span<const std::byte> from,
-                                                           std::span<std::byte> to) noexcept {
-    progress done{0, 0};
-    while (done.made < to.size()) {
-        if (has_rest_) {
-            to[done.made++] = rest_;
-            has_rest_ = false;
-            continue;
-        }
-        if (done.taken == from.size()) break;
-        const std::byte byte = from[done.taken++];
-        if (byte == std::byte{'\n'} || byte == std::byte{'\r'}) {
-            to[done.made++] = std::byte{'\r'};
-            rest_ = byte == std::byte{'\n'} ? byte : std::byte{0};
-            has_rest_ = true;
-        } else
-            to[done.made++] = byte;
-    }
-    return done;
-}
-
-inline std::size_t netascii_decoder::decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept {
-    before.reset();
-    std::size_t made = 0;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        const std::byte byte = bytes[i];
-        if (has_cr_) {
-            has_cr_ = false;
-            if (byte == std::byte{'\n'} || byte == std::byte{0}) {
-                const std::byte meant = byte == std::byte{'\n'} ? byte : std::byte{'\r'};
-                bytes[made++] = meant;
-                continue;
-            }
-            // It was a CR by itself. If it came with the last datagram there is no room for it here.
-            if (i == 0)
-                before = std::byte{'\r'};
-            else
-                bytes[made++] = std::byte{'\r'};
-        }
-        if (byte == std::byte{'\r'})
-            has_cr_ = true;
-        else
-            bytes[made++] = byte;
-    }
-    return made;
-}
-
-namespace detail {
-
-/// Where the text goes wrong is told by its place in the whole.
-class uri_reader {  // (In a reason '%', '#' and '@' would stand for numbers, see parse_failure.)
-  public:
-    uri_reader(std::string_view text, parse_failure& why) noexcept : text_{text}, why_{why} {}
-
-    std::optional<uri> read() {
-        constexpr std::string_view scheme = "tftp://";
-        if (!same_word(text_.substr(0, scheme.size()), scheme)) return refused("it does not begin with tftp://", 0);
-        const std::size_t host = scheme.size();
-        const std::size_t slash = std::min(text_.find_first_of("/?#", host), text_.size());
-        if (!read_authority(host, slash)) return std::nullopt;
-        if (!text_.substr(slash).starts_with('/')) return refused("a file name is missing", slash);
-        if (const std::size_t fragment = text_.find('#', slash); fragment != text_.npos)
-            return refused("TFTP knows no fragments; in a name write a percent sign and 23", fragment);
-        const std::size_t query = std::min(text_.find('?', slash), text_.size());
-        const std::size_t semicolon = std::min(text_.find(';', slash), query);
-        if (!decode(slash + 1, semicolon, result_.file_name)) return std::nullopt;
-        if (result_.file_name.empty()) return refused("a file name is missing", slash + 1);
-        if (semicolon < query && !read_mode(semicolon + 1, query)) return std::nullopt;
-        if (query < text_.size() && !read_options(query + 1)) return std::nullopt;
-        return result_;
-    }
-
-  private:
-    std::nullopt_t refused(std::string_view reason, std::size_t place) noexcept {
-        why_ = parse_failure{reason, place};
-        return std::nullopt;
-    }
-    bool read_authority(std::size_t begin, std::size_t end) {
-        const std::string_view all = text_.substr(begin, end - begin);
-        if (const std::size_t at = all.find('@'); at != all.npos)
-            return refused("TFTP knows no users: nothing stands before the host", begin), false;
-        std::size_t behind_host = std::min(all.find(':'), all.size());
-        if (all.starts_with('[')) {
-            const std::size_t bracket = all.find(']');
-            if (bracket == all.npos) return refused("']' is missing", end), false;
-            if (!read_ipv6(begin + 1, begin + bracket)) return false;
-            behind_host = bracket + 1;
-        } else if (!decode(begin, begin + behind_host, result_.host))
-            return false;
-        if (result_.host.empty()) return refused("a host is missing", begin), false;
-        if (behind_host == all.size()) return true;
-        if (all[behind_host] != ':') return refused("behind ']' comes ':' or '/'", begin + behind_host), false;
-        const auto port = to_number(all.substr(behind_host + 1), 1, 65'535);
-        if (!port) return refused("a port is a number from 1 to 65535", begin + behind_host + 1), false;
-        result_.port = static_cast<std::uint16_t>(*port);
-        return true;
-    }
-    /// An address, and behind %25 its zone, in which %xx is a byte (RFC 6874). A bare % is taken for its beginning where
-    /// no hexadecimal digits follow: %2 is interface 2, but %25 is the %.
-    bool read_ipv6(std::size_t begin, std::size_t end) {
-        const std::size_t percent = std::min(text_.find('%', begin), end);
-        result_.host = text_.substr(begin, percent - begin);
-        if (!ipv6_address::parse(result_.host))
-            return refused("what stands in brackets is no IPv6 address", begin), false;
-        if (percent == end) return true;
-        const std::string_view behind = text_.substr(percent + 1, end - percent - 1);
-        const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f'); };
-        const bool is_encoded = behind.size() >= 2 && is_digit(behind[0]) && is_digit(behind[1]);
-        if (is_encoded && !behind.starts_with("25"))
-            return refused("a zone stands behind a percent sign and 25 (RFC 6874)", percent), false;
-        result_.host += '%';
-        const std::size_t zone = percent + (is_encoded ? 3 : 1);
-        if (zone == end) return refused("a zone is missing", end), false;
-        if (!decode(zone, end, result_.host)) return false;
-        if (!ipv6_address::parse(result_.host)) return refused("that is no zone", zone), false;
-        return true;
-    }
-    bool read_mode(std::size_t begin, std::size_t end) noexcept {
-        const std::string_view word = text_.substr(begin, end - begin);
-        if (!same_word(word.substr(0, 5), "mode="))
-            return refused("behind ';' comes mode=octet or mode=netascii", begin), false;
-        const std::string_view value = word.substr(5);
-        if (same_word(value, "netascii"))
-            result_.mode = mode::netascii;
-        else if (!same_word(value, "octet"))
-            return refused("a mode is octet or netascii", begin + 5), false;
-        return true;
-    }
-    bool read_options(std::size_t begin) noexcept {
-        option_reader options{result_.options};
-        while (begin < text_.size()) {
-            const std::size_t end = std::min(text_.find('&', begin), text_.size());
-            const std::string_view word = text_.substr(begin, end - begin);
-            const std::size_t equals = std::min(word.find('='), word.size());
-            const auto verdict = options.read(word.substr(0, equals), word.substr(std::min(equals + 1, word.size())));
-            if (verdict == option_reader::verdict::unknown)
-                return refused("no option of TFTP: blksize, windowsize, timeout, rollover", begin), false;
-            if (verdict == option_reader::verdict::bad)
-                return refused("an option out of its range, or given twice", begin), false;
-            if (result_.options.transfer_size)
-                return refused("tsize is no wish: how long a file is, it says itself", begin), false;
-            begin = end + 1;
-        }
-        return true;
-    }
-    bool decode(std::size_t begin, std::size_t end, std::string& into) {
-        for (std::size_t i = begin; i < end; ++i) {
-            char byte = text_[i];
-            if (byte == '%') {
-                unsigned value = 0;
-                const char* const digits = text_.data() + i + 1;
-                if (end - i < 3 || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2)
-                    return refused("behind a percent sign come two hexadecimal digits", i + 1), false;
-                byte = static_cast<char>(value);
-                i += 2;
-            }
-            if (byte == '\0') return refused("a name has no NUL", i), false;
-            into += byte;
-        }
-        return true;
-    }
-
-    std::string_view text_;
-    parse_failure& why_;
-    uri result_;
-};
-
-}  // namespace detail
-
-inline std::optional<uri> uri::parse(std::string_view text, parse_failure& why) {
-    return detail::uri_reader{text, why}.read();
-}
-inline uri uri::parse(std::string_view text) {
-    parse_failure why;
-    auto read = parse(text, why);
-    if (!read) throw parse_error{"TFTP URI", text, why};
-    return *std::move(read);
-}
-
 }  // namespace netnotes::tftp
 
 template <>
@@ -15463,11 +16234,28 @@ struct std::is_error_code_enum<netnotes::tftp::error> : std::true_type {};
 
 #endif  // NETNOTES_TFTP_PACKET_HPP
 
+// netnotes/tftp/source.hpp: what a transfer reads from and writes to
+// SPDX-License-Identifier: MIT
+//
+// A transfer asks a source for the bytes that it sends, and gives a sink the bytes that it receives. Files are in
+// tftp/file.hpp, memory, streams and functions in tftp/content.hpp.
+//
+// On this page:  source · sink · to_error
+// The notes:     tftp 客户端; example 14
+
+#ifndef NETNOTES_TFTP_SOURCE_HPP
+#define NETNOTES_TFTP_SOURCE_HPP
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <system_error>
+
+
 
 namespace netnotes::tftp {
-
-using duration = std::chrono::nanoseconds;
-using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
 
 /// Where the bytes come from. Asked in order, once.
 class source {
@@ -15493,6 +16281,208 @@ class sink {
 
 /// The TFTP error that says best what the system has said: of a full disk 3, of a forbidden one 2, ...; else 0.
 [[nodiscard]] error to_error(const std::error_code& code) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline error to_error(const std::error_code& code) noexcept {
+    if (code.category() == error_category()) return static_cast<error>(code.value());
+    for (const auto none :
+         {std::errc::no_such_file_or_directory, std::errc::not_a_directory, std::errc::filename_too_long})
+        if (code == none) return error::file_not_found;
+    for (const auto forbidden :
+         {std::errc::permission_denied, std::errc::operation_not_permitted, std::errc::is_a_directory,
+          std::errc::too_many_symbolic_link_levels, std::errc::read_only_file_system})
+        if (code == forbidden) return error::access_violation;
+    for (const auto full : {std::errc::no_space_on_device, std::errc::file_too_large})
+        if (code == full) return error::disk_full;
+#ifdef EDQUOT  // POSIX has it, Windows and std::errc have not
+    if (code == std::error_code{EDQUOT, std::generic_category()} ||
+        code == std::error_code{EDQUOT, std::system_category()})
+        return error::disk_full;
+#endif
+    if (code == std::errc::file_exists) return error::file_already_exists;
+    return error::not_defined;
+}
+
+}  // namespace netnotes::tftp
+
+#endif  // NETNOTES_TFTP_SOURCE_HPP
+
+
+namespace netnotes::tftp::detail {
+
+/// Converts between counts of blocks and numbers on the wire. Count 0 is what precedes the first block.
+class block_numbers {
+  public:
+    block_numbers() noexcept = default;
+    explicit block_numbers(bool rolls_to_one) noexcept : rolls_to_one_{rolls_to_one} {}
+    [[nodiscard]] bool rolls_to_one() const noexcept { return rolls_to_one_; }
+    /// Returns how many different numbers there are.
+    [[nodiscard]] std::uint32_t size() const noexcept { return rolls_to_one_ ? 65'535 : 65'536; }
+    /// Returns the number of the count-th block.
+    [[nodiscard]] std::uint16_t number_of(std::uint64_t count) const noexcept {
+        if (count <= 65'535) return static_cast<std::uint16_t>(count);
+        return static_cast<std::uint16_t>(rolls_to_one_ ? (count - 1) % 65'535 + 1 : count % 65'536);
+    }
+    /// Returns how many blocks behind the count-th the next block with this number is: less than size().
+    [[nodiscard]] std::uint32_t distance(std::uint64_t count, std::uint16_t number) const noexcept {
+        return (number + size() - number_of(count) % size()) % size();
+    }
+
+  private:
+    bool rolls_to_one_ = false;
+};
+
+/// Reads a source block by block into a ring of datagrams.
+class block_ring {
+  public:
+    /// What went wrong in load(): an error, or a file that ended early.
+    enum class trouble : unsigned char { none, read_failed, became_shorter, too_long };
+
+    /// Takes memory for `slots` blocks. Returns false if there is none.
+    bool begin(source& from, mode how, std::size_t slots, std::size_t block_size,
+               std::optional<std::uint64_t> size, std::uint64_t max_bytes) noexcept {
+        from_ = &from;
+        mode_ = how;
+        slots_ = slots;
+        block_size_ = block_size;
+        announced_ = size;
+        max_bytes_ = max_bytes;
+        ring_.reset(new (std::nothrow) std::byte[slots * (block_size + data_header_size)]);
+        return static_cast<bool>(ring_);
+    }
+    [[nodiscard]] bool has_begun() const noexcept { return static_cast<bool>(ring_); }
+    [[nodiscard]] std::size_t slots() const noexcept { return slots_; }
+    /// Returns the number of the last block, or 0 while that is unknown.
+    [[nodiscard]] std::uint64_t last() const noexcept { return last_; }
+    [[nodiscard]] std::uint64_t loaded() const noexcept { return loaded_; }
+    /// Returns how many bytes of the source were read.
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+    /// Returns the size of a block's datagram. The last block is shorter than the others.
+    [[nodiscard]] std::size_t size_of(std::uint64_t block) const noexcept {
+        return (block == last_ ? last_size_ : block_size_) + data_header_size;
+    }
+    /// Returns the room of a block with its header.
+    [[nodiscard]] std::span<std::byte> slot(std::uint64_t block) const noexcept {
+        const std::size_t size = block_size_ + data_header_size;
+        return {ring_.get() + static_cast<std::size_t>((block - 1) % slots_) * size, size};
+    }
+    /// Is the block the first of the ring, so that its predecessor does not lie in front of it?
+    [[nodiscard]] bool begins_ring(std::uint64_t block) const noexcept { return (block - 1) % slots_ == 0; }
+
+    /// Reads the block behind the last one that was loaded. `failure` then has the error of the source, if any.
+    trouble load(const block_numbers& numbers, std::error_code& failure) noexcept {
+        const std::span<std::byte> place = slot(loaded_ + 1);
+        write_data_header(place, numbers.number_of(loaded_ + 1));
+        const std::size_t size = fill(place.subspan(data_header_size), failure);
+        if (failure) return trouble::read_failed;
+        if (mode_ == mode::octet && size < block_size_ && announced_ && bytes_ < *announced_)
+            return trouble::became_shorter;
+        if (bytes_ > max_bytes_) return trouble::too_long;
+        ++loaded_;
+        if (size == block_size_) return trouble::none;
+        last_ = loaded_;
+        last_size_ = size;
+        return trouble::none;
+    }
+
+  private:
+    static constexpr std::size_t text_piece = 1024;
+
+    std::size_t fill(std::span<std::byte> block, std::error_code& failure) noexcept {
+        std::size_t filled = 0;
+        while (filled < block.size()) {
+            const std::size_t more = mode_ == mode::octet ? read_bytes(block.subspan(filled), failure)
+                                                          : read_lines(block.subspan(filled), failure);
+            if (more == 0) break;
+            filled += more;
+        }
+        return filled;
+    }
+    /// A file that grows meanwhile ends where it ended: the announced size is what is sent.
+    std::size_t read_bytes(std::span<std::byte> room, std::error_code& failure) noexcept {
+        if (announced_)
+            room = room.first(static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), *announced_ - bytes_)));
+        const std::size_t size = room.empty() ? 0 : from_->read(room, failure);
+        bytes_ += size;
+        return size;
+    }
+    std::size_t read_lines(std::span<std::byte> room, std::error_code& failure) noexcept {
+        if (text_begin_ == text_end_ && !has_ended_) {
+            text_begin_ = 0;
+            text_end_ = from_->read(text_, failure);
+            bytes_ += text_end_;
+            has_ended_ = text_end_ == 0;
+        }
+        const auto done = encoder_.encode(std::span{text_}.subspan(text_begin_, text_end_ - text_begin_), room);
+        text_begin_ += done.taken;
+        return done.made;
+    }
+
+    source* from_ = nullptr;
+    mode mode_ = mode::octet;
+    std::unique_ptr<std::byte[]> ring_{};
+    std::size_t slots_ = 0, block_size_ = 0;
+    std::optional<std::uint64_t> announced_{};
+    std::uint64_t max_bytes_ = 0, bytes_ = 0;
+    std::uint64_t loaded_ = 0;    // blocks that are, or were, in the ring
+    std::uint64_t last_ = 0;
+    std::size_t last_size_ = 0;  // bytes of the last block
+    netascii_encoder encoder_{};
+    std::array<std::byte, text_piece> text_{};  // of the source, before its conversion
+    std::size_t text_begin_ = 0, text_end_ = 0;
+    bool has_ended_ = false;
+};
+
+}  // namespace netnotes::tftp::detail
+
+#endif  // NETNOTES_TFTP_BLOCKS_HPP
+
+// netnotes/tftp/negotiation.hpp: which options a client asks for, and which a server grants
+// SPDX-License-Identifier: MIT
+//
+//        client                                server
+//          │ blksize 1428, windowsize 64 ───>  │   grants as much as its limits allow
+//          │ <── blksize 1428, windowsize 16   │   never more, and nothing that was not asked for (RFC 2347)
+//
+// On this page:  max_window · wishes_of · grant · is_acceptable
+// Above it:      tftp/transfer.hpp
+
+#ifndef NETNOTES_TFTP_NEGOTIATION_HPP
+#define NETNOTES_TFTP_NEGOTIATION_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+
+// netnotes/tftp/settings.hpp: what a program may choose for a transfer, and what it is told at the end
+// SPDX-License-Identifier: MIT
+//
+// On this page:  duration, time_point · settings · outcome
+// The notes:     TFTP下载过程; example 14
+
+#ifndef NETNOTES_TFTP_SETTINGS_HPP
+#define NETNOTES_TFTP_SETTINGS_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <system_error>
+
+
+
+namespace netnotes::tftp {
+
+using duration = std::chrono::nanoseconds;
+using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
 
 struct settings {
     // What a client asks for, and the most that a server grants.
@@ -15544,6 +16534,1008 @@ struct outcome {
     [[nodiscard]] bool has_announced_size() const noexcept { return !size || *size == bytes; }
 };
 
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+/// Without times that would be no pause at all, or that no clock could hold.
+inline settings with_sane_times(settings all) noexcept {
+    constexpr duration shortest = std::chrono::milliseconds{1}, longest = std::chrono::hours{24 * 365};
+    all.first_timeout = std::clamp(all.first_timeout, shortest, longest);
+    all.min_timeout = std::clamp(all.min_timeout, shortest, longest);
+    all.max_timeout = std::clamp(all.max_timeout, all.min_timeout, longest);
+    all.dally = std::min(all.dally, longest);
+    all.patience = std::min(all.patience, 100 * longest);  // and twice that can still be added to a time
+    return all;
+}
+}  // namespace detail
+
+}  // namespace netnotes::tftp
+
+#endif  // NETNOTES_TFTP_SETTINGS_HPP
+
+
+namespace netnotes::tftp::detail {
+
+/// Who speaks: the end that has sent the request, or the end that has received it.
+enum class role : unsigned char { client, server };
+
+/// Returns the widest window that the settings allow. A window lies in memory, whole. And the numbers must suffice to tell
+/// its beginning from what comes behind its end: there are 65,536, or 65,535 where they roll over to 1.
+[[nodiscard]] inline std::uint16_t max_window(const settings& how, role who, std::uint16_t block_size,
+                                              bool rolls_to_one) noexcept {
+    constexpr std::size_t max_first_window = 64 * 1024;  // bytes, see settings::shared_port
+    std::size_t room = how.max_memory;
+    if (how.link_rate != 0) {
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(how.patience / 2).count();
+        const auto time = static_cast<std::uint64_t>(std::clamp<std::int64_t>(seconds, 1, 86'400));
+        room = static_cast<std::size_t>(std::min<std::uint64_t>(room, how.link_rate * std::uint64_t{time}));
+    }
+    if (how.shared_port && who == role::server) room = std::min(room, max_first_window);
+    const std::size_t fit = room / (block_size + data_header_size);
+    const std::size_t most = std::min<std::size_t>(how.window_size, rolls_to_one ? 65'534 : 65'535);
+    return static_cast<std::uint16_t>(std::clamp<std::size_t>(fit, 1, most));
+}
+
+/// Returns what a client asks for. `size` is the size of the file that it writes, 0 if it reads; nullopt: it is unknown.
+[[nodiscard]] inline options wishes_of(const settings& how, mode what, std::optional<std::uint64_t> size) noexcept {
+    options asked;
+    if (!how.with_options) return asked;
+    if (how.block_size != usual_block_size) asked.block_size = how.block_size;
+    // The server may grant the window and not the smaller blocks.
+    const std::uint16_t block_size = std::max(how.block_size, usual_block_size);
+    if (const auto window = max_window(how, role::client, block_size, how.rollover == 1); window != 1)
+        asked.window_size = window;
+    asked.timeout = how.timeout;
+    asked.rollover = how.rollover;
+    // Of a text neither end knows how long it is on the other's disk.
+    if (what == mode::octet) asked.transfer_size = size;
+    return asked;
+}
+
+/// Returns what a server grants of `asked`. `size` is the size of the file that it sends; a server that receives repeats
+/// the client's.
+[[nodiscard]] inline options grant(const options& asked, const settings& how, mode what, bool is_sender,
+                                   std::optional<std::uint64_t> size) noexcept {
+    options granted;
+    if (!how.with_options) return granted;
+    if (asked.block_size) granted.block_size = std::min(*asked.block_size, how.block_size);
+    const std::uint16_t block_size = granted.block_size.value_or(usual_block_size);
+    granted.rollover = asked.rollover;
+    if (asked.window_size)
+        granted.window_size =
+            std::min(*asked.window_size, max_window(how, role::server, block_size, granted.rollover == 1));
+    // With a longer timeout the transfer would fail before a datagram was sent again.
+    if (asked.timeout && how.patience / 2 >= std::chrono::seconds{*asked.timeout}) granted.timeout = asked.timeout;
+    if (asked.transfer_size && what == mode::octet) granted.transfer_size = is_sender ? size : asked.transfer_size;
+    // The first block of an empty file says the same, and curl takes a size of 0 for nonsense.
+    if (is_sender && granted.transfer_size == std::uint64_t{0}) granted.transfer_size.reset();
+    return granted;
+}
+
+/// Returns true if a server may grant that to a client: less than was asked for, and nothing else. The size of a file that
+/// the client writes is repeated as it was (RFC 2349).
+[[nodiscard]] inline bool is_acceptable(const packet& acknowledgment, const options& asked, bool is_reader) noexcept {
+    const options& granted = acknowledgment.options;
+    const auto fits = [](const auto& what, const auto& most) { return !what || (most && *what <= *most); };
+    return asked.any() && !acknowledgment.has_bad_option && fits(granted.block_size, asked.block_size) &&
+           fits(granted.window_size, asked.window_size) && (!granted.timeout || granted.timeout == asked.timeout) &&
+           (!granted.rollover || granted.rollover == asked.rollover) &&
+           (!granted.transfer_size || granted.transfer_size == asked.transfer_size ||
+            (asked.transfer_size && is_reader));
+}
+
+}  // namespace netnotes::tftp::detail
+
+#endif  // NETNOTES_TFTP_NEGOTIATION_HPP
+
+
+// netnotes/tftp/outbox.hpp: the datagrams of a transfer that carry no data
+// SPDX-License-Identifier: MIT
+//
+// A transfer keeps the last request, acknowledgment or error that it said to its peer, because it may have to say that
+// again. To strangers it says only that they have no part in the transfer, one at a time (RFC 1350 §4).
+//
+// On this page:  outbox
+// Above it:      tftp/transfer.hpp
+
+#ifndef NETNOTES_TFTP_OUTBOX_HPP
+#define NETNOTES_TFTP_OUTBOX_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+
+
+
+namespace netnotes::tftp::detail {
+
+/// Room for a datagram to the peer, and for a datagram to a stranger. `take` functions return no bytes if nothing is to
+/// be said; the bytes are valid until the next call of anything here.
+class outbox {
+  public:
+    /// Prepares a request. Returns false if no request can carry the name.
+    bool prepare_request(opcode what, std::string_view file_name, mode how, const options& wished) noexcept {
+        size_ = write_request(room_, what, file_name, how, wished);
+        return size_ != 0;
+    }
+    void prepare_option_acknowledgment(const options& granted) noexcept {
+        size_ = write_option_acknowledgment(room_, granted);
+    }
+    /// Cuts the options off the request that was prepared.
+    void drop_options() noexcept {  // they begin behind the mode
+        const auto end_of_text = [&](auto begin) { return std::find(begin, room_.end(), std::byte{0}) + 1; };
+        size_ = static_cast<std::size_t>(end_of_text(end_of_text(room_.begin() + 2)) - room_.begin());
+    }
+    void acknowledge(std::uint16_t block) noexcept {
+        size_ = write_acknowledgment(room_, block);
+        is_full_ = true;
+    }
+    void tell_error(error code, std::string_view message) noexcept {
+        size_ = write_error(room_, code, message);
+        is_full_ = true;
+    }
+    /// Says again what was said or prepared last.
+    void say_again() noexcept { is_full_ = size_ > 0; }
+    void say_nothing() noexcept { is_full_ = false; }
+    [[nodiscard]] std::span<const std::byte> take() noexcept {
+        if (!std::exchange(is_full_, false)) return {};
+        return std::span{room_}.first(size_);
+    }
+
+    /// Tells a stranger that it has no part in this transfer. Passes over it while another stranger waits.
+    void refuse(const endpoint& stranger) noexcept {
+        if (stranger_size_ != 0) return;
+        stranger_ = stranger;
+        stranger_size_ =
+            write_error(stranger_room_, error::unknown_transfer_id, to_string(error::unknown_transfer_id));
+    }
+    [[nodiscard]] std::span<const std::byte> take_refusal() noexcept {
+        return std::span{stranger_room_}.first(std::exchange(stranger_size_, 0));
+    }
+    [[nodiscard]] const endpoint& stranger() const noexcept { return stranger_; }
+
+  private:
+    std::array<std::byte, max_request_size> room_{};
+    std::size_t size_ = 0;
+    bool is_full_ = false;
+    endpoint stranger_{};
+    std::array<std::byte, 32> stranger_room_{};
+    std::size_t stranger_size_ = 0;
+};
+
+}  // namespace netnotes::tftp::detail
+
+#endif  // NETNOTES_TFTP_OUTBOX_HPP
+
+
+// netnotes/tftp/receive_window.hpp: which blocks a receiver takes, and when it acknowledges
+// SPDX-License-Identifier: MIT
+//
+// A receiver takes blocks in order, each once, and acknowledges the last block of a window. Of a gap it tells once: more
+// acknowledgments would make some senders send the same again and again (RFC 1123 §4.2.3.1, RFC 7440 §4).
+//
+//        arrives    5   7   8          6   7   8   9
+//        says           acknowledgment 5, once      acknowledgment 9, if the window is 4
+//
+// On this page:  receive_window
+// Above it:      tftp/transfer.hpp
+
+#ifndef NETNOTES_TFTP_RECEIVE_WINDOW_HPP
+#define NETNOTES_TFTP_RECEIVE_WINDOW_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+
+
+
+namespace netnotes::tftp::detail {
+
+/// The blocks of a receiver, without their content.
+class receive_window {
+  public:
+    /// What a receiver does with a block.
+    enum class verdict : unsigned char { take, acknowledge, pass_over };
+
+    void begin(std::uint32_t size) noexcept { size_ = size; }
+    /// Returns how many blocks were taken.
+    [[nodiscard]] std::uint64_t done() const noexcept { return done_; }
+
+    /// Judges the block that has arrived. `round_trip` and `min_timeout` tell a copy that the network made from a block
+    /// that the sender sent again: a copy comes at once.
+    verdict judge(std::uint16_t number, const block_numbers& numbers, time_point now, duration round_trip,
+                  duration min_timeout) noexcept {
+        const std::uint32_t ahead = numbers.distance(done_ + 1, number);
+        if (ahead == 0) return verdict::take;
+        // Of the window that was acknowledged last?
+        const std::uint32_t behind = (numbers.size() - numbers.distance(done_, number)) % numbers.size();
+        const bool is_old = done_ > 0 && behind < size_;
+        const std::int64_t place = is_old ? -std::int64_t{behind} : std::int64_t{ahead} + 1;
+        const bool goes_back = place <= place_ && now - acknowledged_at_ >= std::max(round_trip, min_timeout / 10);
+        place_ = place;
+        if (is_old) {  // our acknowledgment was lost, perhaps
+            const bool is_answered = size_ == 1 ? behind == 0 : unacknowledged_ == 0 && goes_back;
+            return is_answered ? verdict::acknowledge : verdict::pass_over;
+        }
+        if (ahead >= size_) return verdict::pass_over;
+        // A block is missing. That is told once more if the sender has begun again and has lost the same block again.
+        if (std::exchange(has_told_gap_, true) && !goes_back) return verdict::pass_over;
+        return verdict::acknowledge;
+    }
+    /// Returns true if the block is the last one that was taken.
+    [[nodiscard]] bool is_last_again(std::uint16_t number, const block_numbers& numbers) const noexcept {
+        return numbers.distance(done_, number) == 0 && done_ > 0;
+    }
+    /// Takes the next block.
+    void take() noexcept {
+        ++done_;
+        has_told_gap_ = false;
+        place_ = 0;
+    }
+    /// Counts the block for the window. Returns true if it completes the window, so that it is to be acknowledged.
+    bool completes_window() noexcept { return ++unacknowledged_ >= size_; }
+    void acknowledged(time_point now) noexcept {
+        unacknowledged_ = 0;
+        acknowledged_at_ = now;
+    }
+    /// Takes that nothing was heard for long: a gap may be told again.
+    void timed_out() noexcept { has_told_gap_ = false; }
+
+  private:
+    std::uint32_t size_ = 1, unacknowledged_ = 0;
+    std::uint64_t done_ = 0;
+    bool has_told_gap_ = false;
+    std::int64_t place_ = 0;  // of the block that came last, counted from done_ on
+    time_point acknowledged_at_{};
+};
+
+}  // namespace netnotes::tftp::detail
+
+#endif  // NETNOTES_TFTP_RECEIVE_WINDOW_HPP
+
+
+
+// netnotes/tftp/timeout.hpp: how long to wait for an answer before a datagram is sent again
+// SPDX-License-Identifier: MIT
+//
+// The retransmission timeout follows the round trips that were measured (RFC 6298). It doubles at each retransmission, and
+// stays doubled until a round trip is measured of a datagram that was sent once (Karn's rule).
+//
+//        round trip 400 ms   timeout = 400 + 4 * 200  = 1,200 ms
+//        round trip 800 ms   timeout = 450 + 4 * 250  = 1,450 ms
+//        no answer           timeout = 2 * 1,450      = 2,900 ms
+//
+// On this page:  retransmission_timeout
+// Above it:      tftp/window.hpp, tftp/transfer.hpp
+
+#ifndef NETNOTES_TFTP_TIMEOUT_HPP
+#define NETNOTES_TFTP_TIMEOUT_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+
+
+namespace netnotes::tftp::detail {
+
+/// Returns the time that `bytes` take on a link of 64 kbit/s, and a quarter more. The rate of a link that was not
+/// measured is taken for that.
+[[nodiscard]] inline duration slowest_time(std::uint64_t bytes) noexcept {
+    constexpr std::uint64_t slowest_rate = 64'000 / 8;  // bytes a second
+    return std::chrono::milliseconds{static_cast<std::int64_t>(bytes * 1'250 / slowest_rate)};
+}
+
+/// The timer of RFC 6298. It has no clock: the caller measures.
+class retransmission_timeout {
+  public:
+    explicit retransmission_timeout(const settings& how) noexcept
+        : min_{how.min_timeout}, max_{how.max_timeout}, base_{how.first_timeout}, value_{how.first_timeout} {}
+
+    /// Takes a timeout that both ends have agreed on (RFC 2349). It is the least and the first one from now on.
+    void agree_on(duration agreed) noexcept {
+        value_ = base_ = min_ = agreed;
+        max_ = std::max(max_, agreed);
+    }
+    /// Takes the round trip of a datagram that was sent once (RFC 6298 §2). A window of `window_bytes` may take longer
+    /// than max_timeout, as far as a link of 64 kbit/s explains it. `has_data` tells whether the answer was to data.
+    void measure(duration round_trip, std::uint64_t window_bytes, bool has_data) noexcept {
+        has_measured_data_ = has_measured_data_ || has_data;
+        min_round_trip_ = std::min(min_round_trip_, round_trip);
+        if (!is_measured_) {
+            is_measured_ = true;
+            smoothed_ = round_trip;
+            variation_ = round_trip / 2;
+        } else {
+            const duration error = round_trip > smoothed_ ? round_trip - smoothed_ : smoothed_ - round_trip;
+            variation_ += (error - variation_) / 4;
+            smoothed_ += (round_trip - smoothed_) / 8;
+        }
+        const duration longest = max_ + (window_bytes > 1'500 ? slowest_time(window_bytes) : duration::zero());
+        // A busy peer has at least an eighth more than the last round trip.
+        const duration likely =
+            std::max({smoothed_ + 4 * variation_, smoothed_ + smoothed_ / 8, round_trip + round_trip / 8});
+        base_ = std::clamp(likely, min_, longest);
+        value_ = base_;
+    }
+    /// Doubles the timeout, up to max_timeout (RFC 6298 §5.5).
+    void back_off() noexcept { value_ = std::min(2 * value_, std::max(max_, base_)); }
+    /// Takes back what back_off() has added beyond `limit`. Where each window has a loss nothing is measured for long.
+    void limit(duration limit) noexcept { value_ = std::min(value_, std::max(base_, limit)); }
+
+    /// Returns the timeout as it is now.
+    [[nodiscard]] duration value() const noexcept { return value_; }
+    /// Returns the timeout before it was doubled.
+    [[nodiscard]] duration base() const noexcept { return base_; }
+    /// Returns settings::min_timeout, or the timeout that was agreed on.
+    [[nodiscard]] duration min() const noexcept { return min_; }
+    /// Returns how long an answer takes for which the link was measured: the smoothed round trip and its variation.
+    [[nodiscard]] duration likely_answer() const noexcept { return smoothed_ + 4 * variation_; }
+    /// Returns the shortest round trip, or 0 if nothing was measured.
+    [[nodiscard]] duration round_trip() const noexcept {
+        return min_round_trip_ == duration::max() ? duration::zero() : min_round_trip_;
+    }
+    [[nodiscard]] bool is_measured() const noexcept { return is_measured_; }
+    /// Returns true if the answer to a data datagram was measured.
+    [[nodiscard]] bool has_measured_data() const noexcept { return has_measured_data_; }
+
+  private:
+    duration min_, max_, base_, value_;
+    duration smoothed_{}, variation_{}, min_round_trip_ = duration::max();
+    bool is_measured_ = false, has_measured_data_ = false;
+};
+
+}  // namespace netnotes::tftp::detail
+
+#endif  // NETNOTES_TFTP_TIMEOUT_HPP
+
+// netnotes/tftp/window.hpp: which blocks a sender sends next, and when it sends a block again
+// SPDX-License-Identifier: MIT
+//
+// A window of blocks goes out, and one acknowledgment answers it (RFC 7440). An acknowledgment that comes early tells of a
+// gap: the receiver has everything up to its number, and lacks the next block. The sender then sends again from there.
+//
+//        sender                              receiver
+//          │ ── data 5, 6, 7, 8 ────────────>  │   6 is lost
+//          │ <─────────── acknowledgment 5 ──  │   drawn by 7, which the receiver did not expect
+//          │ ── data 6, 7, 8, 9 ────────────>  │
+//
+// An acknowledgment is not always that plain. EDK2, U-Boot and others acknowledge each block that they did not expect, so
+// a block that the network doubled looks like a gap, and each block that is sent again without need draws one more
+// acknowledgment. So the sender asks of each acknowledgment which datagram can have drawn it (as RACK does, RFC 8985):
+//   - It proves a gap only if a datagram can have drawn it that was sent after the missing block, and was sent long
+//     enough ago to be heard.
+//   - After a restart, what was under way may draw acknowledgments that mean nothing: so many, until so long.
+//   - A peer that sends such acknowledgments has to say a gap twice. If it does not, one block asks it.
+//   - An acknowledgment of more than what was sent again shows that the restart was needless (RFC 4015).
+//   - A second loss of the same block is proved in the same way, and need not wait for the timer.
+//
+// If nothing is heard for the timeout, one datagram goes out again: the last block, then the first one that is missing, and
+// so on. Its answer shows where the receiver is. Some receivers are mute: they do not tell of a gap, and repeat their last
+// acknowledgment after a time of their own. The sender learns that time and waits for it.
+//
+// What the sender is doing, and what changes that:
+//
+//        state       what it waits for         acknowledgment: more     the same again            deadline
+//        flowing     an answer to the window   flowing                  restart, or doubting      probing
+//        pausing     the link, or a gap        flowing                  restart, or doubting      flowing
+//        doubting    a second word             flowing                  restart                   one block; then restart
+//        probing     an answer to one block    flowing, or restart      restart                   probing, one block
+//
+// (A restart leads to flowing.)
+//
+// On this page:  send_window
+// Above it:      tftp/transfer.hpp
+
+#ifndef NETNOTES_TFTP_WINDOW_HPP
+#define NETNOTES_TFTP_WINDOW_HPP
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+// netnotes/tftp/pace.hpp: how fast a sender may send, and how many blocks at once
+// SPDX-License-Identifier: MIT
+//
+// A sender learns from acknowledgments how long the link needs for a block. Before the first loss it sends a whole window
+// at once. After a loss it sends the window in pieces, each when the link has carried the piece before it. So a short
+// queue on the way takes each piece, and few blocks are under way when the receiver tells of a gap.
+//
+//        window of 16, at once       ################                         one loss costs up to 15 blocks
+//        in pieces of 4, paced       ####    ####    ####    ####             ... up to 3, and what the round trip carries
+//
+// On this page:  pace
+// Above it:      tftp/window.hpp
+
+#ifndef NETNOTES_TFTP_PACE_HPP
+#define NETNOTES_TFTP_PACE_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+
+
+namespace netnotes::tftp::detail {
+
+/// The rate of the link, its losses, and what follows for the next piece.
+class pace {
+  public:
+    /// Begins with windows of `window` blocks. `slowest` is how long a block takes on the slowest link that is thought of.
+    void begin(std::uint64_t window, duration slowest) noexcept {
+        window_ = piece_ = window;
+        slowest_ = slowest;
+    }
+
+    [[nodiscard]] bool is_known() const noexcept { return block_time_ != duration::max(); }
+    /// Returns how long the link needs for `blocks`, or 0 while the rate is unknown.
+    [[nodiscard]] duration time_of(std::uint64_t blocks) const noexcept {
+        return is_known() ? block_time_ * static_cast<std::int64_t>(blocks) : duration::zero();
+    }
+    /// Takes that the link has carried `blocks` in `took`, after it was idle. If some of them were sent before, an earlier
+    /// copy may have been acknowledged: that shows a lower rate at most.
+    void measure(duration took, std::uint64_t blocks, bool were_sent_once) noexcept {
+        if (took <= duration::zero() || blocks == 0) return;
+        duration each = took / static_cast<std::int64_t>(blocks);
+        if (is_known()) each = std::min(each, 2 * block_time_);  // one late answer is no proof
+        if (!were_sent_once && each < block_time_) return;
+        if (!is_known() || (each < block_time_ && blocks >= min_piece))
+            block_time_ = each;
+        else if (each < block_time_ || block_time_ < slowest_)  // the time of a few blocks is not exact
+            block_time_ += (each - block_time_) / 4;
+    }
+    /// Takes that a block may take much less than was measured.
+    void may_take(duration less) noexcept {
+        if (less > duration::zero() && less < block_time_ / 4) block_time_ = less;
+    }
+    /// Takes that the link is not slower than the slowest: the time that was measured has another reason, perhaps.
+    void takes_no_longer() noexcept { block_time_ = std::min(block_time_, slowest_); }
+    /// Takes that an answer came later than the rate explains, so the link is slower than was measured.
+    void was_late() noexcept {
+        if (is_known() && block_time_ < slowest_) block_time_ = std::min(block_time_ / 2 * 3, slowest_);
+    }
+
+    /// Takes that `blocks` are sent now. The link is busy until it has carried them.
+    void sent(std::uint64_t blocks, time_point now) noexcept {
+        // A sixteenth more: a link that is taken for faster than it is would lose the end of each piece.
+        busy_until_ = std::max(busy_until_, now) + (is_paced() ? time_of(blocks) / 16 * 17 : time_of(blocks));
+    }
+    /// Takes that `blocks` are on the link as of now, and nothing else is.
+    void has_left(std::uint64_t blocks, time_point now) noexcept { busy_until_ = now + time_of(blocks); }
+    /// Returns when the link has carried all that was sent, as far as is known.
+    [[nodiscard]] time_point busy_until() const noexcept { return busy_until_; }
+
+    /// Returns how many blocks go out at once.
+    [[nodiscard]] std::uint64_t piece() const noexcept { return piece_; }
+    /// Returns true if a window goes out in pieces, so that each waits for the link.
+    [[nodiscard]] bool is_paced() const noexcept { return is_known() && piece_ < window_; }
+    /// Returns how many blocks may be under way before the sender listens for a gap: half of the blocks between two
+    /// losses.
+    [[nodiscard]] std::uint64_t max_run() const noexcept {
+        if (losses_ == 0) return window_;
+        constexpr std::uint64_t before = 48;  // as if so many blocks had arrived before the first loss
+        return std::max(min_piece, (done_ + before) * 3 / (8 * losses_));
+    }
+    /// Takes that `done` blocks have arrived. After a long time without a loss the pieces grow.
+    void arrived(std::uint64_t done) noexcept {
+        done_ = done;
+        if (piece_ >= window_ || done - changed_at_ < (std::uint64_t{32} << caution_) * piece_) return;
+        piece_ = std::min(2 * piece_, window_);
+        changed_at_ = done;
+        has_grown_ = true;
+    }
+    /// Takes a loss: the pieces shrink.
+    void lost() noexcept {
+        ++losses_;
+        shrink();
+    }
+    /// Makes the pieces smaller, and lets them grow later than before. Where a block takes longer than timers are coarse,
+    /// small pieces cost no time.
+    void shrink() noexcept {
+        changed_at_ = done_;
+        if (std::exchange(has_grown_, false)) caution_ = std::min(caution_ + 1, 5u);
+        constexpr duration tick = std::chrono::milliseconds{1};
+        const std::uint64_t in_a_tick =
+            is_known() ? static_cast<std::uint64_t>(tick / std::max(block_time_, duration{1})) : window_;
+        std::uint64_t smaller = std::max(piece_ / 2, min_piece);
+        if (in_a_tick == 0)
+            smaller = std::min(piece_ / 2, min_piece);
+        else if (piece_ > in_a_tick)
+            smaller = std::min(smaller, std::max(in_a_tick, min_piece));
+        piece_ = std::clamp<std::uint64_t>(smaller, 1, window_);
+    }
+    [[nodiscard]] bool has_lost() const noexcept { return losses_ > 0; }
+    /// Takes that the last loss was none.
+    void was_no_loss() noexcept {
+        if (losses_ > 0) --losses_;
+    }
+
+  private:
+    static constexpr std::uint64_t min_piece = 4;
+    std::uint64_t window_ = 1, piece_ = 1;
+    std::uint64_t losses_ = 0, done_ = 0, changed_at_ = 0;
+    unsigned caution_ = 0;
+    bool has_grown_ = false;
+    duration block_time_ = duration::max(), slowest_{};
+    time_point busy_until_{};
+};
+
+}  // namespace netnotes::tftp::detail
+
+#endif  // NETNOTES_TFTP_PACE_HPP
+
+
+
+
+namespace netnotes::tftp::detail {
+
+/// The blocks of a sender: counted from 1, in 64 bits, without their content.
+class send_window {
+  public:
+    enum class phase : unsigned char { flowing, pausing, doubting, probing };
+    struct run {
+        std::uint64_t first = 0, count = 0;
+    };
+
+    /// `timer` must outlive this.
+    explicit send_window(retransmission_timeout& timer) noexcept : timer_{timer} {}
+    /// Begins with windows of `size` blocks of `datagram` bytes. `agreed` is the window that the receiver counts; a short
+    /// file needs less.
+    void begin(std::uint64_t size, std::uint64_t agreed, std::uint64_t datagram, time_point now) noexcept;
+
+    /// Returns the blocks that may go out now, or a count of 0. A run that begins before next_new() is sent again alone.
+    [[nodiscard]] run next(time_point now) noexcept;
+    /// Takes that a run went out, or the front of it.
+    void sent(run what, time_point now) noexcept;
+    /// Takes that `last` is the number of the file's last block.
+    void ends_with(std::uint64_t last) noexcept { last_ = last; }
+    /// Sends a block again that was sent, alone.
+    void repeat(std::uint64_t block) noexcept { repeats_ = block; }
+
+    /// Takes an acknowledgment of blocks that were not acknowledged before.
+    void acknowledged(std::uint64_t upto, time_point now) noexcept;
+    /// Takes an acknowledgment that says the same as the last one.
+    void acknowledged_again(time_point now) noexcept;
+    /// Takes that deadline() has come.
+    void expired(time_point now) noexcept;
+    [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
+    /// Returns how long an answer to what was sent may take.
+    [[nodiscard]] duration answer_time(time_point now) const noexcept;
+
+    [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+    /// Returns how many blocks were acknowledged.
+    [[nodiscard]] std::uint64_t done() const noexcept { return done_; }
+    [[nodiscard]] std::uint64_t next_block() const noexcept { return next_; }
+    /// Returns the number of the furthest block that was sent.
+    [[nodiscard]] std::uint64_t furthest() const noexcept { return furthest_; }
+    [[nodiscard]] std::uint64_t last() const noexcept { return last_; }
+    [[nodiscard]] std::uint64_t repeated() const noexcept { return repeated_; }
+    [[nodiscard]] bool has_timed_out() const noexcept { return attempts_ > 0; }
+    /// Returns how long the link needs for that many blocks, or 0 while its rate is unknown.
+    [[nodiscard]] duration time_of(std::uint64_t blocks) const noexcept { return pace_.time_of(blocks); }
+
+  private:
+    /// Blocks that were sent together.
+    struct piece {
+        std::uint64_t first = 0, last = 0;
+        time_point sent_at{}, heard_by{};
+        bool was_idle = false;  // the link, when they were sent
+    };
+    /// The pieces since the last restart, oldest first, without those that were acknowledged.
+    class history {
+      public:
+        [[nodiscard]] bool is_empty() const noexcept { return count_ == 0; }
+        [[nodiscard]] piece& newest() noexcept { return at(count_ - 1); }
+        [[nodiscard]] const piece& newest() const noexcept { return at(count_ - 1); }
+        void clear() noexcept { count_ = 0; }
+        void add(const piece& more) noexcept {
+            if (count_ == room.size()) {  // the two oldest become one
+                at(1).first = at(0).first;
+                at(1).was_idle = false;
+                drop_oldest();
+            }
+            at(count_++) = more;
+        }
+        void drop_until(std::uint64_t block) noexcept {
+            while (count_ > 0 && at(0).last <= block) drop_oldest();
+        }
+        [[nodiscard]] const piece* find(std::uint64_t block) const noexcept {
+            for (std::size_t i = 0; i < count_; ++i)
+                if (const piece& each = at(i); each.first <= block && block <= each.last) return &each;
+            return nullptr;
+        }
+        /// Calls `what` with each piece that may still draw an acknowledgment.
+        template <class Call>
+        void each_unheard(time_point now, Call what) const noexcept {
+            for (std::size_t i = 0; i < count_; ++i)
+                if (at(i).heard_by > now) what(at(i));
+        }
+
+      private:
+        void drop_oldest() noexcept {
+            begin_ = (begin_ + 1) % room.size();
+            --count_;
+        }
+        [[nodiscard]] piece& at(std::size_t i) noexcept { return room[(begin_ + i) % room.size()]; }
+        [[nodiscard]] const piece& at(std::size_t i) const noexcept { return room[(begin_ + i) % room.size()]; }
+        std::array<piece, 16> room{};
+        std::size_t begin_ = 0, count_ = 0;
+    };
+
+    [[nodiscard]] std::uint64_t limit() const noexcept {
+        return last_ != 0 ? std::min(done_ + size_, last_) : done_ + size_;
+    }
+    [[nodiscard]] bool is_mute() const noexcept { return silences_ >= 2 && silences_ > 2 * told_; }
+    [[nodiscard]] time_point heard_by() const noexcept;
+    [[nodiscard]] duration margin() const noexcept { return pace_.time_of(1) / 2 + timer_.min() / 16; }
+    [[nodiscard]] bool is_too_soon(time_point sent, time_point now) const noexcept {
+        return now - sent < timer_.round_trip() / 4 * 3;
+    }
+    [[nodiscard]] bool can_be_gap(time_point now) const noexcept;
+    [[nodiscard]] bool is_needless(std::uint64_t upto, bool is_full, time_point now) const noexcept;
+    void may_echo(std::uint64_t count, time_point until, time_point now) noexcept;
+    void measure(std::uint64_t upto, time_point now) noexcept;
+    void measure_first(const piece& whole, std::uint64_t upto, time_point now) noexcept;
+    void tells_gap(time_point now) noexcept;
+    void note_silence(time_point now) noexcept;
+    void restart(time_point now) noexcept;
+    void restart_after_probe(time_point now) noexcept;
+    void wait_for_answer(time_point now) noexcept;
+    void pause(time_point until) noexcept {
+        phase_ = phase::pausing;
+        deadline_ = until;
+    }
+    void probe(std::uint64_t block, time_point now) noexcept;
+
+    retransmission_timeout& timer_;
+    pace pace_{};
+    phase phase_ = phase::flowing;
+    std::uint64_t size_ = 1, agreed_ = 1, datagram_ = 0;
+    time_point deadline_ = time_point::max();
+
+    std::uint64_t done_ = 0, next_ = 1, furthest_ = 0, last_ = 0;
+    std::uint64_t piece_left_ = 0;       // blocks of the piece that is going out
+    std::uint64_t repeats_ = 0;          // a block that goes out again, alone; 0: none
+    std::uint64_t repeated_ = 0;         // datagrams that were sent again
+    std::uint64_t repeated_until_ = 0;   // the furthest block that was sent again
+    history sent_{};
+    time_point last_sent_{}, heard_until_{};  // heard_by() of the last datagram
+
+    // The last restart.
+    std::uint64_t restart_ = 0;   // its first block; 0: acknowledged
+    std::uint64_t recover_ = 0;   // the furthest block then
+    std::uint64_t restarted_from_ = 0;  // the block that was missing
+    time_point restart_at_{};     // when the first block went out again; max: it did not yet
+    // What acknowledgments may mean.
+    std::uint64_t echoes_ = 0;    // that may come and mean nothing
+    time_point echo_until_{};
+    std::uint64_t explained_ = 0;  // of them, since the last progress
+    time_point heard_at_{};        // when the last acknowledgment came
+    unsigned words_ = 0;           // that tell of the same gap
+    bool is_echoing_ = false;      // the peer acknowledges blocks that it did not expect
+    bool has_sent_gap_ = false;    // the first block behind the gap went out again, alone
+    // The timer.
+    unsigned attempts_ = 0;
+    std::uint64_t probes_ = 0;  // datagrams that went out alone since the last progress
+    time_point probed_at_{};
+    std::uint64_t asked_at_ = 0;
+    unsigned answered_ = 0, unanswered_ = 0;  // questions in the middle of a window
+    std::uint64_t told_ = 0, silences_ = 0;  // gaps that the peer told of in time, and those that it did not
+    duration silence_{};        // after which it repeated its acknowledgment
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline void send_window::begin(std::uint64_t size, std::uint64_t agreed, std::uint64_t datagram,
+                               time_point now) noexcept {
+    size_ = size;
+    agreed_ = agreed;
+    datagram_ = datagram;
+    pace_.begin(size, slowest_time(datagram));
+    last_sent_ = now;
+    wait_for_answer(now);
+}
+
+// ---- what goes out
+
+inline send_window::run send_window::next(time_point now) noexcept {
+    if (const std::uint64_t again = std::exchange(repeats_, 0); again != 0 && again <= furthest_) return {again, 1};
+    if (phase_ != phase::flowing || next_ > limit()) return {};
+    if (piece_left_ == 0) {
+        if (pace_.is_paced() && pace_.busy_until() > now) return pause(pace_.busy_until()), run{};
+        const std::uint64_t most = pace_.max_run();
+        std::uint64_t under_way = 0;
+        if (is_mute()) {  // it tells nothing until a window is whole
+            under_way = most * 3 / 2 >= size_ ? 0 : next_ - 1 - done_;
+            if (under_way >= most) return {};
+        } else if (most < size_ && pace_.is_known()) {
+            time_point newest = now;
+            sent_.each_unheard(now, [&](const piece& each) {
+                under_way += each.last - each.first + 1;
+                newest = std::max(newest, each.heard_by);
+            });
+            // Until all of it was heard: a loss then costs half of a run, and not a whole one.
+            if (under_way >= most) return pause(newest), run{};
+            // Its word of a gap may be lost. A peer that acknowledges what it did not expect can be asked.
+            if (is_echoing_ && unanswered_ < 5 + 2 * answered_ && next_ - 1 >= std::max(done_, asked_at_) + 3 * most) {
+                phase_ = phase::probing;
+                probe(next_ - 1, now);
+                wait_for_answer(now);
+                return {std::exchange(repeats_, 0), 1};
+            }
+        }
+        piece_left_ = std::min(pace_.piece(), std::max<std::uint64_t>(most - std::min(under_way, most), 1));
+    }
+    return {next_, std::min(piece_left_, limit() - next_ + 1)};
+}
+
+inline void send_window::sent(run what, time_point now) noexcept {
+    last_sent_ = now;
+    const bool was_idle = pace_.busy_until() <= now;
+    pace_.sent(what.count, now);
+    if (what.first < next_) {  // alone
+        ++repeated_;
+        repeated_until_ = std::max(repeated_until_, what.first);
+        heard_until_ = heard_by();
+        return;
+    }
+    if (restart_ != 0 && restart_at_ == time_point::max()) restart_at_ = now;
+    if (next_ <= furthest_) {
+        const std::uint64_t again = std::min(what.count, furthest_ - next_ + 1);
+        repeated_ += again;
+        repeated_until_ = std::max(repeated_until_, next_ + again - 1);
+    }
+    next_ += what.count;
+    furthest_ = std::max(furthest_, next_ - 1);
+    if (!sent_.is_empty() && sent_.newest().sent_at == now && sent_.newest().last + 1 == what.first) {
+        sent_.newest().last = next_ - 1;
+        sent_.newest().heard_by = heard_by();
+    } else
+        sent_.add({what.first, next_ - 1, now, heard_by(), was_idle});
+    heard_until_ = heard_by();
+    piece_left_ -= std::min(piece_left_, what.count);
+    wait_for_answer(now);
+}
+
+/// When an acknowledgment is here that the newest datagram can have drawn.
+inline time_point send_window::heard_by() const noexcept {
+    const duration round_trip = timer_.round_trip();
+    if (!pace_.is_known()) return last_sent_ + slowest_time((next_ - 1 - done_) * datagram_) + round_trip;
+    return pace_.busy_until() + round_trip + round_trip / 8 + std::min<duration>(pace_.time_of(1), timer_.min() / 16);
+}
+
+// ---- what comes in
+
+inline void send_window::measure(std::uint64_t upto, time_point now) noexcept {
+    // Of a gap the second block behind it tells, at the earliest.
+    const bool is_partial = upto < next_ - 1 && upto - done_ != agreed_;
+    const std::uint64_t drawing = is_partial ? upto + 2 : upto;
+    const piece* const whole = sent_.find(drawing);
+    if (!whole) return;
+    if (!pace_.is_known())
+        measure_first(*whole, drawing, now);
+    // Late news of a gap may come from the peer's own timer, and says nothing of the link.
+    else if (agreed_ > 1 && whole->was_idle && (is_partial ? attempts_ == 0 && now <= heard_until_ + margin() : attempts_ <= 1))
+        pace_.measure(now - whole->sent_at - timer_.round_trip(), drawing - whole->first + 1,
+                      whole->first > repeated_until_ && attempts_ == 0);
+    if (drawing > repeated_until_ && attempts_ == 0) timer_.measure(now - whole->sent_at, agreed_ * datagram_, true);
+    if (pace_.is_known()) timer_.limit(2 * pace_.time_of(size_) + timer_.min());
+}
+/// While the rate is unknown each acknowledgment tells something of it: the link has carried the blocks of a piece up to
+/// `upto`, or the block that went out alone.
+inline void send_window::measure_first(const piece& whole, std::uint64_t upto, time_point now) noexcept {
+    if (agreed_ == 1) return;
+    pace_.measure(now - whole.sent_at - timer_.round_trip(), upto - whole.first + 1, true);
+    if (attempts_ == 0) return;
+    pace_.may_take(now - probed_at_ - timer_.round_trip());
+    pace_.takes_no_longer();
+}
+/// The receiver has more than was sent again, or has it too soon: nothing was missing.
+inline bool send_window::is_needless(std::uint64_t upto, bool is_full, time_point now) const noexcept {
+    if (restart_ == 0 || upto < restart_) return false;
+    if (restart_at_ == time_point::max() || upto >= next_ || is_too_soon(restart_at_, now)) return true;
+    return upto == recover_ && next_ > upto + 1 && !is_full;
+}
+inline void send_window::may_echo(std::uint64_t count, time_point until, time_point now) noexcept {
+    if (echo_until_ <= now) echoes_ = 0;
+    echoes_ += count;
+    echo_until_ = std::max(echo_until_, until);
+}
+
+inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexcept {
+    const bool is_full = upto - done_ == agreed_;
+    measure(upto, now);
+    const bool was_needless = is_needless(upto, is_full, now);
+    const bool was_probed = phase_ == phase::probing;
+    if (was_probed && attempts_ == 0) ++answered_;
+    done_ = upto;
+    sent_.drop_until(done_);
+    pace_.arrived(done_);
+    // Datagrams keep their order, mostly: what the last restart may have drawn was heard before this.
+    if (done_ > recover_) echoes_ = 0;
+    if (was_needless) {
+        is_echoing_ = true;
+        pace_.was_no_loss();
+        if (restart_at_ != time_point::max()) may_echo(next_ - restart_, heard_by(), now);
+    }
+    if (probes_ > 0) may_echo(std::exchange(probes_, 0), heard_by(), now);
+    if (restart_ != 0 && (was_needless || done_ >= recover_)) restart_ = 0;
+    next_ = std::max(next_, done_ + 1);
+    pace_.has_left(next_ - 1 - done_ + (echo_until_ > now ? echoes_ : 0), now);
+    attempts_ = words_ = 0;
+    explained_ = 0;
+    heard_at_ = now;
+    piece_left_ = 0;
+    has_sent_gap_ = false;
+    repeats_ = 0;
+    phase_ = phase::flowing;
+    wait_for_answer(now);
+    if (was_probed && agreed_ > 1) pace_.shrink();
+    if (next_ == done_ + 1 || is_full || was_needless) return;
+    if (was_probed) return restart_after_probe(now);
+    if (can_be_gap(now)) tells_gap(now);
+}
+
+/// Of a single block that means nothing: see the Sorcerer's Apprentice, RFC 1123 §4.2.3.1.
+inline void send_window::acknowledged_again(time_point now) noexcept {
+    if (agreed_ == 1 || next_ == done_ + 1) return;
+    // A peer that says the same without hurry has heard nothing for a while: nothing is under way any more.
+    const duration apart = now - std::exchange(heard_at_, now);
+    if (echoes_ > 0 && explained_ > 0 && pace_.is_known() && apart > pace_.time_of(2) + timer_.min()) {
+        echoes_ = 0;
+        pace_.has_left(0, now);
+        if (phase_ == phase::pausing) deadline_ = now;
+        if (restart_at_ == time_point::max()) return;  // nothing went out since the restart
+    }
+    if (echoes_ > 0 && now <= echo_until_) {
+        --echoes_;
+        // One may be the answer to a window that came twice. More are drawn by blocks that the peer did not expect.
+        if (++explained_ > 1) is_echoing_ = true;
+        return;
+    }
+    if (const piece* const behind = sent_.find(done_ + 2); behind && !pace_.is_known())
+        measure_first(*behind, done_ + 2, now);
+    if (phase_ == phase::probing && !is_too_soon(probed_at_, now)) {
+        return restart_after_probe(now);
+    }
+    if (can_be_gap(now)) tells_gap(now);
+}
+
+/// Was a datagram sent after the block that may be missing, and long enough ago to have drawn this?
+inline bool send_window::can_be_gap(time_point now) const noexcept {
+    const piece* const behind = sent_.find(done_ + 2);
+    if (behind && !is_too_soon(behind->sent_at, now)) return true;
+    // All was heard long ago: the peer says by itself what it has.
+    return !sent_.is_empty() && sent_.newest().heard_by < now - margin();
+}
+/// Has the peer told of the gap by itself, long after it has heard all that was sent?
+inline void send_window::note_silence(time_point now) noexcept {
+    if (now <= heard_until_ + timer_.min()) {
+        ++told_;
+        return;
+    }
+    ++silences_;
+    silence_ = now - last_sent_;
+}
+inline void send_window::tells_gap(time_point now) noexcept {
+    note_silence(now);
+    if (!is_echoing_ || ++words_ > 1) return restart(now);
+    phase_ = phase::doubting;
+    deadline_ = now + std::min(timer_.round_trip() + margin(), answer_time(now));
+}
+
+/// The answer to one block shows a gap. If it came late others were before that block, on a link that was taken for idle.
+inline void send_window::restart_after_probe(time_point now) noexcept {
+    const duration likely = timer_.round_trip() / 8 * 9 + pace_.time_of(4) + timer_.min() / 16;
+    note_silence(now);
+    if (!is_mute() && attempts_ <= 2 && now - probed_at_ > likely) pace_.was_late();
+    restart(now);
+}
+inline void send_window::restart(time_point now) noexcept {
+    std::uint64_t under_way = 0;
+    sent_.each_unheard(now, [&](const piece& each) {
+        if (each.last > done_ + 1) under_way += each.last - std::max(each.first, done_ + 2) + 1;
+    });
+    if (under_way > 0) may_echo(under_way, heard_by() + margin(), now);
+    pace_.has_left(under_way, now);
+    pace_.lost();
+    // Twice at the same block: lost again, or the link is slower than was measured.
+    if (std::exchange(restarted_from_, done_ + 1) == done_ + 1) pace_.was_late();
+    recover_ = furthest_;
+    restart_ = next_ = done_ + (has_sent_gap_ && furthest_ > done_ + 1 ? 2 : 1);
+    restart_at_ = time_point::max();
+    sent_.clear();
+    piece_left_ = 0;
+    attempts_ = words_ = 0;
+    probes_ = 0;
+    has_sent_gap_ = false;
+    repeats_ = 0;
+    phase_ = phase::flowing;
+    wait_for_answer(now);
+}
+
+// ---- time
+
+inline duration send_window::answer_time(time_point now) const noexcept {
+    duration longest = timer_.value();
+    // Once a link has lost something, the first question comes early (RFC 8985 §7): it costs one datagram.
+    if (agreed_ > 1 && attempts_ == 0 && pace_.has_lost() && pace_.is_known()) {
+        const duration early = 2 * timer_.round_trip() + pace_.time_of(1) + timer_.min() / 8;
+        longest = std::min(longest, std::max(pace_.busy_until() - now, duration::zero()) + early);
+        return is_mute() ? std::max(longest, silence_ / 4 * 5) : longest;
+    }
+    const std::uint64_t under_way = std::max<std::uint64_t>(next_ - 1 - done_ + echoes_, 1);
+    // While the rate is unknown a window has much time. A block of it that is sent again asks the peer what it has, and
+    // costs a tenth of the window at most.
+    const bool may_ask = attempts_ < 3 && under_way >= 10 * (attempts_ + 1);
+    if (!timer_.has_measured_data() && !may_ask)
+        longest = std::max(longest, timer_.likely_answer() + slowest_time(under_way * datagram_));
+    if (agreed_ > 1 && pace_.busy_until() > now)
+        longest = std::max(longest, (pace_.busy_until() - now) / 8 * 9 + timer_.min());
+    if (is_mute()) longest = std::max(longest, silence_ / 4 * 5);
+    return longest;
+}
+inline void send_window::wait_for_answer(time_point now) noexcept { deadline_ = now + answer_time(now); }
+
+inline void send_window::probe(std::uint64_t block, time_point now) noexcept {
+    repeats_ = block;
+    ++probes_;
+    probed_at_ = now;
+}
+
+inline void send_window::expired(time_point now) noexcept {
+    if (phase_ == phase::pausing) {
+        phase_ = phase::flowing;
+        return wait_for_answer(now);
+    }
+    if (phase_ == phase::doubting) {
+        if (has_sent_gap_) return restart(now);
+        has_sent_gap_ = true;
+        probe(done_ + 1, now);
+        deadline_ = now + std::min(std::max(pace_.busy_until() - now, duration::zero()) + timer_.round_trip() + margin(), answer_time(now));
+        return;
+    }
+    if (phase_ == phase::probing && attempts_ == 0 && ++unanswered_ > answered_) {
+        asked_at_ = next_ - 1;
+        phase_ = phase::flowing;
+        return wait_for_answer(now);
+    }
+    ++attempts_;
+    timer_.back_off();
+    phase_ = phase::probing;
+    // Nobody tells anything: perhaps all of it was lost, and the peer has no timer.
+    if (attempts_ % 6 == 0 && size_ > 1) {
+        const unsigned attempts = attempts_;
+        restart(now);
+        attempts_ = attempts;
+        return wait_for_answer(now);
+    }
+    probe(attempts_ % 2 != 0 && next_ > 1 ? next_ - 1 : done_ + 1, now);
+    wait_for_answer(now);
+}
+
+}  // namespace netnotes::tftp::detail
+
+#endif  // NETNOTES_TFTP_WINDOW_HPP
+
+
+namespace netnotes::tftp {
+
 class transfer {
   public:
     /// A client: reads the file into the sink, or writes it from the source. Source and sink must outlive it. begin()
@@ -15579,7 +17571,7 @@ class transfer {
     /// After receive(), expired() or abort(): must what next() gave last still go, as far as the socket has not taken it?
     /// A run of blocks must, unless it will be given again. What else was to be said is said anew where it matters.
     [[nodiscard]] bool still_goes() const noexcept {
-        return state_ == state::sending && run_end_ != 0 && next_ >= run_end_;
+        return state_ == state::sending && run_end_ != 0 && window_.next_block() >= run_end_;
     }
 
     /// Is it decided? A receiver may stay a little longer: see has_ended().
@@ -15590,46 +17582,36 @@ class transfer {
     [[nodiscard]] const endpoint& peer() const noexcept { return peer_; }
 
   private:
-    enum class state : unsigned char {
-        requesting,  // the request is sent, and unanswered
-        accepting,   // the option acknowledgment is sent, and unanswered
-        sending,
-        receiving,
-        dallying,
-        ended,
-    };
-    /// What the deadline of a sender means.
-    enum class waiting : unsigned char {
-        for_answer,  // else the window goes out again
-        for_tail,    // the rate is unknown: else one block goes out again
-        for_second,  // the peer may have told of a gap: a second word proves it, or silence
-        for_piece,   // the next piece of the window goes out
-    };
-    static constexpr std::size_t netascii_piece = 1024;
-    static constexpr std::uint64_t slowest_rate = 64'000 / 8;   // bytes a second, while nothing is measured
-    static constexpr std::uint64_t min_piece = 4;             // blocks
-    static constexpr std::size_t max_first_window = 64 * 1024;  // bytes, see settings::shared_port
+    /// What the transfer does. Each state and what ends it:
+    ///
+    ///        requesting   the request is sent                    an answer: sending or receiving
+    ///        accepting    the option acknowledgment is sent      its answer: sending or receiving
+    ///        sending      see tftp/window.hpp                    the last block is acknowledged: ended
+    ///        receiving    see tftp/receive_window.hpp            the last block has come: dallying
+    ///        dallying     the last acknowledgment may be lost    settings::dally is over: ended
+    ///        ended
+    ///
+    /// An error of either end leads to `ended` from each state but dallying.
+    enum class state : unsigned char { requesting, accepting, sending, receiving, dallying, ended };
+    /// What is known of the peer:
+    ///
+    ///        unknown      a client has not heard an answer       the first answer: proven
+    ///        claimed      a server has heard a request only      an answer to the server: proven
+    ///        proven       it has answered
+    enum class acquaintance : unsigned char { unknown, claimed, proven };
+    using role = detail::role;
 
-    transfer(const endpoint& peer, mode how, source* from, sink* into, const settings& wishes);
+    transfer(const endpoint& peer, mode how, source* from, sink* into, role who, const settings& wishes);
     void request(opcode what, std::string_view file_name);
     void answer(const packet& request);
     void agree_on(const options& granted) noexcept;
-    [[nodiscard]] bool is_acceptable(const packet& acknowledgment) const noexcept;
-    [[nodiscard]] std::uint16_t max_window(std::uint16_t block_size, bool rolls_to_one) const noexcept;
-
-    // The number on the wire of the block that is the count-th, from 1 on; 0 is what is before the first.
-    [[nodiscard]] std::uint32_t numbers() const noexcept { return rolls_to_one_ ? 65'535 : 65'536; }
-    [[nodiscard]] std::uint16_t number_of(std::uint64_t count) const noexcept {
-        if (count <= 65'535) return static_cast<std::uint16_t>(count);
-        return static_cast<std::uint16_t>(rolls_to_one_ ? (count - 1) % 65'535 + 1 : count % 65'536);
-    }
-    /// How many blocks behind the count-th the one with this number is; below numbers().
-    [[nodiscard]] std::uint32_t distance(std::uint64_t count, std::uint16_t number) const noexcept {
-        return (number + numbers() - number_of(count) % numbers()) % numbers();
-    }
 
     void from_peer(const packet& what) noexcept;
-    void learn_peer(const endpoint& from) noexcept { peer_ = from, knows_peer_ = true; }
+    void granted(const packet& what) noexcept;
+    void learn_peer(const endpoint& from) noexcept {
+        peer_ = from;
+        acquaintance_ = acquaintance::proven;
+    }
     void acknowledged(std::uint16_t number) noexcept;
     void received(const packet& what) noexcept;
     bool deliver(std::span<const std::byte> data) noexcept;
@@ -15637,32 +17619,33 @@ class transfer {
     void finish() noexcept;
 
     bool begin_sending() noexcept;
+    void begin_receiving() noexcept {
+        state_ = state::receiving;
+        received_.begin(result_.window_size);
+    }
     bool expect() noexcept;
     bool load() noexcept;
-    std::size_t fill(std::span<std::byte> block) noexcept;
-    [[nodiscard]] std::span<std::byte> slot(std::uint64_t count) const noexcept;
     outgoing next_blocks(std::size_t max_segments, std::size_t max_bytes) noexcept;
+    outgoing next_control() noexcept {
+        const auto said = outbox_.take();
+        return {peer_, said, said.size()};
+    }
 
-    void say(std::size_t size) noexcept {
-        control_size_ = size;
-        says_control_ = size > 0;
-    }
     void acknowledge() noexcept {
-        say(write_acknowledgment(control_, number_of(done_)));
-        unacknowledged_ = 0;
-        acknowledged_at_ = now_;
+        outbox_.acknowledge(numbers_.number_of(received_.done()));
+        received_.acknowledged(now_);
     }
-    /// What so many bytes may take on the slowest link, and a quarter more.
-    [[nodiscard]] static duration slowest_time(std::uint64_t bytes) noexcept {
-        return std::chrono::milliseconds{static_cast<std::int64_t>(bytes * 1'250 / slowest_rate)};
+    [[nodiscard]] std::uint64_t datagram_size() const noexcept { return result_.block_size + data_header_size; }
+    void measure_answer() noexcept {  // to what was said once
+        if (attempts_ == 0) timer_.measure(now_ - asked_at_, result_.window_size * datagram_size(), false);
     }
     [[nodiscard]] duration answer_time() const noexcept;
-    [[nodiscard]] bool can_try_tail() const noexcept;
     void wait_for_answer() noexcept;
     /// A sender hears nothing while the link carries a window, and what was under way before it.
     [[nodiscard]] duration patience() const noexcept {
         const bool is_window = state_ == state::sending && result_.window_size > 1;
-        return settings_.patience + (is_window ? std::min(time_of(2 * slots_), settings_.patience) : duration::zero());
+        return settings_.patience +
+               (is_window ? std::min(window_.time_of(2 * window_.size()), settings_.patience) : duration::zero());
     }
     void wait_longer() noexcept;  // a receiver: something has come that is no progress
     void has_progressed() noexcept {
@@ -15670,233 +17653,106 @@ class transfer {
         progress_ = now_;
         wait_for_answer();
     }
-    void measure(duration round_trip) noexcept;
-    void measure_rate() noexcept;
 
     // A server that has heard of its request only: whoever sent that may have lied about where it is.
     [[nodiscard]] bool is_unproven() const noexcept {
-        return !is_client_ && (!is_proven_ || (settings_.shared_port && source_ && done_ == 0));
+        return acquaintance_ == acquaintance::claimed ||
+               (role_ == role::server && settings_.shared_port && source_ && window_.done() == 0);
     }
     [[nodiscard]] unsigned max_unproven_repeats() const noexcept {
-        return state_ == state::sending && !is_proven_ ? 1 : 2;
+        return state_ == state::sending && acquaintance_ == acquaintance::claimed ? 1 : 2;
     }
     void repeat_unproven() noexcept;
 
-    [[nodiscard]] std::uint64_t max_piece() const noexcept;
-    [[nodiscard]] std::uint64_t max_run() const noexcept;
-    void adapt_room(bool is_loss) noexcept;
-    [[nodiscard]] time_point piece_end(bool listens) const noexcept;
-    [[nodiscard]] duration time_of(std::uint64_t blocks) const noexcept {
-        if (block_time_ == duration::max()) return duration::zero();
-        return block_time_ * static_cast<std::int64_t>(blocks);
-    }
-    void acknowledged_again() noexcept;
-    void send_again_from_gap(bool is_first_sent = false) noexcept;
     bool ask_without_options() noexcept;
     void fail(error code, std::error_code why, std::string_view message) noexcept;
     void fail_here(const std::error_code& why, std::string_view message) noexcept;
+    void fail_too_long() noexcept {
+        fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
+    }
     void end(std::error_code why, std::string_view message, bool is_from_peer) noexcept;
 
     settings settings_;
     mode mode_;
     source* source_;
     sink* sink_;
+    role role_;
+    state state_ = state::requesting;
+    acquaintance acquaintance_;
     endpoint peer_;
     endpoint door_, refused_by_{};  // where the request went; who has refused its options
-    bool is_client_ = false, knows_peer_ = false, rolls_to_one_ = false, is_proven_ = false;
-    state state_ = state::requesting;
     options asked_{};  // by us or of us
     outcome result_{};
+    detail::outbox outbox_{};
+    detail::block_numbers numbers_{};
 
-    // Time.
     time_point now_{}, deadline_ = time_point::max(), asked_at_{}, progress_{};
-    duration timeout_, base_timeout_, smoothed_{}, variation_{};
-    bool is_measured_ = false, is_timing_ = false;
-    std::uint64_t timed_block_ = 0, timed_first_ = 0;  // of a receiver, and of a sender
+    detail::retransmission_timeout timer_;
     unsigned attempts_ = 0, unproven_repeats_ = 0;
-    bool has_measured_blocks_ = false;  // and not only an exchange without data
 
-    // Blocks: done_ of them have been acknowledged, or received in order.
-    std::uint64_t done_ = 0;
-    std::uint64_t next_ = 1;      // the next to send
-    std::uint64_t loaded_ = 0;    // of them are, or were, in the ring
-    std::uint64_t last_ = 0;      // the number of the last one, once it is known
-    std::uint64_t furthest_ = 0;  // sent so far; what is not beyond it is sent again
-    std::uint32_t unacknowledged_ = 0;
-    bool has_told_gap_ = false;
-    std::int64_t place_ = 0;  // of the block that came last, counted from done_ on
-    time_point acknowledged_at_{};
-
-    // A sender's losses. A restart is the decision to send again from done_ + 1 on.
-    waiting waits_ = waiting::for_answer;
-    std::uint64_t recover_ = 0;        // the furthest block at the last restart
-    std::uint64_t restarted_at_ = 0;   // the last block before the gap, then
-    std::uint64_t echoes_ = 0;         // acknowledgments that our repetitions may draw, and that mean nothing
-    std::uint64_t losses_ = 0;         // restarts that were needed
-    std::uint64_t repeats_block_ = 0;  // that goes out once more, alone; 0: none
-    std::uint64_t tails_ = 0;          // repetitions of the last block, in waiting::for_tail
-    std::uint64_t tail_echoes_ = 0;    // the acknowledgments that those may draw
-    std::uint64_t probe_echoes_ = 0, probed_until_ = 0;  // the same, of single blocks behind what looked like a gap
-    std::uint64_t echoes_heard_ = 0;                     // since the last progress
-    std::uint64_t copies_ = 0;   // sent again after a timeout: the earlier ones may have been late, not lost
-    bool hears_echoes_ = false;  // the peer acknowledges what it did not expect
-    bool has_sent_gap_ = false;  // the first block behind the gap has gone out again
-    std::uint64_t piece_first_ = 0, piece_last_ = 0;  // of the window, that goes out at once
-    std::uint64_t run_last_ = 0;                      // of the pieces between which nothing is waited for
-    std::uint64_t room_ = 0, room_since_ = 0;         // blocks that a queue has taken at once, perhaps; 0: any number
-    bool is_behind_others_ = false;  // blocks that the receiver will discard are under way before the piece
-    time_point piece_at_{}, window_at_{};
-    time_point echo_at_{}, echo_until_ = time_point::max();  // the last one heard; when all of echoes_ have come
-    time_point busy_until_{};  // when the link has carried what was sent, as far as is known
-    duration min_round_trip_ = duration::max(), block_time_ = duration::max();
+    // A sender's part, and a receiver's.
+    detail::send_window window_{timer_};
+    detail::block_ring blocks_{};
     std::uint64_t run_end_ = 0;  // behind the blocks that next() gave last; 0: it gave something else
-    std::size_t last_size_ = 0;  // bytes of the last one
-    std::unique_ptr<std::byte[]> ring_{};
-    std::size_t slots_ = 0;
-
-    // What is said besides data: the last such datagram, for it may have to be said again.
-    std::array<std::byte, max_request_size> control_{};
-    std::size_t control_size_ = 0;
-    bool says_control_ = false;
-    endpoint stranger_{};
-    bool says_stranger_ = false;
-    std::array<std::byte, 32> for_stranger_{};
-    std::size_t for_stranger_size_ = 0;
-
-    netascii_encoder encoder_{};
+    detail::receive_window received_{};
+    std::uint64_t timed_block_ = 0;  // whose arrival is measured; 0: none
     netascii_decoder decoder_{};
-    std::array<std::byte, netascii_piece> piece_{};  // of a text, before or behind its conversion
-    std::size_t piece_begin_ = 0, piece_end_ = 0;
-    bool source_has_ended_ = false;
 };
 
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
 
-namespace detail {
-/// Without times that would be no pause at all, or that no clock could hold.
-inline settings with_sane_times(settings all) noexcept {
-    constexpr duration shortest = std::chrono::milliseconds{1}, longest = std::chrono::hours{24 * 365};
-    all.first_timeout = std::clamp(all.first_timeout, shortest, longest);
-    all.min_timeout = std::clamp(all.min_timeout, shortest, longest);
-    all.max_timeout = std::clamp(all.max_timeout, all.min_timeout, longest);
-    all.dally = std::min(all.dally, longest);
-    all.patience = std::min(all.patience, 100 * longest);  // and twice that can still be added to a time
-    return all;
-}
-}  // namespace detail
-
-inline error to_error(const std::error_code& code) noexcept {
-    if (code.category() == error_category()) return static_cast<error>(code.value());
-    for (const auto none :
-         {std::errc::no_such_file_or_directory, std::errc::not_a_directory, std::errc::filename_too_long})
-        if (code == none) return error::file_not_found;
-    for (const auto forbidden :
-         {std::errc::permission_denied, std::errc::operation_not_permitted, std::errc::is_a_directory,
-          std::errc::too_many_symbolic_link_levels, std::errc::read_only_file_system})
-        if (code == forbidden) return error::access_violation;
-    for (const auto full : {std::errc::no_space_on_device, std::errc::file_too_large})
-        if (code == full) return error::disk_full;
-#ifdef EDQUOT  // POSIX has it, Windows and std::errc have not
-    if (code == std::error_code{EDQUOT, std::generic_category()} ||
-        code == std::error_code{EDQUOT, std::system_category()})
-        return error::disk_full;
-#endif
-    if (code == std::errc::file_exists) return error::file_already_exists;
-    return error::not_defined;
-}
-
-inline transfer::transfer(const endpoint& peer, mode how, source* from, sink* into, const settings& wishes)
+inline transfer::transfer(const endpoint& peer, mode how, source* from, sink* into, role who, const settings& wishes)
     : settings_{detail::with_sane_times(wishes)},
       mode_{how},
       source_{from},
       sink_{into},
+      role_{who},
+      acquaintance_{who == role::client ? acquaintance::unknown : acquaintance::claimed},
       peer_{peer},
       door_{peer},
-      timeout_{settings_.first_timeout},
-      base_timeout_{settings_.first_timeout} {
+      timer_{settings_} {
     if (wishes.block_size < min_block_size || wishes.block_size > max_block_size || wishes.window_size == 0 ||
         wishes.timeout == 0 || wishes.rollover.value_or(0) > 1)
         throw std::invalid_argument{"TFTP: a block size is from 8 to 65464, a window from 1 on, a timeout from 1 on"};
 }
 inline transfer::transfer(const endpoint& server, std::string_view file_name, mode how, sink& into,
                           const settings& wishes)
-    : transfer{server, how, nullptr, &into, wishes} {
+    : transfer{server, how, nullptr, &into, role::client, wishes} {
     request(opcode::read_request, file_name);
 }
 inline transfer::transfer(const endpoint& server, std::string_view file_name, mode how, source& from,
                           const settings& wishes)
-    : transfer{server, how, &from, nullptr, wishes} {
+    : transfer{server, how, &from, nullptr, role::client, wishes} {
     request(opcode::write_request, file_name);
 }
 inline transfer::transfer(const endpoint& client, const packet& request, source& from, const settings& limits)
-    : transfer{client, request.mode.value_or(mode::octet), &from, nullptr, limits} {
+    : transfer{client, request.mode.value_or(mode::octet), &from, nullptr, role::server, limits} {
     answer(request);
 }
 inline transfer::transfer(const endpoint& client, const packet& request, sink& into, const settings& limits)
-    : transfer{client, request.mode.value_or(mode::octet), nullptr, &into, limits} {
+    : transfer{client, request.mode.value_or(mode::octet), nullptr, &into, role::server, limits} {
     answer(request);
 }
 
 // ---- what is agreed on
 
-/// A window lies in memory, whole. And the numbers must suffice to tell its beginning from what comes behind its end: there
-/// are 65,536, or 65,535 where they roll over to 1.
-inline std::uint16_t transfer::max_window(std::uint16_t block_size, bool rolls_to_one) const noexcept {
-    std::size_t room = settings_.max_memory;
-    if (settings_.link_rate != 0) {
-        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(settings_.patience / 2).count();
-        const auto time = static_cast<std::uint64_t>(std::clamp<std::int64_t>(seconds, 1, 86'400));
-        room = static_cast<std::size_t>(std::min<std::uint64_t>(room, settings_.link_rate * std::uint64_t{time}));
-    }
-    if (settings_.shared_port && !is_client_) room = std::min(room, max_first_window);
-    const std::size_t fit = room / (block_size + data_header_size);
-    const std::size_t most = std::min<std::size_t>(settings_.window_size, rolls_to_one ? 65'534 : 65'535);
-    return static_cast<std::uint16_t>(std::clamp<std::size_t>(fit, 1, most));
-}
-
 inline void transfer::request(opcode what, std::string_view file_name) {
-    is_client_ = true;
-    if (settings_.with_options) {
-        if (settings_.block_size != usual_block_size) asked_.block_size = settings_.block_size;
-        // The server may grant the window and not the smaller blocks.
-        const std::uint16_t block_size = std::max(settings_.block_size, usual_block_size);
-        if (const auto window = max_window(block_size, settings_.rollover == 1); window != 1)
-            asked_.window_size = window;
-        asked_.timeout = settings_.timeout;
-        asked_.rollover = settings_.rollover;
-        // Of a text neither end knows how long it is on the other's disk.
-        if (mode_ == mode::octet) asked_.transfer_size = source_ ? source_->size() : std::uint64_t{0};
-    }
-    control_size_ = write_request(control_, what, file_name, mode_, asked_);
-    if (control_size_ == 0) throw std::invalid_argument{"TFTP: no name for a file, or one that is too long"};
     if (source_) result_.size = source_->size();
+    asked_ = detail::wishes_of(settings_, mode_, source_ ? result_.size : std::uint64_t{0});
+    if (!outbox_.prepare_request(what, file_name, mode_, asked_))
+        throw std::invalid_argument{"TFTP: no name for a file, or one that is too long"};
 }
 
 /// Grants what was asked for, or as much of it as we allow. What was not asked for is not granted (RFC 2347).
 inline void transfer::answer(const packet& request) {
-    knows_peer_ = true;
-    options granted;
-    if (settings_.with_options) {
-        asked_ = request.options;
-        if (asked_.block_size) granted.block_size = std::min(*asked_.block_size, settings_.block_size);
-        const std::uint16_t block_size = granted.block_size.value_or(usual_block_size);
-        granted.rollover = asked_.rollover;
-        if (asked_.window_size)
-            granted.window_size = std::min(*asked_.window_size, max_window(block_size, granted.rollover == 1));
-        // One with which we would give up before we had said a thing again is no good to anybody.
-        if (asked_.timeout && settings_.patience / 2 >= std::chrono::seconds{*asked_.timeout})
-            granted.timeout = asked_.timeout;
-        if (asked_.transfer_size && mode_ == mode::octet)
-            granted.transfer_size = source_ ? source_->size() : asked_.transfer_size;
-        // Its first block says so, too, and curl takes the number for nonsense.
-        if (source_ && granted.transfer_size == std::uint64_t{0}) granted.transfer_size.reset();
-    }
+    if (settings_.with_options) asked_ = request.options;
     if (source_) result_.size = source_->size();
+    const options granted = detail::grant(asked_, settings_, mode_, source_ != nullptr, result_.size);
     agree_on(granted);
     if (granted.any()) {
-        control_size_ = write_option_acknowledgment(control_, granted);
+        outbox_.prepare_option_acknowledgment(granted);
         state_ = state::accepting;
     } else
         state_ = source_ ? state::sending : state::receiving;
@@ -15905,59 +17761,46 @@ inline void transfer::answer(const packet& request) {
 inline void transfer::agree_on(const options& granted) noexcept {
     result_.block_size = granted.block_size.value_or(usual_block_size);
     result_.window_size = granted.window_size.value_or(1);
-    rolls_to_one_ = granted.rollover == 1;
+    numbers_ = detail::block_numbers{granted.rollover == 1};
     if (granted.timeout) {
-        timeout_ = base_timeout_ = std::chrono::seconds{*granted.timeout};
-        settings_.min_timeout = base_timeout_;
-        settings_.max_timeout = std::max(settings_.max_timeout, base_timeout_);
-        settings_.patience = std::max(settings_.patience, is_client_ ? 4 * base_timeout_ : duration::zero());
+        const duration agreed = std::chrono::seconds{*granted.timeout};
+        timer_.agree_on(agreed);
+        settings_.patience = std::max(settings_.patience, role_ == role::client ? 4 * agreed : duration::zero());
     }
     if (!sink_) return;
-    result_.size = is_client_ || granted.transfer_size ? granted.transfer_size : asked_.transfer_size;
+    result_.size =
+        role_ == role::client || granted.transfer_size ? granted.transfer_size : asked_.transfer_size;
     // From a writer 0 means that the size is unknown: it reads from a pipe, say. From a server it means the same.
     if (result_.size == std::uint64_t{0}) result_.size.reset();
-}
-
-/// A server may grant less than was asked for, and nothing else. The size of what is written it repeats (RFC 2349).
-inline bool transfer::is_acceptable(const packet& acknowledgment) const noexcept {
-    const options& granted = acknowledgment.options;
-    const auto fits = [](const auto& what, const auto& most) { return !what || (most && *what <= *most); };
-    return asked_.any() && !acknowledgment.has_bad_option && fits(granted.block_size, asked_.block_size) &&
-           fits(granted.window_size, asked_.window_size) && (!granted.timeout || granted.timeout == asked_.timeout) &&
-           (!granted.rollover || granted.rollover == asked_.rollover) &&
-           (!granted.transfer_size || granted.transfer_size == asked_.transfer_size || (asked_.transfer_size && sink_));
 }
 
 // ---- what comes in
 
 inline void transfer::begin(time_point now) noexcept {
     now_ = asked_at_ = progress_ = now;
-    if (sink_ && !is_client_ && !expect()) return;
+    if (sink_ && role_ == role::server && !expect()) return;
     if (state_ == state::sending) {
         if (!begin_sending()) return;
-    } else if (state_ == state::receiving)
+    } else if (state_ == state::receiving) {
+        begin_receiving();
         acknowledge();  // of nothing: go on
-    else
-        says_control_ = true;
+    } else
+        outbox_.say_again();
     wait_for_answer();
 }
 
 inline void transfer::receive(const endpoint& from, std::span<const std::byte> datagram, time_point now) noexcept {
     now_ = now;
     if (state_ == state::ended) return;
-    const bool is_peer = knows_peer_ ? from == peer_ : from.address() == peer_.address();
+    const bool knows_peer = acquaintance_ != acquaintance::unknown;
+    const bool is_peer = knows_peer ? from == peer_ : from.address() == peer_.address();
     const auto what = parse(datagram);
-    if (!is_peer) {
-        // One answer at a time, however many ask; and none to an error, or two strangers could go on for ever.
-        if (says_stranger_ || !what || what->what == opcode::error) return;
-        stranger_ = from;
-        for_stranger_size_ =
-            write_error(for_stranger_, error::unknown_transfer_id, to_string(error::unknown_transfer_id));
-        says_stranger_ = true;
+    if (!is_peer) {  // no answer to an error, or two strangers could go on for ever
+        if (what && what->what != opcode::error) outbox_.refuse(from);
         return;
     }
     if (!what) return;
-    if (!knows_peer_) {
+    if (!knows_peer) {
         // What has no business here does not make anybody our peer.
         const bool is_answer = what->what == opcode::error || what->what == opcode::option_acknowledgment ||
                                (sink_ && what->what == opcode::data && what->block == 1) ||
@@ -15978,35 +17821,14 @@ inline void transfer::from_peer(const packet& what) noexcept {
             if (state_ == state::dallying) return;
             if (what.error_code == static_cast<std::uint16_t>(error::option_refused) && ask_without_options()) return;
             return end(make_error_code(static_cast<error>(what.error_code)), what.message, true);
-        case opcode::option_acknowledgment:
-            if (!is_client_ || state_ == state::dallying) return;
-            if (state_ != state::requesting) {
-                // It was said again, so what we have answered was lost. (A sender's answer is data, and has its timer.)
-                if (state_ == state::receiving && done_ == 0) acknowledge();
-                return;
-            }
-            if (!is_acceptable(what))
-                return fail(error::option_refused, make_error_code(error::option_refused),
-                            "the server grants what was not asked for");
-            if (attempts_ == 0) measure(now_ - asked_at_);
-            agree_on(what.options);
-            if (sink_) {
-                state_ = state::receiving;
-                if (!expect()) return;
-                acknowledge();
-            } else if (!begin_sending())
-                return;
-            return has_progressed();
+        case opcode::option_acknowledgment: return granted(what);
         case opcode::data:
             if (!sink_) return;
-            is_proven_ = true;
-            if (state_ == state::requesting) {
-                agree_on({});  // a server that knows no options
-                if (attempts_ == 0) measure(now_ - asked_at_);
-                state_ = state::receiving;
-            } else if (state_ == state::accepting) {
-                if (attempts_ == 0) measure(now_ - asked_at_);
-                state_ = state::receiving;
+            acquaintance_ = acquaintance::proven;
+            if (state_ == state::requesting || state_ == state::accepting) {
+                if (state_ == state::requesting) agree_on({});  // a server that knows no options
+                measure_answer();
+                begin_receiving();
             }
             return received(what);
         case opcode::acknowledgment:
@@ -16014,8 +17836,8 @@ inline void transfer::from_peer(const packet& what) noexcept {
             if (state_ == state::requesting || state_ == state::accepting) {
                 if (what.block != 0) return;
                 if (state_ == state::requesting) agree_on({});
-                is_proven_ = true;
-                if (attempts_ == 0) measure(now_ - asked_at_);
+                acquaintance_ = acquaintance::proven;
+                measure_answer();
                 unproven_repeats_ = 0;
                 if (begin_sending()) has_progressed();
                 return;
@@ -16024,7 +17846,7 @@ inline void transfer::from_peer(const packet& what) noexcept {
             return;
         default:
             // A request: it has come before, and is being answered. If we have fallen silent it is answered once more.
-            if (!is_client_ && !is_proven_ && unproven_repeats_ > max_unproven_repeats()) {
+            if (acquaintance_ == acquaintance::claimed && unproven_repeats_ > max_unproven_repeats()) {
                 repeat_unproven();
                 deadline_ = progress_ + settings_.patience;
             }
@@ -16032,185 +17854,104 @@ inline void transfer::from_peer(const packet& what) noexcept {
     }
 }
 
+inline void transfer::granted(const packet& what) noexcept {
+    if (role_ != role::client || state_ == state::dallying) return;
+    if (state_ != state::requesting) {
+        // It was said again, so what we have answered was lost. (A sender's answer is data, and has its timer.)
+        if (state_ == state::receiving && received_.done() == 0) acknowledge();
+        return;
+    }
+    if (!detail::is_acceptable(what, asked_, sink_ != nullptr))
+        return fail(error::option_refused, make_error_code(error::option_refused),
+                    "the server grants what was not asked for");
+    measure_answer();
+    agree_on(what.options);
+    if (source_) {
+        if (begin_sending()) has_progressed();
+        return;
+    }
+    begin_receiving();
+    if (!expect()) return;
+    acknowledge();
+    has_progressed();
+}
+
 /// A server that refuses options is asked without them, as every server can be (RFC 2347: the client may try again).
 inline bool transfer::ask_without_options() noexcept {
-    if (!is_client_ || state_ != state::requesting || !asked_.any()) return false;
-    // The request without its options ends behind the mode.
-    const auto end_of_text = [&](auto begin) { return std::find(begin, control_.end(), std::byte{0}) + 1; };
-    control_size_ = static_cast<std::size_t>(end_of_text(end_of_text(control_.begin() + 2)) - control_.begin());
+    if (role_ != role::client || state_ != state::requesting || !asked_.any()) return false;
+    outbox_.drop_options();
+    outbox_.say_again();
     if (peer_ != door_) refused_by_ = peer_;
     peer_ = door_;
-    knows_peer_ = false;
+    acquaintance_ = acquaintance::unknown;
     asked_ = {};
-    says_control_ = true;
     asked_at_ = now_;
     has_progressed();
     return true;
 }
 
 inline void transfer::acknowledged(std::uint16_t number) noexcept {
-    if (rolls_to_one_ && number == 0 && done_ > 0) return;  // there it is no block's, but what was before the first
-    const std::uint32_t count = distance(done_, number);
-    if (done_ + count > furthest_)
-        return;  // of what was never sent: an old one, from before a roll-over or a repetition
-    if (count == 0) return acknowledged_again();
-    is_proven_ = true;
-    done_ += count;
-    result_.blocks = done_;
-    measure_rate();
-    if (is_timing_ && done_ >= timed_first_) {  // of what was sent once, or a part of it
-        is_timing_ = false;
-        has_measured_blocks_ = true;
-        measure(now_ - asked_at_);
-    }
-    if (last_ != 0 && done_ == last_) return end({}, {}, false);
-    // Where every window has a loss nothing is measured for long. There the rate says how long a window takes.
-    if (block_time_ != duration::max())
-        timeout_ = std::min(timeout_, std::max(base_timeout_, 2 * time_of(slots_) + settings_.min_timeout));
-    const bool was_restarted = recover_ >= done_;
-    // Datagrams keep their order, mostly. So what is acknowledged beyond the furthest block of the last restart is
-    // heard after all that the repetitions may have drawn; else they can have drawn as many as have arrived.
-    echoes_ = was_restarted ? echoes_ : 0;
-    tail_echoes_ = std::exchange(tails_, 0);
-    if (has_sent_gap_) {
-        ++probe_echoes_;
-        probed_until_ = furthest_;
-    }
-    if (done_ > probed_until_) probe_echoes_ = 0;
-    echoes_heard_ = 0;
-    const bool was_needless = recover_ == done_ && next_ > done_ + 1;
-    if (was_needless) {  // nothing was missing: the peer has acknowledged a datagram that came twice
-        hears_echoes_ = true;
-        if (losses_ > 0) --losses_;
-    }
-    next_ = std::max(next_, done_ + 1);
-    if (!was_restarted) copies_ = 0;
-    busy_until_ = now_ + time_of(next_ - 1 - done_ + copies_);
-    piece_last_ = run_last_ = 0;
-    repeats_block_ = 0;
-    has_sent_gap_ = false;
-    waits_ = waiting::for_answer;
-    adapt_room(false);
-    has_progressed();
-    // All that was sent, or a whole window, counted by the peer from its last acknowledgment on: there is no gap.
-    if (next_ == done_ + 1 || count == result_.window_size || was_needless) return;
-    if (!hears_echoes_) return send_again_from_gap();  // RFC 7440 §4
-    repeats_block_ = done_ + 1;
-    waits_ = waiting::for_second;
-    wait_for_answer();
-}
-
-/// Of a single block that means nothing, see the Sorcerer's Apprentice. In a window it may mean that the first one was
-/// lost, or that the peer has not expected a block that it has got.
-inline void transfer::acknowledged_again() noexcept {
-    if (result_.window_size == 1 || next_ == done_ + 1 || is_unproven()) return;
-    for (std::uint64_t* const known : {&tail_echoes_, &probe_echoes_})
-        if (*known > 0) {
-            --*known;
-            return;
-        }
-    // Later than the last of them the peer says it anew: the first block that was sent again is lost again.
-    // So it is if it says so without hurry: then nothing has come to it for a while.
-    const duration apart = now_ - std::exchange(echo_at_, now_);
-    if (now_ > echo_until_ ||
-        (block_time_ != duration::max() && echoes_heard_ > 0 && apart > time_of(4) + settings_.min_timeout))
-        echoes_ = 0;
-    if (echoes_ > 0) {
-        --echoes_;
-        // One is the answer to a window that came twice. More are drawn by blocks that the peer did not expect.
-        if (++echoes_heard_ > 1) hears_echoes_ = true;
+    // Where numbers roll over to 1 no block has the number 0: it means what was before the first.
+    if (numbers_.rolls_to_one() && number == 0 && window_.done() > 0) return;
+    const std::uint64_t upto = window_.done() + numbers_.distance(window_.done(), number);
+    if (upto > window_.furthest()) return;  // an old one, from before a roll-over or a repetition
+    if (upto == window_.done()) {
+        if (is_unproven()) return;
+        window_.acknowledged_again(now_);
+        deadline_ = window_.deadline();
         return;
     }
-    if (hears_echoes_ && waits_ != waiting::for_second) {
-        waits_ = waiting::for_second;
-        return wait_for_answer();
-    }
-    send_again_from_gap(has_sent_gap_);
-}
-
-inline void transfer::send_again_from_gap(bool is_first_sent) noexcept {
-    is_timing_ = false;
-    recover_ = furthest_;
-    restarted_at_ = done_;
-    echoes_ += furthest_ - done_;
-    // What was sent behind the gap is under way before what follows, unless a whole timeout has passed since.
-    busy_until_ = attempts_ > 0 ? now_ : now_ + time_of(next_ - 1 - done_);
-    if (attempts_ > 0) copies_ += next_ - 1 - done_;
-    echo_until_ = time_point::max();
-    if (block_time_ != duration::max() && min_round_trip_ != duration::max())
-        echo_until_ = busy_until_ + 2 * min_round_trip_ + time_of(2) + settings_.min_timeout / 16;
-    next_ = done_ + (is_first_sent && furthest_ > done_ + 1 ? 2 : 1);
-    repeats_block_ = 0;
-    has_sent_gap_ = false;
-    piece_last_ = run_last_ = 0;
-    ++losses_;
-    adapt_room(true);
-    waits_ = waiting::for_answer;
-    wait_for_answer();
+    acquaintance_ = acquaintance::proven;
+    result_.blocks = upto;
+    window_.acknowledged(upto, now_);
+    if (upto == blocks_.last()) return end({}, {}, false);
+    has_progressed();
 }
 
 inline void transfer::received(const packet& what) noexcept {
-    if (rolls_to_one_ && what.block == 0) return;  // there is none: it would pass for the 65,535th
-    const std::uint32_t ahead = distance(done_ + 1, what.block);
-    if (ahead != 0 || state_ == state::dallying) {
+    if (numbers_.rolls_to_one() && what.block == 0) return;  // there is none: it would pass for the 65,535th
+    using verdict = detail::receive_window::verdict;
+    const verdict judged =
+        received_.judge(what.block, numbers_, now_, timer_.round_trip(), settings_.min_timeout);
+    if (state_ == state::dallying) {
         ++result_.duplicates;
-        if (state_ == state::receiving) wait_longer();
-        const bool is_last_again = distance(done_, what.block) == 0 && done_ > 0;
-        // One of the window that was acknowledged last.
-        const std::uint32_t behind = (numbers() - distance(done_, what.block)) % numbers();
-        const bool is_old = done_ > 0 && behind < result_.window_size;
-        const std::int64_t place = is_old ? -std::int64_t{behind} : std::int64_t{ahead} + 1;
-        // The sender has begun again: no datagram that the net has doubled, for that had come at once.
-        const duration round_trip = min_round_trip_ == duration::max() ? duration::zero() : min_round_trip_;
-        const bool goes_back =
-            place <= place_ && now_ - acknowledged_at_ >= std::max(round_trip, settings_.min_timeout / 10);
-        place_ = place;
-        if (state_ == state::dallying) {
-            if (is_last_again) acknowledge();
-        } else if (is_last_again && result_.window_size == 1) {
-            acknowledge();  // our acknowledgment was lost
-        } else if (is_old && unacknowledged_ == 0 && goes_back) {
-            acknowledge();  // the same, of a window
-        } else if (!is_old && ahead < result_.window_size) {
-            // One is missing: from there on again, please. It is told once, not for each that comes behind it; and once
-            // more if the sender has begun again, and has lost the same block again.
-            if (std::exchange(has_told_gap_, true) && !goes_back) return;
-            is_timing_ = false;
-            acknowledge();
-        }
+        if (received_.is_last_again(what.block, numbers_)) acknowledge();
         return;
+    }
+    if (judged != verdict::take) {
+        ++result_.duplicates;
+        wait_longer();
+        if (judged != verdict::acknowledge) return;
+        timed_block_ = 0;
+        return acknowledge();
     }
     if (what.data.size() > result_.block_size)
         return fail(error::illegal_operation, make_error_code(error::illegal_operation),
                     "a block is longer than was agreed on");
-    ++done_;
-    result_.blocks = done_;
-    has_told_gap_ = false;
-    place_ = 0;
-    if (is_timing_ && done_ >= timed_block_) {
-        is_timing_ = false;
-        has_measured_blocks_ = true;
-        measure(now_ - asked_at_);
+    received_.take();
+    result_.blocks = received_.done();
+    if (timed_block_ != 0 && received_.done() >= timed_block_) {
+        timed_block_ = 0;
+        timer_.measure(now_ - asked_at_, result_.window_size * datagram_size(), true);
     }
     if (!deliver(what.data)) return;
     has_progressed();
     if (what.data.size() < result_.block_size) return finish();
-    if (++unacknowledged_ < result_.window_size) return;
+    if (!received_.completes_window()) return;
     acknowledge();
-    timed_block_ = done_ + 1;
+    timed_block_ = received_.done() + 1;
     asked_at_ = now_;
-    is_timing_ = true;
 }
 
 inline void transfer::finish() noexcept {
     std::error_code failure;
     if (const auto rest = decoder_.finish()) {
         if (++result_.bytes > settings_.max_bytes)
-            return fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
+            return fail_too_long();
         sink_->write(std::span{&*rest, 1}, failure);
     }
     // A writer has been let in for the size that it announced. To a reader it is no promise: has_announced_size().
-    if (!failure && !is_client_ && result_.size && mode_ == mode::octet && result_.bytes != *result_.size)
+    if (!failure && role_ == role::server && result_.size && mode_ == mode::octet && result_.bytes != *result_.size)
         return fail(error::not_defined, std::make_error_code(std::errc::protocol_error),
                     "the file is not as long as announced");
     if (!failure) sink_->finish(failure);
@@ -16225,11 +17966,11 @@ inline bool transfer::deliver(std::span<const std::byte> data) noexcept {
     if (mode_ == mode::netascii) return deliver_lines(data);
     result_.bytes += data.size();
     if (result_.bytes > settings_.max_bytes) {
-        fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
+        fail_too_long();
         return false;
     }
-    // At once: whoever has let it in for its size has not let in more.
-    if (!is_client_ && result_.size && result_.bytes > *result_.size) {
+    // At once: the sink has made room for the announced size, and no more.
+    if (role_ == role::server && result_.size && result_.bytes > *result_.size) {
         fail(error::not_defined, std::make_error_code(std::errc::protocol_error), "the file is longer than announced");
         return false;
     }
@@ -16241,19 +17982,20 @@ inline bool transfer::deliver(std::span<const std::byte> data) noexcept {
 }
 inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
     std::error_code failure;
+    std::array<std::byte, 1024> piece;
     while (!data.empty() && !failure) {
-        const auto now = data.first(std::min(data.size(), piece_.size()));
+        const auto now = data.first(std::min(data.size(), piece.size()));
         data = data.subspan(now.size());
-        std::copy(now.begin(), now.end(), piece_.begin());
+        std::copy(now.begin(), now.end(), piece.begin());
         std::optional<std::byte> before;
-        const std::size_t size = decoder_.decode(std::span{piece_}.first(now.size()), before);
+        const std::size_t size = decoder_.decode(std::span{piece}.first(now.size()), before);
         result_.bytes += size + (before ? 1 : 0);
         if (result_.bytes > settings_.max_bytes) {
-            fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
+            fail_too_long();
             return false;
         }
         if (before) sink_->write(std::span{&*before, 1}, failure);
-        if (!failure && size > 0) sink_->write(std::span{piece_}.first(size), failure);
+        if (!failure && size > 0) sink_->write(std::span{piece}.first(size), failure);
     }
     if (failure) fail_here(failure, "the file cannot be written");
     return !failure;
@@ -16261,74 +18003,13 @@ inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
 
 // ---- time
 
-/// RFC 6298 §2, and never of what was said twice (Karn).
-inline void transfer::measure(duration round_trip) noexcept {
-    // That of an answer to a window tells how long the window took, too.
-    if (!has_measured_blocks_) min_round_trip_ = std::min(min_round_trip_, round_trip);
-    if (!is_measured_) {
-        is_measured_ = true;
-        smoothed_ = round_trip;
-        variation_ = round_trip / 2;
-    } else {
-        const duration error = round_trip > smoothed_ ? round_trip - smoothed_ : smoothed_ - round_trip;
-        variation_ += (error - variation_) / 4;
-        smoothed_ += (round_trip - smoothed_) / 8;
-    }
-    // max_timeout is meant for what fits into a frame. A window may take longer, so far as a slow link explains it.
-    const std::uint64_t window = std::uint64_t{result_.window_size} * (result_.block_size + data_header_size);
-    const duration longest = settings_.max_timeout + (window > 1'500 ? slowest_time(window) : duration::zero());
-    // At least an eighth more than what was just measured is left for a busy peer.
-    const duration likely =
-        std::max({smoothed_ + 4 * variation_, smoothed_ + smoothed_ / 8, round_trip + round_trip / 8});
-    base_timeout_ = std::clamp(likely, settings_.min_timeout, longest);
-    timeout_ = base_timeout_;
-}
-
-/// How long a block takes on the link: a piece went out at once, and this much of it has arrived.
-inline void transfer::measure_rate() noexcept {
-    if (result_.window_size == 1 || piece_first_ == 0 || done_ < piece_first_) return;
-    const bool is_known = block_time_ != duration::max();
-    if (is_known && (is_behind_others_ || attempts_ > 0)) return;
-    const duration round_trip = min_round_trip_ == duration::max() ? duration::zero() : min_round_trip_;
-    const duration took = now_ - piece_at_ - round_trip;
-    const std::uint64_t count = done_ - piece_first_ + 1;
-    if (took <= duration::zero() || (is_known && count < min_piece)) return;
-    const duration each = took / static_cast<std::int64_t>(count);
-    if (!is_known || each < block_time_)
-        block_time_ = each;
-    else
-        block_time_ += (each - block_time_) / 8;
-}
-
 /// How long an answer to what was sent may take.
 inline duration transfer::answer_time() const noexcept {
-    duration longest = timeout_;
-    if (!has_measured_blocks_ && (state_ == state::sending || state_ == state::receiving)) {
-        const std::uint64_t size = result_.block_size + data_header_size;
-        const std::uint64_t blocks =
-            state_ == state::sending ? std::max<std::uint64_t>(next_ - 1 - done_ + echoes_, 1) : 1;
-        longest = std::max(longest, smoothed_ + 4 * variation_ + slowest_time(blocks * size));
-    }
-    // Blocks that were sent before a restart may be under way before those that were sent again.
-    if (result_.window_size > 1 && state_ == state::sending && busy_until_ > now_)
-        longest = std::max(longest, (busy_until_ - now_) / 8 * 9 + settings_.min_timeout);
-    return longest;
-}
-/// While the rate is unknown a window has much time. A block of it that is sent again asks the peer what it has, and
-/// costs a tenth of the window at most.
-inline bool transfer::can_try_tail() const noexcept {
-    return state_ == state::sending && !has_measured_blocks_ && attempts_ == 0 && tails_ < 3 &&
-           next_ - 1 - done_ >= 10 * (tails_ + 1);
+    if (state_ != state::receiving || timer_.has_measured_data()) return timer_.value();
+    return std::max(timer_.value(), timer_.likely_answer() + detail::slowest_time(datagram_size()));
 }
 inline void transfer::wait_for_answer() noexcept {
-    if (waits_ == waiting::for_second && is_measured_) {
-        const duration shortest = smoothed_ + std::max<duration>(4 * variation_, std::chrono::milliseconds{1});
-        deadline_ = now_ + std::min(shortest, answer_time());
-        return;
-    }
-    if (state_ == state::sending && waits_ == waiting::for_answer) window_at_ = now_;
-    if (waits_ == waiting::for_answer && can_try_tail()) waits_ = waiting::for_tail;
-    deadline_ = now_ + (waits_ == waiting::for_tail ? timeout_ : answer_time());
+    deadline_ = state_ == state::sending ? window_.deadline() : now_ + answer_time();
 }
 inline void transfer::wait_longer() noexcept {
     const time_point until = std::max(deadline_, now_ + answer_time());
@@ -16337,13 +18018,10 @@ inline void transfer::wait_longer() noexcept {
 
 /// The first datagram again, now and then; after that only the peer's request brings it.
 inline void transfer::repeat_unproven() noexcept {
-    ++result_.repeated;
     ++unproven_repeats_;
-    is_timing_ = false;
-    if (state_ == state::sending)
-        repeats_block_ = done_ + 1;
-    else
-        says_control_ = true;
+    if (state_ == state::sending) return window_.repeat(window_.done() + 1);
+    ++result_.repeated;
+    outbox_.say_again();
 }
 
 inline void transfer::expired(time_point now) noexcept {
@@ -16356,42 +18034,30 @@ inline void transfer::expired(time_point now) noexcept {
         if (is_unproven()) return end(why, "no answer for too long", false);
         return fail(error::not_defined, why, "no answer for too long");
     }
-    const waiting what = std::exchange(waits_, waiting::for_answer);
-    if (state_ == state::sending && what == waiting::for_piece) {
-        piece_last_ = 0;
-        if (next_ > run_last_) run_last_ = 0;
-        return wait_for_answer();
-    }
     if (is_unproven()) {
         ++attempts_;
-        timeout_ = std::min(2 * timeout_, std::max(settings_.max_timeout, base_timeout_));
+        timer_.back_off();
         if (unproven_repeats_ < max_unproven_repeats()) {
             repeat_unproven();
-            return wait_for_answer();
+            deadline_ = now_ + (state_ == state::sending ? window_.answer_time(now_) : answer_time());
+            return;
         }
         unproven_repeats_ = max_unproven_repeats() + 1;
         deadline_ = progress_ + settings_.patience;
         return;
     }
-    if (state_ == state::sending && what == waiting::for_second) return send_again_from_gap(has_sent_gap_);
-    if (state_ == state::sending && what == waiting::for_tail) {
-        ++tails_;
-        repeats_block_ = furthest_;
-        timeout_ = std::min(2 * timeout_, std::max(settings_.max_timeout, base_timeout_));
-        const time_point window_at = window_at_;
-        waits_ = can_try_tail() ? waiting::for_tail : waiting::for_answer;
-        deadline_ =
-            waits_ == waiting::for_tail ? now_ + timeout_ : std::max(now_ + timeout_, window_at + answer_time());
-        return;
+    if (state_ == state::sending) {
+        window_.expired(now);
+        return wait_for_answer();
     }
     ++attempts_;
-    is_timing_ = false;
-    // RFC 6298 §5.5; and so it stays until measure() (§5.7).
-    timeout_ = std::min(2 * timeout_, std::max(settings_.max_timeout, base_timeout_));
-    if (state_ == state::sending) return send_again_from_gap();
-    if (state_ == state::receiving) acknowledge();
-    has_told_gap_ = false;
-    says_control_ = true;
+    timed_block_ = 0;
+    timer_.back_off();  // RFC 6298 §5.5; and so it stays until a round trip is measured (§5.7)
+    if (state_ == state::receiving) {
+        acknowledge();
+        received_.timed_out();
+    }
+    outbox_.say_again();
     ++result_.repeated;
     wait_for_answer();
 }
@@ -16403,13 +18069,13 @@ inline void transfer::abort(error code, std::error_code why, std::string_view me
 inline void transfer::unreachable(const endpoint& where) noexcept {
     if (state_ == state::ended || where != peer_) return;
     if (state_ == state::dallying) return end({}, {}, false);
-    says_control_ = false;  // to whom?
+    outbox_.say_nothing();
     end(std::make_error_code(std::errc::connection_refused), "nobody listens there", false);
 }
 
 /// It ends here, and the peer is told, once. (Who has not answered yet is told as well: he may have begun.)
 inline void transfer::fail(error code, std::error_code why, std::string_view message) noexcept {
-    say(write_error(control_, code, message));
+    outbox_.tell_error(code, message);
     end(why, message, false);
 }
 /// The same for what has gone wrong with our file. A code that says nothing is sent with the system's words.
@@ -16418,7 +18084,7 @@ inline void transfer::fail_here(const std::error_code& why, std::string_view mes
     fail(code, why, message);
     if (code != error::not_defined) return;
     try {
-        say(write_error(control_, code, std::string{message} + ": " + why.message()));
+        outbox_.tell_error(code, std::string{message} + ": " + why.message());
     } catch (const std::bad_alloc&) {  // then without
     }
 }
@@ -16436,12 +18102,12 @@ inline void transfer::end(std::error_code why, std::string_view message, bool is
 
 // ---- what goes out
 
-/// So much is said to come, where that is said. False when it is refused.
+/// Tells the sink the announced size, if there is one. Returns false if the size is refused.
 inline bool transfer::expect() noexcept {
     if (!result_.size) return true;
     std::error_code refusal;
     if (*result_.size > settings_.max_bytes) {
-        fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
+        fail_too_long();
         return false;
     }
     sink_->expect(*result_.size, refusal);
@@ -16451,164 +18117,68 @@ inline bool transfer::expect() noexcept {
 
 inline bool transfer::begin_sending() noexcept {
     state_ = state::sending;
-    if (ring_) return true;
-    slots_ = result_.window_size;
+    if (blocks_.has_begun()) return true;
+    std::size_t slots = result_.window_size;
     if (result_.size && mode_ == mode::octet)
-        slots_ = static_cast<std::size_t>(std::min<std::uint64_t>(slots_, *result_.size / result_.block_size + 1));
-    ring_.reset(new (std::nothrow) std::byte[slots_ * (result_.block_size + data_header_size)]);
-    if (ring_) return true;
-    fail(error::not_defined, std::make_error_code(std::errc::not_enough_memory), "no memory for a window");
-    return false;
-}
-
-/// The place of a block, with its header. Neighbours lie side by side, so that several go out at once.
-inline std::span<std::byte> transfer::slot(std::uint64_t count) const noexcept {
-    const std::size_t size = result_.block_size + data_header_size;
-    return {ring_.get() + static_cast<std::size_t>((count - 1) % slots_) * size, size};
-}
-
-/// Brings the block behind the last one that was loaded into the ring. False when that failed.
-inline bool transfer::load() noexcept {
-    const std::span<std::byte> place = slot(loaded_ + 1);
-    write_data_header(place, number_of(loaded_ + 1));
-    const std::size_t size = fill(place.subspan(data_header_size));
-    if (state_ == state::ended) return false;
-    ++loaded_;
-    if (size == result_.block_size) return true;
-    last_ = loaded_;
-    last_size_ = size;
+        slots = static_cast<std::size_t>(std::min<std::uint64_t>(slots, *result_.size / result_.block_size + 1));
+    if (!blocks_.begin(*source_, mode_, slots, result_.block_size, result_.size, settings_.max_bytes)) {
+        fail(error::not_defined, std::make_error_code(std::errc::not_enough_memory), "no memory for a window");
+        return false;
+    }
+    window_.begin(slots, result_.window_size, datagram_size(), now_);
     return true;
 }
-inline std::size_t transfer::fill(std::span<std::byte> block) noexcept {
-    std::size_t filled = 0;
+
+/// Reads the next block of the file. Returns false if that failed; then the transfer has ended.
+inline bool transfer::load() noexcept {
+    using trouble = detail::block_ring::trouble;
     std::error_code failure;
-    while (filled < block.size()) {
-        if (mode_ == mode::octet) {
-            // What was announced is what is sent: a file that grows meanwhile ends where it ended.
-            std::span<std::byte> room = block.subspan(filled);
-            if (result_.size)
-                room = room.first(
-                    static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), *result_.size - result_.bytes)));
-            const std::size_t size = room.empty() ? 0 : source_->read(room, failure);
-            if (size == 0) break;
-            filled += size;
-            result_.bytes += size;
-        } else {
-            if (piece_begin_ == piece_end_ && !source_has_ended_) {
-                piece_begin_ = 0;
-                piece_end_ = source_->read(piece_, failure);
-                result_.bytes += piece_end_;
-                source_has_ended_ = piece_end_ == 0;
-            }
-            const auto done = encoder_.encode(std::span{piece_}.subspan(piece_begin_, piece_end_ - piece_begin_),
-                                              block.subspan(filled));
-            piece_begin_ += done.taken;
-            filled += done.made;
-            if (done.made == 0) break;
-        }
+    const trouble what = blocks_.load(numbers_, failure);
+    result_.bytes = blocks_.bytes();
+    switch (what) {
+        case trouble::none: break;
+        case trouble::read_failed: fail_here(failure, "the file cannot be read"); return false;
+        case trouble::became_shorter:
+            fail(error::not_defined, std::make_error_code(std::errc::io_error), "the file has become shorter");
+            return false;
+        case trouble::too_long: fail_too_long(); return false;
     }
-    if (failure)
-        fail_here(failure, "the file cannot be read");
-    else if (mode_ == mode::octet && filled < block.size() && result_.size && result_.bytes < *result_.size)
-        fail(error::not_defined, std::make_error_code(std::errc::io_error), "the file has become shorter");
-    else if (result_.bytes > settings_.max_bytes)
-        fail_here(std::make_error_code(std::errc::file_too_large), "the file is too long");
-    return filled;
+    if (blocks_.last() != 0) window_.ends_with(blocks_.last());
+    return true;
 }
 
 inline transfer::outgoing transfer::next(std::size_t max_segments, std::size_t max_bytes) noexcept {
     run_end_ = 0;
-    if (std::exchange(says_control_, false)) return {peer_, std::span{control_}.first(control_size_), control_size_};
+    if (const outgoing said = next_control(); !said.bytes.empty()) return said;
     if (state_ == state::sending) {
         const outgoing blocks = next_blocks(max_segments, max_bytes);
         if (!blocks.bytes.empty()) return blocks;
-        if (std::exchange(says_control_, false))  // reading has failed
-            return {peer_, std::span{control_}.first(control_size_), control_size_};
+        if (const outgoing said = next_control(); !said.bytes.empty()) return said;  // reading has failed
     }
-    if (std::exchange(says_stranger_, false))
-        return {stranger_, std::span{for_stranger_}.first(for_stranger_size_), for_stranger_size_};
-    return {};
+    const auto refusal = outbox_.take_refusal();
+    return {outbox_.stranger(), refusal, refusal.size()};
 }
 
 inline transfer::outgoing transfer::next_blocks(std::size_t max_segments, std::size_t max_bytes) noexcept {
-    const std::size_t size = result_.block_size + data_header_size;
-    if (const std::uint64_t again = std::exchange(repeats_block_, 0); again != 0 && again <= furthest_) {
-        ++result_.repeated;
-        if (again == done_ + 1) has_sent_gap_ = true;
-        return {peer_, slot(again).first(again == last_ ? last_size_ + data_header_size : size), size};
+    const auto run = window_.next(now_);
+    const std::uint64_t repeated = window_.repeated();
+    const bool is_new = run.first >= window_.next_block();
+    const auto size = static_cast<std::size_t>(datagram_size());
+    std::uint64_t count = 0;
+    std::size_t bytes = 0;
+    for (; count < std::min<std::uint64_t>(run.count, max_segments); ++count) {
+        const std::uint64_t block = run.first + count;
+        if (count > 0 && (bytes + size > max_bytes || blocks_.begins_ring(block))) break;
+        if (blocks_.last() != 0 && block > blocks_.last()) break;
+        if (block > blocks_.loaded() && !load()) return {};
+        bytes += blocks_.size_of(block);
     }
-    if (waits_ == waiting::for_piece || waits_ == waiting::for_second) return {};
-    if (run_last_ == 0) run_last_ = next_ - 1 + max_run();
-    if (piece_last_ == 0) {
-        piece_last_ = std::min(run_last_, next_ - 1 + max_piece());
-        piece_first_ = next_;
-        piece_at_ = now_;
-        is_behind_others_ = busy_until_ > now_;
-    }
-    std::size_t count = 0, bytes = 0;
-    const std::uint64_t first = next_;
-    const std::uint64_t last = std::min(done_ + slots_, piece_last_);
-    while (next_ <= last && (last_ == 0 || next_ <= last_) && count < max_segments) {
-        if (count > 0 && (bytes + size > max_bytes || (next_ - 1) % slots_ == 0)) break;  // the ring's end
-        if (next_ > loaded_ && !load()) return {};
-        bytes += next_ == last_ ? last_size_ + data_header_size : size;
-        if (next_ <= furthest_) ++result_.repeated;
-        ++next_;
-        ++count;
-    }
+    if (count > 0) window_.sent({run.first, count}, now_);
+    result_.repeated += window_.repeated() - repeated;
+    if (!is_unproven() || is_new) deadline_ = window_.deadline();
     if (count == 0) return {};
-    run_end_ = next_;
-    if (next_ - 1 > furthest_) {
-        const std::uint64_t before = std::exchange(furthest_, next_ - 1);
-        if (!is_timing_ && attempts_ == 0) {
-            is_timing_ = true;
-            timed_first_ = before + 1;
-            asked_at_ = now_;
-        }
-    }
-    busy_until_ = std::max(busy_until_, now_) + time_of(count);
-    if (waits_ == waiting::for_tail) waits_ = waiting::for_answer;
-    wait_for_answer();
-    if (next_ > piece_last_ && next_ <= done_ + slots_ && (last_ == 0 || next_ <= last_)) {
-        waits_ = waiting::for_piece;
-        deadline_ = piece_end(next_ > run_last_);
-    }
-    return {peer_, {slot(first).data(), bytes}, size};
-}
-
-/// How many blocks go out before the sender listens for a gap: as many as mostly arrive without a loss, as far as losses
-/// have been seen.
-inline std::uint64_t transfer::max_run() const noexcept {
-    if (losses_ == 0) return slots_;
-    constexpr std::uint64_t before = 64;  // as if so many had arrived before the first loss
-    // After a timeout a few blocks come first: perhaps only the acknowledgment was lost.
-    if (attempts_ > 0 && losses_ > 2 && next_ == done_ + 1) return min_piece;
-    return std::max(min_piece, (done_ + before) * 2 / (5 * losses_));
-}
-/// How many of them go out at once. The link's queue may take no more. Of a fast link a millisecond is the least, for
-/// timers are not finer.
-inline std::uint64_t transfer::max_piece() const noexcept {
-    if (room_ == 0) return slots_;
-    constexpr duration tick = std::chrono::milliseconds{1};
-    const std::uint64_t in_a_tick =
-        block_time_ > tick ? 1 : static_cast<std::uint64_t>(tick / std::max(block_time_, duration{1}));
-    return std::max({room_, min_piece, std::min<std::uint64_t>(in_a_tick, slots_)});
-}
-/// Half as much at each loss; twice as much once that has gone well for long.
-inline void transfer::adapt_room(bool is_loss) noexcept {
-    if (is_loss) {
-        room_ = std::max(min_piece, (room_ == 0 ? static_cast<std::uint64_t>(slots_) : room_) / 2);
-        room_since_ = done_;
-    } else if (room_ != 0 && done_ - room_since_ >= 32 * room_) {
-        room_ = 2 * room_ >= slots_ ? 0 : 2 * room_;
-        room_since_ = done_;
-    }
-}
-/// When the link has carried the piece; and, behind the last one of a run, when the receiver would have told of a gap.
-inline time_point transfer::piece_end(bool listens) const noexcept {
-    if (!listens && block_time_ != duration::max()) return busy_until_;
-    const duration round_trip = min_round_trip_ == duration::max() ? smoothed_ : min_round_trip_;
-    return std::min(busy_until_ + round_trip + round_trip / 8, now_ + answer_time());
+    if (is_new) run_end_ = run.first + count;
+    return {peer_, {blocks_.slot(run.first).data(), bytes}, size};
 }
 
 }  // namespace netnotes::tftp
@@ -17662,6 +19232,187 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 #endif  // NETNOTES_TFTP_FILE_HPP
 
 
+// netnotes/tftp/uri.hpp: the name of a file on a TFTP server
+// SPDX-License-Identifier: MIT
+//
+//        tftp://192.0.2.1/boot/kernel.img;mode=octet?blksize=1428&windowsize=16
+//
+// On this page:  uri
+// The notes:     tftp 客户端; example 14
+
+#ifndef NETNOTES_TFTP_URI_HPP
+#define NETNOTES_TFTP_URI_HPP
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+
+
+
+namespace netnotes::tftp {
+
+/// tftp://host[:port]/file[;mode=octet|netascii][?blksize=N&windowsize=N] (RFC 3617; the part behind "?" is ours: that RFC
+/// has no way to ask for options; timeout and rollover stand there as well). An IPv6 address stands in brackets, its zone
+/// behind %25 (RFC 6874) or, as people type it, behind a bare % where that cannot be mistaken; %xx is a byte.
+struct uri {
+    std::string host{};  ///< without brackets; a zone behind %: "fe80::1%eth0"
+    std::uint16_t port = tftp::port;
+    std::string file_name{};  ///< without the slash behind the host: "tftp://h//etc/motd" means "/etc/motd"
+    tftp::mode mode = mode::octet;
+    tftp::options options{};
+
+    /// None when it is none, and why. Not a word is read as something that it is not: a user (`me@host`) or a fragment
+    /// (`file#part`), of which TFTP knows nothing, is refused.
+    [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
+    /// Throws parse_error.
+    [[nodiscard]] static uri parse(std::string_view text);
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Where the text goes wrong is told by its place in the whole.
+class uri_reader {  // (In a reason '%', '#' and '@' would stand for numbers, see parse_failure.)
+  public:
+    uri_reader(std::string_view text, parse_failure& why) noexcept : text_{text}, why_{why} {}
+
+    std::optional<uri> read() {
+        constexpr std::string_view scheme = "tftp://";
+        if (!same_word(text_.substr(0, scheme.size()), scheme)) return refused("it does not begin with tftp://", 0);
+        const std::size_t host = scheme.size();
+        const std::size_t slash = std::min(text_.find_first_of("/?#", host), text_.size());
+        if (!read_authority(host, slash)) return std::nullopt;
+        if (!text_.substr(slash).starts_with('/')) return refused("a file name is missing", slash);
+        if (const std::size_t fragment = text_.find('#', slash); fragment != text_.npos)
+            return refused("TFTP knows no fragments; in a name write a percent sign and 23", fragment);
+        const std::size_t query = std::min(text_.find('?', slash), text_.size());
+        const std::size_t semicolon = std::min(text_.find(';', slash), query);
+        if (!decode(slash + 1, semicolon, result_.file_name)) return std::nullopt;
+        if (result_.file_name.empty()) return refused("a file name is missing", slash + 1);
+        if (semicolon < query && !read_mode(semicolon + 1, query)) return std::nullopt;
+        if (query < text_.size() && !read_options(query + 1)) return std::nullopt;
+        return result_;
+    }
+
+  private:
+    std::nullopt_t refused(std::string_view reason, std::size_t place) noexcept {
+        why_ = parse_failure{reason, place};
+        return std::nullopt;
+    }
+    bool read_authority(std::size_t begin, std::size_t end) {
+        const std::string_view all = text_.substr(begin, end - begin);
+        if (const std::size_t at = all.find('@'); at != all.npos)
+            return refused("TFTP knows no users: nothing stands before the host", begin), false;
+        std::size_t behind_host = std::min(all.find(':'), all.size());
+        if (all.starts_with('[')) {
+            const std::size_t bracket = all.find(']');
+            if (bracket == all.npos) return refused("']' is missing", end), false;
+            if (!read_ipv6(begin + 1, begin + bracket)) return false;
+            behind_host = bracket + 1;
+        } else if (!decode(begin, begin + behind_host, result_.host))
+            return false;
+        if (result_.host.empty()) return refused("a host is missing", begin), false;
+        if (behind_host == all.size()) return true;
+        if (all[behind_host] != ':') return refused("behind ']' comes ':' or '/'", begin + behind_host), false;
+        const auto port = to_number(all.substr(behind_host + 1), 1, 65'535);
+        if (!port) return refused("a port is a number from 1 to 65535", begin + behind_host + 1), false;
+        result_.port = static_cast<std::uint16_t>(*port);
+        return true;
+    }
+    /// An address, and behind %25 its zone, in which %xx is a byte (RFC 6874). A bare % is taken for its beginning where
+    /// no hexadecimal digits follow: %2 is interface 2, but %25 is the %.
+    bool read_ipv6(std::size_t begin, std::size_t end) {
+        const std::size_t percent = std::min(text_.find('%', begin), end);
+        result_.host = text_.substr(begin, percent - begin);
+        if (!ipv6_address::parse(result_.host))
+            return refused("what stands in brackets is no IPv6 address", begin), false;
+        if (percent == end) return true;
+        const std::string_view behind = text_.substr(percent + 1, end - percent - 1);
+        const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f'); };
+        const bool is_encoded = behind.size() >= 2 && is_digit(behind[0]) && is_digit(behind[1]);
+        if (is_encoded && !behind.starts_with("25"))
+            return refused("a zone stands behind a percent sign and 25 (RFC 6874)", percent), false;
+        result_.host += '%';
+        const std::size_t zone = percent + (is_encoded ? 3 : 1);
+        if (zone == end) return refused("a zone is missing", end), false;
+        if (!decode(zone, end, result_.host)) return false;
+        if (!ipv6_address::parse(result_.host)) return refused("that is no zone", zone), false;
+        return true;
+    }
+    bool read_mode(std::size_t begin, std::size_t end) noexcept {
+        const std::string_view word = text_.substr(begin, end - begin);
+        if (!same_word(word.substr(0, 5), "mode="))
+            return refused("behind ';' comes mode=octet or mode=netascii", begin), false;
+        const std::string_view value = word.substr(5);
+        if (same_word(value, "netascii"))
+            result_.mode = mode::netascii;
+        else if (!same_word(value, "octet"))
+            return refused("a mode is octet or netascii", begin + 5), false;
+        return true;
+    }
+    bool read_options(std::size_t begin) noexcept {
+        option_reader options{result_.options};
+        while (begin < text_.size()) {
+            const std::size_t end = std::min(text_.find('&', begin), text_.size());
+            const std::string_view word = text_.substr(begin, end - begin);
+            const std::size_t equals = std::min(word.find('='), word.size());
+            const auto verdict = options.read(word.substr(0, equals), word.substr(std::min(equals + 1, word.size())));
+            if (verdict == option_reader::verdict::unknown)
+                return refused("no option of TFTP: blksize, windowsize, timeout, rollover", begin), false;
+            if (verdict == option_reader::verdict::bad)
+                return refused("an option out of its range, or given twice", begin), false;
+            if (result_.options.transfer_size)
+                return refused("tsize is no wish: how long a file is, it says itself", begin), false;
+            begin = end + 1;
+        }
+        return true;
+    }
+    bool decode(std::size_t begin, std::size_t end, std::string& into) {
+        for (std::size_t i = begin; i < end; ++i) {
+            char byte = text_[i];
+            if (byte == '%') {
+                unsigned value = 0;
+                const char* const digits = text_.data() + i + 1;
+                if (end - i < 3 || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2)
+                    return refused("behind a percent sign come two hexadecimal digits", i + 1), false;
+                byte = static_cast<char>(value);
+                i += 2;
+            }
+            if (byte == '\0') return refused("a name has no NUL", i), false;
+            into += byte;
+        }
+        return true;
+    }
+
+    std::string_view text_;
+    parse_failure& why_;
+    uri result_;
+};
+
+}  // namespace detail
+
+inline std::optional<uri> uri::parse(std::string_view text, parse_failure& why) {
+    return detail::uri_reader{text, why}.read();
+}
+inline uri uri::parse(std::string_view text) {
+    parse_failure why;
+    auto read = parse(text, why);
+    if (!read) throw parse_error{"TFTP URI", text, why};
+    return *std::move(read);
+}
+
+}  // namespace netnotes::tftp
+
+#endif  // NETNOTES_TFTP_URI_HPP
+
 // netnotes/tftp/server.hpp: a TFTP server, for thousands of transfers in one thread
 // SPDX-License-Identifier: MIT
 //
@@ -17708,7 +19459,7 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 // max_transfers newer requests have come, so a client on a slow path may have to ask again. With `single_port` forged
 // acknowledgments also keep places, each until settings::patience ends.
 //
-// On this page:  file_request, handlers, serve_files · transfer_record · server_options · server
+// On this page:  server
 // The notes:     TFTP下载过程 (port 69, and a new port for the transfer); example 14
 
 #ifndef NETNOTES_TFTP_SERVER_HPP
@@ -18050,6 +19801,109 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
 
 #endif  // NETNOTES_TFTP_DATAGRAMS_HPP
 
+// netnotes/tftp/rate_limit.hpp: so many bytes in a second
+// SPDX-License-Identifier: MIT
+//
+// On this page:  rate_limit · address_rate_limit
+// Above it:      tftp/server.hpp
+
+#ifndef NETNOTES_TFTP_RATE_LIMIT_HPP
+#define NETNOTES_TFTP_RATE_LIMIT_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+
+
+
+namespace netnotes::tftp {
+
+namespace detail {
+
+/// So many bytes in a second, and no more.
+class rate_limit {
+  public:
+    explicit rate_limit(std::uint64_t rate) noexcept : rate_{rate} {}
+    /// So much was sent. Until when does that suffice? A little may be made up for, as timers are late.
+    time_point charge(std::size_t size, time_point now) noexcept {
+        if (rate_ == 0) return now;
+        free_ = std::max(free_, now - late) + duration{static_cast<duration::rep>(size * 1'000'000'000ull / rate_)};
+        return free_;
+    }
+
+    static constexpr duration late = std::chrono::milliseconds{4};
+
+  private:
+    std::uint64_t rate_;
+    time_point free_{};
+};
+
+/// The same for each address, and in fixed room: a flood of forged addresses takes no memory. Addresses share a place,
+/// and its allowance, with one in 4096 of all others.
+class address_rate_limit {
+  public:
+    explicit address_rate_limit(std::uint64_t rate) : rate_{rate}, paid_until_(rate == 0 ? 0 : places) {}
+    /// Like rate_limit::charge().
+    time_point charge(const ip_address& address, std::size_t size, time_point now) noexcept {
+        if (rate_ == 0) return now;
+        time_point& paid = place(address);
+        paid = std::max(paid, now - rate_limit::late) + time_of(size);
+        return paid;
+    }
+    /// Was so little sent that it is paid for within `burst`?
+    [[nodiscard]] bool has_room(const ip_address& address, time_point now, duration burst) const noexcept {
+        return rate_ == 0 || paid_until_[index(address)] <= now + burst;
+    }
+    /// These bytes do not count any more.
+    void give_back(const ip_address& address, std::size_t size) noexcept {
+        if (rate_ != 0) place(address) -= time_of(size);
+    }
+
+  private:
+    static constexpr std::size_t places = 4096;
+    [[nodiscard]] duration time_of(std::size_t size) const noexcept {
+        return duration{static_cast<duration::rep>(size * 1'000'000'000ull / rate_)};
+    }
+    [[nodiscard]] static std::size_t index(const ip_address& address) noexcept {
+        const std::uint64_t mixed = std::hash<ip_address>{}(address)*std::uint64_t{0x9e3779b97f4a7c15};
+        return static_cast<std::size_t>(mixed >> 52);
+    }
+    [[nodiscard]] time_point& place(const ip_address& address) noexcept { return paid_until_[index(address)]; }
+    std::uint64_t rate_;
+    std::vector<time_point> paid_until_;
+};
+
+}  // namespace detail
+
+}  // namespace netnotes::tftp
+
+#endif  // NETNOTES_TFTP_RATE_LIMIT_HPP
+
+// netnotes/tftp/service.hpp: what a TFTP server serves, within which limits, and what it reports
+// SPDX-License-Identifier: MIT
+//
+// On this page:  file_request, handlers, serve_files · transfer_record · server_options
+// Above it:      tftp/server.hpp
+
+#ifndef NETNOTES_TFTP_SERVICE_HPP
+#define NETNOTES_TFTP_SERVICE_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+
+
+
 
 
 
@@ -18124,6 +19978,55 @@ struct server_options {
     std::function<void(const transfer_record&)> log{};
 };
 
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline handlers serve_files(const std::string& root, std::optional<existing_file> writing) {
+    const auto folder = std::make_shared<const directory>(root);
+    handlers made;
+    made.read = [folder](const file_request& what) -> std::unique_ptr<source> {
+        return std::make_unique<file_source>(folder->open(what.file_name));
+    };
+    if (writing)
+        made.write = [folder, policy = *writing](const file_request& what) -> std::unique_ptr<sink> {
+            return std::make_unique<file_sink>(folder->create(what.file_name, policy));
+        };
+    return made;
+}
+
+inline std::string transfer_record::to_string() const {
+    using std::to_string;
+    std::string line = client.to_string();
+    line += what == opcode::write_request ? " writes " : " reads ";
+    line += quoted(file_name);
+    line += mode == mode::netascii ? " as text: " : ": ";
+    if (!result.is_whole()) {
+        if (result.is_from_peer) line += "the client says: ";
+        line += result.error.message();
+        if (!result.message.empty()) {
+            line += " (";
+            line += visible(result.message);
+            line += ')';
+        }
+        return line;
+    }
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+    const std::string fraction = to_string(milliseconds % 1000 + 1000);
+    line += to_string(result.bytes) + " bytes in " + to_string(milliseconds / 1000) + '.' + fraction.substr(1) + " s, ";
+    line += to_string(result.window_size) + " × " + to_string(result.block_size);
+    if (result.repeated > 0) line += ", " + to_string(result.repeated) + " sent again";
+    return line;
+}
+
+}  // namespace netnotes::tftp
+
+#endif  // NETNOTES_TFTP_SERVICE_HPP
+
+
+
+namespace netnotes::tftp {
+
 namespace detail {
 class server_core;
 }
@@ -18164,59 +20067,6 @@ class server {
 // ========================================================================================================
 
 namespace detail {
-
-/// So many bytes in a second, and no more.
-class pace {
-  public:
-    explicit pace(std::uint64_t rate) noexcept : rate_{rate} {}
-    /// So much was sent. Until when does that suffice? A little may be made up for, as timers are late.
-    time_point charge(std::size_t size, time_point now) noexcept {
-        if (rate_ == 0) return now;
-        free_ = std::max(free_, now - late) + duration{static_cast<duration::rep>(size * 1'000'000'000ull / rate_)};
-        return free_;
-    }
-
-    static constexpr duration late = std::chrono::milliseconds{4};
-
-  private:
-    std::uint64_t rate_;
-    time_point free_{};
-};
-
-/// The same for each address, and in fixed room: a flood of forged addresses takes no memory. Addresses share a place,
-/// and its allowance, with one in 4096 of all others.
-class pace_of_addresses {
-  public:
-    explicit pace_of_addresses(std::uint64_t rate) : rate_{rate}, paid_until_(rate == 0 ? 0 : places) {}
-    /// Like pace::charge().
-    time_point charge(const ip_address& address, std::size_t size, time_point now) noexcept {
-        if (rate_ == 0) return now;
-        time_point& paid = place(address);
-        paid = std::max(paid, now - pace::late) + time_of(size);
-        return paid;
-    }
-    /// Was so little sent that it is paid for within `burst`?
-    [[nodiscard]] bool has_room(const ip_address& address, time_point now, duration burst) const noexcept {
-        return rate_ == 0 || paid_until_[index(address)] <= now + burst;
-    }
-    /// These bytes do not count any more.
-    void give_back(const ip_address& address, std::size_t size) noexcept {
-        if (rate_ != 0) place(address) -= time_of(size);
-    }
-
-  private:
-    static constexpr std::size_t places = 4096;
-    [[nodiscard]] duration time_of(std::size_t size) const noexcept {
-        return duration{static_cast<duration::rep>(size * 1'000'000'000ull / rate_)};
-    }
-    [[nodiscard]] static std::size_t index(const ip_address& address) noexcept {
-        const std::uint64_t mixed = std::hash<ip_address>{}(address)*std::uint64_t{0x9e3779b97f4a7c15};
-        return static_cast<std::size_t>(mixed >> 52);
-    }
-    [[nodiscard]] time_point& place(const ip_address& address) noexcept { return paid_until_[index(address)]; }
-    std::uint64_t rate_;
-    std::vector<time_point> paid_until_;
-};
 
 /// A task in a chain of its own, which is not cancelled with those who wait for it: after a stop it is still needed.
 class errand : private netnotes::detail::fiber {
@@ -18341,7 +20191,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     std::optional<async_descriptor> ready_;
     destination client_;
     transfer::outgoing unsent_{};
-    pace pace_;
+    rate_limit pace_;
     time_point began_{}, paced_until_{};
     duration slack_{};                // of a deadline: how long we have kept the client waiting ourselves
     std::size_t unproven_bytes_ = 0;  // sent before the proof
@@ -18455,8 +20305,8 @@ class server_core {
     inbox requests_;
     inbox acknowledgments_{4, 1024};
     std::optional<inbox> data_;
-    pace pace_;
-    pace_of_addresses unproven_pace_, single_port_pace_;
+    rate_limit pace_;
+    address_rate_limit unproven_pace_, single_port_pace_;
 
     event_loop* loop_ = nullptr;
     serving* waiter_ = nullptr;
@@ -19151,43 +21001,6 @@ inline void server::stop() noexcept { core_->begin_stop(); }
 inline std::size_t server::size() const noexcept { return core_->size(); }
 inline std::uint64_t server::dropped() const noexcept { return core_->dropped(); }
 
-inline handlers serve_files(const std::string& root, std::optional<existing_file> writing) {
-    const auto folder = std::make_shared<const directory>(root);
-    handlers made;
-    made.read = [folder](const file_request& what) -> std::unique_ptr<source> {
-        return std::make_unique<file_source>(folder->open(what.file_name));
-    };
-    if (writing)
-        made.write = [folder, policy = *writing](const file_request& what) -> std::unique_ptr<sink> {
-            return std::make_unique<file_sink>(folder->create(what.file_name, policy));
-        };
-    return made;
-}
-
-inline std::string transfer_record::to_string() const {
-    using std::to_string;
-    std::string line = client.to_string();
-    line += what == opcode::write_request ? " writes " : " reads ";
-    line += quoted(file_name);
-    line += mode == mode::netascii ? " as text: " : ": ";
-    if (!result.is_whole()) {
-        if (result.is_from_peer) line += "the client says: ";
-        line += result.error.message();
-        if (!result.message.empty()) {
-            line += " (";
-            line += visible(result.message);
-            line += ')';
-        }
-        return line;
-    }
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-    const std::string fraction = to_string(milliseconds % 1000 + 1000);
-    line += to_string(result.bytes) + " bytes in " + to_string(milliseconds / 1000) + '.' + fraction.substr(1) + " s, ";
-    line += to_string(result.window_size) + " × " + to_string(result.block_size);
-    if (result.repeated > 0) line += ", " + to_string(result.repeated) + " sent again";
-    return line;
-}
-
 }  // namespace netnotes::tftp
 
 #endif  // NETNOTES_TFTP_SERVER_HPP
@@ -19214,14 +21027,20 @@ inline std::string transfer_record::to_string() const {
 //
 // A program that needs every message must retransmit by itself. tftp.hpp shows how.
 //
-// Chapters:
-//     udp/socket.hpp    datagrams one by one, in batches, in segments, by broadcast, and to groups
+// Chapters, lowest first:
+//     udp/datagram.hpp     datagrams, their sizes, and the peers that send them
+//     udp/batch.hpp        room for many datagrams
+//     udp/multicast.hpp    datagrams to groups
+//     udp/socket.hpp       the UDP socket: datagrams one by one, in batches, in segments, and by broadcast
 //
 // The notes:     UDP, UDP特点, udp 发送、接收数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
 // Examples:      06_udp_send_receive, 07_udp_echo, 08_udp_broadcast, 09_udp_chat
 
 #ifndef NETNOTES_UDP_HPP
 #define NETNOTES_UDP_HPP
+
+
+
 
 
 

@@ -48,13 +48,17 @@
 // Most programs use tcp.hpp or udp.hpp, which build on this module.
 //
 // Chapters, lowest first:
-//     socket/stop.hpp        asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
-//     socket/address.hpp     the names of sockets and of hosts, and the resolver
-//     socket/interfaces.hpp the network interfaces of this machine, with their addresses
-//     socket/buffer.hpp      how long a call waits, room to receive into, bytes to send
-//     socket/options.hpp     options as types
-//     socket/socket.hpp      the socket, with a table from Python and C to netnotes
-//     socket/iostream.hpp    a connection as a std::iostream, as Python's makefile()
+//     socket/stop.hpp         asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
+//     socket/time.hpp         how long a call waits
+//     socket/buffer.hpp       room to receive into, bytes to send
+//     socket/address.hpp      the names of sockets and of hosts, and the resolver
+//     socket/interfaces.hpp   the network interfaces of this machine, with their addresses
+//     socket/options.hpp      options as types
+//     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
+//     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
+//     socket/message.hpp      what travels beside the bytes of a datagram
+//     socket/socket.hpp       the socket, with a table from Python and C to netnotes
+//     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
 //
 // The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
 // Examples:      01_first_socket, 05_socket_methods
@@ -88,13 +92,14 @@
 //                                                           └─> endpoint    address : port
 //
 // Chapters, lowest first:
-//     ip/version.hpp    the version of the library
-//     ip/text.hpp       how addresses are read and written, and the errors that say where a text is wrong
-//     ip/address.hpp    IPv4 and IPv6 addresses
-//     ip/network.hpp    networks: prefixes, netmasks, subnets, ranges
-//     ip/interface.hpp  an address together with its network: 192.168.1.77/24
-//     ip/special.hpp    ranges that mean something, and the classes A to E
-//     ip/endpoint.hpp   an address and a port; classes of ports, services
+//     ip/version.hpp     the version of the library
+//     ip/text.hpp        how addresses are read and written, and the errors that say where a text is wrong
+//     ip/address.hpp     IPv4 and IPv6 addresses
+//     ip/arithmetic.hpp  the addresses before and behind an address, and distances
+//     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
+//     ip/interface.hpp   an address together with its network: 192.168.1.77/24
+//     ip/special.hpp     ranges that mean something, and the classes A to E
+//     ip/endpoint.hpp    an address and a port; classes of ports, services
 //
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
 // Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
@@ -234,20 +239,28 @@ class parse_error : public std::invalid_argument {
 /// the text cannot pretend to have ended.
 [[nodiscard]] std::string quoted(std::string_view text);
 
-namespace detail {
-
-/// The 128 bits of an address, as two halves. (`unsigned __int128` is neither standard nor everywhere.)
+/// A number of 128 bits, as two halves: an IPv6 address as a number, or a distance between two. (`unsigned __int128` is
+/// not standard C++, and not every compiler has it.) Arithmetic is modulo 2^128, as for the built-in unsigned types. A
+/// regular value. No operation throws.
 struct uint128 {
-    std::uint64_t high = 0;
-    std::uint64_t low = 0;
+    std::uint64_t high = 0;  ///< the 64 bits of the larger weight
+    std::uint64_t low = 0;   ///< the 64 bits of the smaller weight
 
+    /// Compares as numbers.
     friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
     friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
     friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
+    friend constexpr uint128 operator^(uint128 a, uint128 b) noexcept { return {a.high ^ b.high, a.low ^ b.low}; }
     friend constexpr uint128 operator~(uint128 a) noexcept { return {~a.high, ~a.low}; }
-    friend constexpr uint128 operator<<(uint128 a, unsigned bits) noexcept {  // bits from 0 to 128
+    /// Returns `a` shifted to the left. `bits` is 0 to 128.
+    friend constexpr uint128 operator<<(uint128 a, unsigned bits) noexcept {
         if (bits >= 64) return {bits == 128 ? 0 : a.low << (bits - 64), 0};
         return bits == 0 ? a : uint128{a.high << bits | a.low >> (64 - bits), a.low << bits};
+    }
+    /// Returns `a` shifted to the right. `bits` is 0 to 128.
+    friend constexpr uint128 operator>>(uint128 a, unsigned bits) noexcept {
+        if (bits >= 64) return {0, bits == 128 ? 0 : a.high >> (bits - 64)};
+        return bits == 0 ? a : uint128{a.high >> bits, a.low >> bits | a.high << (64 - bits)};
     }
     friend constexpr uint128 operator+(uint128 a, uint128 b) noexcept {
         const std::uint64_t sum = a.low + b.low;
@@ -257,6 +270,10 @@ struct uint128 {
         return {a.high - b.high - (a.low < b.low ? 1 : 0), a.low - b.low};
     }
 };
+
+namespace detail {
+
+using netnotes::uint128;
 
 /// A number of `bits` ones at the low end; bits from 0 to 128.
 constexpr uint128 ones(unsigned bits) noexcept { return (uint128{0, 1} << bits) - uint128{0, 1}; }
@@ -807,6 +824,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.low = value_.low << 8 | octets[i + 8];
         }
     }
+    /// From the address as a number of 128 bits, without a zone; see to_uint().
+    constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
     /// The IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
     constexpr explicit ipv6_address(ipv4_address address) noexcept
         : value_{0, std::uint64_t{0xffff} << 32 | address.to_uint()} {}
@@ -831,6 +850,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
     /// ::1
     static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
 
+    /// Returns the address as a number of 128 bits: ::1 is uint128{0, 1}. The zone is not in it.
+    [[nodiscard]] constexpr uint128 to_uint() const noexcept { return value_; }
     [[nodiscard]] constexpr std::array<std::uint8_t, 16> to_octets() const noexcept {
         std::array<std::uint8_t, 16> octets{};
         for (unsigned i = 0; i < 8; ++i) {
@@ -1100,6 +1121,144 @@ struct std::hash<Value> {
 };
 
 #endif  // NETNOTES_IP_ADDRESS_HPP
+
+// netnotes/ip/arithmetic.hpp: the addresses before and behind an address
+// SPDX-License-Identifier: MIT
+//
+// An address is a number, so it has neighbours, and two addresses have a distance:
+//
+//        192.168.1.254 ── + 1 ──> 192.168.1.255 ── + 1 ──> 192.168.2.0
+//                      <────────────── - 2 ───────────────
+//
+//        static_assert("192.168.1.254"_ip + 2 == "192.168.2.0"_ip);
+//        static_assert("192.168.2.0"_ip - "192.168.1.254"_ip == 2);
+//
+// An integer type wraps at its end. An address must not: a loop that passes 255.255.255.255 would go on with 0.0.0.0,
+// another host. So a step beyond the first or the last address throws std::out_of_range, as Python's ipaddress raises.
+//
+// On this page:  + - += -= for ipv4_address, ipv6_address, ip_address
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_ARITHMETIC_HPP
+#define NETNOTES_IP_ARITHMETIC_HPP
+
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+
+template <class Address>
+concept address_value =
+    std::same_as<Address, ipv4_address> || std::same_as<Address, ipv6_address> || std::same_as<Address, ip_address>;
+/// A count of addresses. Not bool and not a character: `address + true` is a slip of the pen.
+template <class Count>
+concept address_count =
+    std::integral<Count> && !std::same_as<Count, bool> && !std::same_as<Count, char> && !std::same_as<Count, wchar_t> &&
+    !std::same_as<Count, char8_t> && !std::same_as<Count, char16_t> && !std::same_as<Count, char32_t> &&
+    sizeof(Count) <= sizeof(std::uint64_t);
+
+/// The address as a number, and back. The zone of an IPv6 address stays.
+constexpr uint128 number_of(ipv4_address address) noexcept { return {0, address.to_uint()}; }
+constexpr uint128 number_of(const ipv6_address& address) noexcept { return address.to_uint(); }
+constexpr uint128 number_of(const ip_address& address) noexcept {
+    return address.visit([](const auto& each) { return number_of(each); });
+}
+constexpr ipv4_address with_number(ipv4_address, uint128 number) noexcept {
+    return ipv4_address{static_cast<std::uint32_t>(number.low)};
+}
+constexpr ipv6_address with_number(const ipv6_address& like, uint128 number) {
+    const ipv6_address moved{number};
+    return like.zone().empty() || moved.ipv4_mapped() ? moved : moved.with_zone(like.zone());
+}
+constexpr ip_address with_number(const ip_address& like, uint128 number) {
+    if (like.is_v4()) return with_number(like.v4(), number);
+    return with_number(like.v6(), number);
+}
+constexpr unsigned width_of(ipv4_address) noexcept { return ipv4_address::width; }
+constexpr unsigned width_of(const ipv6_address&) noexcept { return ipv6_address::width; }
+constexpr unsigned width_of(const ip_address& address) noexcept { return address.width(); }
+
+/// Returns the address `count` steps up, or down. Throws std::out_of_range beyond the ends.
+template <class Address>
+constexpr Address moved(const Address& from, bool is_up, uint128 count) {
+    const uint128 number = number_of(from);
+    const uint128 room = is_up ? ones(width_of(from)) - number : number;
+    if (count > room)
+        throw std::out_of_range{is_up ? "a step beyond the last address" : "a step below the first address"};
+    return with_number(from, is_up ? number + count : number - count);
+}
+template <class Count>
+constexpr uint128 magnitude(Count count) noexcept {
+    const auto bits = static_cast<std::uint64_t>(count);  // of a negative number: modulo 2^64
+    return {0, count < 0 ? std::uint64_t{0} - bits : bits};
+}
+template <class Count>
+constexpr bool is_negative(Count count) noexcept {
+    if constexpr (std::is_signed_v<Count>) return count < 0;
+    return false;
+}
+
+}  // namespace detail
+
+/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address stays,
+/// except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last address.
+template <detail::address_value Address, detail::address_count Count>
+[[nodiscard]] constexpr Address operator+(const Address& address, Count count) {
+    return detail::moved(address, !detail::is_negative(count), detail::magnitude(count));
+}
+/// Returns the address that lies `count` addresses lower; a negative count goes up. Throws as operator+.
+template <detail::address_value Address, detail::address_count Count>
+[[nodiscard]] constexpr Address operator-(const Address& address, Count count) {
+    return detail::moved(address, detail::is_negative(count), detail::magnitude(count));
+}
+/// Returns the IPv6 address that lies `count` addresses higher; see operator+ above. For steps of more than 64 bits.
+[[nodiscard]] constexpr ipv6_address operator+(const ipv6_address& address, uint128 count) {
+    return detail::moved(address, true, count);
+}
+/// Returns the IPv6 address that lies `count` addresses lower; see operator+ above.
+[[nodiscard]] constexpr ipv6_address operator-(const ipv6_address& address, uint128 count) {
+    return detail::moved(address, false, count);
+}
+
+/// Moves the address up by `count`. Returns the address. Throws as operator+, and the address is then as before.
+template <detail::address_value Address, detail::address_count Count>
+constexpr Address& operator+=(Address& address, Count count) {
+    return address = address + count;
+}
+/// Moves the address down by `count`. Returns the address. Throws as operator-, and the address is then as before.
+template <detail::address_value Address, detail::address_count Count>
+constexpr Address& operator-=(Address& address, Count count) {
+    return address = address - count;
+}
+
+/// Returns how far `to` lies above `from`; negative when it lies below. Never throws for two IPv4 addresses.
+/// Throws std::invalid_argument for addresses of two families or of two zones, which have no distance. Throws
+/// std::out_of_range for a distance that 64 bits cannot hold: `to.to_uint() - from.to_uint()` has 128 bits.
+template <detail::address_value Address>
+[[nodiscard]] constexpr std::int64_t operator-(const Address& to, const Address& from) {
+    if constexpr (std::same_as<Address, ip_address>)
+        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"an IPv4 and an IPv6 address have no distance"};
+    if (detail::with_number(to, {}) != detail::with_number(from, {}))
+        throw std::invalid_argument{"two addresses in different zones have no distance"};
+    const bool is_above = to >= from;
+    const uint128 distance =
+        is_above ? detail::number_of(to) - detail::number_of(from) : detail::number_of(from) - detail::number_of(to);
+    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    if (distance.high != 0 || distance.low > largest + (is_above ? 0 : 1))
+        throw std::out_of_range{"the distance between the addresses has more than 64 bits"};
+    return static_cast<std::int64_t>(is_above ? distance.low : std::uint64_t{0} - distance.low);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_ARITHMETIC_HPP
 
 // netnotes/ip/endpoint.hpp: endpoints, ports and services
 // SPDX-License-Identifier: MIT
@@ -1476,6 +1635,12 @@ class network : public detail::printable<network> {
         if (address_count() && offset >= *address_count())
             throw std::out_of_range{"an index beyond the last address of the network"};
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
+    }
+
+    /// The same for an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
+        if (index > hosts_mask()) throw std::out_of_range{"an index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + index};
     }
 
     /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
@@ -2265,77 +2430,26 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
 
 #endif  // NETNOTES_SOCKET_ADDRESS_HPP
 
-// netnotes/socket/buffer.hpp: time and bytes
+// netnotes/socket/buffer.hpp: bytes
 // SPDX-License-Identifier: MIT
 //
-// What every call of a socket takes: how long it may wait, room to receive into, and bytes to send.
+// What the calls of a socket take: room to receive into, and bytes to send.
 //
-// On this page:  clock, duration, time_point, never, wait_time · mutable_buffer, const_buffer, as_text
-// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+// On this page:  mutable_buffer, const_buffer, as_text
+// The notes:     recv, send (公共用途的套接字函数); example 05
 
 #ifndef NETNOTES_SOCKET_BUFFER_HPP
 #define NETNOTES_SOCKET_BUFFER_HPP
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <limits>
 #include <span>
-#include <stdexcept>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 
 
 
 namespace netnotes {
-
-// ---- Time and bytes ------------------------------------------------------------------------------------
-
-/// All waiting is measured by the clock that nobody can set.
-using clock = std::chrono::steady_clock;
-using duration = clock::duration;
-using time_point = clock::time_point;
-
-/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
-inline constexpr duration never = duration::max();
-
-namespace detail {
-/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
-/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
-template <class To, class Rep, class Period>
-constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
-    if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
-        const std::chrono::duration<long double, typename To::period> exact{time};
-        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
-        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
-        return std::chrono::ceil<To>(exact);
-    } else {
-        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
-        } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
-        }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
-    }
-}
-}  // namespace detail
-
-/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
-/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
-/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
-class wait_time : public duration {
-  public:
-    constexpr wait_time() noexcept : duration{duration::zero()} {}
-    constexpr wait_time(duration time) noexcept : duration{time} {}
-    template <class Rep, class Period>
-    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
-};
 
 namespace detail {
 template <class Byte>
@@ -2393,301 +2507,37 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 
 #endif  // NETNOTES_SOCKET_BUFFER_HPP
 
-// netnotes/socket/interfaces.hpp: the network interfaces of this machine
+// netnotes/socket/handle.hpp: an open socket, whatever it is used for
 // SPDX-License-Identifier: MIT
 //
-// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine. Each
-// interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on all of
-// them.
+// A socket is held by the kernel. The program holds a small number for it, the *descriptor*. This class owns the
+// descriptor, and knows what all sockets have: options, the endpoints of both sides, an end, and how long a call waits.
+// The class socket adds the calls that move bytes.
 //
-//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
-//            for (const net::interface_address& mine : each.addresses)
-//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
+//        set_blocking(false)     a call returns at once: errc::operation_would_block
+//        set_timeout(2s)         a call ends within two seconds: errc::timed_out
+//        set_deadline(end)       all calls end by this moment
+//        stop_with(stop)         a request to stop ends each wait: errc::operation_canceled
 //
-//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
-//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
-//                      │         └── prefix: which neighbours need no router
-//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
-//
-// On this page:  network_interface, interface_address · interfaces
-// The notes:     IP地址 (ifconfig, ip addr); example 02
+// On this page:  socket_handle · shutdown_direction
+// The notes:     公共用途的套接字函数 (the functions that all sockets have); example 05
 
-#ifndef NETNOTES_SOCKET_INTERFACES_HPP
-#define NETNOTES_SOCKET_INTERFACES_HPP
-
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netpacket/packet.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-
-
-
-namespace netnotes {
-
-/// An address of an interface.
-struct interface_address {
-    /// The address and its network. The zone of a link-local address is the interface's number: fe80::1%2/64.
-    ip_interface address;
-    /// Where a datagram reaches all hosts of the network. Only an IPv4 address can have it.
-    std::optional<ip_address> broadcast;
-    /// The other end, when the address was given for a link of two hosts (PPP, a tunnel).
-    std::optional<ip_address> peer;
-};
-
-/// An interface as it was when interfaces() asked the kernel. A value: it does not follow later changes.
-struct network_interface {
-    std::string name;    ///< "eth0", "lo"
-    unsigned index = 0;  ///< the kernel's number, 1 and up; see interface_index(). 0 if the interface has just gone
-    bool is_up = false;  ///< an administrator has switched it on
-    bool is_running = false;         ///< the link works: a cable is in it, an access point answers
-    bool is_loopback = false;        ///< what leaves here arrives here
-    bool is_point_to_point = false;  ///< the link has exactly one other end
-    bool can_broadcast = false;      ///< a datagram can reach all hosts of the link
-    bool can_multicast = false;      ///< a socket can join groups on it
-    /// The address below IP: six bytes as "02:42:c0:a8:01:4d" for Ethernet and Wi-Fi. Empty where the link has none.
-    std::string hardware_address;
-    std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
-};
-
-/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's order.
-/// Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the kernel
-/// refuses (no memory, no descriptor). Threads may call it at once.
-[[nodiscard]] std::vector<network_interface> interfaces();
-/// Does the same, and reports a failure in `error` instead. Returns an empty list then.
-[[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-/// Returns the address in the kernel's structure. Returns std::nullopt for a null pointer and for other families.
-inline std::optional<ip_address> ip_of(const sockaddr* from) {
-    if (!from) return std::nullopt;
-    const int family = from->sa_family;
-    if (family != AF_INET && family != AF_INET6) return std::nullopt;
-    socket_address address;
-    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-    std::memcpy(address.data(), from, size);
-    address.resize(size);
-    return address.ip().address();
-}
-
-/// How many leading ones a netmask has. The kernel keeps prefixes, so no mask has a hole.
-inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
-    // (The kernel gives no mask with an address that has no network: it stands alone.)
-    const auto bits = ip_of(mask);
-    if (!bits) return width;
-    if (bits->is_v4()) return static_cast<unsigned>(std::countl_one(bits->v4().to_uint()));
-    unsigned length = 0;
-    for (const std::uint8_t octet : bits->v6().to_octets()) length += static_cast<unsigned>(std::popcount(octet));
-    return length;
-}
-
-/// The bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
-inline std::string hardware_address_of(const sockaddr* from) {
-    sockaddr_ll link{};
-    std::memcpy(&link, from, sizeof link);
-    const std::size_t size = std::min<std::size_t>(link.sll_halen, sizeof link.sll_addr);
-    std::string text;
-    bool is_any = false;
-    for (std::size_t i = 0; i < size; ++i) {
-        if (i > 0) text += ':';
-        text += {hexadecimal_digits[link.sll_addr[i] >> 4], hexadecimal_digits[link.sll_addr[i] & 0xf]};
-        is_any = is_any || link.sll_addr[i] != 0;
-    }
-    return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
-}
-
-/// getifaddrs(3) has one field for two meanings: ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do
-/// not decide, because an Ethernet link may have an address with a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`.
-/// A broadcast address ends in ones where the hosts are numbered (RFC 919 §7). A link of two, or one host alone, has no
-/// such address.
-inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
-    const network around = mine.address.network();
-    if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
-    if (other.is_v4() && around.is_v4() && link.can_broadcast && around.host_width() > 1 &&
-        (other.v4().to_uint() | around.netmask().v4().to_uint()) == ~std::uint32_t{0})
-        mine.broadcast = other;
-    else
-        mine.peer = other;
-}
-
-}  // namespace detail
-
-inline std::vector<network_interface> interfaces(std::error_code& error) {
-    std::vector<network_interface> found;
-    ifaddrs* list = nullptr;
-    if (::getifaddrs(&list) != 0) {
-        error = detail::last_error();
-        return found;
-    }
-    error.clear();
-    const struct guard {
-        ifaddrs* list;
-        ~guard() { ::freeifaddrs(list); }
-    } freed{list};
-    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is an
-    // address of eth0 with a label, not an interface.
-    for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
-        const std::string_view label{entry->ifa_name};
-        const std::string_view name = label.substr(0, label.find(':'));
-        const auto is_same = [&](const network_interface& each) { return each.name == name; };
-        auto place = std::find_if(found.begin(), found.end(), is_same);
-        if (place == found.end()) {
-            network_interface added;
-            added.name = name;
-            added.index = ::if_nametoindex(added.name.c_str());
-            added.is_up = entry->ifa_flags & IFF_UP;
-            added.is_running = entry->ifa_flags & IFF_RUNNING;
-            added.is_loopback = entry->ifa_flags & IFF_LOOPBACK;
-            added.is_point_to_point = entry->ifa_flags & IFF_POINTOPOINT;
-            added.can_broadcast = entry->ifa_flags & IFF_BROADCAST;
-            added.can_multicast = entry->ifa_flags & IFF_MULTICAST;
-            place = found.insert(place, std::move(added));
-        }
-        if (!entry->ifa_addr) continue;
-        if (entry->ifa_addr->sa_family == AF_PACKET) {
-            place->hardware_address = detail::hardware_address_of(entry->ifa_addr);
-            continue;
-        }
-        const auto address = detail::ip_of(entry->ifa_addr);
-        if (!address) continue;
-        interface_address mine{
-            ip_interface{*address, detail::prefix_length_of(entry->ifa_netmask, address->width())}, {}, {}};
-        if (const auto other = detail::ip_of(entry->ifa_dstaddr)) detail::set_other(mine, *other, *place);
-        place->addresses.push_back(mine);
-    }
-    return found;
-}
-
-inline std::vector<network_interface> interfaces() {
-    std::error_code error;
-    auto found = interfaces(error);
-    if (error) detail::throw_error(error, "interfaces of this machine");
-    return found;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_INTERFACES_HPP
-
-// netnotes/socket/iostream.hpp: a connection as a C++ stream
-// SPDX-License-Identifier: MIT
-//
-// Python's s.makefile() gives a file on a socket, so that one can read it line by line. Here it is a
-// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
-//
-//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
-//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
-//                                                                     every receive that may wait
-//
-// The last point saves the beginner's deadlock, in which both sides wait for a question that still stands in
-// the other's buffer. A timeout of the socket holds for each receive and each flush; when one fails the stream
-// turns bad() and error() says why. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
-// and getline leaves the '\r'. It has no bound on a line, so it is not for peers that you do not trust.
-//
-// On this page:  socket_iostream
-// The notes:     s.makefile() (公共用途的套接字函数); example 05
-
-#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
-#define NETNOTES_SOCKET_IOSTREAM_HPP
-
-#include <array>
-#include <cstddef>
-#include <istream>
-#include <streambuf>
-#include <system_error>
-#include <utility>
-
-// netnotes/socket/socket.hpp: the socket
-// SPDX-License-Identifier: MIT
-//
-// A socket is an end of a conversation, held by the kernel; the program holds a small number that stands for
-// it, the *descriptor*. It need not be an end of a connection: a datagram socket has none, and a listening
-// socket only makes them. This header owns the descriptor (it is closed exactly once, whatever happens), and
-// handles once, here, what every program otherwise gets wrong for itself:
-//
-//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
-//   the peer is gone (SIGPIPE)               an error, not the death of the process
-//   a timeout                                a point in time: a peer that sends a byte a second cannot stretch
-//                                            it; and it is reported as errc::timed_out, never as EAGAIN
-//   a child process inherits descriptors     close-on-exec, always
-//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
-//
-//        server                                     client
-//          socket{inet, stream}                       socket{inet, stream}
-//          bind({any, 6666})                          |
-//          listen()                                   |
-//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
-//            └─> a new socket  <───── bytes ────────> send_all, recv
-//
-// Each call has two forms. The plain one throws std::system_error. The one with a std::error_code at its end
-// does not throw; it is for outcomes that a program expects, as Python's connect_ex is for connect.
-//
-//   Python                          C                                here
-//   socket(family, type)            socket                           socket{family, type}
-//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
-//   connect / connect_ex            connect                          connect(where) / connect(where, error)
-//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
-//   send / sendall                  send / a loop                    send / send_all
-//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
-//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
-//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
-//   setsockopt, getsockopt          the same                         set_option, get_option
-//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
-//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
-//   fileno, detach                  the int itself                   native_handle, release
-//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
-//   socketpair, getaddrinfo         the same                         socket_pair, resolve
-//
-// On this page:  socket · socket_pair
-// Below it:      socket/buffer.hpp, time and bytes; socket/options.hpp; socket/address.hpp, names; socket/stop.hpp
-// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
-
-#ifndef NETNOTES_SOCKET_SOCKET_HPP
-#define NETNOTES_SOCKET_SOCKET_HPP
+#ifndef NETNOTES_SOCKET_HANDLE_HPP
+#define NETNOTES_SOCKET_HANDLE_HPP
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <new>
-#include <optional>
-#include <ratio>
 #include <span>
-#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <system_error>
-#include <type_traits>
 #include <utility>
-
 
 
 
@@ -2717,6 +2567,102 @@ inline std::vector<network_interface> interfaces() {
 #include <type_traits>
 
 
+// netnotes/socket/time.hpp: how long a call waits
+// SPDX-License-Identifier: MIT
+//
+// Every timeout of the library is measured on one clock, and saturates: the longest duration waits for ever.
+//
+//        stream.set_timeout(2s);                        // namespace net = netnotes; using std::chrono literals
+//        stream.set_timeout(std::chrono::hours::max()); // never
+//        stream.set_deadline(net::clock::now() + 1min); // a point in time, for many calls together
+//
+// On this page:  clock, duration, time_point, never, wait_time
+// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_TIME_HPP
+#define NETNOTES_SOCKET_TIME_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <limits>
+#include <ratio>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+// ---- Time and bytes ------------------------------------------------------------------------------------
+
+/// All waiting is measured by the clock that nobody can set.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
+inline constexpr duration never = duration::max();
+
+namespace detail {
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
+/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
+/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+};
+
+namespace detail {
+inline time_point later(time_point start, duration time) noexcept {
+    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
+}
+inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
+
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
+/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+inline timespec to_timespec(duration time) noexcept {
+    using std::chrono::nanoseconds, std::chrono::seconds;
+    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
+    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
+    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
+            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_TIME_HPP
 
 
 namespace netnotes {
@@ -2950,9 +2896,109 @@ class stop_on_signals {
 #endif  // NETNOTES_SOCKET_STOP_HPP
 
 
-namespace netnotes {
+// netnotes/socket/wait.hpp: when a call cannot go on
+// SPDX-License-Identifier: MIT
+//
+// What the sockets of this library share: which errors mean "later", and one poll(2) for a descriptor and a stop.
+//
+//        recv(2) ── EAGAIN ──> poll(descriptor, stop, the time that is left) ──> recv(2) again
+//                                     ├── the stop was requested: errc::operation_canceled
+//                                     └── no time is left:        errc::timed_out
+//
+// All names here are in detail: programs use socket/socket.hpp.
 
-// ---- The socket ----------------------------------------------------------------------------------------
+#ifndef NETNOTES_SOCKET_WAIT_HPP
+#define NETNOTES_SOCKET_WAIT_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <span>
+#include <system_error>
+
+
+
+
+
+namespace netnotes::detail {
+
+inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+/// Of accept(): an error that will not pass.
+inline bool is_not_listening(const std::error_code& error) noexcept {
+    return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
+}
+/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
+inline bool is_shortage(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+/// ... and how long to wait before the next attempt, which would else keep a processor busy.
+inline constexpr duration accept_pause = std::chrono::milliseconds{100};
+
+/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
+/// The next one may be well.
+inline bool is_passed_over(int error) noexcept {
+    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
+                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
+    return std::find(errors.begin(), errors.end(), error) != errors.end();
+}
+
+/// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
+inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
+    for (;;) {
+        timespec left{};
+        if (until != time_point::max()) {
+            const time_point now = clock::now();
+            left = to_timespec(until > now ? until - now : duration::zero());
+        }
+        const int ready =
+            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
+        if (ready < 0 && errno == EINTR) continue;  // with the time that is left
+        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
+        return;
+    }
+}
+
+/// Waits for a descriptor (or none, -1) and for a stop (or none).
+inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
+                     std::error_code& error) noexcept {
+    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
+    poll_until(watched, until, error);
+    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+}
+
+/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
+/// also when it goes on in the background. The wildcard address stands for the loopback one.
+inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
+    if (!where.is_ip()) return false;
+    socket_address local;
+    socklen_t size = socket_address::capacity;
+    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
+    local.resize(size);
+    if (!local.is_ip()) return false;
+    const endpoint own = local.ip(), other = where.ip();
+    if (own.port() != other.port()) return false;
+    const ip_address wanted = other.address().unmapped();
+    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
+    int type = 0;
+    socklen_t type_size = sizeof type;  // a datagram socket may well be its own peer
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
+}
+/// Resets a connection and leaves the socket without one (connect(2), AF_UNSPEC).
+inline void dissolve(int descriptor) noexcept {
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+    ::connect(descriptor, &nobody, sizeof nobody);
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_WAIT_HPP
+
+
+namespace netnotes {
 
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
@@ -2962,28 +3008,25 @@ enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = 
 /// set_deadline), or not at all (set_blocking(false): errc::operation_would_block). stop_with() ends a wait
 /// early with errc::operation_canceled. Two threads may use one socket, one to send and one to receive, but
 /// no thread may close it or change its mode while another uses it.
-class socket {
+class socket_handle {
   public:
     using native_handle_type = int;
 
     /// None: is_open() is false.
-    socket() noexcept = default;
-    /// A new one. `protocol` 0 is the only one that goes with family and type.
-    explicit socket(address_family family, socket_type type, int protocol = 0);
-    socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
+    socket_handle() noexcept = default;
     /// Takes over a descriptor that is open. `blocking` is the mode in which it is; it is not changed.
-    explicit socket(native_handle_type descriptor, bool blocking = true) noexcept
+    explicit socket_handle(native_handle_type descriptor, bool blocking = true) noexcept
         : descriptor_{descriptor}, blocking_{blocking} {}
-    socket(socket&& other) noexcept { swap(other); }
-    socket& operator=(socket&& other) noexcept {
-        socket{std::move(other)}.swap(*this);
+    socket_handle(socket_handle&& other) noexcept { swap(other); }
+    socket_handle& operator=(socket_handle&& other) noexcept {
+        socket_handle{std::move(other)}.swap(*this);
         return *this;
     }
-    ~socket() {
+    ~socket_handle() {
         std::error_code ignored;
         if (is_open()) close(ignored);
     }
-    void swap(socket& other) noexcept {
+    void swap(socket_handle& other) noexcept {
         std::swap(descriptor_, other.descriptor_);
         std::swap(blocking_, other.blocking_);
         std::swap(timeout_, other.timeout_);
@@ -3000,90 +3043,6 @@ class socket {
     /// Gives the descriptor away: it is the caller's to close. It is non-blocking if a timeout, a deadline, a stop or
     /// set_blocking(false) was in force.
     [[nodiscard]] native_handle_type release() noexcept { return std::exchange(descriptor_, -1); }
-
-    // -- as a server
-
-    /// Gives the socket its own address; port 0 lets the system choose. errc::address_in_use, and
-    /// errc::permission_denied below port 1024 (ip(7)).
-    void bind(const socket_address& where);
-    void bind(const socket_address& where, std::error_code& error) noexcept;
-    /// Lets connections come in. `backlog` is how many may be complete and not yet accepted, and Linux lets in
-    /// one more; it is capped by net.core.somaxconn. Nobody beyond is *refused*: his SYN is dropped and tried
-    /// again, so he is late (listen(2)). A negative number stands for the most that the system allows.
-    void listen(int backlog = SOMAXCONN);
-    void listen(int backlog, std::error_code& error) noexcept;
-
-    struct accepted;
-    /// Waits for the next connection. The new socket waits without a limit, or not at all if this one does not
-    /// wait, and is stopped by what stops this one. A connection that died in the queue is passed over.
-    ///
-    /// Where descriptors or memory are short (EMFILE, ENFILE, ENOBUFS, ENOMEM) the first form tries again every 100 ms, as
-    /// long as this socket may wait: so `for (;;) serve(listener.accept());` survives a crowd. The second form reports it.
-    accepted accept();
-    accepted accept(std::error_code& error) noexcept;
-
-    // -- as a client
-
-    /// For a stream, opens a connection and waits until it stands or has failed. For a datagram socket, fixes
-    /// whom send() goes to and recv() hears from. After a failure make a new socket: POSIX leaves this one's
-    /// state open. errc::connection_refused, timed_out, network_unreachable, ...
-    ///
-    /// A stream never connects to itself. Where nobody listens on a port from which the system takes the clients' own
-    /// ports, TCP can open a connection from that port to that port, and then reads what it has sent (a simultaneous
-    /// open, RFC 9293 §3.5). It is reset here, and the error is errc::connection_refused: nobody listens there.
-    void connect(const socket_address& where);
-    void connect(const socket_address& where, std::error_code& error) noexcept;
-
-    // -- both
-
-    /// At most buffer.size() bytes, at least one; 0 at the end of the stream, and then at every call. It is not
-    /// a message: what the peer sent in one piece may come in many, and the reverse. (With an empty buffer the
-    /// answer is always 0, so do not ask.) `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, and
-    /// MSG_WAITALL holds only for a socket that waits for ever.
-    std::size_t recv(mutable_buffer buffer, int flags = 0);
-    std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// Exactly buffer.size() bytes, however many receives that takes; the timeout is for the whole. 0 when the stream
-    /// had ended before the first of them, so that `while (s.recv_exact(header))` is a loop over messages; an end in
-    /// the middle is errc::protocol_error. The second form returns how many bytes stand in the buffer beside the
-    /// error, and the next call may go on behind them. For an empty buffer nobody is asked, and the answer is 0.
-    std::size_t recv_exact(mutable_buffer buffer);
-    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
-    /// Hands bytes to the kernel and returns how many it took, perhaps not all. That they were taken does not
-    /// mean that they have arrived, or have been sent at all. errc::broken_pipe, connection_reset.
-    std::size_t send(const_buffer bytes, int flags = 0);
-    std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
-    /// All bytes, or an error. The timeout is for the whole. The second form returns how many the kernel took
-    /// before the error, so that no byte's fate is unknown on this side; the first says it in what(). If a call that may
-    /// wait fails, and none after it succeeds, close() sends a reset: an orderly end would say that all has been sent.
-    void send_all(const_buffer bytes);
-    std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
-
-    struct received {
-        std::span<std::byte> bytes;  ///< the part of the buffer that was filled
-        socket_address sender;       ///< of no family when a Unix socket without a name has sent it
-        bool truncated = false;      ///< the datagram was longer than the buffer; what did not fit is lost
-        /// To which of this host's addresses it came, if tell_local_address() asked for that; else 0.0.0.0. For
-        /// a datagram to a broadcast address or an IPv4 group it is the address from which to answer; for one to
-        /// an IPv6 group it is not known.
-        ip_address local{};
-    };
-    /// One datagram and its sender. An empty datagram is a datagram: bytes is empty and the sender is set.
-    received recv_from(mutable_buffer buffer, int flags = 0);
-    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// One datagram, whole or not at all: errc::message_size when it is too long for the protocol.
-    void send_to(const_buffer bytes, const socket_address& where, int flags = 0);
-    void send_to(const_buffer bytes, const socket_address& where, std::error_code& error, int flags = 0) noexcept;
-    /// The same from one of this host's addresses, received::local: the sender of a question takes an answer only from
-    /// the address that it asked. 0.0.0.0 and :: leave the choice to the system. errc::invalid_argument,
-    /// network_unreachable when the host has no such address.
-    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags = 0);
-    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
-                 int flags = 0) noexcept;
-    /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
-    /// It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed:
-    /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
-    void tell_local_address();
-    void tell_local_address(std::error_code& error) noexcept;
 
     /// Says goodbye in one direction, or both, and leaves the descriptor open. After shutdown(send) the peer
     /// reads the end of the stream, and can still be heard.
@@ -3173,21 +3132,9 @@ class socket {
     /// recv_from() gives the kernel room for notes. Never on a Unix socket: there they could be descriptors that a
     /// stranger passes, and that nobody would close.
     void take_notes() noexcept { takes_notes_ = true; }
-
-  private:
-    friend class detail::borrowed_socket;  // of coro/socket.hpp
-    // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
-    // stopped. (recv() would do with a flag, but accept() and connect() have none.)
-    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
-        change_mode(blocking, timeout, deadline, stop, answer_time_);
-    }
-    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop, duration answer_time);
+    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden() const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
-    bool has_no_port() const noexcept;
-    std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
-    std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
-    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
 
     native_handle_type descriptor_ = -1;
     bool blocking_ = true;
@@ -3198,49 +3145,24 @@ class socket {
     duration answer_time_ = never;
     time_point answer_end_ = time_point::max();
     bool is_cut_ = false;  ///< the last send_all() has failed
+
+  private:
+    // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
+    // stopped. (recv() would do with a flag, but accept() and connect() have none.)
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
+        change_mode(blocking, timeout, deadline, stop, answer_time_);
+    }
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                     duration answer_time);
+    bool has_no_port() const noexcept;
 };
 
-struct socket::accepted {
-    socket connection;
-    socket_address peer;
-};
-
-/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
-[[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
-
 // ========================================================================================================
-// How it is done. A reader who only uses sockets can stop here.
+// How it is done
 // ========================================================================================================
-
-namespace detail {
-inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
-/// Of accept(): an error that will not pass.
-inline bool is_not_listening(const std::error_code& error) noexcept {
-    return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
-}
-/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
-inline bool is_shortage(int error) noexcept {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-/// ... and how long to wait before the next attempt, which would else keep a processor busy.
-inline constexpr duration accept_pause = std::chrono::milliseconds{100};
-}  // namespace detail
-
-// ---- making, waiting, failing
-
-inline socket::socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept
-    : descriptor_{::socket(static_cast<int>(family), static_cast<int>(type) | SOCK_CLOEXEC, protocol)} {
-    error = is_open() ? std::error_code{} : detail::last_error();
-}
-
-inline socket::socket(address_family family, socket_type type, int protocol) {
-    std::error_code error;
-    socket{family, type, protocol, error}.swap(*this);
-    if (error) detail::throw_error(error, "socket");
-}
 
 /// "listen on 0.0.0.0:80: Address already in use"
-inline void socket::fail(const std::error_code& error, const std::string& what) const {
+inline void socket_handle::fail(const std::error_code& error, const std::string& what) const {
     std::error_code unknown;
     const socket_address local = local_endpoint(unknown);
     detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
@@ -3248,55 +3170,14 @@ inline void socket::fail(const std::error_code& error, const std::string& what) 
 
 /// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed; once
 /// the connection is gone the kernel has forgotten him, and our own address must do.
-inline void socket::fail_with_peer(const std::error_code& error, const std::string& what) const {
+inline void socket_handle::fail_with_peer(const std::error_code& error, const std::string& what) const {
     std::error_code unknown;
     const socket_address peer = peer_endpoint(unknown);
     if (unknown) fail(error, detail::joined(what, " the peer"));
     detail::throw_error(error, what, ' ', peer.to_string());
 }
 
-namespace detail {
-inline time_point later(time_point start, duration time) noexcept {
-    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
-}
-inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
-
-/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
-/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
-inline timespec to_timespec(duration time) noexcept {
-    using std::chrono::nanoseconds, std::chrono::seconds;
-    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
-    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
-    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
-            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
-}
-
-/// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
-inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
-    for (;;) {
-        timespec left{};
-        if (until != time_point::max()) {
-            const time_point now = clock::now();
-            left = to_timespec(until > now ? until - now : duration::zero());
-        }
-        const int ready =
-            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
-        if (ready < 0 && errno == EINTR) continue;  // with the time that is left
-        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
-        return;
-    }
-}
-
-/// Waits for a descriptor (or none, -1) and for a stop (or none).
-inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
-                     std::error_code& error) noexcept {
-    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
-    poll_until(watched, until, error);
-    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
-}
-}  // namespace detail
-
-inline void socket::wait(short events, time_point until, std::error_code& error) const noexcept {
+inline void socket_handle::wait(short events, time_point until, std::error_code& error) const noexcept {
     if (!is_open()) {  // poll(2) would pass over it, and wait
         error = std::make_error_code(std::errc::bad_file_descriptor);
         return;
@@ -3304,18 +3185,18 @@ inline void socket::wait(short events, time_point until, std::error_code& error)
     detail::wait_for(descriptor_, events, stop_, until, error);
 }
 /// For what cannot be polled: to look again now and then.
-inline void socket::wait_a_moment(time_point until, std::error_code& error) const noexcept {
+inline void socket_handle::wait_a_moment(time_point until, std::error_code& error) const noexcept {
     detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
     if (error == std::errc::timed_out && clock::now() < until) error.clear();
 }
 
-inline time_point socket::end_of_call() const noexcept {
+inline time_point socket_handle::end_of_call() const noexcept {
     return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
 }
 
 /// What forbids a call even to begin. Without this a peer who always has something for us would carry the
 /// program past its deadline, or past a stop, without one wait in which they could be noticed.
-inline std::error_code socket::forbidden() const noexcept {
+inline std::error_code socket_handle::forbidden() const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
     const time_point end = std::min(deadline_, answer_end_);
     if (end != time_point::max() && clock::now() >= end) return std::make_error_code(std::errc::timed_out);
@@ -3323,7 +3204,7 @@ inline std::error_code socket::forbidden() const noexcept {
 }
 
 /// A datagram socket is given a port by its first send or connect, and when all are in use the kernel says EAGAIN.
-inline bool socket::has_no_port() const noexcept {
+inline bool socket_handle::has_no_port() const noexcept {
     std::error_code error;
     const socket_address local = local_endpoint(error);
     return !error && local.is_ip() && local.ip().port() == 0;
@@ -3332,7 +3213,8 @@ inline bool socket::has_no_port() const noexcept {
 /// Makes the system call, again when a signal interrupted it, and waits where it could not go on and may wait.
 /// Without a deadline a call that succeeds at once costs that one system call and no look at the clock.
 template <class Call>
-auto socket::attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept {
+auto socket_handle::attempt(Call call, short events, int flags, time_point until,
+                            std::error_code& error) const noexcept {
     decltype(call()) result = -1;
     if ((error = forbidden())) return result;
     // poll() may say that a call can go on which cannot. It sees our own queue, but not that of the Unix socket whom
@@ -3363,8 +3245,8 @@ auto socket::attempt(Call call, short events, int flags, time_point until, std::
     }
 }
 
-inline void socket::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
-                                duration answer_time) {
+inline void socket_handle::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                                       duration answer_time) {
     const auto waits = [](bool is_blocking, duration time, time_point end, const stop_event* event, duration answer) {
         return is_blocking && time == never && end == time_point::max() && !event && answer == never;
     };
@@ -3381,14 +3263,658 @@ inline void socket::change_mode(bool blocking, duration timeout, time_point dead
     answer_time_ = answer_time;
 }
 
-inline void socket::set_timeout(wait_time timeout) { change_mode(true, timeout, time_point::max(), stop_); }
-inline void socket::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
-inline void socket::set_answer_timeout(wait_time time) {
+inline void socket_handle::set_timeout(wait_time timeout) { change_mode(true, timeout, time_point::max(), stop_); }
+inline void socket_handle::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
+inline void socket_handle::set_answer_timeout(wait_time time) {
     change_mode(blocking_, timeout_, deadline_, stop_, time);
     answer_end_ = detail::end_of(time);
 }
-inline void socket::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
-inline void socket::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
+inline void socket_handle::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
+inline void socket_handle::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
+
+inline void socket_handle::shutdown(shutdown_direction direction, std::error_code& error) noexcept {
+    error = ::shutdown(descriptor_, static_cast<int>(direction)) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket_handle::shutdown(shutdown_direction direction) {
+    std::error_code error;
+    shutdown(direction, error);
+    if (error) fail_with_peer(error, "shutdown of the connection to");
+}
+
+inline void socket_handle::close(std::error_code& error) noexcept {
+    constexpr ::linger reset{1, 0};
+    if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
+    // already belong to what another thread has just opened (close(2)).
+    error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket_handle::close() {
+    std::error_code error;
+    close(error);
+    if (error) detail::throw_error(error, "close");
+}
+
+inline socket_address socket_handle::local_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getsockname(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket_handle::local_endpoint() const {
+    std::error_code error;
+    const socket_address address = local_endpoint(error);
+    if (error) detail::throw_error(error, "getsockname");
+    return address;
+}
+
+inline socket_address socket_handle::peer_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getpeername(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket_handle::peer_endpoint() const {
+    std::error_code error;
+    const socket_address address = peer_endpoint(error);
+    if (error) detail::throw_error(error, "getpeername");
+    return address;
+}
+
+inline void socket_handle::set_option(int level, int name, std::span<const std::byte> value,
+                                      std::error_code& error) noexcept {
+    error = ::setsockopt(descriptor_, level, name, value.data(), static_cast<socklen_t>(value.size())) == 0
+                ? std::error_code{}
+                : detail::last_error();
+}
+inline void socket_handle::set_option(int level, int name, std::span<const std::byte> value) {
+    std::error_code error;
+    set_option(level, name, value, error);
+    if (error) fail(error, detail::joined("setsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+}
+inline std::size_t socket_handle::get_option(int level, int name, std::span<std::byte> value,
+                                             std::error_code& error) const noexcept {
+    socklen_t size = static_cast<socklen_t>(value.size());
+    error = ::getsockopt(descriptor_, level, name, value.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    return error ? 0 : size;
+}
+inline std::size_t socket_handle::get_option(int level, int name, std::span<std::byte> value) const {
+    std::error_code error;
+    const std::size_t size = get_option(level, name, value, error);
+    if (error) fail(error, detail::joined("getsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+    return size;
+}
+inline std::error_code socket_handle::take_error() noexcept {
+    int pending = 0;
+    std::error_code error;
+    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
+    return error ? error : std::error_code{pending, std::system_category()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_HANDLE_HPP
+
+// netnotes/socket/interfaces.hpp: the network interfaces of this machine
+// SPDX-License-Identifier: MIT
+//
+// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine. Each
+// interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on all of
+// them.
+//
+//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
+//            for (const net::interface_address& mine : each.addresses)
+//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
+//
+//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
+//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
+//                      │         └── prefix: which neighbours need no router
+//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
+//
+// On this page:  network_interface, interface_address · interfaces
+// The notes:     IP地址 (ifconfig, ip addr); example 02
+
+#ifndef NETNOTES_SOCKET_INTERFACES_HPP
+#define NETNOTES_SOCKET_INTERFACES_HPP
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+
+namespace netnotes {
+
+/// An address of an interface.
+struct interface_address {
+    /// The address and its network. The zone of a link-local address is the interface's number: fe80::1%2/64.
+    ip_interface address;
+    /// Where a datagram reaches all hosts of the network. Only an IPv4 address can have it.
+    std::optional<ip_address> broadcast;
+    /// The other end, when the address was given for a link of two hosts (PPP, a tunnel).
+    std::optional<ip_address> peer;
+};
+
+/// An interface as it was when interfaces() asked the kernel. A value: it does not follow later changes.
+struct network_interface {
+    std::string name;    ///< "eth0", "lo"
+    unsigned index = 0;  ///< the kernel's number, 1 and up; see interface_index(). 0 if the interface has just gone
+    bool is_up = false;  ///< an administrator has switched it on
+    bool is_running = false;         ///< the link works: a cable is in it, an access point answers
+    bool is_loopback = false;        ///< what leaves here arrives here
+    bool is_point_to_point = false;  ///< the link has exactly one other end
+    bool can_broadcast = false;      ///< a datagram can reach all hosts of the link
+    bool can_multicast = false;      ///< a socket can join groups on it
+    /// The address below IP: six bytes as "02:42:c0:a8:01:4d" for Ethernet and Wi-Fi. Empty where the link has none.
+    std::string hardware_address;
+    std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
+};
+
+/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's order.
+/// Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the kernel
+/// refuses (no memory, no descriptor). Threads may call it at once.
+[[nodiscard]] std::vector<network_interface> interfaces();
+/// Does the same, and reports a failure in `error` instead. Returns an empty list then.
+[[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns the address in the kernel's structure. Returns std::nullopt for a null pointer and for other families.
+inline std::optional<ip_address> ip_of(const sockaddr* from) {
+    if (!from) return std::nullopt;
+    const int family = from->sa_family;
+    if (family != AF_INET && family != AF_INET6) return std::nullopt;
+    socket_address address;
+    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    std::memcpy(address.data(), from, size);
+    address.resize(size);
+    return address.ip().address();
+}
+
+/// How many leading ones a netmask has. The kernel keeps prefixes, so no mask has a hole.
+inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
+    // (The kernel gives no mask with an address that has no network: it stands alone.)
+    const auto bits = ip_of(mask);
+    if (!bits) return width;
+    if (bits->is_v4()) return static_cast<unsigned>(std::countl_one(bits->v4().to_uint()));
+    unsigned length = 0;
+    for (const std::uint8_t octet : bits->v6().to_octets()) length += static_cast<unsigned>(std::popcount(octet));
+    return length;
+}
+
+/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot be
+/// included together. So a header that is copied into programs includes neither.
+struct link_address {
+    std::uint16_t family, protocol;
+    std::int32_t interface;
+    std::uint16_t type;
+    std::uint8_t packet_type, size;
+    std::uint8_t bytes[8];
+};
+
+/// Returns the bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
+inline std::string hardware_address_of(const sockaddr* from) {
+    link_address link{};
+    std::memcpy(&link, from, sizeof link);
+    const std::size_t size = std::min<std::size_t>(link.size, sizeof link.bytes);
+    std::string text;
+    bool is_any = false;
+    for (std::size_t i = 0; i < size; ++i) {
+        if (i > 0) text += ':';
+        text += {hexadecimal_digits[link.bytes[i] >> 4], hexadecimal_digits[link.bytes[i] & 0xf]};
+        is_any = is_any || link.bytes[i] != 0;
+    }
+    return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
+}
+
+/// getifaddrs(3) has one field for two meanings: ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do
+/// not decide, because an Ethernet link may have an address with a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`.
+/// A broadcast address ends in ones where the hosts are numbered (RFC 919 §7). A link of two, or one host alone, has no
+/// such address.
+inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
+    const network around = mine.address.network();
+    if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
+    if (other.is_v4() && around.is_v4() && link.can_broadcast && around.host_width() > 1 &&
+        (other.v4().to_uint() | around.netmask().v4().to_uint()) == ~std::uint32_t{0})
+        mine.broadcast = other;
+    else
+        mine.peer = other;
+}
+
+}  // namespace detail
+
+inline std::vector<network_interface> interfaces(std::error_code& error) {
+    std::vector<network_interface> found;
+    ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) != 0) {
+        error = detail::last_error();
+        return found;
+    }
+    error.clear();
+    const struct guard {
+        ifaddrs* list;
+        ~guard() { ::freeifaddrs(list); }
+    } freed{list};
+    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is an
+    // address of eth0 with a label, not an interface.
+    for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
+        const std::string_view label{entry->ifa_name};
+        const std::string_view name = label.substr(0, label.find(':'));
+        const auto is_same = [&](const network_interface& each) { return each.name == name; };
+        auto place = std::find_if(found.begin(), found.end(), is_same);
+        if (place == found.end()) {
+            network_interface added;
+            added.name = name;
+            added.index = ::if_nametoindex(added.name.c_str());
+            added.is_up = entry->ifa_flags & IFF_UP;
+            added.is_running = entry->ifa_flags & IFF_RUNNING;
+            added.is_loopback = entry->ifa_flags & IFF_LOOPBACK;
+            added.is_point_to_point = entry->ifa_flags & IFF_POINTOPOINT;
+            added.can_broadcast = entry->ifa_flags & IFF_BROADCAST;
+            added.can_multicast = entry->ifa_flags & IFF_MULTICAST;
+            place = found.insert(place, std::move(added));
+        }
+        if (!entry->ifa_addr) continue;
+        if (entry->ifa_addr->sa_family == AF_PACKET) {
+            place->hardware_address = detail::hardware_address_of(entry->ifa_addr);
+            continue;
+        }
+        const auto address = detail::ip_of(entry->ifa_addr);
+        if (!address) continue;
+        interface_address mine{
+            ip_interface{*address, detail::prefix_length_of(entry->ifa_netmask, address->width())}, {}, {}};
+        if (const auto other = detail::ip_of(entry->ifa_dstaddr)) detail::set_other(mine, *other, *place);
+        place->addresses.push_back(mine);
+    }
+    return found;
+}
+
+inline std::vector<network_interface> interfaces() {
+    std::error_code error;
+    auto found = interfaces(error);
+    if (error) detail::throw_error(error, "interfaces of this machine");
+    return found;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_INTERFACES_HPP
+
+// netnotes/socket/iostream.hpp: a connection as a C++ stream
+// SPDX-License-Identifier: MIT
+//
+// Python's s.makefile() gives a file on a socket, so that one can read it line by line. Here it is a
+// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
+//
+//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
+//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
+//                                                                     every receive that may wait
+//
+// The last point saves the beginner's deadlock, in which both sides wait for a question that still stands in
+// the other's buffer. A timeout of the socket holds for each receive and each flush; when one fails the stream
+// turns bad() and error() says why. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
+// and getline leaves the '\r'. It has no bound on a line, so it is not for peers that you do not trust.
+//
+// On this page:  socket_iostream
+// The notes:     s.makefile() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
+#define NETNOTES_SOCKET_IOSTREAM_HPP
+
+#include <array>
+#include <cstddef>
+#include <istream>
+#include <streambuf>
+#include <system_error>
+#include <utility>
+
+// netnotes/socket/socket.hpp: the socket
+// SPDX-License-Identifier: MIT
+//
+// A socket is an end of a conversation, held by the kernel; the program holds a small number that stands for
+// it, the *descriptor*. It need not be an end of a connection: a datagram socket has none, and a listening
+// socket only makes them. This header owns the descriptor (it is closed exactly once, whatever happens), and
+// handles once, here, what every program otherwise gets wrong for itself:
+//
+//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
+//   the peer is gone (SIGPIPE)               an error, not the death of the process
+//   a timeout                                a point in time: a peer that sends a byte a second cannot stretch
+//                                            it; and it is reported as errc::timed_out, never as EAGAIN
+//   a child process inherits descriptors     close-on-exec, always
+//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
+//
+//        server                                     client
+//          socket{inet, stream}                       socket{inet, stream}
+//          bind({any, 6666})                          |
+//          listen()                                   |
+//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
+//            └─> a new socket  <───── bytes ────────> send_all, recv
+//
+// Each call has two forms. The plain one throws std::system_error. The one with a std::error_code at its end
+// does not throw; it is for outcomes that a program expects, as Python's connect_ex is for connect.
+//
+//   Python                          C                                here
+//   socket(family, type)            socket                           socket{family, type}
+//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
+//   connect / connect_ex            connect                          connect(where) / connect(where, error)
+//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
+//   send / sendall                  send / a loop                    send / send_all
+//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
+//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
+//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
+//   setsockopt, getsockopt          the same                         set_option, get_option
+//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
+//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
+//   fileno, detach                  the int itself                   native_handle, release
+//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
+//   socketpair, getaddrinfo         the same                         socket_pair, resolve
+//
+// On this page:  socket · socket_pair
+// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, how long a call waits
+// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
+
+#ifndef NETNOTES_SOCKET_SOCKET_HPP
+#define NETNOTES_SOCKET_SOCKET_HPP
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+
+// netnotes/socket/message.hpp: what travels beside the bytes of a datagram
+// SPDX-License-Identifier: MIT
+//
+// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Two of them matter to every UDP server: to
+// which of the host's addresses a datagram came, and from which address the answer is to leave.
+//
+//        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
+//        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
+//        client <── from 192.0.2.2 ── sendmsg: IP_PKTINFO says 192.0.2.2      else the client would not take the answer
+//
+// All names here are in detail: programs use received::local and send_to() of socket/socket.hpp, or udp.hpp.
+
+#ifndef NETNOTES_SOCKET_MESSAGE_HPP
+#define NETNOTES_SOCKET_MESSAGE_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <system_error>
+
+
+
+namespace netnotes::detail {
+
+/// What the kernel tells of a datagram beside its bytes: the size of each of several that it has merged (UDP_GRO), and
+/// to which address they came.
+struct datagram_notes {
+    static constexpr std::size_t capacity =
+        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
+    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
+
+    ip_address local{};        ///< one's own address, from which to answer; 0.0.0.0 when that is not known
+    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
+    std::size_t segment = 0;   ///< 0: it is one datagram
+
+    static datagram_notes of(msghdr& header) noexcept {
+        datagram_notes notes;
+        if (header.msg_controllen == 0) return notes;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                // A broadcast's or a group's local address is the one from which one would answer (ip(7)).
+                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
+                notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO knows that better
+                sockaddr_in6 raw{};
+                raw.sin6_family = AF_INET6;
+                raw.sin6_addr = info.ipi6_addr;
+                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
+                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
+                if (notes.is_to_group) continue;
+                socket_address local;
+                std::memcpy(local.data(), &raw, sizeof raw);
+                local.resize(sizeof raw);
+                notes.local = local.ip().address();
+            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
+                int value = 0;
+                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
+            }
+        }
+        return notes;
+    }
+};
+
+/// The word to the kernel from which address a datagram is to leave.
+class source_note {
+  public:
+    source_note() noexcept = default;
+    /// 0.0.0.0 and :: say nothing. The zone of the address may be no interface: then there is an error.
+    void choose(const ip_address& from, std::error_code& error) noexcept {
+        size_ = 0;
+        error.clear();
+        if (from.is_unspecified()) return;
+        try {
+            const socket_address address{endpoint{from.unmapped(), 0}};
+            if (address.family() == address_family::inet) {
+                sockaddr_in raw;
+                std::memcpy(&raw, address.data(), sizeof raw);
+                in_pktinfo info{};  // without an interface: which way is the routing table's affair
+                info.ipi_spec_dst = raw.sin_addr;
+                write(IPPROTO_IP, IP_PKTINFO, info);
+            } else {
+                sockaddr_in6 raw;
+                std::memcpy(&raw, address.data(), sizeof raw);
+                in6_pktinfo info{};
+                info.ipi6_addr = raw.sin6_addr;
+                info.ipi6_ifindex = raw.sin6_scope_id;
+                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
+            }
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        } catch (const std::bad_alloc&) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
+    /// Says so in a message; this object must live until it is sent.
+    void add_to(msghdr& message) noexcept {
+        if (size_ == 0) return;
+        message.msg_control = bytes_.data();
+        message.msg_controllen = size_;
+    }
+
+  private:
+    template <class Info>
+    void write(int level, int type, const Info& info) noexcept {
+        cmsghdr header{};
+        header.cmsg_level = level;
+        header.cmsg_type = type;
+        header.cmsg_len = CMSG_LEN(sizeof info);
+        bytes_ = {};
+        std::memcpy(bytes_.data(), &header, sizeof header);
+        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
+        size_ = CMSG_SPACE(sizeof info);
+    }
+    alignas(cmsghdr) std::array<char, capacity> bytes_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_MESSAGE_HPP
+
+
+namespace netnotes {
+
+// ---- The socket ----------------------------------------------------------------------------------------
+
+/// A socket with the calls that move bytes. See socket_handle for its lifetime, its modes and its options.
+class socket : public socket_handle {
+  public:
+    using socket_handle::socket_handle;
+
+    /// None: is_open() is false.
+    socket() noexcept = default;
+    /// A new one. `protocol` 0 is the only one that goes with family and type.
+    explicit socket(address_family family, socket_type type, int protocol = 0);
+    socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
+
+    // -- as a server
+
+    /// Gives the socket its own address; port 0 lets the system choose. errc::address_in_use, and
+    /// errc::permission_denied below port 1024 (ip(7)).
+    void bind(const socket_address& where);
+    void bind(const socket_address& where, std::error_code& error) noexcept;
+    /// Lets connections come in. `backlog` is how many may be complete and not yet accepted, and Linux lets in
+    /// one more; it is capped by net.core.somaxconn. Nobody beyond is *refused*: his SYN is dropped and tried
+    /// again, so he is late (listen(2)). A negative number stands for the most that the system allows.
+    void listen(int backlog = SOMAXCONN);
+    void listen(int backlog, std::error_code& error) noexcept;
+
+    struct accepted;
+    /// Waits for the next connection. The new socket waits without a limit, or not at all if this one does not
+    /// wait, and is stopped by what stops this one. A connection that died in the queue is passed over.
+    ///
+    /// Where descriptors or memory are short (EMFILE, ENFILE, ENOBUFS, ENOMEM) the first form tries again every 100 ms, as
+    /// long as this socket may wait: so `for (;;) serve(listener.accept());` survives a crowd. The second form reports it.
+    accepted accept();
+    accepted accept(std::error_code& error) noexcept;
+
+    // -- as a client
+
+    /// For a stream, opens a connection and waits until it stands or has failed. For a datagram socket, fixes
+    /// whom send() goes to and recv() hears from. After a failure make a new socket: POSIX leaves this one's
+    /// state open. errc::connection_refused, timed_out, network_unreachable, ...
+    ///
+    /// A stream never connects to itself. Where nobody listens on a port from which the system takes the clients' own
+    /// ports, TCP can open a connection from that port to that port, and then reads what it has sent (a simultaneous
+    /// open, RFC 9293 §3.5). It is reset here, and the error is errc::connection_refused: nobody listens there.
+    void connect(const socket_address& where);
+    void connect(const socket_address& where, std::error_code& error) noexcept;
+
+    // -- both
+
+    /// At most buffer.size() bytes, at least one; 0 at the end of the stream, and then at every call. It is not
+    /// a message: what the peer sent in one piece may come in many, and the reverse. (With an empty buffer the
+    /// answer is always 0, so do not ask.) `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, and
+    /// MSG_WAITALL holds only for a socket that waits for ever.
+    std::size_t recv(mutable_buffer buffer, int flags = 0);
+    std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// Exactly buffer.size() bytes, however many receives that takes; the timeout is for the whole. 0 when the stream
+    /// had ended before the first of them, so that `while (s.recv_exact(header))` is a loop over messages; an end in
+    /// the middle is errc::protocol_error. The second form returns how many bytes stand in the buffer beside the
+    /// error, and the next call may go on behind them. For an empty buffer nobody is asked, and the answer is 0.
+    std::size_t recv_exact(mutable_buffer buffer);
+    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
+    /// Hands bytes to the kernel and returns how many it took, perhaps not all. That they were taken does not
+    /// mean that they have arrived, or have been sent at all. errc::broken_pipe, connection_reset.
+    std::size_t send(const_buffer bytes, int flags = 0);
+    std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
+    /// All bytes, or an error. The timeout is for the whole. The second form returns how many the kernel took
+    /// before the error, so that no byte's fate is unknown on this side; the first says it in what(). If a call that may
+    /// wait fails, and none after it succeeds, close() sends a reset: an orderly end would say that all has been sent.
+    void send_all(const_buffer bytes);
+    std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
+
+    struct received {
+        std::span<std::byte> bytes;  ///< the part of the buffer that was filled
+        socket_address sender;       ///< of no family when a Unix socket without a name has sent it
+        bool truncated = false;      ///< the datagram was longer than the buffer; what did not fit is lost
+        /// To which of this host's addresses it came, if tell_local_address() asked for that; else 0.0.0.0. For
+        /// a datagram to a broadcast address or an IPv4 group it is the address from which to answer; for one to
+        /// an IPv6 group it is not known.
+        ip_address local{};
+    };
+    /// One datagram and its sender. An empty datagram is a datagram: bytes is empty and the sender is set.
+    received recv_from(mutable_buffer buffer, int flags = 0);
+    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// One datagram, whole or not at all: errc::message_size when it is too long for the protocol.
+    void send_to(const_buffer bytes, const socket_address& where, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, std::error_code& error, int flags = 0) noexcept;
+    /// The same from one of this host's addresses, received::local: the sender of a question takes an answer only from
+    /// the address that it asked. 0.0.0.0 and :: leave the choice to the system. errc::invalid_argument,
+    /// network_unreachable when the host has no such address.
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
+                 int flags = 0) noexcept;
+    /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
+    /// It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed:
+    /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
+    void tell_local_address();
+    void tell_local_address(std::error_code& error) noexcept;
+
+  private:
+    friend class detail::borrowed_socket;  // of coro/io/socket.hpp
+    std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
+    std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
+};
+
+struct socket::accepted {
+    socket connection;
+    socket_address peer;
+};
+
+/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
+[[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
+
+// ========================================================================================================
+// How it is done. A reader who only uses sockets can stop here.
+// ========================================================================================================
+
+// ---- making, waiting, failing
+
+inline socket::socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept
+    : socket_handle{::socket(static_cast<int>(family), static_cast<int>(type) | SOCK_CLOEXEC, protocol)} {
+    error = is_open() ? std::error_code{} : detail::last_error();
+}
+
+inline socket::socket(address_family family, socket_type type, int protocol) {
+    std::error_code error;
+    socket{family, type, protocol, error}.swap(*this);
+    if (error) detail::throw_error(error, "socket");
+}
 
 // ---- the calls
 
@@ -3409,16 +3935,6 @@ inline void socket::listen(int backlog) {
     listen(backlog, error);
     if (error) fail(error, "listen");
 }
-
-namespace detail {
-/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
-/// The next one may be well.
-inline bool is_passed_over(int error) noexcept {
-    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
-                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
-    return std::find(errors.begin(), errors.end(), error) != errors.end();
-}
-}  // namespace detail
 
 inline socket::accepted socket::accept(std::error_code& error) noexcept {
     accepted result;
@@ -3459,31 +3975,6 @@ inline socket::accepted socket::accept() {
         if (is_over == std::errc::operation_canceled) fail(is_over, "accept");
     }
 }
-
-namespace detail {
-/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
-/// also when it goes on in the background. The wildcard address stands for the loopback one.
-inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
-    if (!where.is_ip()) return false;
-    socket_address local;
-    socklen_t size = socket_address::capacity;
-    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
-    local.resize(size);
-    if (!local.is_ip()) return false;
-    const endpoint own = local.ip(), other = where.ip();
-    if (own.port() != other.port()) return false;
-    const ip_address wanted = other.address().unmapped();
-    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
-    int type = 0;
-    socklen_t type_size = sizeof type;  // a datagram socket may well be its own peer
-    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
-}
-/// Resets a connection and leaves the socket without one (connect(2), AF_UNSPEC).
-inline void dissolve(int descriptor) noexcept {
-    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
-    ::connect(descriptor, &nobody, sizeof nobody);
-}
-}  // namespace detail
 
 inline void socket::connect(const socket_address& where, std::error_code& error) noexcept {
     if ((error = forbidden())) return;
@@ -3609,111 +4100,6 @@ inline void socket::send_all(const_buffer bytes) {
                                              " bytes sent) to"));
 }
 
-namespace detail {
-/// What the kernel tells of a datagram beside its bytes: the size of each of several that it has merged (UDP_GRO), and
-/// to which address they came.
-struct datagram_notes {
-    static constexpr std::size_t capacity =
-        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
-    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
-
-    ip_address local{};        ///< one's own address, from which to answer; 0.0.0.0 when that is not known
-    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
-    std::size_t segment = 0;   ///< 0: it is one datagram
-
-    static datagram_notes of(msghdr& header) noexcept {
-        datagram_notes notes;
-        if (header.msg_controllen == 0) return notes;
-        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
-            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
-            if (is(IPPROTO_IP, IP_PKTINFO)) {
-                in_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                // A broadcast's or a group's local address is the one from which one would answer (ip(7)).
-                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
-                notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
-            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
-                in6_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO knows that better
-                sockaddr_in6 raw{};
-                raw.sin6_family = AF_INET6;
-                raw.sin6_addr = info.ipi6_addr;
-                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
-                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
-                if (notes.is_to_group) continue;
-                socket_address local;
-                std::memcpy(local.data(), &raw, sizeof raw);
-                local.resize(sizeof raw);
-                notes.local = local.ip().address();
-            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
-                int value = 0;
-                std::memcpy(&value, CMSG_DATA(part), sizeof value);
-                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
-            }
-        }
-        return notes;
-    }
-};
-
-/// The word to the kernel from which address a datagram is to leave.
-class source_note {
-  public:
-    source_note() noexcept = default;
-    /// 0.0.0.0 and :: say nothing. The zone of the address may be no interface: then there is an error.
-    void choose(const ip_address& from, std::error_code& error) noexcept {
-        size_ = 0;
-        error.clear();
-        if (from.is_unspecified()) return;
-        try {
-            const socket_address address{endpoint{from.unmapped(), 0}};
-            if (address.family() == address_family::inet) {
-                sockaddr_in raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in_pktinfo info{};  // without an interface: which way is the routing table's affair
-                info.ipi_spec_dst = raw.sin_addr;
-                write(IPPROTO_IP, IP_PKTINFO, info);
-            } else {
-                sockaddr_in6 raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in6_pktinfo info{};
-                info.ipi6_addr = raw.sin6_addr;
-                info.ipi6_ifindex = raw.sin6_scope_id;
-                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
-            }
-        } catch (const std::system_error& failure) {
-            error = failure.code();
-        } catch (const std::bad_alloc&) {
-            error = std::make_error_code(std::errc::not_enough_memory);
-        }
-    }
-    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
-    /// Says so in a message; this object must live until it is sent.
-    void add_to(msghdr& message) noexcept {
-        if (size_ == 0) return;
-        message.msg_control = bytes_.data();
-        message.msg_controllen = size_;
-    }
-
-  private:
-    template <class Info>
-    void write(int level, int type, const Info& info) noexcept {
-        cmsghdr header{};
-        header.cmsg_level = level;
-        header.cmsg_type = type;
-        header.cmsg_len = CMSG_LEN(sizeof info);
-        bytes_ = {};
-        std::memcpy(bytes_.data(), &header, sizeof header);
-        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
-        size_ = CMSG_SPACE(sizeof info);
-    }
-    alignas(cmsghdr) std::array<char, capacity> bytes_;
-    std::size_t size_ = 0;
-};
-}  // namespace detail
-
 inline void socket::tell_local_address(std::error_code& error) noexcept {
     const int on = 1;
     const auto yes = std::as_bytes(std::span{&on, 1});
@@ -3800,85 +4186,6 @@ inline void socket::send_to(const_buffer bytes, const socket_address& where, con
                             std::to_string(bytes.size()), " bytes)");
 }
 
-inline void socket::shutdown(shutdown_direction direction, std::error_code& error) noexcept {
-    error = ::shutdown(descriptor_, static_cast<int>(direction)) == 0 ? std::error_code{} : detail::last_error();
-}
-inline void socket::shutdown(shutdown_direction direction) {
-    std::error_code error;
-    shutdown(direction, error);
-    if (error) fail_with_peer(error, "shutdown of the connection to");
-}
-
-inline void socket::close(std::error_code& error) noexcept {
-    constexpr ::linger reset{1, 0};
-    if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
-    // already belong to what another thread has just opened (close(2)).
-    error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
-}
-inline void socket::close() {
-    std::error_code error;
-    close(error);
-    if (error) detail::throw_error(error, "close");
-}
-
-inline socket_address socket::local_endpoint(std::error_code& error) const noexcept {
-    socket_address address;
-    socklen_t size = socket_address::capacity;
-    error = ::getsockname(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
-    address.resize(size);
-    return address;
-}
-inline socket_address socket::local_endpoint() const {
-    std::error_code error;
-    const socket_address address = local_endpoint(error);
-    if (error) detail::throw_error(error, "getsockname");
-    return address;
-}
-
-inline socket_address socket::peer_endpoint(std::error_code& error) const noexcept {
-    socket_address address;
-    socklen_t size = socket_address::capacity;
-    error = ::getpeername(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
-    address.resize(size);
-    return address;
-}
-inline socket_address socket::peer_endpoint() const {
-    std::error_code error;
-    const socket_address address = peer_endpoint(error);
-    if (error) detail::throw_error(error, "getpeername");
-    return address;
-}
-
-inline void socket::set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept {
-    error = ::setsockopt(descriptor_, level, name, value.data(), static_cast<socklen_t>(value.size())) == 0
-                ? std::error_code{}
-                : detail::last_error();
-}
-inline void socket::set_option(int level, int name, std::span<const std::byte> value) {
-    std::error_code error;
-    set_option(level, name, value, error);
-    if (error) fail(error, detail::joined("setsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
-}
-inline std::size_t socket::get_option(int level, int name, std::span<std::byte> value,
-                                      std::error_code& error) const noexcept {
-    socklen_t size = static_cast<socklen_t>(value.size());
-    error = ::getsockopt(descriptor_, level, name, value.data(), &size) == 0 ? std::error_code{} : detail::last_error();
-    return error ? 0 : size;
-}
-inline std::size_t socket::get_option(int level, int name, std::span<std::byte> value) const {
-    std::error_code error;
-    const std::size_t size = get_option(level, name, value, error);
-    if (error) fail(error, detail::joined("getsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
-    return size;
-}
-inline std::error_code socket::take_error() noexcept {
-    int pending = 0;
-    std::error_code error;
-    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
-    return error ? error : std::error_code{pending, std::system_category()};
-}
-
 inline std::pair<socket, socket> socket_pair(socket_type type) {
     int descriptors[2];
     if (::socketpair(AF_UNIX, static_cast<int>(type) | SOCK_CLOEXEC, 0, descriptors) != 0)
@@ -3958,6 +4265,9 @@ class socket_iostream : public std::iostream {
 }  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_IOSTREAM_HPP
+
+
+
 
 
 
