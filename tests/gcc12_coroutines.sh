@@ -272,7 +272,7 @@ FOR_AGGREGATE = ('an aggregate as a temporary beside co_await', 'name it, and mo
 FOR_LAMBDA = ('a capturing lambda as a temporary beside co_await', 'name it: auto body = [n](...) {...}; co_await f(body)')
 FOR_CHOICE = ('?: of objects beside co_await', 'if (c) ... else ...; or name the operands before')
 FOR_THROW = ('co_await inside of throw', 'auto text = co_await x; throw error{text}')
-FOR_BRACES = ('co_await inside of a braced list', 'auto a = co_await x; value v{a, 4}')
+FOR_BRACES = ('co_await inside of a list that makes an aggregate', 'auto a = co_await x; value v{a, 4}')
 HAVE_CONSTRUCTORS = {'pair', 'tuple', 'auto', 'string', 'optional', 'unique_ptr', 'shared_ptr', 'system_error'}
 OURS = {'connect', 'async_connect', 'send_to', 'endpoint'}  # of netnotes: their types have constructors
 
@@ -280,6 +280,8 @@ OURS = {'connect', 'async_connect', 'send_to', 'endpoint'}  # of netnotes: their
 class Reader:
     def __init__(self, path, all, knowledge):
         self.path, self.all, self.known, self.found = path, all, knowledge, []
+        self.lambdas = {all[i].text for i in range(1, len(all) - 2)
+                        if all[i - 1].text == 'auto' and all[i + 1].text == '=' and begins_lambda(all, i + 2)}
 
     def tell(self, i, what):
         self.found.append((self.all[i].line, what))
@@ -446,6 +448,8 @@ class Reader:
                 self.tell(i, FOR_LAMBDA)
             elif all[i].text == '{' and all[i].role == 'init' and all[i].mate is not None:
                 self.braces(i, begin)
+            elif all[i].text == '(' and all[i].mate is not None and i > begin:
+                self.parentheses(i, begin)
             elif all[i].text == '?':
                 self.choice(i, begin, end)
 
@@ -467,6 +471,21 @@ class Reader:
                 self.tell(i, FOR_BRACES)
         elif danger or (danger is None and elements and all[elements[0][0]].text == '.'):
             self.tell(i, FOR_AGGREGATE)
+
+    def parentheses(self, i, begin):
+        """T(a, b), or T name(a, b): C++20 makes an aggregate of this, too."""
+        all = self.all
+        before = all[i - 1]
+        if all[i].mate == i + 1 or not (before.kind == 'word' and before.text not in STATEMENTS or before.text == '>'):
+            return
+        # A call of a function, or of a lambda with a name, that has the name of some type.
+        declares = i - 1 > begin and (all[i - 2].text == '>' or all[i - 2].kind == 'word' and all[i - 2].text not in STATEMENTS)
+        if not declares and (before.text in self.known.functions or before.text in self.lambdas):
+            return
+        if not self.danger_of(i, begin):
+            return
+        awaited = any(all[j].text in AWAITS for j in self.flat(i + 1, all[i].mate))
+        self.tell(i, FOR_BRACES if awaited else FOR_AGGREGATE)
 
     def danger_of(self, i, begin):
         """Is the braced value at i an aggregate with something to destroy? None: unknown."""
@@ -582,9 +601,10 @@ def main():
             print(f'{path}: {error.strerror}', file=sys.stderr)
             return 2
     if os.path.isdir(beside):  # what the library defines; it is not reported
-        for name in sorted(os.listdir(beside)):
-            if name.endswith('.hpp'):
-                known.learn(tokens_of(os.path.join(beside, name)))
+        for folder, _, names in sorted(os.walk(beside)):
+            for name in sorted(names):
+                if name.endswith('.hpp'):
+                    known.learn(tokens_of(os.path.join(folder, name)))
     for _, all in sources:
         known.learn(all)
     count = 0

@@ -66,6 +66,12 @@ net::task<> b22() { text t = (co_await yes()) ? words : text("x"); }
 net::task<> b23() { throw std::runtime_error{co_await get()}; }
 net::task<> b24() { auto body = [](net::task_group&) -> net::task<> { if (co_await yes()) co_return; }; co_await net::with_group(body); }
 net::task<> b25() { text k; auto p = std::make_pair(co_await get(), pair{k, 1}); }
+net::task<> b27() { pair x(co_await get(), 4); (void)x; }
+net::task<pair> b28() { co_return pair(co_await get(), 4); }
+net::task<> b29() { text k; co_await takes(pair(k, 1)); }
+net::task<> b30() { auto p = pair(words, co_await number()); (void)p; }
+net::task<> b31() { std::vector<pair> all; all.push_back(pair(co_await get(), 1)); }
+net::task<> b32() { const box x(co_await get()); (void)x; }
 net::task<> b26() { text k; int n = co_await call([k = std::move(k)] { return int(k.size()); }); (void)n; }
 CPP
 cat > "$scratch/good.cpp" << 'CPP'
@@ -91,10 +97,15 @@ net::task<int> g17() { co_return (co_await yes()) ? 52 : 0; }
 net::task<> g18() { text k = words; const bool c = k.empty(); co_await length(c ? k : words); }
 net::task<> g19() { auto why = co_await get(); if (why.empty()) throw std::runtime_error{why}; }
 net::task<> g20() { std::vector<text> all; all.push_back(co_await get()); auto [one, two] = std::pair{1, 2}; co_await net::sleep_for(net::duration{one - two}); }
+net::task<> g22() { with_constructor x(co_await get(), 4); (void)x; }
+net::task<> g23() { point x(co_await number(), 4); (void)x; }
+net::task<> g24() { text s(co_await get()); auto t = co_await get(); pair x(t, 4); (void)x; }
+net::task<> g25() { int n = int(co_await number()) + std::max(1, co_await number()); (void)n; }
+net::task<> g26() { std::string s(static_cast<std::size_t>(co_await number()), 'x'); (void)s; }
 net::task<> g21() { text s{co_await get()}; co_await length(text{s}); }
 int main() {
     net::event_loop loop;
-    for (const auto each : {g01, g02, g03, g04, g05, g06, g07, g08, g09, g10, g11, g12, g13, g14, g15, g16, g18, g19, g20, g21})
+    for (const auto each : {g01, g02, g03, g04, g05, g06, g07, g08, g09, g10, g11, g12, g13, g14, g15, g16, g18, g19, g20, g21, g22, g23, g24, g25, g26})
         loop.run(each());
     return loop.run(g17()) == 52 ? 0 : 1;
 }

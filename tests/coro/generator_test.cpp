@@ -281,7 +281,7 @@ TEST_CASE("a greenlet that cannot go on is an error of the one who asks") {
     CHECK(log == "this greenlet has ended");
     asks = body(none, log);
     asks.run();
-    CHECK(log == "this greenlet is none");
+    CHECK(log == "empty greenlet: default-constructed or moved from");
 }
 
 TEST_CASE("a run inside a run is allowed and to reach further out is not") {
@@ -345,4 +345,81 @@ TEST_CASE("a greenlet that is destroyed while it pauses destroys its variables")
         CHECK(alive == 1);
     }
     CHECK(alive == 0);
+}
+
+// ---- A generator that fails, and one that asks itself ---------------------------------------------------
+
+namespace {
+net::generator<int> throws_at(int last) {
+    for (int i = 1; i < last; ++i) co_yield i;
+    throw std::runtime_error{"no more"};
+}
+net::generator<int> asks_itself(net::generator<int>*& self) {
+    co_yield 1;
+    int* const own = self->next();
+    co_yield *own;
+}
+net::generator<int> asks_itself_and_goes_on(net::generator<int>*& self, int& refused) {
+    for (int i = 0; i < 3; ++i) {
+        try {
+            self->next();
+        } catch (const std::logic_error&) {
+            ++refused;
+        }
+        co_yield i;
+    }
+}
+}  // namespace
+
+TEST_CASE("an iterator is at the end after ++ has thrown") {
+    auto numbers = throws_at(2);
+    auto at = numbers.begin();
+    CHECK(*at == 1);
+    CHECK_THROWS_AS(++at, std::runtime_error);
+    CHECK(at == numbers.end());
+    CHECK(numbers.begin() == numbers.end());
+    CHECK(numbers.next() == nullptr);
+    auto others = throws_at(2);
+    auto second = others.begin();
+    CHECK_THROWS_AS(second++, std::runtime_error);
+    CHECK(second == others.end());
+}
+
+TEST_CASE("a generator that throws before its first value has ended") {
+    auto numbers = throws_at(1);
+    CHECK_THROWS_AS(numbers.begin(), std::runtime_error);
+    CHECK(numbers.next() == nullptr);
+    CHECK(numbers.begin() == numbers.end());
+    for (int each : numbers) FAIL("a value after the end: " << each);
+}
+
+TEST_CASE("a generator in an algorithm that throws in the middle gives nothing twice") {
+    auto numbers = throws_at(4);
+    std::vector<int> all;
+    const auto take = [&] {
+        for (int each : numbers) all.push_back(each);
+    };
+    CHECK_THROWS_AS(take(), std::runtime_error);
+    CHECK_NOTHROW(take());
+    CHECK(all == std::vector<int>{1, 2, 3});
+}
+
+TEST_CASE("a generator that asks itself for the next value is told so, and ends by it") {
+    net::generator<int>* self = nullptr;
+    auto numbers = asks_itself(self);
+    self = &numbers;
+    REQUIRE(numbers.next());
+    CHECK_THROWS_WITH(numbers.next(), Catch::Matchers::ContainsSubstring("cannot ask itself"));
+    CHECK(numbers.next() == nullptr);
+}
+
+TEST_CASE("a generator that catches that error goes on") {
+    net::generator<int>* self = nullptr;
+    int refused = 0;
+    auto numbers = asks_itself_and_goes_on(self, refused);
+    self = &numbers;
+    int count = 0;
+    for (int each : numbers) CHECK(each == count++);
+    CHECK(count == 3);
+    CHECK(refused == 3);
 }

@@ -212,14 +212,14 @@ TEST_CASE("a task that is none is refused before anything begins, and the others
         } catch (const std::logic_error& error) {
             thrown = error.what();
         }
-        CHECK_THAT(thrown, Catch::Matchers::ContainsSubstring("this task is none"));
+        CHECK_THAT(thrown, Catch::Matchers::ContainsSubstring("empty task"));
         const auto body = [](task_group& group) -> task<> {
             group.spawn({});
             co_return;
         };
         auto group = with_group(body);
         const auto result = co_await outcome_of(group);
-        CHECK_THAT(result.text, Catch::Matchers::ContainsSubstring("this task is none"));
+        CHECK_THAT(result.text, Catch::Matchers::ContainsSubstring("empty task"));
     });
 }
 

@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include "../back_end.hpp"
@@ -649,4 +652,67 @@ TEST_CASE("a loop of io_uring refuses a second thread before anything has begun"
     CHECK(loop.size() == 0);
     loop.run(nothing());
     CHECK_FALSE(has_begun);
+}
+
+// ---- Awaiters that are kept outside of their coroutine ---------------------------------------------------
+
+namespace {
+/// Converts to what a function returns, so that std::optional can hold an awaiter, which does not move.
+template <class Function>
+struct made_by {
+    explicit made_by(Function what) : function{what} {}
+    operator std::invoke_result_t<const Function&>() const { return function(); }
+    Function function;
+};
+}  // namespace
+
+TEST_CASE("an awaiter may be destroyed after its task has ended, been cancelled or been destroyed") {
+    for (const int what : {0, 1, 2}) {
+        test_loop loop;
+        net::async_event event;
+        net::async_semaphore semaphore{0};
+        net::channel<int> channel{0};
+        std::optional<decltype(net::sleep_for(1h))> sleep;
+        std::optional<decltype(event.wait())> wait;
+        std::optional<decltype(semaphore.acquire())> acquire;
+        std::optional<decltype(channel.receive())> receive;
+        const auto await = [](auto& awaiter) -> net::task<> { co_await awaiter; };
+        sleep.emplace(made_by{[&] { return net::sleep_for(what == 0 ? net::duration{1ms} : net::duration{1h}); }});
+        wait.emplace(made_by{[&] { return event.wait(); }});
+        acquire.emplace(made_by{[&] { return semaphore.acquire(); }});
+        receive.emplace(made_by{[&] { return channel.receive(); }});
+        const auto main = [&](int how) -> net::task<> {
+            net::spawn(await(*sleep));
+            net::spawn(await(*wait));
+            net::spawn(await(*acquire));
+            net::spawn(await(*receive));
+            co_await net::sleep_for(how == 0 ? 10ms : 1ms);
+            if (how != 0) co_return;  // run() cancels them
+            event.set();
+            channel.close();
+        };
+        if (what < 2)
+            loop.run(main(what));
+        else {  // they are destroyed with the loop, where they wait
+            const auto fails = [&]() -> net::task<> {
+                co_await main(1);
+                throw std::runtime_error{"the run ends"};
+            };
+            CHECK_THROWS(loop.run(fails()));
+        }
+    }  // the awaiters go after the tasks, and before the loop
+}
+
+TEST_CASE("an awaiter that outlives its loop leaves nothing behind") {
+    net::async_event event;
+    auto wait = event.wait();
+    {
+        test_loop loop;
+        const auto await = [](auto& awaiter) -> net::task<> { co_await awaiter; };
+        auto handle = loop.spawn(await(wait));
+        const auto main = []() -> net::task<> { co_await net::yield(); };
+        loop.run(main());
+    }
+    event.set();
+    CHECK(event.is_set());
 }

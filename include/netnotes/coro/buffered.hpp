@@ -89,13 +89,9 @@ class async_buffered_stream {
 
   private:
     [[nodiscard, gnu::always_inline]] inline detail::buffered_state& opened() const {
-        if (!state_) [[unlikely]]
-            refuse();
-        return *state_;
+        return state_ ? *state_ : empty();
     }
-    [[noreturn, gnu::noinline]] static void refuse() {
-        throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
-    }
+    static detail::buffered_state& empty();
     std::unique_ptr<detail::buffered_state> state_;
 };
 
@@ -158,7 +154,7 @@ class buffered_state {
         buffered_state& state;
         buffered_operation* current = nullptr;  ///< on whose behalf
     };
-    [[nodiscard]] io_node& node() const { return stream.node(); }
+    [[nodiscard]] io_node& node() const noexcept { return stream.node(); }
 
     async_stream stream;
     source from{*this};
@@ -218,11 +214,11 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     [[gnu::always_inline]] ~reading() = default;
     /// What lies in the buffer is taken without ado, so that many small messages cost little; but not for ever.
     bool await_ready() noexcept {
-        return this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
+        return !this->node_.is_closed() && this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
     }
     std::optional<std::string_view> await_resume() {
         if (this->error_ != 0) {
-            if (!this->node_.has_reader()) this->node_.let_reader_send(false);
+            if (!this->node_.is_closed() && !this->node_.has_reader()) this->node_.let_reader_send(false);
             this->fail(Message::name);
         }
         if (!has_come_) return std::nullopt;
@@ -275,7 +271,9 @@ class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operatio
   public:
     writing(buffered_state& state, std::size_t most) : io_awaiter{state, direction::write}, most_{most} {}
     [[gnu::always_inline]] ~writing() = default;
-    bool await_ready() const noexcept { return state_.unsent.size() <= most_ && node_.loop().take_step(); }
+    bool await_ready() const noexcept {
+        return !node_.is_closed() && state_.unsent.size() <= most_ && node_.loop().take_step();
+    }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         if (state_.unsent.size() <= most_) return leave_at_once(waiter);
@@ -315,13 +313,21 @@ inline detail::reading<detail::sized_message> async_buffered_stream::recv_exact(
 }
 inline detail::writing async_buffered_stream::write(const_buffer bytes) {
     detail::buffered_state& state = opened();
-    static_cast<void>(state.node());  // of one that was closed nothing gathers
-    state.unsent.append(as_text(bytes));
+    if (!state.node().is_closed()) [[likely]]  // nothing gathers in a stream that is closed
+        state.unsent.append(as_text(bytes));
     return {state, state.high_water};
 }
 inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }
 inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent.size() : 0; }
-inline async_stream& async_buffered_stream::stream() { return opened().stream; }
+inline async_stream& async_buffered_stream::stream() {
+    if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    return state_->stream;
+}
+/// Every operation on it fails with errc::bad_file_descriptor.
+[[gnu::noinline]] inline detail::buffered_state& async_buffered_stream::empty() {
+    static thread_local detail::buffered_state none{async_stream{}, 1, 0};
+    return none;
+}
 
 }  // namespace netnotes
 

@@ -107,10 +107,10 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
 
 }  // namespace detail
 
-inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
                                                   const ip_address& from) {
-    return {opened(), bytes, where, from};
+    return {node(), bytes, where, from};
 }
 
 }  // namespace netnotes

@@ -67,8 +67,8 @@ inline async_descriptor::async_descriptor(event_loop& loop, int descriptor)
     : node_{new detail::io_node{loop, descriptor}} {
     node_->writable = false;  // the poller will say so if it is
 }
-inline async_descriptor::waiting async_descriptor::readable() noexcept { return {*node_, waiting::direction::read}; }
-inline async_descriptor::waiting async_descriptor::writable() noexcept { return {*node_, waiting::direction::write}; }
+inline async_descriptor::waiting async_descriptor::readable() noexcept { return {node_ ? *node_ : detail::io_node::closed, waiting::direction::read}; }
+inline async_descriptor::waiting async_descriptor::writable() noexcept { return {node_ ? *node_ : detail::io_node::closed, waiting::direction::write}; }
 
 }  // namespace netnotes
 

@@ -104,7 +104,8 @@ class generator<T>::iterator {
         return static_cast<reference>(*source_.promise().value_);
     }
     iterator& operator++() {
-        if (!next_of(source_)) source_ = nullptr;
+        const auto source = std::exchange(source_, nullptr);  // at the end, if this throws
+        if (next_of(source)) source_ = source;
         return *this;
     }
     void operator++(int) { ++*this; }
@@ -205,6 +206,7 @@ class generator<T>::promise_type {
     };
 
     pointer value_ = nullptr;
+    bool is_running_ = false;
 };
 
 template <class T>
@@ -214,8 +216,15 @@ typename generator<T>::pointer generator<T>::next() {
 template <class T>
 typename generator<T>::pointer generator<T>::next_of(std::coroutine_handle<promise_type> coroutine) {
     if (!coroutine || coroutine.done()) return nullptr;
+    promise_type& promise = coroutine.promise();
+    if (promise.is_running_) throw std::logic_error{"a generator cannot ask itself for the next value"};
+    const struct running {
+        promise_type& promise;
+        explicit running(promise_type& of) noexcept : promise{of} { promise.is_running_ = true; }
+        ~running() { promise.is_running_ = false; }
+    } until_it_pauses{promise};
     coroutine.resume();
-    return coroutine.done() ? nullptr : coroutine.promise().value_;
+    return coroutine.done() ? nullptr : promise.value_;
 }
 
 // The language has its own way of going from one coroutine to another, "symmetric transfer": await_suspend() returns
@@ -266,7 +275,7 @@ inline greenlet::switching greenlet::promise_type::await_transform(switching nex
 inline greenlet::switching switch_to(greenlet& next) noexcept { return greenlet::switching{next}; }
 
 inline greenlet::promise_type& greenlet::to_be_continued() const {
-    if (!coroutine_) throw std::logic_error{"this greenlet is none"};
+    if (!coroutine_) throw std::logic_error{"empty greenlet: default-constructed or moved from"};
     if (coroutine_.done()) throw std::logic_error{"this greenlet has ended"};
     if (coroutine_.promise().next_) throw std::logic_error{"this greenlet is running already"};
     return coroutine_.promise();

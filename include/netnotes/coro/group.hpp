@@ -137,10 +137,11 @@ class joint_wait : public loop_operation {
     bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
         waits(waiter, whose);
         running_ = 1;  // ourselves, so that those which end at once do not continue us while we are here
-        begin(!whose.loop().take_step());
+        const bool later = !whose.loop().take_step();
+        begin(later);
         if (--running_ > 0) return true;
         decided();
-        return false;
+        return later && leave_turn(waiter, whose);  // there was nothing to run, or it has failed at once
     }
 
     /// Cancels the chains for which it waits.
@@ -195,6 +196,13 @@ class part_base : public fiber {
         goes_on_at(self);
         postpone();
     }
+    /// For a part that has nothing to run.
+    void fail_at_once(joint_wait& whole) noexcept {
+        whole_ = &whole;
+        belongs_to(whole.chain());
+        ++whole.running_;
+        end();
+    }
     /// The last to end continues the one who waits; at once, before any other chain, where there is a result: it may have
     /// been taken from a socket or a channel, and is to be in safe hands before anybody can cancel them.
     void end() noexcept {
@@ -220,11 +228,12 @@ class part_base : public fiber {
 template <class T>
 class part : public part_base {
   public:
-    explicit part(task<T>&& what) : task_{task_access::release(what)} {
-        if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
-    }
+    /// Takes a task. An empty task fails when it begins, so that its error comes from the wait.
+    explicit part(task<T>&& what) noexcept : task_{task_access::release(what)} {}
     ~part() override {
-        if (task_) task_.destroy();
+        if (!task_) return;
+        task_.destroy();
+        leave_awaiter();
     }
     [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
     T take() { return outcome_.take(); }
@@ -237,11 +246,18 @@ class part : public part_base {
         }
     }
     void begin(joint_wait& whole, bool later = false) {
+        if (!task_) return fail(whole);
         task_.promise().belongs_to(*this);
         part_base::begin(whole, task_, later);
     }
+    [[nodiscard]] bool is_empty() const noexcept { return !task_; }
 
   private:
+    [[gnu::noinline]] void fail(joint_wait& whole) {
+        outcome_.set_exception(std::make_exception_ptr(
+            std::logic_error{"empty task: default-constructed, moved from, or already awaited"}));
+        fail_at_once(whole);
+    }
     void ended() noexcept override {
         try {
             outcome_.take_over(task_.promise().outcome);
@@ -423,6 +439,10 @@ inline void task_group::spawn(task<> what) {
     if (!state_.whole_ || state_.whole_->running() == 0)
         throw std::logic_error{"this group has not begun, or has ended"};
     auto* const made = new state::member{state_, std::move(what)};
+    if (made->is_empty()) {
+        delete made;
+        detail::throw_empty_task();
+    }
     if (state_.is_cancelled_) made->cancel();
     made->begin(*state_.whole_);
 }
@@ -437,7 +457,7 @@ namespace detail {
 template <class Body, class T>
 class [[nodiscard]] waiting_for_group : public joint_wait {
   public:
-    explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{body_(group_)} {}
+    explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{make()} {}
     ~waiting_for_group() {
         while (state_.members_) delete state_.members_;  // only when the frame is destroyed while it waits
     }
@@ -455,6 +475,15 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
     }
 
   private:
+    /// A body that throws before it returns a task fails like a task that throws.
+    task<T> make() {
+        try {
+            return body_(group_);
+        } catch (...) {
+            state_.failure_ = std::current_exception();
+            return {};
+        }
+    }
     void part_ended(part_base& which) noexcept override {
         state_.take_failure(which);
         if (&which == &part_)

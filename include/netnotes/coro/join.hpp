@@ -176,7 +176,7 @@ class spawned_task final : public spawned {
   public:
     spawned_task(scheduler& loop, task<T>&& what, const char* name)
         : spawned{loop, name}, task_{task_access::release(what)} {
-        if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
+        if (!task_) throw_empty_task();
         goes_on_at(task_);
         task_.promise().belongs_to(*this);
     }
@@ -201,6 +201,7 @@ class spawned_task final : public spawned {
     [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
     void break_off() noexcept override {
         task_.destroy();
+        leave_awaiter();
         new (&outcome_) result<T>;
         try {
             outcome_.set_exception(std::make_exception_ptr(cancelled{}));
@@ -231,8 +232,7 @@ template <class T>
 class join_share {
   public:
     explicit join_share(spawned_task<T>* task) : task_{task} {
-        if (!task_) throw std::logic_error{"this handle has no task"};
-        ++task_->joins_;
+        if (task_) ++task_->joins_;
     }
     join_share(join_share&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
     join_share& operator=(join_share&&) = delete;
@@ -252,23 +252,21 @@ class joining : public loop_operation {
   public:
     explicit joining(join_share<T>&& share) noexcept : share_{std::move(share)}, task_{share_.get()} {}
     ~joining() {
-        if (task_->joiner_ == this) task_->joiner_ = nullptr;
+        if (task_ && task_->joiner_ == this) task_->joiner_ = nullptr;
     }
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
         whose_ = &whose;
-        was_cancelled_ = whose.is_cancelled() && (whose.is_withdrawn() || !task_->has_ended());
-        if (was_cancelled_) return hear_at_once(waiter, whose);
+        was_cancelled_ = whose.is_cancelled() && (!task_ || whose.is_withdrawn() || !task_->has_ended());
+        if (was_cancelled_ || (refusal_ = why_not(whose))) return hear_at_once(waiter, whose);
         if (task_->has_ended()) {
             if (whose.loop().take_step()) return false;
             waits(waiter, whose);
             comes_round();
             return true;
         }
-        if (task_->joiner_) throw std::logic_error{"two tasks wait for the end of one"};
-        if (&whose.loop() != &task_->loop()) throw std::logic_error{"this task belongs to another event loop"};
         waits(waiter, whose);
         task_->joiner_ = this;
         return true;
@@ -276,11 +274,19 @@ class joining : public loop_operation {
     T await_resume() {
         if (is_waiting()) decided();
         if (was_cancelled_) throw_cancelled();
+        if (refusal_) throw std::logic_error{refusal_};
         if (whose_->is_cancelled()) return task_->take();
         return task_->take_outside("join");
     }
 
   private:
+    /// Returns why this task may not wait for the other task, or nullptr.
+    [[nodiscard]] const char* why_not(const fiber& whose) const noexcept {
+        if (!task_) return "this handle has no task";
+        if (task_->has_ended()) return nullptr;
+        if (task_->joiner_) return "two tasks wait for the end of one";
+        return &whose.loop() != &task_->loop() ? "this task belongs to another event loop" : nullptr;
+    }
     /// When the task has ended, and this one has yet to hear of it, and nobody would use the result: it stays there.
     void cancelled() noexcept override {
         const bool has_ended = task_->joiner_ != this;
@@ -294,6 +300,7 @@ class joining : public loop_operation {
     join_share<T> share_;
     spawned_task<T>* task_;
     const fiber* whose_ = nullptr;
+    const char* refusal_ = nullptr;
     bool was_cancelled_ = false;
 };
 

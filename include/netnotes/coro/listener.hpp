@@ -113,7 +113,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
 
 }  // namespace detail
 
-inline detail::accepting async_listener::accept() { return detail::accepting{opened()}; }
+inline detail::accepting async_listener::accept() { return detail::accepting{node()}; }
 
 }  // namespace netnotes
 

@@ -192,7 +192,12 @@ class lookup::waiting final : public loop_operation {
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
         if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
-        lookup_threads::of_this_process().begin(one_, whose.loop());
+        try {
+            lookup_threads::of_this_process().begin(one_, whose.loop());
+        } catch (const std::system_error& refusal) {
+            one_.error = refusal.code();
+            return hear_at_once(waiter, whose);
+        }
         waits(waiter, whose);  // it is this thread that hears of the end, so this is not too late
         one_.waiting_ = this;
         return true;
@@ -235,7 +240,10 @@ inline bool is_numeric(std::string_view host, std::string_view service) noexcept
 }  // namespace detail
 
 inline task<std::vector<endpoint>> async_resolve(std::string host, std::string service, resolve_hints hints) {
-    if (detail::is_numeric(host, service)) co_return resolve(host, service, hints);
+    if (detail::is_numeric(host, service)) {
+        co_await detail::stepping{};
+        co_return resolve(host, service, hints);
+    }
     const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));

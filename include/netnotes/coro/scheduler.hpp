@@ -201,6 +201,25 @@ class loop_operation : public operation {
     }
 };
 
+/// Takes part in fairness: `co_await stepping{}` stands before an operation that may complete or fail without a wait. It
+/// suspends the task for one turn after many steps, and throws netnotes::cancelled if the task is cancelled.
+class stepping : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        whose_ = &waiter.promise().chain();
+        return hear_at_once(waiter, *whose_);
+    }
+    void await_resume() const {
+        if (whose_->is_cancelled()) throw_cancelled();
+    }
+
+  private:
+    void cancelled() noexcept override {}
+    fiber* whose_ = nullptr;
+};
+
 // ========================================================================================================
 // How it is done
 // ========================================================================================================

@@ -326,7 +326,7 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
         return attempt();
     }
     [[noreturn, gnu::noinline]] void fail_in_the_middle() {
-        if (error_ != EBADF) end_by_reset(resets_ = true);
+        if (error_ > 0 && error_ != EBADF) end_by_reset(resets_ = true);
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
@@ -378,18 +378,19 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
 }  // namespace detail
 
 inline task<async_stream> async_stream::connect(socket_address where) {
+    co_await detail::stepping{};  // the next line may fail, and a task may try again for ever
     async_stream stream{socket{where.family(), socket_type::stream}};
     co_await detail::connecting{*stream.node_, where};
     co_return stream;
 }
-inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{opened()}; }
-inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {opened(), buffer}; }
-inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{node()}; }
+inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {node(), buffer}; }
+inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::size_t& filled) {
-    return {opened(), buffer, filled};
+    return {node(), buffer, filled};
 }
-inline detail::sending async_stream::send(const_buffer bytes) { return {opened(), bytes}; }
-inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {opened(), bytes}; }
+inline detail::sending async_stream::send(const_buffer bytes) { return {node(), bytes}; }
+inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {node(), bytes}; }
 
 }  // namespace netnotes
 

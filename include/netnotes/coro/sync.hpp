@@ -402,7 +402,7 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     friend channel;
     friend receiving;
     bool hand_over() {
-        if (to_.is_closed_) throw std::logic_error{"this channel is closed"};
+        if ((was_refused_ = to_.is_closed_)) return true;
         // Not past a sender that has waited longer.
         if (to_.receivers_.empty() && (!to_.senders_.empty() || to_.left() >= to_.capacity_)) return false;
         to_.kept_.push_back(std::move(value_));

@@ -143,6 +143,9 @@ struct relay {
 inline constinit thread_local relay between{};
 
 [[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
+[[noreturn]] inline void throw_empty_task() {
+    throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
+}
 
 /// A chain of tasks, each awaiting the next, from the outermost, that somebody has started, to the one that runs or
 /// waits at the end. In other libraries: a fibre, a green thread, a (whole) task.
@@ -175,6 +178,8 @@ class fiber {
         loop_ = parent.loop_;
         name_ = parent.name_;
     }
+    /// Takes an awaiter that is kept outside of the coroutine out of its place, when the coroutine is destroyed.
+    inline void leave_awaiter() noexcept;
     ~fiber() = default;
     /// The outermost task has ended: its result is there. Called once, in the last moments of the coroutine, which may
     /// be destroyed in it.
@@ -186,6 +191,8 @@ class fiber {
     friend operation;
     friend scheduler;
     friend class task_promise_base;
+    template <class T>
+    friend class task_awaiter;
     scheduler* loop_ = nullptr;
     const char* name_ = "";
     operation* waits_for_ = nullptr;
@@ -202,7 +209,7 @@ class operation {
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
     /// Whose it is, once it waits.
-    [[nodiscard]] fiber& chain() const noexcept { return *chain_; }
+    [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
 
   protected:
     operation() noexcept = default;
@@ -214,20 +221,26 @@ class operation {
     }
     /// In await_suspend(): from now on cancelled() may be called.
     void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
-        chain_ = &whose;
+        chain_ = reinterpret_cast<std::uintptr_t>(&whose) | waiting;
         whose.waits_for_ = this;
         whose.goes_on_at(waiter);
     }
-    [[nodiscard]] bool has_waited() const noexcept { return chain_ != nullptr; }
-    [[nodiscard]] bool is_waiting() const noexcept { return chain_ && chain_->waits_for_ == this; }
+    [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
+    [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
     /// From now on cancelling comes too late. Whoever calls this sees to it that the coroutine goes on.
-    void decided() noexcept { chain_->waits_for_ = nullptr; }
+    void decided() noexcept {
+        chain().waits_for_ = nullptr;
+        chain_ &= ~waiting;
+    }
     /// Give up, and see to it that the coroutine goes on, later.
     virtual void cancelled() noexcept = 0;
 
   private:
     friend fiber;
-    fiber* chain_ = nullptr;
+    // The chain's address, and in its lowest bit whether this operation waits. An awaiter that is kept outside of its
+    // coroutine may be destroyed after the chain, so the destructor must not read the chain.
+    static constexpr std::uintptr_t waiting = 1;
+    std::uintptr_t chain_ = 0;
 };
 
 /// An awaitable whose awaiter uses up what it is made of. Only an rvalue of it can be awaited, so to await one twice does
@@ -245,6 +258,10 @@ class [[nodiscard]] awaited_once {
 inline void fiber::cancel() noexcept {
     if (std::exchange(cancelled_, true)) return;
     if (waits_for_) waits_for_->cancelled();
+}
+inline void fiber::leave_awaiter() noexcept {
+    if (waits_for_) [[unlikely]]
+        waits_for_->cancelled();
 }
 inline void fiber::withdraw() noexcept {
     cancelled_ = true;
@@ -491,15 +508,21 @@ class [[nodiscard]] task_awaiter {
         if (awaited_) awaited_.destroy();
     }
     void operator co_await() & = delete;  // once: see task
-    bool await_ready() const {
-        if (!awaited_) throw std::logic_error{"this task is none, or has been awaited before"};
-        return false;
-    }
+    bool await_ready() const noexcept { return false; }
+    /// Of an empty task: the awaiting task leaves its turn before it hears of the error, so no loop can go on for ever.
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
-        return !awaited_.promise().begin(awaited_, awaiter, awaiter.promise().chain());
+        fiber& whose = awaiter.promise().chain();
+        if (awaited_) [[likely]]
+            return !awaited_.promise().begin(awaited_, awaiter, whose);
+        whose.goes_on_at(awaiter);
+        return whose.postpone();
     }
-    T await_resume() const { return awaited_.promise().outcome.take(); }
+    T await_resume() const {
+        if (!awaited_) [[unlikely]]
+            throw_empty_task();
+        return awaited_.promise().outcome.take();
+    }
 
   private:
     std::coroutine_handle<task_promise<T>> awaited_;

@@ -60,7 +60,7 @@ class io_node {
     static void* operator new(std::size_t size) { return frames.take(size); }
     static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
 
-    [[nodiscard]] scheduler& loop() const noexcept { return loop_; }
+    [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
     /// Does an operation wait until it can receive, or send?
     [[nodiscard]] bool has_reader() const noexcept { return waiting_[0] != nullptr; }
@@ -71,6 +71,10 @@ class io_node {
     /// Each wait from now on ends after so long, with errc::timed_out.
     void set_timeout(duration timeout);
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
+
+    /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
+    static io_node closed;
+    [[nodiscard]] bool is_closed() const noexcept { return !loop_; }
 
     /// Retires a node, as the Release of an owner.
     struct retire {
@@ -107,7 +111,8 @@ class io_node {
   private:
     friend io_operation;
     friend scheduler;
-    ~io_node() = default;
+    constexpr io_node() noexcept : kind_{kind::any}, closes_{false}, descriptor_{-1}, loop_{nullptr} {}
+    constexpr ~io_node() = default;
     void leave() noexcept;
     void discard() noexcept;
     struct deadline final : loop_timer {
@@ -129,7 +134,7 @@ class io_node {
     bool is_heard_to_write_ : 1 = false;
     bool closes_ : 1;
     int descriptor_;
-    scheduler& loop_;
+    scheduler* loop_;  // nullptr only in `closed`
     std::array<io_operation*, 2> waiting_{};  // who reads, who writes
     io_node* next_ = nullptr;                 // among the retired, or the pending
     owner<limits> limits_;
@@ -189,6 +194,7 @@ class io_operation : public loop_operation {
     [[gnu::noinline]] std::error_code take_failure() {
         const int error = std::exchange(error_, 0);
         if (error == ECANCELED) throw_cancelled();
+        if (error < 0) throw_refusal(error);
         return {error, std::system_category()};
     }
 
@@ -196,6 +202,7 @@ class io_operation : public loop_operation {
     template <class Promise>
     bool leave_at_once(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
+        if (node_.is_closed()) error_ = EBADF;
         if (whose.is_cancelled()) error_ = ECANCELED;
         return leave_turn(waiter, whose);
     }
@@ -208,10 +215,10 @@ class io_operation : public loop_operation {
         fiber& whose = waiter.promise().chain();
         if (whose.is_cancelled()) [[unlikely]]
             return self.was_cancelled(waiter, whose);
-        if (self.place() || &whose.loop() != &self.node_.loop_) [[unlikely]]
-            self.refuse(whose);
+        if (self.place() || &whose.loop() != self.node_.loop_) [[unlikely]]
+            return self.refuse(waiter, whose);
         // What has come is taken when its task can go on with it, and not before: it may lie in the buffer that is lent.
-        if (!self.node_.loop_.take_step()) [[unlikely]]
+        if (!whose.loop().take_step()) [[unlikely]]
             return self.leave_step(waiter, whose);
         if (operation.attempt()) [[likely]]
             return false;
@@ -223,7 +230,7 @@ class io_operation : public loop_operation {
     template <class Promise>
     [[gnu::always_inline]] bool begin_wait(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        if (node_.readable || node_.intake || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
+        if (node_.readable || node_.intake || whose.is_cancelled() || place() || &whose.loop() != node_.loop_)
             return false;
         waits(waiter, whose);
         place() = this;
@@ -237,7 +244,10 @@ class io_operation : public loop_operation {
 
   private:
     friend io_node;
-    [[noreturn]] void refuse(const fiber& whose) const;
+    /// The operation fails, but the loop that retries it for ever has to leave its turn like any other.
+    bool refuse(std::coroutine_handle<> waiter, fiber& whose) noexcept;
+    [[noreturn]] static void throw_refusal(int why);
+    enum refusal : int { other_loop = -1, two_tasks = -2 };  // values of error_ that are no errno
     [[gnu::noinline]] bool failed() noexcept {
         if (errno == EINTR || detail::would_block(errno)) return false;
         error_ = errno;
@@ -259,7 +269,7 @@ class io_operation : public loop_operation {
     }
     [[gnu::noinline]] bool leave_step(std::coroutine_handle<> waiter, fiber& whose) noexcept {
         put_aside(waiter, whose);
-        node_.loop_.look_again(node_);
+        whose.loop().look_again(node_);
         return true;
     }
     [[gnu::noinline]] bool was_cancelled(std::coroutine_handle<> waiter, fiber& whose) noexcept {
@@ -270,7 +280,7 @@ class io_operation : public loop_operation {
     /// To a back end that knows of a wait only when it is told.
     void tell_back_end() noexcept {
         const bool to_write = direction_ == direction::write || node_.reader_sends();
-        if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
+        if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop().back_end().needs(node_, to_write);
     }
     void cancelled() noexcept override { give_up(ECANCELED); }
     void give_up(int error) noexcept {
@@ -326,13 +336,14 @@ class io_receiver : public io_awaiter<Derived, Base> {
 // How it is done
 // ========================================================================================================
 
+inline constinit io_node io_node::closed{};
 inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end)
-    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{loop} {
-    loop_.back_end().add(*this);
+    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{&loop} {
+    loop.back_end().add(*this);
 }
 inline void io_node::leave() noexcept {
     is_retired_ = true;
-    is_in_hand_ = !loop_.back_end().remove(*this);
+    is_in_hand_ = !loop_->back_end().remove(*this);
     // A task that still waits for it would wait for ever, on an object that is gone.
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
@@ -341,7 +352,7 @@ inline void io_node::leave() noexcept {
     if (own >= 0) ::close(own);
 }
 inline void io_node::discard() noexcept {
-    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_.retired_, this);
+    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_->retired_, this);
 }
 inline void io_node::set_timeout(duration timeout) {
     if (timeout == never && !limits_) return;
@@ -374,14 +385,18 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
     }
 }
 
-inline void io_operation::refuse(const fiber& whose) const {
-    if (&whose.loop() != &node_.loop_) throw std::logic_error{"this descriptor belongs to another event loop"};
+[[gnu::noinline]] inline bool io_operation::refuse(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+    error_ = node_.is_closed() ? EBADF : &whose.loop() != node_.loop_ ? other_loop : two_tasks;
+    return hear_at_once(waiter, whose);
+}
+inline void io_operation::throw_refusal(int why) {
+    if (why == other_loop) throw std::logic_error{"this descriptor belongs to another event loop"};
     throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
 }
 [[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
     if (node_.limits_->time == never) return;
-    node_.loop_.arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
-                    later(node_.loop_.now(), std::max(node_.limits_->time, duration::zero())));
+    node_.loop().arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
+                    later(node_.loop().now(), std::max(node_.limits_->time, duration::zero())));
 }
 
 inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {

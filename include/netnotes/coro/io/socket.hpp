@@ -57,8 +57,8 @@ class async_socket {
     [[nodiscard]] duration timeout() const { return opened().timeout(); }
     /// At once. A task that waits for it is told errc::bad_file_descriptor, and so is who uses it later.
     void close() noexcept { node_.reset(); }
-    /// For those who write awaitables.
-    [[nodiscard]] io_node& node() const { return opened(); }
+    /// For authors of awaitables. Returns the node of this socket, or io_node::closed.
+    [[nodiscard]] io_node& node() const noexcept { return node_ ? *node_ : io_node::closed; }
 
   protected:
     async_socket() noexcept = default;
@@ -105,7 +105,7 @@ class socket_operation : public io_operation {
         // Of one that was closed the number may be another's by now.
         const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
         if (known) peer.resize(size);
-        detail::throw_error(error, attempt, known ? " " : " the peer",
+        detail::throw_error(error, attempt, known ? " " : error.value() == EBADF ? " a closed socket" : " the peer",
                             known ? peer.to_string() : "");
     }
 };
