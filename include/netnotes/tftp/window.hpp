@@ -14,13 +14,14 @@
 // acknowledgment. So the sender asks of each acknowledgment which datagram can have drawn it (as RACK does, RFC 8985):
 //   - It proves a gap only if a datagram can have drawn it that was sent after the missing block, and was sent long
 //     enough ago to be heard.
-//   - After a restart, what was under way may draw acknowledgments that mean nothing: so many, until so long.
+//   - After a restart, the blocks that were under way may draw acknowledgments that mean nothing. Their number is known,
+//     and the time by which the last of them is heard.
 //   - A peer that sends such acknowledgments has to say a gap twice. If it does not, one block asks it.
 //   - An acknowledgment of more than what was sent again shows that the restart was needless (RFC 4015).
 //   - A second loss of the same block is proved in the same way, and need not wait for the timer.
 //
-// If nothing is heard for the timeout, one datagram goes out again: the last block, then the first one that is missing, and
-// so on. Its answer shows where the receiver is. Some receivers are mute: they do not tell of a gap, and repeat their last
+// If nothing is heard for the timeout, a single block goes out again: the last block first, then the first block that is
+// missing, and again the last. The answer shows where the receiver is. Some receivers are mute: they do not tell of a gap, and repeat their last
 // acknowledgment after a time of their own. The sender learns that time and waits for it.
 //
 // What the sender is doing, and what changes that:
@@ -104,7 +105,7 @@ class send_window {
         time_point sent_at{}, heard_by{};
         bool was_idle = false;  // the link, when they were sent
     };
-    /// The pieces since the last restart, oldest first, without those that were acknowledged.
+    /// The pieces since the last restart, oldest first. A piece that was acknowledged is dropped.
     class history {
       public:
         [[nodiscard]] bool is_empty() const noexcept { return count_ == 0; }
@@ -203,7 +204,7 @@ class send_window {
     time_point probed_at_{};
     std::uint64_t asked_at_ = 0;
     unsigned answered_ = 0, unanswered_ = 0;  // questions in the middle of a window
-    std::uint64_t told_ = 0, silences_ = 0;  // gaps that the peer told of in time, and those that it did not
+    std::uint64_t told_ = 0, silences_ = 0;  // gaps that the peer told of in time, and gaps that it told of late
     duration silence_{};        // after which it repeated its acknowledgment
 };
 
