@@ -23,8 +23,8 @@
 
 namespace netnotes::tftp::detail {
 
-/// Room for a datagram to the peer, and for a datagram to a stranger. `take` functions return no bytes if nothing is to
-/// be said; the bytes are valid until the next call of anything here.
+/// Room for a datagram to the peer, and for a datagram to a stranger. A `take` function returns no bytes if
+/// nothing is to be said. The bytes are valid until the next call of any member.
 class outbox {
   public:
     /// Prepares a request. Returns false if no request can carry the name.

@@ -4,8 +4,8 @@
 //     tftp::server server{{ipv6_address::any(), tftp::port}, tftp::serve_files("/srv/tftp")};
 //     loop.run(server.run(), stop);
 //
-// A request comes to port 69, and is answered from another port that is made for this transfer alone: that is how the
-// two ends tell their transfers apart (RFC 1350 §4).
+// A request comes to port 69. The server answers from another port, which it makes for this transfer alone. So the two
+// ends tell their transfers apart (RFC 1350 §4).
 //
 //        :69     ── request ───> a new one? is there room? has the handler such a file?
 //                                    │ no: an error, and that is all
@@ -15,11 +15,10 @@
 //                <── a window ── sendmsg(2) <─── next()  <──┘
 //
 // Through a NAT that lets in only what comes from the port to which the client has written, the answers must come from
-// port 69, too. With `single_port` there is one socket for all, and who is meant is told by the client's address and
-// port.
+// port 69, too. With `single_port` all transfers share one socket, and the client's address and port tell them apart.
 //
-// It answers from the address that was asked; see tftp/datagrams.hpp. What was sent to a broadcast or multicast address
-// is not answered at all (RFC 1123 §4.2.3.5).
+// It answers from the address that was asked; see tftp/datagrams.hpp. A request to a broadcast or
+// multicast address is not answered at all (RFC 1123 §4.2.3.5).
 //
 // A client that gets no answer repeats its request. While its transfer has not been acknowledged, an identical request
 // from the same port begins no second transfer. Once the client has acknowledged something, the same request means that
@@ -66,24 +65,25 @@ namespace netnotes::tftp {
 class server {
   public:
     /// Binds, and serves nothing yet. Throws std::system_error: errc::address_in_use; errc::permission_denied below
-    /// port 1024; and std::invalid_argument for limits that are none.
+    /// port 1024; std::invalid_argument for limits out of range.
     server(const endpoint& where, handlers serves, server_options options = {});
-    /// The same with a socket that is bound already.
+    /// Takes a socket that is bound already. Throws std::invalid_argument for limits out of range.
     server(udp_socket bound, handlers serves, server_options options = {});
     server(const server&) = delete;
     server& operator=(const server&) = delete;
     ~server();
 
-    /// Where it is bound.
+    /// Returns the address and port to which it is bound.
     [[nodiscard]] endpoint local_endpoint() const;
-    /// Serves, in the loop that runs it, until it is cancelled or stop() is called. Then no request is answered any
-    /// more; who is being served is served on for options.grace, and what then is not at its end is broken off with an
-    /// error. It returns when nobody is served any more, however it was told so: cancelled, it throws netnotes::cancelled.
+    /// Serves, in the loop that runs it, until it is cancelled or stop() is called. Then it answers no request any more.
+    /// Transfers that are under way go on for options.grace; then they are broken off with an error. It returns when the
+    /// last transfer has ended. If it was cancelled it throws netnotes::cancelled then; if its socket fails it throws
+    /// std::system_error.
     [[nodiscard]] task<> run();
-    /// The same without cancelling: run() then returns. In the loop's thread.
+    /// Begins a stop, after which run() returns. Call it in the loop's thread.
     void stop() noexcept;
 
-    /// Transfers under way.
+    /// Returns how many transfers are under way.
     [[nodiscard]] std::size_t size() const noexcept;
     /// Requests that were not answered, or whose transfer made room for another before the client had answered: because
     /// there were too many transfers, no descriptors or no memory, or because too much has gone to their address: see server_options.

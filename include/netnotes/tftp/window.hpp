@@ -9,11 +9,11 @@
 //          │ <─────────── acknowledgment 5 ──  │   drawn by 7, which the receiver did not expect
 //          │ ── data 6, 7, 8, 9 ────────────>  │
 //
-// An acknowledgment is not always that plain. EDK2, U-Boot and others acknowledge each block that they did not expect, so
-// a block that the network doubled looks like a gap, and each block that is sent again without need draws one more
+// An acknowledgment is not always that plain. EDK2, U-Boot and others acknowledge each block that they did not expect. So
+// a block that the network doubled looks like a gap. A block that is sent again without need draws one more
 // acknowledgment. So the sender asks of each acknowledgment which datagram can have drawn it (as RACK does, RFC 8985):
-//   - It proves a gap only if a datagram can have drawn it that was sent after the missing block, and was sent long
-//     enough ago to be heard.
+//   - It proves a gap only if a later datagram than the missing block can have drawn it. That datagram must have been
+//     sent long enough ago to be heard.
 //   - After a restart, the blocks that were under way may draw acknowledgments that mean nothing. Their number is known,
 //     and the time by which the last of them is heard.
 //   - A peer that sends such acknowledgments has to say a gap twice. If it does not, one block asks it.
