@@ -72,7 +72,8 @@ TEST_CASE("on a link of any rate nothing is repeated while nothing is lost") {
                             way.queue = has_short_queue ? static_cast<std::size_t>(window) + 4 : 0;
                             way.delay = delay;
                             way.is_upload = is_upload;
-                            way.seed = static_cast<std::uint64_t>(window) * 31u + static_cast<std::uint64_t>(block_size);
+                            way.seed =
+                                static_cast<std::uint64_t>(window) * 31u + static_cast<std::uint64_t>(block_size);
                             CAPTURE(rate, window, block_size, has_short_queue, delay.count(), is_upload);
                             const cost of = cost_of(way);
                             CHECK(of.is_whole);

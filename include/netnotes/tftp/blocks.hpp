@@ -62,8 +62,8 @@ class block_ring {
     enum class trouble : unsigned char { none, read_failed, became_shorter, too_long };
 
     /// Takes memory for `slots` blocks. Returns false if there is no memory.
-    bool begin(source& from, mode how, std::size_t slots, std::size_t block_size,
-               std::optional<std::uint64_t> size, std::uint64_t max_bytes) noexcept {
+    bool begin(source& from, mode how, std::size_t slots, std::size_t block_size, std::optional<std::uint64_t> size,
+               std::uint64_t max_bytes) noexcept {
         from_ = &from;
         mode_ = how;
         slots_ = slots;
@@ -147,7 +147,7 @@ class block_ring {
     std::size_t slots_ = 0, block_size_ = 0;
     std::optional<std::uint64_t> announced_{};
     std::uint64_t max_bytes_ = 0, bytes_ = 0;
-    std::uint64_t loaded_ = 0;    // blocks that are, or were, in the ring
+    std::uint64_t loaded_ = 0;  // blocks that are, or were, in the ring
     std::uint64_t last_ = 0;
     std::size_t last_size_ = 0;  // bytes of the last block
     netascii_encoder encoder_{};

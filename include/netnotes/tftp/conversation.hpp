@@ -178,8 +178,8 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     };
     /// On a socket of its own, or else on the server's.
     template <class End>
-    conversation(conversation_owner& whole, event_loop& loop, asked&& what, const packet& request, const destination& client,
-                 std::unique_ptr<End> end, netnotes::socket own, const settings& limits);
+    conversation(conversation_owner& whole, event_loop& loop, asked&& what, const packet& request,
+                 const destination& client, std::unique_ptr<End> end, netnotes::socket own, const settings& limits);
     ~conversation() override { drop(); }  // before the descriptor for which it waits
 
     void begin(time_point now) noexcept;
@@ -209,9 +209,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
         if (is_upload()) return what.what == opcode::data && what.block == 1;
         return what.what == opcode::acknowledgment && what.block == (has_granted_ ? 0 : 1);
     }
-    [[nodiscard]] std::span<const std::byte> request() const noexcept {
-        return std::as_bytes(std::span{asked_.bytes});
-    }
+    [[nodiscard]] std::span<const std::byte> request() const noexcept { return std::as_bytes(std::span{asked_.bytes}); }
     /// The next one in its queue.
     [[nodiscard]] conversation* later() const noexcept { return later_; }
     [[nodiscard]] bool is_for(std::span<const std::byte> request) const noexcept {

@@ -60,8 +60,7 @@ class outbox {
     void refuse(const endpoint& stranger) noexcept {
         if (stranger_size_ != 0) return;
         stranger_ = stranger;
-        stranger_size_ =
-            write_error(stranger_room_, error::unknown_transfer_id, to_string(error::unknown_transfer_id));
+        stranger_size_ = write_error(stranger_room_, error::unknown_transfer_id, to_string(error::unknown_transfer_id));
     }
     [[nodiscard]] std::span<const std::byte> take_refusal() noexcept {
         return std::span{stranger_room_}.first(std::exchange(stranger_size_, 0));

@@ -214,7 +214,7 @@ class transfer {
     acquaintance acquaintance_;
     endpoint peer_;
     endpoint door_, refused_by_{};  // where the request went, and the port that refused its options
-    options asked_{};  // by us or of us
+    options asked_{};               // by us or of us
     outcome result_{};
     detail::outbox outbox_{};
     detail::block_numbers numbers_{};
@@ -301,8 +301,7 @@ inline void transfer::agree_on(const options& granted) noexcept {
         settings_.patience = std::max(settings_.patience, role_ == role::client ? 4 * agreed : duration::zero());
     }
     if (!sink_) return;
-    result_.size =
-        role_ == role::client || granted.transfer_size ? granted.transfer_size : asked_.transfer_size;
+    result_.size = role_ == role::client || granted.transfer_size ? granted.transfer_size : asked_.transfer_size;
     // From a writer 0 means that the size is unknown: it reads from a pipe, say. From a server it means the same.
     if (result_.size == std::uint64_t{0}) result_.size.reset();
 }
@@ -444,8 +443,7 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
 inline void transfer::received(const packet& what) noexcept {
     if (numbers_.rolls_to_one() && what.block == 0) return;  // no block has it: it would pass for the 65,535th
     using verdict = detail::receive_window::verdict;
-    const verdict judged =
-        received_.judge(what.block, numbers_, now_, timer_.round_trip(), settings_.min_timeout);
+    const verdict judged = received_.judge(what.block, numbers_, now_, timer_.round_trip(), settings_.min_timeout);
     if (state_ == state::dallying) {
         ++result_.duplicates;
         if (received_.is_last_again(what.block, numbers_)) acknowledge();
@@ -479,8 +477,7 @@ inline void transfer::received(const packet& what) noexcept {
 inline void transfer::finish() noexcept {
     std::error_code failure;
     if (const auto rest = decoder_.finish()) {
-        if (++result_.bytes > settings_.max_bytes)
-            return fail_too_long();
+        if (++result_.bytes > settings_.max_bytes) return fail_too_long();
         sink_->write(std::span{&*rest, 1}, failure);
     }
     // A writer has been let in for the size that it announced. To a reader it is no promise: has_announced_size().

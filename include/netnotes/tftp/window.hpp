@@ -178,20 +178,20 @@ class send_window {
     time_point deadline_ = time_point::max();
 
     std::uint64_t done_ = 0, next_ = 1, furthest_ = 0, last_ = 0;
-    std::uint64_t piece_left_ = 0;       // blocks of the piece that is going out
-    std::uint64_t repeats_ = 0;          // a block that goes out again, alone; 0: none
-    std::uint64_t repeated_ = 0;         // datagrams that were sent again
-    std::uint64_t repeated_until_ = 0;   // the furthest block that was sent again
+    std::uint64_t piece_left_ = 0;      // blocks of the piece that is going out
+    std::uint64_t repeats_ = 0;         // a block that goes out again, alone; 0: none
+    std::uint64_t repeated_ = 0;        // datagrams that were sent again
+    std::uint64_t repeated_until_ = 0;  // the furthest block that was sent again
     history sent_{};
     time_point last_sent_{}, heard_until_{};  // heard_by() of the last datagram
 
     // The last restart.
-    std::uint64_t restart_ = 0;   // its first block; 0: acknowledged
-    std::uint64_t recover_ = 0;   // the furthest block then
+    std::uint64_t restart_ = 0;         // its first block; 0: acknowledged
+    std::uint64_t recover_ = 0;         // the furthest block then
     std::uint64_t restarted_from_ = 0;  // the block that was missing
-    time_point restart_at_{};     // when the first block went out again; max: it did not yet
+    time_point restart_at_{};           // when the first block went out again; max: it did not yet
     // What acknowledgments may mean.
-    std::uint64_t echoes_ = 0;    // that may come and mean nothing
+    std::uint64_t echoes_ = 0;  // that may come and mean nothing
     time_point echo_until_{};
     std::uint64_t explained_ = 0;  // of them, since the last progress
     time_point heard_at_{};        // when the last acknowledgment came
@@ -204,8 +204,8 @@ class send_window {
     time_point probed_at_{};
     std::uint64_t asked_at_ = 0;
     unsigned answered_ = 0, unanswered_ = 0;  // questions in the middle of a window
-    std::uint64_t told_ = 0, silences_ = 0;  // gaps that the peer told of in time, and gaps that it told of late
-    duration silence_{};        // after which it repeated its acknowledgment
+    std::uint64_t told_ = 0, silences_ = 0;   // gaps that the peer told of in time, and gaps that it told of late
+    duration silence_{};                      // after which it repeated its acknowledgment
 };
 
 // ========================================================================================================
@@ -298,10 +298,10 @@ inline void send_window::measure(std::uint64_t upto, time_point now) noexcept {
     const std::uint64_t drawing = is_partial ? upto + 2 : upto;
     const piece* const whole = sent_.find(drawing);
     if (!whole) return;
-    if (!pace_.is_known())
-        measure_first(*whole, drawing, now);
+    if (!pace_.is_known()) measure_first(*whole, drawing, now);
     // Late news of a gap may come from the peer's own timer, and says nothing of the link.
-    else if (agreed_ > 1 && whole->was_idle && (is_partial ? attempts_ == 0 && now <= heard_until_ + margin() : attempts_ <= 1))
+    else if (agreed_ > 1 && whole->was_idle &&
+             (is_partial ? attempts_ == 0 && now <= heard_until_ + margin() : attempts_ <= 1))
         pace_.measure(now - whole->sent_at - timer_.round_trip(), drawing - whole->first + 1,
                       whole->first > repeated_until_ && attempts_ == 0);
     if (drawing > repeated_until_ && attempts_ == 0) timer_.measure(now - whole->sent_at, agreed_ * datagram_, true);
@@ -478,7 +478,9 @@ inline void send_window::expired(time_point now) noexcept {
         if (has_sent_gap_) return restart(now);
         has_sent_gap_ = true;
         probe(done_ + 1, now);
-        deadline_ = now + std::min(std::max(pace_.busy_until() - now, duration::zero()) + timer_.round_trip() + margin(), answer_time(now));
+        deadline_ =
+            now + std::min(std::max(pace_.busy_until() - now, duration::zero()) + timer_.round_trip() + margin(),
+                           answer_time(now));
         return;
     }
     if (phase_ == phase::probing && attempts_ == 0 && ++unanswered_ > answered_) {
