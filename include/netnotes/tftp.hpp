@@ -37,8 +37,10 @@
 //     tftp/client.hpp          get and put, blocking
 //     tftp/datagrams.hpp       how the server receives and sends
 //     tftp/async_client.hpp    get and put, for tasks
-//     tftp/rate_limit.hpp      so many bytes in a second
+//     tftp/rate_limit.hpp      a limit of the bytes in a second
 //     tftp/service.hpp         what a server serves, within which limits, and what it reports
+//     tftp/conversation.hpp    a transfer of a server, with its socket and its clock
+//     tftp/server_core.hpp     which request begins a transfer, and which transfer gets a datagram
 //     tftp/server.hpp          thousands of transfers in one thread
 //
 // Where the notes are wrong about TFTP:

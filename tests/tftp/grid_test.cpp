@@ -37,16 +37,26 @@ score try_links(double lost, int seeds, int step, bool is_told) {
         for (const int window : {1, 2, 4, 8, 16, 32, 64, 128})
             for (const int block_size : {512, 1428, 8192})
                 for (const int queue : {0, 1, 2, 3})
-                    for (const tftp::duration delay : {tftp::duration{200us}, tftp::duration{5ms}, tftp::duration{50ms}})
+                    for (const tftp::duration delay :
+                         {tftp::duration{200us}, tftp::duration{5ms}, tftp::duration{50ms}})
                         for (const bool is_upload : {false, true})
                             for (int seed = 1; seed <= seeds; ++seed) {
                                 if (cell++ % step != 0) continue;
-                                route way{rate, static_cast<std::uint16_t>(window),
-                                          static_cast<std::uint16_t>(block_size), 0, delay, lost, 0, is_upload,
+                                route way{rate,
+                                          static_cast<std::uint16_t>(window),
+                                          static_cast<std::uint16_t>(block_size),
+                                          0,
+                                          delay,
+                                          lost,
+                                          0,
+                                          is_upload,
                                           static_cast<std::uint64_t>(cell)};
                                 const auto datagrams = static_cast<std::size_t>(window);
                                 const bool is_short = queue == 1 && window > 1;
-                                way.queue = queue == 0 ? 0 : queue == 1 ? std::max<std::size_t>(datagrams / 2, 4) : queue == 2 ? datagrams + 4 : 4 * datagrams;
+                                way.queue = queue == 0   ? 0
+                                            : queue == 1 ? std::max<std::size_t>(datagrams / 2, 4)
+                                            : queue == 2 ? datagrams + 4
+                                                         : 4 * datagrams;
                                 if (!fits(way)) continue;
                                 if (queue == 1 && window <= 4) continue;  // the same as with a whole window
                                 ++all.cells;
@@ -59,10 +69,12 @@ score try_links(double lost, int seeds, int step, bool is_told) {
                                 all.too_many_bytes += !has_failed && is_costly;
                                 all.too_long += !has_failed && !is_costly && is_slow;
                                 if (is_told && (has_failed || is_costly || is_slow))
-                                    std::printf("  rate %llu window %d block %d queue %zu delay %.1f ms %s lost %.2f seed %d: %s bytes %.2f time %.2f\n",
-                                                static_cast<unsigned long long>(rate), window, block_size, way.queue,
-                                                static_cast<double>(delay.count()) / 1e6, is_upload ? "put" : "get", lost, cell,
-                                                has_failed ? of.error.message().c_str() : "whole", of.bytes, of.time);
+                                    std::printf(
+                                        "  rate %llu window %d block %d queue %zu delay %.1f ms %s lost %.2f seed %d: "
+                                        "%s bytes %.2f time %.2f\n",
+                                        static_cast<unsigned long long>(rate), window, block_size, way.queue,
+                                        static_cast<double>(delay.count()) / 1e6, is_upload ? "put" : "get", lost, cell,
+                                        has_failed ? of.error.message().c_str() : "whole", of.bytes, of.time);
                             }
     return all;
 }
@@ -79,20 +91,23 @@ score try_readers(int seeds, int step, bool is_told) {
                         for (int seed = 1; seed <= seeds; ++seed) {
                             if (cell++ % step != 0) continue;
                             ++all.cells;
-                            foreign_reader reader{how, window,
-                                                  {.lost = lost, .doubled = doubled, .rate = kind == 1 ? 125'000u : 0u,
-                                                   .queue = 0},
-                                                  static_cast<std::uint64_t>(cell)};
+                            foreign_reader reader{
+                                how,
+                                window,
+                                {.lost = lost, .doubled = doubled, .rate = kind == 1 ? 125'000u : 0u, .queue = 0},
+                                static_cast<std::uint64_t>(cell)};
                             reader.reading = kind == 2 ? 2ms : kind == 3 ? 5ms : kind == 4 ? 20ms : 0ms;
                             const auto times = reader.read(2'000, 512);
                             const bool is_costly = times && *times > 1.5;
                             all.failed += !times;
                             all.too_many_bytes += is_costly;
                             if (is_told && (!times || is_costly))
-                                std::printf("  answers %d window %d lost %.2f doubled %.2f kind %d seed %d: %s bytes %.2f time %.1f s\n",
-                                            static_cast<int>(how), static_cast<int>(window), lost, doubled, kind, cell,
-                                            times ? "whole" : reader.failure.message().c_str(), times.value_or(0),
-                                            std::chrono::duration<double>(reader.took).count());
+                                std::printf(
+                                    "  answers %d window %d lost %.2f doubled %.2f kind %d seed %d: %s bytes %.2f time "
+                                    "%.1f s\n",
+                                    static_cast<int>(how), static_cast<int>(window), lost, doubled, kind, cell,
+                                    times ? "whole" : reader.failure.message().c_str(), times.value_or(0),
+                                    std::chrono::duration<double>(reader.took).count());
                         }
     return all;
 }

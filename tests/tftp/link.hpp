@@ -1,4 +1,4 @@
-// tests/tftp_link.hpp: a net between two transfers that loses, doubles and reorders, in virtual time
+// tests/tftp/link.hpp: a network between two transfers that loses, doubles and reorders, in virtual time
 // SPDX-License-Identifier: MIT
 
 #pragma once

@@ -45,8 +45,8 @@ class foreign_reader {
         asked.block_size = block_size;
         asked.window_size = static_cast<std::uint16_t>(window_);
         request.resize(tftp::write_request(request, tftp::opcode::read_request, "f", tftp::mode::octet, asked));
-        tftp::transfer server{lossy_link::client_port, tftp::parse(request).value(), file,
-                              {.block_size = 65'464, .window_size = 1024}};
+        tftp::transfer server{
+            lossy_link::client_port, tftp::parse(request).value(), file, {.block_size = 65'464, .window_size = 1024}};
         server.begin(now_);
         while (!server.next().bytes.empty()) continue;  // the option acknowledgment: it has arrived
         acknowledge();
@@ -173,8 +173,12 @@ inline cost cost_of(const route& way) {
     const std::size_t size = std::max<std::size_t>(std::size_t{6} * way.window, 300) * way.block_size;
     memory_source from{bytes(size)};
     memory_sink to;
-    lossy_link link{way.seed, weather{.lost = way.lost, .doubled = way.doubled, .delay = way.delay, .rate = rate,
-                                      .queue = way.queue * datagram, .tells_of_ends = true}};
+    lossy_link link{way.seed, weather{.lost = way.lost,
+                                      .doubled = way.doubled,
+                                      .delay = way.delay,
+                                      .rate = rate,
+                                      .queue = way.queue * datagram,
+                                      .tells_of_ends = true}};
     const tftp::settings wishes{.block_size = way.block_size, .window_size = way.window};
     auto client = way.is_upload
                       ? std::make_unique<tftp::transfer>(lossy_link::server_door, "f", tftp::mode::octet, from, wishes)

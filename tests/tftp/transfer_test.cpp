@@ -899,10 +899,11 @@ TEST_CASE("on a shared port the first window is at most 64 KiB, goes out once, a
         CHECK(sent > 65'536 / 2);
         for (int i = 0; i < 20; ++i) server.receive(lossy_link::client_port, acknowledgment(0), start);
         CHECK(said(server) == nothing());
+        const int most = block_size > 32'768 ? 1 : 2;  // of 64 KiB one is enough
         for (int repeats = 0; !server.has_ended(); ++repeats) {
             server.expired(server.deadline());
             const std::size_t again = said(server).size();
-            CHECK(again == (repeats < 2 ? static_cast<std::size_t>(block_size) + 4 : 0));
+            CHECK(again == (repeats < most ? static_cast<std::size_t>(block_size) + 4 : 0));
         }
     }
 }

@@ -61,9 +61,9 @@ class block_ring {
     /// What went wrong in load(): an error, or a file that ended early.
     enum class trouble : unsigned char { none, read_failed, became_shorter, too_long };
 
-    /// Takes memory for `slots` blocks. Returns false if there is none.
-    bool begin(source& from, mode how, std::size_t slots, std::size_t block_size,
-               std::optional<std::uint64_t> size, std::uint64_t max_bytes) noexcept {
+    /// Takes memory for `slots` blocks. Returns false if there is no memory.
+    bool begin(source& from, mode how, std::size_t slots, std::size_t block_size, std::optional<std::uint64_t> size,
+               std::uint64_t max_bytes) noexcept {
         from_ = &from;
         mode_ = how;
         slots_ = slots;
@@ -92,7 +92,7 @@ class block_ring {
     /// Is the block the first of the ring, so that its predecessor does not lie in front of it?
     [[nodiscard]] bool begins_ring(std::uint64_t block) const noexcept { return (block - 1) % slots_ == 0; }
 
-    /// Reads the block behind the last one that was loaded. `failure` then has the error of the source, if any.
+    /// Reads the block that follows the last loaded block. `failure` then has the error of the source, if any.
     trouble load(const block_numbers& numbers, std::error_code& failure) noexcept {
         const std::span<std::byte> place = slot(loaded_ + 1);
         write_data_header(place, numbers.number_of(loaded_ + 1));
@@ -147,7 +147,7 @@ class block_ring {
     std::size_t slots_ = 0, block_size_ = 0;
     std::optional<std::uint64_t> announced_{};
     std::uint64_t max_bytes_ = 0, bytes_ = 0;
-    std::uint64_t loaded_ = 0;    // blocks that are, or were, in the ring
+    std::uint64_t loaded_ = 0;  // blocks that are, or were, in the ring
     std::uint64_t last_ = 0;
     std::size_t last_size_ = 0;  // bytes of the last block
     netascii_encoder encoder_{};

@@ -56,20 +56,20 @@ struct request {
     std::function<void(std::uint64_t bytes, std::optional<std::uint64_t> of)> progress{};
 };
 
-/// A server, for a program that waits until a transfer has ended. It remembers how fast the last transfer was, and asks
+/// A server as a blocking program sees it. The object remembers how fast the last transfer was, and asks
 /// for no window that would take too long at that rate: see settings::link_rate. For one thread at a time.
 class client {
   public:
     /// Sends nothing yet. Port 69 unless the server has another.
     explicit client(const endpoint& server) : server_{server} {}
 
-    /// The file of that name into the sink. Blocks. Throws std::system_error: a tftp::error with the server's words,
-    /// errc::timed_out when nothing is heard for settings::patience, what the sink says, ...; and std::invalid_argument
-    /// for a name that no request can carry.
+    /// Reads the file of that name into the sink. Blocks, and returns how the transfer went. Throws std::system_error: a
+    /// tftp::error with the server's words, errc::timed_out if nothing is heard for settings::patience, or the sink's
+    /// error. Throws std::invalid_argument for a name that no request can carry.
     outcome get(std::string_view file_name, sink& into, const settings& wishes = {}, const request& more = {});
-    /// What the source has to the file of that name. The same holds.
+    /// Writes the bytes of the source to the file of that name. Blocks, returns and throws as get() does.
     outcome put(source& from, std::string_view file_name, const settings& wishes = {}, const request& more = {});
-    /// The same; what went wrong is in the outcome.
+    /// Read and write without std::system_error: `error` and the outcome tell what went wrong.
     outcome get(std::string_view file_name, sink& into, const settings& wishes, const request& more,
                 std::error_code& error);
     outcome put(source& from, std::string_view file_name, const settings& wishes, const request& more,
@@ -101,7 +101,7 @@ namespace detail {
     throw std::system_error{result.error, words};
 }
 
-/// A socket for one transfer. What comes from the kernel merged is taken apart again.
+/// A socket for one transfer. Datagrams that the kernel has merged are taken apart again.
 class transfer_socket {
   public:
     /// Throws std::system_error.
@@ -145,8 +145,8 @@ class transfer_socket {
             if (error) failure_ = error;
         }
     }
-    /// Takes what has come. False when there may be more: the socket takes no more of what is to be sent, or others
-    /// (timers, a stop) have their turn; a flood does not keep them waiting.
+    /// Takes what has come. Returns false if there may be more: the socket takes no more of what is to be sent, or a
+    /// flood comes and timers and a stop must have their turn.
     bool receive(transfer& one, time_point now) noexcept {
         constexpr int rounds = 64;
         for (int round = 0; round < rounds; ++round) {
@@ -245,7 +245,7 @@ inline void give_up(transfer& one, transfer_socket& socket, std::errc why, std::
     socket.send(one);
 }
 
-/// Whoever is told may throw: then nobody wants the rest, and the server hears of it.
+/// Calls the progress function. If it throws, the transfer is aborted and the server is told.
 inline void tell(progress_teller& teller, transfer& one, transfer_socket& socket) {
     try {
         teller.tell(one, false);
@@ -277,7 +277,7 @@ inline bool react(transfer& one, transfer_socket& socket, const request& more, c
     return false;
 }
 
-/// What was measured counts where the caller knows no rate.
+/// Returns the settings with the measured rate, unless the caller knows a rate.
 inline settings with_rate(settings wishes, std::uint64_t rate) noexcept {
     if (wishes.link_rate == 0) wishes.link_rate = rate;
     return wishes;

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: MIT
 //
 // A transfer asks a source for bytes and hands bytes to a sink, and knows no more of either. Besides the files of
-// tftp/file.hpp there are those that one mostly wants:
+// tftp/file.hpp these serve most programs:
 //
-//     tftp::memory_sink image{16 << 20};                            at most so many bytes
+//     tftp::memory_sink image{16 << 20};                            at most 16 MiB
 //     server.get("kernel.img", image);                              image.bytes() is all of it
 //
 //     tftp::memory_source config{text};

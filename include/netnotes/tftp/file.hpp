@@ -1,9 +1,9 @@
 // netnotes/tftp/file.hpp: files that are whole or not there, in a folder that no name leaves
 // SPDX-License-Identifier: MIT
 //
-// A file that is opened for writing when the transfer begins is empty from then on: if the transfer fails, the old one
-// is lost (the notes' client does so, and leaves an empty file when it is told that there is none). So the bytes go
-// into another file, in the same folder and without a name, and only when all are there does it get one:
+// A file that is opened for writing when the transfer begins is empty from then on. If the transfer fails, the old content
+// is lost. The notes' client does so, and leaves an empty file if the server has no such file. So the bytes go into
+// another file, in the same folder and without a name. It gets the name when all bytes are there:
 //
 //        (no name: O_TMPFILE)  <── write, write, write ... finish():  link(2), which never replaces,
 //        kernel.img                                                   and rename(2), which replaces in one step
@@ -11,11 +11,11 @@
 // A file without a name vanishes with the process that has it, even if that is killed. Where a file system knows no
 // such files it has a name that nobody asks for, ".tftp-part-...", until then.
 //
-// A name that comes from the net means what its sender wants it to mean. `../../etc/shadow`, a symbolic link that
-// somebody has put there, a FIFO that blocks whoever opens it, a device that acts when it is opened. A check of the
-// name, and then open(2), is two steps, and the world may change between them. Here the name is walked: each part is
-// taken hold of below the part before it (openat(2)), never through a link (O_NOFOLLOW), and without being opened yet
-// (O_PATH); what one holds is looked at, not what was named; and just that is opened, when it is a file.
+// A name that comes from the network may lead anywhere: to `../../etc/shadow`, through a symbolic link, to a FIFO that
+// blocks its reader, to a device that acts when it is opened. A check of the name and then open(2) are two steps, and the
+// folder may change between them. So the name is walked. Each part is looked up below the part before it (openat(2)),
+// never through a link (O_NOFOLLOW), and without being opened yet (O_PATH). The check then looks at the descriptor, not at
+// the name, and the same descriptor is opened if it is a regular file.
 //
 // On this page:  file_source · file_sink · existing_file · directory
 // The notes:     tftp 客户端 示例代码 (`open(name, "w")`); example 14
@@ -52,7 +52,7 @@
 
 namespace netnotes::tftp {
 
-/// What becomes of a file that is there already, under the name of the one that comes.
+/// The fate of an old file that has the name of the new file.
 enum class existing_file {
     keep,     ///< it stays, and the transfer fails: errc::file_exists
     replace,  ///< by the new one, when that is whole
@@ -89,7 +89,7 @@ class file_source final : public source {
     /// Never waits for a FIFO's other end, and never opens a device.
     explicit file_source(const std::string& path);
     std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override;
-    /// Returns nullopt for a file whose size is not known before it is read: those of /proc and /sys.
+    /// Returns the size, or nullopt for a file of /proc or /sys, whose size is not known before it is read.
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return size_; }
 
   private:
@@ -115,10 +115,10 @@ class file_sink final : public sink {
     ~file_sink() override;
 
     void write(std::span<const std::byte> bytes, std::error_code& error) noexcept override;
-    /// Is there room? Where the file system says that there is none: errc::no_space_on_device. None is kept free: the
-    /// size is a stranger's word, who could take the whole disk with one datagram.
+    /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved, because
+    /// otherwise a stranger could take the whole disk with one datagram.
     void expect(std::uint64_t size, std::error_code& error) noexcept override;
-    /// Gives the file its name. errc::file_exists when somebody else has made one meanwhile, and it is to be kept.
+    /// Gives the file its name. Sets errc::file_exists if the name was taken meanwhile and the old file is to be kept.
     void finish(std::error_code& error) noexcept override;
 
   private:
@@ -363,8 +363,8 @@ inline void file_sink::flush(std::error_code& error) noexcept {
 }
 inline void file_sink::finish(std::error_code& error) noexcept {
     flush(error);
-    // Some file systems find out at close(2) only that there was no room (NFS), so it is asked before the name is
-    // given; of a duplicate, for the file itself may be gone when it is closed.
+    // NFS tells of a full disk only at close(2). So a duplicate is closed before the file gets its name: the file itself
+    // might be gone once it is closed.
     if (error) return;
     if (const int same = ::dup(file_.number()); same >= 0 && ::close(same) != 0)
         error = {errno, std::system_category()};

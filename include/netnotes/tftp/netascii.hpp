@@ -18,15 +18,15 @@
 
 namespace netnotes::tftp {
 
-/// From our lines to those of the net: "\n" becomes CR LF, and a CR that is none of a line's end CR NUL. A pair may be cut
-/// anywhere: what did not fit comes first the next time.
+/// Converts text of this system to text of the network: "\n" becomes CR LF, and a CR becomes CR NUL. If only the first byte
+/// of a pair fits, the next call begins with the second byte.
 class netascii_encoder {
   public:
     struct progress {
         std::size_t taken, made;
     };
     progress encode(std::span<const std::byte> from, std::span<std::byte> to) noexcept;
-    /// Is there half a pair that is still to be written?
+    /// Returns true if the second byte of a pair is still to be written.
     [[nodiscard]] bool has_rest() const noexcept { return has_rest_; }
 
   private:
@@ -34,13 +34,14 @@ class netascii_encoder {
     bool has_rest_ = false;  // no optional: g++ 12 takes its value for uninitialized
 };
 
-/// The other way, in place: it never grows. A CR before anything else than LF or NUL stays what it is.
+/// Converts text of the network to text of this system, in place: the text never grows. A CR that neither LF nor NUL
+/// follows stays a CR.
 class netascii_decoder {
   public:
-    /// Room before the bytes is not needed, but for one that a cut has left over: it is given in `before`, and belongs in
-    /// front of them. Gives how many bytes are left.
+    /// Converts in place and returns how many bytes are left. A CR that ended the last piece may turn out to be a byte of
+    /// the text: `before` then has that byte, and it belongs in front of the others.
     std::size_t decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept;
-    /// At the end: a CR behind which nothing came.
+    /// Ends the text. Returns the CR that was its last byte, or nullopt.
     [[nodiscard]] std::optional<std::byte> finish() noexcept {
         if (!has_cr_) return std::nullopt;
         has_cr_ = false;

@@ -23,8 +23,8 @@
 
 namespace netnotes::tftp::detail {
 
-/// Room for a datagram to the peer, and for a datagram to a stranger. `take` functions return no bytes if nothing is to
-/// be said; the bytes are valid until the next call of anything here.
+/// Room for a datagram to the peer, and for a datagram to a stranger. A `take` function returns no bytes if
+/// nothing is to be said. The bytes are valid until the next call of any member.
 class outbox {
   public:
     /// Prepares a request. Returns false if no request can carry the name.
@@ -60,8 +60,7 @@ class outbox {
     void refuse(const endpoint& stranger) noexcept {
         if (stranger_size_ != 0) return;
         stranger_ = stranger;
-        stranger_size_ =
-            write_error(stranger_room_, error::unknown_transfer_id, to_string(error::unknown_transfer_id));
+        stranger_size_ = write_error(stranger_room_, error::unknown_transfer_id, to_string(error::unknown_transfer_id));
     }
     [[nodiscard]] std::span<const std::byte> take_refusal() noexcept {
         return std::span{stranger_room_}.first(std::exchange(stranger_size_, 0));

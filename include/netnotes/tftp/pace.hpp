@@ -78,7 +78,7 @@ class pace {
     /// losses.
     [[nodiscard]] std::uint64_t max_run() const noexcept {
         if (losses_ == 0) return window_;
-        constexpr std::uint64_t before = 48;  // as if so many blocks had arrived before the first loss
+        constexpr std::uint64_t before = 48;  // blocks that count as arrived before the first loss
         return std::max(min_piece, (done_ + before) * 3 / (8 * losses_));
     }
     /// Takes that `done` blocks have arrived. After a long time without a loss the pieces grow.

@@ -15,13 +15,13 @@
 //       └────────┴───────────┘    └────────┴──────┴─────────┴───┘  └────────┴───────────┴───┴─────────┴───┘
 //        acknowledgment            error                            option acknowledgment (RFC 2347)
 //
-// The notes list the first five (RFC 1350); the sixth, and error code 8, came with the options: block sizes up to 65,464
-// (RFC 2348), the size of the file and the time between attempts (RFC 2349), several blocks at a time (RFC 7440). A file
-// whose length is a multiple of the block size ends with an *empty* block, for only a short one says that it is the last.
-// Names are counted in bytes, not in characters: "文件.txt" has ten.
+// The notes list the first five (RFC 1350). The sixth, and error code 8, came with the options. RFC 2348 has block sizes up
+// to 65,464, RFC 2349 the size of the file and the time between attempts, RFC 7440 several blocks at a time. Only a short
+// block ends a file, so a file whose length is a multiple of the block size ends with an *empty* block. Names are counted
+// in bytes, not in characters: "文件.txt" has ten bytes.
 //
-// This page has values and bytes only: no socket, no file, no time. What comes from the net is read with its bounds and
-// refused when it is not what it says to be; nothing is allocated on the way.
+// This page has values and bytes only: no socket, no file, no time. A datagram is read within its bounds, and refused if
+// it is malformed. Reading allocates nothing.
 //
 // On this page:  opcode · error · mode · options · packet, parse · write_...
 // The notes:     TFTP 协议介绍, TFTP数据包的格式; example 14
@@ -87,7 +87,7 @@ inline constexpr std::uint16_t min_block_size = 8, max_block_size = 65'464, usua
 /// Of a request without its file name and mode: no option of ours is longer. A request has at most 512 bytes (RFC 2347).
 inline constexpr std::size_t max_request_size = 512;
 
-/// What a request asks for, and an option acknowledgment grants; those that are absent keep their usual value.
+/// The options that a request asks for, or that an option acknowledgment grants. An absent option has its usual value.
 struct options {
     std::optional<std::uint16_t> block_size;     ///< bytes: 8 to 65,464 (RFC 2348); else 512
     std::optional<std::uint16_t> window_size;    ///< blocks until an acknowledgment: 1 to 65,535 (RFC 7440); else 1
@@ -106,7 +106,7 @@ struct options {
 struct packet {
     opcode what{};
     std::string_view file_name{};      ///< of a request; never empty
-    std::optional<tftp::mode> mode{};  ///< of a request; none: one that nobody knows, or "mail"
+    std::optional<tftp::mode> mode{};  ///< of a request; nullopt for "mail" and for an unknown mode
     tftp::options options{};           ///< of a request or an option acknowledgment
     /// Is there an option without a value, with a value out of its range, given more than once, or (in an acknowledgment)
     /// with an unknown name? Such an option counts as absent; if it is given twice, both do, for which of them was meant?
@@ -115,12 +115,12 @@ struct packet {
     bool has_bad_option = false;
     std::uint16_t block = 0;  ///< of data or an acknowledgment
     std::span<const std::byte> data{};
-    std::uint16_t error_code = 0;  ///< as it came: it may be one that no RFC knows
+    std::uint16_t error_code = 0;  ///< as it came: no RFC may know it
     std::string_view message{};    ///< of an error; anything at all may stand in it
 };
 
-/// Reads a datagram. Returns none for a datagram of no known kind, for one that is cut off, and for a request without a
-/// name, without a mode, or without its last NUL. Some clients pad a datagram: NULs behind the last option are ignored. An
+/// Reads a datagram. Returns nullopt for a datagram of an unknown kind or that is cut off, and for a request without
+/// name, mode, or last NUL. Some clients pad a datagram: NULs behind the last option are ignored. An
 /// option without a value counts as a bad one.
 [[nodiscard]] std::optional<packet> parse(std::span<const std::byte> datagram) noexcept;
 /// Does the datagram begin as a request does? If parse() cannot read it, a server answers error::illegal_operation: a
@@ -187,7 +187,7 @@ class reader {
         const auto last = std::find_if_not(rest_.rbegin(), rest_.rend(), is_nul);
         return static_cast<std::size_t>(last - rest_.rbegin());
     }
-    /// What stands before the next NUL. None when there is no NUL any more.
+    /// Reads up to the next NUL. Returns nullopt if there is no NUL any more.
     std::optional<std::string_view> text() noexcept {
         if (rest_.empty()) return std::nullopt;
         const auto* const begin = reinterpret_cast<const char*>(rest_.data());

@@ -1,4 +1,4 @@
-// netnotes/tftp/rate_limit.hpp: so many bytes in a second
+// netnotes/tftp/rate_limit.hpp: a limit of the bytes in a second
 // SPDX-License-Identifier: MIT
 //
 // On this page:  rate_limit · address_rate_limit
@@ -21,11 +21,12 @@ namespace netnotes::tftp {
 
 namespace detail {
 
-/// So many bytes in a second, and no more.
+/// Limits the bytes that are sent in a second.
 class rate_limit {
   public:
     explicit rate_limit(std::uint64_t rate) noexcept : rate_{rate} {}
-    /// So much was sent. Until when does that suffice? A little may be made up for, as timers are late.
+    /// Takes that `size` bytes were sent. Returns when the next bytes may go. A delay of up to `late` is made up for,
+    /// because timers are late.
     time_point charge(std::size_t size, time_point now) noexcept {
         if (rate_ == 0) return now;
         free_ = std::max(free_, now - late) + duration{static_cast<duration::rep>(size * 1'000'000'000ull / rate_)};
@@ -39,8 +40,8 @@ class rate_limit {
     time_point free_{};
 };
 
-/// The same for each address, and in fixed room: a flood of forged addresses takes no memory. Addresses share a place,
-/// and its allowance, with one in 4096 of all others.
+/// Limits the bytes to each address, in fixed room: a flood of forged addresses takes no memory. An address shares its
+/// allowance with every address of the same place, of which there are 4096.
 class address_rate_limit {
   public:
     explicit address_rate_limit(std::uint64_t rate) : rate_{rate}, paid_until_(rate == 0 ? 0 : places) {}
@@ -51,11 +52,11 @@ class address_rate_limit {
         paid = std::max(paid, now - rate_limit::late) + time_of(size);
         return paid;
     }
-    /// Was so little sent that it is paid for within `burst`?
+    /// Returns true if the bytes that were sent are paid for within `burst`.
     [[nodiscard]] bool has_room(const ip_address& address, time_point now, duration burst) const noexcept {
         return rate_ == 0 || paid_until_[index(address)] <= now + burst;
     }
-    /// These bytes do not count any more.
+    /// Takes that `size` bytes do not count any more.
     void give_back(const ip_address& address, std::size_t size) noexcept {
         if (rate_ != 0) place(address) -= time_of(size);
     }

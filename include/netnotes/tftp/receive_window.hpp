@@ -54,7 +54,7 @@ class receive_window {
         if (std::exchange(has_told_gap_, true) && !goes_back) return verdict::pass_over;
         return verdict::acknowledge;
     }
-    /// Returns true if the block is the last one that was taken.
+    /// Returns true if the block was taken last.
     [[nodiscard]] bool is_last_again(std::uint16_t number, const block_numbers& numbers) const noexcept {
         return numbers.distance(done_, number) == 0 && done_ > 0;
     }

@@ -29,12 +29,12 @@ struct file_request {
     endpoint client{};             ///< an IPv4 client as such, on a socket for both as well
     std::string_view file_name{};  ///< as it came: any bytes but NUL; valid during the call
     tftp::mode mode{};
-    std::optional<std::uint64_t> size{};  ///< of what he would write: his word for it
+    std::optional<std::uint64_t> size{};  ///< that the client announces for a file that it writes
 };
 
-/// Who has the files. Each is called in the loop's thread, which it must not keep waiting. To refuse it throws a
-/// std::system_error: the client is told to_error(code), and what code.message() says; of error::not_defined, what().
-/// One that is not there refuses all.
+/// Functions that open files. Each runs in the loop's thread and must not block. To refuse a request it throws a
+/// std::system_error. The client is then told to_error(code) with the words of code.message(), or what() if the code is
+/// error::not_defined. An empty function refuses every request.
 struct handlers {
     std::function<std::unique_ptr<source>(const file_request&)> read{};
     std::function<std::unique_ptr<sink>(const file_request&)> write{};
@@ -58,7 +58,7 @@ struct transfer_record {
 };
 
 struct server_options {
-    /// The most that is granted to a client, and how long one waits for him: see settings.
+    /// The limits of what a client is granted, and the times that the server waits for it: see settings.
     settings limits{.block_size = max_block_size,
                     .window_size = 64,
                     .dally = std::chrono::seconds{6},
@@ -74,12 +74,12 @@ struct server_options {
     std::size_t max_per_client = 100;
     /// The longest file that is taken from a client, in bytes. A longer one is refused, or broken off.
     std::uint64_t max_upload = ~std::uint64_t{0};
-    /// Bytes per second, 0 for no limit: of all together, and of each. What is granted of block and window sizes is
-    /// then such that a window takes no more than a quarter of a second.
+    /// Bytes per second, 0 for no limit: of all together, and of each. Block and window sizes are then granted
+    /// such that a window takes at most a quarter of a second.
     std::uint64_t rate = 0;
     std::uint64_t rate_each = 0;
     /// Bytes per second to each address before a client there has acknowledged them, 0 for no limit. Four seconds' worth
-    /// may go at once. What is beyond is not sent, and a new request is not answered.
+    /// may go at once. Bytes beyond that are not sent, and a new request is not answered.
     std::uint64_t unproven_rate = 256 << 10;
     /// All on one socket: see above.
     bool single_port = false;
@@ -88,8 +88,8 @@ struct server_options {
     std::uint64_t single_port_rate = 16 << 20;
     /// How long a stop lets those go on that are under way.
     duration grace = std::chrono::seconds{10};
-    /// Called with the record of each transfer when that is decided, but not of one whose client never answered and whose
-    /// place another request has taken: see dropped(). What it throws ends the server, and comes out of run().
+    /// Called with the record of each transfer when that is decided. A transfer whose client never answered has no record
+    /// if another request took its place: see dropped(). What it throws ends the server, and comes out of run().
     std::function<void(const transfer_record&)> log{};
 };
 

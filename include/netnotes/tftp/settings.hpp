@@ -48,14 +48,14 @@ struct settings {
     /// Bytes a second that the link is known to carry; 0: not known. No window is asked for or granted that would take
     /// more than half of `patience` at this rate.
     std::uint64_t link_rate = 0;
-    /// True for a server whose transfers share one well-known port. Whoever knows that port can forge the client's
-    /// acknowledgments. The first window is then at most 64 KiB and goes out once; a timeout repeats one datagram of it.
+    /// True for a server whose transfers share one well-known port. A stranger that knows that port can forge
+    /// the client's acknowledgments. The first window is then at most 64 KiB and goes out once; a timeout repeats one datagram of it.
     bool shared_port = false;
 };
 
 /// How it ended, and what it took.
 struct outcome {
-    /// None when the file is whole. From the peer: a tftp::error; from here: the system's, errc::timed_out, ...
+    /// Empty if the file is whole. Otherwise a tftp::error of the peer, an error of this system, or errc::timed_out.
     std::error_code error{};
     std::string message{};  ///< the peer's words, fit to be printed: see visible(); or what was attempted here
     bool is_from_peer = false;

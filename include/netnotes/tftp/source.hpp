@@ -21,29 +21,29 @@
 
 namespace netnotes::tftp {
 
-/// Where the bytes come from. Asked in order, once.
+/// Gives the bytes of a file, in order, once.
 class source {
   public:
     virtual ~source() = default;
-    /// Fills the room from its front; 0 only at the end, or with an error.
+    /// Fills the room from its front and returns how many bytes it has filled: 0 only at the end, or with an error.
     virtual std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept = 0;
-    /// Bytes in all, where that is known beforehand.
+    /// Returns the size of the file in bytes, or nullopt if it is not known beforehand.
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
 };
 
-/// Where they go. In order, each once.
+/// Takes the bytes of a file, in order, each once.
 class sink {
   public:
     virtual ~sink() = default;
     virtual void write(std::span<const std::byte> bytes, std::error_code& error) noexcept = 0;
-    /// How much the peer says there will be, before the first write(). An error refuses the transfer.
+    /// Takes the size that the peer announces, before the first write(). An error refuses the transfer.
     virtual void expect(std::uint64_t /*size*/, std::error_code& /*error*/) noexcept {}
-    /// All is there. Called before the last acknowledgment, so that the sender hears of a full disk. Nothing is written
-    /// behind it; where it is not called the transfer has failed.
+    /// Ends the file. It is called before the last acknowledgment, so that the sender hears of a full disk. No write()
+    /// follows. If the transfer fails it is not called.
     virtual void finish(std::error_code& error) noexcept = 0;
 };
 
-/// The TFTP error that says best what the system has said: of a full disk 3, of a forbidden one 2, ...; else 0.
+/// Returns the TFTP error that fits an error of the system: 3 for a full disk, 2 for a forbidden file, ...; otherwise 0.
 [[nodiscard]] error to_error(const std::error_code& code) noexcept;
 
 // ========================================================================================================

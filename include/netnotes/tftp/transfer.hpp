@@ -1,9 +1,9 @@
 // netnotes/tftp/transfer.hpp: the transfer of a file, without a net and without a clock
 // SPDX-License-Identifier: MIT
 //
-// One machine for both ends and both directions. Datagrams and the time go in; datagrams and a deadline come out. Whoever
-// drives it has a socket and a clock: the blocking client, the server for thousands, and the tests, whose net loses,
-// doubles and reorders as they wish, and whose clock jumps.
+// One machine serves both ends and both directions. Datagrams and the time go in; datagrams and a deadline come out. The
+// blocking client and the server drive it with a socket and a clock. The tests drive it with a simulated network that
+// loses, doubles and reorders datagrams, and with a clock that jumps.
 //
 //        reader                              server           reader                             server
 //          │ read request ────────────────> :69 │                │ read request, windowsize=4 ───> :69 │
@@ -15,12 +15,12 @@
 //          │ acknowledgment 3 ───────>          │                │ acknowledgment 5 ─────────>         │ from 6 again
 //
 // What a receiver must do, and the notes' client does not:
-//   - number: a block that comes twice is written once, and acknowledged again, for it came twice because the
-//     acknowledgment was lost (RFC 1350 §5). The notes count every datagram, and so lose one byte in two.
-//   - wait with a limit, and say again what was not answered: anything may be lost. Each time twice as long (RFC 1123
-//     §4.2.3.2).
-//   - know whom it talks to: the first answer comes from a new port, and from then on all others are strangers, who get
-//     error 5 and disturb nobody (RFC 1350 §4).
+//   - number: a block that comes twice is written once and acknowledged again. It came twice because the acknowledgment
+//     was lost (RFC 1350 §5). The notes count every datagram, and so lose one byte in two.
+//   - wait with a limit, and send again what was not answered, because anything may be lost. The limit doubles each time
+//     (RFC 1123 §4.2.3.2).
+//   - know its peer: the first answer comes from a new port. From then on every other sender is a stranger, gets error 5,
+//     and does not disturb the transfer (RFC 1350 §4).
 //   - believe an error, tell it with its code and its words, and never answer it.
 // And what a sender must not do: send a block again because an acknowledgment came twice. Two ends that both do so double
 // every block from there on: the Sorcerer's Apprentice (RFC 1123 §4.2.3.1).
@@ -69,51 +69,51 @@ namespace netnotes::tftp {
 
 class transfer {
   public:
-    /// A client: reads the file into the sink, or writes it from the source. Source and sink must outlive it. begin()
+    /// Makes a client's end. It reads the file into the sink, or writes it from the source; both must outlive it. begin()
     /// sends the request to `server`. Throws std::invalid_argument for a name or a setting that no request can carry.
     transfer(const endpoint& server, std::string_view file_name, mode how, sink& into, const settings& wishes);
     transfer(const endpoint& server, std::string_view file_name, mode how, source& from, const settings& wishes);
-    /// A server, that answers the request of `client`.
+    /// Makes a server's end, which answers the request of `client`. Throws std::invalid_argument for limits out of range.
     transfer(const endpoint& client, const packet& request, source& from, const settings& limits);
     transfer(const endpoint& client, const packet& request, sink& into, const settings& limits);
     transfer(const transfer&) = delete;
     transfer& operator=(const transfer&) = delete;
 
     void begin(time_point now) noexcept;
-    /// A datagram has come, from whomever.
+    /// Takes a datagram that has come from any sender.
     void receive(const endpoint& from, std::span<const std::byte> datagram, time_point now) noexcept;
-    /// When to call expired(); the end of time when there is nothing to wait for.
+    /// Returns when to call expired(): the end of time if there is nothing to wait for.
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
     void expired(time_point now) noexcept;
-    /// Gives up, and tells the peer so. Nothing happens when it is decided already: see has_outcome().
+    /// Ends the transfer with an error and tells the peer so. Does nothing if the outcome is decided: see has_outcome().
     void abort(error code, std::error_code why, std::string_view message) noexcept;
-    /// The net says that nobody listens there (ICMP port unreachable). If that is the peer it is the end:
-    /// errc::connection_refused, or, if all is decided, nobody is left to stay for. Of anybody else it says nothing.
+    /// Takes that nobody listens at `where` (ICMP port unreachable). If that is the peer, the transfer ends with
+    /// errc::connection_refused; a transfer that is decided ends as it was. Any other address changes nothing.
     void unreachable(const endpoint& where) noexcept;
 
-    /// What is to be sent now: datagrams of `segment` bytes, one behind the other, the last perhaps shorter, so that one
-    /// call can hand over all of them (UDP_SEGMENT); of nothing: no bytes. Valid until the next call of anything here.
+    /// Datagrams to send now, of `segment` bytes each, in a row. The last may be shorter, so one call can send all of them
+    /// (UDP_SEGMENT). No bytes: there is nothing to send. The bytes are valid until the next call of any member.
     struct outgoing {
         endpoint to{};
         std::span<const std::byte> bytes{};
         std::size_t segment = 0;
     };
     [[nodiscard]] outgoing next(std::size_t max_segments = 64, std::size_t max_bytes = 65'000) noexcept;
-    /// After receive(), expired() or abort(): must what next() gave last still go, as far as the socket has not taken it?
-    /// A run of blocks must, unless it will be given again. What else was to be said is said anew where it matters.
+    /// Call it after receive(), expired() or abort(). Returns true if the bytes that next() returned last must still go, as
+    /// far as the socket has not taken them. A run of blocks must, unless next() will return it again.
     [[nodiscard]] bool still_goes() const noexcept {
         return state_ == state::sending && run_end_ != 0 && window_.next_block() >= run_end_;
     }
 
-    /// Is it decided? A receiver may stay a little longer: see has_ended().
+    /// Returns true if the outcome is decided. A receiver may stay a little longer: see has_ended().
     [[nodiscard]] bool has_outcome() const noexcept { return state_ == state::dallying || state_ == state::ended; }
-    /// Nothing more to send or to wait for, once next() is empty.
+    /// Returns true if there is nothing to wait for, and nothing to send once next() is empty.
     [[nodiscard]] bool has_ended() const noexcept { return state_ == state::ended; }
     [[nodiscard]] const outcome& result() const noexcept { return result_; }
     [[nodiscard]] const endpoint& peer() const noexcept { return peer_; }
 
   private:
-    /// What the transfer does. Each state and what ends it:
+    /// The states of a transfer, each with the event that ends it:
     ///
     ///        requesting   the request is sent                    an answer: sending or receiving
     ///        accepting    the option acknowledgment is sent      its answer: sending or receiving
@@ -124,7 +124,7 @@ class transfer {
     ///
     /// An error of either end leads to `ended` from each state but dallying.
     enum class state : unsigned char { requesting, accepting, sending, receiving, dallying, ended };
-    /// What is known of the peer:
+    /// Knowledge of the peer:
     ///
     ///        unknown      a client has not heard an answer       the first answer: proven
     ///        claimed      a server has heard a request only      an answer to the server: proven
@@ -191,7 +191,9 @@ class transfer {
                (role_ == role::server && settings_.shared_port && source_ && window_.done() == 0);
     }
     [[nodiscard]] unsigned max_unproven_repeats() const noexcept {
-        return state_ == state::sending && acquaintance_ == acquaintance::claimed ? 1 : 2;
+        // On a shared port two blocks of 64 KiB are all that a forged acknowledgment draws.
+        const bool is_large = state_ == state::sending && 2 * datagram_size() > 64 * 1024;
+        return state_ == state::sending && (acquaintance_ == acquaintance::claimed || is_large) ? 1 : 2;
     }
     void repeat_unproven() noexcept;
 
@@ -211,8 +213,8 @@ class transfer {
     state state_ = state::requesting;
     acquaintance acquaintance_;
     endpoint peer_;
-    endpoint door_, refused_by_{};  // where the request went; who has refused its options
-    options asked_{};  // by us or of us
+    endpoint door_, refused_by_{};  // where the request went, and the port that refused its options
+    options asked_{};               // by us or of us
     outcome result_{};
     detail::outbox outbox_{};
     detail::block_numbers numbers_{};
@@ -276,7 +278,7 @@ inline void transfer::request(opcode what, std::string_view file_name) {
         throw std::invalid_argument{"TFTP: no name for a file, or one that is too long"};
 }
 
-/// Grants what was asked for, or as much of it as we allow. What was not asked for is not granted (RFC 2347).
+/// Grants what was asked for, or as much of it as we allow. An option that was not asked for is not granted (RFC 2347).
 inline void transfer::answer(const packet& request) {
     if (settings_.with_options) asked_ = request.options;
     if (source_) result_.size = source_->size();
@@ -299,8 +301,7 @@ inline void transfer::agree_on(const options& granted) noexcept {
         settings_.patience = std::max(settings_.patience, role_ == role::client ? 4 * agreed : duration::zero());
     }
     if (!sink_) return;
-    result_.size =
-        role_ == role::client || granted.transfer_size ? granted.transfer_size : asked_.transfer_size;
+    result_.size = role_ == role::client || granted.transfer_size ? granted.transfer_size : asked_.transfer_size;
     // From a writer 0 means that the size is unknown: it reads from a pipe, say. From a server it means the same.
     if (result_.size == std::uint64_t{0}) result_.size.reset();
 }
@@ -332,7 +333,7 @@ inline void transfer::receive(const endpoint& from, std::span<const std::byte> d
     }
     if (!what) return;
     if (!knows_peer) {
-        // What has no business here does not make anybody our peer.
+        // Only an answer to the request makes its sender our peer.
         const bool is_answer = what->what == opcode::error || what->what == opcode::option_acknowledgment ||
                                (sink_ && what->what == opcode::data && what->block == 1) ||
                                (source_ && what->what == opcode::acknowledgment && what->block == 0);
@@ -440,10 +441,9 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
 }
 
 inline void transfer::received(const packet& what) noexcept {
-    if (numbers_.rolls_to_one() && what.block == 0) return;  // there is none: it would pass for the 65,535th
+    if (numbers_.rolls_to_one() && what.block == 0) return;  // no block has it: it would pass for the 65,535th
     using verdict = detail::receive_window::verdict;
-    const verdict judged =
-        received_.judge(what.block, numbers_, now_, timer_.round_trip(), settings_.min_timeout);
+    const verdict judged = received_.judge(what.block, numbers_, now_, timer_.round_trip(), settings_.min_timeout);
     if (state_ == state::dallying) {
         ++result_.duplicates;
         if (received_.is_last_again(what.block, numbers_)) acknowledge();
@@ -477,8 +477,7 @@ inline void transfer::received(const packet& what) noexcept {
 inline void transfer::finish() noexcept {
     std::error_code failure;
     if (const auto rest = decoder_.finish()) {
-        if (++result_.bytes > settings_.max_bytes)
-            return fail_too_long();
+        if (++result_.bytes > settings_.max_bytes) return fail_too_long();
         sink_->write(std::span{&*rest, 1}, failure);
     }
     // A writer has been let in for the size that it announced. To a reader it is no promise: has_announced_size().
@@ -534,7 +533,7 @@ inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
 
 // ---- time
 
-/// How long an answer to what was sent may take.
+/// Returns how long an answer may take.
 inline duration transfer::answer_time() const noexcept {
     if (state_ != state::receiving || timer_.has_measured_data()) return timer_.value();
     return std::max(timer_.value(), timer_.likely_answer() + detail::slowest_time(datagram_size()));
@@ -547,7 +546,7 @@ inline void transfer::wait_longer() noexcept {
     deadline_ = std::min(until, std::max(deadline_, progress_ + patience()));
 }
 
-/// The first datagram again, now and then; after that only the peer's request brings it.
+/// Sends the first datagram again. After some repetitions only a request of the peer draws it.
 inline void transfer::repeat_unproven() noexcept {
     ++unproven_repeats_;
     if (state_ == state::sending) return window_.repeat(window_.done() + 1);
@@ -604,12 +603,12 @@ inline void transfer::unreachable(const endpoint& where) noexcept {
     end(std::make_error_code(std::errc::connection_refused), "nobody listens there", false);
 }
 
-/// It ends here, and the peer is told, once. (Who has not answered yet is told as well: he may have begun.)
+/// Ends the transfer and tells the peer, once. A peer that has not answered yet is told as well, as it may have begun.
 inline void transfer::fail(error code, std::error_code why, std::string_view message) noexcept {
     outbox_.tell_error(code, message);
     end(why, message, false);
 }
-/// The same for what has gone wrong with our file. A code that says nothing is sent with the system's words.
+/// Ends the transfer for a failure of our file. If no code of TFTP fits, the peer gets the system's words.
 inline void transfer::fail_here(const std::error_code& why, std::string_view message) noexcept {
     const error code = to_error(why);
     fail(code, why, message);
@@ -620,7 +619,7 @@ inline void transfer::fail_here(const std::error_code& why, std::string_view mes
     }
 }
 inline void transfer::end(std::error_code why, std::string_view message, bool is_from_peer) noexcept {
-    // An error without a number is none to std::error_code.
+    // To std::error_code an error without a number means success.
     result_.error = is_from_peer && !why ? std::make_error_code(std::errc::protocol_error) : why;
     try {
         result_.message = visible(message.substr(0, 200));

@@ -32,7 +32,7 @@ struct uri {
     tftp::mode mode = mode::octet;
     tftp::options options{};
 
-    /// None when it is none, and why. Not a word is read as something that it is not: a user (`me@host`) or a fragment
+    /// Returns nullopt if the text is not a URI of TFTP; `why` then has the reason and its place. Not a word is read as something that it is not: a user (`me@host`) or a fragment
     /// (`file#part`), of which TFTP knows nothing, is refused.
     [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
     /// Throws parse_error.

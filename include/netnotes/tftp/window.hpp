@@ -9,19 +9,20 @@
 //          │ <─────────── acknowledgment 5 ──  │   drawn by 7, which the receiver did not expect
 //          │ ── data 6, 7, 8, 9 ────────────>  │
 //
-// An acknowledgment is not always that plain. EDK2, U-Boot and others acknowledge each block that they did not expect, so
-// a block that the network doubled looks like a gap, and each block that is sent again without need draws one more
+// An acknowledgment is not always that plain. EDK2, U-Boot and others acknowledge each block that they did not expect. So
+// a block that the network doubled looks like a gap. A block that is sent again without need draws one more
 // acknowledgment. So the sender asks of each acknowledgment which datagram can have drawn it (as RACK does, RFC 8985):
-//   - It proves a gap only if a datagram can have drawn it that was sent after the missing block, and was sent long
-//     enough ago to be heard.
-//   - After a restart, what was under way may draw acknowledgments that mean nothing: so many, until so long.
+//   - It proves a gap only if a later datagram than the missing block can have drawn it. That datagram must have been
+//     sent long enough ago to be heard.
+//   - After a restart, the blocks that were under way may draw acknowledgments that mean nothing. Their number is known,
+//     and the time by which the last of them is heard.
 //   - A peer that sends such acknowledgments has to say a gap twice. If it does not, one block asks it.
 //   - An acknowledgment of more than what was sent again shows that the restart was needless (RFC 4015).
 //   - A second loss of the same block is proved in the same way, and need not wait for the timer.
 //
-// If nothing is heard for the timeout, one datagram goes out again: the last block, then the first one that is missing, and
-// so on. Its answer shows where the receiver is. Some receivers are mute: they do not tell of a gap, and repeat their last
-// acknowledgment after a time of their own. The sender learns that time and waits for it.
+// If nothing is heard for the timeout, a single block goes out again: the last block first, then the first missing block,
+// and again the last. The answer shows where the receiver is. Some receivers are mute: they do not tell of a gap, and
+// repeat their last acknowledgment after a time of their own. The sender learns that time and waits for it.
 //
 // What the sender is doing, and what changes that:
 //
@@ -104,7 +105,7 @@ class send_window {
         time_point sent_at{}, heard_by{};
         bool was_idle = false;  // the link, when they were sent
     };
-    /// The pieces since the last restart, oldest first, without those that were acknowledged.
+    /// The pieces since the last restart, oldest first. A piece that was acknowledged is dropped.
     class history {
       public:
         [[nodiscard]] bool is_empty() const noexcept { return count_ == 0; }
@@ -177,20 +178,20 @@ class send_window {
     time_point deadline_ = time_point::max();
 
     std::uint64_t done_ = 0, next_ = 1, furthest_ = 0, last_ = 0;
-    std::uint64_t piece_left_ = 0;       // blocks of the piece that is going out
-    std::uint64_t repeats_ = 0;          // a block that goes out again, alone; 0: none
-    std::uint64_t repeated_ = 0;         // datagrams that were sent again
-    std::uint64_t repeated_until_ = 0;   // the furthest block that was sent again
+    std::uint64_t piece_left_ = 0;      // blocks of the piece that is going out
+    std::uint64_t repeats_ = 0;         // a block that goes out again, alone; 0: none
+    std::uint64_t repeated_ = 0;        // datagrams that were sent again
+    std::uint64_t repeated_until_ = 0;  // the furthest block that was sent again
     history sent_{};
     time_point last_sent_{}, heard_until_{};  // heard_by() of the last datagram
 
     // The last restart.
-    std::uint64_t restart_ = 0;   // its first block; 0: acknowledged
-    std::uint64_t recover_ = 0;   // the furthest block then
+    std::uint64_t restart_ = 0;         // its first block; 0: acknowledged
+    std::uint64_t recover_ = 0;         // the furthest block then
     std::uint64_t restarted_from_ = 0;  // the block that was missing
-    time_point restart_at_{};     // when the first block went out again; max: it did not yet
+    time_point restart_at_{};           // when the first block went out again; max: it did not yet
     // What acknowledgments may mean.
-    std::uint64_t echoes_ = 0;    // that may come and mean nothing
+    std::uint64_t echoes_ = 0;  // that may come and mean nothing
     time_point echo_until_{};
     std::uint64_t explained_ = 0;  // of them, since the last progress
     time_point heard_at_{};        // when the last acknowledgment came
@@ -203,8 +204,8 @@ class send_window {
     time_point probed_at_{};
     std::uint64_t asked_at_ = 0;
     unsigned answered_ = 0, unanswered_ = 0;  // questions in the middle of a window
-    std::uint64_t told_ = 0, silences_ = 0;  // gaps that the peer told of in time, and those that it did not
-    duration silence_{};        // after which it repeated its acknowledgment
+    std::uint64_t told_ = 0, silences_ = 0;   // gaps that the peer told of in time, and gaps that it told of late
+    duration silence_{};                      // after which it repeated its acknowledgment
 };
 
 // ========================================================================================================
@@ -297,10 +298,10 @@ inline void send_window::measure(std::uint64_t upto, time_point now) noexcept {
     const std::uint64_t drawing = is_partial ? upto + 2 : upto;
     const piece* const whole = sent_.find(drawing);
     if (!whole) return;
-    if (!pace_.is_known())
-        measure_first(*whole, drawing, now);
+    if (!pace_.is_known()) measure_first(*whole, drawing, now);
     // Late news of a gap may come from the peer's own timer, and says nothing of the link.
-    else if (agreed_ > 1 && whole->was_idle && (is_partial ? attempts_ == 0 && now <= heard_until_ + margin() : attempts_ <= 1))
+    else if (agreed_ > 1 && whole->was_idle &&
+             (is_partial ? attempts_ == 0 && now <= heard_until_ + margin() : attempts_ <= 1))
         pace_.measure(now - whole->sent_at - timer_.round_trip(), drawing - whole->first + 1,
                       whole->first > repeated_until_ && attempts_ == 0);
     if (drawing > repeated_until_ && attempts_ == 0) timer_.measure(now - whole->sent_at, agreed_ * datagram_, true);
@@ -477,7 +478,9 @@ inline void send_window::expired(time_point now) noexcept {
         if (has_sent_gap_) return restart(now);
         has_sent_gap_ = true;
         probe(done_ + 1, now);
-        deadline_ = now + std::min(std::max(pace_.busy_until() - now, duration::zero()) + timer_.round_trip() + margin(), answer_time(now));
+        deadline_ =
+            now + std::min(std::max(pace_.busy_until() - now, duration::zero()) + timer_.round_trip() + margin(),
+                           answer_time(now));
         return;
     }
     if (phase_ == phase::probing && attempts_ == 0 && ++unanswered_ > answered_) {
