@@ -366,6 +366,8 @@ async def attack(server, count):
             ("a reset with the answer unread", reset_with_answer_unread),
             ("one byte a second", byte_by_byte),
             ("a dialogue after all that", dialogue, 3)):
+        if client is byte_by_byte and not alone:
+            continue  # it is one of all kinds together, below
         await within_patience(what, client(port, *amount))
 
     deaf = await within_patience("a client who does not read", Deaf().begin(port))

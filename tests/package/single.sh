@@ -1,6 +1,7 @@
 #!/bin/sh
-# The one-file headers, as people copy them: none is stale; each compiles alone in an empty folder; any two meet in one
-# program; a pair of two versions is refused; and a program that does not ask for io_uring carries no code of it.
+# The one-file headers, as people copy them: no file is stale; each compiles alone in an empty folder; all meet in one
+# program; every example compiles against them; a pair of two versions is refused; and a program that does not ask for
+# io_uring carries no code of it.
 . "$(dirname "$0")/common.sh"
 
 warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
@@ -13,33 +14,39 @@ diff -r -x .clang-format "$work/fresh" "$single" >"$work/difference" || {
 }
 modules=$(cd "$single" && ls -- *.hpp | sed 's/\.hpp$//')
 
+# in_parallel COMMAND: reads lines, and runs COMMAND with each line as $1, two at a time. The script ends if one fails.
+in_parallel() {
+    xargs -P 2 -I LINE sh -c "$1" sh LINE || fail "see above"
+}
+export warnings single root work
+
 # Each alone: one object file a module, in a folder with that one header. With clang too, where it is installed.
 for module in $modules; do
     mkdir "$work/$module"
     cp "$single/$module.hpp" "$work/$module"
-    cd "$work/$module"
     printf '#include "%s.hpp"\nint use_%s();\nint use_%s() { return NETNOTES_VERSION; }\n' "$module" "$module" "$module" \
-        >use.cpp
-    echo "$module.hpp"
-    # shellcheck disable=SC2086 # a list of words
-    compile $warnings -O0 -c use.cpp
+        >"$work/$module/use.cpp"
+    printf '%s\n' "$CXX $CXXFLAGS $module"
     case $CXX in *clang*) continue ;; esac
-    if command -v clang++ >/dev/null; then
-        # shellcheck disable=SC2086 # a list of words
-        clang++ -std=c++20 $warnings -fsyntax-only use.cpp
-    fi
-done
+    command -v clang++ >/dev/null && printf '%s\n' "clang++ -fsyntax-only $module"
+done >"$work/alone.txt"
+# shellcheck disable=SC2016 # expanded by the inner shell
+in_parallel 'cd "$work/${1##* }" && echo "$1" && ${1% *} -std=c++20 $warnings -O0 -c use.cpp' <"$work/alone.txt"
 
-# Any two in two translation units of one program.
-for first in $modules; do
-    for second in $modules; do
-        [ "$first" != "$second" ] || continue
-        printf 'int use_%s();\nint use_%s();\nint main() { return use_%s() == use_%s() ? 0 : 1; }\n' \
-            "$first" "$second" "$first" "$second" >"$work/main.cpp"
-        compile "$work/main.cpp" "$work/$first/use.o" "$work/$second/use.o" -pthread -o "$work/program"
-        "$work/program" || fail "$first and $second: exit status $?"
-    done
-done
+# Each in a translation unit of its own, all in one program: whatever two of them define twice the linker reports.
+{
+    for module in $modules; do echo "int use_$module();"; done
+    echo "int main() {"
+    for module in $modules; do echo "    if (use_$module() != use_ip()) return 1;"; done
+    echo "}"
+} >"$work/main.cpp"
+compile "$work/main.cpp" "$work"/*/use.o -pthread -o "$work/program"
+"$work/program" || fail "two translation units: exit status $?"
+
+# Every example, as it stands.
+# shellcheck disable=SC2016 # expanded by the inner shell
+ls "$root"/examples/[0-9]*.cpp |
+    in_parallel 'echo "${1##*/}" && $CXX $CXXFLAGS -std=c++20 $warnings -fsyntax-only -I "$root/include/single" "$1"'
 
 # All of them in one translation unit, in either order, and without run-time type information.
 for order in "sort" "sort -r"; do
