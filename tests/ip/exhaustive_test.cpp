@@ -130,7 +130,7 @@ tally examine(std::uint32_t from, std::uint32_t to, bool all) {
 
 TEST_CASE("IPv4 addresses of all networks survive writing and reading and are told what they are") {
     const bool all = std::getenv("NETNOTES_EXHAUSTIVE") != nullptr;
-    const std::uint64_t in = all ? 1 : share;  // one address in so many is counted
+    const std::uint64_t in = all ? 1 : share;  // of `in` addresses, one is counted
     tally lower, upper;
     std::thread worker{[&] { lower = examine(0, 1u << 23, all); }};
     upper = examine(1u << 23, 1u << 24, all);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The project built by Meson: all of its build files are read, and a sample is built and tested, unoptimised. CMake builds
-# and tests the rest, so the sample is what only Meson can break: an example and its three tests, a plain test, a test
-# that runs on both back ends, and the tests of the linker's options by which system calls are made to fail.
+# and tests the rest. The sample is what only Meson can break: an example with its three tests, a plain test, a test that
+# runs on both back ends, and the tests with the linker's options that make system calls fail.
 #
 # The whole project by Meson, which takes some minutes:
 #
