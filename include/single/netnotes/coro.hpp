@@ -5270,6 +5270,9 @@ struct relay {
 inline constinit thread_local relay between{};
 
 [[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
+[[noreturn]] inline void throw_empty_task() {
+    throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
+}
 
 /// A chain of tasks, each awaiting the next, from the outermost, that somebody has started, to the one that runs or
 /// waits at the end. In other libraries: a fibre, a green thread, a (whole) task.
@@ -5302,6 +5305,8 @@ class fiber {
         loop_ = parent.loop_;
         name_ = parent.name_;
     }
+    /// Takes an awaiter that is kept outside of the coroutine out of its place, when the coroutine is destroyed.
+    inline void leave_awaiter() noexcept;
     ~fiber() = default;
     /// The outermost task has ended: its result is there. Called once, in the last moments of the coroutine, which may
     /// be destroyed in it.
@@ -5313,6 +5318,8 @@ class fiber {
     friend operation;
     friend scheduler;
     friend class task_promise_base;
+    template <class T>
+    friend class task_awaiter;
     scheduler* loop_ = nullptr;
     const char* name_ = "";
     operation* waits_for_ = nullptr;
@@ -5329,7 +5336,7 @@ class operation {
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
     /// Whose it is, once it waits.
-    [[nodiscard]] fiber& chain() const noexcept { return *chain_; }
+    [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
 
   protected:
     operation() noexcept = default;
@@ -5341,20 +5348,26 @@ class operation {
     }
     /// In await_suspend(): from now on cancelled() may be called.
     void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
-        chain_ = &whose;
+        chain_ = reinterpret_cast<std::uintptr_t>(&whose) | waiting;
         whose.waits_for_ = this;
         whose.goes_on_at(waiter);
     }
-    [[nodiscard]] bool has_waited() const noexcept { return chain_ != nullptr; }
-    [[nodiscard]] bool is_waiting() const noexcept { return chain_ && chain_->waits_for_ == this; }
+    [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
+    [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
     /// From now on cancelling comes too late. Whoever calls this sees to it that the coroutine goes on.
-    void decided() noexcept { chain_->waits_for_ = nullptr; }
+    void decided() noexcept {
+        chain().waits_for_ = nullptr;
+        chain_ &= ~waiting;
+    }
     /// Give up, and see to it that the coroutine goes on, later.
     virtual void cancelled() noexcept = 0;
 
   private:
     friend fiber;
-    fiber* chain_ = nullptr;
+    // The chain's address, and in its lowest bit whether this operation waits. An awaiter that is kept outside of its
+    // coroutine may be destroyed after the chain, so the destructor must not read the chain.
+    static constexpr std::uintptr_t waiting = 1;
+    std::uintptr_t chain_ = 0;
 };
 
 /// An awaitable whose awaiter uses up what it is made of. Only an rvalue of it can be awaited, so to await one twice does
@@ -5372,6 +5385,10 @@ class [[nodiscard]] awaited_once {
 inline void fiber::cancel() noexcept {
     if (std::exchange(cancelled_, true)) return;
     if (waits_for_) waits_for_->cancelled();
+}
+inline void fiber::leave_awaiter() noexcept {
+    if (waits_for_) [[unlikely]]
+        waits_for_->cancelled();
 }
 inline void fiber::withdraw() noexcept {
     cancelled_ = true;
@@ -5618,15 +5635,21 @@ class [[nodiscard]] task_awaiter {
         if (awaited_) awaited_.destroy();
     }
     void operator co_await() & = delete;  // once: see task
-    bool await_ready() const {
-        if (!awaited_) throw std::logic_error{"this task is none, or has been awaited before"};
-        return false;
-    }
+    bool await_ready() const noexcept { return false; }
+    /// Of an empty task: the awaiting task leaves its turn before it hears of the error, so no loop can go on for ever.
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
-        return !awaited_.promise().begin(awaited_, awaiter, awaiter.promise().chain());
+        fiber& whose = awaiter.promise().chain();
+        if (awaited_) [[likely]]
+            return !awaited_.promise().begin(awaited_, awaiter, whose);
+        whose.goes_on_at(awaiter);
+        return whose.postpone();
     }
-    T await_resume() const { return awaited_.promise().outcome.take(); }
+    T await_resume() const {
+        if (!awaited_) [[unlikely]]
+            throw_empty_task();
+        return awaited_.promise().outcome.take();
+    }
 
   private:
     std::coroutine_handle<task_promise<T>> awaited_;
@@ -6013,6 +6036,25 @@ class loop_operation : public operation {
     }
 };
 
+/// Takes part in fairness: `co_await stepping{}` stands before an operation that may complete or fail without a wait. It
+/// suspends the task for one turn after many steps, and throws netnotes::cancelled if the task is cancelled.
+class stepping : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        whose_ = &waiter.promise().chain();
+        return hear_at_once(waiter, *whose_);
+    }
+    void await_resume() const {
+        if (whose_->is_cancelled()) throw_cancelled();
+    }
+
+  private:
+    void cancelled() noexcept override {}
+    fiber* whose_ = nullptr;
+};
+
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
@@ -6125,7 +6167,7 @@ class io_node {
     static void* operator new(std::size_t size) { return frames.take(size); }
     static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
 
-    [[nodiscard]] scheduler& loop() const noexcept { return loop_; }
+    [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
     /// Does an operation wait until it can receive, or send?
     [[nodiscard]] bool has_reader() const noexcept { return waiting_[0] != nullptr; }
@@ -6136,6 +6178,10 @@ class io_node {
     /// Each wait from now on ends after so long, with errc::timed_out.
     void set_timeout(duration timeout);
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
+
+    /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
+    static io_node closed;
+    [[nodiscard]] bool is_closed() const noexcept { return !loop_; }
 
     /// Retires a node, as the Release of an owner.
     struct retire {
@@ -6172,7 +6218,8 @@ class io_node {
   private:
     friend io_operation;
     friend scheduler;
-    ~io_node() = default;
+    constexpr io_node() noexcept : kind_{kind::any}, closes_{false}, descriptor_{-1}, loop_{nullptr} {}
+    constexpr ~io_node() = default;
     void leave() noexcept;
     void discard() noexcept;
     struct deadline final : loop_timer {
@@ -6194,7 +6241,7 @@ class io_node {
     bool is_heard_to_write_ : 1 = false;
     bool closes_ : 1;
     int descriptor_;
-    scheduler& loop_;
+    scheduler* loop_;  // nullptr only in `closed`
     std::array<io_operation*, 2> waiting_{};  // who reads, who writes
     io_node* next_ = nullptr;                 // among the retired, or the pending
     owner<limits> limits_;
@@ -6254,6 +6301,7 @@ class io_operation : public loop_operation {
     [[gnu::noinline]] std::error_code take_failure() {
         const int error = std::exchange(error_, 0);
         if (error == ECANCELED) throw_cancelled();
+        if (error < 0) throw_refusal(error);
         return {error, std::system_category()};
     }
 
@@ -6261,6 +6309,7 @@ class io_operation : public loop_operation {
     template <class Promise>
     bool leave_at_once(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
+        if (node_.is_closed()) error_ = EBADF;
         if (whose.is_cancelled()) error_ = ECANCELED;
         return leave_turn(waiter, whose);
     }
@@ -6273,10 +6322,10 @@ class io_operation : public loop_operation {
         fiber& whose = waiter.promise().chain();
         if (whose.is_cancelled()) [[unlikely]]
             return self.was_cancelled(waiter, whose);
-        if (self.place() || &whose.loop() != &self.node_.loop_) [[unlikely]]
-            self.refuse(whose);
+        if (self.place() || &whose.loop() != self.node_.loop_) [[unlikely]]
+            return self.refuse(waiter, whose);
         // What has come is taken when its task can go on with it, and not before: it may lie in the buffer that is lent.
-        if (!self.node_.loop_.take_step()) [[unlikely]]
+        if (!whose.loop().take_step()) [[unlikely]]
             return self.leave_step(waiter, whose);
         if (operation.attempt()) [[likely]]
             return false;
@@ -6288,7 +6337,7 @@ class io_operation : public loop_operation {
     template <class Promise>
     [[gnu::always_inline]] bool begin_wait(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        if (node_.readable || node_.intake || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
+        if (node_.readable || node_.intake || whose.is_cancelled() || place() || &whose.loop() != node_.loop_)
             return false;
         waits(waiter, whose);
         place() = this;
@@ -6302,7 +6351,10 @@ class io_operation : public loop_operation {
 
   private:
     friend io_node;
-    [[noreturn]] void refuse(const fiber& whose) const;
+    /// The operation fails, but the loop that retries it for ever has to leave its turn like any other.
+    bool refuse(std::coroutine_handle<> waiter, fiber& whose) noexcept;
+    [[noreturn]] static void throw_refusal(int why);
+    enum refusal : int { other_loop = -1, two_tasks = -2 };  // values of error_ that are no errno
     [[gnu::noinline]] bool failed() noexcept {
         if (errno == EINTR || detail::would_block(errno)) return false;
         error_ = errno;
@@ -6324,7 +6376,7 @@ class io_operation : public loop_operation {
     }
     [[gnu::noinline]] bool leave_step(std::coroutine_handle<> waiter, fiber& whose) noexcept {
         put_aside(waiter, whose);
-        node_.loop_.look_again(node_);
+        whose.loop().look_again(node_);
         return true;
     }
     [[gnu::noinline]] bool was_cancelled(std::coroutine_handle<> waiter, fiber& whose) noexcept {
@@ -6335,7 +6387,7 @@ class io_operation : public loop_operation {
     /// To a back end that knows of a wait only when it is told.
     void tell_back_end() noexcept {
         const bool to_write = direction_ == direction::write || node_.reader_sends();
-        if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
+        if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop().back_end().needs(node_, to_write);
     }
     void cancelled() noexcept override { give_up(ECANCELED); }
     void give_up(int error) noexcept {
@@ -6391,13 +6443,14 @@ class io_receiver : public io_awaiter<Derived, Base> {
 // How it is done
 // ========================================================================================================
 
+inline constinit io_node io_node::closed{};
 inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end)
-    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{loop} {
-    loop_.back_end().add(*this);
+    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{&loop} {
+    loop.back_end().add(*this);
 }
 inline void io_node::leave() noexcept {
     is_retired_ = true;
-    is_in_hand_ = !loop_.back_end().remove(*this);
+    is_in_hand_ = !loop_->back_end().remove(*this);
     // A task that still waits for it would wait for ever, on an object that is gone.
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
@@ -6406,7 +6459,7 @@ inline void io_node::leave() noexcept {
     if (own >= 0) ::close(own);
 }
 inline void io_node::discard() noexcept {
-    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_.retired_, this);
+    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_->retired_, this);
 }
 inline void io_node::set_timeout(duration timeout) {
     if (timeout == never && !limits_) return;
@@ -6439,14 +6492,18 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
     }
 }
 
-inline void io_operation::refuse(const fiber& whose) const {
-    if (&whose.loop() != &node_.loop_) throw std::logic_error{"this descriptor belongs to another event loop"};
+[[gnu::noinline]] inline bool io_operation::refuse(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+    error_ = node_.is_closed() ? EBADF : &whose.loop() != node_.loop_ ? other_loop : two_tasks;
+    return hear_at_once(waiter, whose);
+}
+inline void io_operation::throw_refusal(int why) {
+    if (why == other_loop) throw std::logic_error{"this descriptor belongs to another event loop"};
     throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
 }
 [[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
     if (node_.limits_->time == never) return;
-    node_.loop_.arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
-                    later(node_.loop_.now(), std::max(node_.limits_->time, duration::zero())));
+    node_.loop().arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
+                    later(node_.loop().now(), std::max(node_.limits_->time, duration::zero())));
 }
 
 inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
@@ -6745,7 +6802,7 @@ class spawned_task final : public spawned {
   public:
     spawned_task(scheduler& loop, task<T>&& what, const char* name)
         : spawned{loop, name}, task_{task_access::release(what)} {
-        if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
+        if (!task_) throw_empty_task();
         goes_on_at(task_);
         task_.promise().belongs_to(*this);
     }
@@ -6770,6 +6827,7 @@ class spawned_task final : public spawned {
     [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
     void break_off() noexcept override {
         task_.destroy();
+        leave_awaiter();
         new (&outcome_) result<T>;
         try {
             outcome_.set_exception(std::make_exception_ptr(cancelled{}));
@@ -6800,8 +6858,7 @@ template <class T>
 class join_share {
   public:
     explicit join_share(spawned_task<T>* task) : task_{task} {
-        if (!task_) throw std::logic_error{"this handle has no task"};
-        ++task_->joins_;
+        if (task_) ++task_->joins_;
     }
     join_share(join_share&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
     join_share& operator=(join_share&&) = delete;
@@ -6821,23 +6878,21 @@ class joining : public loop_operation {
   public:
     explicit joining(join_share<T>&& share) noexcept : share_{std::move(share)}, task_{share_.get()} {}
     ~joining() {
-        if (task_->joiner_ == this) task_->joiner_ = nullptr;
+        if (task_ && task_->joiner_ == this) task_->joiner_ = nullptr;
     }
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
         whose_ = &whose;
-        was_cancelled_ = whose.is_cancelled() && (whose.is_withdrawn() || !task_->has_ended());
-        if (was_cancelled_) return hear_at_once(waiter, whose);
+        was_cancelled_ = whose.is_cancelled() && (!task_ || whose.is_withdrawn() || !task_->has_ended());
+        if (was_cancelled_ || (refusal_ = why_not(whose))) return hear_at_once(waiter, whose);
         if (task_->has_ended()) {
             if (whose.loop().take_step()) return false;
             waits(waiter, whose);
             comes_round();
             return true;
         }
-        if (task_->joiner_) throw std::logic_error{"two tasks wait for the end of one"};
-        if (&whose.loop() != &task_->loop()) throw std::logic_error{"this task belongs to another event loop"};
         waits(waiter, whose);
         task_->joiner_ = this;
         return true;
@@ -6845,11 +6900,19 @@ class joining : public loop_operation {
     T await_resume() {
         if (is_waiting()) decided();
         if (was_cancelled_) throw_cancelled();
+        if (refusal_) throw std::logic_error{refusal_};
         if (whose_->is_cancelled()) return task_->take();
         return task_->take_outside("join");
     }
 
   private:
+    /// Returns why this task may not wait for the other task, or nullptr.
+    [[nodiscard]] const char* why_not(const fiber& whose) const noexcept {
+        if (!task_) return "this handle has no task";
+        if (task_->has_ended()) return nullptr;
+        if (task_->joiner_) return "two tasks wait for the end of one";
+        return &whose.loop() != &task_->loop() ? "this task belongs to another event loop" : nullptr;
+    }
     /// When the task has ended, and this one has yet to hear of it, and nobody would use the result: it stays there.
     void cancelled() noexcept override {
         const bool has_ended = task_->joiner_ != this;
@@ -6863,6 +6926,7 @@ class joining : public loop_operation {
     join_share<T> share_;
     spawned_task<T>* task_;
     const fiber* whose_ = nullptr;
+    const char* refusal_ = nullptr;
     bool was_cancelled_ = false;
 };
 
@@ -7311,8 +7375,8 @@ class async_socket {
     [[nodiscard]] duration timeout() const { return opened().timeout(); }
     /// At once. A task that waits for it is told errc::bad_file_descriptor, and so is who uses it later.
     void close() noexcept { node_.reset(); }
-    /// For those who write awaitables.
-    [[nodiscard]] io_node& node() const { return opened(); }
+    /// For authors of awaitables. Returns the node of this socket, or io_node::closed.
+    [[nodiscard]] io_node& node() const noexcept { return node_ ? *node_ : io_node::closed; }
 
   protected:
     async_socket() noexcept = default;
@@ -7359,7 +7423,7 @@ class socket_operation : public io_operation {
         // Of one that was closed the number may be another's by now.
         const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
         if (known) peer.resize(size);
-        detail::throw_error(error, attempt, known ? " " : " the peer",
+        detail::throw_error(error, attempt, known ? " " : error.value() == EBADF ? " a closed socket" : " the peer",
                             known ? peer.to_string() : "");
     }
 };
@@ -7651,7 +7715,7 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
         return attempt();
     }
     [[noreturn, gnu::noinline]] void fail_in_the_middle() {
-        if (error_ != EBADF) end_by_reset(resets_ = true);
+        if (error_ > 0 && error_ != EBADF) end_by_reset(resets_ = true);
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
@@ -7703,18 +7767,19 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
 }  // namespace detail
 
 inline task<async_stream> async_stream::connect(socket_address where) {
+    co_await detail::stepping{};  // the next line may fail, and a task may try again for ever
     async_stream stream{socket{where.family(), socket_type::stream}};
     co_await detail::connecting{*stream.node_, where};
     co_return stream;
 }
-inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{opened()}; }
-inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {opened(), buffer}; }
-inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{node()}; }
+inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {node(), buffer}; }
+inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::size_t& filled) {
-    return {opened(), buffer, filled};
+    return {node(), buffer, filled};
 }
-inline detail::sending async_stream::send(const_buffer bytes) { return {opened(), bytes}; }
-inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {opened(), bytes}; }
+inline detail::sending async_stream::send(const_buffer bytes) { return {node(), bytes}; }
+inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {node(), bytes}; }
 
 }  // namespace netnotes
 
@@ -7768,13 +7833,9 @@ class async_buffered_stream {
 
   private:
     [[nodiscard, gnu::always_inline]] inline detail::buffered_state& opened() const {
-        if (!state_) [[unlikely]]
-            refuse();
-        return *state_;
+        return state_ ? *state_ : empty();
     }
-    [[noreturn, gnu::noinline]] static void refuse() {
-        throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
-    }
+    static detail::buffered_state& empty();
     std::unique_ptr<detail::buffered_state> state_;
 };
 
@@ -7837,7 +7898,7 @@ class buffered_state {
         buffered_state& state;
         buffered_operation* current = nullptr;  ///< on whose behalf
     };
-    [[nodiscard]] io_node& node() const { return stream.node(); }
+    [[nodiscard]] io_node& node() const noexcept { return stream.node(); }
 
     async_stream stream;
     source from{*this};
@@ -7897,11 +7958,11 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     [[gnu::always_inline]] ~reading() = default;
     /// What lies in the buffer is taken without ado, so that many small messages cost little; but not for ever.
     bool await_ready() noexcept {
-        return this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
+        return !this->node_.is_closed() && this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
     }
     std::optional<std::string_view> await_resume() {
         if (this->error_ != 0) {
-            if (!this->node_.has_reader()) this->node_.let_reader_send(false);
+            if (!this->node_.is_closed() && !this->node_.has_reader()) this->node_.let_reader_send(false);
             this->fail(Message::name);
         }
         if (!has_come_) return std::nullopt;
@@ -7954,7 +8015,9 @@ class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operatio
   public:
     writing(buffered_state& state, std::size_t most) : io_awaiter{state, direction::write}, most_{most} {}
     [[gnu::always_inline]] ~writing() = default;
-    bool await_ready() const noexcept { return state_.unsent.size() <= most_ && node_.loop().take_step(); }
+    bool await_ready() const noexcept {
+        return !node_.is_closed() && state_.unsent.size() <= most_ && node_.loop().take_step();
+    }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         if (state_.unsent.size() <= most_) return leave_at_once(waiter);
@@ -7994,13 +8057,21 @@ inline detail::reading<detail::sized_message> async_buffered_stream::recv_exact(
 }
 inline detail::writing async_buffered_stream::write(const_buffer bytes) {
     detail::buffered_state& state = opened();
-    static_cast<void>(state.node());  // of one that was closed nothing gathers
-    state.unsent.append(as_text(bytes));
+    if (!state.node().is_closed()) [[likely]]  // nothing gathers in a stream that is closed
+        state.unsent.append(as_text(bytes));
     return {state, state.high_water};
 }
 inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }
 inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent.size() : 0; }
-inline async_stream& async_buffered_stream::stream() { return opened().stream; }
+inline async_stream& async_buffered_stream::stream() {
+    if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    return state_->stream;
+}
+/// Every operation on it fails with errc::bad_file_descriptor.
+[[gnu::noinline]] inline detail::buffered_state& async_buffered_stream::empty() {
+    static thread_local detail::buffered_state none{async_stream{}, 1, 0};
+    return none;
+}
 
 }  // namespace netnotes
 
@@ -8181,10 +8252,11 @@ class joint_wait : public loop_operation {
     bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
         waits(waiter, whose);
         running_ = 1;  // ourselves, so that those which end at once do not continue us while we are here
-        begin(!whose.loop().take_step());
+        const bool later = !whose.loop().take_step();
+        begin(later);
         if (--running_ > 0) return true;
         decided();
-        return false;
+        return later && leave_turn(waiter, whose);  // there was nothing to run, or it has failed at once
     }
 
     /// Cancels the chains for which it waits.
@@ -8239,6 +8311,13 @@ class part_base : public fiber {
         goes_on_at(self);
         postpone();
     }
+    /// For a part that has nothing to run.
+    void fail_at_once(joint_wait& whole) noexcept {
+        whole_ = &whole;
+        belongs_to(whole.chain());
+        ++whole.running_;
+        end();
+    }
     /// The last to end continues the one who waits; at once, before any other chain, where there is a result: it may have
     /// been taken from a socket or a channel, and is to be in safe hands before anybody can cancel them.
     void end() noexcept {
@@ -8264,11 +8343,12 @@ class part_base : public fiber {
 template <class T>
 class part : public part_base {
   public:
-    explicit part(task<T>&& what) : task_{task_access::release(what)} {
-        if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
-    }
+    /// Takes a task. An empty task fails when it begins, so that its error comes from the wait.
+    explicit part(task<T>&& what) noexcept : task_{task_access::release(what)} {}
     ~part() override {
-        if (task_) task_.destroy();
+        if (!task_) return;
+        task_.destroy();
+        leave_awaiter();
     }
     [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
     T take() { return outcome_.take(); }
@@ -8281,11 +8361,18 @@ class part : public part_base {
         }
     }
     void begin(joint_wait& whole, bool later = false) {
+        if (!task_) return fail(whole);
         task_.promise().belongs_to(*this);
         part_base::begin(whole, task_, later);
     }
+    [[nodiscard]] bool is_empty() const noexcept { return !task_; }
 
   private:
+    [[gnu::noinline]] void fail(joint_wait& whole) {
+        outcome_.set_exception(std::make_exception_ptr(
+            std::logic_error{"empty task: default-constructed, moved from, or already awaited"}));
+        fail_at_once(whole);
+    }
     void ended() noexcept override {
         try {
             outcome_.take_over(task_.promise().outcome);
@@ -8467,6 +8554,10 @@ inline void task_group::spawn(task<> what) {
     if (!state_.whole_ || state_.whole_->running() == 0)
         throw std::logic_error{"this group has not begun, or has ended"};
     auto* const made = new state::member{state_, std::move(what)};
+    if (made->is_empty()) {
+        delete made;
+        detail::throw_empty_task();
+    }
     if (state_.is_cancelled_) made->cancel();
     made->begin(*state_.whole_);
 }
@@ -8481,7 +8572,7 @@ namespace detail {
 template <class Body, class T>
 class [[nodiscard]] waiting_for_group : public joint_wait {
   public:
-    explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{body_(group_)} {}
+    explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{make()} {}
     ~waiting_for_group() {
         while (state_.members_) delete state_.members_;  // only when the frame is destroyed while it waits
     }
@@ -8499,6 +8590,15 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
     }
 
   private:
+    /// A body that throws before it returns a task fails like a task that throws.
+    task<T> make() {
+        try {
+            return body_(group_);
+        } catch (...) {
+            state_.failure_ = std::current_exception();
+            return {};
+        }
+    }
     void part_ended(part_base& which) noexcept override {
         state_.take_failure(which);
         if (&which == &part_)
@@ -8727,7 +8827,12 @@ class lookup::waiting final : public loop_operation {
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
         if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
-        lookup_threads::of_this_process().begin(one_, whose.loop());
+        try {
+            lookup_threads::of_this_process().begin(one_, whose.loop());
+        } catch (const std::system_error& refusal) {
+            one_.error = refusal.code();
+            return hear_at_once(waiter, whose);
+        }
         waits(waiter, whose);  // it is this thread that hears of the end, so this is not too late
         one_.waiting_ = this;
         return true;
@@ -8770,7 +8875,10 @@ inline bool is_numeric(std::string_view host, std::string_view service) noexcept
 }  // namespace detail
 
 inline task<std::vector<endpoint>> async_resolve(std::string host, std::string service, resolve_hints hints) {
-    if (detail::is_numeric(host, service)) co_return resolve(host, service, hints);
+    if (detail::is_numeric(host, service)) {
+        co_await detail::stepping{};
+        co_return resolve(host, service, hints);
+    }
     const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
@@ -9187,7 +9295,7 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     friend channel;
     friend receiving;
     bool hand_over() {
-        if (to_.is_closed_) throw std::logic_error{"this channel is closed"};
+        if ((was_refused_ = to_.is_closed_)) return true;
         // Not past a sender that has waited longer.
         if (to_.receivers_.empty() && (!to_.senders_.empty() || to_.left() >= to_.capacity_)) return false;
         to_.kept_.push_back(std::move(value_));
@@ -9466,10 +9574,10 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
 
 }  // namespace detail
 
-inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
                                                   const ip_address& from) {
-    return {opened(), bytes, where, from};
+    return {node(), bytes, where, from};
 }
 
 }  // namespace netnotes
@@ -9545,8 +9653,8 @@ inline async_descriptor::async_descriptor(event_loop& loop, int descriptor)
     : node_{new detail::io_node{loop, descriptor}} {
     node_->writable = false;  // the poller will say so if it is
 }
-inline async_descriptor::waiting async_descriptor::readable() noexcept { return {*node_, waiting::direction::read}; }
-inline async_descriptor::waiting async_descriptor::writable() noexcept { return {*node_, waiting::direction::write}; }
+inline async_descriptor::waiting async_descriptor::readable() noexcept { return {node_ ? *node_ : detail::io_node::closed, waiting::direction::read}; }
+inline async_descriptor::waiting async_descriptor::writable() noexcept { return {node_ ? *node_ : detail::io_node::closed, waiting::direction::write}; }
 
 }  // namespace netnotes
 
@@ -9806,7 +9914,8 @@ class generator<T>::iterator {
         return static_cast<reference>(*source_.promise().value_);
     }
     iterator& operator++() {
-        if (!next_of(source_)) source_ = nullptr;
+        const auto source = std::exchange(source_, nullptr);  // at the end, if this throws
+        if (next_of(source)) source_ = source;
         return *this;
     }
     void operator++(int) { ++*this; }
@@ -9907,6 +10016,7 @@ class generator<T>::promise_type {
     };
 
     pointer value_ = nullptr;
+    bool is_running_ = false;
 };
 
 template <class T>
@@ -9916,8 +10026,15 @@ typename generator<T>::pointer generator<T>::next() {
 template <class T>
 typename generator<T>::pointer generator<T>::next_of(std::coroutine_handle<promise_type> coroutine) {
     if (!coroutine || coroutine.done()) return nullptr;
+    promise_type& promise = coroutine.promise();
+    if (promise.is_running_) throw std::logic_error{"a generator cannot ask itself for the next value"};
+    const struct running {
+        promise_type& promise;
+        explicit running(promise_type& of) noexcept : promise{of} { promise.is_running_ = true; }
+        ~running() { promise.is_running_ = false; }
+    } until_it_pauses{promise};
     coroutine.resume();
-    return coroutine.done() ? nullptr : coroutine.promise().value_;
+    return coroutine.done() ? nullptr : promise.value_;
 }
 
 // The language has its own way of going from one coroutine to another, "symmetric transfer": await_suspend() returns
@@ -9968,7 +10085,7 @@ inline greenlet::switching greenlet::promise_type::await_transform(switching nex
 inline greenlet::switching switch_to(greenlet& next) noexcept { return greenlet::switching{next}; }
 
 inline greenlet::promise_type& greenlet::to_be_continued() const {
-    if (!coroutine_) throw std::logic_error{"this greenlet is none"};
+    if (!coroutine_) throw std::logic_error{"empty greenlet: default-constructed or moved from"};
     if (coroutine_.done()) throw std::logic_error{"this greenlet has ended"};
     if (coroutine_.promise().next_) throw std::logic_error{"this greenlet is running already"};
     return coroutine_.promise();
@@ -10813,7 +10930,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
 
 }  // namespace detail
 
-inline detail::accepting async_listener::accept() { return detail::accepting{opened()}; }
+inline detail::accepting async_listener::accept() { return detail::accepting{node()}; }
 
 }  // namespace netnotes
 

@@ -5289,6 +5289,9 @@ struct relay {
 inline constinit thread_local relay between{};
 
 [[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
+[[noreturn]] inline void throw_empty_task() {
+    throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
+}
 
 /// A chain of tasks, each awaiting the next, from the outermost, that somebody has started, to the one that runs or
 /// waits at the end. In other libraries: a fibre, a green thread, a (whole) task.
@@ -5321,6 +5324,8 @@ class fiber {
         loop_ = parent.loop_;
         name_ = parent.name_;
     }
+    /// Takes an awaiter that is kept outside of the coroutine out of its place, when the coroutine is destroyed.
+    inline void leave_awaiter() noexcept;
     ~fiber() = default;
     /// The outermost task has ended: its result is there. Called once, in the last moments of the coroutine, which may
     /// be destroyed in it.
@@ -5332,6 +5337,8 @@ class fiber {
     friend operation;
     friend scheduler;
     friend class task_promise_base;
+    template <class T>
+    friend class task_awaiter;
     scheduler* loop_ = nullptr;
     const char* name_ = "";
     operation* waits_for_ = nullptr;
@@ -5348,7 +5355,7 @@ class operation {
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
     /// Whose it is, once it waits.
-    [[nodiscard]] fiber& chain() const noexcept { return *chain_; }
+    [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
 
   protected:
     operation() noexcept = default;
@@ -5360,20 +5367,26 @@ class operation {
     }
     /// In await_suspend(): from now on cancelled() may be called.
     void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
-        chain_ = &whose;
+        chain_ = reinterpret_cast<std::uintptr_t>(&whose) | waiting;
         whose.waits_for_ = this;
         whose.goes_on_at(waiter);
     }
-    [[nodiscard]] bool has_waited() const noexcept { return chain_ != nullptr; }
-    [[nodiscard]] bool is_waiting() const noexcept { return chain_ && chain_->waits_for_ == this; }
+    [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
+    [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
     /// From now on cancelling comes too late. Whoever calls this sees to it that the coroutine goes on.
-    void decided() noexcept { chain_->waits_for_ = nullptr; }
+    void decided() noexcept {
+        chain().waits_for_ = nullptr;
+        chain_ &= ~waiting;
+    }
     /// Give up, and see to it that the coroutine goes on, later.
     virtual void cancelled() noexcept = 0;
 
   private:
     friend fiber;
-    fiber* chain_ = nullptr;
+    // The chain's address, and in its lowest bit whether this operation waits. An awaiter that is kept outside of its
+    // coroutine may be destroyed after the chain, so the destructor must not read the chain.
+    static constexpr std::uintptr_t waiting = 1;
+    std::uintptr_t chain_ = 0;
 };
 
 /// An awaitable whose awaiter uses up what it is made of. Only an rvalue of it can be awaited, so to await one twice does
@@ -5391,6 +5404,10 @@ class [[nodiscard]] awaited_once {
 inline void fiber::cancel() noexcept {
     if (std::exchange(cancelled_, true)) return;
     if (waits_for_) waits_for_->cancelled();
+}
+inline void fiber::leave_awaiter() noexcept {
+    if (waits_for_) [[unlikely]]
+        waits_for_->cancelled();
 }
 inline void fiber::withdraw() noexcept {
     cancelled_ = true;
@@ -5637,15 +5654,21 @@ class [[nodiscard]] task_awaiter {
         if (awaited_) awaited_.destroy();
     }
     void operator co_await() & = delete;  // once: see task
-    bool await_ready() const {
-        if (!awaited_) throw std::logic_error{"this task is none, or has been awaited before"};
-        return false;
-    }
+    bool await_ready() const noexcept { return false; }
+    /// Of an empty task: the awaiting task leaves its turn before it hears of the error, so no loop can go on for ever.
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
-        return !awaited_.promise().begin(awaited_, awaiter, awaiter.promise().chain());
+        fiber& whose = awaiter.promise().chain();
+        if (awaited_) [[likely]]
+            return !awaited_.promise().begin(awaited_, awaiter, whose);
+        whose.goes_on_at(awaiter);
+        return whose.postpone();
     }
-    T await_resume() const { return awaited_.promise().outcome.take(); }
+    T await_resume() const {
+        if (!awaited_) [[unlikely]]
+            throw_empty_task();
+        return awaited_.promise().outcome.take();
+    }
 
   private:
     std::coroutine_handle<task_promise<T>> awaited_;
@@ -6032,6 +6055,25 @@ class loop_operation : public operation {
     }
 };
 
+/// Takes part in fairness: `co_await stepping{}` stands before an operation that may complete or fail without a wait. It
+/// suspends the task for one turn after many steps, and throws netnotes::cancelled if the task is cancelled.
+class stepping : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        whose_ = &waiter.promise().chain();
+        return hear_at_once(waiter, *whose_);
+    }
+    void await_resume() const {
+        if (whose_->is_cancelled()) throw_cancelled();
+    }
+
+  private:
+    void cancelled() noexcept override {}
+    fiber* whose_ = nullptr;
+};
+
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
@@ -6144,7 +6186,7 @@ class io_node {
     static void* operator new(std::size_t size) { return frames.take(size); }
     static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
 
-    [[nodiscard]] scheduler& loop() const noexcept { return loop_; }
+    [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
     /// Does an operation wait until it can receive, or send?
     [[nodiscard]] bool has_reader() const noexcept { return waiting_[0] != nullptr; }
@@ -6155,6 +6197,10 @@ class io_node {
     /// Each wait from now on ends after so long, with errc::timed_out.
     void set_timeout(duration timeout);
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
+
+    /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
+    static io_node closed;
+    [[nodiscard]] bool is_closed() const noexcept { return !loop_; }
 
     /// Retires a node, as the Release of an owner.
     struct retire {
@@ -6191,7 +6237,8 @@ class io_node {
   private:
     friend io_operation;
     friend scheduler;
-    ~io_node() = default;
+    constexpr io_node() noexcept : kind_{kind::any}, closes_{false}, descriptor_{-1}, loop_{nullptr} {}
+    constexpr ~io_node() = default;
     void leave() noexcept;
     void discard() noexcept;
     struct deadline final : loop_timer {
@@ -6213,7 +6260,7 @@ class io_node {
     bool is_heard_to_write_ : 1 = false;
     bool closes_ : 1;
     int descriptor_;
-    scheduler& loop_;
+    scheduler* loop_;  // nullptr only in `closed`
     std::array<io_operation*, 2> waiting_{};  // who reads, who writes
     io_node* next_ = nullptr;                 // among the retired, or the pending
     owner<limits> limits_;
@@ -6273,6 +6320,7 @@ class io_operation : public loop_operation {
     [[gnu::noinline]] std::error_code take_failure() {
         const int error = std::exchange(error_, 0);
         if (error == ECANCELED) throw_cancelled();
+        if (error < 0) throw_refusal(error);
         return {error, std::system_category()};
     }
 
@@ -6280,6 +6328,7 @@ class io_operation : public loop_operation {
     template <class Promise>
     bool leave_at_once(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
+        if (node_.is_closed()) error_ = EBADF;
         if (whose.is_cancelled()) error_ = ECANCELED;
         return leave_turn(waiter, whose);
     }
@@ -6292,10 +6341,10 @@ class io_operation : public loop_operation {
         fiber& whose = waiter.promise().chain();
         if (whose.is_cancelled()) [[unlikely]]
             return self.was_cancelled(waiter, whose);
-        if (self.place() || &whose.loop() != &self.node_.loop_) [[unlikely]]
-            self.refuse(whose);
+        if (self.place() || &whose.loop() != self.node_.loop_) [[unlikely]]
+            return self.refuse(waiter, whose);
         // What has come is taken when its task can go on with it, and not before: it may lie in the buffer that is lent.
-        if (!self.node_.loop_.take_step()) [[unlikely]]
+        if (!whose.loop().take_step()) [[unlikely]]
             return self.leave_step(waiter, whose);
         if (operation.attempt()) [[likely]]
             return false;
@@ -6307,7 +6356,7 @@ class io_operation : public loop_operation {
     template <class Promise>
     [[gnu::always_inline]] bool begin_wait(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        if (node_.readable || node_.intake || whose.is_cancelled() || place() || &whose.loop() != &node_.loop_)
+        if (node_.readable || node_.intake || whose.is_cancelled() || place() || &whose.loop() != node_.loop_)
             return false;
         waits(waiter, whose);
         place() = this;
@@ -6321,7 +6370,10 @@ class io_operation : public loop_operation {
 
   private:
     friend io_node;
-    [[noreturn]] void refuse(const fiber& whose) const;
+    /// The operation fails, but the loop that retries it for ever has to leave its turn like any other.
+    bool refuse(std::coroutine_handle<> waiter, fiber& whose) noexcept;
+    [[noreturn]] static void throw_refusal(int why);
+    enum refusal : int { other_loop = -1, two_tasks = -2 };  // values of error_ that are no errno
     [[gnu::noinline]] bool failed() noexcept {
         if (errno == EINTR || detail::would_block(errno)) return false;
         error_ = errno;
@@ -6343,7 +6395,7 @@ class io_operation : public loop_operation {
     }
     [[gnu::noinline]] bool leave_step(std::coroutine_handle<> waiter, fiber& whose) noexcept {
         put_aside(waiter, whose);
-        node_.loop_.look_again(node_);
+        whose.loop().look_again(node_);
         return true;
     }
     [[gnu::noinline]] bool was_cancelled(std::coroutine_handle<> waiter, fiber& whose) noexcept {
@@ -6354,7 +6406,7 @@ class io_operation : public loop_operation {
     /// To a back end that knows of a wait only when it is told.
     void tell_back_end() noexcept {
         const bool to_write = direction_ == direction::write || node_.reader_sends();
-        if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop_.back_end().needs(node_, to_write);
+        if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop().back_end().needs(node_, to_write);
     }
     void cancelled() noexcept override { give_up(ECANCELED); }
     void give_up(int error) noexcept {
@@ -6410,13 +6462,14 @@ class io_receiver : public io_awaiter<Derived, Base> {
 // How it is done
 // ========================================================================================================
 
+inline constinit io_node io_node::closed{};
 inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end)
-    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{loop} {
-    loop_.back_end().add(*this);
+    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{&loop} {
+    loop.back_end().add(*this);
 }
 inline void io_node::leave() noexcept {
     is_retired_ = true;
-    is_in_hand_ = !loop_.back_end().remove(*this);
+    is_in_hand_ = !loop_->back_end().remove(*this);
     // A task that still waits for it would wait for ever, on an object that is gone.
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
@@ -6425,7 +6478,7 @@ inline void io_node::leave() noexcept {
     if (own >= 0) ::close(own);
 }
 inline void io_node::discard() noexcept {
-    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_.retired_, this);
+    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_->retired_, this);
 }
 inline void io_node::set_timeout(duration timeout) {
     if (timeout == never && !limits_) return;
@@ -6458,14 +6511,18 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
     }
 }
 
-inline void io_operation::refuse(const fiber& whose) const {
-    if (&whose.loop() != &node_.loop_) throw std::logic_error{"this descriptor belongs to another event loop"};
+[[gnu::noinline]] inline bool io_operation::refuse(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+    error_ = node_.is_closed() ? EBADF : &whose.loop() != node_.loop_ ? other_loop : two_tasks;
+    return hear_at_once(waiter, whose);
+}
+inline void io_operation::throw_refusal(int why) {
+    if (why == other_loop) throw std::logic_error{"this descriptor belongs to another event loop"};
     throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
 }
 [[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
     if (node_.limits_->time == never) return;
-    node_.loop_.arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
-                    later(node_.loop_.now(), std::max(node_.limits_->time, duration::zero())));
+    node_.loop().arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
+                    later(node_.loop().now(), std::max(node_.limits_->time, duration::zero())));
 }
 
 inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
@@ -6764,7 +6821,7 @@ class spawned_task final : public spawned {
   public:
     spawned_task(scheduler& loop, task<T>&& what, const char* name)
         : spawned{loop, name}, task_{task_access::release(what)} {
-        if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
+        if (!task_) throw_empty_task();
         goes_on_at(task_);
         task_.promise().belongs_to(*this);
     }
@@ -6789,6 +6846,7 @@ class spawned_task final : public spawned {
     [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
     void break_off() noexcept override {
         task_.destroy();
+        leave_awaiter();
         new (&outcome_) result<T>;
         try {
             outcome_.set_exception(std::make_exception_ptr(cancelled{}));
@@ -6819,8 +6877,7 @@ template <class T>
 class join_share {
   public:
     explicit join_share(spawned_task<T>* task) : task_{task} {
-        if (!task_) throw std::logic_error{"this handle has no task"};
-        ++task_->joins_;
+        if (task_) ++task_->joins_;
     }
     join_share(join_share&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
     join_share& operator=(join_share&&) = delete;
@@ -6840,23 +6897,21 @@ class joining : public loop_operation {
   public:
     explicit joining(join_share<T>&& share) noexcept : share_{std::move(share)}, task_{share_.get()} {}
     ~joining() {
-        if (task_->joiner_ == this) task_->joiner_ = nullptr;
+        if (task_ && task_->joiner_ == this) task_->joiner_ = nullptr;
     }
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
         whose_ = &whose;
-        was_cancelled_ = whose.is_cancelled() && (whose.is_withdrawn() || !task_->has_ended());
-        if (was_cancelled_) return hear_at_once(waiter, whose);
+        was_cancelled_ = whose.is_cancelled() && (!task_ || whose.is_withdrawn() || !task_->has_ended());
+        if (was_cancelled_ || (refusal_ = why_not(whose))) return hear_at_once(waiter, whose);
         if (task_->has_ended()) {
             if (whose.loop().take_step()) return false;
             waits(waiter, whose);
             comes_round();
             return true;
         }
-        if (task_->joiner_) throw std::logic_error{"two tasks wait for the end of one"};
-        if (&whose.loop() != &task_->loop()) throw std::logic_error{"this task belongs to another event loop"};
         waits(waiter, whose);
         task_->joiner_ = this;
         return true;
@@ -6864,11 +6919,19 @@ class joining : public loop_operation {
     T await_resume() {
         if (is_waiting()) decided();
         if (was_cancelled_) throw_cancelled();
+        if (refusal_) throw std::logic_error{refusal_};
         if (whose_->is_cancelled()) return task_->take();
         return task_->take_outside("join");
     }
 
   private:
+    /// Returns why this task may not wait for the other task, or nullptr.
+    [[nodiscard]] const char* why_not(const fiber& whose) const noexcept {
+        if (!task_) return "this handle has no task";
+        if (task_->has_ended()) return nullptr;
+        if (task_->joiner_) return "two tasks wait for the end of one";
+        return &whose.loop() != &task_->loop() ? "this task belongs to another event loop" : nullptr;
+    }
     /// When the task has ended, and this one has yet to hear of it, and nobody would use the result: it stays there.
     void cancelled() noexcept override {
         const bool has_ended = task_->joiner_ != this;
@@ -6882,6 +6945,7 @@ class joining : public loop_operation {
     join_share<T> share_;
     spawned_task<T>* task_;
     const fiber* whose_ = nullptr;
+    const char* refusal_ = nullptr;
     bool was_cancelled_ = false;
 };
 
@@ -7330,8 +7394,8 @@ class async_socket {
     [[nodiscard]] duration timeout() const { return opened().timeout(); }
     /// At once. A task that waits for it is told errc::bad_file_descriptor, and so is who uses it later.
     void close() noexcept { node_.reset(); }
-    /// For those who write awaitables.
-    [[nodiscard]] io_node& node() const { return opened(); }
+    /// For authors of awaitables. Returns the node of this socket, or io_node::closed.
+    [[nodiscard]] io_node& node() const noexcept { return node_ ? *node_ : io_node::closed; }
 
   protected:
     async_socket() noexcept = default;
@@ -7378,7 +7442,7 @@ class socket_operation : public io_operation {
         // Of one that was closed the number may be another's by now.
         const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
         if (known) peer.resize(size);
-        detail::throw_error(error, attempt, known ? " " : " the peer",
+        detail::throw_error(error, attempt, known ? " " : error.value() == EBADF ? " a closed socket" : " the peer",
                             known ? peer.to_string() : "");
     }
 };
@@ -7670,7 +7734,7 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
         return attempt();
     }
     [[noreturn, gnu::noinline]] void fail_in_the_middle() {
-        if (error_ != EBADF) end_by_reset(resets_ = true);
+        if (error_ > 0 && error_ != EBADF) end_by_reset(resets_ = true);
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
@@ -7722,18 +7786,19 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
 }  // namespace detail
 
 inline task<async_stream> async_stream::connect(socket_address where) {
+    co_await detail::stepping{};  // the next line may fail, and a task may try again for ever
     async_stream stream{socket{where.family(), socket_type::stream}};
     co_await detail::connecting{*stream.node_, where};
     co_return stream;
 }
-inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{opened()}; }
-inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {opened(), buffer}; }
-inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{node()}; }
+inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {node(), buffer}; }
+inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::size_t& filled) {
-    return {opened(), buffer, filled};
+    return {node(), buffer, filled};
 }
-inline detail::sending async_stream::send(const_buffer bytes) { return {opened(), bytes}; }
-inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {opened(), bytes}; }
+inline detail::sending async_stream::send(const_buffer bytes) { return {node(), bytes}; }
+inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {node(), bytes}; }
 
 }  // namespace netnotes
 
@@ -7787,13 +7852,9 @@ class async_buffered_stream {
 
   private:
     [[nodiscard, gnu::always_inline]] inline detail::buffered_state& opened() const {
-        if (!state_) [[unlikely]]
-            refuse();
-        return *state_;
+        return state_ ? *state_ : empty();
     }
-    [[noreturn, gnu::noinline]] static void refuse() {
-        throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
-    }
+    static detail::buffered_state& empty();
     std::unique_ptr<detail::buffered_state> state_;
 };
 
@@ -7856,7 +7917,7 @@ class buffered_state {
         buffered_state& state;
         buffered_operation* current = nullptr;  ///< on whose behalf
     };
-    [[nodiscard]] io_node& node() const { return stream.node(); }
+    [[nodiscard]] io_node& node() const noexcept { return stream.node(); }
 
     async_stream stream;
     source from{*this};
@@ -7916,11 +7977,11 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     [[gnu::always_inline]] ~reading() = default;
     /// What lies in the buffer is taken without ado, so that many small messages cost little; but not for ever.
     bool await_ready() noexcept {
-        return this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
+        return !this->node_.is_closed() && this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
     }
     std::optional<std::string_view> await_resume() {
         if (this->error_ != 0) {
-            if (!this->node_.has_reader()) this->node_.let_reader_send(false);
+            if (!this->node_.is_closed() && !this->node_.has_reader()) this->node_.let_reader_send(false);
             this->fail(Message::name);
         }
         if (!has_come_) return std::nullopt;
@@ -7973,7 +8034,9 @@ class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operatio
   public:
     writing(buffered_state& state, std::size_t most) : io_awaiter{state, direction::write}, most_{most} {}
     [[gnu::always_inline]] ~writing() = default;
-    bool await_ready() const noexcept { return state_.unsent.size() <= most_ && node_.loop().take_step(); }
+    bool await_ready() const noexcept {
+        return !node_.is_closed() && state_.unsent.size() <= most_ && node_.loop().take_step();
+    }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         if (state_.unsent.size() <= most_) return leave_at_once(waiter);
@@ -8013,13 +8076,21 @@ inline detail::reading<detail::sized_message> async_buffered_stream::recv_exact(
 }
 inline detail::writing async_buffered_stream::write(const_buffer bytes) {
     detail::buffered_state& state = opened();
-    static_cast<void>(state.node());  // of one that was closed nothing gathers
-    state.unsent.append(as_text(bytes));
+    if (!state.node().is_closed()) [[likely]]  // nothing gathers in a stream that is closed
+        state.unsent.append(as_text(bytes));
     return {state, state.high_water};
 }
 inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }
 inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent.size() : 0; }
-inline async_stream& async_buffered_stream::stream() { return opened().stream; }
+inline async_stream& async_buffered_stream::stream() {
+    if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    return state_->stream;
+}
+/// Every operation on it fails with errc::bad_file_descriptor.
+[[gnu::noinline]] inline detail::buffered_state& async_buffered_stream::empty() {
+    static thread_local detail::buffered_state none{async_stream{}, 1, 0};
+    return none;
+}
 
 }  // namespace netnotes
 
@@ -8200,10 +8271,11 @@ class joint_wait : public loop_operation {
     bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
         waits(waiter, whose);
         running_ = 1;  // ourselves, so that those which end at once do not continue us while we are here
-        begin(!whose.loop().take_step());
+        const bool later = !whose.loop().take_step();
+        begin(later);
         if (--running_ > 0) return true;
         decided();
-        return false;
+        return later && leave_turn(waiter, whose);  // there was nothing to run, or it has failed at once
     }
 
     /// Cancels the chains for which it waits.
@@ -8258,6 +8330,13 @@ class part_base : public fiber {
         goes_on_at(self);
         postpone();
     }
+    /// For a part that has nothing to run.
+    void fail_at_once(joint_wait& whole) noexcept {
+        whole_ = &whole;
+        belongs_to(whole.chain());
+        ++whole.running_;
+        end();
+    }
     /// The last to end continues the one who waits; at once, before any other chain, where there is a result: it may have
     /// been taken from a socket or a channel, and is to be in safe hands before anybody can cancel them.
     void end() noexcept {
@@ -8283,11 +8362,12 @@ class part_base : public fiber {
 template <class T>
 class part : public part_base {
   public:
-    explicit part(task<T>&& what) : task_{task_access::release(what)} {
-        if (!task_) throw std::logic_error{"this task is none, or has been awaited before"};
-    }
+    /// Takes a task. An empty task fails when it begins, so that its error comes from the wait.
+    explicit part(task<T>&& what) noexcept : task_{task_access::release(what)} {}
     ~part() override {
-        if (task_) task_.destroy();
+        if (!task_) return;
+        task_.destroy();
+        leave_awaiter();
     }
     [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
     T take() { return outcome_.take(); }
@@ -8300,11 +8380,18 @@ class part : public part_base {
         }
     }
     void begin(joint_wait& whole, bool later = false) {
+        if (!task_) return fail(whole);
         task_.promise().belongs_to(*this);
         part_base::begin(whole, task_, later);
     }
+    [[nodiscard]] bool is_empty() const noexcept { return !task_; }
 
   private:
+    [[gnu::noinline]] void fail(joint_wait& whole) {
+        outcome_.set_exception(std::make_exception_ptr(
+            std::logic_error{"empty task: default-constructed, moved from, or already awaited"}));
+        fail_at_once(whole);
+    }
     void ended() noexcept override {
         try {
             outcome_.take_over(task_.promise().outcome);
@@ -8486,6 +8573,10 @@ inline void task_group::spawn(task<> what) {
     if (!state_.whole_ || state_.whole_->running() == 0)
         throw std::logic_error{"this group has not begun, or has ended"};
     auto* const made = new state::member{state_, std::move(what)};
+    if (made->is_empty()) {
+        delete made;
+        detail::throw_empty_task();
+    }
     if (state_.is_cancelled_) made->cancel();
     made->begin(*state_.whole_);
 }
@@ -8500,7 +8591,7 @@ namespace detail {
 template <class Body, class T>
 class [[nodiscard]] waiting_for_group : public joint_wait {
   public:
-    explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{body_(group_)} {}
+    explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{make()} {}
     ~waiting_for_group() {
         while (state_.members_) delete state_.members_;  // only when the frame is destroyed while it waits
     }
@@ -8518,6 +8609,15 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
     }
 
   private:
+    /// A body that throws before it returns a task fails like a task that throws.
+    task<T> make() {
+        try {
+            return body_(group_);
+        } catch (...) {
+            state_.failure_ = std::current_exception();
+            return {};
+        }
+    }
     void part_ended(part_base& which) noexcept override {
         state_.take_failure(which);
         if (&which == &part_)
@@ -8746,7 +8846,12 @@ class lookup::waiting final : public loop_operation {
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
         if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
-        lookup_threads::of_this_process().begin(one_, whose.loop());
+        try {
+            lookup_threads::of_this_process().begin(one_, whose.loop());
+        } catch (const std::system_error& refusal) {
+            one_.error = refusal.code();
+            return hear_at_once(waiter, whose);
+        }
         waits(waiter, whose);  // it is this thread that hears of the end, so this is not too late
         one_.waiting_ = this;
         return true;
@@ -8789,7 +8894,10 @@ inline bool is_numeric(std::string_view host, std::string_view service) noexcept
 }  // namespace detail
 
 inline task<std::vector<endpoint>> async_resolve(std::string host, std::string service, resolve_hints hints) {
-    if (detail::is_numeric(host, service)) co_return resolve(host, service, hints);
+    if (detail::is_numeric(host, service)) {
+        co_await detail::stepping{};
+        co_return resolve(host, service, hints);
+    }
     const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
@@ -9206,7 +9314,7 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     friend channel;
     friend receiving;
     bool hand_over() {
-        if (to_.is_closed_) throw std::logic_error{"this channel is closed"};
+        if ((was_refused_ = to_.is_closed_)) return true;
         // Not past a sender that has waited longer.
         if (to_.receivers_.empty() && (!to_.senders_.empty() || to_.left() >= to_.capacity_)) return false;
         to_.kept_.push_back(std::move(value_));
@@ -9485,10 +9593,10 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
 
 }  // namespace detail
 
-inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {opened(), buffer}; }
+inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
                                                   const ip_address& from) {
-    return {opened(), bytes, where, from};
+    return {node(), bytes, where, from};
 }
 
 }  // namespace netnotes
@@ -9564,8 +9672,8 @@ inline async_descriptor::async_descriptor(event_loop& loop, int descriptor)
     : node_{new detail::io_node{loop, descriptor}} {
     node_->writable = false;  // the poller will say so if it is
 }
-inline async_descriptor::waiting async_descriptor::readable() noexcept { return {*node_, waiting::direction::read}; }
-inline async_descriptor::waiting async_descriptor::writable() noexcept { return {*node_, waiting::direction::write}; }
+inline async_descriptor::waiting async_descriptor::readable() noexcept { return {node_ ? *node_ : detail::io_node::closed, waiting::direction::read}; }
+inline async_descriptor::waiting async_descriptor::writable() noexcept { return {node_ ? *node_ : detail::io_node::closed, waiting::direction::write}; }
 
 }  // namespace netnotes
 
@@ -9825,7 +9933,8 @@ class generator<T>::iterator {
         return static_cast<reference>(*source_.promise().value_);
     }
     iterator& operator++() {
-        if (!next_of(source_)) source_ = nullptr;
+        const auto source = std::exchange(source_, nullptr);  // at the end, if this throws
+        if (next_of(source)) source_ = source;
         return *this;
     }
     void operator++(int) { ++*this; }
@@ -9926,6 +10035,7 @@ class generator<T>::promise_type {
     };
 
     pointer value_ = nullptr;
+    bool is_running_ = false;
 };
 
 template <class T>
@@ -9935,8 +10045,15 @@ typename generator<T>::pointer generator<T>::next() {
 template <class T>
 typename generator<T>::pointer generator<T>::next_of(std::coroutine_handle<promise_type> coroutine) {
     if (!coroutine || coroutine.done()) return nullptr;
+    promise_type& promise = coroutine.promise();
+    if (promise.is_running_) throw std::logic_error{"a generator cannot ask itself for the next value"};
+    const struct running {
+        promise_type& promise;
+        explicit running(promise_type& of) noexcept : promise{of} { promise.is_running_ = true; }
+        ~running() { promise.is_running_ = false; }
+    } until_it_pauses{promise};
     coroutine.resume();
-    return coroutine.done() ? nullptr : coroutine.promise().value_;
+    return coroutine.done() ? nullptr : promise.value_;
 }
 
 // The language has its own way of going from one coroutine to another, "symmetric transfer": await_suspend() returns
@@ -9987,7 +10104,7 @@ inline greenlet::switching greenlet::promise_type::await_transform(switching nex
 inline greenlet::switching switch_to(greenlet& next) noexcept { return greenlet::switching{next}; }
 
 inline greenlet::promise_type& greenlet::to_be_continued() const {
-    if (!coroutine_) throw std::logic_error{"this greenlet is none"};
+    if (!coroutine_) throw std::logic_error{"empty greenlet: default-constructed or moved from"};
     if (coroutine_.done()) throw std::logic_error{"this greenlet has ended"};
     if (coroutine_.promise().next_) throw std::logic_error{"this greenlet is running already"};
     return coroutine_.promise();
@@ -10832,7 +10949,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
 
 }  // namespace detail
 
-inline detail::accepting async_listener::accept() { return detail::accepting{opened()}; }
+inline detail::accepting async_listener::accept() { return detail::accepting{node()}; }
 
 }  // namespace netnotes
 
@@ -14516,8 +14633,10 @@ void threaded_server<Handler>::join_the_done() {
 //     tftp/client.hpp          get and put, blocking
 //     tftp/datagrams.hpp       how the server receives and sends
 //     tftp/async_client.hpp    get and put, for tasks
-//     tftp/rate_limit.hpp      so many bytes in a second
+//     tftp/rate_limit.hpp      a limit of the bytes in a second
 //     tftp/service.hpp         what a server serves, within which limits, and what it reports
+//     tftp/conversation.hpp    a transfer of a server, with its socket and its clock
+//     tftp/server_core.hpp     which request begins a transfer, and which transfer gets a datagram
 //     tftp/server.hpp          thousands of transfers in one thread
 //
 // Where the notes are wrong about TFTP:
@@ -14909,7 +15028,8 @@ inline void datagram_batch::take_apart(std::size_t filled) {
 //        join     the kernel tells the routers of the link that somebody here listens (IGMP, MLD)
 //        TTL      0 stays on this host, 1 stays on this link, and each router takes one
 //
-//        socket.join(net::ip_address{"239.255.77.1"});      // namespace net = netnotes; socket is a udp_socket
+//        net::udp_socket receiver{{net::ipv4_address::any(), 6666}};        // namespace net = netnotes
+//        receiver.join(net::ip_address{"239.255.77.1"});
 //
 // On this page:  multicast_socket, the part of udp_socket that knows groups
 // The notes:     udp广播 (broadcast); example 08
@@ -15635,9 +15755,9 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
 // netnotes/tftp/transfer.hpp: the transfer of a file, without a net and without a clock
 // SPDX-License-Identifier: MIT
 //
-// One machine for both ends and both directions. Datagrams and the time go in; datagrams and a deadline come out. Whoever
-// drives it has a socket and a clock: the blocking client, the server for thousands, and the tests, whose net loses,
-// doubles and reorders as they wish, and whose clock jumps.
+// One machine serves both ends and both directions. Datagrams and the time go in; datagrams and a deadline come out. The
+// blocking client and the server drive it with a socket and a clock. The tests drive it with a simulated network that
+// loses, doubles and reorders datagrams, and with a clock that jumps.
 //
 //        reader                              server           reader                             server
 //          │ read request ────────────────> :69 │                │ read request, windowsize=4 ───> :69 │
@@ -15649,12 +15769,12 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
 //          │ acknowledgment 3 ───────>          │                │ acknowledgment 5 ─────────>         │ from 6 again
 //
 // What a receiver must do, and the notes' client does not:
-//   - number: a block that comes twice is written once, and acknowledged again, for it came twice because the
-//     acknowledgment was lost (RFC 1350 §5). The notes count every datagram, and so lose one byte in two.
-//   - wait with a limit, and say again what was not answered: anything may be lost. Each time twice as long (RFC 1123
-//     §4.2.3.2).
-//   - know whom it talks to: the first answer comes from a new port, and from then on all others are strangers, who get
-//     error 5 and disturb nobody (RFC 1350 §4).
+//   - number: a block that comes twice is written once and acknowledged again. It came twice because the acknowledgment
+//     was lost (RFC 1350 §5). The notes count every datagram, and so lose one byte in two.
+//   - wait with a limit, and send again what was not answered, because anything may be lost. The limit doubles each time
+//     (RFC 1123 §4.2.3.2).
+//   - know its peer: the first answer comes from a new port. From then on every other sender is a stranger, gets error 5,
+//     and does not disturb the transfer (RFC 1350 §4).
 //   - believe an error, tell it with its code and its words, and never answer it.
 // And what a sender must not do: send a block again because an acknowledgment came twice. Two ends that both do so double
 // every block from there on: the Sorcerer's Apprentice (RFC 1123 §4.2.3.1).
@@ -15737,15 +15857,15 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
 
 namespace netnotes::tftp {
 
-/// From our lines to those of the net: "\n" becomes CR LF, and a CR that is none of a line's end CR NUL. A pair may be cut
-/// anywhere: what did not fit comes first the next time.
+/// Converts text of this system to text of the network: "\n" becomes CR LF, and a CR becomes CR NUL. If only the first byte
+/// of a pair fits, the next call begins with the second byte.
 class netascii_encoder {
   public:
     struct progress {
         std::size_t taken, made;
     };
     progress encode(std::span<const std::byte> from, std::span<std::byte> to) noexcept;
-    /// Is there half a pair that is still to be written?
+    /// Returns true if the second byte of a pair is still to be written.
     [[nodiscard]] bool has_rest() const noexcept { return has_rest_; }
 
   private:
@@ -15753,13 +15873,14 @@ class netascii_encoder {
     bool has_rest_ = false;  // no optional: g++ 12 takes its value for uninitialized
 };
 
-/// The other way, in place: it never grows. A CR before anything else than LF or NUL stays what it is.
+/// Converts text of the network to text of this system, in place: the text never grows. A CR that neither LF nor NUL
+/// follows stays a CR.
 class netascii_decoder {
   public:
-    /// Room before the bytes is not needed, but for one that a cut has left over: it is given in `before`, and belongs in
-    /// front of them. Gives how many bytes are left.
+    /// Converts in place and returns how many bytes are left. A CR that ended the last piece may turn out to be a byte of
+    /// the text: `before` then has that byte, and it belongs in front of the others.
     std::size_t decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept;
-    /// At the end: a CR behind which nothing came.
+    /// Ends the text. Returns the CR that was its last byte, or nullopt.
     [[nodiscard]] std::optional<std::byte> finish() noexcept {
         if (!has_cr_) return std::nullopt;
         has_cr_ = false;
@@ -15842,13 +15963,13 @@ inline std::size_t netascii_decoder::decode(std::span<std::byte> bytes, std::opt
 //       └────────┴───────────┘    └────────┴──────┴─────────┴───┘  └────────┴───────────┴───┴─────────┴───┘
 //        acknowledgment            error                            option acknowledgment (RFC 2347)
 //
-// The notes list the first five (RFC 1350); the sixth, and error code 8, came with the options: block sizes up to 65,464
-// (RFC 2348), the size of the file and the time between attempts (RFC 2349), several blocks at a time (RFC 7440). A file
-// whose length is a multiple of the block size ends with an *empty* block, for only a short one says that it is the last.
-// Names are counted in bytes, not in characters: "文件.txt" has ten.
+// The notes list the first five (RFC 1350). The sixth, and error code 8, came with the options. RFC 2348 has block sizes up
+// to 65,464, RFC 2349 the size of the file and the time between attempts, RFC 7440 several blocks at a time. Only a short
+// block ends a file, so a file whose length is a multiple of the block size ends with an *empty* block. Names are counted
+// in bytes, not in characters: "文件.txt" has ten bytes.
 //
-// This page has values and bytes only: no socket, no file, no time. What comes from the net is read with its bounds and
-// refused when it is not what it says to be; nothing is allocated on the way.
+// This page has values and bytes only: no socket, no file, no time. A datagram is read within its bounds, and refused if
+// it is malformed. Reading allocates nothing.
 //
 // On this page:  opcode · error · mode · options · packet, parse · write_...
 // The notes:     TFTP 协议介绍, TFTP数据包的格式; example 14
@@ -15914,7 +16035,7 @@ inline constexpr std::uint16_t min_block_size = 8, max_block_size = 65'464, usua
 /// Of a request without its file name and mode: no option of ours is longer. A request has at most 512 bytes (RFC 2347).
 inline constexpr std::size_t max_request_size = 512;
 
-/// What a request asks for, and an option acknowledgment grants; those that are absent keep their usual value.
+/// The options that a request asks for, or that an option acknowledgment grants. An absent option has its usual value.
 struct options {
     std::optional<std::uint16_t> block_size;     ///< bytes: 8 to 65,464 (RFC 2348); else 512
     std::optional<std::uint16_t> window_size;    ///< blocks until an acknowledgment: 1 to 65,535 (RFC 7440); else 1
@@ -15933,7 +16054,7 @@ struct options {
 struct packet {
     opcode what{};
     std::string_view file_name{};      ///< of a request; never empty
-    std::optional<tftp::mode> mode{};  ///< of a request; none: one that nobody knows, or "mail"
+    std::optional<tftp::mode> mode{};  ///< of a request; nullopt for "mail" and for an unknown mode
     tftp::options options{};           ///< of a request or an option acknowledgment
     /// Is there an option without a value, with a value out of its range, given more than once, or (in an acknowledgment)
     /// with an unknown name? Such an option counts as absent; if it is given twice, both do, for which of them was meant?
@@ -15942,12 +16063,12 @@ struct packet {
     bool has_bad_option = false;
     std::uint16_t block = 0;  ///< of data or an acknowledgment
     std::span<const std::byte> data{};
-    std::uint16_t error_code = 0;  ///< as it came: it may be one that no RFC knows
+    std::uint16_t error_code = 0;  ///< as it came: no RFC may know it
     std::string_view message{};    ///< of an error; anything at all may stand in it
 };
 
-/// Reads a datagram. Returns none for a datagram of no known kind, for one that is cut off, and for a request without a
-/// name, without a mode, or without its last NUL. Some clients pad a datagram: NULs behind the last option are ignored. An
+/// Reads a datagram. Returns nullopt for a datagram of an unknown kind or that is cut off, and for a request without
+/// name, mode, or last NUL. Some clients pad a datagram: NULs behind the last option are ignored. An
 /// option without a value counts as a bad one.
 [[nodiscard]] std::optional<packet> parse(std::span<const std::byte> datagram) noexcept;
 /// Does the datagram begin as a request does? If parse() cannot read it, a server answers error::illegal_operation: a
@@ -16014,7 +16135,7 @@ class reader {
         const auto last = std::find_if_not(rest_.rbegin(), rest_.rend(), is_nul);
         return static_cast<std::size_t>(last - rest_.rbegin());
     }
-    /// What stands before the next NUL. None when there is no NUL any more.
+    /// Reads up to the next NUL. Returns nullopt if there is no NUL any more.
     std::optional<std::string_view> text() noexcept {
         if (rest_.empty()) return std::nullopt;
         const auto* const begin = reinterpret_cast<const char*>(rest_.data());
@@ -16257,29 +16378,29 @@ struct std::is_error_code_enum<netnotes::tftp::error> : std::true_type {};
 
 namespace netnotes::tftp {
 
-/// Where the bytes come from. Asked in order, once.
+/// Gives the bytes of a file, in order, once.
 class source {
   public:
     virtual ~source() = default;
-    /// Fills the room from its front; 0 only at the end, or with an error.
+    /// Fills the room from its front and returns how many bytes it has filled: 0 only at the end, or with an error.
     virtual std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept = 0;
-    /// Bytes in all, where that is known beforehand.
+    /// Returns the size of the file in bytes, or nullopt if it is not known beforehand.
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
 };
 
-/// Where they go. In order, each once.
+/// Takes the bytes of a file, in order, each once.
 class sink {
   public:
     virtual ~sink() = default;
     virtual void write(std::span<const std::byte> bytes, std::error_code& error) noexcept = 0;
-    /// How much the peer says there will be, before the first write(). An error refuses the transfer.
+    /// Takes the size that the peer announces, before the first write(). An error refuses the transfer.
     virtual void expect(std::uint64_t /*size*/, std::error_code& /*error*/) noexcept {}
-    /// All is there. Called before the last acknowledgment, so that the sender hears of a full disk. Nothing is written
-    /// behind it; where it is not called the transfer has failed.
+    /// Ends the file. It is called before the last acknowledgment, so that the sender hears of a full disk. No write()
+    /// follows. If the transfer fails it is not called.
     virtual void finish(std::error_code& error) noexcept = 0;
 };
 
-/// The TFTP error that says best what the system has said: of a full disk 3, of a forbidden one 2, ...; else 0.
+/// Returns the TFTP error that fits an error of the system: 3 for a full disk, 2 for a forbidden file, ...; otherwise 0.
 [[nodiscard]] error to_error(const std::error_code& code) noexcept;
 
 // ========================================================================================================
@@ -16341,9 +16462,9 @@ class block_ring {
     /// What went wrong in load(): an error, or a file that ended early.
     enum class trouble : unsigned char { none, read_failed, became_shorter, too_long };
 
-    /// Takes memory for `slots` blocks. Returns false if there is none.
-    bool begin(source& from, mode how, std::size_t slots, std::size_t block_size,
-               std::optional<std::uint64_t> size, std::uint64_t max_bytes) noexcept {
+    /// Takes memory for `slots` blocks. Returns false if there is no memory.
+    bool begin(source& from, mode how, std::size_t slots, std::size_t block_size, std::optional<std::uint64_t> size,
+               std::uint64_t max_bytes) noexcept {
         from_ = &from;
         mode_ = how;
         slots_ = slots;
@@ -16372,7 +16493,7 @@ class block_ring {
     /// Is the block the first of the ring, so that its predecessor does not lie in front of it?
     [[nodiscard]] bool begins_ring(std::uint64_t block) const noexcept { return (block - 1) % slots_ == 0; }
 
-    /// Reads the block behind the last one that was loaded. `failure` then has the error of the source, if any.
+    /// Reads the block that follows the last loaded block. `failure` then has the error of the source, if any.
     trouble load(const block_numbers& numbers, std::error_code& failure) noexcept {
         const std::span<std::byte> place = slot(loaded_ + 1);
         write_data_header(place, numbers.number_of(loaded_ + 1));
@@ -16427,7 +16548,7 @@ class block_ring {
     std::size_t slots_ = 0, block_size_ = 0;
     std::optional<std::uint64_t> announced_{};
     std::uint64_t max_bytes_ = 0, bytes_ = 0;
-    std::uint64_t loaded_ = 0;    // blocks that are, or were, in the ring
+    std::uint64_t loaded_ = 0;  // blocks that are, or were, in the ring
     std::uint64_t last_ = 0;
     std::size_t last_size_ = 0;  // bytes of the last block
     netascii_encoder encoder_{};
@@ -16510,14 +16631,14 @@ struct settings {
     /// Bytes a second that the link is known to carry; 0: not known. No window is asked for or granted that would take
     /// more than half of `patience` at this rate.
     std::uint64_t link_rate = 0;
-    /// True for a server whose transfers share one well-known port. Whoever knows that port can forge the client's
-    /// acknowledgments. The first window is then at most 64 KiB and goes out once; a timeout repeats one datagram of it.
+    /// True for a server whose transfers share one well-known port. A stranger that knows that port can forge
+    /// the client's acknowledgments. The first window is then at most 64 KiB and goes out once; a timeout repeats one datagram of it.
     bool shared_port = false;
 };
 
 /// How it ended, and what it took.
 struct outcome {
-    /// None when the file is whole. From the peer: a tftp::error; from here: the system's, errc::timed_out, ...
+    /// Empty if the file is whole. Otherwise a tftp::error of the peer, an error of this system, or errc::timed_out.
     std::error_code error{};
     std::string message{};  ///< the peer's words, fit to be printed: see visible(); or what was attempted here
     bool is_from_peer = false;
@@ -16656,8 +16777,8 @@ enum class role : unsigned char { client, server };
 
 namespace netnotes::tftp::detail {
 
-/// Room for a datagram to the peer, and for a datagram to a stranger. `take` functions return no bytes if nothing is to
-/// be said; the bytes are valid until the next call of anything here.
+/// Room for a datagram to the peer, and for a datagram to a stranger. A `take` function returns no bytes if
+/// nothing is to be said. The bytes are valid until the next call of any member.
 class outbox {
   public:
     /// Prepares a request. Returns false if no request can carry the name.
@@ -16693,8 +16814,7 @@ class outbox {
     void refuse(const endpoint& stranger) noexcept {
         if (stranger_size_ != 0) return;
         stranger_ = stranger;
-        stranger_size_ =
-            write_error(stranger_room_, error::unknown_transfer_id, to_string(error::unknown_transfer_id));
+        stranger_size_ = write_error(stranger_room_, error::unknown_transfer_id, to_string(error::unknown_transfer_id));
     }
     [[nodiscard]] std::span<const std::byte> take_refusal() noexcept {
         return std::span{stranger_room_}.first(std::exchange(stranger_size_, 0));
@@ -16771,7 +16891,7 @@ class receive_window {
         if (std::exchange(has_told_gap_, true) && !goes_back) return verdict::pass_over;
         return verdict::acknowledge;
     }
-    /// Returns true if the block is the last one that was taken.
+    /// Returns true if the block was taken last.
     [[nodiscard]] bool is_last_again(std::uint16_t number, const block_numbers& numbers) const noexcept {
         return numbers.distance(done_, number) == 0 && done_ > 0;
     }
@@ -16909,19 +17029,20 @@ class retransmission_timeout {
 //          │ <─────────── acknowledgment 5 ──  │   drawn by 7, which the receiver did not expect
 //          │ ── data 6, 7, 8, 9 ────────────>  │
 //
-// An acknowledgment is not always that plain. EDK2, U-Boot and others acknowledge each block that they did not expect, so
-// a block that the network doubled looks like a gap, and each block that is sent again without need draws one more
+// An acknowledgment is not always that plain. EDK2, U-Boot and others acknowledge each block that they did not expect. So
+// a block that the network doubled looks like a gap. A block that is sent again without need draws one more
 // acknowledgment. So the sender asks of each acknowledgment which datagram can have drawn it (as RACK does, RFC 8985):
-//   - It proves a gap only if a datagram can have drawn it that was sent after the missing block, and was sent long
-//     enough ago to be heard.
-//   - After a restart, what was under way may draw acknowledgments that mean nothing: so many, until so long.
+//   - It proves a gap only if a later datagram than the missing block can have drawn it. That datagram must have been
+//     sent long enough ago to be heard.
+//   - After a restart, the blocks that were under way may draw acknowledgments that mean nothing. Their number is known,
+//     and the time by which the last of them is heard.
 //   - A peer that sends such acknowledgments has to say a gap twice. If it does not, one block asks it.
 //   - An acknowledgment of more than what was sent again shows that the restart was needless (RFC 4015).
 //   - A second loss of the same block is proved in the same way, and need not wait for the timer.
 //
-// If nothing is heard for the timeout, one datagram goes out again: the last block, then the first one that is missing, and
-// so on. Its answer shows where the receiver is. Some receivers are mute: they do not tell of a gap, and repeat their last
-// acknowledgment after a time of their own. The sender learns that time and waits for it.
+// If nothing is heard for the timeout, a single block goes out again: the last block first, then the first missing block,
+// and again the last. The answer shows where the receiver is. Some receivers are mute: they do not tell of a gap, and
+// repeat their last acknowledgment after a time of their own. The sender learns that time and waits for it.
 //
 // What the sender is doing, and what changes that:
 //
@@ -17026,7 +17147,7 @@ class pace {
     /// losses.
     [[nodiscard]] std::uint64_t max_run() const noexcept {
         if (losses_ == 0) return window_;
-        constexpr std::uint64_t before = 48;  // as if so many blocks had arrived before the first loss
+        constexpr std::uint64_t before = 48;  // blocks that count as arrived before the first loss
         return std::max(min_piece, (done_ + before) * 3 / (8 * losses_));
     }
     /// Takes that `done` blocks have arrived. After a long time without a loss the pieces grow.
@@ -17134,7 +17255,7 @@ class send_window {
         time_point sent_at{}, heard_by{};
         bool was_idle = false;  // the link, when they were sent
     };
-    /// The pieces since the last restart, oldest first, without those that were acknowledged.
+    /// The pieces since the last restart, oldest first. A piece that was acknowledged is dropped.
     class history {
       public:
         [[nodiscard]] bool is_empty() const noexcept { return count_ == 0; }
@@ -17207,20 +17328,20 @@ class send_window {
     time_point deadline_ = time_point::max();
 
     std::uint64_t done_ = 0, next_ = 1, furthest_ = 0, last_ = 0;
-    std::uint64_t piece_left_ = 0;       // blocks of the piece that is going out
-    std::uint64_t repeats_ = 0;          // a block that goes out again, alone; 0: none
-    std::uint64_t repeated_ = 0;         // datagrams that were sent again
-    std::uint64_t repeated_until_ = 0;   // the furthest block that was sent again
+    std::uint64_t piece_left_ = 0;      // blocks of the piece that is going out
+    std::uint64_t repeats_ = 0;         // a block that goes out again, alone; 0: none
+    std::uint64_t repeated_ = 0;        // datagrams that were sent again
+    std::uint64_t repeated_until_ = 0;  // the furthest block that was sent again
     history sent_{};
     time_point last_sent_{}, heard_until_{};  // heard_by() of the last datagram
 
     // The last restart.
-    std::uint64_t restart_ = 0;   // its first block; 0: acknowledged
-    std::uint64_t recover_ = 0;   // the furthest block then
+    std::uint64_t restart_ = 0;         // its first block; 0: acknowledged
+    std::uint64_t recover_ = 0;         // the furthest block then
     std::uint64_t restarted_from_ = 0;  // the block that was missing
-    time_point restart_at_{};     // when the first block went out again; max: it did not yet
+    time_point restart_at_{};           // when the first block went out again; max: it did not yet
     // What acknowledgments may mean.
-    std::uint64_t echoes_ = 0;    // that may come and mean nothing
+    std::uint64_t echoes_ = 0;  // that may come and mean nothing
     time_point echo_until_{};
     std::uint64_t explained_ = 0;  // of them, since the last progress
     time_point heard_at_{};        // when the last acknowledgment came
@@ -17233,8 +17354,8 @@ class send_window {
     time_point probed_at_{};
     std::uint64_t asked_at_ = 0;
     unsigned answered_ = 0, unanswered_ = 0;  // questions in the middle of a window
-    std::uint64_t told_ = 0, silences_ = 0;  // gaps that the peer told of in time, and those that it did not
-    duration silence_{};        // after which it repeated its acknowledgment
+    std::uint64_t told_ = 0, silences_ = 0;   // gaps that the peer told of in time, and gaps that it told of late
+    duration silence_{};                      // after which it repeated its acknowledgment
 };
 
 // ========================================================================================================
@@ -17327,10 +17448,10 @@ inline void send_window::measure(std::uint64_t upto, time_point now) noexcept {
     const std::uint64_t drawing = is_partial ? upto + 2 : upto;
     const piece* const whole = sent_.find(drawing);
     if (!whole) return;
-    if (!pace_.is_known())
-        measure_first(*whole, drawing, now);
+    if (!pace_.is_known()) measure_first(*whole, drawing, now);
     // Late news of a gap may come from the peer's own timer, and says nothing of the link.
-    else if (agreed_ > 1 && whole->was_idle && (is_partial ? attempts_ == 0 && now <= heard_until_ + margin() : attempts_ <= 1))
+    else if (agreed_ > 1 && whole->was_idle &&
+             (is_partial ? attempts_ == 0 && now <= heard_until_ + margin() : attempts_ <= 1))
         pace_.measure(now - whole->sent_at - timer_.round_trip(), drawing - whole->first + 1,
                       whole->first > repeated_until_ && attempts_ == 0);
     if (drawing > repeated_until_ && attempts_ == 0) timer_.measure(now - whole->sent_at, agreed_ * datagram_, true);
@@ -17507,7 +17628,9 @@ inline void send_window::expired(time_point now) noexcept {
         if (has_sent_gap_) return restart(now);
         has_sent_gap_ = true;
         probe(done_ + 1, now);
-        deadline_ = now + std::min(std::max(pace_.busy_until() - now, duration::zero()) + timer_.round_trip() + margin(), answer_time(now));
+        deadline_ =
+            now + std::min(std::max(pace_.busy_until() - now, duration::zero()) + timer_.round_trip() + margin(),
+                           answer_time(now));
         return;
     }
     if (phase_ == phase::probing && attempts_ == 0 && ++unanswered_ > answered_) {
@@ -17538,51 +17661,51 @@ namespace netnotes::tftp {
 
 class transfer {
   public:
-    /// A client: reads the file into the sink, or writes it from the source. Source and sink must outlive it. begin()
+    /// Makes a client's end. It reads the file into the sink, or writes it from the source; both must outlive it. begin()
     /// sends the request to `server`. Throws std::invalid_argument for a name or a setting that no request can carry.
     transfer(const endpoint& server, std::string_view file_name, mode how, sink& into, const settings& wishes);
     transfer(const endpoint& server, std::string_view file_name, mode how, source& from, const settings& wishes);
-    /// A server, that answers the request of `client`.
+    /// Makes a server's end, which answers the request of `client`. Throws std::invalid_argument for limits out of range.
     transfer(const endpoint& client, const packet& request, source& from, const settings& limits);
     transfer(const endpoint& client, const packet& request, sink& into, const settings& limits);
     transfer(const transfer&) = delete;
     transfer& operator=(const transfer&) = delete;
 
     void begin(time_point now) noexcept;
-    /// A datagram has come, from whomever.
+    /// Takes a datagram that has come from any sender.
     void receive(const endpoint& from, std::span<const std::byte> datagram, time_point now) noexcept;
-    /// When to call expired(); the end of time when there is nothing to wait for.
+    /// Returns when to call expired(): the end of time if there is nothing to wait for.
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
     void expired(time_point now) noexcept;
-    /// Gives up, and tells the peer so. Nothing happens when it is decided already: see has_outcome().
+    /// Ends the transfer with an error and tells the peer so. Does nothing if the outcome is decided: see has_outcome().
     void abort(error code, std::error_code why, std::string_view message) noexcept;
-    /// The net says that nobody listens there (ICMP port unreachable). If that is the peer it is the end:
-    /// errc::connection_refused, or, if all is decided, nobody is left to stay for. Of anybody else it says nothing.
+    /// Takes that nobody listens at `where` (ICMP port unreachable). If that is the peer, the transfer ends with
+    /// errc::connection_refused; a transfer that is decided ends as it was. Any other address changes nothing.
     void unreachable(const endpoint& where) noexcept;
 
-    /// What is to be sent now: datagrams of `segment` bytes, one behind the other, the last perhaps shorter, so that one
-    /// call can hand over all of them (UDP_SEGMENT); of nothing: no bytes. Valid until the next call of anything here.
+    /// Datagrams to send now, of `segment` bytes each, in a row. The last may be shorter, so one call can send all of them
+    /// (UDP_SEGMENT). No bytes: there is nothing to send. The bytes are valid until the next call of any member.
     struct outgoing {
         endpoint to{};
         std::span<const std::byte> bytes{};
         std::size_t segment = 0;
     };
     [[nodiscard]] outgoing next(std::size_t max_segments = 64, std::size_t max_bytes = 65'000) noexcept;
-    /// After receive(), expired() or abort(): must what next() gave last still go, as far as the socket has not taken it?
-    /// A run of blocks must, unless it will be given again. What else was to be said is said anew where it matters.
+    /// Call it after receive(), expired() or abort(). Returns true if the bytes that next() returned last must still go, as
+    /// far as the socket has not taken them. A run of blocks must, unless next() will return it again.
     [[nodiscard]] bool still_goes() const noexcept {
         return state_ == state::sending && run_end_ != 0 && window_.next_block() >= run_end_;
     }
 
-    /// Is it decided? A receiver may stay a little longer: see has_ended().
+    /// Returns true if the outcome is decided. A receiver may stay a little longer: see has_ended().
     [[nodiscard]] bool has_outcome() const noexcept { return state_ == state::dallying || state_ == state::ended; }
-    /// Nothing more to send or to wait for, once next() is empty.
+    /// Returns true if there is nothing to wait for, and nothing to send once next() is empty.
     [[nodiscard]] bool has_ended() const noexcept { return state_ == state::ended; }
     [[nodiscard]] const outcome& result() const noexcept { return result_; }
     [[nodiscard]] const endpoint& peer() const noexcept { return peer_; }
 
   private:
-    /// What the transfer does. Each state and what ends it:
+    /// The states of a transfer, each with the event that ends it:
     ///
     ///        requesting   the request is sent                    an answer: sending or receiving
     ///        accepting    the option acknowledgment is sent      its answer: sending or receiving
@@ -17593,7 +17716,7 @@ class transfer {
     ///
     /// An error of either end leads to `ended` from each state but dallying.
     enum class state : unsigned char { requesting, accepting, sending, receiving, dallying, ended };
-    /// What is known of the peer:
+    /// Knowledge of the peer:
     ///
     ///        unknown      a client has not heard an answer       the first answer: proven
     ///        claimed      a server has heard a request only      an answer to the server: proven
@@ -17660,7 +17783,9 @@ class transfer {
                (role_ == role::server && settings_.shared_port && source_ && window_.done() == 0);
     }
     [[nodiscard]] unsigned max_unproven_repeats() const noexcept {
-        return state_ == state::sending && acquaintance_ == acquaintance::claimed ? 1 : 2;
+        // On a shared port two blocks of 64 KiB are all that a forged acknowledgment draws.
+        const bool is_large = state_ == state::sending && 2 * datagram_size() > 64 * 1024;
+        return state_ == state::sending && (acquaintance_ == acquaintance::claimed || is_large) ? 1 : 2;
     }
     void repeat_unproven() noexcept;
 
@@ -17680,8 +17805,8 @@ class transfer {
     state state_ = state::requesting;
     acquaintance acquaintance_;
     endpoint peer_;
-    endpoint door_, refused_by_{};  // where the request went; who has refused its options
-    options asked_{};  // by us or of us
+    endpoint door_, refused_by_{};  // where the request went, and the port that refused its options
+    options asked_{};               // by us or of us
     outcome result_{};
     detail::outbox outbox_{};
     detail::block_numbers numbers_{};
@@ -17745,7 +17870,7 @@ inline void transfer::request(opcode what, std::string_view file_name) {
         throw std::invalid_argument{"TFTP: no name for a file, or one that is too long"};
 }
 
-/// Grants what was asked for, or as much of it as we allow. What was not asked for is not granted (RFC 2347).
+/// Grants what was asked for, or as much of it as we allow. An option that was not asked for is not granted (RFC 2347).
 inline void transfer::answer(const packet& request) {
     if (settings_.with_options) asked_ = request.options;
     if (source_) result_.size = source_->size();
@@ -17768,8 +17893,7 @@ inline void transfer::agree_on(const options& granted) noexcept {
         settings_.patience = std::max(settings_.patience, role_ == role::client ? 4 * agreed : duration::zero());
     }
     if (!sink_) return;
-    result_.size =
-        role_ == role::client || granted.transfer_size ? granted.transfer_size : asked_.transfer_size;
+    result_.size = role_ == role::client || granted.transfer_size ? granted.transfer_size : asked_.transfer_size;
     // From a writer 0 means that the size is unknown: it reads from a pipe, say. From a server it means the same.
     if (result_.size == std::uint64_t{0}) result_.size.reset();
 }
@@ -17801,7 +17925,7 @@ inline void transfer::receive(const endpoint& from, std::span<const std::byte> d
     }
     if (!what) return;
     if (!knows_peer) {
-        // What has no business here does not make anybody our peer.
+        // Only an answer to the request makes its sender our peer.
         const bool is_answer = what->what == opcode::error || what->what == opcode::option_acknowledgment ||
                                (sink_ && what->what == opcode::data && what->block == 1) ||
                                (source_ && what->what == opcode::acknowledgment && what->block == 0);
@@ -17909,10 +18033,9 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
 }
 
 inline void transfer::received(const packet& what) noexcept {
-    if (numbers_.rolls_to_one() && what.block == 0) return;  // there is none: it would pass for the 65,535th
+    if (numbers_.rolls_to_one() && what.block == 0) return;  // no block has it: it would pass for the 65,535th
     using verdict = detail::receive_window::verdict;
-    const verdict judged =
-        received_.judge(what.block, numbers_, now_, timer_.round_trip(), settings_.min_timeout);
+    const verdict judged = received_.judge(what.block, numbers_, now_, timer_.round_trip(), settings_.min_timeout);
     if (state_ == state::dallying) {
         ++result_.duplicates;
         if (received_.is_last_again(what.block, numbers_)) acknowledge();
@@ -17946,8 +18069,7 @@ inline void transfer::received(const packet& what) noexcept {
 inline void transfer::finish() noexcept {
     std::error_code failure;
     if (const auto rest = decoder_.finish()) {
-        if (++result_.bytes > settings_.max_bytes)
-            return fail_too_long();
+        if (++result_.bytes > settings_.max_bytes) return fail_too_long();
         sink_->write(std::span{&*rest, 1}, failure);
     }
     // A writer has been let in for the size that it announced. To a reader it is no promise: has_announced_size().
@@ -18003,7 +18125,7 @@ inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
 
 // ---- time
 
-/// How long an answer to what was sent may take.
+/// Returns how long an answer may take.
 inline duration transfer::answer_time() const noexcept {
     if (state_ != state::receiving || timer_.has_measured_data()) return timer_.value();
     return std::max(timer_.value(), timer_.likely_answer() + detail::slowest_time(datagram_size()));
@@ -18016,7 +18138,7 @@ inline void transfer::wait_longer() noexcept {
     deadline_ = std::min(until, std::max(deadline_, progress_ + patience()));
 }
 
-/// The first datagram again, now and then; after that only the peer's request brings it.
+/// Sends the first datagram again. After some repetitions only a request of the peer draws it.
 inline void transfer::repeat_unproven() noexcept {
     ++unproven_repeats_;
     if (state_ == state::sending) return window_.repeat(window_.done() + 1);
@@ -18073,12 +18195,12 @@ inline void transfer::unreachable(const endpoint& where) noexcept {
     end(std::make_error_code(std::errc::connection_refused), "nobody listens there", false);
 }
 
-/// It ends here, and the peer is told, once. (Who has not answered yet is told as well: he may have begun.)
+/// Ends the transfer and tells the peer, once. A peer that has not answered yet is told as well, as it may have begun.
 inline void transfer::fail(error code, std::error_code why, std::string_view message) noexcept {
     outbox_.tell_error(code, message);
     end(why, message, false);
 }
-/// The same for what has gone wrong with our file. A code that says nothing is sent with the system's words.
+/// Ends the transfer for a failure of our file. If no code of TFTP fits, the peer gets the system's words.
 inline void transfer::fail_here(const std::error_code& why, std::string_view message) noexcept {
     const error code = to_error(why);
     fail(code, why, message);
@@ -18089,7 +18211,7 @@ inline void transfer::fail_here(const std::error_code& why, std::string_view mes
     }
 }
 inline void transfer::end(std::error_code why, std::string_view message, bool is_from_peer) noexcept {
-    // An error without a number is none to std::error_code.
+    // To std::error_code an error without a number means success.
     result_.error = is_from_peer && !why ? std::make_error_code(std::errc::protocol_error) : why;
     try {
         result_.message = visible(message.substr(0, 200));
@@ -18197,20 +18319,20 @@ struct request {
     std::function<void(std::uint64_t bytes, std::optional<std::uint64_t> of)> progress{};
 };
 
-/// A server, for a program that waits until a transfer has ended. It remembers how fast the last transfer was, and asks
+/// A server as a blocking program sees it. The object remembers how fast the last transfer was, and asks
 /// for no window that would take too long at that rate: see settings::link_rate. For one thread at a time.
 class client {
   public:
     /// Sends nothing yet. Port 69 unless the server has another.
     explicit client(const endpoint& server) : server_{server} {}
 
-    /// The file of that name into the sink. Blocks. Throws std::system_error: a tftp::error with the server's words,
-    /// errc::timed_out when nothing is heard for settings::patience, what the sink says, ...; and std::invalid_argument
-    /// for a name that no request can carry.
+    /// Reads the file of that name into the sink. Blocks, and returns how the transfer went. Throws std::system_error: a
+    /// tftp::error with the server's words, errc::timed_out if nothing is heard for settings::patience, or the sink's
+    /// error. Throws std::invalid_argument for a name that no request can carry.
     outcome get(std::string_view file_name, sink& into, const settings& wishes = {}, const request& more = {});
-    /// What the source has to the file of that name. The same holds.
+    /// Writes the bytes of the source to the file of that name. Blocks, returns and throws as get() does.
     outcome put(source& from, std::string_view file_name, const settings& wishes = {}, const request& more = {});
-    /// The same; what went wrong is in the outcome.
+    /// Read and write without std::system_error: `error` and the outcome tell what went wrong.
     outcome get(std::string_view file_name, sink& into, const settings& wishes, const request& more,
                 std::error_code& error);
     outcome put(source& from, std::string_view file_name, const settings& wishes, const request& more,
@@ -18242,7 +18364,7 @@ namespace detail {
     throw std::system_error{result.error, words};
 }
 
-/// A socket for one transfer. What comes from the kernel merged is taken apart again.
+/// A socket for one transfer. Datagrams that the kernel has merged are taken apart again.
 class transfer_socket {
   public:
     /// Throws std::system_error.
@@ -18286,8 +18408,8 @@ class transfer_socket {
             if (error) failure_ = error;
         }
     }
-    /// Takes what has come. False when there may be more: the socket takes no more of what is to be sent, or others
-    /// (timers, a stop) have their turn; a flood does not keep them waiting.
+    /// Takes what has come. Returns false if there may be more: the socket takes no more of what is to be sent, or a
+    /// flood comes and timers and a stop must have their turn.
     bool receive(transfer& one, time_point now) noexcept {
         constexpr int rounds = 64;
         for (int round = 0; round < rounds; ++round) {
@@ -18386,7 +18508,7 @@ inline void give_up(transfer& one, transfer_socket& socket, std::errc why, std::
     socket.send(one);
 }
 
-/// Whoever is told may throw: then nobody wants the rest, and the server hears of it.
+/// Calls the progress function. If it throws, the transfer is aborted and the server is told.
 inline void tell(progress_teller& teller, transfer& one, transfer_socket& socket) {
     try {
         teller.tell(one, false);
@@ -18418,7 +18540,7 @@ inline bool react(transfer& one, transfer_socket& socket, const request& more, c
     return false;
 }
 
-/// What was measured counts where the caller knows no rate.
+/// Returns the settings with the measured rate, unless the caller knows a rate.
 inline settings with_rate(settings wishes, std::uint64_t rate) noexcept {
     if (wishes.link_rate == 0) wishes.link_rate = rate;
     return wishes;
@@ -18574,9 +18696,9 @@ inline task<outcome> put(endpoint server, source& from, std::string file_name, s
 // SPDX-License-Identifier: MIT
 //
 // A transfer asks a source for bytes and hands bytes to a sink, and knows no more of either. Besides the files of
-// tftp/file.hpp there are those that one mostly wants:
+// tftp/file.hpp these serve most programs:
 //
-//     tftp::memory_sink image{16 << 20};                            at most so many bytes
+//     tftp::memory_sink image{16 << 20};                            at most 16 MiB
 //     server.get("kernel.img", image);                              image.bytes() is all of it
 //
 //     tftp::memory_source config{text};
@@ -18787,9 +18909,9 @@ class function_sink final : public sink {
 // netnotes/tftp/file.hpp: files that are whole or not there, in a folder that no name leaves
 // SPDX-License-Identifier: MIT
 //
-// A file that is opened for writing when the transfer begins is empty from then on: if the transfer fails, the old one
-// is lost (the notes' client does so, and leaves an empty file when it is told that there is none). So the bytes go
-// into another file, in the same folder and without a name, and only when all are there does it get one:
+// A file that is opened for writing when the transfer begins is empty from then on. If the transfer fails, the old content
+// is lost. The notes' client does so, and leaves an empty file if the server has no such file. So the bytes go into
+// another file, in the same folder and without a name. It gets the name when all bytes are there:
 //
 //        (no name: O_TMPFILE)  <── write, write, write ... finish():  link(2), which never replaces,
 //        kernel.img                                                   and rename(2), which replaces in one step
@@ -18797,11 +18919,11 @@ class function_sink final : public sink {
 // A file without a name vanishes with the process that has it, even if that is killed. Where a file system knows no
 // such files it has a name that nobody asks for, ".tftp-part-...", until then.
 //
-// A name that comes from the net means what its sender wants it to mean. `../../etc/shadow`, a symbolic link that
-// somebody has put there, a FIFO that blocks whoever opens it, a device that acts when it is opened. A check of the
-// name, and then open(2), is two steps, and the world may change between them. Here the name is walked: each part is
-// taken hold of below the part before it (openat(2)), never through a link (O_NOFOLLOW), and without being opened yet
-// (O_PATH); what one holds is looked at, not what was named; and just that is opened, when it is a file.
+// A name that comes from the network may lead anywhere: to `../../etc/shadow`, through a symbolic link, to a FIFO that
+// blocks its reader, to a device that acts when it is opened. A check of the name and then open(2) are two steps, and the
+// folder may change between them. So the name is walked. Each part is looked up below the part before it (openat(2)),
+// never through a link (O_NOFOLLOW), and without being opened yet (O_PATH). The check then looks at the descriptor, not at
+// the name, and the same descriptor is opened if it is a regular file.
 //
 // On this page:  file_source · file_sink · existing_file · directory
 // The notes:     tftp 客户端 示例代码 (`open(name, "w")`); example 14
@@ -18838,7 +18960,7 @@ class function_sink final : public sink {
 
 namespace netnotes::tftp {
 
-/// What becomes of a file that is there already, under the name of the one that comes.
+/// The fate of an old file that has the name of the new file.
 enum class existing_file {
     keep,     ///< it stays, and the transfer fails: errc::file_exists
     replace,  ///< by the new one, when that is whole
@@ -18875,7 +18997,7 @@ class file_source final : public source {
     /// Never waits for a FIFO's other end, and never opens a device.
     explicit file_source(const std::string& path);
     std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override;
-    /// Returns nullopt for a file whose size is not known before it is read: those of /proc and /sys.
+    /// Returns the size, or nullopt for a file of /proc or /sys, whose size is not known before it is read.
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return size_; }
 
   private:
@@ -18901,10 +19023,10 @@ class file_sink final : public sink {
     ~file_sink() override;
 
     void write(std::span<const std::byte> bytes, std::error_code& error) noexcept override;
-    /// Is there room? Where the file system says that there is none: errc::no_space_on_device. None is kept free: the
-    /// size is a stranger's word, who could take the whole disk with one datagram.
+    /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved, because
+    /// otherwise a stranger could take the whole disk with one datagram.
     void expect(std::uint64_t size, std::error_code& error) noexcept override;
-    /// Gives the file its name. errc::file_exists when somebody else has made one meanwhile, and it is to be kept.
+    /// Gives the file its name. Sets errc::file_exists if the name was taken meanwhile and the old file is to be kept.
     void finish(std::error_code& error) noexcept override;
 
   private:
@@ -19149,8 +19271,8 @@ inline void file_sink::flush(std::error_code& error) noexcept {
 }
 inline void file_sink::finish(std::error_code& error) noexcept {
     flush(error);
-    // Some file systems find out at close(2) only that there was no room (NFS), so it is asked before the name is
-    // given; of a duplicate, for the file itself may be gone when it is closed.
+    // NFS tells of a full disk only at close(2). So a duplicate is closed before the file gets its name: the file itself
+    // might be gone once it is closed.
     if (error) return;
     if (const int same = ::dup(file_.number()); same >= 0 && ::close(same) != 0)
         error = {errno, std::system_category()};
@@ -19266,7 +19388,7 @@ struct uri {
     tftp::mode mode = mode::octet;
     tftp::options options{};
 
-    /// None when it is none, and why. Not a word is read as something that it is not: a user (`me@host`) or a fragment
+    /// Returns nullopt if the text is not a URI of TFTP; `why` then has the reason and its place. Not a word is read as something that it is not: a user (`me@host`) or a fragment
     /// (`file#part`), of which TFTP knows nothing, is refused.
     [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
     /// Throws parse_error.
@@ -19419,8 +19541,8 @@ inline uri uri::parse(std::string_view text) {
 //     tftp::server server{{ipv6_address::any(), tftp::port}, tftp::serve_files("/srv/tftp")};
 //     loop.run(server.run(), stop);
 //
-// A request comes to port 69, and is answered from another port that is made for this transfer alone: that is how the
-// two ends tell their transfers apart (RFC 1350 §4).
+// A request comes to port 69. The server answers from another port, which it makes for this transfer alone. So the two
+// ends tell their transfers apart (RFC 1350 §4).
 //
 //        :69     ── request ───> a new one? is there room? has the handler such a file?
 //                                    │ no: an error, and that is all
@@ -19430,11 +19552,10 @@ inline uri uri::parse(std::string_view text) {
 //                <── a window ── sendmsg(2) <─── next()  <──┘
 //
 // Through a NAT that lets in only what comes from the port to which the client has written, the answers must come from
-// port 69, too. With `single_port` there is one socket for all, and who is meant is told by the client's address and
-// port.
+// port 69, too. With `single_port` all transfers share one socket, and the client's address and port tell them apart.
 //
-// It answers from the address that was asked; see tftp/datagrams.hpp. What was sent to a broadcast or multicast address
-// is not answered at all (RFC 1123 §4.2.3.5).
+// It answers from the address that was asked; see tftp/datagrams.hpp. A request to a broadcast or
+// multicast address is not answered at all (RFC 1123 §4.2.3.5).
 //
 // A client that gets no answer repeats its request. While its transfer has not been acknowledged, an identical request
 // from the same port begins no second transfer. Once the client has acknowledged something, the same request means that
@@ -19465,8 +19586,30 @@ inline uri uri::parse(std::string_view text) {
 #ifndef NETNOTES_TFTP_SERVER_HPP
 #define NETNOTES_TFTP_SERVER_HPP
 
-#include <netinet/in.h>
-#include <netinet/udp.h>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+
+
+// netnotes/tftp/server_core.hpp: which request begins a transfer, and which transfer gets a datagram
+// SPDX-License-Identifier: MIT
+//
+//        :69 ── request ──> is it a copy? ─ yes ─> to its transfer, or nothing
+//                               no
+//                           is there room? ─ no ─> an unanswered transfer makes room, or nothing
+//                               yes
+//                           has the handler such a file? ─ no ─> an error
+//                               yes
+//                           a conversation
+//
+// On this page:  server_core · serving
+// Above it:      tftp/server.hpp
+
+#ifndef NETNOTES_TFTP_SERVER_CORE_HPP
+#define NETNOTES_TFTP_SERVER_CORE_HPP
+
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -19476,7 +19619,6 @@ inline uri uri::parse(std::string_view text) {
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
@@ -19487,7 +19629,46 @@ inline uri uri::parse(std::string_view text) {
 #include <system_error>
 #include <unordered_map>
 #include <utility>
-#include <vector>
+
+
+
+
+// netnotes/tftp/conversation.hpp: a transfer of a server, with its socket and its clock
+// SPDX-License-Identifier: MIT
+//
+// The server makes a conversation for each request that it answers: a transfer, a socket and a timer.
+//
+//        recvmmsg(2) ──> take() ────> the transfer's receive() ─┐
+//        the timer ─────────────────> its expired() ────────────┤
+//        sendmsg(2) <── advance() <── its next() <──────────────┘
+//
+// With `single_port` the conversation has no socket, and the server hands it what comes for it.
+//
+// On this page:  conversation_owner · errand · queue · conversation
+// Above it:      tftp/server_core.hpp
+
+#ifndef NETNOTES_TFTP_CONVERSATION_HPP
+#define NETNOTES_TFTP_CONVERSATION_HPP
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
 
 
 
@@ -19801,7 +19982,7 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
 
 #endif  // NETNOTES_TFTP_DATAGRAMS_HPP
 
-// netnotes/tftp/rate_limit.hpp: so many bytes in a second
+// netnotes/tftp/rate_limit.hpp: a limit of the bytes in a second
 // SPDX-License-Identifier: MIT
 //
 // On this page:  rate_limit · address_rate_limit
@@ -19824,11 +20005,12 @@ namespace netnotes::tftp {
 
 namespace detail {
 
-/// So many bytes in a second, and no more.
+/// Limits the bytes that are sent in a second.
 class rate_limit {
   public:
     explicit rate_limit(std::uint64_t rate) noexcept : rate_{rate} {}
-    /// So much was sent. Until when does that suffice? A little may be made up for, as timers are late.
+    /// Takes that `size` bytes were sent. Returns when the next bytes may go. A delay of up to `late` is made up for,
+    /// because timers are late.
     time_point charge(std::size_t size, time_point now) noexcept {
         if (rate_ == 0) return now;
         free_ = std::max(free_, now - late) + duration{static_cast<duration::rep>(size * 1'000'000'000ull / rate_)};
@@ -19842,8 +20024,8 @@ class rate_limit {
     time_point free_{};
 };
 
-/// The same for each address, and in fixed room: a flood of forged addresses takes no memory. Addresses share a place,
-/// and its allowance, with one in 4096 of all others.
+/// Limits the bytes to each address, in fixed room: a flood of forged addresses takes no memory. An address shares its
+/// allowance with every address of the same place, of which there are 4096.
 class address_rate_limit {
   public:
     explicit address_rate_limit(std::uint64_t rate) : rate_{rate}, paid_until_(rate == 0 ? 0 : places) {}
@@ -19854,11 +20036,11 @@ class address_rate_limit {
         paid = std::max(paid, now - rate_limit::late) + time_of(size);
         return paid;
     }
-    /// Was so little sent that it is paid for within `burst`?
+    /// Returns true if the bytes that were sent are paid for within `burst`.
     [[nodiscard]] bool has_room(const ip_address& address, time_point now, duration burst) const noexcept {
         return rate_ == 0 || paid_until_[index(address)] <= now + burst;
     }
-    /// These bytes do not count any more.
+    /// Takes that `size` bytes do not count any more.
     void give_back(const ip_address& address, std::size_t size) noexcept {
         if (rate_ != 0) place(address) -= time_of(size);
     }
@@ -19914,12 +20096,12 @@ struct file_request {
     endpoint client{};             ///< an IPv4 client as such, on a socket for both as well
     std::string_view file_name{};  ///< as it came: any bytes but NUL; valid during the call
     tftp::mode mode{};
-    std::optional<std::uint64_t> size{};  ///< of what he would write: his word for it
+    std::optional<std::uint64_t> size{};  ///< that the client announces for a file that it writes
 };
 
-/// Who has the files. Each is called in the loop's thread, which it must not keep waiting. To refuse it throws a
-/// std::system_error: the client is told to_error(code), and what code.message() says; of error::not_defined, what().
-/// One that is not there refuses all.
+/// Functions that open files. Each runs in the loop's thread and must not block. To refuse a request it throws a
+/// std::system_error. The client is then told to_error(code) with the words of code.message(), or what() if the code is
+/// error::not_defined. An empty function refuses every request.
 struct handlers {
     std::function<std::unique_ptr<source>(const file_request&)> read{};
     std::function<std::unique_ptr<sink>(const file_request&)> write{};
@@ -19943,7 +20125,7 @@ struct transfer_record {
 };
 
 struct server_options {
-    /// The most that is granted to a client, and how long one waits for him: see settings.
+    /// The limits of what a client is granted, and the times that the server waits for it: see settings.
     settings limits{.block_size = max_block_size,
                     .window_size = 64,
                     .dally = std::chrono::seconds{6},
@@ -19959,12 +20141,12 @@ struct server_options {
     std::size_t max_per_client = 100;
     /// The longest file that is taken from a client, in bytes. A longer one is refused, or broken off.
     std::uint64_t max_upload = ~std::uint64_t{0};
-    /// Bytes per second, 0 for no limit: of all together, and of each. What is granted of block and window sizes is
-    /// then such that a window takes no more than a quarter of a second.
+    /// Bytes per second, 0 for no limit: of all together, and of each. Block and window sizes are then granted
+    /// such that a window takes at most a quarter of a second.
     std::uint64_t rate = 0;
     std::uint64_t rate_each = 0;
     /// Bytes per second to each address before a client there has acknowledged them, 0 for no limit. Four seconds' worth
-    /// may go at once. What is beyond is not sent, and a new request is not answered.
+    /// may go at once. Bytes beyond that are not sent, and a new request is not answered.
     std::uint64_t unproven_rate = 256 << 10;
     /// All on one socket: see above.
     bool single_port = false;
@@ -19973,8 +20155,8 @@ struct server_options {
     std::uint64_t single_port_rate = 16 << 20;
     /// How long a stop lets those go on that are under way.
     duration grace = std::chrono::seconds{10};
-    /// Called with the record of each transfer when that is decided, but not of one whose client never answered and whose
-    /// place another request has taken: see dropped(). What it throws ends the server, and comes out of run().
+    /// Called with the record of each transfer when that is decided. A transfer whose client never answered has no record
+    /// if another request took its place: see dropped(). What it throws ends the server, and comes out of run().
     std::function<void(const transfer_record&)> log{};
 };
 
@@ -20028,47 +20210,81 @@ inline std::string transfer_record::to_string() const {
 namespace netnotes::tftp {
 
 namespace detail {
-class server_core;
-}
 
-/// A server for one socket. Not for two threads at once; it must outlive its run().
-class server {
+class conversation;
+
+/// What the transfers of one server share: its socket, its options, the room for what comes, and the rates. The server
+/// itself hears through it what becomes of a transfer.
+class conversation_owner {
   public:
-    /// Binds, and serves nothing yet. Throws std::system_error: errc::address_in_use; errc::permission_denied below
-    /// port 1024; and std::invalid_argument for limits that are none.
-    server(const endpoint& where, handlers serves, server_options options = {});
-    /// The same with a socket that is bound already.
-    server(udp_socket bound, handlers serves, server_options options = {});
-    server(const server&) = delete;
-    server& operator=(const server&) = delete;
-    ~server();
+    conversation_owner(const conversation_owner&) = delete;
+    conversation_owner& operator=(const conversation_owner&) = delete;
 
-    /// Where it is bound.
-    [[nodiscard]] endpoint local_endpoint() const;
-    /// Serves, in the loop that runs it, until it is cancelled or stop() is called. Then no request is answered any
-    /// more; who is being served is served on for options.grace, and what then is not at its end is broken off with an
-    /// error. It returns when nobody is served any more, however it was told so: cancelled, it throws netnotes::cancelled.
-    [[nodiscard]] task<> run();
-    /// The same without cancelling: run() then returns. In the loop's thread.
-    void stop() noexcept;
+    /// A transfer has its outcome.
+    virtual void decided(conversation& one, const transfer_record& record) noexcept = 0;
+    /// A transfer does not count any more, though it may stay a while.
+    virtual void no_more_counted(conversation& one) noexcept = 0;
+    /// The client of a transfer has answered. `unproven_bytes` went to it before.
+    virtual void proven(conversation& one, std::size_t unproven_bytes) noexcept = 0;
+    /// A transfer has ended: destroys it.
+    virtual void remove(conversation& one) noexcept = 0;
 
-    /// Transfers under way.
-    [[nodiscard]] std::size_t size() const noexcept;
-    /// Requests that were not answered, or whose transfer made room for another before the client had answered: because
-    /// there were too many transfers, no descriptors or no memory, or because too much has gone to their address: see server_options.
-    [[nodiscard]] std::uint64_t dropped() const noexcept;
+    /// ICMP messages wait at the server's own socket.
+    void errors_wait() noexcept { has_errors_ = true; }
+    [[nodiscard]] bool may_send_unproven(const endpoint& to, time_point now) const noexcept {
+        return unproven_pace_.has_room(to.address(), now, unproven_burst);
+    }
+    void charge_unproven(const endpoint& to, std::size_t size, time_point now) noexcept {
+        unproven_pace_.charge(to.address(), size, now);
+    }
+    [[nodiscard]] time_point charge_address(const endpoint& to, std::size_t size, time_point now) noexcept {
+        return single_port_pace_.charge(to.address(), size, now);
+    }
+    [[nodiscard]] time_point charge(std::size_t size, time_point now) noexcept { return pace_.charge(size, now); }
+    [[nodiscard]] netnotes::socket& socket() noexcept { return socket_; }
+    [[nodiscard]] const server_options& options() const noexcept { return options_; }
+    [[nodiscard]] inbox& inbox_for(bool is_upload) noexcept { return is_upload ? *data_ : acknowledgments_; }
+    [[nodiscard]] bool kernel_can_segment() const noexcept { return kernel_can_segment_; }
+
+    static constexpr int max_batches = 4;  // then the others have their turn
+
+  protected:
+    conversation_owner(udp_socket&& bound, server_options&& options)
+        : socket_{std::move(bound).into_socket()},
+          options_{std::move(options)},
+          pace_{options_.rate},
+          unproven_pace_{options_.unproven_rate},
+          single_port_pace_{options_.single_port ? options_.single_port_rate : 0} {
+        options_.limits.shared_port = options_.single_port;
+        const settings& limits = options_.limits;
+        if (limits.block_size < min_block_size || limits.block_size > max_block_size || limits.window_size == 0 ||
+            limits.timeout == 0 || limits.rollover.value_or(0) > 1)
+            throw std::invalid_argument{
+                "TFTP: a block size is from 8 to 65464, a window and a timeout from 1 on, a rollover to 0 or 1"};
+        prepare_socket();
+    }
+    virtual ~conversation_owner() = default;
+    void make_room_for_data() {
+        if (!data_) data_.emplace(8, std::size_t{65'535});
+    }
+
+    static constexpr int wished_room = 4 << 20;
+    netnotes::socket socket_;
+    server_options options_;
+    std::size_t receive_room_ = 0;
+    rate_limit pace_;
+    address_rate_limit unproven_pace_, single_port_pace_;
+    bool has_errors_ = false;  // ICMP messages wait at the server's socket
 
   private:
-    std::unique_ptr<detail::server_core> core_;
+    static constexpr duration unproven_burst = std::chrono::seconds{4};
+    void prepare_socket();
+    bool kernel_can_segment_ = false;
+    inbox acknowledgments_{4, 1024};
+    std::optional<inbox> data_;
 };
 
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-/// A task in a chain of its own, which is not cancelled with those who wait for it: after a stop it is still needed.
+/// Runs a task in a chain of its own. A stop cancels the task that waits in run(), and this task goes on.
 class errand : private netnotes::detail::fiber {
   public:
     errand(netnotes::detail::scheduler& loop, const char* name) noexcept : fiber{loop, name} {}
@@ -20098,8 +20314,6 @@ class errand : private netnotes::detail::fiber {
     std::coroutine_handle<netnotes::detail::task_promise<void>> task_;
 };
 
-class conversation;
-
 /// Conversations in the order in which they joined. Each is in one queue at most.
 class queue {
   public:
@@ -20128,8 +20342,8 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     };
     /// On a socket of its own, or else on the server's.
     template <class End>
-    conversation(server_core& whole, event_loop& loop, asked&& what, const packet& request, const destination& client,
-                 std::unique_ptr<End> end, netnotes::socket own, const settings& limits);
+    conversation(conversation_owner& whole, event_loop& loop, asked&& what, const packet& request,
+                 const destination& client, std::unique_ptr<End> end, netnotes::socket own, const settings& limits);
     ~conversation() override { drop(); }  // before the descriptor for which it waits
 
     void begin(time_point now) noexcept;
@@ -20143,8 +20357,8 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     void abort(time_point now) noexcept;
     /// The same, and the client is not told: it has forgotten this transfer itself.
     void forget(std::errc why, std::string_view message) noexcept;
-    /// The same for one that never answered. It counts as a request that was not answered, and the log is not told: a
-    /// forged request must not be worth a line.
+    /// Ends the transfer of a client that never answered. The request counts as not answered. The log is not told, because
+    /// a forged request must not be worth a line.
     void drop_unanswered() noexcept;
     /// An ICMP message says that nothing arrives at the client.
     void unreachable(int code) noexcept;
@@ -20159,16 +20373,19 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
         if (is_upload()) return what.what == opcode::data && what.block == 1;
         return what.what == opcode::acknowledgment && what.block == (has_granted_ ? 0 : 1);
     }
+    [[nodiscard]] std::span<const std::byte> request() const noexcept { return std::as_bytes(std::span{asked_.bytes}); }
+    /// The next one in its queue.
+    [[nodiscard]] conversation* later() const noexcept { return later_; }
     [[nodiscard]] bool is_for(std::span<const std::byte> request) const noexcept {
         const auto said = std::as_bytes(std::span{asked_.bytes});
         return std::equal(request.begin(), request.end(), said.begin(), said.end());
     }
 
   private:
-    friend server_core;
     friend queue;
     static constexpr duration until_there_is_room = std::chrono::milliseconds{2};
     task<> listen();
+    void cannot_listen(std::error_code why) noexcept;
     void is_done() noexcept override;
     void expired() noexcept override;
     void tell(const outcome& result) noexcept;
@@ -20182,7 +20399,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
         return netnotes::detail::later(machine_.deadline(), slack_);
     }
 
-    server_core& whole_;
+    conversation_owner& whole_;
     asked asked_;
     std::unique_ptr<source> source_;
     std::unique_ptr<sink> sink_;
@@ -20204,156 +20421,33 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     conversation*** end_ = nullptr;
 };
 
-class serving;
+// ---- what transfers share
 
-/// All of them, and the socket to which requests come.
-class server_core {
-  public:
-    server_core(udp_socket&& bound, handlers&& serves, server_options&& options);
-    server_core(const server_core&) = delete;
-    server_core& operator=(const server_core&) = delete;
-
-    // For run().
-    void begin(serving& waiter, event_loop& loop);
-    void begin_stop() noexcept;
-    void break_off() noexcept;
-    void throw_failure() {
-        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
-    }
-
-    // For conversations.
-    void decided(conversation& one, const transfer_record& record) noexcept;
-    void no_more_counted(conversation& one) noexcept;
-    void proven(conversation& one, std::size_t unproven_bytes) noexcept;
-    void errors_wait() noexcept { has_errors_ = true; }
-    [[nodiscard]] bool may_send_unproven(const endpoint& to, time_point now) const noexcept {
-        return unproven_pace_.has_room(to.address(), now, unproven_burst);
-    }
-    void charge_unproven(const endpoint& to, std::size_t size, time_point now) noexcept {
-        unproven_pace_.charge(to.address(), size, now);
-    }
-    [[nodiscard]] time_point charge_address(const endpoint& to, std::size_t size, time_point now) noexcept {
-        return single_port_pace_.charge(to.address(), size, now);
-    }
-    void remove(conversation& one) noexcept;
-    [[nodiscard]] netnotes::socket& socket() noexcept { return socket_; }
-    [[nodiscard]] const server_options& options() const noexcept { return options_; }
-    [[nodiscard]] inbox& inbox_for(bool is_upload) noexcept { return is_upload ? *data_ : acknowledgments_; }
-    [[nodiscard]] bool kernel_can_segment() const noexcept { return kernel_can_segment_; }
-    [[nodiscard]] time_point charge(std::size_t size, time_point now) noexcept { return pace_.charge(size, now); }
-
-    [[nodiscard]] std::size_t size() const noexcept { return undecided_; }
-    [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
-
-    static constexpr int max_batches = 4;  // then the others have their turn
-
-  private:
-    static constexpr int wished_room = 4 << 20;
-    static constexpr duration unproven_burst = std::chrono::seconds{4};
-    /// An answer takes its time: a transfer is not given up for a request that came together with its own.
-    static constexpr std::size_t max_on_one_port = 4;
-    static constexpr duration min_age = std::chrono::milliseconds{1};
-
-    class reception final : public errand {
-      public:
-        reception(server_core& whole, event_loop& loop) : errand{loop, "tftp"}, whole_{whole} {}
-
-      private:
-        void is_done() noexcept override { whole_.settle(); }
-        server_core& whole_;
+/// What can be had of it: without any of these it serves, too, if not as well.
+inline void conversation_owner::prepare_socket() {
+    const auto set = [&](int level, int name, int value) {
+        std::error_code error;
+        socket_.set_option(level, name, std::as_bytes(std::span{&value, 1}), error);
+        return !error;
     };
-    class patience final : public netnotes::detail::loop_timer {
-      public:
-        explicit patience(server_core& whole) noexcept : whole_{whole} {}
-
-      private:
-        void expired() noexcept override { whole_.abort_all(); }
-        server_core& whole_;
+    const auto get = [&](int level, int name) {
+        int value = -1;
+        std::error_code error;
+        socket_.get_option(level, name, std::as_writable_bytes(std::span{&value, 1}), error);
+        return error ? -1 : value;
     };
-
-    void prepare_socket();
-    task<> listen();
-    void take(const arrival& datagram, time_point now) noexcept;
-    void hand_over(const arrival& datagram, const packet& what, time_point now) noexcept;
-    void take_errors(time_point now) noexcept;
-    void begin_conversation(const arrival& datagram, const packet& request, time_point now) noexcept;
-    [[nodiscard]] bool passes_over(const arrival& datagram, time_point now) noexcept;
-    [[nodiscard]] bool make_room(time_point now) noexcept;
-    [[nodiscard]] bool make_room_of(const ip_address& client, time_point now) noexcept;
-    [[nodiscard]] conversation* oldest_unproven(const ip_address* of) const noexcept;
-    [[nodiscard]] bool give_up_unproven(time_point now, const ip_address* of) noexcept;
-    bool attempt(const arrival& datagram, const packet& request, transfer_record& record, time_point now) noexcept;
-    template <class End>
-    void converse(const arrival& datagram, const packet& request, const transfer_record& record,
-                  std::unique_ptr<End> end, time_point now);
-    [[nodiscard]] netnotes::socket own_socket(const arrival& datagram, bool gets_windows) const;
-    [[nodiscard]] settings limits_for(const packet& request) const noexcept;
-    void refuse(const arrival& datagram, error code, std::string_view message) noexcept;
-    void refuse_broken(const arrival& datagram) noexcept;
-    void refuse(const arrival& datagram, transfer_record& record, const std::system_error& why) noexcept;
-    void refuse_for_failure(const arrival& datagram, transfer_record& record, const char* message) noexcept;
-    void log(const transfer_record& record) noexcept;
-    void settle() noexcept;
-    void abort_all() noexcept;
-    bool send_away_oldest() noexcept;
-
-    netnotes::socket socket_;
-    handlers serves_;
-    server_options options_;
-    std::size_t receive_room_ = 0;
-    bool kernel_can_segment_ = false;
-    inbox requests_;
-    inbox acknowledgments_{4, 1024};
-    std::optional<inbox> data_;
-    rate_limit pace_;
-    address_rate_limit unproven_pace_, single_port_pace_;
-
-    event_loop* loop_ = nullptr;
-    serving* waiter_ = nullptr;
-    std::optional<async_descriptor> ready_;
-    std::unique_ptr<reception> reception_;
-    patience grace_{*this};
-    std::unordered_multimap<endpoint, std::unique_ptr<conversation>> all_;
-    std::size_t undecided_ = 0;                              // the others stay a while, see settings::dally
-    queue unproven_;                                         // undecided, and the client has not answered yet
-    queue dallying_;                                         // decided
-    std::unordered_map<ip_address, std::size_t> of_client_;  // undecided ones of it
-    std::uint64_t dropped_ = 0;
-    bool is_stopping_ = false;
-    bool has_errors_ = false;  // ICMP messages wait at the server's socket
-    std::exception_ptr failure_;
-};
-
-/// What run() waits for.
-class [[nodiscard]] serving final : public netnotes::detail::loop_operation {
-  public:
-    explicit serving(server_core& whole) noexcept : whole_{whole} {}
-    ~serving() {
-        if (is_waiting()) whole_.break_off();
+    // A thousand clients that are switched on together ask together.
+    set(SOL_SOCKET, SO_RCVBUF, wished_room);
+    receive_room_ = static_cast<std::size_t>(std::max(get(SOL_SOCKET, SO_RCVBUF), 0));
+    set(IPPROTO_IP, IP_PKTINFO, 1);
+    if (socket_.local_endpoint().family() == address_family::inet6) set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    if (options_.single_port) {
+        set(IPPROTO_UDP, UDP_GRO, 1);
+        keep_errors(socket_, socket_.local_endpoint().family());
     }
-    bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        auto& whose = waiter.promise().chain();
-        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
-        whole_.begin(*this, static_cast<event_loop&>(whose.loop()));
-        waits(waiter, whose);
-        return true;
-    }
-    void await_resume() {
-        whole_.throw_failure();
-        if (was_cancelled_) netnotes::detail::throw_cancelled();
-    }
-
-  private:
-    /// Not at once: those who are being served first.
-    void cancelled() noexcept override {
-        was_cancelled_ = true;
-        whole_.begin_stop();
-    }
-    server_core& whole_;
-    bool was_cancelled_ = false;
-};
+    // A kernel that does not know it would overlook it, and send one long datagram.
+    kernel_can_segment_ = get(IPPROTO_UDP, UDP_SEGMENT) >= 0;
+}
 
 // ---- a queue
 
@@ -20375,7 +20469,7 @@ inline void queue::take_out(conversation& one) noexcept {
 // ---- a conversation
 
 template <class End>
-conversation::conversation(server_core& whole, event_loop& loop, asked&& what, const packet& request,
+conversation::conversation(conversation_owner& whole, event_loop& loop, asked&& what, const packet& request,
                            const destination& client, std::unique_ptr<End> end, netnotes::socket own,
                            const settings& limits)
     : errand{loop, "tftp transfer"},
@@ -20543,7 +20637,14 @@ inline void conversation::forget(std::errc why, std::string_view message) noexce
     leave();
 }
 
-/// On a socket of its own. Whoever ends it otherwise cancels this.
+/// Ends the transfer with an error that the client and the log are told.
+inline void conversation::cannot_listen(std::error_code why) noexcept {
+    unsent_ = {};
+    machine_.abort(error::not_defined, why, "the server cannot wait for the client");
+    static_cast<void>(advance(loop().now()));
+    loop_timer::cancel();
+}
+/// Hears the client, on a socket of its own. Any other end of the conversation cancels this task.
 inline task<> conversation::listen() {
     inbox& room = whole_.inbox_for(is_upload());
     for (bool may_have_more = false;;) {
@@ -20552,11 +20653,12 @@ inline task<> conversation::listen() {
                 co_await yield();
             else
                 co_await ready_->readable();
-        } catch (const std::system_error&) {
+        } catch (const std::system_error& failure) {  // nothing of the client's would be heard any more
+            cannot_listen(failure.code());
             co_return;
         }
         may_have_more = true;
-        for (int i = 0; i < server_core::max_batches && may_have_more; ++i) {
+        for (int i = 0; i < conversation_owner::max_batches && may_have_more; ++i) {
             const time_point now = loop().now();
             bool has_errors = false;
             may_have_more = room.receive(own_.native_handle(), has_errors, [&](const arrival& each) {
@@ -20569,54 +20671,151 @@ inline task<> conversation::listen() {
     }
 }
 
+}  // namespace detail
+
+}  // namespace netnotes::tftp
+
+#endif  // NETNOTES_TFTP_CONVERSATION_HPP
+
+
+
+
+
+namespace netnotes::tftp {
+
+namespace detail {
+
+class serving;
+
+/// All of them, and the socket to which requests come.
+class server_core final : public conversation_owner {
+  public:
+    server_core(udp_socket&& bound, handlers&& serves, server_options&& options);
+    server_core(const server_core&) = delete;
+    server_core& operator=(const server_core&) = delete;
+
+    // For run().
+    void begin(serving& waiter, event_loop& loop);
+    void begin_stop() noexcept;
+    void break_off() noexcept;
+    void throw_failure() {
+        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+
+    // For conversations.
+    void decided(conversation& one, const transfer_record& record) noexcept override;
+    void no_more_counted(conversation& one) noexcept override;
+    void proven(conversation& one, std::size_t unproven_bytes) noexcept override;
+    void remove(conversation& one) noexcept override;
+    [[nodiscard]] std::size_t size() const noexcept { return undecided_; }
+    [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+
+  private:
+    /// An answer takes its time: a transfer is not given up for a request that came together with its own.
+    static constexpr std::size_t max_on_one_port = 4;
+    static constexpr duration min_age = std::chrono::milliseconds{1};
+
+    class reception final : public errand {
+      public:
+        reception(server_core& whole, event_loop& loop) : errand{loop, "tftp"}, whole_{whole} {}
+
+      private:
+        void is_done() noexcept override { whole_.settle(); }
+        server_core& whole_;
+    };
+    class patience final : public netnotes::detail::loop_timer {
+      public:
+        explicit patience(server_core& whole) noexcept : whole_{whole} {}
+
+      private:
+        void expired() noexcept override { whole_.abort_all(); }
+        server_core& whole_;
+    };
+
+    task<> listen();
+    void take(const arrival& datagram, time_point now) noexcept;
+    void hand_over(const arrival& datagram, const packet& what, time_point now) noexcept;
+    void take_errors(time_point now) noexcept;
+    void begin_conversation(const arrival& datagram, const packet& request, time_point now) noexcept;
+    [[nodiscard]] bool passes_over(const arrival& datagram, time_point now) noexcept;
+    [[nodiscard]] bool make_room(time_point now) noexcept;
+    [[nodiscard]] bool make_room_of(const ip_address& client, time_point now) noexcept;
+    [[nodiscard]] conversation* oldest_unproven(const ip_address* of) const noexcept;
+    [[nodiscard]] bool give_up_unproven(time_point now, const ip_address* of) noexcept;
+    bool attempt(const arrival& datagram, const packet& request, transfer_record& record, time_point now) noexcept;
+    template <class End>
+    void converse(const arrival& datagram, const packet& request, const transfer_record& record,
+                  std::unique_ptr<End> end, time_point now);
+    [[nodiscard]] netnotes::socket own_socket(const arrival& datagram, bool gets_windows) const;
+    [[nodiscard]] settings limits_for(const packet& request) const noexcept;
+    void refuse(const arrival& datagram, error code, std::string_view message) noexcept;
+    void refuse_broken(const arrival& datagram) noexcept;
+    void refuse(const arrival& datagram, transfer_record& record, const std::system_error& why) noexcept;
+    void refuse_for_failure(const arrival& datagram, transfer_record& record, const char* message) noexcept;
+    void log(const transfer_record& record) noexcept;
+    void settle() noexcept;
+    void abort_all() noexcept;
+    bool send_away_oldest() noexcept;
+
+    handlers serves_;
+    inbox requests_;
+
+    event_loop* loop_ = nullptr;
+    serving* waiter_ = nullptr;
+    std::optional<async_descriptor> ready_;
+    std::unique_ptr<reception> reception_;
+    patience grace_{*this};
+    std::unordered_multimap<endpoint, std::unique_ptr<conversation>> all_;
+    std::size_t undecided_ = 0;                              // the others stay a while, see settings::dally
+    queue unproven_;                                         // undecided, and the client has not answered yet
+    queue dallying_;                                         // decided
+    std::unordered_map<ip_address, std::size_t> of_client_;  // undecided ones of it
+    std::uint64_t dropped_ = 0;
+    bool is_stopping_ = false;
+    std::exception_ptr failure_;
+};
+
+/// What run() waits for.
+class [[nodiscard]] serving final : public netnotes::detail::loop_operation {
+  public:
+    explicit serving(server_core& whole) noexcept : whole_{whole} {}
+    ~serving() {
+        if (is_waiting()) whole_.break_off();
+    }
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        auto& whose = waiter.promise().chain();
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
+        whole_.begin(*this, static_cast<event_loop&>(whose.loop()));
+        waits(waiter, whose);
+        return true;
+    }
+    void await_resume() {
+        whole_.throw_failure();
+        if (was_cancelled_) netnotes::detail::throw_cancelled();
+    }
+
+  private:
+    /// Begins a stop. The transfers that are under way go on until the grace ends.
+    void cancelled() noexcept override {
+        was_cancelled_ = true;
+        whole_.begin_stop();
+    }
+    server_core& whole_;
+    bool was_cancelled_ = false;
+};
+
 // ---- all of them
 
 inline server_core::server_core(udp_socket&& bound, handlers&& serves, server_options&& options)
-    : socket_{std::move(bound).into_socket()},
+    : conversation_owner{std::move(bound), std::move(options)},
       serves_{std::move(serves)},
-      options_{std::move(options)},
-      requests_{options_.single_port ? std::size_t{16} : 32, options_.single_port ? std::size_t{65'535} : 1024},
-      pace_{options_.rate},
-      unproven_pace_{options_.unproven_rate},
-      single_port_pace_{options_.single_port ? options_.single_port_rate : 0} {
-    options_.limits.shared_port = options_.single_port;
-    const settings& limits = options_.limits;
-    if (limits.block_size < min_block_size || limits.block_size > max_block_size || limits.window_size == 0 ||
-        limits.timeout == 0 || limits.rollover.value_or(0) > 1)
-        throw std::invalid_argument{
-            "TFTP: a block size is from 8 to 65464, a window and a timeout from 1 on, a rollover to 0 or 1"};
-    prepare_socket();
-}
-
-/// What can be had of it: without any of these it serves, too, if not as well.
-inline void server_core::prepare_socket() {
-    const auto set = [&](int level, int name, int value) {
-        std::error_code error;
-        socket_.set_option(level, name, std::as_bytes(std::span{&value, 1}), error);
-        return !error;
-    };
-    const auto get = [&](int level, int name) {
-        int value = -1;
-        std::error_code error;
-        socket_.get_option(level, name, std::as_writable_bytes(std::span{&value, 1}), error);
-        return error ? -1 : value;
-    };
-    // A thousand clients that are switched on together ask together.
-    set(SOL_SOCKET, SO_RCVBUF, wished_room);
-    receive_room_ = static_cast<std::size_t>(std::max(get(SOL_SOCKET, SO_RCVBUF), 0));
-    set(IPPROTO_IP, IP_PKTINFO, 1);
-    if (socket_.local_endpoint().family() == address_family::inet6) set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-    if (options_.single_port) {
-        set(IPPROTO_UDP, UDP_GRO, 1);
-        keep_errors(socket_, socket_.local_endpoint().family());
-    }
-    // A kernel that does not know it would overlook it, and send one long datagram.
-    kernel_can_segment_ = get(IPPROTO_UDP, UDP_SEGMENT) >= 0;
-}
+      requests_{options_.single_port ? std::size_t{16} : 32, options_.single_port ? std::size_t{65'535} : 1024} {}
 
 inline void server_core::begin(serving& waiter, event_loop& loop) {
     if (waiter_) throw std::logic_error{"this TFTP server runs already"};
-    if (!data_) data_.emplace(8, std::size_t{65'535});
+    make_room_for_data();
     try {
         ready_.emplace(loop, socket_.native_handle());
         reception_ = std::make_unique<reception>(*this, loop);
@@ -20639,7 +20838,7 @@ inline void server_core::begin_stop() noexcept {
 /// After a stop: goes on with it when the last one has ended.
 inline void server_core::settle() noexcept {
     if (!is_stopping_ || !waiter_) return;
-    // Nobody waits for those who dally; they go, at the next turn, for one of them may be who has called this.
+    // A stop does not wait for transfers that dally. They go at the next turn, because this may be a call of theirs.
     if (undecided_ == 0 && !all_.empty()) return loop_->arm(grace_, loop_->now());
     if (!all_.empty()) return;
     if (reception_->is_running()) return reception_->break_off();
@@ -20684,14 +20883,14 @@ inline void server_core::proven(conversation& one, std::size_t unproven_bytes) n
     const auto is_earlier = [&](const auto& each) {
         const conversation& other = *each.second;
         return &other != &one && !other.is_decided() && other.is_proven() &&
-               (options_.single_port || other.is_for(std::as_bytes(std::span{one.asked_.bytes})));
+               (options_.single_port || other.is_for(one.request()));
     };
     const auto [begin, end] = all_.equal_range(one.client());
     const auto found = std::find_if(begin, end, is_earlier);
     if (found != end) found->second->forget(std::errc::connection_aborted, "the client has begun anew");
 }
-/// Somebody who has been served, and stays in case his last acknowledgment is lost, makes room for one who has not. He
-/// goes when the loop comes to him. False when there is none.
+/// Ends the oldest transfer that stays only because its last acknowledgment may be lost. It goes when the loop resumes
+/// its task. Returns false if no transfer stays.
 inline bool server_core::send_away_oldest() noexcept {
     if (!dallying_.oldest()) return false;
     conversation& one = *dallying_.oldest();
@@ -20701,11 +20900,11 @@ inline bool server_core::send_away_oldest() noexcept {
 }
 inline conversation* server_core::oldest_unproven(const ip_address* of) const noexcept {
     conversation* one = unproven_.oldest();
-    while (one && of && one->client().address() != *of) one = one->later_;
+    while (one && of && one->client().address() != *of) one = one->later();
     return one;
 }
 /// A transfer whose client has not answered makes room for a new one: the oldest of them, or the oldest of an address.
-/// Returns false if there is none.
+/// Returns false if no transfer can.
 inline bool server_core::give_up_unproven(time_point now, const ip_address* of) noexcept {
     conversation* const one = oldest_unproven(of);
     if (!one || now - one->began() < min_age) return false;
@@ -20748,7 +20947,9 @@ inline task<> server_core::listen() {
                 co_await yield();
             else
                 co_await ready_->readable();
-        } catch (const std::system_error&) {
+        } catch (const std::system_error&) {  // no request would be heard any more: run() throws it
+            if (!failure_) failure_ = std::current_exception();
+            begin_stop();
             co_return;
         }
         may_have_more = true;
@@ -20787,7 +20988,8 @@ inline void server_core::take(const arrival& datagram, time_point now) noexcept 
     else if (what->what != opcode::error)
         refuse(datagram, error::unknown_transfer_id, to_string(error::unknown_transfer_id));
 }
-/// On a single port a client may have two transfers: one that has moved, and a later one that waits for its first answer.
+/// Hands a datagram to its transfer. On a single port a client may have two transfers: the earlier has moved, and the
+/// later waits for its first answer.
 inline void server_core::hand_over(const arrival& datagram, const packet& what, time_point now) noexcept {
     const auto [begin, end] = all_.equal_range(datagram.sender);
     conversation *earlier = nullptr, *later = nullptr;
@@ -20813,9 +21015,9 @@ inline void server_core::hand_over(const arrival& datagram, const packet& what, 
     if (has_moved) later->forget(std::errc::connection_aborted, "a request that came late");
 }
 
-/// Does the request belong to a transfer that is there? If it begins a new one, makes way for that: a client that repeats
-/// its request after the end of its transfer has done with it, and on a single port so has a client that asks for
-/// something else, since the two transfers could not be told apart.
+/// Returns true if the request is a copy, and belongs to a transfer that is there. Otherwise makes way for a new transfer. A
+/// client that repeats its request after the end of its transfer has done with it. On a single port so has a client that
+/// asks for something else, because the two transfers could not be told apart.
 inline bool server_core::passes_over(const arrival& datagram, time_point now) noexcept {
     const auto [begin, end] = all_.equal_range(datagram.sender);
     std::array<conversation*, max_on_one_port> replaced{};
@@ -20937,7 +21139,7 @@ inline settings server_core::limits_for(const packet& request) const noexcept {
     if (rate != 0) reduce(limits.block_size, rate / 4, usual_block_size);
     const std::uint64_t block = std::min(request.options.block_size.value_or(usual_block_size), limits.block_size);
     if (rate != 0) reduce(limits.window_size, rate / 4 / block, 1);
-    // What comes must find room until we have our turn; in the kernel a datagram takes more than its bytes.
+    // A window must find room in the kernel until the loop has its turn. There a datagram takes more than its bytes.
     if (request.what == opcode::write_request) reduce(limits.window_size, receive_room_ / (2 * block + 776), 1);
     return limits;
 }
@@ -20966,9 +21168,9 @@ inline void server_core::refuse(const arrival& datagram, transfer_record& record
         std::string words = why.what();
         if (words.ends_with(": " + meaning)) words.resize(words.size() - meaning.size() - 2);
         const error code = to_error(why.code());
-        // What was attempted may be nobody's business; what the system says of it is said.
+        // The client is not told the attempt, which may name a path. It is told the system's words.
         refuse(datagram, code, why.code() == make_error_code(error::not_defined) ? words : meaning);
-        // An error without a number is none to std::error_code.
+        // To std::error_code an error without a number means success.
         record.result.error = why.code() ? why.code() : std::make_error_code(std::errc::connection_refused);
         record.result.message = visible(words);
     } catch (const std::bad_alloc&) {
@@ -20989,6 +21191,46 @@ inline void server_core::refuse_for_failure(const arrival& datagram, transfer_re
 }
 
 }  // namespace detail
+
+}  // namespace netnotes::tftp
+
+#endif  // NETNOTES_TFTP_SERVER_CORE_HPP
+
+
+
+namespace netnotes::tftp {
+
+/// A server for one socket. Not for two threads at once; it must outlive its run().
+class server {
+  public:
+    /// Binds, and serves nothing yet. Throws std::system_error: errc::address_in_use; errc::permission_denied below
+    /// port 1024; std::invalid_argument for limits out of range.
+    server(const endpoint& where, handlers serves, server_options options = {});
+    /// Takes a socket that is bound already. Throws std::invalid_argument for limits out of range.
+    server(udp_socket bound, handlers serves, server_options options = {});
+    server(const server&) = delete;
+    server& operator=(const server&) = delete;
+    ~server();
+
+    /// Returns the address and port to which it is bound.
+    [[nodiscard]] endpoint local_endpoint() const;
+    /// Serves, in the loop that runs it, until it is cancelled or stop() is called. Then it answers no request any more.
+    /// Transfers that are under way go on for options.grace; then they are broken off with an error. It returns when the
+    /// last transfer has ended. If it was cancelled it throws netnotes::cancelled then; if its socket fails it throws
+    /// std::system_error.
+    [[nodiscard]] task<> run();
+    /// Begins a stop, after which run() returns. Call it in the loop's thread.
+    void stop() noexcept;
+
+    /// Returns how many transfers are under way.
+    [[nodiscard]] std::size_t size() const noexcept;
+    /// Requests that were not answered, or whose transfer made room for another before the client had answered: because
+    /// there were too many transfers, no descriptors or no memory, or because too much has gone to their address: see server_options.
+    [[nodiscard]] std::uint64_t dropped() const noexcept;
+
+  private:
+    std::unique_ptr<detail::server_core> core_;
+};
 
 inline server::server(udp_socket bound, handlers serves, server_options options)
     : core_{std::make_unique<detail::server_core>(std::move(bound), std::move(serves), std::move(options))} {}

@@ -4550,7 +4550,8 @@ inline void datagram_batch::take_apart(std::size_t filled) {
 //        join     the kernel tells the routers of the link that somebody here listens (IGMP, MLD)
 //        TTL      0 stays on this host, 1 stays on this link, and each router takes one
 //
-//        socket.join(net::ip_address{"239.255.77.1"});      // namespace net = netnotes; socket is a udp_socket
+//        net::udp_socket receiver{{net::ipv4_address::any(), 6666}};        // namespace net = netnotes
+//        receiver.join(net::ip_address{"239.255.77.1"});
 //
 // On this page:  multicast_socket, the part of udp_socket that knows groups
 // The notes:     udp广播 (broadcast); example 08
