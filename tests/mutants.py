@@ -73,6 +73,7 @@ TESTS = {
     "tftp/outbox": "tftp/transfer tftp/table", "tftp/blocks": "tftp/transfer tftp/table",
     "tftp/timeout": "tftp/transfer tftp/window", "tftp/pace": "tftp/window tftp/grid",
     "tftp/window": "tftp/window tftp/grid tftp/transfer tftp/table",
+    "tftp/delivery": "tftp/transfer tftp/table",
     "tftp/receive_window": "tftp/transfer tftp/table tftp/window",
     "tftp/service": "tftp/server tftp/faults", "tftp/conversation": "tftp/server tftp/faults",
     "tftp/server_core": "tftp/server tftp/faults", "tftp/rate_limit": "tftp/server",

@@ -30,6 +30,7 @@
 //     tftp/timeout.hpp         how long to wait before a datagram is sent again
 //     tftp/pace.hpp            how fast a sender may send, and how many blocks at once
 //     tftp/window.hpp          which blocks a sender sends next, and which it sends again
+//     tftp/delivery.hpp        from blocks to a file, within the limits and the announced size
 //     tftp/receive_window.hpp  which blocks a receiver takes, and when it acknowledges
 //     tftp/transfer.hpp        the protocol, without a network and without a clock
 //     tftp/content.hpp         sources and sinks that are no files: memory, streams, functions

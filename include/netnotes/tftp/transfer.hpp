@@ -55,8 +55,8 @@
 
 #include "../ip/endpoint.hpp"
 #include "blocks.hpp"
+#include "delivery.hpp"
 #include "negotiation.hpp"
-#include "netascii.hpp"
 #include "outbox.hpp"
 #include "packet.hpp"
 #include "receive_window.hpp"
@@ -145,8 +145,7 @@ class transfer {
     }
     void acknowledged(std::uint16_t number) noexcept;
     void received(const packet& what) noexcept;
-    bool deliver(std::span<const std::byte> data) noexcept;
-    bool deliver_lines(std::span<const std::byte> data) noexcept;
+    bool delivered(const detail::delivery::result& failure) noexcept;
     void finish() noexcept;
 
     bool begin_sending() noexcept;
@@ -154,7 +153,7 @@ class transfer {
         state_ = state::receiving;
         received_.begin(result_.window_size);
     }
-    bool expect() noexcept;
+    bool expect() noexcept { return delivered(delivery_.expect(result_.size, role_ == role::server)); }
     bool load() noexcept;
     outgoing next_blocks(std::size_t max_segments, std::size_t max_bytes) noexcept;
     outgoing next_control() noexcept {
@@ -229,7 +228,7 @@ class transfer {
     std::uint64_t run_end_ = 0;  // behind the blocks that next() gave last; 0: it gave something else
     detail::receive_window received_{};
     std::uint64_t timed_block_ = 0;  // whose arrival is measured; 0: none
-    netascii_decoder decoder_{};
+    detail::delivery delivery_;
 };
 
 // ========================================================================================================
@@ -245,7 +244,8 @@ inline transfer::transfer(const endpoint& peer, mode how, source* from, sink* in
       acquaintance_{who == role::client ? acquaintance::unknown : acquaintance::claimed},
       peer_{peer},
       door_{peer},
-      timer_{settings_} {
+      timer_{settings_},
+      delivery_{into, how, settings_.max_bytes} {
     if (wishes.block_size < min_block_size || wishes.block_size > max_block_size || wishes.window_size == 0 ||
         wishes.timeout == 0 || wishes.rollover.value_or(0) > 1)
         throw std::invalid_argument{"TFTP: a block size is from 8 to 65464, a window from 1 on, a timeout from 1 on"};
@@ -465,7 +465,9 @@ inline void transfer::received(const packet& what) noexcept {
         timed_block_ = 0;
         timer_.measure(now_ - asked_at_, result_.window_size * datagram_size(), true);
     }
-    if (!deliver(what.data)) return;
+    const bool is_written = delivered(delivery_.write(what.data));
+    result_.bytes = delivery_.bytes();
+    if (!is_written) return;
     has_progressed();
     if (what.data.size() < result_.block_size) return finish();
     if (!received_.completes_window()) return;
@@ -475,60 +477,23 @@ inline void transfer::received(const packet& what) noexcept {
 }
 
 inline void transfer::finish() noexcept {
-    std::error_code failure;
-    if (const auto rest = decoder_.finish()) {
-        if (++result_.bytes > settings_.max_bytes) return fail_too_long();
-        sink_->write(std::span{&*rest, 1}, failure);
-    }
-    // A writer has been let in for the size that it announced. To a reader it is no promise: has_announced_size().
-    if (!failure && role_ == role::server && result_.size && mode_ == mode::octet && result_.bytes != *result_.size)
-        return fail(error::not_defined, std::make_error_code(std::errc::protocol_error),
-                    "the file is not as long as announced");
-    if (!failure) sink_->finish(failure);
-    if (failure) return fail_here(failure, "the file cannot be kept");
+    const bool is_kept = delivered(delivery_.finish());
+    result_.bytes = delivery_.bytes();
+    if (!is_kept) return;
     acknowledge();
     state_ = state::dallying;
     if (settings_.dally <= duration::zero()) return end({}, {}, false);
     deadline_ = now_ + settings_.dally;
 }
 
-inline bool transfer::deliver(std::span<const std::byte> data) noexcept {
-    if (mode_ == mode::netascii) return deliver_lines(data);
-    result_.bytes += data.size();
-    if (result_.bytes > settings_.max_bytes) {
-        fail_too_long();
-        return false;
-    }
-    // At once: the sink has made room for the announced size, and no more.
-    if (role_ == role::server && result_.size && result_.bytes > *result_.size) {
-        fail(error::not_defined, std::make_error_code(std::errc::protocol_error), "the file is longer than announced");
-        return false;
-    }
-    if (data.empty()) return true;
-    std::error_code failure;
-    sink_->write(data, failure);
-    if (failure) fail_here(failure, "the file cannot be written");
-    return !failure;
-}
-inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
-    std::error_code failure;
-    std::array<std::byte, 1024> piece;
-    while (!data.empty() && !failure) {
-        const auto now = data.first(std::min(data.size(), piece.size()));
-        data = data.subspan(now.size());
-        std::copy(now.begin(), now.end(), piece.begin());
-        std::optional<std::byte> before;
-        const std::size_t size = decoder_.decode(std::span{piece}.first(now.size()), before);
-        result_.bytes += size + (before ? 1 : 0);
-        if (result_.bytes > settings_.max_bytes) {
-            fail_too_long();
-            return false;
-        }
-        if (before) sink_->write(std::span{&*before, 1}, failure);
-        if (!failure && size > 0) sink_->write(std::span{piece}.first(size), failure);
-    }
-    if (failure) fail_here(failure, "the file cannot be written");
-    return !failure;
+/// Ends the transfer if the file could not be written. Returns false then.
+inline bool transfer::delivered(const detail::delivery::result& failure) noexcept {
+    if (!failure) return true;
+    if (failure->is_local)
+        fail_here(failure->why, failure->message);
+    else
+        fail(error::not_defined, failure->why, failure->message);
+    return false;
 }
 
 // ---- time
@@ -631,19 +596,6 @@ inline void transfer::end(std::error_code why, std::string_view message, bool is
 }
 
 // ---- what goes out
-
-/// Tells the sink the announced size, if there is one. Returns false if the size is refused.
-inline bool transfer::expect() noexcept {
-    if (!result_.size) return true;
-    std::error_code refusal;
-    if (*result_.size > settings_.max_bytes) {
-        fail_too_long();
-        return false;
-    }
-    sink_->expect(*result_.size, refusal);
-    if (refusal) fail_here(refusal, "there is no room for the file");
-    return !refusal;
-}
 
 inline bool transfer::begin_sending() noexcept {
     state_ = state::sending;
