@@ -17,7 +17,6 @@
 #include "example.hpp"
 
 #include <netnotes/ip.hpp>
-#include <netnotes/socket/interfaces.hpp>
 
 #include <arpa/inet.h>
 
