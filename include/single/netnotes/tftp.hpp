@@ -52,6 +52,7 @@
 //     tftp/timeout.hpp         how long to wait before a datagram is sent again
 //     tftp/pace.hpp            how fast a sender may send, and how many blocks at once
 //     tftp/window.hpp          which blocks a sender sends next, and which it sends again
+//     tftp/delivery.hpp        from blocks to a file, within the limits and the announced size
 //     tftp/receive_window.hpp  which blocks a receiver takes, and when it acknowledges
 //     tftp/transfer.hpp        the protocol, without a network and without a clock
 //     tftp/content.hpp         sources and sinks that are no files: memory, streams, functions
@@ -15029,6 +15030,131 @@ class block_ring {
 
 #endif  // NETNOTES_TFTP_BLOCKS_HPP
 
+// netnotes/tftp/delivery.hpp: from blocks to a file
+// SPDX-License-Identifier: MIT
+//
+// A receiver hands each new block to the sink. Before that it holds the block against the limits and against the size that
+// the writer has announced, and turns netascii into the lines of this system.
+//
+//        block ──> is it within max_bytes, and within the announced size? ──> netascii ──> sink::write()
+//        last block ──> is the size as announced? ──> sink::finish()         the file gets its name now, and not before
+//
+// All names here are in detail: programs use tftp/client.hpp and tftp/server.hpp.
+//
+// On this page:  failed_delivery · delivery
+// The notes:     TFTP客户端 (the TFTP client); example 14
+
+#ifndef NETNOTES_TFTP_DELIVERY_HPP
+#define NETNOTES_TFTP_DELIVERY_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+
+
+
+
+namespace netnotes::tftp::detail {
+
+/// Why a receiver must end its transfer.
+struct failed_delivery {
+    std::error_code why;
+    std::string_view message;
+    bool is_local;  ///< the sink has failed, or our limit is reached; else the peer has broken its word
+};
+
+/// A receiver's file, from the first byte to the last. The sink must outlive it.
+class delivery {
+  public:
+    using result = std::optional<failed_delivery>;
+
+    /// Takes at most `max_bytes` bytes. `into` is null for a sender, which delivers nothing.
+    delivery(sink* into, mode how, std::uint64_t max_bytes) noexcept : sink_{into}, mode_{how}, max_bytes_{max_bytes} {}
+
+    /// Tells the sink the size that the file will have, if it was announced. `is_promise`: a writer has been let in for
+    /// this size, so more bytes or fewer are an error. To a reader the size is no promise.
+    [[nodiscard]] result expect(const std::optional<std::uint64_t>& size, bool is_promise) noexcept {
+        if (!size) return std::nullopt;
+        if (*size > max_bytes_) return too_long();
+        std::error_code refusal;
+        sink_->expect(*size, refusal);
+        if (refusal) return failed_delivery{refusal, "there is no room for the file", true};
+        if (is_promise && mode_ == mode::octet) promised_ = *size;
+        return std::nullopt;
+    }
+    /// Writes the bytes of a block.
+    [[nodiscard]] result write(std::span<const std::byte> data) noexcept {
+        if (mode_ == mode::netascii) return write_lines(data);
+        bytes_ += data.size();
+        if (bytes_ > max_bytes_) return too_long();
+        // At once: the sink has made room for the announced size, and no more.
+        if (promised_ && bytes_ > *promised_) return broken_promise("the file is longer than announced");
+        if (data.empty()) return std::nullopt;
+        std::error_code failure;
+        sink_->write(data, failure);
+        return written(failure);
+    }
+    /// Ends the file: only now it gets its name.
+    [[nodiscard]] result finish() noexcept {
+        std::error_code failure;
+        if (const auto rest = decoder_.finish()) {
+            if (++bytes_ > max_bytes_) return too_long();
+            sink_->write(std::span{&*rest, 1}, failure);
+        }
+        if (!failure && promised_ && bytes_ != *promised_)
+            return broken_promise("the file is not as long as announced");
+        if (!failure) sink_->finish(failure);
+        if (failure) return failed_delivery{failure, "the file cannot be kept", true};
+        return std::nullopt;
+    }
+    /// Returns how many bytes of the file have come, after the conversion from netascii.
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+
+  private:
+    static failed_delivery too_long() noexcept {
+        return {std::make_error_code(std::errc::file_too_large), "the file is too long", true};
+    }
+    static failed_delivery broken_promise(std::string_view message) noexcept {
+        return {std::make_error_code(std::errc::protocol_error), message, false};
+    }
+    static result written(const std::error_code& failure) noexcept {
+        return failure ? result{failed_delivery{failure, "the file cannot be written", true}} : std::nullopt;
+    }
+    result write_lines(std::span<const std::byte> data) noexcept {
+        std::error_code failure;
+        std::array<std::byte, 1024> piece;
+        while (!data.empty() && !failure) {
+            const auto now = data.first(std::min(data.size(), piece.size()));
+            data = data.subspan(now.size());
+            std::copy(now.begin(), now.end(), piece.begin());
+            std::optional<std::byte> before;
+            const std::size_t size = decoder_.decode(std::span{piece}.first(now.size()), before);
+            bytes_ += size + (before ? 1 : 0);
+            if (bytes_ > max_bytes_) return too_long();
+            if (before) sink_->write(std::span{&*before, 1}, failure);
+            if (!failure && size > 0) sink_->write(std::span{piece}.first(size), failure);
+        }
+        return written(failure);
+    }
+
+    sink* sink_;
+    mode mode_;
+    std::uint64_t max_bytes_;
+    std::uint64_t bytes_ = 0;
+    std::optional<std::uint64_t> promised_;
+    netascii_decoder decoder_{};
+};
+
+}  // namespace netnotes::tftp::detail
+
+#endif  // NETNOTES_TFTP_DELIVERY_HPP
+
 // netnotes/tftp/negotiation.hpp: which options a client asks for, and which a server grants
 // SPDX-License-Identifier: MIT
 //
@@ -15218,7 +15344,6 @@ enum class role : unsigned char { client, server };
 }  // namespace netnotes::tftp::detail
 
 #endif  // NETNOTES_TFTP_NEGOTIATION_HPP
-
 
 // netnotes/tftp/outbox.hpp: the datagrams of a transfer that carry no data
 // SPDX-License-Identifier: MIT
@@ -16205,8 +16330,7 @@ class transfer {
     }
     void acknowledged(std::uint16_t number) noexcept;
     void received(const packet& what) noexcept;
-    bool deliver(std::span<const std::byte> data) noexcept;
-    bool deliver_lines(std::span<const std::byte> data) noexcept;
+    bool delivered(const detail::delivery::result& failure) noexcept;
     void finish() noexcept;
 
     bool begin_sending() noexcept;
@@ -16214,7 +16338,7 @@ class transfer {
         state_ = state::receiving;
         received_.begin(result_.window_size);
     }
-    bool expect() noexcept;
+    bool expect() noexcept { return delivered(delivery_.expect(result_.size, role_ == role::server)); }
     bool load() noexcept;
     outgoing next_blocks(std::size_t max_segments, std::size_t max_bytes) noexcept;
     outgoing next_control() noexcept {
@@ -16289,7 +16413,7 @@ class transfer {
     std::uint64_t run_end_ = 0;  // behind the blocks that next() gave last; 0: it gave something else
     detail::receive_window received_{};
     std::uint64_t timed_block_ = 0;  // whose arrival is measured; 0: none
-    netascii_decoder decoder_{};
+    detail::delivery delivery_;
 };
 
 // ========================================================================================================
@@ -16305,7 +16429,8 @@ inline transfer::transfer(const endpoint& peer, mode how, source* from, sink* in
       acquaintance_{who == role::client ? acquaintance::unknown : acquaintance::claimed},
       peer_{peer},
       door_{peer},
-      timer_{settings_} {
+      timer_{settings_},
+      delivery_{into, how, settings_.max_bytes} {
     if (wishes.block_size < min_block_size || wishes.block_size > max_block_size || wishes.window_size == 0 ||
         wishes.timeout == 0 || wishes.rollover.value_or(0) > 1)
         throw std::invalid_argument{"TFTP: a block size is from 8 to 65464, a window from 1 on, a timeout from 1 on"};
@@ -16525,7 +16650,9 @@ inline void transfer::received(const packet& what) noexcept {
         timed_block_ = 0;
         timer_.measure(now_ - asked_at_, result_.window_size * datagram_size(), true);
     }
-    if (!deliver(what.data)) return;
+    const bool is_written = delivered(delivery_.write(what.data));
+    result_.bytes = delivery_.bytes();
+    if (!is_written) return;
     has_progressed();
     if (what.data.size() < result_.block_size) return finish();
     if (!received_.completes_window()) return;
@@ -16535,60 +16662,23 @@ inline void transfer::received(const packet& what) noexcept {
 }
 
 inline void transfer::finish() noexcept {
-    std::error_code failure;
-    if (const auto rest = decoder_.finish()) {
-        if (++result_.bytes > settings_.max_bytes) return fail_too_long();
-        sink_->write(std::span{&*rest, 1}, failure);
-    }
-    // A writer has been let in for the size that it announced. To a reader it is no promise: has_announced_size().
-    if (!failure && role_ == role::server && result_.size && mode_ == mode::octet && result_.bytes != *result_.size)
-        return fail(error::not_defined, std::make_error_code(std::errc::protocol_error),
-                    "the file is not as long as announced");
-    if (!failure) sink_->finish(failure);
-    if (failure) return fail_here(failure, "the file cannot be kept");
+    const bool is_kept = delivered(delivery_.finish());
+    result_.bytes = delivery_.bytes();
+    if (!is_kept) return;
     acknowledge();
     state_ = state::dallying;
     if (settings_.dally <= duration::zero()) return end({}, {}, false);
     deadline_ = now_ + settings_.dally;
 }
 
-inline bool transfer::deliver(std::span<const std::byte> data) noexcept {
-    if (mode_ == mode::netascii) return deliver_lines(data);
-    result_.bytes += data.size();
-    if (result_.bytes > settings_.max_bytes) {
-        fail_too_long();
-        return false;
-    }
-    // At once: the sink has made room for the announced size, and no more.
-    if (role_ == role::server && result_.size && result_.bytes > *result_.size) {
-        fail(error::not_defined, std::make_error_code(std::errc::protocol_error), "the file is longer than announced");
-        return false;
-    }
-    if (data.empty()) return true;
-    std::error_code failure;
-    sink_->write(data, failure);
-    if (failure) fail_here(failure, "the file cannot be written");
-    return !failure;
-}
-inline bool transfer::deliver_lines(std::span<const std::byte> data) noexcept {
-    std::error_code failure;
-    std::array<std::byte, 1024> piece;
-    while (!data.empty() && !failure) {
-        const auto now = data.first(std::min(data.size(), piece.size()));
-        data = data.subspan(now.size());
-        std::copy(now.begin(), now.end(), piece.begin());
-        std::optional<std::byte> before;
-        const std::size_t size = decoder_.decode(std::span{piece}.first(now.size()), before);
-        result_.bytes += size + (before ? 1 : 0);
-        if (result_.bytes > settings_.max_bytes) {
-            fail_too_long();
-            return false;
-        }
-        if (before) sink_->write(std::span{&*before, 1}, failure);
-        if (!failure && size > 0) sink_->write(std::span{piece}.first(size), failure);
-    }
-    if (failure) fail_here(failure, "the file cannot be written");
-    return !failure;
+/// Ends the transfer if the file could not be written. Returns false then.
+inline bool transfer::delivered(const detail::delivery::result& failure) noexcept {
+    if (!failure) return true;
+    if (failure->is_local)
+        fail_here(failure->why, failure->message);
+    else
+        fail(error::not_defined, failure->why, failure->message);
+    return false;
 }
 
 // ---- time
@@ -16691,19 +16781,6 @@ inline void transfer::end(std::error_code why, std::string_view message, bool is
 }
 
 // ---- what goes out
-
-/// Tells the sink the announced size, if there is one. Returns false if the size is refused.
-inline bool transfer::expect() noexcept {
-    if (!result_.size) return true;
-    std::error_code refusal;
-    if (*result_.size > settings_.max_bytes) {
-        fail_too_long();
-        return false;
-    }
-    sink_->expect(*result_.size, refusal);
-    if (refusal) fail_here(refusal, "there is no room for the file");
-    return !refusal;
-}
 
 inline bool transfer::begin_sending() noexcept {
     state_ = state::sending;
