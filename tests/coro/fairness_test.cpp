@@ -267,8 +267,8 @@ TEST_CASE("a cancelled task that swallows its cancellation in any other wait lea
     net::channel<int> channel{0};
     net::async_stream closed;
     CHECK(is_fair_when_cancelled([&]() -> net::task<> { co_await event.wait(); }));
-    CHECK(is_fair_when_cancelled([&]() -> net::task<> { co_await semaphore.acquire(); }));
-    CHECK(is_fair_when_cancelled([&]() -> net::task<> { co_await mutex.lock(); }));
+    CHECK(is_fair_when_cancelled([&]() -> net::task<> { const auto held = co_await semaphore.acquire(); }));
+    CHECK(is_fair_when_cancelled([&]() -> net::task<> { const auto held = co_await mutex.lock(); }));
     CHECK(is_fair_when_cancelled([&]() -> net::task<> { co_await channel.send(1); }));
     CHECK(is_fair_when_cancelled([&]() -> net::task<> { co_await channel.receive(); }));
     CHECK(is_fair_when_cancelled([&]() -> net::task<> { co_await closed.recv(); }));

@@ -676,7 +676,7 @@ TEST_CASE("an awaiter may be destroyed after its task has ended, been cancelled 
         std::optional<decltype(event.wait())> wait;
         std::optional<decltype(semaphore.acquire())> acquire;
         std::optional<decltype(channel.receive())> receive;
-        const auto await = [](auto& awaiter) -> net::task<> { co_await awaiter; };
+        const auto await = [](auto& awaiter) -> net::task<> { static_cast<void>(co_await awaiter); };
         sleep.emplace(made_by{[&] { return net::sleep_for(what == 0 ? net::duration{1ms} : net::duration{1h}); }});
         wait.emplace(made_by{[&] { return event.wait(); }});
         acquire.emplace(made_by{[&] { return semaphore.acquire(); }});

@@ -328,3 +328,12 @@ TEST_CASE("hints narrow what is found") {
     CHECK(net::resolve("127.0.0.1", "80", {.family = address_family::inet6}, error).empty());
     CHECK(error.category() == net::resolver_category());
 }
+
+TEST_CASE("a host that glibc takes for this host by an old custom is no name") {
+    for (const char* const host : {"*", "**", "* ", " "}) {
+        CAPTURE(host);
+        std::error_code error;
+        CHECK(net::resolve(host, "80", {}, error).empty());
+        CHECK(error);
+    }
+}

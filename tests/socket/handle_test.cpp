@@ -181,7 +181,7 @@ TEST_CASE("an error says the operation and the endpoint and the system's words")
                   datagrams.recv_from(c);
               }).what == "recv_from on " + here + ": Resource temporarily unavailable");
         CHECK(failure_of([&] { datagrams.shutdown(net::shutdown_direction::send); }).what ==
-              "shutdown of the connection to the peer on " + here + ": Transport endpoint is not connected");
+              "shutdown of the connection to the peer of " + here + ": Transport endpoint is not connected");
         CHECK(failure_of([&] { datagrams.set_option(-1, 7, 1); }).what ==
               "setsockopt(-1, 7) on " + here + ": Protocol not available");
         CHECK_THAT(failure_of([&] {
@@ -200,7 +200,7 @@ TEST_CASE("a peer that has gone is still named by our own end") {
     CHECK(failure_of([&] {
               char c[1];
               client.recv(c);
-          }).what == "recv from the peer on " + self + ": Connection reset by peer");
+          }).what == "recv from the peer of " + self + ": Connection reset by peer");
 }
 
 // Every call that takes a std::error_code: what it does to a socket that is none, and that it never throws.

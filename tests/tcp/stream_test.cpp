@@ -891,6 +891,9 @@ TEST_CASE("a connection that only switches keep-alive on has the numbers of the 
 TEST_CASE("the defaults of keep-alive give their verdict after two hours eleven minutes and a quarter") {
     static_assert(net::keep_alive{}.until_verdict() == 2h + 11min + 15s);
     static_assert(net::keep_alive{1s, 2s, 3}.until_verdict() == 7s);
+    static_assert(net::keep_alive{std::chrono::seconds::max(), 75s, 9}.until_verdict() == std::chrono::seconds::max());
+    static_assert(net::keep_alive{1s, std::chrono::seconds::max(), 127}.until_verdict() == std::chrono::seconds::max());
+    static_assert(net::keep_alive{0s, std::chrono::seconds::min(), 2}.until_verdict() == std::chrono::seconds::min());
 }
 
 TEST_CASE("a number of keep-alive out of its range is refused and named and nothing has changed") {

@@ -33,7 +33,7 @@ struct score {
 score try_links(double lost, int seeds, int step, bool is_told) {
     score all;
     int cell = 0;
-    for (const std::uint64_t rate : {64'000, 256'000, 1'000'000, 10'000'000, 100'000'000})
+    for (const std::uint64_t rate : {64'000u, 256'000u, 1'000'000u, 10'000'000u, 100'000'000u})
         for (const int window : {1, 2, 4, 8, 16, 32, 64, 128})
             for (const int block_size : {512, 1428, 8192})
                 for (const int queue : {0, 1, 2, 3})
@@ -84,7 +84,7 @@ score try_readers(int seeds, int step, bool is_told) {
     score all;
     int cell = 0;
     for (const auto how : {answers::each, answers::every_second, answers::once_a_window, answers::never})
-        for (const std::uint64_t window : {1, 2, 4, 8, 16, 32, 64})
+        for (const std::uint64_t window : {1u, 2u, 4u, 8u, 16u, 32u, 64u})
             for (const double lost : {0.0, 0.01, 0.02, 0.05})
                 for (const double doubled : {0.0, 0.01, 0.02, 0.05})
                     for (const int kind : {0, 1, 2, 3, 4})  // quick; a link of 1 Mbit/s; a reader of 2, 5 and 20 ms

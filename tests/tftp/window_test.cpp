@@ -17,7 +17,7 @@ namespace tftp = netnotes::tftp;
 
 TEST_CASE("a doubled block of a window brings a few repetitions, and not one for each block to the end of the file") {
     for (const auto how : {answers::each, answers::every_second, answers::once_a_window, answers::never})
-        for (const std::uint64_t window : {2, 4, 8, 16, 64}) {
+        for (const std::uint64_t window : {2u, 4u, 8u, 16u, 64u}) {
             CAPTURE(static_cast<int>(how), window);
             foreign_reader reader{how, window, {}, 1};
             reader.doubled_blocks = {1'000};
@@ -30,7 +30,7 @@ TEST_CASE("a doubled block of a window brings a few repetitions, and not one for
 TEST_CASE("whatever a peer acknowledges, losses and doubles do not bring more than half of the file again") {
     double worst = 0;
     for (const auto how : {answers::each, answers::every_second, answers::once_a_window, answers::never})
-        for (const std::uint64_t window : {1, 2, 4, 8, 16})
+        for (const std::uint64_t window : {1u, 2u, 4u, 8u, 16u})
             for (const double lost : {0.0, 0.01, 0.02, 0.05})
                 for (const double doubled : {0.0, 0.01, 0.02, 0.05}) {
                     CAPTURE(static_cast<int>(how), window, lost, doubled);
@@ -58,7 +58,7 @@ TEST_CASE("a wide window, too, with 2 % of loss and of doubles") {
 // ---- Slow links ------------------------------------------------------------------------------------------
 
 TEST_CASE("on a link of any rate nothing is repeated while nothing is lost") {
-    for (const std::uint64_t rate : {64'000, 128'000, 256'000, 1'000'000, 10'000'000, 1'000'000'000})
+    for (const std::uint64_t rate : {64'000u, 128'000u, 256'000u, 1'000'000u, 10'000'000u, 1'000'000'000u})
         for (const int window : {1, 4, 16, 64, 128, 256})
             for (const int block_size : {512, 1428, 8192, 65'464})
                 for (const bool has_short_queue : {false, true})
@@ -81,7 +81,7 @@ TEST_CASE("on a link of any rate nothing is repeated while nothing is lost") {
 }
 
 TEST_CASE("with one datagram lost in a hundred, half of the file is repeated at most, in three times the time") {
-    for (const std::uint64_t rate : {64'000, 256'000, 1'000'000, 10'000'000})
+    for (const std::uint64_t rate : {64'000u, 256'000u, 1'000'000u, 10'000'000u})
         for (const int window : {1, 4, 16, 64})
             for (const int block_size : {512, 1428})
                 for (const bool has_short_queue : {false, true})

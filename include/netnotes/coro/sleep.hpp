@@ -47,7 +47,7 @@ class yielding {  // no operation: it never waits, its chain stands in the queue
     fiber* chain_ = nullptr;
 };
 
-class sleeping : public loop_operation, private loop_timer {
+class sleeping final : public loop_operation, private loop_timer {
   public:
     /// A time_point of no loop yet: which clock it is measured by the loop knows.
     sleeping(duration time, time_point when) noexcept : time_{time}, when_{when} {}

@@ -293,7 +293,7 @@ class channel {
 // How it is done
 // ========================================================================================================
 
-class [[nodiscard]] async_event::waiting : public detail::wait_queue::waiter {
+class [[nodiscard]] async_event::waiting final : public detail::wait_queue::waiter {
   public:
     explicit waiting(async_event& event) noexcept : event_{event} { is_final_ = true; }
     template <class Promise>
@@ -311,7 +311,7 @@ inline void async_event::set() noexcept {
     while (!queue_.empty()) queue_.first()->serve();
 }
 
-class [[nodiscard]] async_semaphore::acquiring : public detail::wait_queue::waiter {
+class [[nodiscard]] async_semaphore::acquiring final : public detail::wait_queue::waiter {
   public:
     explicit acquiring(async_semaphore& from) noexcept : semaphore_{from} {}
     ~acquiring() { is_destroyed(); }
@@ -340,7 +340,7 @@ inline void async_semaphore::give_back() noexcept {
 inline async_semaphore::acquiring async_mutex::lock() noexcept { return semaphore_.acquire(); }
 
 template <class T>
-class [[nodiscard]] channel<T>::receiving : public detail::wait_queue::waiter {
+class [[nodiscard]] channel<T>::receiving final : public detail::wait_queue::waiter {
   public:
     explicit receiving(channel& from) noexcept : from_{&from} {}
     ~receiving() { this->is_destroyed(); }

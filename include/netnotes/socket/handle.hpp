@@ -207,13 +207,16 @@ inline void socket_handle::fail(const std::error_code& error, const std::string&
     detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
 }
 
-/// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed; once
-/// the connection is gone the kernel has forgotten him, and our own address must do.
+/// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed. After a reset the
+/// kernel no longer knows it, and the own endpoint tells which connection it was: "recv from the peer of 192.0.2.7:40000".
 inline void socket_handle::fail_with_peer(const std::error_code& error, const std::string& what) const {
     std::error_code unknown;
     const socket_address peer = peer_endpoint(unknown);
-    if (unknown) fail(error, detail::joined(what, " the peer"));
-    detail::throw_error(error, what, ' ', peer.to_string());
+    const std::string name = unknown ? "" : peer.to_string();
+    if (!name.empty() && name.front() != '(') detail::throw_error(error, what, ' ', name);  // not "(unnamed)"
+    const socket_address own = local_endpoint(unknown);
+    if (unknown || !own.is_ip()) detail::throw_error(error, what, " the peer");
+    detail::throw_error(error, what, " the peer of ", own.to_string());
 }
 
 inline void socket_handle::wait(short events, time_point until, std::error_code& error) const noexcept {

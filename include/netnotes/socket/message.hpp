@@ -110,7 +110,7 @@ class source_note {
     void add_to(msghdr& message) noexcept {
         if (size_ == 0) return;
         message.msg_control = bytes_.data();
-        message.msg_controllen = size_;
+        message.msg_controllen = static_cast<decltype(message.msg_controllen)>(size_);  // socklen_t in musl
     }
 
   private:

@@ -165,6 +165,7 @@ class socket : public socket_handle {
 
   private:
     friend class detail::borrowed_socket;  // of coro/io/socket.hpp
+    accepted accept_until(time_point until, std::error_code& error) noexcept;
     std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
     std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
 };
@@ -214,10 +215,9 @@ inline void socket::listen(int backlog) {
     if (error) fail(error, "listen");
 }
 
-inline socket::accepted socket::accept(std::error_code& error) noexcept {
+inline socket::accepted socket::accept_until(time_point until, std::error_code& error) noexcept {
     accepted result;
     const bool new_waits_in_kernel = blocking_ && !stop_;
-    const time_point until = end_of_call();
     for (;;) {
         const int descriptor = attempt(
             [&] {
@@ -241,11 +241,12 @@ inline socket::accepted socket::accept(std::error_code& error) noexcept {
         }
     }
 }
+inline socket::accepted socket::accept(std::error_code& error) noexcept { return accept_until(end_of_call(), error); }
 inline socket::accepted socket::accept() {
-    const time_point until = end_of_call();
+    const time_point until = end_of_call();  // of all attempts together
     for (;;) {
         std::error_code error;
-        accepted result = accept(error);
+        accepted result = accept_until(until, error);
         if (!error) return result;
         if (!blocking_ || !detail::is_shortage(error.value()) || clock::now() >= until) fail(error, "accept");
         std::error_code is_over;
@@ -406,7 +407,7 @@ inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code
             message.msg_iov = &part;
             message.msg_iovlen = 1;
             message.msg_control = takes_notes_ ? notes.data() : nullptr;
-            message.msg_controllen = takes_notes_ ? notes.size() : 0;
+            message.msg_controllen = static_cast<decltype(message.msg_controllen)>(takes_notes_ ? notes.size() : 0);
             const auto got = ::recvmsg(descriptor_, &message, flags);
             if (got >= 0) {
                 result.sender.resize(message.msg_namelen);

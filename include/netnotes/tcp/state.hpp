@@ -75,8 +75,15 @@ struct keep_alive {
     std::chrono::seconds interval{75};  ///< 1 to 32767 s
     int count = 9;                      ///< 1 to 127 probes
 
-    /// From the last sign of life to the verdict.
-    [[nodiscard]] constexpr std::chrono::seconds until_verdict() const noexcept { return idle + interval * count; }
+    /// Returns the time from the peer's last segment to the end of the connection: idle, and `count` intervals. For numbers
+    /// out of range the result is the largest or the smallest number of seconds; nothing overflows.
+    [[nodiscard]] constexpr std::chrono::seconds until_verdict() const noexcept {
+        const auto exact = static_cast<long double>(idle.count()) + static_cast<long double>(interval.count()) * count;
+        constexpr auto longest = std::chrono::seconds::max(), shortest = std::chrono::seconds::min();
+        if (exact >= static_cast<long double>(longest.count())) return longest;
+        if (exact <= static_cast<long double>(shortest.count())) return shortest;
+        return std::chrono::seconds{static_cast<std::chrono::seconds::rep>(exact)};
+    }
     friend constexpr bool operator==(const keep_alive&, const keep_alive&) = default;
 };
 

@@ -188,7 +188,7 @@ class transfer_socket {
             message.msg_name = to.data();
             message.msg_namelen = socket_address::capacity;
             message.msg_control = control.data();
-            message.msg_controllen = control.size();
+            message.msg_controllen = static_cast<decltype(message.msg_controllen)>(control.size());
             if (::recvmsg(socket_.native_handle(), &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) break;
             to.resize(message.msg_namelen);
             for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {

@@ -108,7 +108,7 @@ bool read_errors(int descriptor, Each each) {
         message.msg_name = to.data();
         message.msg_namelen = socket_address::capacity;
         message.msg_control = control.data();
-        message.msg_controllen = control.size();
+        message.msg_controllen = static_cast<decltype(message.msg_controllen)>(control.size());
         ssize_t size = 0;
         do size = ::recvmsg(descriptor, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
         while (size < 0 && errno == EINTR);

@@ -446,7 +446,7 @@ inline std::error_code udp_socket::send_merged(const_buffer bytes, std::size_t s
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(sizeof segment) + source.size();
+    message.msg_controllen = static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(sizeof segment) + source.size());
     std::memcpy(control.data() + CMSG_SPACE(sizeof segment), source.data(), source.size());
     cmsghdr* const header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = IPPROTO_UDP;
