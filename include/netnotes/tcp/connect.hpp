@@ -51,7 +51,7 @@ struct connect_options {
 };
 
 /// Returns the endpoints in the order in which to try them (RFC 8305 §4). The families take turns, beginning with the
-/// family of the first endpoint. Within a family the order stays. So one broken family costs one attempt, not half of them.
+/// family of the first endpoint. Within a family the order stays. So one broken family costs only one attempt.
 [[nodiscard]] std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints);
 
 // ========================================================================================================
