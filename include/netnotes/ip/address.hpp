@@ -1,14 +1,14 @@
 // netnotes/ip/address.hpp: addresses
 // SPDX-License-Identifier: MIT
 //
-// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has 32
-// bits, an IPv6 address 128:
+// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has
+// 32 bits, an IPv6 address 128:
 //
 //        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
 //        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is a run of zeros
 //
-// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(), so a
-// wrong literal does not compile:
+// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(),
+// so a wrong literal does not compile:
 //
 //        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
 //

@@ -1,8 +1,8 @@
 // netnotes/ip/network.hpp: networks
 // SPDX-License-Identifier: MIT
 //
-// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside. The
-// netmask is that same prefix length, spelled as an address:
+// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside.
+// The netmask is that same prefix length, spelled as an address:
 //
 //        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
 //        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000

@@ -1,8 +1,9 @@
 // netnotes/ip/special.hpp: ranges of addresses that mean something
 // SPDX-License-Identifier: MIT
 //
-// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others. IANA
-// keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A to E.
+// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others.
+// IANA keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A
+// to E.
 //
 //        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
 //

@@ -20,7 +20,8 @@
 // A text that came from a stranger is not printed as it is. It may hold a line's end, to forge a line of the log, or an
 // escape sequence, to steer the terminal. visible() and quoted() write such characters as escape sequences of C++.
 //
-// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits ·
+// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits
+// ·
 //                reading IPv4, IPv6, numbers · writing them
 // The notes:     IP地址 (IP addresses); example 02
 
@@ -87,14 +88,14 @@ class parse_error : public std::invalid_argument {
 
 // ---- A stranger's text ---------------------------------------------------------------------------------
 
-/// Returns the text in a form that a terminal and a line of a log can bear. Valid UTF-8 stays, except for characters that
-/// steer or cannot be seen: the controls (also U+0080 to U+009F, of which U+009B means ESC [, ECMA-48 §5.4), the separators
-/// of lines, what changes the direction of writing, what has no width, noncharacters. They become `\n`, `\r`, `\t`,
-/// `\u202e` and the like; U+0000 to U+001F, U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like.
-/// A backslash and a quotation mark stay, so a text that is visible already stays as it is.
+/// Returns the text in a form that a terminal and a line of a log can bear. Valid UTF-8 stays, except for characters
+/// that steer or cannot be seen: the controls (also U+0080 to U+009F, of which U+009B means ESC [, ECMA-48 §5.4), the
+/// separators of lines, what changes the direction of writing, what has no width, noncharacters. They become `\n`,
+/// `\r`, `\t`, `\u202e` and the like; U+0000 to U+001F, U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b`
+/// and the like. A backslash and a quotation mark stay, so a text that is visible already stays as it is.
 [[nodiscard]] std::string visible(std::string_view text);
-/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so that
-/// the text cannot pretend to have ended.
+/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so
+/// that the text cannot pretend to have ended.
 [[nodiscard]] std::string quoted(std::string_view text);
 
 /// A number of 128 bits, as two halves: an IPv6 address as a number, or a distance between two. (`unsigned __int128` is

@@ -143,9 +143,9 @@ class socket_handle {
     void set_timeout(wait_time timeout);
     /// All calls from now on end by that moment: for an exchange of many calls that as a whole has a limit.
     void set_deadline(time_point deadline);
-    /// Every call from now on also fails with errc::timed_out when nothing has been sent for `time`. So a peer cannot keep
-    /// a server by a byte now and then that is never a whole request; and a dialogue may last for ever. The time begins
-    /// now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` ends it.
+    /// Every call from now on also fails with errc::timed_out when nothing has been sent for `time`. So a peer cannot
+    /// keep a server by a byte now and then that is never a whole request; and a dialogue may last for ever. The time
+    /// begins now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` ends it.
     void set_answer_timeout(wait_time time);
     /// `never` unless set_timeout() said otherwise.
     [[nodiscard]] duration timeout() const noexcept { return timeout_; }

@@ -1,8 +1,8 @@
 // netnotes/socket/message.hpp: what travels beside the bytes of a datagram
 // SPDX-License-Identifier: MIT
 //
-// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Two of them matter to every UDP server: to
-// which of the host's addresses a datagram came, and from which address the answer is to leave.
+// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Two of them matter to every UDP server:
+// to which of the host's addresses a datagram came, and from which address the answer is to leave.
 //
 //        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
 //        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2

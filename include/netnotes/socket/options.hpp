@@ -1,14 +1,15 @@
 // netnotes/socket/options.hpp: the options of a socket, as types
 // SPDX-License-Identifier: MIT
 //
-// setsockopt(2) takes any bytes for any option. A type for each option has the right size, and refuses values out of range.
+// setsockopt(2) takes any bytes for any option. A type for each option has the right size, and refuses values out of
+// range.
 //
 //        net::socket stream{net::address_family::inet, net::socket_type::stream};
 //        stream.set_option(net::option::keep_alive{true});
 //        auto size = stream.get_option<net::option::receive_buffer>();
 //
-// On this page:  option::reuse_address, reuse_port, keep_alive, broadcast, receive_buffer, send_buffer, ipv6_only, linger
-// The notes:     setsockopt, getsockopt (公共用途的套接字函数); example 05
+// On this page:  option::reuse_address, reuse_port, keep_alive, broadcast, receive_buffer, send_buffer, ipv6_only,
+// linger The notes:     setsockopt, getsockopt (公共用途的套接字函数); example 05
 
 #ifndef NETNOTES_SOCKET_OPTIONS_HPP
 #define NETNOTES_SOCKET_OPTIONS_HPP

@@ -108,8 +108,9 @@ class socket : public socket_handle {
     /// open. Fails with errc::connection_refused, timed_out, network_unreachable, ...
     ///
     /// A stream never connects to itself. If no program listens on a port of the range for clients, TCP can open a
-    /// connection from that port to that port. The socket then reads its own bytes (a simultaneous open, RFC 9293 §3.5).
-    /// connect() resets such a connection and fails with errc::connection_refused, because no program listens there.
+    /// connection from that port to that port. The socket then reads its own bytes (a simultaneous open, RFC 9293
+    /// §3.5). connect() resets such a connection and fails with errc::connection_refused, because no program listens
+    /// there.
     void connect(const socket_address& where);
     void connect(const socket_address& where, std::error_code& error) noexcept;
 
@@ -122,9 +123,9 @@ class socket : public socket_handle {
     std::size_t recv(mutable_buffer buffer, int flags = 0);
     std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
     /// Receives exactly buffer.size() bytes, in as many receives as that takes. The timeout is for the whole call.
-    /// Returns 0 if the stream ended before the first byte, so `while (s.recv_exact(header))` loops over messages. An end
-    /// in the middle is errc::protocol_error. On an error the second form returns the number of bytes in the buffer, and
-    /// the next call may continue behind them. With an empty buffer it returns 0 and receives nothing.
+    /// Returns 0 if the stream ended before the first byte, so `while (s.recv_exact(header))` loops over messages. An
+    /// end in the middle is errc::protocol_error. On an error the second form returns the number of bytes in the
+    /// buffer, and the next call may continue behind them. With an empty buffer it returns 0 and receives nothing.
     std::size_t recv_exact(mutable_buffer buffer);
     std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
     /// Hands bytes to the kernel and returns how many it took, perhaps not all. The kernel may not have sent them yet,

@@ -80,8 +80,8 @@ inline time_point later(time_point start, duration time) noexcept {
 }
 inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
 
-/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
-/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where
+/// time_t has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
 inline timespec to_timespec(duration time) noexcept {
     using std::chrono::nanoseconds, std::chrono::seconds;
     const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);

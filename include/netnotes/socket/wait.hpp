@@ -72,8 +72,8 @@ inline void wait_for(int descriptor, short events, const stop_event* stop, time_
     if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
 }
 
-/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
-/// also when it goes on in the background. The wildcard address stands for the loopback one.
+/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2)
+/// returns, also when it goes on in the background. The wildcard address stands for the loopback one.
 inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!where.is_ip()) return false;
     socket_address local;

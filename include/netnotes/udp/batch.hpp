@@ -1,8 +1,8 @@
 // netnotes/udp/batch.hpp: room for many datagrams
 // SPDX-License-Identifier: MIT
 //
-// A datagram costs a system call and little else, so a program with many datagrams saves calls: recvmmsg(2) fills a whole
-// batch with one.
+// A datagram costs a system call and little else, so a program with many datagrams saves calls: recvmmsg(2) fills a
+// whole batch with one.
 //
 //        net::datagram_batch batch{32, 1500};                          // namespace net = netnotes
 //        for (const auto& [bytes, sender, truncated] : socket.recv_batch(batch)) ...

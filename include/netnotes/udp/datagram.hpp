@@ -1,7 +1,8 @@
 // netnotes/udp/datagram.hpp: datagrams, and who sends them
 // SPDX-License-Identifier: MIT
 //
-// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot hold:
+// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot
+// hold:
 //
 //        send_to("three") ──────────────────────────>  recv_from(4 bytes) -> "thre", truncated
 //
@@ -57,8 +58,8 @@ class datagram_peer : public endpoint {
     using endpoint::endpoint;
 
     /// The address of this host that the peer has written to; for a broadcast or an IPv4 group, the one from which to
-    /// answer. 0.0.0.0 where it is not known: then the system chooses, as it does for `::`. It is known on a socket that
-    /// is bound to the wildcard address (udp_options::local_address), but not of a datagram to an IPv6 group.
+    /// answer. 0.0.0.0 where it is not known: then the system chooses, as it does for `::`. It is known on a socket
+    /// that is bound to the wildcard address (udp_options::local_address), but not of a datagram to an IPv6 group.
     [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
 
   private:

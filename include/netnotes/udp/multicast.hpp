@@ -1,8 +1,8 @@
 // netnotes/udp/multicast.hpp: datagrams to groups
 // SPDX-License-Identifier: MIT
 //
-// A datagram to a group reaches every socket that has joined the group (RFC 1112, RFC 4291 §2.7). IPv6 has no broadcast; a
-// group does that work.
+// A datagram to a group reaches every socket that has joined the group (RFC 1112, RFC 4291 §2.7). IPv6 has no
+// broadcast; a group does that work.
 //
 //        group    224.0.0.0/4 or ff00::/8
 //        join     the kernel tells the routers of the link that somebody here listens (IGMP, MLD)

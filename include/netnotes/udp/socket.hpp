@@ -5,8 +5,8 @@
 // ports, the length, and the checksum (RFC 768). UDP keeps the borders of messages: one send is one receive, whole or
 // not at all. UDP promises no delivery: a datagram may be lost, arrive twice, or overtake another, without a report.
 // (The checksum keeps a *damaged* datagram from being delivered.) A program that needs more must do it itself, and must
-// not flood a path that is full (RFC 8085 §3.1). The notes see UDP in local networks, but most such programs work across
-// the Internet: QUIC, WebRTC, NTP, WireGuard, DNS.
+// not flood a path that is full (RFC 8085 §3.1). The notes see UDP in local networks, but most such programs work
+// across the Internet: QUIC, WebRTC, NTP, WireGuard, DNS.
 //
 //        sender                                       receiver
 //          | send_to("one") ────────────────────────>  | recv_from() -> "one", and who sent it
@@ -72,7 +72,8 @@ namespace netnotes {
 /// The settings of a udp_socket.
 struct udp_options {
     /// Allows several sockets on one port. Each of them gets a datagram to a group or a broadcast address; only one
-    /// socket gets a datagram to the host's own address. All sockets must set it, and any program may do so (socket(7)).
+    /// socket gets a datagram to the host's own address. All sockets must set it, and any program may do so
+    /// (socket(7)).
     bool reuse_address = false;
     /// Keeps an IPv6 socket from exchanging datagrams with IPv4 peers as ::ffff:a.b.c.d (RFC 3493 §5.3).
     bool ipv6_only = false;
@@ -94,9 +95,9 @@ class udp_socket : public multicast_socket {
   public:
     /// Creates an empty socket: is_open() returns false.
     udp_socket() noexcept = default;
-    /// Creates a socket without an address. Its port is 0, so no peer can send to it yet. bind() gives it a port, or its
-    /// first send or connect() takes a port from the system's range. Before that, a receive gets no datagram. Throws
-    /// std::system_error.
+    /// Creates a socket without an address. Its port is 0, so no peer can send to it yet. bind() gives it a port, or
+    /// its first send or connect() takes a port from the system's range. Before that, a receive gets no datagram.
+    /// Throws std::system_error.
     explicit udp_socket(address_family family, udp_options options = {});
     udp_socket(address_family family, udp_options options, std::error_code& error) noexcept;
     /// Creates a socket and binds it to `where`. With port 0 the system chooses a port, which local_endpoint() returns.
@@ -145,18 +146,19 @@ class udp_socket : public multicast_socket {
     /// check the sender. connect() may be called again, for another peer.
     void connect(const endpoint& peer);
     void connect(const endpoint& peer, std::error_code& error) noexcept;
-    /// Forgets the peer: datagrams from every sender are let in again, under the same port. Linux takes away a port that
-    /// it chose itself, so disconnect() binds it again. If another socket has taken the port in that moment, it fails
-    /// with errc::address_in_use.
+    /// Forgets the peer: datagrams from every sender are let in again, under the same port. Linux takes away a port
+    /// that it chose itself, so disconnect() binds it again. If another socket has taken the port in that moment, it
+    /// fails with errc::address_in_use.
     void disconnect();
     void disconnect(std::error_code& error) noexcept;
 
     // -- sending
 
-    /// Sends one datagram, whole or not at all. It waits only while the send buffer is full, which is seldom. A datagram
-    /// that was sent may still be lost, and a receiver may not exist. Throws std::system_error: errc::message_size above
-    /// the limit, which what() names; permission_denied to a broadcast address without option::broadcast;
-    /// invalid_argument to port 0, which no socket can have; network_unreachable. `flags` are the flags of send(2).
+    /// Sends one datagram, whole or not at all. It waits only while the send buffer is full, which is seldom. A
+    /// datagram that was sent may still be lost, and a receiver may not exist. Throws std::system_error:
+    /// errc::message_size above the limit, which what() names; permission_denied to a broadcast address without
+    /// option::broadcast; invalid_argument to port 0, which no socket can have; network_unreachable. `flags` are the
+    /// flags of send(2).
     ///
     /// To received::sender it leaves from the address that the sender has written to: `send_to(bytes, got.sender)`. To
     /// choose another address of this host, call `send_to(bytes, {to, from})`. It fails with errc::invalid_argument or
@@ -173,8 +175,8 @@ class udp_socket : public multicast_socket {
 
     using received = received_datagram;
     /// Waits for one datagram and returns it. It makes one system call if the datagram is there already, and does not
-    /// allocate. A connected socket receives from its peer only. It throws errc::connection_refused if no socket took an
-    /// earlier datagram of its own; then the socket still works. `flags` are the flags of recv(2): with MSG_DONTWAIT
+    /// allocate. A connected socket receives from its peer only. It throws errc::connection_refused if no socket took
+    /// an earlier datagram of its own; then the socket still works. `flags` are the flags of recv(2): with MSG_DONTWAIT
     /// this call does not wait, with MSG_PEEK the datagram stays in the queue.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
@@ -198,9 +200,9 @@ class udp_socket : public multicast_socket {
 
     /// Sends the bytes as datagrams of `size` bytes each; the last datagram holds the rest. No bytes, no datagram. The
     /// kernel takes up to 64 at a time and cuts them apart as late as it can (UDP_SEGMENT, udp(7), Linux 4.18). If it
-    /// cannot, because it is older or they exceed the interface's MTU, the same datagrams go out as a batch. Returns the
-    /// number of datagrams sent; what() says it after an error. `to` may be left out on a connected socket. Fails with
-    /// errc::invalid_argument for size 0.
+    /// cannot, because it is older or they exceed the interface's MTU, the same datagrams go out as a batch. Returns
+    /// the number of datagrams sent; what() says it after an error. `to` may be left out on a connected socket. Fails
+    /// with errc::invalid_argument for size 0.
     void send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to = {});
     std::size_t send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
                               std::error_code& error) noexcept;
