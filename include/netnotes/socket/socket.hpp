@@ -276,8 +276,8 @@ inline void socket::connect(const socket_address& where, std::error_code& error)
             if (error) return;
             continue;
         }
-        // In that queue an interrupted connect() has not begun. Elsewhere it goes on by itself, and a second one would
-        // only be told EALREADY: from here on it is the same as one that was not to wait.
+        // In that queue an interrupted connect() has not begun. Elsewhere it continues by itself, and a
+        // second call would only fail with EALREADY. From here on it is treated like a non-blocking connect().
         if (error.value() == EINTR && where.family() == address_family::local) continue;
         if (error.value() != EINTR && error.value() != EINPROGRESS) return;
         if (is_alone()) return;
@@ -361,15 +361,15 @@ inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) 
     const time_point until = end_of_call();
     std::size_t sent = 0;
     do {
-        // The kernel takes part of the bytes whenever its buffer fills, so the limit is looked at here too:
-        // a fast reader must not carry a long transfer past it without one wait.
+        // The kernel takes part of the bytes whenever its buffer fills, so the limit is checked here too. Otherwise
+        // a fast reader could carry a long transfer past it without a wait.
         if (sent > 0 && until != time_point::max() && clock::now() >= until) {
             error = std::make_error_code(std::errc::timed_out);
             break;
         }
         sent += send_until(bytes.subspan(sent), 0, until, error);
     } while (!error && sent < bytes.size());
-    is_cut_ = error && blocking_;  // one that does not wait keeps the rest, and sends it later
+    is_cut_ = error && blocking_;  // a caller that does not wait keeps the rest and sends it later
     return sent;
 }
 inline void socket::send_all(const_buffer bytes) {

@@ -85,7 +85,7 @@ struct udp_options {
     bool local_address = true;
 };
 
-/// A UDP socket. Its calls wait without a limit, as those of every socket do. set_timeout and set_deadline limit them
+/// A UDP socket. Its calls wait without a limit by default. set_timeout and set_deadline limit them
 /// (errc::timed_out), set_blocking(false) forbids waiting (errc::operation_would_block), and stop_with lets a stop end
 /// them (errc::operation_canceled). Two threads may share a socket: one thread sends and one thread receives.
 ///
@@ -198,11 +198,11 @@ class udp_socket : public multicast_socket {
 
     // -- many datagrams in one buffer
 
-    /// Sends the bytes as datagrams of `size` bytes each; the last datagram holds the rest. No bytes, no datagram. The
-    /// kernel takes up to 64 at a time and cuts them apart as late as it can (UDP_SEGMENT, udp(7), Linux 4.18). If it
-    /// cannot, because it is older or they exceed the interface's MTU, the same datagrams go out as a batch. Returns
-    /// the number of datagrams sent; what() says it after an error. `to` may be left out on a connected socket. Fails
-    /// with errc::invalid_argument for size 0.
+    /// Sends the bytes as datagrams of `size` bytes each; the last datagram holds the rest. Without bytes it sends no
+    /// datagram. The kernel takes up to 64 at a time and cuts them apart as late as it can (UDP_SEGMENT, udp(7), Linux
+    /// 4.18). If it cannot, because it is older or they exceed the interface's MTU, the same datagrams go out as a
+    /// batch. Returns the number of datagrams sent; what() says it after an error. `to` may be left out on a connected
+    /// socket. Fails with errc::invalid_argument for size 0.
     void send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to = {});
     std::size_t send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
                               std::error_code& error) noexcept;
