@@ -143,16 +143,18 @@ class socket_handle {
     void set_timeout(wait_time timeout);
     /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole.
     void set_deadline(time_point deadline);
-    /// Every call from now on also fails with errc::timed_out when nothing has been sent for `time`. So a peer cannot
-    /// keep a server by a byte now and then that is never a whole request; and a dialogue may last for ever. The time
-    /// begins now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` ends it.
+    /// Makes every call from now on also fail with errc::timed_out if nothing has been sent for `time`. So a peer that
+    /// sends single bytes and never a whole request cannot hold a server, while a dialogue has no limit. The time
+    /// begins now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` removes it.
     void set_answer_timeout(wait_time time);
     /// Returns the time that set_timeout() has set, otherwise `never`.
     [[nodiscard]] duration timeout() const noexcept { return timeout_; }
+    /// Returns the moment that set_deadline() has set.
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
     /// With false no call waits: a call that cannot finish at once fails with errc::operation_would_block. With true
     /// calls wait again, without a limit.
     void set_blocking(bool blocking);
+    /// Returns false after set_blocking(false).
     [[nodiscard]] bool is_blocking() const noexcept { return blocking_; }
     /// Lets a stop end the calls. Once it is requested, every call that may wait fails with errc::operation_canceled.
     /// The event must outlive the socket's last call. Accepted sockets follow the same event.
