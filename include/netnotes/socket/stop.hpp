@@ -44,7 +44,7 @@ namespace netnotes {
 /// A request to stop. A program can wait for it: an eventfd(2) becomes readable and stays readable.
 class stop_event {
   public:
-    /// Throws std::system_error when no descriptor is to be had.
+    /// Creates an event that is not requested. Throws std::system_error if no descriptor is left.
     stop_event() : descriptor_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
         if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "eventfd"};
     }

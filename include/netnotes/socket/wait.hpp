@@ -30,15 +30,16 @@
 namespace netnotes::detail {
 
 inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
-/// Of accept(): an error that will not pass.
+/// Returns true for an error of accept() that will not pass.
 inline bool is_not_listening(const std::error_code& error) noexcept {
     return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
 }
-/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
+/// Returns true for a shortage in accept() or in the code that makes room for a connection. It may pass, and the client
+/// waits in the queue.
 inline bool is_shortage(int error) noexcept {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
-/// ... and how long to wait before the next attempt, which would else keep a processor busy.
+/// The pause before the next attempt. Without it, attempts would keep a processor busy.
 inline constexpr duration accept_pause = std::chrono::milliseconds{100};
 
 /// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
