@@ -89,11 +89,12 @@ class parse_error : public std::invalid_argument {
 
 // ---- A stranger's text ---------------------------------------------------------------------------------
 
-/// Returns the text in a form that a terminal and a line of a log can bear. Valid UTF-8 stays, except for characters
-/// that steer or cannot be seen: the controls (also U+0080 to U+009F, of which U+009B means ESC [, ECMA-48 §5.4), the
-/// separators of lines, what changes the direction of writing, what has no width, noncharacters. They become `\n`,
-/// `\r`, `\t`, `\u202e` and the like; U+0000 to U+001F, U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b`
-/// and the like. A backslash and a quotation mark stay, so a text that is visible already stays as it is.
+/// Returns the text in a form that is safe for a terminal and a line of a log. Valid UTF-8 stays, except for characters
+/// that control the output or cannot be seen. These are the controls, the separators of lines, characters that change
+/// the direction of writing, characters without width, and noncharacters. The controls include U+0080 to U+009F; U+009B
+/// means ESC [ (ECMA-48 §5.4). These characters become `\n`, `\r`, `\t`, `\u202e` and the like. U+0000 to U+001F,
+/// U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like. A backslash and a quotation mark stay,
+/// so a text that is visible already does not change.
 [[nodiscard]] std::string visible(std::string_view text);
 /// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so
 /// that the text cannot pretend to have ended.
