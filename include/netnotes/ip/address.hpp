@@ -5,7 +5,7 @@
 // 32 bits, an IPv6 address 128:
 //
 //        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
-//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is a run of zeros
+//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is zeros
 //
 // This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(),
 // so a wrong literal does not compile:

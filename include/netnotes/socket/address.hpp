@@ -311,7 +311,7 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
     }
     addrinfo wanted{};
     wanted.ai_family = static_cast<int>(hints.family);
-    wanted.ai_socktype = static_cast<int>(hints.type);  // a single answer for each address, not an answer for every type
+    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
     wanted.ai_flags = hints.to_bind ? AI_PASSIVE : 0;
     addrinfo* found = nullptr;
     const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
