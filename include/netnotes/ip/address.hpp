@@ -1,14 +1,14 @@
 // netnotes/ip/address.hpp: addresses
 // SPDX-License-Identifier: MIT
 //
-// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has 32
-// bits, an IPv6 address 128:
+// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has
+// 32 bits, an IPv6 address 128:
 //
 //        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
-//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is a run of zeros
+//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is zeros
 //
-// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(), so a
-// wrong literal does not compile:
+// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(),
+// so a wrong literal does not compile:
 //
 //        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
 //
@@ -49,19 +49,19 @@ class ipv4_address : public detail::printable<ipv4_address> {
 
     /// 0.0.0.0
     constexpr ipv4_address() noexcept = default;
-    /// From the number in host byte order: 0x7f000001 is 127.0.0.1.
+    /// Takes the number in host byte order: 0x7f000001 is 127.0.0.1.
     constexpr explicit ipv4_address(std::uint32_t value) noexcept : value_{value} {}
     constexpr ipv4_address(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) noexcept
         : value_{std::uint32_t{a} << 24 | std::uint32_t{b} << 16 | std::uint32_t{c} << 8 | d} {}
-    /// From four octets in the order in which they are written, which is also that of the wire.
+    /// Takes four octets in the order in which they are written, which is also the order of the wire.
     constexpr explicit ipv4_address(std::array<std::uint8_t, 4> octets) noexcept
         : ipv4_address{octets[0], octets[1], octets[2], octets[3]} {}
-    /// From dotted decimal, four parts from 0 to 255, no leading zeros. Throws parse_error.
+    /// Reads dotted decimal: four parts from 0 to 255, without leading zeros. Throws parse_error.
     constexpr explicit ipv4_address(std::string_view text) {
         if (parse_failure why; !detail::read_ipv4(text.data(), text.data() + text.size(), value_, why))
             throw parse_error{"IPv4 address", text, why};
     }
-    /// As the constructor, but an unreadable text gives no value; `why` then says what is wrong with it.
+    /// Reads a text like the constructor, but returns nullopt for an unreadable text; `why` then names the error.
     static constexpr std::optional<ipv4_address> parse(std::string_view text, parse_failure& why) noexcept {
         std::uint32_t value{};
         if (!detail::read_ipv4(text.data(), text.data() + text.size(), value, why)) return std::nullopt;
@@ -72,11 +72,11 @@ class ipv4_address : public detail::printable<ipv4_address> {
         return parse(text, why);
     }
 
-    /// 0.0.0.0: as a place to bind, every local address (INADDR_ANY, ip(7)).
+    /// Returns 0.0.0.0. A socket bound to it receives at every local address (INADDR_ANY, ip(7)).
     static constexpr ipv4_address any() noexcept { return {}; }
-    /// 127.0.0.1, this host.
+    /// Returns 127.0.0.1, this host.
     static constexpr ipv4_address loopback() noexcept { return {127, 0, 0, 1}; }
-    /// 255.255.255.255: every host on this link; no router passes it on (RFC 919 §7).
+    /// Returns 255.255.255.255: every host on this link. No router forwards it (RFC 919 §7).
     static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
 
     [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }  ///< host byte order
@@ -86,36 +86,37 @@ class ipv4_address : public detail::printable<ipv4_address> {
     [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
 
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
-    /// 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
+    /// Returns true in 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
-    /// 10/8, 172.16/12, 192.168/16 (RFC 1918 §3). Other ranges are not global either: see special_range.
+    /// Returns true in 10/8, 172.16/12, 192.168/16 (RFC 1918 §3). Other ranges are not global either: see
+    /// special_range.
     [[nodiscard]] constexpr bool is_private() const noexcept {
         return in(0x0a000000, 8) || in(0xac100000, 12) || in(0xc0a80000, 16);
     }
-    /// 169.254/16 (RFC 3927)
+    /// Returns true in 169.254/16 (RFC 3927).
     [[nodiscard]] constexpr bool is_link_local() const noexcept { return in(0xa9fe0000, 16); }
-    /// 224.0.0.0/4, whole: a group has no host part that could be all ones (RFC 1112 §4).
+    /// Returns true in 224.0.0.0/4, all of it: a group has no host part that could be all ones (RFC 1112 §4).
     [[nodiscard]] constexpr bool is_multicast() const noexcept { return in(0xe0000000, 4); }
-    /// 240.0.0.0/4 (RFC 1112 §4). 255.255.255.255 lies in it and is the limited broadcast.
+    /// Returns true in 240.0.0.0/4 (RFC 1112 §4). 255.255.255.255 lies in it and is the limited broadcast.
     [[nodiscard]] constexpr bool is_reserved() const noexcept { return in(0xf0000000, 4); }
     [[nodiscard]] constexpr bool is_broadcast() const noexcept { return value_ == 0xffffffff; }
-    /// 192.0.2/24, 198.51.100/24, 203.0.113/24: for examples in texts (RFC 5737).
+    /// Returns true in 192.0.2/24, 198.51.100/24, 203.0.113/24, which are for examples in texts (RFC 5737).
     [[nodiscard]] constexpr bool is_documentation() const noexcept {
         return in(0xc0000200, 24) || in(0xc6336400, 24) || in(0xcb007100, 24);
     }
-    /// 100.64/10: between a provider and its customers (RFC 6598).
+    /// Returns true in 100.64/10, between a provider and its customers (RFC 6598).
     [[nodiscard]] constexpr bool is_shared() const noexcept { return in(0x64400000, 10); }
-    /// 198.18/15 (RFC 2544)
+    /// Returns true in 198.18/15 (RFC 2544).
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return in(0xc6120000, 15); }
-    /// Reachable from everywhere, as far as the number can tell: the IANA registry does not say otherwise,
-    /// and a multicast group is neither local to the link nor to an organisation (RFC 5771, RFC 2365).
+    /// Returns true if the address may be reachable from everywhere. The IANA registry must not say otherwise, and a
+    /// multicast group must not be local to the link or to an organisation (RFC 5771, RFC 2365).
     [[nodiscard]] constexpr bool is_global() const noexcept;
-    /// Is it global, and one host's address? See ipv6_address::is_global_unicast().
+    /// Returns true if the address is global and belongs to a single host; see ipv6_address::is_global_unicast().
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
 
-    /// The name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
+    /// Returns the name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
     [[nodiscard]] std::string reverse_pointer() const;
-    /// Well mixed, but no secret goes into it: a hostile peer can choose colliding addresses.
+    /// Returns a well-mixed hash without a secret: a hostile peer can choose colliding addresses.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
     constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
 
@@ -135,10 +136,10 @@ class ipv4_address : public detail::printable<ipv4_address> {
 /// An IPv6 address (RFC 4291) and, where it has one, its zone (RFC 4007): `fe80::1%eth0`. Link-local
 /// addresses mean something else on every link, so the zone takes part in comparison.
 ///
-/// ::ffff:192.0.2.1 is IPv4 in an IPv6 coat: a dual-stack socket shows its IPv4 peers so. The is_…
-/// questions look through the coat, for a filter that is fooled by ::ffff:127.0.0.1 is no filter (the
-/// fault of CVE-2024-24790). Translators and tunnels put IPv4 addresses into other IPv6 addresses, too. There
-/// is_global() and is_global_unicast() look inside, and embedded_ipv4() returns what they see.
+/// ::ffff:192.0.2.1 is an IPv4-mapped address: a dual-stack socket shows its IPv4 peers in this form. The is_…
+/// questions look at the IPv4 address inside, because ::ffff:127.0.0.1 must not pass a filter (the fault of
+/// CVE-2024-24790). Translators and tunnels put IPv4 addresses into other IPv6 addresses, too. There is_global() and
+/// is_global_unicast() look inside, and embedded_ipv4() returns what they see.
 class ipv6_address : public detail::printable<ipv6_address> {
   public:
     static constexpr unsigned width = 128;            ///< bits
@@ -146,19 +147,19 @@ class ipv6_address : public detail::printable<ipv6_address> {
 
     /// ::
     constexpr ipv6_address() noexcept = default;
-    /// From sixteen octets in the order of the wire.
+    /// Takes sixteen octets in the order of the wire.
     constexpr explicit ipv6_address(const std::array<std::uint8_t, 16>& octets) noexcept {
         for (unsigned i = 0; i < 8; ++i) {
             value_.high = value_.high << 8 | octets[i];
             value_.low = value_.low << 8 | octets[i + 8];
         }
     }
-    /// From the address as a number of 128 bits, without a zone; see to_uint().
+    /// Takes the address as a number of 128 bits, without a zone; see to_uint().
     constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
-    /// The IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+    /// Takes an IPv4 address into its IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
     constexpr explicit ipv6_address(ipv4_address address) noexcept
         : value_{0, std::uint64_t{0xffff} << 32 | address.to_uint()} {}
-    /// From any form of RFC 4291 §2.2, a zone after '%' allowed. Throws parse_error.
+    /// Reads any form of RFC 4291 §2.2, a zone after '%' allowed. Throws parse_error.
     constexpr explicit ipv6_address(std::string_view text) {
         if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
             throw parse_error{"IPv6 address", text, why};
@@ -174,7 +175,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return parse(text, why);
     }
 
-    /// ::  — as a place to bind, every local address, of IPv4 too where the socket is dual-stack (ipv6(7)).
+    /// Returns ::. A socket bound to it receives at every local address, of IPv4 too if it is dual-stack (ipv6(7)).
     static constexpr ipv6_address any() noexcept { return {}; }
     /// ::1
     static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
@@ -189,10 +190,10 @@ class ipv6_address : public detail::printable<ipv6_address> {
         }
         return octets;
     }
-    /// An interface's name or number; empty when there is none. Valid as long as this object.
+    /// Returns the zone, an interface's name or number, or an empty text. It is valid as long as this object.
     [[nodiscard]] constexpr std::string_view zone() const noexcept { return zone_.view(); }
-    /// The same address in another zone, or with "" in none. Throws parse_error for a zone
-    /// of more than 15 characters, or one that could not be read back.
+    /// Returns the same address in another zone, or without a zone for "". Throws parse_error for a zone of more than
+    /// 15 characters, or for a zone that could not be read back.
     [[nodiscard]] constexpr ipv6_address with_zone(std::string_view zone) const {
         parse_failure why;
         ipv6_address changed{value_, {}};
@@ -203,12 +204,12 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return changed;
     }
 
-    /// The IPv4 address inside ::ffff:a.b.c.d.
+    /// Returns the IPv4 address inside ::ffff:a.b.c.d, otherwise nullopt.
     [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
         if (!is_mapped()) return std::nullopt;
         return ipv4_address{static_cast<std::uint32_t>(value_.low)};
     }
-    /// The router's IPv4 address inside a 6to4 address, 2002:a.b.c.d::/48 (RFC 3056 §2).
+    /// Returns the router's IPv4 address inside a 6to4 address, 2002:a.b.c.d::/48 (RFC 3056 §2).
     [[nodiscard]] constexpr std::optional<ipv4_address> six_to_four() const noexcept {
         if (value_.high >> 48 != 0x2002) return std::nullopt;
         return ipv4_address{static_cast<std::uint32_t>(value_.high >> 16)};
@@ -217,15 +218,16 @@ class ipv6_address : public detail::printable<ipv6_address> {
         ipv4_address server;
         ipv4_address client;
     };
-    /// Server and client inside a Teredo address, 2001::/32; the client is stored inverted (RFC 4380 §4).
+    /// Returns the server and the client inside a Teredo address, 2001::/32; the client is stored inverted (RFC 4380
+    /// §4).
     [[nodiscard]] constexpr std::optional<teredo_parts> teredo() const noexcept {
         if (value_.high >> 32 != 0x20010000) return std::nullopt;
         return teredo_parts{ipv4_address{static_cast<std::uint32_t>(value_.high)},
                             ipv4_address{static_cast<std::uint32_t>(~value_.low)}};
     }
 
-    /// The IPv4 host that a packet to this address may end at, because a translator or a tunnel takes the IPv4 address
-    /// out of it; nullopt when the address has none of these forms:
+    /// Returns the IPv4 host that a packet to this address may reach, because a translator or a tunnel extracts the
+    /// IPv4 address. Returns nullopt if the address has no such form:
     ///
     ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
     ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
@@ -253,41 +255,44 @@ class ipv6_address : public detail::printable<ipv6_address> {
     [[nodiscard]] constexpr bool is_loopback() const noexcept {
         return ask(&ipv4_address::is_loopback, value_ == detail::uint128{0, 1});
     }
-    /// fc00::/7, unique local addresses (RFC 4193): what 10/8 is to IPv4.
+    /// Returns true in fc00::/7, unique local addresses (RFC 4193), which correspond to 10/8 of IPv4.
     [[nodiscard]] constexpr bool is_private() const noexcept { return ask(&ipv4_address::is_private, in(0xfc00, 7)); }
     [[nodiscard]] constexpr bool is_link_local() const noexcept {
         return ask(&ipv4_address::is_link_local, in(0xfe80, 10));
     }
-    /// fec0::/10, given up in 2004 (RFC 3879).
+    /// Returns true in fec0::/10, deprecated in 2004 (RFC 3879).
     [[nodiscard]] constexpr bool is_site_local() const noexcept { return in(0xfec0, 10); }
     [[nodiscard]] constexpr bool is_multicast() const noexcept {
         return ask(&ipv4_address::is_multicast, in(0xff00, 8));
     }
-    /// The blocks that IANA's IPv6 address space registry marks "Reserved by IETF": all but 2000::/3, fc00::/7,
-    /// fe80::/9 and ff00::/8. (::1 lies in such a block, 0000::/8. fec0::/10 is one, too; see is_site_local().)
+    /// Returns true in the blocks that IANA's IPv6 address space registry marks "Reserved by IETF": all but 2000::/3,
+    /// fc00::/7, fe80::/9 and ff00::/8. (::1 lies in such a block, 0000::/8. fec0::/10 is such a block, too; see
+    /// is_site_local().)
     [[nodiscard]] constexpr bool is_reserved() const noexcept {
         return ask(&ipv4_address::is_reserved, !in(0x2000, 3) && !in(0xfc00, 7) && !in(0xfe80, 9) && !in(0xff00, 8));
     }
-    /// 2001:db8::/32 (RFC 3849) and 3fff::/20 (RFC 9637).
+    /// Returns true in 2001:db8::/32 (RFC 3849) and 3fff::/20 (RFC 9637).
     [[nodiscard]] constexpr bool is_documentation() const noexcept {
         return ask(&ipv4_address::is_documentation, value_.high >> 32 == 0x20010db8 || in(0x3fff, 16, 0, 4));
     }
-    /// 2001:2::/48 (RFC 5180)
+    /// Returns true in 2001:2::/48 (RFC 5180).
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
         return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
     }
-    /// As ipv4_address::is_global(); of multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7).
-    /// An address with an IPv4 address inside is global only if that one is, too; see embedded_ipv4().
+    /// Works like ipv4_address::is_global(). For multicast the scope nibble decides, and only 0xe is global (RFC 4291
+    /// §2.7). An address with an IPv4 address inside is global only if the IPv4 address is global, too; see
+    /// embedded_ipv4().
     [[nodiscard]] constexpr bool is_global() const noexcept;
-    /// Returns true if the address is global, lies in the part of IPv6 that IANA gives out (2000::/3) or is a form of
-    /// IPv4 (mapped, NAT64), and is no group. This is the question for a program that connects to what a stranger
-    /// names: false for loopback, private, site-local, reserved and deprecated addresses, also those inside others.
+    /// Returns true if the address is global and is no group. It must also lie in the part of IPv6 that IANA assigns
+    /// (2000::/3) or be a form of IPv4 (mapped, NAT64). Ask this question before connecting to an address from a
+    /// stranger. The answer is false for loopback, private, site-local, reserved and deprecated addresses, also inside
+    /// other addresses.
     /// Ask it of the endpoint that you then connect to, because a name may resolve differently the second time.
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
 
-    /// All eight groups with all their zeros: 2001:0db8:0000:0000:0000:0000:0000:0001.
+    /// Returns all eight groups with all their zeros: 2001:0db8:0000:0000:0000:0000:0000:0001.
     [[nodiscard]] std::string exploded() const;
-    /// Thirty-two hexadecimal digits, the last first, under ip6.arpa (RFC 3596 §2.5).
+    /// Returns thirty-two hexadecimal digits, the last first, under ip6.arpa (RFC 3596 §2.5).
     [[nodiscard]] std::string reverse_pointer() const;
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
         return detail::mix(detail::mix(value_.high) ^ value_.low);
@@ -329,7 +334,7 @@ class ip_address : public detail::printable<ip_address> {
     constexpr ip_address(ipv4_address address) noexcept : value_{0, address.to_uint()} {}
     constexpr ip_address(const ipv6_address& address) noexcept
         : is_v6_{true}, value_{address.value_}, zone_{address.zone_} {}
-    /// A text with a colon in it is read as IPv6, any other as IPv4. Throws parse_error.
+    /// Reads a text with a colon as IPv6, any other text as IPv4. Throws parse_error.
     constexpr explicit ip_address(std::string_view text)
         : ip_address{text.find(':') == text.npos ? ip_address{ipv4_address{text}} : ip_address{ipv6_address{text}}} {}
     static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
@@ -344,15 +349,15 @@ class ip_address : public detail::printable<ip_address> {
     [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
     [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }  ///< bits
-    /// The address as what it is. Asked for the other one: std::logic_error.
+    /// Returns the address in its own family. Throws std::logic_error if the address is of the other family.
     [[nodiscard]] constexpr ipv4_address v4() const {
         return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
     }
     [[nodiscard]] constexpr ipv6_address v6() const {
         return is_v6_ ? as_v6() : throw std::logic_error{"v6() of an IPv4 address"};
     }
-    /// An IPv4-mapped IPv6 address as the IPv4 address that it holds; every other as it is. Compare and
-    /// count the peers of a dual-stack listener by this.
+    /// Returns the IPv4 address inside an IPv4-mapped IPv6 address, and every other address unchanged. Use it to
+    /// compare and count the peers of a dual-stack listener.
     [[nodiscard]] constexpr ip_address unmapped() const noexcept {
         const auto mapped = is_v6_ ? as_v6().ipv4_mapped() : std::nullopt;
         return mapped ? ip_address{*mapped} : *this;
@@ -362,7 +367,7 @@ class ip_address : public detail::printable<ip_address> {
     [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
         return is_v6_ ? as_v6().embedded_ipv4() : std::nullopt;
     }
-    /// The neighbours; none beyond the ends. The zone stays.
+    /// Return the next and the previous address, or nullopt beyond the ends. The zone stays.
     [[nodiscard]] constexpr std::optional<ip_address> next() const noexcept {
         if (value_ == detail::ones(width())) return std::nullopt;
         return ip_address{is_v6_, value_ + detail::uint128{0, 1}, zone_};
@@ -433,7 +438,7 @@ inline std::string ipv6_address::reverse_pointer() const {
     return text + "ip6.arpa";
 }
 
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
 consteval ip_address operator""_ip(const char* text, std::size_t size) {
     return ip_address{std::string_view{text, size}};

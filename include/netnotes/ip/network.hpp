@@ -1,8 +1,8 @@
 // netnotes/ip/network.hpp: networks
 // SPDX-License-Identifier: MIT
 //
-// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside. The
-// netmask is that same prefix length, spelled as an address:
+// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside.
+// The netmask is that same prefix length, spelled as an address:
 //
 //        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
 //        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
@@ -36,8 +36,8 @@ namespace netnotes {
 
 // ---- Networks ------------------------------------------------------------------------------------------
 
-/// What to do with an address that has bits outside its prefix, as 192.168.1.77/24 has: refuse it, which
-/// catches slips of the pen, or clear them and take the network in which the address lies.
+/// Says how to treat an address with bits outside its prefix, such as 192.168.1.77/24. Refusing it catches typing
+/// errors. Clearing the bits gives the network in which the address lies.
 enum class host_bits { refused, cleared };
 
 /// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
@@ -50,10 +50,10 @@ class network : public detail::printable<network> {
   public:
     static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
 
-    /// 0.0.0.0/0, all of IPv4.
+    /// Creates 0.0.0.0/0, all of IPv4.
     constexpr network() noexcept = default;
-    /// Throws std::invalid_argument when the prefix is longer than the address, or when host bits are set
-    /// and refused. A zone is dropped: a network is a set of numbers, not a place.
+    /// Creates the network of an address and a prefix. Throws std::invalid_argument if the prefix is longer than the
+    /// address, or if host bits are set and refused. A zone is dropped: a network is a set of numbers, not a place.
     constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
         : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
         if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
@@ -61,9 +61,9 @@ class network : public detail::printable<network> {
             throw std::invalid_argument{"bits are set in the host part of the address of a network"};
         base_.value_ = base_.value_ & ~hosts_mask();
     }
-    /// From `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask
-    /// `192.0.2.0/0.0.0.255` (IPv4 only). An address alone is the network of that one address. A mask must
-    /// be a run of ones and then zeros: 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Reads `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask `192.0.2.0/0.0.0.255`
+    /// (IPv4 only). An address without a prefix is the network of that address alone. A mask must be a run of ones and
+    /// then zeros. 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
     /// Throws parse_error.
     constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
         parse_failure why;
@@ -112,7 +112,7 @@ class network : public detail::printable<network> {
 
     [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
     [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
-    /// How many bits are left for the hosts.
+    /// Returns how many bits are left for the hosts.
     [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
     [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
@@ -123,57 +123,59 @@ class network : public detail::printable<network> {
 
     [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
     [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
-    /// The last address of an IPv4 network, which reaches all its hosts (RFC 919). A /31 or /32 has none
-    /// (RFC 3021), and neither has IPv6: there multicast does that work.
+    /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
+    /// Returns nullopt for a /31 or /32 (RFC 3021) and for IPv6, where multicast does that work.
     [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
         return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
     }
-    /// The first address that a host may have. IPv4 keeps the all-zeros one for the network itself, IPv6
-    /// for "any router of this subnet" (RFC 4291 §2.6.1); links of two (/31 RFC 3021, /127 RFC 6164) use both.
+    /// Returns the first address that a host may have. IPv4 keeps the all-zeros address for the network itself. IPv6
+    /// keeps it for "any router of this subnet" (RFC 4291 §2.6.1). Links of two hosts (/31 RFC 3021, /127 RFC 6164) use
+    /// both addresses.
     [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
     [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
 
-    /// How many addresses there are: 2 to the host_width(). None when that is more than 64 bits can count.
+    /// Returns the number of addresses, 2 to the host_width(). Returns nullopt if 64 bits cannot hold the number.
     [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
         return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
     }
-    /// ... and how many of them a host may have: for IPv4 two fewer, except in a /31 or /32.
+    /// Returns the number of addresses that a host may have: for IPv4 two fewer, except in a /31 or /32.
     [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
         const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
         return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
     }
-    /// address_count() in decimal digits, exact for every network: 2^128 has 39 of them.
+    /// Returns address_count() in decimal digits, exact for every network: 2^128 has 39 digits.
     [[nodiscard]] std::string address_count_string() const;
 
-    /// False for an address of the other family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, unmapped() it is.
-    /// The zone is not looked at.
+    /// Returns true if the address lies in this network, whatever its zone. Returns false for an address of the other
+    /// family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, but its unmapped() is.
     [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
         return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
     }
     [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
         return prefix_length_ <= other.prefix_length_ && contains(other.base_);
     }
-    /// Two networks overlap only if one of them contains the other: prefixes nest or are apart.
+    /// Returns true if the networks share an address. Then one network contains the other: prefixes nest or are apart.
     [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
         return contains(other) || other.contains(*this);
     }
 
-    /// The network of that shorter prefix around this one. Throws std::invalid_argument for a longer one.
+    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
+    /// prefix.
     [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
         if (prefix_length > prefix_length_)
             throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
         return {base_, prefix_length, host_bits::cleared};
     }
-    /// The networks of that longer prefix inside this one, lowest first; no memory is taken however many.
+    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
     /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
     [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
-    /// Every address that a host may have, in order.
+    /// Returns every address that a host may have, in order.
     [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
-    /// The address at `index`, the first being 0. Throws std::out_of_range beyond the last, and for a negative index:
-    /// last() is the last address.
+    /// Returns the address at `index`; the first has index 0. Throws std::out_of_range beyond the last, and for a
+    /// negative index: last() is the last address.
     template <std::integral Index>
     requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
-        if constexpr (std::is_signed_v<Index>)  // converted without a word, -1 would be 2^64 - 1
+        if constexpr (std::is_signed_v<Index>)  // an implicit conversion would turn -1 into 2^64 - 1
             if (index < 0) throw std::out_of_range{"a negative index into a network"};
         const auto offset = static_cast<std::uint64_t>(index);
         if (address_count() && offset >= *address_count())
@@ -181,14 +183,14 @@ class network : public detail::printable<network> {
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
-    /// The same for an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
     [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
         if (index > hosts_mask()) throw std::out_of_range{"an index beyond the last address of the network"};
         return {is_v6(), base_.value_ + index};
     }
 
-    /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
-    /// 2^32 - 2 of them. 1,500 hosts need a /21: the notes' 255.255.0.0 gives away 64,000 addresses.
+    /// Returns the prefix length of the smallest IPv4 network that has room for this number of hosts. Returns nullopt
+    /// for more than 2^32 - 2 hosts. 1,500 hosts need a /21: the notes' 255.255.0.0 wastes 64,000 addresses.
     static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
         for (unsigned prefix_length = 33; prefix_length-- > 0;)
             if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
@@ -202,7 +204,7 @@ class network : public detail::printable<network> {
         return detail::write_number(out, prefix_length_);
     }
 
-    /// By address, then the larger network first.
+    /// Compares by address; of equal addresses the larger network comes first.
     friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
 
   private:
@@ -270,9 +272,9 @@ constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
     return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
 }
 
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order:
-/// at most 62 for IPv4, 254 for IPv6. Throws std::invalid_argument when the families or the zones differ, or when
-/// last < first. (A zone that both have is dropped: a network has none.)
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order. They are at
+/// most 62 for IPv4 and 254 for IPv6. Throws std::invalid_argument if the families or the zones differ, or if last <
+/// first. A common zone is dropped, because a network has no zone.
 template <class Output>
 constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
     if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
@@ -290,15 +292,15 @@ constexpr Output summarize(ip_address first, const ip_address& last, Output out)
     }
 }
 
-/// Sorts the networks, drops those that lie in another, joins pairs that make a whole, and returns the part
-/// of the span that holds the result; what lies behind that part is left unspecified.
+/// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
+/// the span that holds the result; the rest of the span is unspecified.
 constexpr std::span<network> collapse(std::span<network> networks) {
     std::sort(networks.begin(), networks.end());
     std::size_t kept = 0;
     for (const network block : networks) {
         if (kept > 0 && networks[kept - 1].contains(block)) continue;
         networks[kept++] = block;
-        // The last two may be the halves of one network, and that one again a half, and so on up.
+        // The last two may be the halves of a network, which may again be a half, and so on up.
         while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
             const unsigned prefix_length = networks[kept - 1].prefix_length();
             const network whole = networks[kept - 1].supernet(prefix_length - 1);
@@ -309,7 +311,7 @@ constexpr std::span<network> collapse(std::span<network> networks) {
     return networks.first(kept);
 }
 
-/// Writes the networks that are left of `outer` without `inner`, from the largest to the smallest: one for
+/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest. There is a network for
 /// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
 template <class Output>
 constexpr Output exclude(const network& outer, const network& inner, Output out) {
@@ -336,7 +338,7 @@ inline std::string network::address_count_string() const {
     return digits;
 }
 
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
 consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
 }  // namespace literals

@@ -1,8 +1,9 @@
 // netnotes/ip/special.hpp: ranges of addresses that mean something
 // SPDX-License-Identifier: MIT
 //
-// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others. IANA
-// keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A to E.
+// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others.
+// IANA keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A
+// to E.
 //
 //        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
 //
@@ -26,15 +27,15 @@ namespace netnotes {
 // ---- Special-purpose ranges ----------------------------------------------------------------------------
 
 /// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
-/// Where the registry says "not applicable" (6to4, Teredo, what was given up) the answer here is no.
+/// Where the registry says "not applicable" (6to4, Teredo, abandoned ranges) the answer here is no.
 struct special_range {
     network block;
     std::string_view name;
     std::string_view reference;
-    bool source;              ///< may stand as the source of a packet that crosses a router
-    bool destination;         ///< ... as its destination
-    bool forwardable;         ///< a router may forward packets to it
-    bool globally_reachable;  ///< ... beyond the borders of an organisation
+    bool source;              ///< may be the source of a packet that crosses a router.
+    bool destination;         ///< may be the destination of such a packet.
+    bool forwardable;         ///< a router may forward packets to it.
+    bool globally_reachable;  ///< packets may cross the borders of an organisation.
     bool reserved;            ///< IP itself requires that every implementation treats it specially
 };
 
@@ -156,13 +157,13 @@ constexpr bool ip_address::is_global_unicast() const noexcept {
 
 // ---- The classes of old --------------------------------------------------------------------------------
 
-/// A line of the notes' table of classes, with its numbers put right. The notes' ranges name *hosts*, leave
-/// out networks that they then count, and end class C in the wrong binary number.
+/// A line of the notes' table of classes, with corrected numbers. The notes' ranges name *hosts*, leave out networks
+/// that the notes then count, and end class C in the wrong binary number.
 struct ipv4_class_range {
     ipv4_class letter;
     network block;  ///< all addresses that begin with the class's leading bits
     std::string_view leading_bits;
-    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks
+    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks.
     std::uint32_t networks;           ///< 2^7, 2^14, 2^21
     std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
 };

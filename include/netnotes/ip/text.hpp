@@ -8,19 +8,21 @@
 //        "::ffff:192.0.2.1"                      <->  ... ffff c000 0201          an IPv4 tail
 //        "fe80::1%eth0"                          <->  number and zone             RFC 4007 §11
 //
-// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, since a
-// leading zero means octal in C, and 10.1 for 10.0.0.1. When a filter and a server read the same text as two
-// addresses, the filter is of no use (RFC 6943 §3.1.1), so both texts are refused here. A reader stops at the
-// first thing that it dislikes and says what, and where: "octet 4 is 256, above 255, at character 6".
+// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, because a leading zero
+// means octal in C. It takes 10.1 for 10.0.0.1. If a filter and a server read the same text as two addresses, the
+// filter is useless (RFC 6943 §3.1.1). Both texts are therefore refused here. A reader stops at the first error and
+// names it with its place: "octet 4 is 256, above 255, at character 6".
 //
-// Writing has one form for each address (RFC 5952 §4): lower case, no leading zeros, and the longest run of
-// zero groups, the first of equals, becomes "::", but only if it is longer than one group. Equal addresses
-// have equal texts, so a text may serve as a key in a log.
+// Writing has one form for each address (RFC 5952 §4): lower case and no leading zeros. The longest run of zero groups,
+// the first of equals, becomes "::", but only if it is longer than one group. Equal addresses have equal texts, so a
+// text may serve as a key in a log.
 //
-// A text that came from a stranger is not printed as it is. It may hold a line's end, to forge a line of the log, or an
-// escape sequence, to steer the terminal. visible() and quoted() write such characters as escape sequences of C++.
+// A text from a stranger is not printed as it is. It may hold a line's end that forges a line of the log. It may hold
+// an escape sequence that controls the terminal. visible() and quoted() write such characters as escape sequences of
+// C++.
 //
-// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits ·
+// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits
+// ·
 //                reading IPv4, IPv6, numbers · writing them
 // The notes:     IP地址 (IP addresses); example 02
 
@@ -51,7 +53,7 @@ namespace netnotes {
 
 // ---- Why a text was refused ----------------------------------------------------------------------------
 
-/// What is wrong with a text, and where. Cheap to make: the sentence is composed only when asked for.
+/// The error in a text and its place. It is cheap to make: only message() composes the sentence.
 class parse_failure {
   public:
     constexpr parse_failure() noexcept = default;
@@ -61,11 +63,11 @@ class parse_failure {
                             std::uint32_t value = 0) noexcept
         : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
 
-    /// The offending character's place, counted from 0; the text's size when something is missing.
+    /// The offending character's place, counted from 0; the text's size if something is missing.
     [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
-    /// For a part of a longer text: the part begins `offset` characters later.
+    /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
-    /// For example `octet 4 is 256, above 255, at character 6`.
+    /// Returns a sentence, for example `octet 4 is 256, above 255, at character 6`.
     [[nodiscard]] std::string message() const;
 
   private:
@@ -87,14 +89,15 @@ class parse_error : public std::invalid_argument {
 
 // ---- A stranger's text ---------------------------------------------------------------------------------
 
-/// Returns the text in a form that a terminal and a line of a log can bear. Valid UTF-8 stays, except for characters that
-/// steer or cannot be seen: the controls (also U+0080 to U+009F, of which U+009B means ESC [, ECMA-48 §5.4), the separators
-/// of lines, what changes the direction of writing, what has no width, noncharacters. They become `\n`, `\r`, `\t`,
-/// `\u202e` and the like; U+0000 to U+001F, U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like.
-/// A backslash and a quotation mark stay, so a text that is visible already stays as it is.
+/// Returns the text in a form that is safe for a terminal and a line of a log. Valid UTF-8 stays, except for characters
+/// that control the output or cannot be seen. These are the controls, the separators of lines, characters that change
+/// the direction of writing, characters without width, and noncharacters. The controls include U+0080 to U+009F; U+009B
+/// means ESC [ (ECMA-48 §5.4). These characters become `\n`, `\r`, `\t`, `\u202e` and the like. U+0000 to U+001F,
+/// U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like. A backslash and a quotation mark stay,
+/// so a text that is visible already does not change.
 [[nodiscard]] std::string visible(std::string_view text);
-/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so that
-/// the text cannot pretend to have ended.
+/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so
+/// that the text cannot pretend to have ended.
 [[nodiscard]] std::string quoted(std::string_view text);
 
 /// A number of 128 bits, as two halves: an IPv6 address as a number, or a distance between two. (`unsigned __int128` is
@@ -162,17 +165,17 @@ constexpr std::uint64_t mix(std::uint64_t x) noexcept {  // the finaliser of Mur
     return x ^ (x >> 33);
 }
 
-/// What every value of this header can do with its text. A value says how it is written (`write`, into a
-/// buffer of `text_capacity` characters at least); this gives it the standard library's spellings.
+/// The text functions of every value of this header. A value defines `write`, which writes into a buffer of at least
+/// `text_capacity` characters. This class adds the functions that the standard library's types have.
 template <class Value>
 struct printable {
-    /// The canonical text. The only function of this header that allocates.
+    /// Returns the canonical text. It is the only function of this header that allocates.
     [[nodiscard]] std::string to_string() const {
         char text[Value::text_capacity];
         return {text, self().write(text)};
     }
-    /// As std::to_chars: writes to [first, last) without a terminating NUL and returns the end, or
-    /// errc::value_too_large when it does not fit. Value::text_capacity characters always do.
+    /// Works like std::to_chars: writes to [first, last) without a terminating NUL and returns the end. Returns
+    /// errc::value_too_large if the text does not fit. Value::text_capacity characters always suffice.
     constexpr std::to_chars_result to_chars(char* first, char* last) const noexcept {
         if (last - first >= static_cast<std::ptrdiff_t>(Value::text_capacity)) return {self().write(first), {}};
         char text[Value::text_capacity]{};
@@ -180,7 +183,7 @@ struct printable {
         if (last - first < end - text) return {last, std::errc::value_too_large};
         return {std::copy(static_cast<const char*>(text), end, first), {}};
     }
-    /// Honours width and fill, as every string does.
+    /// Writes the text to a stream, with the stream's width and fill, as for a string.
     template <class Traits>
     friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const Value& value) {
         char text[Value::text_capacity];
@@ -197,7 +200,7 @@ concept text_value = std::is_base_of_v<printable<Value>, Value>;
 
 // ---- Reading -------------------------------------------------------------------------------------------
 
-/// Above 9: it is no digit.
+/// Returns the digit's value, above 9 if the character is no digit.
 constexpr unsigned digit_value(char c) noexcept { return static_cast<unsigned char>(c) - unsigned{'0'}; }
 
 /// One table look-up a character instead of three comparisons; 0xff is no digit.
@@ -211,7 +214,7 @@ inline constexpr auto hexadecimal_value = [] {
     return values;
 }();
 
-/// The failure branches come out of line, so that the way through a good text stays short.
+/// The failure branches are out of line, so that the path through a valid text stays short.
 constexpr bool refuse(parse_failure& why, std::string_view pattern, std::ptrdiff_t position, std::uint32_t item = 0,
                       std::uint32_t value = 0) noexcept {
     why = parse_failure{pattern, static_cast<std::size_t>(position), item, value};
@@ -269,8 +272,8 @@ constexpr bool read_ipv4(const char* const first, const char* const last, std::u
     return true;
 }
 
-/// Reads all of [first, last) as a zone: what may stand in the name of an interface and not be taken for
-/// something else by whoever reads `[fe80::1%eth0]:80` or `fe80::%eth0/64`.
+/// Reads all of [first, last) as a zone. It accepts the characters that the name of an interface may hold, except
+/// characters that end the zone in `[fe80::1%eth0]:80` or `fe80::%eth0/64`.
 constexpr bool read_zone(const char* first, const char* last, zone_name& zone, parse_failure& why) noexcept {
     if (first == last) return refuse(why, "the zone is missing", 0);
     if (last - first > static_cast<std::ptrdiff_t>(zone.text.size()))
@@ -349,8 +352,8 @@ constexpr bool read_ipv6(const char* const first, const char* const last, uint12
 
 // ---- Writing -------------------------------------------------------------------------------------------
 
-/// "0." to "255.": an octet is one look-up and one four-byte store, which is what makes printing an address some
-/// thirty times faster than inet_ntop(), a call of snprintf().
+/// The texts "0." to "255.". Writing an octet takes one look-up and one four-byte store. So printing an address is some
+/// thirty times faster than inet_ntop(), which calls snprintf().
 inline constexpr auto octet_texts = [] {
     std::array<std::array<char, 4>, 256> texts{};
     for (unsigned octet = 0; octet < 256; ++octet) {
@@ -363,7 +366,7 @@ inline constexpr auto octet_texts = [] {
     return texts;
 }();
 
-/// Needs room for 16 characters, of which the last may be scribbled on without being part of the text.
+/// Needs room for 16 characters. The last characters may be overwritten without being part of the text.
 constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
     for (int shift = 24; shift >= 0; shift -= 8) {
         const unsigned octet = value >> shift & 0xff;
@@ -374,7 +377,7 @@ constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
     return out - 1;
 }
 
-/// In decimal; std::to_chars is not constexpr before C++23.
+/// Writes the number in decimal; std::to_chars is not constexpr before C++23.
 constexpr char* write_number(char* out, std::uint32_t value) noexcept {
     std::array<char, 10> digits{};
     char* first = digits.data() + digits.size();
@@ -427,8 +430,8 @@ constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noex
 }  // namespace detail
 
 namespace detail {
-/// Texts and characters, one behind the other. (g++ 12 -O3 sees an overlapping copy in every "text" + std::string{},
-/// wrongly, and warns: its bug 105651.)
+/// Joins texts and characters. (g++ 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its
+/// bug 105651.)
 template <class... Parts>
 std::string joined(const Parts&... parts) {
     std::string text;
@@ -457,7 +460,7 @@ inline std::string parse_failure::message() const {
 
 namespace detail {
 
-/// Is the character one that a reader does not see, or that changes how others are seen?
+/// Returns true if a reader does not see the character, or if the character changes how others are seen.
 constexpr bool is_invisible(char32_t point) noexcept {
     struct range {
         char32_t first, last;
@@ -532,7 +535,7 @@ inline std::string quoted(std::string_view text) {
 }
 
 namespace detail {
-/// Returns the text in quotation marks, cut where it is long: an error is not to be longer than a line.
+/// Returns the text in quotation marks, cut if it is long, so that an error fits in a line.
 inline std::string quoted_beginning(std::string_view text) {
     constexpr std::size_t most = 64;
     std::string shown = quoted(text.substr(0, most));

@@ -1,16 +1,16 @@
 // netnotes/socket/address.hpp: the names of sockets and of hosts
 // SPDX-License-Identifier: MIT
 //
-// A socket's name depends on its family: an address and a port for TCP and UDP, a path in the file system for a
-// conversation inside one machine. The kernel takes them all as a `sockaddr`, a structure whose first field says
-// which of several others it really is. This header turns our values into that structure and back, and is the
-// only place where byte order, structure sizes and interface numbers are thought of.
+// A socket's name depends on its family. TCP and UDP use an address and a port. A conversation inside one machine uses
+// a path in the file system. The kernel takes every name as a `sockaddr`, a structure whose first field tells its real
+// type. This header converts our values to that structure and back. Only this header deals with byte order, structure
+// sizes and interface numbers.
 //
 //        endpoint 192.0.2.1:80  ──┐                        ┌──> sockaddr_in    bytes on the wire: 00 50 c0 00 02 01
 //        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
 //        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
 //
-// People use names of hosts instead, and a resolver (/etc/hosts, DNS) turns those into addresses, often several:
+// People use names of hosts instead. A resolver (/etc/hosts, DNS) turns a name into addresses, often several:
 // "localhost" may be ::1 and 127.0.0.1.
 //
 // On this page:  unix_endpoint · socket_address · resolve
@@ -48,31 +48,31 @@ namespace netnotes {
 enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
 
 enum class socket_type : int {
-    stream = SOCK_STREAM,               ///< a connection, bytes in order, no borders between them: TCP
-    datagram = SOCK_DGRAM,              ///< no connection, messages one by one: UDP
+    stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
+    datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
     sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
 };
 
-/// The name of a socket for conversations inside one machine (unix(7)): a path in the file system, a name in
-/// the kernel's *abstract* namespace (Linux), which needs no file and vanishes with its socket, or none.
+/// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
+/// kernel's *abstract* namespace (Linux), or empty. An abstract name needs no file and vanishes with its socket.
 class unix_endpoint {
   public:
     static constexpr std::size_t max_size = sizeof(sockaddr_un::sun_path);  ///< 108 bytes; abstract, one fewer
 
-    /// Without a name: what a client has that did not bind.
+    /// Creates an empty name, as a client without bind() has.
     unix_endpoint() noexcept = default;
-    /// A path. It must not be empty, hold a NUL, or be longer than max_size: std::invalid_argument.
+    /// Takes a path. Throws std::invalid_argument if it is empty, holds a NUL, or is longer than max_size.
     explicit unix_endpoint(std::string_view path) : unix_endpoint{path, false} {
         if (path.empty() || path.find('\0') != path.npos)
             throw std::invalid_argument{"a socket's path is empty or holds a NUL"};
     }
-    /// Any bytes, up to max_size of them: std::invalid_argument.
+    /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
     static unix_endpoint abstract(std::string_view name) { return {name, true}; }
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
     [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
-    /// The path; `@name` for an abstract one, as ss(8) has it; `(unnamed)`.
+    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
     [[nodiscard]] std::string to_string() const {
         return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
     }
@@ -86,13 +86,14 @@ class unix_endpoint {
     bool is_abstract_ = false;
 };
 
-/// What the kernel calls a sockaddr: the address of a socket of any family. The only place where byte order,
-/// structure sizes and zones are thought of.
+/// The address of a socket of any family, which the kernel calls a sockaddr. It hides byte order, structure sizes and
+/// zones.
 class socket_address {
   public:
-    /// Of no family.
+    /// Creates an address without a family.
     socket_address() noexcept = default;
-    /// A zone that is not a number is the name of an interface: std::system_error when there is none such.
+    /// Takes an IP endpoint. A zone that is not a number is the name of an interface. Throws std::system_error if no
+    /// interface has that name.
     socket_address(const endpoint& where);  // NOLINT(google-explicit-constructor)
     socket_address(const unix_endpoint& where) noexcept;
 
@@ -100,11 +101,11 @@ class socket_address {
     [[nodiscard]] bool is_ip() const noexcept {
         return family() == address_family::inet || family() == address_family::inet6;
     }
-    /// The IP endpoint. An interface's number in it is shown as a number: `fe80::1%2`. Throws
-    /// std::invalid_argument when this is not the address of an IP socket.
+    /// Returns the IP endpoint. Its zone is the interface's number: `fe80::1%2`. Throws
+    /// std::invalid_argument if this is not the address of an IP socket.
     [[nodiscard]] endpoint ip() const;
-    /// The same for a Unix socket; without a name when there is no address at all, as of a datagram whose sender
-    /// did not bind.
+    /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
+    /// not bind.
     [[nodiscard]] unix_endpoint local() const;
     [[nodiscard]] std::string to_string() const;
 
@@ -113,7 +114,7 @@ class socket_address {
     [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
     [[nodiscard]] socklen_t size() const noexcept { return size_; }
     void resize(socklen_t size) noexcept {
-        // Behind a path of 108 bytes the kernel keeps a NUL; it counts it, and would not take it back (unix(7), BUGS).
+        // Behind a path of 108 bytes the kernel keeps and counts a NUL, but does not accept it back (unix(7), BUGS).
         size_ = family() == address_family::local ? std::min(size, socklen_t{sizeof(sockaddr_un)}) : size;
     }
     static constexpr socklen_t capacity = sizeof(sockaddr_storage);
@@ -140,23 +141,25 @@ class socket_address {
 [[nodiscard]] const std::error_category& resolver_category() noexcept;
 
 struct resolve_hints {
-    address_family family = address_family::unspecified;  ///< inet or inet6 for only those
+    address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
     socket_type type = socket_type::stream;
-    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback one
+    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback address.
 };
 
-/// The endpoints behind a host (name or address) and a service (name or number), in the order in which they
-/// should be tried (RFC 6724). It blocks, for seconds when a name server does not answer: getaddrinfo(3).
+/// Returns the endpoints of a host (name or address) and a service (name or number), in the order in which to try them
+/// (RFC 6724). It blocks, for seconds if a name server does not answer: getaddrinfo(3).
 ///
-/// A service that begins like a number (a digit, a sign, a space) is a decimal number from 0 to 65535, or the error is
-/// EAI_SERVICE: getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. A host that inet_aton(3) reads
-/// as a number, and ip_address does not (`127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`), is EAI_NONAME. A filter in
-/// front of this function could otherwise see another address than it connects to (RFC 6943 §3.1.1).
+/// A service that begins like a number (a digit, a sign, a space) must be a decimal number from 0 to 65535. Otherwise
+/// the error is EAI_SERVICE, because getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. Some
+/// hosts are numbers for inet_aton(3) but not for ip_address: `127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`. For
+/// such a host the error is EAI_NONAME. Otherwise a filter in front of this function could see a different address (RFC
+/// 6943 §3.1.1).
 [[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
                                             resolve_hints hints = {});
 [[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
                                             std::error_code& error);
-/// The same for a port. Any integer may be given, so that a number beyond 65535 is an error and no other port.
+/// Returns the endpoints of a host and a port. It takes any integer, so a number beyond 65535 is an error and not a
+/// different port.
 template <std::integral Port>
 [[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
     return resolve(host, std::to_string(port), hints);
@@ -168,8 +171,8 @@ template <std::integral Port>
 
 namespace detail {
 inline std::error_code last_error() noexcept { return {errno, std::system_category()}; }
-/// Did it fail because the system has no IPv6, and does `::` mean more than IPv6? Without the protocol there is no
-/// socket (EAFNOSUPPORT); where it is switched off, no address (EADDRNOTAVAIL).
+/// Returns true if a call failed because the system has no IPv6, and `::` means more than IPv6. Without the protocol
+/// there is no socket (EAFNOSUPPORT). If IPv6 is switched off, there is no address (EADDRNOTAVAIL).
 inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& error) noexcept {
     return where.address() == ip_address{ipv6_address::any()} &&
            (error.value() == EAFNOSUPPORT || error.value() == EADDRNOTAVAIL) &&
@@ -211,7 +214,7 @@ inline socket_address::socket_address(const endpoint& where) {
 inline socket_address::socket_address(const unix_endpoint& where) noexcept {
     storage_.local.sun_family = AF_UNIX;
     if (where.is_unnamed()) return;
-    const std::size_t nul = where.is_abstract() ? 1 : 0;  // an abstract name begins with a NUL, a path ends with one
+    const std::size_t nul = where.is_abstract() ? 1 : 0;  // an abstract name begins with a NUL, a path ends with a NUL
     std::memcpy(storage_.local.sun_path + nul, where.name().data(), where.name().size());
     const std::size_t size = std::min(where.name().size() + 1, unix_endpoint::max_size);
     size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
@@ -262,8 +265,8 @@ inline const std::error_category& resolver_category() noexcept {
 }
 
 namespace detail {
-/// Does the service begin as strtol(3) lets a number begin? No service's name does (RFC 6335 §5.1) but those with a
-/// digit in front, such as "3com-tsmux", and these hold a letter behind it.
+/// Returns true if the service begins as strtol(3) lets a number begin. Of service names (RFC 6335 §5.1) only names
+/// like "3com-tsmux" begin so, with a digit, and they hold a letter behind it.
 inline bool is_like_number(std::string_view service) noexcept {
     if (service.empty()) return false;
     if (digit_value(service.front()) > 9)
@@ -277,8 +280,8 @@ inline bool is_port(std::string_view service) noexcept {
     parse_failure why;
     return read_number(service.data(), service.data() + service.size(), 65535, port, why);
 }
-/// Would inet_aton(3), which getaddrinfo() asks first, read the host as an IPv4 address although we do not? It takes one
-/// to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
+/// Would inet_aton(3), which getaddrinfo() asks first, read the host as an IPv4 address although we do not? It takes
+/// one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
 inline bool is_number_of_old(std::string_view host) noexcept {
     host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
     if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
@@ -310,7 +313,7 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
     }
     addrinfo wanted{};
     wanted.ai_family = static_cast<int>(hints.family);
-    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer an address, and not one for every type as well
+    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
     wanted.ai_flags = hints.to_bind ? AI_PASSIVE : 0;
     addrinfo* found = nullptr;
     const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),

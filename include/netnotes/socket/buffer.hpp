@@ -1,7 +1,7 @@
 // netnotes/socket/buffer.hpp: bytes
 // SPDX-License-Identifier: MIT
 //
-// What the calls of a socket take: room to receive into, and bytes to send.
+// The calls of a socket take a buffer: room to receive into, or bytes to send.
 //
 // On this page:  mutable_buffer, const_buffer, as_text
 // The notes:     recv, send (公共用途的套接字函数); example 05
@@ -32,8 +32,8 @@ concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Point
 class borrowed_socket;
 }  // namespace detail
 
-/// Room to receive into: made from anything that is one run of bytes, an array, a std::array, std::string,
-/// std::vector or std::span of std::byte, char or unsigned char. It does not own and does not grow.
+/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
+/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
 class mutable_buffer : public std::span<std::byte> {
   public:
     using std::span<std::byte>::span;
@@ -44,9 +44,9 @@ class mutable_buffer : public std::span<std::byte> {
         : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
 };
 
-/// Bytes to send: from the same, and from text. Of a literal the NUL behind it is not sent. No type can tell a
-/// literal from another *const* array of char, so such an array is taken for one and a NUL at its very end left
-/// out; and an array of char that is not const is refused, for it is seldom full: `std::span{buffer}.first(size)`.
+/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
+/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
+/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
 class const_buffer : public std::span<const std::byte> {
   public:
     using std::span<const std::byte>::span;
@@ -66,7 +66,7 @@ class const_buffer : public std::span<const std::byte> {
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
 };
 
-/// Received bytes looked at as text, without copying and without a check: a peer may send anything.
+/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
 inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }

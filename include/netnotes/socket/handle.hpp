@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A socket is held by the kernel. The program holds a small number for it, the *descriptor*. This class owns the
-// descriptor, and knows what all sockets have: options, the endpoints of both sides, an end, and how long a call waits.
+// descriptor. It has the calls that all sockets share: options, endpoints of both sides, shutdown, and timeouts.
 // The class socket adds the calls that move bytes.
 //
 //        set_blocking(false)     a call returns at once: errc::operation_would_block
@@ -41,19 +41,19 @@ namespace netnotes {
 
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
-/// A socket, owned: moved, never copied, closed by the destructor.
+/// Owns a socket. A handle can be moved but not copied, and its destructor closes the socket.
 ///
-/// Whether a call waits is decided by its mode: it waits for ever (as made), for a time (set_timeout,
-/// set_deadline), or not at all (set_blocking(false): errc::operation_would_block). stop_with() ends a wait
-/// early with errc::operation_canceled. Two threads may use one socket, one to send and one to receive, but
-/// no thread may close it or change its mode while another uses it.
+/// The mode of the socket decides whether a call waits. A new socket waits without a limit. set_timeout() and
+/// set_deadline() limit the wait, and set_blocking(false) forbids it: errc::operation_would_block. stop_with() ends a
+/// wait early with errc::operation_canceled. Two threads may share a socket: one thread sends and one thread receives.
+/// No thread may close the socket or change its mode while another thread uses it.
 class socket_handle {
   public:
     using native_handle_type = int;
 
-    /// None: is_open() is false.
+    /// Creates an empty handle: is_open() returns false.
     socket_handle() noexcept = default;
-    /// Takes over a descriptor that is open. `blocking` is the mode in which it is; it is not changed.
+    /// Takes over an open descriptor. `blocking` tells its present mode, which is not changed.
     explicit socket_handle(native_handle_type descriptor, bool blocking = true) noexcept
         : descriptor_{descriptor}, blocking_{blocking} {}
     socket_handle(socket_handle&& other) noexcept { swap(other); }
@@ -79,16 +79,16 @@ class socket_handle {
 
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
     [[nodiscard]] native_handle_type native_handle() const noexcept { return descriptor_; }
-    /// Gives the descriptor away: it is the caller's to close. It is non-blocking if a timeout, a deadline, a stop or
+    /// Returns the descriptor, which the caller must close. It is non-blocking if a timeout, a deadline, a stop or
     /// set_blocking(false) was in force.
     [[nodiscard]] native_handle_type release() noexcept { return std::exchange(descriptor_, -1); }
 
-    /// Says goodbye in one direction, or both, and leaves the descriptor open. After shutdown(send) the peer
-    /// reads the end of the stream, and can still be heard.
+    /// Ends one direction of the connection, or both, and leaves the descriptor open. After shutdown(send) the peer
+    /// reads the end of the stream, and its bytes can still be received.
     void shutdown(shutdown_direction direction);
     void shutdown(shutdown_direction direction, std::error_code& error) noexcept;
-    /// Gives back the descriptor. The connection ends when its last descriptor does (fork and dup make more);
-    /// bytes that have come and were not read turn the goodbye into a reset. The destructor does the same.
+    /// Closes the descriptor. The connection ends with its last descriptor (fork and dup make more). If received bytes
+    /// were not read, the kernel sends a reset instead of an orderly end. The destructor does the same.
     void close();
     void close(std::error_code& error) noexcept;
 
@@ -97,7 +97,7 @@ class socket_handle {
     [[nodiscard]] socket_address peer_endpoint() const;
     [[nodiscard]] socket_address peer_endpoint(std::error_code& error) const noexcept;
 
-    /// errc::invalid_argument for a value out of the option's range.
+    /// Sets an option. Fails with errc::invalid_argument for a value out of the option's range.
     template <class Option>
     void set_option(const Option& option) {
         if constexpr (requires { option.is_in_range(); })
@@ -116,46 +116,48 @@ class socket_handle {
         const auto native = option.to_native();
         set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}), error);
     }
-    /// The option's value: bool, int, ... as its type has it.
+    /// Returns the option's value: bool, int, ..., as the option's type says.
     template <class Option>
     [[nodiscard]] auto get_option() const {
         typename Option::native_type native{};
         get_option(Option::level, Option::name, std::as_writable_bytes(std::span{&native, 1}));
         return Option::from_native(native);
     }
-    /// As in C, for options that have no type here. All forms throw std::system_error. (SO_RCVTIMEO and SO_SNDTIMEO
-    /// have no effect on the calls of this class, which go on waiting: set_timeout() is what limits them.)
+    /// Sets an option as in C, if the option has no type here. All forms throw std::system_error. SO_RCVTIMEO and
+    /// SO_SNDTIMEO have no effect on the calls of this class, which continue to wait: set_timeout() limits them.
     void set_option(int level, int name, std::span<const std::byte> value);
     void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept;
     void set_option(int level, int name, int value) { set_option(level, name, std::as_bytes(std::span{&value, 1})); }
     /// Returns how many bytes of `value` were filled.
     std::size_t get_option(int level, int name, std::span<std::byte> value) const;
     std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept;
-    /// SO_ERROR: what went wrong in the background, told once; no error when nothing did.
+    /// Returns and clears the error that occurred in the background (SO_ERROR), or no error.
     [[nodiscard]] std::error_code take_error() noexcept;
 
     // -- how long a call may take
 
-    // These throw std::system_error when the descriptor cannot be switched; the mode is then what it was.
+    // These throw std::system_error if the descriptor cannot be switched. The mode then stays as it was.
 
-    /// Every call from now on takes at most so long, all its parts and waits together; then errc::timed_out.
-    /// `never` is for ever, zero or less is now.
+    /// Limits every call from now on to this time, all its parts and waits together; then it fails with
+    /// errc::timed_out. `never` removes the limit; with zero or less a call does not wait.
     void set_timeout(wait_time timeout);
-    /// All calls from now on end by that moment: for an exchange of many calls that as a whole has a limit.
+    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole.
     void set_deadline(time_point deadline);
-    /// Every call from now on also fails with errc::timed_out when nothing has been sent for `time`. So a peer cannot keep
-    /// a server by a byte now and then that is never a whole request; and a dialogue may last for ever. The time begins
-    /// now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` ends it.
+    /// Makes every call from now on also fail with errc::timed_out if nothing has been sent for `time`. So a peer that
+    /// sends single bytes and never a whole request cannot hold a server, while a dialogue has no limit. The time
+    /// begins now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` removes it.
     void set_answer_timeout(wait_time time);
-    /// `never` unless set_timeout() said otherwise.
+    /// Returns the time that set_timeout() has set, otherwise `never`.
     [[nodiscard]] duration timeout() const noexcept { return timeout_; }
+    /// Returns the moment that set_deadline() has set.
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
-    /// false: no call waits; what it cannot do at once is errc::operation_would_block. true: they wait again,
-    /// for ever.
+    /// With false no call waits: a call that cannot finish at once fails with errc::operation_would_block. With true
+    /// calls wait again, without a limit.
     void set_blocking(bool blocking);
+    /// Returns false after set_blocking(false).
     [[nodiscard]] bool is_blocking() const noexcept { return blocking_; }
-    /// Once a stop is requested, every call that may wait ends with errc::operation_canceled, at once. The event
-    /// must outlive the socket's last call. Accepted sockets follow the same event.
+    /// Lets a stop end the calls. Once it is requested, every call that may wait fails with errc::operation_canceled.
+    /// The event must outlive the socket's last call. Accepted sockets follow the same event.
     void stop_with(const stop_event& stop);
 
     /// Waits until the socket can be read (POLLIN) or written (POLLOUT), an error included, or until `until`.
@@ -168,8 +170,8 @@ class socket_handle {
     template <class Call>
     auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
     [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
-    /// recv_from() gives the kernel room for notes. Never on a Unix socket: there they could be descriptors that a
-    /// stranger passes, and that nobody would close.
+    /// Makes recv_from() give the kernel room for notes. Never call it for a Unix socket: there the notes could be
+    /// descriptors that a stranger passes, and no code would close them.
     void take_notes() noexcept { takes_notes_ = true; }
     [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden() const noexcept;
@@ -220,13 +222,13 @@ inline void socket_handle::fail_with_peer(const std::error_code& error, const st
 }
 
 inline void socket_handle::wait(short events, time_point until, std::error_code& error) const noexcept {
-    if (!is_open()) {  // poll(2) would pass over it, and wait
+    if (!is_open()) {  // poll(2) would ignore it and wait
         error = std::make_error_code(std::errc::bad_file_descriptor);
         return;
     }
     detail::wait_for(descriptor_, events, stop_, until, error);
 }
-/// For what cannot be polled: to look again now and then.
+/// Pauses before the next attempt, if the event cannot be polled for.
 inline void socket_handle::wait_a_moment(time_point until, std::error_code& error) const noexcept {
     detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
     if (error == std::errc::timed_out && clock::now() < until) error.clear();
@@ -236,8 +238,8 @@ inline time_point socket_handle::end_of_call() const noexcept {
     return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
 }
 
-/// What forbids a call even to begin. Without this a peer who always has something for us would carry the
-/// program past its deadline, or past a stop, without one wait in which they could be noticed.
+/// Returns the error that forbids a call to begin. Without this check a peer that always has bytes for us would carry
+/// the program past its deadline or a stop, because no wait would notice them.
 inline std::error_code socket_handle::forbidden() const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
     const time_point end = std::min(deadline_, answer_end_);
@@ -245,23 +247,24 @@ inline std::error_code socket_handle::forbidden() const noexcept {
     return {};
 }
 
-/// A datagram socket is given a port by its first send or connect, and when all are in use the kernel says EAGAIN.
+/// A datagram socket gets a port with its first send or connect. If all ports are in use, the kernel returns EAGAIN.
 inline bool socket_handle::has_no_port() const noexcept {
     std::error_code error;
     const socket_address local = local_endpoint(error);
     return !error && local.is_ip() && local.ip().port() == 0;
 }
 
-/// Makes the system call, again when a signal interrupted it, and waits where it could not go on and may wait.
-/// Without a deadline a call that succeeds at once costs that one system call and no look at the clock.
+/// Makes the system call. Repeats it if a signal interrupted it, and waits if the call would block and may wait.
+/// Without a deadline, a call that succeeds at once costs only that system call and no look at the clock.
 template <class Call>
 auto socket_handle::attempt(Call call, short events, int flags, time_point until,
                             std::error_code& error) const noexcept {
     decltype(call()) result = -1;
     if ((error = forbidden())) return result;
-    // poll() may say that a call can go on which cannot. It sees our own queue, but not that of the Unix socket whom
-    // send_to() names. It calls a datagram readable whose checksum is wrong, and a datagram socket that was shut down;
-    // and another thread may be faster. Neither the processor nor the time limit may be lost on that.
+    // poll() may report a descriptor as ready although the call would block. It sees our own queue, but not the
+    // queue of the Unix socket that send_to() names. It reports a datagram with a wrong checksum, and a datagram
+    // socket that was shut down, as readable. Another thread may also be faster. None of these may spin or lose the
+    // time limit.
     const int max_in_a_row = events == POLLOUT ? 1 : 16;
     for (int polls_in_a_row = 0;;) {
         result = call();
@@ -326,8 +329,8 @@ inline void socket_handle::shutdown(shutdown_direction direction) {
 inline void socket_handle::close(std::error_code& error) noexcept {
     constexpr ::linger reset{1, 0};
     if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
-    // already belong to what another thread has just opened (close(2)).
+    // Never close twice, not even after EINTR: on Linux the descriptor is already closed. Another thread may have
+    // opened a file with the same number (close(2)).
     error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
 }
 inline void socket_handle::close() {

@@ -1,17 +1,17 @@
 // netnotes/socket/iostream.hpp: a connection as a C++ stream
 // SPDX-License-Identifier: MIT
 //
-// Python's s.makefile() gives a file on a socket, so that one can read it line by line. Here it is a
+// Python's s.makefile() gives a file on a socket, so that a program can read it line by line. Here it is a
 // std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
 //
 //        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
 //        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
 //                                                                     every receive that may wait
 //
-// The last point saves the beginner's deadlock, in which both sides wait for a question that still stands in
-// the other's buffer. A timeout of the socket holds for each receive and each flush; when one fails the stream
-// turns bad() and error() says why. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
-// and getline leaves the '\r'. It has no bound on a line, so it is not for peers that you do not trust.
+// The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
+// side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
+// becomes bad() and error() returns the reason. Text arrives as the peer sends it: lines of network protocols end in
+// "\r\n", and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
 //
 // On this page:  socket_iostream
 // The notes:     s.makefile() (公共用途的套接字函数); example 05
@@ -40,12 +40,12 @@ class socket_streambuf : public std::streambuf {
     socket_streambuf& operator=(const socket_streambuf&) = delete;
     ~socket_streambuf() override { socket_streambuf::sync(); }  // its own: what is derived from it is gone
 
-    /// Why the stream is bad; no error after an orderly end.
+    /// Returns why the stream is bad, or no error after an orderly end.
     [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
 
   protected:
     int_type underflow() override {
-        // To throw is the only way in which a buffer can set badbit and not just eofbit.
+        // Only by throwing can a buffer set badbit and not just eofbit.
         if (sync() != 0) throw std::system_error{error_};
         const std::size_t size = connection_.recv(in_, error_);
         if (error_) throw std::system_error{error_};
@@ -60,8 +60,8 @@ class socket_streambuf : public std::streambuf {
     int sync() override {
         const auto pending = static_cast<std::size_t>(pptr() - pbase());
         if (pending == 0) return 0;
-        // Once a send has failed nothing more goes out, for it would come behind a gap. After a receive that failed,
-        // because the peer was late, the conversation can go on.
+        // After a failed send nothing more is sent, because it would arrive behind a gap. After a failed receive the
+        // conversation can continue, for example if the peer was only late.
         if (!send_error_) connection_.send_all(std::span{out_}.first(pending), send_error_);
         setp(out_.data(), out_.data() + out_.size());  // sent or lost
         error_ = send_error_;
@@ -75,9 +75,9 @@ class socket_streambuf : public std::streambuf {
     std::array<char, 4096> out_{};
 };
 
-/// A std::iostream on a connection. It owns the socket; leaving its scope sends what is still buffered, and so
-/// waits until a peer takes it who does not read: give the socket a timeout. Then it closes.
-/// Only for sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
+/// A std::iostream on a connection. It owns the socket. The destructor sends the buffered bytes and closes the socket.
+/// If the peer does not read, the destructor waits, so give the socket a timeout.
+/// Use it only with sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
 class socket_iostream : public std::iostream {
   public:
     explicit socket_iostream(socket connection)

@@ -1,8 +1,8 @@
 // netnotes/socket/message.hpp: what travels beside the bytes of a datagram
 // SPDX-License-Identifier: MIT
 //
-// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Two of them matter to every UDP server: to
-// which of the host's addresses a datagram came, and from which address the answer is to leave.
+// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Two of them matter to every UDP server:
+// to which of the host's addresses a datagram came, and from which address the answer is to leave.
 //
 //        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
 //        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
@@ -26,14 +26,14 @@
 
 namespace netnotes::detail {
 
-/// What the kernel tells of a datagram beside its bytes: the size of each of several that it has merged (UDP_GRO), and
-/// to which address they came.
+/// The facts that the kernel reports beside a datagram's bytes: the address to which it came, and the size of each
+/// datagram if the kernel has merged several (UDP_GRO).
 struct datagram_notes {
     static constexpr std::size_t capacity =
         CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
     using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
 
-    ip_address local{};        ///< one's own address, from which to answer; 0.0.0.0 when that is not known
+    ip_address local{};        ///< our own address, from which to answer; 0.0.0.0 if it is not known
     bool is_to_group = false;  ///< it came to a multicast or a broadcast address
     std::size_t segment = 0;   ///< 0: it is one datagram
 
@@ -45,13 +45,13 @@ struct datagram_notes {
             if (is(IPPROTO_IP, IP_PKTINFO)) {
                 in_pktinfo info;
                 std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                // A broadcast's or a group's local address is the one from which one would answer (ip(7)).
+                // For a broadcast or a group, the local address is the address from which to answer (ip(7)).
                 notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
                 notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
             } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
                 in6_pktinfo info;
                 std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO knows that better
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO reports this better
                 sockaddr_in6 raw{};
                 raw.sin6_family = AF_INET6;
                 raw.sin6_addr = info.ipi6_addr;
@@ -72,11 +72,12 @@ struct datagram_notes {
     }
 };
 
-/// The word to the kernel from which address a datagram is to leave.
+/// The control message that tells the kernel from which address a datagram is to leave.
 class source_note {
   public:
     source_note() noexcept = default;
-    /// 0.0.0.0 and :: say nothing. The zone of the address may be no interface: then there is an error.
+    /// Chooses the address. With 0.0.0.0 and :: the system chooses. Fails if the zone of the address names no
+    /// interface.
     void choose(const ip_address& from, std::error_code& error) noexcept {
         size_ = 0;
         error.clear();
@@ -86,7 +87,7 @@ class source_note {
             if (address.family() == address_family::inet) {
                 sockaddr_in raw;
                 std::memcpy(&raw, address.data(), sizeof raw);
-                in_pktinfo info{};  // without an interface: which way is the routing table's affair
+                in_pktinfo info{};  // without an interface: the routing table chooses the way
                 info.ipi_spec_dst = raw.sin_addr;
                 write(IPPROTO_IP, IP_PKTINFO, info);
             } else {
@@ -106,7 +107,7 @@ class source_note {
     [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
-    /// Says so in a message; this object must live until it is sent.
+    /// Adds the control message to `message`. This object must live until the message is sent.
     void add_to(msghdr& message) noexcept {
         if (size_ == 0) return;
         message.msg_control = bytes_.data();

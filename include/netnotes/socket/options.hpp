@@ -1,14 +1,15 @@
 // netnotes/socket/options.hpp: the options of a socket, as types
 // SPDX-License-Identifier: MIT
 //
-// setsockopt(2) takes any bytes for any option. A type for each option has the right size, and refuses values out of range.
+// setsockopt(2) takes any bytes for any option. A type for each option has the right size, and refuses values out of
+// range.
 //
 //        net::socket stream{net::address_family::inet, net::socket_type::stream};
 //        stream.set_option(net::option::keep_alive{true});
 //        auto size = stream.get_option<net::option::receive_buffer>();
 //
-// On this page:  option::reuse_address, reuse_port, keep_alive, broadcast, receive_buffer, send_buffer, ipv6_only, linger
-// The notes:     setsockopt, getsockopt (公共用途的套接字函数); example 05
+// On this page:  option::reuse_address, reuse_port, keep_alive, broadcast, receive_buffer, send_buffer, ipv6_only,
+// linger The notes:     setsockopt, getsockopt (公共用途的套接字函数); example 05
 
 #ifndef NETNOTES_SOCKET_OPTIONS_HPP
 #define NETNOTES_SOCKET_OPTIONS_HPP
@@ -56,25 +57,26 @@ struct number {
 /// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
 /// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
 using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
-/// Several sockets of one user bind the same port and the kernel shares the clients out among them.
+/// Lets several sockets of one user bind the same port. The kernel distributes the clients among them.
 using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
-/// Probe a silent peer: off unless asked for, and then by default only after two hours (tcp(7)).
+/// Probes a silent peer. It is off by default, and the first probe is by default sent after two hours (tcp(7)).
 using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
-/// Without it a datagram to a broadcast address is refused with EACCES.
+/// Allows datagrams to a broadcast address. Without it the kernel refuses them with EACCES.
 using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
-/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)). It would take a
-/// negative number for the largest of all; here that is errc::invalid_argument.
+/// The size of a buffer in bytes. Linux sets twice the number, for its own book-keeping, and returns the doubled number
+/// (socket(7)). Linux would take a negative number as the maximum; here it fails with errc::invalid_argument.
 using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
 using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
-/// An IPv6 socket that is not to serve IPv4 clients as ::ffff:a.b.c.d as well.
+/// Keeps an IPv6 socket from serving IPv4 clients as ::ffff:a.b.c.d.
 using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
 
-/// Does it listen? It can only be asked.
+/// Is true for a listening socket. The option can only be read.
 using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
 
-/// What close() does with bytes that are not yet acknowledged: nothing said, it goes on sending them behind
-/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset. A negative
-/// number is errc::invalid_argument, and no reset; a time that is too long for the kernel is its longest, 68 years.
+/// Sets what close() does with bytes that are not yet acknowledged. With nullopt the kernel goes on sending them in the
+/// background. With a number of seconds close() waits for at most this time. With zero close() discards them and sends
+/// a reset. A negative number fails with errc::invalid_argument. A time that is too long for the kernel becomes the
+/// kernel's maximum, 68 years.
 struct linger {
     std::optional<std::chrono::seconds> value;
     using native_type = ::linger;
@@ -83,7 +85,7 @@ struct linger {
     constexpr linger() noexcept = default;
     constexpr linger(std::nullopt_t) noexcept {}
     constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
-    /// From minutes and hours, too; half a second does not compile.
+    /// Takes minutes and hours, too; half a second does not compile.
     template <class Rep, class Period>
     requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
     constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept

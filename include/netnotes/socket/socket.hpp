@@ -1,15 +1,15 @@
 // netnotes/socket/socket.hpp: the socket
 // SPDX-License-Identifier: MIT
 //
-// A socket is an end of a conversation, held by the kernel; the program holds a small number that stands for
-// it, the *descriptor*. It need not be an end of a connection: a datagram socket has none, and a listening
-// socket only makes them. This header owns the descriptor (it is closed exactly once, whatever happens), and
-// handles once, here, what every program otherwise gets wrong for itself:
+// A socket is an end of a conversation, held by the kernel. The program holds a small number for it, the *descriptor*.
+// A socket need not be an end of a connection: a datagram socket has no connection, and a listening socket only
+// accepts them. This header owns the descriptor and closes it exactly once. It also handles here, in one place, the
+// things that programs often get wrong:
 //
 //   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
 //   the peer is gone (SIGPIPE)               an error, not the death of the process
-//   a timeout                                a point in time: a peer that sends a byte a second cannot stretch
-//                                            it; and it is reported as errc::timed_out, never as EAGAIN
+//   a timeout                                a point in time: a peer that sends a byte a second cannot extend
+//                                            it. It is reported as errc::timed_out, never as EAGAIN
 //   a child process inherits descriptors     close-on-exec, always
 //   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
 //
@@ -20,8 +20,8 @@
 //          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
 //            └─> a new socket  <───── bytes ────────> send_all, recv
 //
-// Each call has two forms. The plain one throws std::system_error. The one with a std::error_code at its end
-// does not throw; it is for outcomes that a program expects, as Python's connect_ex is for connect.
+// Each call has two forms. The plain form throws std::system_error. The form with a std::error_code at its end
+// does not throw. Use it for outcomes that a program expects, as Python's connect_ex is for connect.
 //
 //   Python                          C                                here
 //   socket(family, type)            socket                           socket{family, type}
@@ -40,7 +40,7 @@
 //   socketpair, getaddrinfo         the same                         socket_pair, resolve
 //
 // On this page:  socket · socket_pair
-// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, how long a call waits
+// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, timeouts
 // The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
 
 #ifndef NETNOTES_SOCKET_SOCKET_HPP
@@ -73,9 +73,9 @@ class socket : public socket_handle {
   public:
     using socket_handle::socket_handle;
 
-    /// None: is_open() is false.
+    /// Creates an empty socket: is_open() returns false.
     socket() noexcept = default;
-    /// A new one. `protocol` 0 is the only one that goes with family and type.
+    /// Creates a socket. `protocol` 0 selects the only protocol of this family and type. Throws std::system_error.
     explicit socket(address_family family, socket_type type, int protocol = 0);
     socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
 
@@ -85,81 +85,83 @@ class socket : public socket_handle {
     /// errc::permission_denied below port 1024 (ip(7)).
     void bind(const socket_address& where);
     void bind(const socket_address& where, std::error_code& error) noexcept;
-    /// Lets connections come in. `backlog` is how many may be complete and not yet accepted, and Linux lets in
-    /// one more; it is capped by net.core.somaxconn. Nobody beyond is *refused*: his SYN is dropped and tried
-    /// again, so he is late (listen(2)). A negative number stands for the most that the system allows.
+    /// Lets connections come in. `backlog` is the number of complete connections that accept() has not taken yet. Linux
+    /// admits one more, and net.core.somaxconn caps the number. A further client is not *refused*: the kernel drops its
+    /// SYN, and the client retransmits it and connects late (listen(2)). A negative number means the system's maximum.
     void listen(int backlog = SOMAXCONN);
     void listen(int backlog, std::error_code& error) noexcept;
 
     struct accepted;
-    /// Waits for the next connection. The new socket waits without a limit, or not at all if this one does not
-    /// wait, and is stopped by what stops this one. A connection that died in the queue is passed over.
+    /// Waits for the next connection and returns it. The new socket has no timeout. It does not wait if this socket
+    /// does not, and the stop of this socket ends its calls, too. A connection that ended in the queue is skipped.
     ///
-    /// Where descriptors or memory are short (EMFILE, ENFILE, ENOBUFS, ENOMEM) the first form tries again every 100 ms, as
-    /// long as this socket may wait: so `for (;;) serve(listener.accept());` survives a crowd. The second form reports it.
+    /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM), the first form tries again every 100 ms,
+    /// within the time that this socket may wait. So `for (;;) serve(listener.accept());` survives a crowd. The second
+    /// form reports the error.
     accepted accept();
     accepted accept(std::error_code& error) noexcept;
 
     // -- as a client
 
-    /// For a stream, opens a connection and waits until it stands or has failed. For a datagram socket, fixes
-    /// whom send() goes to and recv() hears from. After a failure make a new socket: POSIX leaves this one's
-    /// state open. errc::connection_refused, timed_out, network_unreachable, ...
+    /// Opens a connection on a stream socket and waits until it is established or has failed. On a datagram socket,
+    /// fixes the peer of send() and recv(). After a failure make a new socket: POSIX leaves the state of this socket
+    /// open. Fails with errc::connection_refused, timed_out, network_unreachable, ...
     ///
-    /// A stream never connects to itself. Where nobody listens on a port from which the system takes the clients' own
-    /// ports, TCP can open a connection from that port to that port, and then reads what it has sent (a simultaneous
-    /// open, RFC 9293 §3.5). It is reset here, and the error is errc::connection_refused: nobody listens there.
+    /// A stream never connects to itself. If no program listens on a port of the range for clients, TCP can open a
+    /// connection from that port to that port. The socket then reads its own bytes (a simultaneous open, RFC 9293
+    /// §3.5). connect() resets such a connection and fails with errc::connection_refused, because no program listens
+    /// there.
     void connect(const socket_address& where);
     void connect(const socket_address& where, std::error_code& error) noexcept;
 
     // -- both
 
-    /// At most buffer.size() bytes, at least one; 0 at the end of the stream, and then at every call. It is not
-    /// a message: what the peer sent in one piece may come in many, and the reverse. (With an empty buffer the
-    /// answer is always 0, so do not ask.) `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, and
-    /// MSG_WAITALL holds only for a socket that waits for ever.
+    /// Receives at least one byte and at most buffer.size(); returns their number. Returns 0 at the end of the stream,
+    /// and then at every call. A receive is not a message: bytes sent in one piece may arrive in many, and the reverse.
+    /// With an empty buffer it always returns 0, so pass room. `flags` are the flags of recv(2). With MSG_DONTWAIT this
+    /// call does not wait, and MSG_WAITALL holds only for a socket without a timeout.
     std::size_t recv(mutable_buffer buffer, int flags = 0);
     std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// Exactly buffer.size() bytes, however many receives that takes; the timeout is for the whole. 0 when the stream
-    /// had ended before the first of them, so that `while (s.recv_exact(header))` is a loop over messages; an end in
-    /// the middle is errc::protocol_error. The second form returns how many bytes stand in the buffer beside the
-    /// error, and the next call may go on behind them. For an empty buffer nobody is asked, and the answer is 0.
+    /// Receives exactly buffer.size() bytes, in as many receives as that takes. The timeout is for the whole call.
+    /// Returns 0 if the stream ended before the first byte, so `while (s.recv_exact(header))` loops over messages. An
+    /// end in the middle is errc::protocol_error. On an error the second form returns the number of bytes in the
+    /// buffer, and the next call may continue behind them. With an empty buffer it returns 0 and receives nothing.
     std::size_t recv_exact(mutable_buffer buffer);
     std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
-    /// Hands bytes to the kernel and returns how many it took, perhaps not all. That they were taken does not
-    /// mean that they have arrived, or have been sent at all. errc::broken_pipe, connection_reset.
+    /// Hands bytes to the kernel and returns how many it took, perhaps not all. The kernel may not have sent them yet,
+    /// and they may never arrive. Fails with errc::broken_pipe, connection_reset.
     std::size_t send(const_buffer bytes, int flags = 0);
     std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
-    /// All bytes, or an error. The timeout is for the whole. The second form returns how many the kernel took
-    /// before the error, so that no byte's fate is unknown on this side; the first says it in what(). If a call that may
-    /// wait fails, and none after it succeeds, close() sends a reset: an orderly end would say that all has been sent.
+    /// Sends all bytes or fails. The timeout is for the whole call. On an error the second form returns how many bytes
+    /// the kernel took, and what() of the first form says it. After a failed call that may wait, close() sends a reset,
+    /// unless a later call succeeds: an orderly end would say that all bytes were sent.
     void send_all(const_buffer bytes);
     std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
 
     struct received {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled
-        socket_address sender;       ///< of no family when a Unix socket without a name has sent it
-        bool truncated = false;      ///< the datagram was longer than the buffer; what did not fit is lost
-        /// To which of this host's addresses it came, if tell_local_address() asked for that; else 0.0.0.0. For
-        /// a datagram to a broadcast address or an IPv4 group it is the address from which to answer; for one to
-        /// an IPv6 group it is not known.
+        socket_address sender;       ///< without a family if the sender is a Unix socket without a name
+        bool truncated = false;      ///< the datagram was longer than the buffer, and its rest is lost
+        /// The address of this host that the datagram was sent to, after tell_local_address(); else 0.0.0.0. For a
+        /// datagram to a broadcast address or an IPv4 group, it is the address from which to answer. For a datagram
+        /// to an IPv6 group it is not known.
         ip_address local{};
     };
-    /// One datagram and its sender. An empty datagram is a datagram: bytes is empty and the sender is set.
+    /// Receives one datagram with its sender. For an empty datagram `bytes` is empty and the sender is set.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// One datagram, whole or not at all: errc::message_size when it is too long for the protocol.
+    /// Sends one datagram, whole or not at all. Fails with errc::message_size if it is too long for the protocol.
     void send_to(const_buffer bytes, const socket_address& where, int flags = 0);
     void send_to(const_buffer bytes, const socket_address& where, std::error_code& error, int flags = 0) noexcept;
-    /// The same from one of this host's addresses, received::local: the sender of a question takes an answer only from
-    /// the address that it asked. 0.0.0.0 and :: leave the choice to the system. errc::invalid_argument,
-    /// network_unreachable when the host has no such address.
+    /// Sends one datagram from the given address of this host, for example received::local. A client takes an answer
+    /// only from the address that it asked. With 0.0.0.0 and :: the system chooses. Fails with errc::invalid_argument
+    /// or network_unreachable if the host has no such address.
     void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags = 0);
     void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
                  int flags = 0) noexcept;
-    /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
-    /// It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed:
-    /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
+    /// Makes recv_from() report to which address each datagram was sent: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542
+    /// §6.1). It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed: for
+    /// sockets on the wildcard address. udp_socket and async_datagram call it for those sockets.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
 
@@ -275,8 +277,8 @@ inline void socket::connect(const socket_address& where, std::error_code& error)
             if (error) return;
             continue;
         }
-        // In that queue an interrupted connect() has not begun. Elsewhere it goes on by itself, and a second one would
-        // only be told EALREADY: from here on it is the same as one that was not to wait.
+        // In that queue an interrupted connect() has not begun. Elsewhere it continues by itself, and a
+        // second call would only fail with EALREADY. From here on it is treated like a non-blocking connect().
         if (error.value() == EINTR && where.family() == address_family::local) continue;
         if (error.value() != EINTR && error.value() != EINPROGRESS) return;
         if (is_alone()) return;
@@ -360,15 +362,15 @@ inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) 
     const time_point until = end_of_call();
     std::size_t sent = 0;
     do {
-        // The kernel takes part of the bytes whenever its buffer fills, so the limit is looked at here too:
-        // a fast reader must not carry a long transfer past it without one wait.
+        // The kernel takes part of the bytes whenever its buffer fills, so the limit is checked here too. Otherwise
+        // a fast reader could carry a long transfer past it without a wait.
         if (sent > 0 && until != time_point::max() && clock::now() >= until) {
             error = std::make_error_code(std::errc::timed_out);
             break;
         }
         sent += send_until(bytes.subspan(sent), 0, until, error);
     } while (!error && sent < bytes.size());
-    is_cut_ = error && blocking_;  // one that does not wait keeps the rest, and sends it later
+    is_cut_ = error && blocking_;  // a caller that does not wait keeps the rest and sends it later
     return sent;
 }
 inline void socket::send_all(const_buffer bytes) {

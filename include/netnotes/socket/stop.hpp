@@ -1,10 +1,10 @@
 // netnotes/socket/stop.hpp: asking a program to stop
 // SPDX-License-Identifier: MIT
 //
-// A server waits: in accept(), in recv(), in epoll_wait(). How is it asked to stop? Closing its socket from
-// another thread does not wake it, and may hand the number of the descriptor to somebody else meanwhile. A
-// flag that a signal handler sets is seen only after the wait, and a wait that begins just after the flag
-// was looked at never ends. What works is something that the wait itself can see: a descriptor.
+// A server waits: in accept(), in recv(), in epoll_wait(). How does a program ask it to stop? Closing the server's
+// socket from another thread does not wake it, and the kernel may give the descriptor's number to another file. A flag
+// that a signal handler sets is seen only after the wait. A wait that begins just after the check of the flag never
+// ends. The wait itself can see a descriptor, so a stop is a descriptor.
 //
 //        main thread                     signal handler, or another thread
 //          | run(stop): waits for clients
@@ -12,10 +12,10 @@
 //          | finishes what is under way
 //          v returns
 //
-// Once requested, a stop stays requested: whoever waits for it later is woken at once.
+// Once requested, a stop stays requested: a later wait for it returns at once.
 //
-// A fork(2) copies the flag and shares the descriptor: the parent's request would wake a child that waits, and be
-// overlooked by one that does not; a signal to one child would stop all. So a child makes the event its own,
+// A fork(2) copies the flag and shares the descriptor. The parent's request would wake a child that waits, but a child
+// that does not wait would miss it. A signal to one child would stop all children. So a child makes the event its own,
 // and its parent asks it by a signal: become_own_after_fork() and in_child(), as forking_server does.
 //
 // On this page:  stop_event · stop_on_signals
@@ -41,10 +41,10 @@
 
 namespace netnotes {
 
-/// A request to stop that can be waited for: an eventfd(2) which turns readable and stays so.
+/// A request to stop. A program can wait for it: an eventfd(2) becomes readable and stays readable.
 class stop_event {
   public:
-    /// Throws std::system_error when no descriptor is to be had.
+    /// Creates an event that is not requested. Throws std::system_error if no descriptor is left.
     stop_event() : descriptor_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
         if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "eventfd"};
     }
@@ -52,16 +52,17 @@ class stop_event {
     stop_event& operator=(const stop_event&) = delete;
     ~stop_event() { ::close(descriptor_); }
 
-    /// Wakes all who wait, now and later. From any thread, as often as you like, and from a signal handler:
-    /// write(2) is on the list of functions that are safe there (signal-safety(7)).
+    /// Requests the stop: ends all waits for it, now and later. Call it from any thread, repeatedly, and from a signal
+    /// handler: write(2) is on the list of functions that are safe there (signal-safety(7)).
     void request_stop() noexcept { request(); }
     [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
-    /// Readable from the request on: for poll(2) and its relatives. Reading from it would undo the request.
+    /// Returns the descriptor for poll(2) and its relatives. It is readable from the request on; do not read from it,
+    /// because that would undo the request.
     [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
 
-    /// In a child made by fork(2), while it has one thread: from here on this event is the child's own, under the same
-    /// descriptor number, so that all who hold or wait for it go on doing so. It is requested if it was when the child
-    /// was made. Throws std::system_error when no descriptor is to be had.
+    /// Makes this event the child's own. Call it in a child made by fork(2), while the child has one thread. The
+    /// descriptor number stays, so every object that uses the event continues to use it. The event is requested if it
+    /// was requested when the child was made. Throws std::system_error if no descriptor is left.
     void become_own_after_fork() const {
         const int own = ::eventfd(stop_requested() ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
         const bool done = own >= 0 && ::dup3(own, descriptor_, O_CLOEXEC) >= 0;
@@ -74,25 +75,26 @@ class stop_event {
     friend class stop_on_signals;
 
     void request() const noexcept {
-        const int saved = errno;  // a handler must leave it as the interrupted code had it
+        const int saved = errno;  // a signal handler must leave errno unchanged
         requested_.store(true, std::memory_order_release);
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto written =
-            ::write(descriptor_, &one, sizeof one);  // full is as good: it is readable
+            ::write(descriptor_, &one, sizeof one);  // if it is full, it is readable, too
         errno = saved;
     }
 
     static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may not wait for a lock");
     int descriptor_;
-    mutable std::atomic<bool> requested_{false};  // a child of a server that may only wait for it is asked by a signal
+    mutable std::atomic<bool> requested_{false};  // mutable: a signal requests it in a child that holds it const
 };
 
-/// As long as this object lives, SIGINT (Ctrl-C) and SIGTERM request a stop instead of killing the process; also
-/// where SIGINT was ignored, as it is for what a shell starts with `&`. One at a time in a process, for signals
-/// belong to the process.
+/// While this object lives, SIGINT (Ctrl-C) and SIGTERM request a stop instead of killing the process. This holds even
+/// if SIGINT was ignored, as a shell does for a command started with `&`. A process may have a single such object at a
+/// time, because signals belong to the process.
 class stop_on_signals {
   public:
-    /// Throws std::logic_error when there is one already, std::system_error when sigaction(2) fails.
+    /// Handles both signals from now on. Throws std::logic_error if such an object exists already, std::system_error if
+    /// sigaction(2) fails.
     explicit stop_on_signals(stop_event& event) {
         const stop_event* none = nullptr;
         if (!target.compare_exchange_strong(none, &event))
@@ -109,12 +111,12 @@ class stop_on_signals {
     }
     stop_on_signals(const stop_on_signals&) = delete;
     stop_on_signals& operator=(const stop_on_signals&) = delete;
-    /// Puts back what was in force before.
+    /// Restores the earlier signal handlers.
     ~stop_on_signals() { give_back(); }
 
-    /// In a child made by fork(2), until it ends: SIGTERM requests a stop of `event`, and so does SIGINT unless the
-    /// program ignores it or handles it in a way of its own. Whatever the parent has made of its signals is the
-    /// parent's. Make the event the child's own first, and block both signals from before the fork until now.
+    /// Makes SIGTERM request a stop of `event` in a child made by fork(2), until the child ends. SIGINT does so, too,
+    /// unless the program ignores it or handles it itself. The parent's signal handling does not change. Make the event
+    /// the child's own first, and block both signals from before the fork until now.
     static void in_child(const stop_event& event) noexcept {
         target.store(&event);
         handling.store(0);  // another thread of the parent may have been at it

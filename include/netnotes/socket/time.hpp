@@ -29,17 +29,17 @@ namespace netnotes {
 
 // ---- Time and bytes ------------------------------------------------------------------------------------
 
-/// All waiting is measured by the clock that nobody can set.
+/// The clock that measures all waiting. No program can set it.
 using clock = std::chrono::steady_clock;
 using duration = clock::duration;
 using time_point = clock::time_point;
 
-/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
+/// The timeout that never expires. Zero means *now*: a call that cannot finish at once fails with errc::timed_out.
 inline constexpr duration never = duration::max();
 
 namespace detail {
 /// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
-/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
+/// Rounds up to a whole unit, so that no wait is too short. Throws std::invalid_argument for NaN.
 template <class To, class Rep, class Period>
 constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
     if constexpr (std::is_floating_point_v<Rep>) {
@@ -49,7 +49,7 @@ constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
         if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
         return std::chrono::ceil<To>(exact);
     } else {
-        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
+        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
         using coarser = std::chrono::duration<typename To::rep, Period>;
         if constexpr (std::ratio_greater_v<Period, typename To::period>) {
             constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
@@ -80,8 +80,8 @@ inline time_point later(time_point start, duration time) noexcept {
 }
 inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
 
-/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
-/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where
+/// time_t has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
 inline timespec to_timespec(duration time) noexcept {
     using std::chrono::nanoseconds, std::chrono::seconds;
     const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);

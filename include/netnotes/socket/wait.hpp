@@ -1,7 +1,8 @@
-// netnotes/socket/wait.hpp: when a call cannot go on
+// netnotes/socket/wait.hpp: waiting when a call would block
 // SPDX-License-Identifier: MIT
 //
-// What the sockets of this library share: which errors mean "later", and one poll(2) for a descriptor and a stop.
+// The sockets of this library share two things: the list of errors that mean "later", and one poll(2) for a descriptor
+// and a stop.
 //
 //        recv(2) ── EAGAIN ──> poll(descriptor, stop, the time that is left) ──> recv(2) again
 //                                     ├── the stop was requested: errc::operation_canceled
@@ -29,26 +30,27 @@
 namespace netnotes::detail {
 
 inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
-/// Of accept(): an error that will not pass.
+/// Returns true for an error of accept() that will not pass.
 inline bool is_not_listening(const std::error_code& error) noexcept {
     return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
 }
-/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
+/// Returns true for a shortage in accept() or in the code that makes room for a connection. It may pass, and the client
+/// waits in the queue.
 inline bool is_shortage(int error) noexcept {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
-/// ... and how long to wait before the next attempt, which would else keep a processor busy.
+/// The pause before the next attempt. Without it, attempts would keep a processor busy.
 inline constexpr duration accept_pause = std::chrono::milliseconds{100};
 
 /// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
-/// The next one may be well.
+/// The next connection may work.
 inline bool is_passed_over(int error) noexcept {
     constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
                                 EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
     return std::find(errors.begin(), errors.end(), error) != errors.end();
 }
 
-/// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
+/// Calls poll(2) until a descriptor is ready. Fails with errc::timed_out at `until`; signals do not end the wait.
 inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
     for (;;) {
         timespec left{};
@@ -64,7 +66,7 @@ inline void poll_until(std::span<pollfd> watched, time_point until, std::error_c
     }
 }
 
-/// Waits for a descriptor (or none, -1) and for a stop (or none).
+/// Waits for a descriptor (-1: no descriptor) and for a stop (nullptr: no stop).
 inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
                      std::error_code& error) noexcept {
     pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
@@ -72,8 +74,9 @@ inline void wait_for(int descriptor, short events, const stop_event* stop, time_
     if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
 }
 
-/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
-/// also when it goes on in the background. The wildcard address stands for the loopback one.
+/// Returns true if connect() has begun to connect this stream to itself. The local endpoint is known as soon as
+/// connect(2) returns, even if connecting continues in the background. The wildcard address stands for the loopback
+/// one.
 inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!where.is_ip()) return false;
     socket_address local;
@@ -86,10 +89,10 @@ inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     const ip_address wanted = other.address().unmapped();
     if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
     int type = 0;
-    socklen_t type_size = sizeof type;  // a datagram socket may well be its own peer
+    socklen_t type_size = sizeof type;  // a datagram socket may be its own peer
     return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
 }
-/// Resets a connection and leaves the socket without one (connect(2), AF_UNSPEC).
+/// Resets a connection and leaves the socket unconnected (connect(2), AF_UNSPEC).
 inline void dissolve(int descriptor) noexcept {
     const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
     ::connect(descriptor, &nobody, sizeof nobody);

@@ -1,8 +1,8 @@
 // netnotes/tcp/connect.hpp: connecting by the fastest of several addresses
 // SPDX-License-Identifier: MIT
 //
-// A host has several addresses, and some of them may be dead. Happy Eyeballs (RFC 8305) tries them with a staggered start
-// and keeps the first connection that is established. tcp_stream::connect() uses this chapter.
+// A host has several addresses, and some of them may be dead. Happy Eyeballs (RFC 8305) tries them with a staggered
+// start and keeps the first connection that is established. tcp_stream::connect() uses this chapter.
 //
 // On this page:  connect_options · interleave_families
 // The notes:     TCP客户端 (a client); example 10
@@ -32,26 +32,26 @@ namespace netnotes {
 // ---- Connecting ----------------------------------------------------------------------------------------
 
 // A name stands for several addresses, and some of them may be dead: IPv6 that ends at the next router, a server that
-// is down. To try them one after another is to wait two minutes for each of those; all at once is to burden everybody.
-// So a race with a staggered start, *Happy Eyeballs* (RFC 8305):
+// is down. A client that tries them one after another waits two minutes for each dead address. A client that tries them
+// all at once burdens every server. The solution is a race with a staggered start, *Happy Eyeballs* (RFC 8305):
 //
 //        resolve("example.net") -> 2001:db8::1, 2001:db8::2, 192.0.2.1
 //
-//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed, for another was faster
+//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed: another was faster
 //        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     this one
 //                 2001:db8::2                                   would have been next, at 500 ms or when one had failed
 
-/// How to connect where there are several addresses, and all that may end it.
+/// The settings of connecting: how to try several addresses, and what ends it.
 struct connect_options {
-    wait_time timeout = never;  ///< for all attempts together; zero: only what stands at once
-    /// How long an attempt is alone before the next one begins beside it: the Connection Attempt Delay of RFC 8305 §5,
+    wait_time timeout = never;  ///< for all attempts together; zero accepts only a connection made at once
+    /// The time after which the next attempt begins beside this one: the Connection Attempt Delay of RFC 8305 §5,
     /// 250 ms recommended. Less than 10 ms counts as 10 ms.
     wait_time attempt_delay = std::chrono::milliseconds{250};
-    const stop_event* stop = nullptr;  ///< ends it with errc::operation_canceled; for connecting only, as the timeout
+    const stop_event* stop = nullptr;  ///< ends connecting, and only that, with errc::operation_canceled
 };
 
-/// The order in which to try the addresses of a host (RFC 8305 §4): the families by turns, beginning with that of the
-/// first, and each family in the order in which it came. So one broken family costs one attempt, not half of them.
+/// Returns the endpoints in the order in which to try them (RFC 8305 §4). The families take turns, beginning with the
+/// family of the first endpoint. Within a family the order stays. So one broken family costs only one attempt.
 [[nodiscard]] std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints);
 
 // ========================================================================================================
@@ -63,7 +63,7 @@ inline address_family family_of(const endpoint& where) noexcept {
     return where.address().is_v4() ? address_family::inet : address_family::inet6;
 }
 
-/// Of two failures of two addresses, which tells a person more? An answer, then silence, then no way there.
+/// Returns how much a failure tells a person: an answer most, then silence, then no route.
 constexpr int meaning(int error) noexcept {
     switch (error) {
         case ECONNREFUSED:
@@ -79,7 +79,7 @@ constexpr int meaning(int error) noexcept {
     }
 }
 
-/// This process or the system has none left; one that is closed will help.
+/// Returns true if the process or the system has no descriptor left. Closing a descriptor helps.
 inline bool lacks_descriptors(const std::error_code& error) noexcept {
     return error.value() == EMFILE || error.value() == ENFILE;
 }
@@ -87,17 +87,17 @@ inline bool lacks_descriptors(const std::error_code& error) noexcept {
 /// RFC 8305 §5 without a network and without a clock, which `world` has:
 ///
 ///     now()           the time
-///     start(i)        begins attempt i. No error: it stands. errc::operation_in_progress: we shall see. Else: failed
-///     wait(until)     until an attempt has ended, and which, and how; or until that time, and then none; or an error
-///                     that ends everything, with none
+///     start(i)        begins attempt i. No error: connected. errc::operation_in_progress: pending. Else: failed
+///     wait(until)     waits until an attempt has ended, and returns it with its error. Returns no attempt at `until`,
+///                     or with an error that ends everything
 ///
-/// An attempt that hears nothing does not hold up the next address, however many there are. Only where no descriptor is
-/// left the next attempt waits for one: it tries again after each delay, and when an attempt has ended.
+/// An attempt without an answer does not hold up the next address. Only if no descriptor is left, the next attempt
+/// waits: it tries again after each delay, and when an attempt has ended.
 struct attempt_end {
     std::optional<std::size_t> attempt;
     std::error_code error;
 };
-/// Returns the attempt that won, or, with an error, the one whose error it is, if it is an attempt's.
+/// Returns the attempt that won. With an error, returns the attempt that it belongs to, or nullopt.
 template <class World>
 std::optional<std::size_t> race(World& world, std::size_t count, duration delay, time_point until,
                                 std::error_code& error) {
@@ -153,7 +153,7 @@ inline socket_address to_address(const endpoint& where, std::error_code& error) 
     try {
         error.clear();
         return socket_address{where};
-    } catch (const std::system_error& failure) {  // its zone is no interface
+    } catch (const std::system_error& failure) {  // its zone names no interface
         error = failure.code();
         return {};
     }
@@ -189,7 +189,7 @@ class connecting_sockets {
         if (error == std::errc::timed_out) return {};
         if (!error && watched_.back().revents != 0) error = std::make_error_code(std::errc::operation_canceled);
         if (error) return {{}, error};
-        // One that stands, before any that has failed: else another attempt would be begun for nothing.
+        // A connected attempt goes before a failed attempt. Otherwise another attempt would begin for nothing.
         auto failed = lanes_.end();
         for (auto one = lanes_.begin(); one != lanes_.end(); ++one) {
             if (watched_[static_cast<std::size_t>(one - lanes_.begin())].revents == 0) continue;
@@ -202,7 +202,7 @@ class connecting_sockets {
         return ended;
     }
 
-    /// The one that won. The others are closed with this object.
+    /// Returns the socket of the attempt that won. The others are closed with this object.
     socket take(std::size_t attempt) {
         auto& won =
             *std::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
@@ -214,7 +214,7 @@ class connecting_sockets {
     struct lane {
         socket connecting;
         std::size_t attempt = 0;
-        std::error_code error;  ///< SO_ERROR tells it only once, and a later look must still see it
+        std::error_code error;  ///< kept, because SO_ERROR reports an error only once
     };
     std::span<const endpoint> endpoints_;
     const stop_event* stop_;
@@ -222,7 +222,7 @@ class connecting_sockets {
     std::vector<pollfd> watched_;
 };
 
-/// `whose` is the endpoint that the error is of, if it is one's.
+/// `whose` is the index of the endpoint that won or that the error belongs to, if there is such an endpoint.
 inline socket connect_to(std::span<const endpoint> endpoints, const connect_options& options,
                          std::optional<std::size_t>& whose, std::error_code& error) {
     whose.reset();
@@ -258,12 +258,12 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
     order.reserve(endpoints.size());
     const auto is_v4 = [](const endpoint& one) { return one.address().is_v4(); };
     bool v4 = !endpoints.empty() && is_v4(endpoints.front());
-    std::array<std::size_t, 2> next{};  // of each family, where to look for its next
+    std::array<std::size_t, 2> next{};  // where to look for the next endpoint of each family
     while (order.size() < endpoints.size()) {
         std::size_t& i = next[v4];
         while (i < endpoints.size() && is_v4(endpoints[i]) != v4) ++i;
         if (i < endpoints.size()) order.push_back(endpoints[i++]);
-        v4 = !v4;  // also when that family has no more: then the other one goes on alone
+        v4 = !v4;  // even if that family has no more endpoints: then the other continues alone
     }
     return order;
 }

@@ -1,9 +1,10 @@
 // netnotes/tcp/reader.hpp: messages out of a stream
 // SPDX-License-Identifier: MIT
 //
-// A receive is not a message. What was sent in one piece comes in many, and many pieces come as one; so a receiver
-// must know where a message ends. There are two ways to tell him: a mark behind it that does not occur in it, or its
-// length before it. Either way he keeps what he has received of the next one. That is what this reader is for.
+// A receive is not a message. Bytes that were sent in one piece may arrive in many, and many pieces may arrive as one.
+// So a receiver must know where a message ends. There are two ways to tell it: a mark behind the message that does not
+// occur in it, or its length before it. Either way the receiver keeps the bytes of the next message that have already
+// arrived. This reader does that.
 //
 //        recv ──> "HELO a.exa"                    no end yet: wait for more
 //        recv ──> "mple\r\nDATA\r\nFrom: "        two messages and a part of the third
@@ -12,26 +13,27 @@
 //                   recv_line()          next       buffered()    room, up to the limit
 //                   views into the buffer, valid until the next call
 //
-// What has been read ahead is in the reader and no longer in the stream: from the first call on, receive through the
-// reader only, lines and lengths mixed as you like, and never through a second reader on the same stream.
+// Bytes that were read ahead are in the reader and no longer in the stream. From the first call on, receive through
+// the reader only, and never through a second reader on the same stream. Lines and lengths may be mixed freely.
 //
 //   recv_until("\r\n\r\n")     up to and with the delimiter, as Python's readuntil
 //   recv_line()                a line without its "\n" or "\r\n"; a last line without an end counts
-//   recv_exact(size)           so many bytes
-//   recv(buffer)               what there is; from here on it is a stream again
+//   recv_exact(size)           exactly `size` bytes
+//   recv(buffer)               the bytes that are there; from here on it is a stream again
 //
 // What may happen, and what is then in the buffer:
 //
 //   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
-//   an end in the middle of one              errc::protocol_error. Nothing is lost: buffered() is what came
-//   a message longer than the limit          errc::message_size, always for the same messages however they arrive.
-//                                            Nothing is taken out and memory is bounded; the next call says the same.
-//                                            Hang up, or skip_until(delimiter) and go on behind it
-//   errc::timed_out, operation_canceled,     nothing is lost: call again, and it goes on where it was. A timeout is for
-//   operation_would_block                    the whole message: a peer that sends a byte a second cannot stretch it
+//   an end in the middle of a message        errc::protocol_error. Nothing is lost: buffered() returns what arrived
+//   a message longer than the limit          errc::message_size, for the same messages however they arrive. Nothing
+//                                            is taken out, memory is bounded, and the next call fails again.
+//                                            Hang up, or call skip_until(delimiter) and continue behind it
+//   errc::timed_out, operation_canceled,     nothing is lost: call again to continue. A timeout is for the whole
+//   operation_would_block                    message: a peer that sends a byte a second cannot extend it
 //
-// No byte is searched twice, not even when a peer sends them one by one. None is copied, except the beginning of a
-// message that does not fit behind it: it is moved to the front, and when it is long into a buffer of twice the size.
+// No byte is searched twice, not even if a peer sends single bytes. The reader copies bytes only if a message does not
+// fit behind its own beginning. Then the beginning moves to the front or, if it is long, into a buffer of twice the
+// size.
 //
 // On this page:  buffered_reader
 // The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
@@ -62,65 +64,71 @@ concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error
     { stream.recv(buffer, error) } -> std::convertible_to<std::size_t>;
 };
 
-/// Takes messages out of a tcp_stream or a connected socket, which it does not own and which must outlive it. It stays
-/// where it is made, for so must the stream that it refers to. Every call may wait, as the stream does; each has two
-/// forms, the one with an error code at its end does not throw.
+/// Takes messages out of a tcp_stream or a connected socket. The reader does not own the stream, which must outlive it.
+/// The reader cannot be copied or moved, and the stream must stay in place, too. Every call may wait, as the stream
+/// does. Each call has two forms; the form with an error code at its end does not throw.
 template <byte_source Stream>
 class buffered_reader {
   public:
-    /// No message may be longer than `limit` bytes, with its delimiter. Memory grows with the messages from 4 KiB to the
-    /// limit (and never beyond, whatever the peer sends); none is taken before the first call.
+    /// Creates a reader on `stream`. A message may have at most `limit` bytes, with its delimiter. Memory grows with
+    /// the messages from 4 KiB to the limit and never beyond. Nothing is allocated before the first call.
     explicit buffered_reader(Stream& stream, std::size_t limit = 64 * 1024) noexcept : stream_{stream}, limit_{limit} {}
     buffered_reader(const buffered_reader&) = delete;
     buffered_reader& operator=(const buffered_reader&) = delete;
 
-    /// The next bytes up to and with the delimiter; none at an orderly end. errc::invalid_argument when it is empty.
+    /// Returns the next bytes up to and with the delimiter, or nullopt at an orderly end. Fails with
+    /// errc::invalid_argument if the delimiter is empty.
     std::optional<std::string_view> recv_until(std::string_view delimiter);
     std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
-    /// The next line without its end, "\n" or "\r\n"; none at the end. What stands behind the last "\n" is a line as
-    /// well, unless it is empty. To tell it from a complete one ask for recv_until("\n").
+    /// Returns the next line without its end, "\n" or "\r\n", or nullopt at the end. Bytes behind the last "\n" are a
+    /// line as well. To tell such a line from a complete one, call recv_until("\n").
     std::optional<std::string_view> recv_line();
     std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
-    /// The next `size` bytes; none at an orderly end. A size above the limit is errc::message_size before anything is
-    /// read, so it may come straight from the peer. Of nothing: an empty view, and nobody is asked.
+    /// Returns the next `size` bytes, or nullopt at an orderly end. A size above the limit fails with
+    /// errc::message_size before anything is read, so the size may come straight from the peer. Size 0
+    /// returns an empty view at once.
     std::optional<std::string_view> recv_exact(std::size_t size);
     std::optional<std::string_view> recv_exact(std::size_t size, std::error_code& error) noexcept;
-    /// The same into the caller's memory, and so without the limit: buffer.size() bytes, or 0 at an orderly end. The
-    /// second form returns how many stand in the buffer beside the error; go on behind those.
+    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at an orderly end. On an
+    /// error the second form returns the number of bytes already in the buffer; continue behind them.
     std::size_t recv_exact(mutable_buffer buffer);
     std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
-    /// At most buffer.size() bytes, at least one: what has been read ahead, else from the stream. 0 at the end.
+    /// Receives at least one byte and at most buffer.size(), first from the bytes that were read ahead, otherwise from
+    /// the stream. Returns their number, or 0 at the end.
     std::size_t recv(mutable_buffer buffer);
     std::size_t recv(mutable_buffer buffer, std::error_code& error) noexcept;
 
-    /// Throws away everything up to and with the delimiter, however much it is; for what is too long. False when the
-    /// stream ended before it came. After an error call again, and it goes on.
+    /// Discards everything up to and with the delimiter, whatever its size. Use it after a message that is too long.
+    /// Returns false if the stream ended before the delimiter. After an error, call again to continue.
     bool skip_until(std::string_view delimiter);
     bool skip_until(std::string_view delimiter, std::error_code& error) noexcept;
 
-    /// The same as recv_until(), recv_line() and recv_exact(), of what has been received already, and none when that is
-    /// not enough. They ask nobody and do not wait.
+    /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They
+    /// return nullopt if these do not suffice. They do not read the stream and do not wait.
     std::optional<std::string_view> take_until(std::string_view delimiter) noexcept;
     std::optional<std::string_view> take_line() noexcept;
     std::optional<std::string_view> take_exact(std::size_t size) noexcept;
 
-    /// What has been received and not yet taken; valid until the next call. Asks nobody.
+    /// Returns the bytes that have been received and not yet taken, without reading the stream. They are valid until
+    /// the next call.
     [[nodiscard]] std::string_view buffered() const noexcept { return {memory_.get() + begin_, end_ - begin_}; }
+    /// Returns the greatest length of a message, with its delimiter, in bytes.
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
-    /// The bytes of memory that it holds now.
+    /// Returns the size of the reader's memory, in bytes.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    /// Returns the stream that the reader was made for.
     [[nodiscard]] Stream& stream() const noexcept { return stream_; }
 
   private:
     static constexpr std::size_t first_capacity = 4096;
-    // Only a stream with a timeout needs a point in time for the whole. (A deadline is one already.)
+    // Only a stream with a timeout needs a point in time for the whole message. A deadline is such a point already.
     static constexpr bool has_timeout = requires(Stream & stream, mutable_buffer buffer, std::error_code& error) {
         stream.recv(buffer, error, MSG_DONTWAIT);
         stream.wait(POLLIN, time_point{}, error);
         { stream.timeout() } -> std::convertible_to<duration>;
         { stream.is_blocking() } -> std::convertible_to<bool>;
     };
-    /// How long one call of the reader may take, all its receives together.
+    /// The time that one call of the reader may take, all its receives together.
     class time_limit {
       public:
         explicit time_limit(const Stream& stream) noexcept {
@@ -151,17 +159,17 @@ class buffered_reader {
     std::size_t limit_;
     std::unique_ptr<char[]> memory_;
     std::size_t capacity_ = 0;
-    std::size_t begin_ = 0, end_ = 0;  ///< what has been received and not yet taken
-    std::size_t searched_ = 0;         ///< of that, in how much of its front no delimiter begins or ends ...
-    std::string searched_for_;         ///< ... of this kind
+    std::size_t begin_ = 0, end_ = 0;  ///< the bytes that have been received and not yet taken
+    std::size_t searched_ = 0;         ///< how many bytes at their front hold no part of a delimiter ...
+    std::string searched_for_;         ///< ... equal to this text
 };
 
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
 
-/// What was searched for one delimiter has not been searched for another. Most are a single byte, and then none of this
-/// needs a call.
+/// Forgets the earlier search if the delimiter is another. Most delimiters are a single byte, and then no call is
+/// needed.
 template <byte_source Stream>
 std::errc buffered_reader<Stream>::prepare_search(std::string_view delimiter) noexcept {
     if (delimiter.empty()) return std::errc::invalid_argument;
@@ -171,15 +179,15 @@ std::errc buffered_reader<Stream>::prepare_search(std::string_view delimiter) no
     searched_ = 0;
     try {
         searched_for_.clear();
-        searched_for_.append(delimiter);  // g++ 12 warns, wrongly, of what = does (its bug 105651)
-    } catch (...) {                       // a long one, and no memory for it
+        searched_for_.append(delimiter);  // g++ 12 warns wrongly about assignment here (its bug 105651)
+    } catch (...) {                       // the delimiter is long, and there is no memory for it
         return std::errc::not_enough_memory;
     }
     return {};
 }
 
-/// Where the delimiter begins. Of what was searched before, only its last bytes are looked at again, for they may be
-/// the first ones of a delimiter that has now arrived.
+/// Returns where the delimiter begins. Of the bytes searched before, it looks again only at the last ones, because a
+/// delimiter that has now arrived may begin there.
 template <byte_source Stream>
 std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimiter) noexcept {
     const char* const there = memory_.get() + begin_;
@@ -230,14 +238,14 @@ std::optional<std::string_view> buffered_reader<Stream>::take_exact(std::size_t 
     return take(size);
 }
 
-/// Makes room for `wanted` bytes from begin_ on, which are more than there are.
+/// Makes room for `wanted` bytes from begin_ on. `wanted` is more than the bytes received.
 template <byte_source Stream>
 bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& error) noexcept {
     const std::size_t size = end_ - begin_;
     if (size == 0) begin_ = end_ = 0;
     if (wanted <= capacity_ - begin_) return true;
     if (wanted > capacity_) {
-        // Doubled, so that what a long message costs in copies is in proportion to its length.
+        // Doubled, so that the bytes copied for a long message are in proportion to its length.
         const std::size_t most = std::max({first_capacity, limit_, wanted});
         const std::size_t grown = std::min(most, std::max({first_capacity, 2 * capacity_, wanted}));
         std::unique_ptr<char[]> memory{new (std::nothrow) char[grown]};
@@ -256,12 +264,12 @@ bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& err
     return true;
 }
 
-/// One receive, within the time that is left of the whole call.
+/// Receives once, within the time that is left of the whole call.
 template <byte_source Stream>
 std::size_t buffered_reader<Stream>::receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept {
     if constexpr (has_timeout) {
         if (time.until != time_point::max()) {
-            // A peer who always has one more byte for us must not carry us past it without one wait.
+            // A peer that always has one more byte must not carry us past the limit without a wait.
             if (std::exchange(time.used, true) && clock::now() >= time.until) {
                 error = std::make_error_code(std::errc::timed_out);
                 return 0;
@@ -277,7 +285,7 @@ std::size_t buffered_reader<Stream>::receive(mutable_buffer room, time_limit& ti
     return stream_.recv(room, error);
 }
 
-/// Receives once, behind what is there. 0 at the end of the stream or with an error.
+/// Receives once, behind the bytes that are there. Returns 0 at the end of the stream or with an error.
 template <byte_source Stream>
 std::size_t buffered_reader<Stream>::fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept {
     if (!make_room(wanted, error)) return 0;
@@ -294,7 +302,7 @@ std::optional<std::string_view> buffered_reader<Stream>::next(std::string_view d
     const std::errc failure = prepare_search(delimiter);
     error = std::make_error_code(failure);
     if (error) return std::nullopt;
-    delimiter = searched_for_;  // it may have been taken out of this very buffer, which is now written to
+    delimiter = searched_for_;  // it may be a view into this very buffer, which is now overwritten
     for (time_limit time{stream_};;) {
         const auto found = find(delimiter);
         if (found && *found + delimiter.size() <= limit_) return take(*found + delimiter.size());
@@ -381,7 +389,7 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter, std::error_
             take(*found + delimiter.size());
             return true;
         }
-        // All but what may be the beginning of a delimiter.
+        // Discards all but the bytes that may begin a delimiter.
         const std::size_t size = buffered().size();
         take(size - std::min(size, delimiter.size() - 1));
         if (fill(std::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
@@ -400,7 +408,7 @@ void buffered_reader<Stream>::fail(const std::error_code& error, const char* cal
     if constexpr (requires { stream_.peer_endpoint().to_string(); }) {
         try {
             peer = detail::joined(" from ", stream_.peer_endpoint().to_string());
-        } catch (const std::system_error&) {  // the connection is gone, and with it his name
+        } catch (const std::system_error&) {  // the connection is gone, and with it the peer's name
         }
     }
     if (error == std::errc::message_size)

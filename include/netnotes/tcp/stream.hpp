@@ -1,10 +1,10 @@
 // netnotes/tcp/stream.hpp: connections
 // SPDX-License-Identifier: MIT
 //
-// TCP makes of a network that loses, doubles and reorders packets a pipe of bytes in each direction: what goes
-// in at one end comes out at the other, all of it, in order, once, or the connection fails. It is reliable
-// because it numbers every byte and sends again what is not acknowledged (RFC 9293 §2.2), not because it is
-// "connection-oriented". What it does not keep are the borders between two sends: a receive is not a message.
+// TCP makes a pipe of bytes in each direction out of a network that loses, duplicates and reorders packets. The bytes
+// that go in at one end come out at the other, all of them, in order, once, or the connection fails. TCP is reliable
+// because it numbers every byte and retransmits what is not acknowledged (RFC 9293 §2.2), not because it is
+// "connection-oriented". TCP does not keep the borders between two sends: a receive is not a message.
 //
 //        client                                             server
 //          |                                        tcp_listener{where}      socket, bind, listen
@@ -17,14 +17,14 @@
 //        recv() -> "bye"     <─── 3 bytes ──────────────  send_all("bye"): the other half is still open
 //        recv() -> 0         <─── FIN ──────────────────  close()
 //
-// Two limits hold the bytes under way: flow control, the room that the peer has, and congestion control, a guess at
-// what the net can carry (RFC 5681). connection_info shows them: peer_window and congestion_window. In a segment's
-// header the data offset counts words of 32 bits, and four reserved bits and eight flags follow it, not six and six
-// as in the notes (RFC 9293 §3.1).
+// Two limits hold the bytes under way. Flow control is the room that the peer has. Congestion control is an
+// estimate of what the network can carry (RFC 5681). connection_info shows both: peer_window and congestion_window.
+// In a segment's header the data offset counts words of 32 bits. Four reserved bits and eight flags follow it, not
+// six and six as in the notes (RFC 9293 §3.1).
 //
-// Whoever closes first keeps the connection's ghost for a minute (TIME_WAIT), and with it the port. A server
-// that closes first could then not be started again on that port; hence listeners set SO_REUSEADDR, from the
-// first run on, for on Linux it helps only if the earlier socket had it too.
+// The side that closes first keeps the connection in TIME_WAIT for a minute, and with it the port. A server that
+// closes first could then not be started again on that port. Listeners therefore set SO_REUSEADDR. They set it in the
+// first run already, because on Linux it helps only if the earlier socket had it too.
 //
 // On this page:  tcp_stream · listen_options · tcp_listener
 // Below it:      tcp/state.hpp, options and live state; tcp/connect.hpp, the race of several addresses
@@ -64,37 +64,39 @@ namespace netnotes {
 /// One end of a TCP connection: the socket's calls that make sense for it.
 class tcp_stream : private socket {
   public:
-    /// None: is_open() is false.
+    /// Creates an empty stream: is_open() returns false.
     tcp_stream() noexcept = default;
     /// Takes over a connected stream socket.
     explicit tcp_stream(socket&& connected) noexcept : socket{std::move(connected)} {}
-    /// Connects, and waits for it: as long as the system tries, about two minutes when nobody answers.
+    /// Connects and waits for the connection. Without an answer the system tries for about two minutes.
     /// Throws std::system_error.
     explicit tcp_stream(const endpoint& where) : tcp_stream{connect(where)} {}
-    /// Connects within `timeout`, or errc::timed_out. The limit is for connecting only. Zero is now: a peer on this
-    /// machine may well answer within the call, one elsewhere cannot.
+    /// Connects within `timeout`; fails with errc::timed_out after it. The timeout is for connecting only. With a zero
+    /// timeout a peer on this machine may still answer within the call; a peer elsewhere cannot.
     static tcp_stream connect(const endpoint& where, wait_time timeout = never);
     static tcp_stream connect(const endpoint& where, wait_time timeout, std::error_code& error);
     static tcp_stream connect(const endpoint& where, const connect_options& options);
     static tcp_stream connect(const endpoint& where, const connect_options& options, std::error_code& error);
 
-    /// Happy Eyeballs, version 2 (RFC 8305): resolves the host, and of its addresses, in the order of
-    /// interleave_families(), tries the first; when it has failed, or after 250 ms without an answer, the next as well,
-    /// and so on: an address that does not answer never holds up the next one. The first that stands is it; the others
-    /// are closed. (Each attempt needs a descriptor. Where none is left the next attempt waits for one.) So a host that is reachable
-    /// by one address is reached, and who waits for a dead one waits a quarter of a second and not two minutes.
+    /// Resolves the host and connects to the fastest of its addresses: Happy Eyeballs, version 2 (RFC 8305). The
+    /// addresses are tried in the order of interleave_families(). The next attempt begins when an attempt has failed,
+    /// or after 250 ms without an answer. So a silent address never holds up the next address. The first connection
+    /// that is established is returned, and the others are closed. A dead address costs 250 ms, not two minutes.
+    /// Each attempt needs a descriptor. If no descriptor is left, the next attempt waits until an attempt has ended.
     ///
-    /// Resolving comes first and blocks, for seconds when no name server answers; no stop can end it (getaddrinfo(3)),
-    /// and the timeout begins behind it. Hence, too, all addresses of both families are known when the first attempt
-    /// begins, and the resolution delay of RFC 8305 §3 has no place here.
+    /// Resolving comes first. It blocks for seconds if no name server answers, and no stop can end it (getaddrinfo(3)).
+    /// The timeout begins after it. All addresses of both families are therefore known when the first attempt begins,
+    /// and the resolution delay of RFC 8305 §3 has no place here.
     ///
-    /// When none stands the error is the one that tells most: refused, before no answer, before no way there. what()
-    /// says whose it is and how many there were.
+    /// If every attempt fails, the most informative error is reported. Refused comes first, then no answer, then no
+    /// route.
+    /// what() names the address of this error and the number of addresses.
     static tcp_stream connect(const std::string& host, std::uint16_t port, wait_time timeout = never);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options,
                               std::error_code& error);
-    /// The same for endpoints that one has already, in their order. errc::destination_address_required for none.
+    /// Connects to the fastest of the given endpoints, tried in their order. Fails with
+    /// errc::destination_address_required if there are no endpoints.
     static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options = {});
     static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options,
                               std::error_code& error);
@@ -121,48 +123,53 @@ class tcp_stream : private socket {
     using socket::timeout;
     using socket::wait;
 
-    /// Switches keep-alive on with these numbers; with none, off. Throws std::system_error: errc::invalid_argument
-    /// when one is out of its range, and then nothing has changed.
+    /// Switches keep-alive on with these numbers, or off with nullopt. Throws std::system_error:
+    /// errc::invalid_argument if a number is out of its range, and then nothing has changed.
     void set_keep_alive(const std::optional<netnotes::keep_alive>& numbers);
-    /// The numbers in force, or none when it is off.
+    /// Returns the numbers in force, or nullopt if keep-alive is off.
     [[nodiscard]] std::optional<netnotes::keep_alive> keep_alive() const;
 
-    /// The connection as the kernel sees it now. Works as long as the descriptor is open, also when the connection is
-    /// gone: TIME_WAIT belongs to no descriptor, so who asks in that state is told CLOSED (and /proc/net/tcp knows).
+    /// Returns the connection's state as the kernel sees it now. It works while the descriptor is open, even if the
+    /// connection has ended. A connection in TIME_WAIT belongs to no descriptor, so info() reports CLOSED for it
+    /// (/proc/net/tcp shows TIME-WAIT).
     [[nodiscard]] connection_info info() const;
     [[nodiscard]] connection_info info(std::error_code& error) const noexcept;
 
+    /// Returns the address and port of this end. Throws std::system_error.
     [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
-    /// errc::not_connected once a reset has come.
+    /// Returns the address and port of the peer. Throws errc::not_connected after a reset has arrived.
     [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
-    /// The same end as a plain socket.
+    /// Returns the same end of the connection as a plain socket.
     [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
 };
 
+/// The settings of a tcp_listener.
 struct listen_options {
     int backlog = SOMAXCONN;  ///< see socket::listen()
     /// An IPv6 wildcard listener also takes IPv4 clients, as ::ffff:a.b.c.d, unless this is set (RFC 3493 §5.3).
     bool ipv6_only = false;
-    /// Share the port with other listeners that say the same.
+    /// Shares the port with other listeners that set this too.
     bool reuse_port = false;
 };
 
-/// A socket that makes connections. SO_REUSEADDR is set, for the reason on the first page.
+/// A socket that accepts connections. It sets SO_REUSEADDR, for the reason on the first page.
 class tcp_listener : private socket {
   public:
+    /// Creates an empty listener: is_open() returns false.
     tcp_listener() noexcept = default;
-    /// socket, options, bind, listen. Port 0 lets the system choose: local_endpoint() tells. Bind the wildcard
-    /// address to be reached from outside; the host's own name often stands for 127.0.1.1, and then only this
-    /// host reaches the server. Throws std::system_error: errc::address_in_use, permission_denied.
+    /// Makes a socket, sets the options, binds and listens. With port 0 the system chooses a port, which
+    /// local_endpoint() returns. Bind the wildcard address to be reached from outside: the host's own name often means
+    /// 127.0.1.1, which only this host can reach. Throws std::system_error: errc::address_in_use, permission_denied.
     ///
-    /// On a system without IPv6 `::` is 0.0.0.0, unless the options say ipv6_only: then it is the system's error.
+    /// On a system without IPv6, `::` is taken as 0.0.0.0. With ipv6_only set, the system's error is thrown instead.
     explicit tcp_listener(const endpoint& where, listen_options options = {});
 
+    /// A new connection and the address of its peer.
     struct accepted {
         tcp_stream stream;
-        endpoint peer;  ///< `peer.address().unmapped()` where IPv4 clients come to an IPv6 listener
+        endpoint peer;  ///< use `peer.address().unmapped()` if IPv4 clients come to an IPv6 listener
     };
-    /// Waits for the next connection; see socket::accept().
+    /// Waits for the next connection and returns it; see socket::accept().
     accepted accept();
     accepted accept(std::error_code& error) noexcept;
 
@@ -176,10 +183,13 @@ class tcp_listener : private socket {
     using socket::set_timeout;
     using socket::stop_with;
 
-    /// How many connections stand and wait for accept(). One more than the backlog, and who knocks is not answered.
+    /// Returns the number of established connections that accept() has not taken yet. When it exceeds the backlog, the
+    /// kernel drops new SYNs. Throws std::system_error.
     [[nodiscard]] std::uint32_t queue_length() const;
 
+    /// Returns the address and port that the listener is bound to. Throws std::system_error.
     [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
+    /// Returns the listener as a plain socket.
     [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
 
   private:
@@ -250,7 +260,7 @@ inline void tcp_stream::set_keep_alive(const std::optional<netnotes::keep_alive>
     set_option(option::keep_alive_idle{numbers->idle});
     set_option(option::keep_alive_interval{numbers->interval});
     set_option(option::keep_alive_count{numbers->count});
-    set_option(option::keep_alive{});  // the last, so that no probe goes by the old numbers
+    set_option(option::keep_alive{});  // last, so that no probe is sent by the old numbers
 }
 inline std::optional<keep_alive> tcp_stream::keep_alive() const {
     if (!get_option<option::keep_alive>()) return std::nullopt;
@@ -261,8 +271,8 @@ inline std::optional<keep_alive> tcp_stream::keep_alive() const {
 // ---- TCP_INFO
 
 namespace detail {
-/// The kernel's struct tcp_info as far as we need it (linux/tcp.h). That of glibc's netinet/tcp.h ends in the middle,
-/// and the two headers cannot be included together. The kernel only ever adds to the end of it.
+/// The kernel's struct tcp_info, as far as we need it (linux/tcp.h). The struct in glibc's netinet/tcp.h is shorter,
+/// and the two headers cannot be included together. The kernel adds fields only at the end.
 struct kernel_tcp_info {
     std::uint8_t state, ca_state, retransmits, probes, backoff, options, window_scales, flags;
     std::uint32_t rto, ato, snd_mss, rcv_mss, unacked, sacked, lost, retrans, fackets;
@@ -290,7 +300,7 @@ inline connection_info tcp_stream::info(std::error_code& error) const noexcept {
     info.state = static_cast<tcp_state>(raw.state);
     info.round_trip_time = microseconds{raw.rtt};
     info.round_trip_variation = microseconds{raw.rttvar};
-    // Before the first measurement the least of all is the greatest number there is.
+    // Before the first measurement the kernel reports the greatest number as the minimum.
     info.minimum_round_trip_time = microseconds{raw.min_rtt == ~std::uint32_t{0} ? 0 : raw.min_rtt};
     info.retransmission_timeout = microseconds{raw.rto};
     info.maximum_segment_size = raw.snd_mss;
@@ -320,12 +330,12 @@ inline connection_info tcp_stream::info() const {
 inline std::uint32_t tcp_listener::queue_length() const {
     ::tcp_info raw{};
     get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&raw, 1}));
-    return raw.tcpi_unacked;  // of a listener, this field is that
+    return raw.tcpi_unacked;  // for a listener this field holds the length of the accept queue
 }
 
 // ---- tcp_listener
 
-/// `what` names the step that has failed.
+/// `what` names the step that failed.
 inline void tcp_listener::open(const endpoint& where, const listen_options& options, std::error_code& error,
                                const char*& what) {
     const socket_address address{where};
@@ -335,7 +345,7 @@ inline void tcp_listener::open(const endpoint& where, const listen_options& opti
     what = "setsockopt for ";
     made.set_option(option::reuse_address{}, error);
     if (!error && options.reuse_port) made.set_option(option::reuse_port{}, error);
-    // Said either way: the default is a setting of the system (net.ipv6.bindv6only).
+    // Set in both cases, because the default is a setting of the system (net.ipv6.bindv6only).
     if (!error && where.address().is_v6()) made.set_option(option::ipv6_only{options.ipv6_only}, error);
     if (error) return;
     what = "bind ";
@@ -350,7 +360,7 @@ inline tcp_listener::tcp_listener(const endpoint& where, listen_options options)
     const char* what = "";
     endpoint tried = where;
     open(tried, options, error, what);
-    // A program that listens on `::` means "everywhere", and where there is no IPv6 everywhere is 0.0.0.0.
+    // A program that listens on `::` means "everywhere". Without IPv6, everywhere is 0.0.0.0.
     if (!options.ipv6_only && detail::may_do_without_ipv6(where, error)) {
         tried = endpoint{ipv4_address::any(), where.port()};
         open(tried, options, error, what);

@@ -1,8 +1,8 @@
 // netnotes/udp/batch.hpp: room for many datagrams
 // SPDX-License-Identifier: MIT
 //
-// A datagram costs a system call and little else, so a program with many datagrams saves calls: recvmmsg(2) fills a whole
-// batch with one.
+// A datagram costs a system call and little else, so a program with many datagrams saves calls: recvmmsg(2) fills a
+// whole batch with one.
 //
 //        net::datagram_batch batch{32, 1500};                          // namespace net = netnotes
 //        for (const auto& [bytes, sender, truncated] : socket.recv_batch(batch)) ...
@@ -34,11 +34,11 @@ class udp_socket;
 /// It takes count * size bytes and about 550 more for each datagram; with any_size 18 KB more for each.
 class datagram_batch {
   public:
-    /// A size that no datagram exceeds, merged by the kernel or not.
+    /// A size that no datagram exceeds, even if the kernel merges datagrams.
     static constexpr std::size_t any_size = 65'535;
 
-    /// For 1 to 1,024 datagrams (more than UIO_MAXIOV recvmmsg(2) does not take), each of 1 byte to any_size; what is
-    /// longer will be truncated. Else std::invalid_argument.
+    /// Makes room for 1 to 1,024 datagrams (recvmmsg(2) takes no more than UIO_MAXIOV), each of 1 byte to any_size. A
+    /// longer datagram will be truncated. Throws std::invalid_argument for other numbers.
     explicit datagram_batch(std::size_t count = 64, std::size_t size = 2048);
     datagram_batch(datagram_batch&&) noexcept = default;
     datagram_batch& operator=(datagram_batch&&) noexcept = default;
@@ -94,7 +94,7 @@ inline void datagram_batch::prepare() noexcept {
     }
 }
 
-/// Of each message its datagrams: one, unless the kernel says of which size it has merged several.
+/// Collects the datagrams of each message: a single datagram, unless the kernel reports a size of merged datagrams.
 inline void datagram_batch::take_apart(std::size_t filled) {
     for (std::size_t i = 0; i < filled; ++i) {
         msghdr& header = messages_[i].msg_hdr;

@@ -1,7 +1,8 @@
-// netnotes/udp/datagram.hpp: datagrams, and who sends them
+// netnotes/udp/datagram.hpp: datagrams and their senders
 // SPDX-License-Identifier: MIT
 //
-// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot hold:
+// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot
+// hold:
 //
 //        send_to("three") ──────────────────────────>  recv_from(4 bytes) -> "thre", truncated
 //
@@ -30,24 +31,24 @@ namespace netnotes {
 
 // ---- Sizes ---------------------------------------------------------------------------------------------
 
-/// The largest payload that the protocol allows: its length field of 16 bits counts UDP's header of 8 bytes, and
-/// over IPv4 the packet's, which counts IP's header of 20 as well (RFC 768, RFC 791 §3.1).
+/// The largest payload that the protocol allows. UDP's length field of 16 bits also counts its header of 8 bytes. Over
+/// IPv4 the packet's length field counts IP's header of 20 bytes as well (RFC 768, RFC 791 §3.1).
 inline constexpr std::size_t max_datagram_v4 = 65'535 - 20 - 8;
 inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
-/// Of the two, the one for that peer. An IPv4-mapped address is reached over IPv4.
+/// Returns the limit for that peer. An IPv4-mapped address is reached over IPv4.
 [[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
     return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
 }
 
-/// The number of a network interface, "eth0" or "lo" (RFC 3493 §4.1); 1 and up. Throws std::system_error where
-/// there is none of that name.
+/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
+/// no interface has that name.
 [[nodiscard]] inline unsigned interface_index(const std::string& name) {
     const unsigned index = ::if_nametoindex(name.c_str());
     if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
     return index;
 }
 
-/// The other end of an exchange: its endpoint, and to which of this host's addresses it has written. send_to() and
+/// The other end of an exchange: its endpoint, and the address of this host to which it has written. send_to() and
 /// send_batch() answer from that address.
 class datagram_peer : public endpoint {
   public:
@@ -56,30 +57,31 @@ class datagram_peer : public endpoint {
         : endpoint{where}, local_{local} {}
     using endpoint::endpoint;
 
-    /// The address of this host that the peer has written to; for a broadcast or an IPv4 group, the one from which to
-    /// answer. 0.0.0.0 where it is not known: then the system chooses, as it does for `::`. It is known on a socket that
-    /// is bound to the wildcard address (udp_options::local_address), but not of a datagram to an IPv6 group.
+    /// Returns the address of this host that the peer has written to. For a broadcast or an IPv4 group, it is the
+    /// address from which to answer. It is 0.0.0.0 if it is not known: then the system chooses, as it does for `::`. It
+    /// is known on a socket that is bound to the wildcard address (udp_options::local_address), except for a datagram
+    /// to an IPv6 group.
     [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
 
   private:
     ip_address local_{};
 };
 
-/// A datagram that has come.
+/// A received datagram.
 struct received_datagram {
-    std::span<std::byte> bytes;  ///< the part of the buffer that was filled; an empty datagram fills none
+    std::span<std::byte> bytes;  ///< the part of the buffer that was filled; empty for an empty datagram
     /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
-    /// sender wants no answer (RFC 768), and Linux would send him none.
+    /// sender wants no answer (RFC 768), and Linux would not send an answer to it.
     datagram_peer sender;
     bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
 };
-/// A datagram that is to go out.
+/// A datagram to send.
 struct outgoing_datagram {
     const_buffer bytes;
     datagram_peer to{};  ///< left out on a connected socket
 };
 namespace detail {
-/// The zone of an address may be no interface; for calls that do not throw.
+/// Converts an address without throwing. Fails if its zone names no interface.
 inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
     error.clear();
     try {
@@ -91,7 +93,7 @@ inline socket_address to_socket_address(const endpoint& where, std::error_code& 
     }
     return {};
 }
-/// Behind "send_to 192.0.2.1:80": how much it was, and what the limit is, if that is the trouble.
+/// Returns the text behind "send_to 192.0.2.1:80": the size, and the limit if the size exceeds it.
 inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
     std::string limit;
     if (size > max_datagram(to))
@@ -101,7 +103,7 @@ inline std::string datagram_size(std::size_t size, const ip_address& to, const s
         limit = "; the path takes less in one piece";
     return joined(" (", std::to_string(size), " bytes", limit, ')');
 }
-/// Behind "send_to 192.0.2.1:80": " from 192.0.2.9", if that was chosen.
+/// Returns the text behind "send_to 192.0.2.1:80": " from 192.0.2.9" if an address was chosen.
 inline std::string from_local(const datagram_peer& to) {
     return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
 }

@@ -1,11 +1,11 @@
 // netnotes/udp/multicast.hpp: datagrams to groups
 // SPDX-License-Identifier: MIT
 //
-// A datagram to a group reaches every socket that has joined the group (RFC 1112, RFC 4291 §2.7). IPv6 has no broadcast; a
-// group does that work.
+// A datagram to a group reaches every socket that has joined the group (RFC 1112, RFC 4291 §2.7). IPv6 has no
+// broadcast; a group does that work.
 //
 //        group    224.0.0.0/4 or ff00::/8
-//        join     the kernel tells the routers of the link that somebody here listens (IGMP, MLD)
+//        join     the kernel tells the routers of the link that a program here listens (IGMP, MLD)
 //        TTL      0 stays on this host, 1 stays on this link, and each router takes one
 //
 //        net::udp_socket receiver{{net::ipv4_address::any(), 6666}};        // namespace net = netnotes
@@ -35,33 +35,35 @@ namespace netnotes {
 class multicast_socket : protected socket {
   public:
     // A group is 224.0.0.0/4 or ff00::/8, and is joined on one interface: `interface` is its number (interface_index),
-    // 0 lets the routing table choose, and of an IPv6 group the zone will do: ff02::1234%eth0. An IPv6 socket that is
+    // and 0 lets the routing table choose. For an IPv6 group the zone suffices: ff02::1234%eth0. An IPv6 socket that is
     // not ipv6_only may join IPv4 groups as well. The calls are those of RFC 3678 §5.1.
 
-    /// Hears what is sent to the group and to this socket's port; so bind that port first, on the wildcard address.
-    /// errc::address_in_use when it has joined already, no_such_device without an interface or a route.
+    /// Joins the group: the socket receives datagrams to the group and this socket's port. Bind that port first, on the
+    /// wildcard address. Fails with errc::address_in_use if it has joined already, no_such_device without an interface
+    /// or a route.
     void join(const ip_address& group, unsigned interface = 0);
     void join(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
-    /// errc::address_not_available when it is no member. Closing leaves all.
+    /// Leaves the group. Fails with errc::address_not_available if the socket is no member. Closing leaves all groups.
     void leave(const ip_address& group, unsigned interface = 0);
     void leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
-    /// Only what that source sends to it: source-specific multicast, for which 232.0.0.0/8 and ff3x::/32 are there
-    /// (RFC 4607). May be called for several sources, but not together with the plain join().
+    /// Joins the group for datagrams of that source only: source-specific multicast. 232.0.0.0/8 and ff3x::/32 are
+    /// reserved for it (RFC 4607). May be called for several sources, but not together with the plain join().
     void join(const ip_address& group, const ip_address& source, unsigned interface = 0);
     void join(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
     void leave(const ip_address& group, const ip_address& source, unsigned interface = 0);
     void leave(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
 
-    /// By which interface this socket's datagrams to groups leave; 0 is again the routing table's choice.
+    /// Sets the interface by which this socket's datagrams to groups leave; 0 lets the routing table choose.
     void set_multicast_interface(unsigned interface);
     void set_multicast_interface(unsigned interface, std::error_code& error) noexcept;
-    /// Whether members on this host hear what this socket sends, itself included; they do unless told otherwise. (What
-    /// leaves by the interface "lo" comes back in any case: that is what it is for.)
+    /// Sets whether members on this host, this socket included, receive the datagrams that this socket sends. They do
+    /// by default. (Datagrams that leave by the interface "lo" come back in any case.)
     void set_multicast_loop(bool loop);
     void set_multicast_loop(bool loop, std::error_code& error) noexcept;
     [[nodiscard]] bool multicast_loop() const;
-    /// How far a datagram to a group may go, 0 to 255: 0 stays on this host, 1, the default, on this link, and every
-    /// router on the way takes one more. IPv6 calls it the hop limit. errc::invalid_argument out of range.
+    /// Sets how far a datagram to a group may go, 0 to 255. With 0 it stays on this host; with 1, the default, on this
+    /// link. Every router on the way takes one more. IPv6 calls it the hop limit. Fails with errc::invalid_argument out
+    /// of range.
     void set_multicast_ttl(int ttl);
     void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
     [[nodiscard]] int multicast_ttl() const;
@@ -92,7 +94,7 @@ inline bool multicast_socket::is_v6() const noexcept {
 
 inline void multicast_socket::membership(int name, const ip_address& group, const ip_address* source,
                                          unsigned interface, std::error_code& error) noexcept {
-    // The level is that of the group: an IPv6 socket takes IPv4's options for its IPv4 side (Linux).
+    // The option level follows the group: an IPv6 socket takes IPv4's options for its IPv4 side (Linux).
     const bool v4 = group.unmapped().is_v4();
     const socket_address address = detail::to_socket_address({group.unmapped(), 0}, error);
     if (error) return;
@@ -153,7 +155,7 @@ inline void multicast_socket::leave(const ip_address& group, const ip_address& s
     membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface, error);
 }
 
-/// On an IPv6 socket both, for it may send to IPv4 groups too.
+/// Sets both options on an IPv6 socket, because it may send to IPv4 groups too.
 template <class ValueV4>
 void multicast_socket::set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value,
                                      std::error_code& error) noexcept {

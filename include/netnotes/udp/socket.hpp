@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: MIT
 //
 // UDP adds two things to IP: ports, and a checksum. Both addresses are in IP's header; UDP's own 8 bytes are both
-// ports, the length, and the checksum (RFC 768). What it keeps are the borders of messages: one send is one
-// receive, whole or not at all. What it promises is nothing: a datagram may be lost, come twice, or overtake
-// another, and nobody is told. (A *damaged* one is never delivered; the checksum sees to that.) A program that
-// needs more than that must do it itself, and must not flood a path that is full (RFC 8085 §3.1). Many do,
-// and mostly across the Internet, not only, as the notes have it, in local networks: QUIC, WebRTC, NTP, WireGuard, DNS.
+// ports, the length, and the checksum (RFC 768). UDP keeps the borders of messages: one send is one receive, whole or
+// not at all. UDP promises no delivery: a datagram may be lost, arrive twice, or overtake another, without a report.
+// (The checksum keeps a *damaged* datagram from being delivered.) A program that needs more must do it itself, and must
+// not flood a path that is full (RFC 8085 §3.1). The notes see UDP in local networks, but most such programs work
+// across the Internet: QUIC, WebRTC, NTP, WireGuard, DNS.
 //
 //        sender                                       receiver
 //          | send_to("one") ────────────────────────>  | recv_from() -> "one", and who sent it
@@ -14,22 +14,22 @@
 //          | send_to("three") ──────────────────────>  | recv_from(4 bytes) -> "thre", truncated: "e" is gone
 //          | send_to("")  ──────────────────────────>  | recv_from() -> no bytes, and a sender: a datagram too
 //
-// How large may one be? 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP), 65,527 over IPv6; the
-// notes say "64 KB". But above the path's MTU, often 1,500, it travels in fragments, and one lost fragment
-// loses all (RFC 8085 §3.2). 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
+// A datagram holds up to 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP) and 65,527 over IPv6. The notes
+// say "64 KB". Above the path's MTU, often 1,500, a datagram travels in fragments, and one lost fragment loses the
+// whole datagram (RFC 8085 §3.2). 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
 //
-// *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, send()
-// needs no address, and "nobody listens there" (ICMP port unreachable) is reported, by the next call, as
-// errc::connection_refused. An unconnected socket never hears of it, whatever udp(7) says.
+// *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, and send()
+// needs no address. If no program listens there (ICMP port unreachable), the next call fails with
+// errc::connection_refused. An unconnected socket gets no such error, whatever udp(7) says.
 //
 // A host has several addresses, and a server on the wildcard address (0.0.0.0, ::) is asked at any of them. Its answer
-// must leave from that very address: a connected client and every firewall drop an answer that comes from another. So
-// such a socket is told with each datagram to which address it came, and keeps that beside the sender:
+// must leave from that very address: a connected client and every firewall drop an answer from another address. So the
+// kernel tells such a socket to which address each datagram came, and the socket keeps this beside the sender:
 //
 //        client ── "?" to 192.0.2.9 ──> recv_from() -> "?", sender: the client, who asked 192.0.2.9
 //               <── "!" from 192.0.2.9 ── send_to("!", sender)            and not from the host's first address
 //
-// A datagram costs a system call and little else, so whoever has many saves calls:
+// A datagram costs a system call and little else, so a program with many datagrams saves calls:
 //
 //        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
 //        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
@@ -69,41 +69,44 @@ namespace netnotes {
 
 // ---- The socket ----------------------------------------------------------------------------------------
 
+/// The settings of a udp_socket.
 struct udp_options {
-    /// Several sockets on one port. Each of them gets a datagram to a group or a broadcast address; one to the host's
-    /// own address goes to one of them only. All must say so, and anyone who does can join in (socket(7)).
+    /// Allows several sockets on one port. Each of them gets a datagram to a group or a broadcast address; only one
+    /// socket gets a datagram to the host's own address. All sockets must set it, and any program may do so
+    /// (socket(7)).
     bool reuse_address = false;
-    /// An IPv6 socket that is not to speak with IPv4 peers, as ::ffff:a.b.c.d, as well (RFC 3493 §5.3).
+    /// Keeps an IPv6 socket from exchanging datagrams with IPv4 peers as ::ffff:a.b.c.d (RFC 3493 §5.3).
     bool ipv6_only = false;
-    /// Ask the kernel to segment and to merge, where it can. false gives the same datagrams in more system calls.
+    /// Asks the kernel to segment and to merge, where it can. false gives the same datagrams in more system calls.
     bool kernel_offload = true;
-    /// A socket on the wildcard address is told with each datagram to which address it came (see the first page). It
-    /// costs no system call, but some 70 ns for each datagram; false saves them where no datagram is
-    /// answered. A socket on one address answers from there in any case.
+    /// Makes a socket on the wildcard address report to which address each datagram came (see the first page). It costs
+    /// no system call, but some 70 ns for each datagram; set false if no datagram is answered. A socket bound to a
+    /// single address always answers from there.
     bool local_address = true;
 };
 
-/// A UDP socket. How long its calls wait is said as for every socket: for ever, set_timeout, set_deadline (then
-/// errc::timed_out), set_blocking(false) (errc::operation_would_block), stop_with (errc::operation_canceled).
-/// Two threads may use one, one to send and one to receive.
+/// A UDP socket. Its calls wait without a limit by default. set_timeout and set_deadline limit them
+/// (errc::timed_out), set_blocking(false) forbids waiting (errc::operation_would_block), and stop_with lets a stop end
+/// them (errc::operation_canceled). Two threads may share a socket: one thread sends and one thread receives.
 ///
-/// A socket hears only those multicast groups that it has joined itself. Linux would otherwise deliver to a socket on
+/// A socket receives only from multicast groups that it has joined itself. Linux would otherwise deliver to a socket on
 /// the wildcard address what *any* program on the host has joined (IP_MULTICAST_ALL, ip(7)).
 class udp_socket : public multicast_socket {
   public:
-    /// None: is_open() is false.
+    /// Creates an empty socket: is_open() returns false.
     udp_socket() noexcept = default;
-    /// Without an address, and its port is 0: nobody can send to it yet. It is given a port by bind(), or by its first
-    /// send or connect(), from the system's range; one that only receives waits for ever. Throws std::system_error.
+    /// Creates a socket without an address. Its port is 0, so no peer can send to it yet. bind() gives it a port, or
+    /// its first send or connect() takes a port from the system's range. Before that, a receive gets no datagram.
+    /// Throws std::system_error.
     explicit udp_socket(address_family family, udp_options options = {});
     udp_socket(address_family family, udp_options options, std::error_code& error) noexcept;
-    /// Bound to that address. Port 0 lets the system choose: local_endpoint() tells. Throws std::system_error:
-    /// errc::address_in_use, permission_denied below port 1024, address_not_available.
+    /// Creates a socket and binds it to `where`. With port 0 the system chooses a port, which local_endpoint() returns.
+    /// Throws std::system_error: errc::address_in_use, permission_denied below port 1024, address_not_available.
     ///
-    /// On a system without IPv6 `::` is 0.0.0.0, unless the options say ipv6_only: then it is the system's error.
+    /// On a system without IPv6, `::` is taken as 0.0.0.0. With ipv6_only set, the system's error is thrown instead.
     explicit udp_socket(const endpoint& where, udp_options options = {});
     udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept;
-    /// Takes over a UDP socket over IPv4 or IPv6, as it is: with its limits, and the stop that it obeys.
+    /// Takes over a UDP socket over IPv4 or IPv6, with its timeouts and its stop.
     explicit udp_socket(socket&& taken) noexcept : multicast_socket{std::move(taken)} { take_notes(); }
 
     using socket::close;
@@ -122,88 +125,93 @@ class udp_socket : public multicast_socket {
     using socket::timeout;
     using socket::wait;
 
-    /// The same as a plain socket.
+    /// Returns this socket as a plain socket.
     [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
 
     /// Gives the socket its address, as the constructor does.
     void bind(const endpoint& where);
     void bind(const endpoint& where, std::error_code& error) noexcept;
-    /// Port 0 as long as there is none; the address is the wildcard until bind() or connect() names one.
+    /// Returns the address and port of this socket. The port is 0 until the socket has a port. The address is the
+    /// wildcard until bind() or connect() sets an address.
     [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
     [[nodiscard]] endpoint local_endpoint(std::error_code& error) const noexcept;
-    /// Of a connected socket; else errc::not_connected.
+    /// Returns the peer of a connected socket. Throws errc::not_connected for an unconnected socket.
     [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
     [[nodiscard]] endpoint peer_endpoint(std::error_code& error) const noexcept;
 
     // -- one peer
 
-    /// Notes the peer: from now on only his datagrams are let in, and send() goes to him. Nothing is sent, so it never
-    /// waits, and says nothing about whether he is there. What had come from others before is still in the queue, so
-    /// look at the sender. It may be called again, for another peer.
+    /// Notes the peer: from now on only its datagrams are let in, and send() sends to it. Nothing is sent, so connect()
+    /// never waits, and it does not show that the peer is there. Earlier datagrams of others are still in the queue, so
+    /// check the sender. connect() may be called again, for another peer.
     void connect(const endpoint& peer);
     void connect(const endpoint& peer, std::error_code& error) noexcept;
-    /// Forgets him: everybody's datagrams are let in again, under the same port. (Linux takes away a port that it has
-    /// chosen itself, so it is bound anew here; should somebody else have got it in that moment: errc::address_in_use.)
+    /// Forgets the peer: datagrams from every sender are let in again, under the same port. Linux takes away a port
+    /// that it chose itself, so disconnect() binds it again. If another socket has taken the port in that moment, it
+    /// fails with errc::address_in_use.
     void disconnect();
     void disconnect(std::error_code& error) noexcept;
 
     // -- sending
 
-    /// One datagram, whole or not at all. It waits only while the send buffer is full, which is seldom. That it was
-    /// sent does not mean that it arrives, or that anybody is there. Throws std::system_error: errc::message_size
-    /// above the limit, which what() names; permission_denied to a broadcast address without option::broadcast;
-    /// invalid_argument to port 0, where nobody can be; network_unreachable. `flags` as in send(2).
+    /// Sends one datagram, whole or not at all. It waits only while the send buffer is full, which is seldom. A
+    /// datagram that was sent may still be lost, and a receiver may not exist. Throws std::system_error:
+    /// errc::message_size above the limit, which what() names; permission_denied to a broadcast address without
+    /// option::broadcast; invalid_argument to port 0, which no socket can have; network_unreachable. `flags` are the
+    /// flags of send(2).
     ///
-    /// To received::sender it leaves from the address that the sender has written to: `send_to(bytes, got.sender)`. Any
-    /// other of this host's addresses can be chosen: `send_to(bytes, {to, from})`. errc::invalid_argument or
-    /// network_unreachable when this host has no such address (any more).
+    /// To received::sender it leaves from the address that the sender has written to: `send_to(bytes, got.sender)`. To
+    /// choose another address of this host, call `send_to(bytes, {to, from})`. It fails with errc::invalid_argument or
+    /// network_unreachable if this host does not have the address.
     void send_to(const_buffer bytes, const datagram_peer& to, int flags = 0);
     void send_to(const_buffer bytes, const datagram_peer& to, std::error_code& error, int flags = 0) noexcept;
-    /// The same to the peer of a connected socket; else errc::destination_address_required. errc::connection_refused
-    /// is about an *earlier* datagram; this one was then not sent, and the next try may well be.
+    /// Sends one datagram to the peer of a connected socket; without a peer: errc::destination_address_required.
+    /// errc::connection_refused is about an *earlier* datagram. This datagram was then not sent, and the next call may
+    /// send it.
     void send(const_buffer bytes, int flags = 0);
     void send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
 
     // -- receiving
 
     using received = received_datagram;
-    /// Waits for one datagram; one system call where it is there already, and no allocation. A connected socket hears
-    /// its peer only, and throws errc::connection_refused when one of its own datagrams found nobody; then it can go
-    /// on. `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, with MSG_PEEK the datagram stays.
+    /// Waits for one datagram and returns it. It makes one system call if the datagram is there already, and does not
+    /// allocate. A connected socket receives from its peer only. It throws errc::connection_refused if no socket took
+    /// an earlier datagram of its own; then the socket still works. `flags` are the flags of recv(2): with MSG_DONTWAIT
+    /// this call does not wait, with MSG_PEEK the datagram stays in the queue.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
 
     // -- many datagrams in one system call
 
     /// Waits for one datagram and takes as many as there are, up to the batch's count (recvmmsg(2)), in their order.
-    /// The result lies in the batch and is valid until its next use. An error that shows up behind the first datagram
-    /// is told by the next call.
+    /// The result lies in the batch and is valid until its next use. If an error occurs behind the first datagram, the
+    /// next call reports it.
     std::span<const received> recv_batch(datagram_batch& batch);
     std::span<const received> recv_batch(datagram_batch& batch, std::error_code& error) noexcept;
 
     using outgoing = outgoing_datagram;
-    /// Sends all, in their order, 64 with a system call (sendmmsg(2)). The second form returns how many were sent
-    /// before the error: it is the datagram with that number that failed, and none behind it was sent. Only a refusal
-    /// that comes in while the batch is under way is left for a later call to tell.
+    /// Sends all datagrams, in their order, 64 in one system call (sendmmsg(2)). The second form returns how many were
+    /// sent before the error. That number is the index of the datagram that failed, and no datagram behind it was sent.
+    /// Only a refusal that arrives while the batch is being sent is left for a later call to report.
     void send_batch(std::span<const outgoing> datagrams);
     std::size_t send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept;
 
     // -- many datagrams in one buffer
 
-    /// Sends the bytes as datagrams of `size` bytes each, the last one as short as it is; of no bytes, none. The kernel
-    /// is handed up to 64 of them at a time and cuts them apart as late as it can (UDP_SEGMENT, udp(7), Linux 4.18).
-    /// Where it cannot, because it is older, or they exceed the interface's MTU, they go out as a batch: the same
-    /// datagrams. Returns, or says in what(), how many datagrams were sent before the error. `to` may be left out on a
-    /// connected socket. errc::invalid_argument for size 0.
+    /// Sends the bytes as datagrams of `size` bytes each; the last datagram holds the rest. Without bytes it sends no
+    /// datagram. The kernel takes up to 64 at a time and cuts them apart as late as it can (UDP_SEGMENT, udp(7), Linux
+    /// 4.18). If it cannot, because it is older or they exceed the interface's MTU, the same datagrams go out as a
+    /// batch. Returns the number of datagrams sent; what() says it after an error. `to` may be left out on a connected
+    /// socket. Fails with errc::invalid_argument for size 0.
     void send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to = {});
     std::size_t send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
                               std::error_code& error) noexcept;
 
-    /// Lets the kernel hand over in one piece what came from one sender in a row (UDP_GRO, udp(7), Linux 5.0);
-    /// recv_batch() takes it apart again, so it brings the same datagrams, and may bring more of them than its count.
-    /// It cannot be undone. From now on a batch's size must be datagram_batch::any_size (else errc::invalid_argument),
-    /// and recv_from(), which could not tell two datagrams from one, is errc::operation_not_supported; both whether
-    /// the kernel helps or not. Returns whether it does.
+    /// Lets the kernel deliver consecutive datagrams of one sender in one piece (UDP_GRO, udp(7), Linux 5.0).
+    /// recv_batch() takes the piece apart again, so it returns the same datagrams, and may return more than its count.
+    /// It cannot be undone. From now on a batch's size must be datagram_batch::any_size (else errc::invalid_argument).
+    /// recv_from() could not tell two datagrams from one, so it fails with errc::operation_not_supported. This holds
+    /// whether the kernel helps or not. Returns true if the kernel helps.
     bool enable_receive_offload();
     bool enable_receive_offload(std::error_code& error) noexcept;
 
@@ -242,7 +250,7 @@ inline void udp_socket::prepare(udp_options options, std::error_code& error) noe
     set_option(IPPROTO_IP, IP_MULTICAST_ALL, no, too_old);
     if (!is_v6()) return;
     set_option(IPPROTO_IPV6, IPV6_MULTICAST_ALL, no, too_old);
-    // Said either way: the default is a setting of the system (net.ipv6.bindv6only).
+    // Set in both cases, because the default is a setting of the system (net.ipv6.bindv6only).
     set_option(option::ipv6_only{options.ipv6_only}, error);
 }
 
@@ -256,7 +264,7 @@ inline udp_socket::udp_socket(address_family family, udp_options options) {
     *this = udp_socket{family, options, error};
     if (error) detail::throw_error(error, "UDP socket");
 }
-/// A program that listens on `::` means "everywhere", and where there is no IPv6 everywhere is 0.0.0.0.
+/// A program that listens on `::` means "everywhere". Without IPv6, everywhere is 0.0.0.0.
 inline bool udp_socket::may_do_without_ipv6(const endpoint& where, udp_options options,
                                             const std::error_code& error) noexcept {
     return !options.ipv6_only && detail::may_do_without_ipv6(where, error);
@@ -350,8 +358,8 @@ inline void udp_socket::send(const_buffer bytes, int flags) {
                         detail::datagram_size(bytes.size(), peer.address(), error));
 }
 
-/// `datagram(number, address, source, error)` is the payload of that datagram, and gives its destination (of no family,
-/// there is none) and the address from which it is to leave.
+/// `datagram(number, address, source, error)` returns the payload of that datagram. It sets its destination (without a
+/// family: no destination) and the address from which the datagram is to leave.
 template <class Datagram>
 std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_point until,
                                   std::error_code& error) noexcept {
@@ -381,8 +389,8 @@ std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_poi
             messages[ready].msg_hdr.msg_namelen = to.size();
         }
         if (ready > 0) {
-            // It stops at the datagram that fails and, unless that is the first, forgets why. Asked again from there,
-            // it tells.
+            // sendmmsg() stops at the datagram that fails. Unless that is the first datagram, it drops the error.
+            // A second call from there reports it.
             const int taken = attempt(
                 [&] { return ::sendmmsg(native_handle(), messages, static_cast<unsigned>(ready), MSG_NOSIGNAL); },
                 POLLOUT, 0, until, error);
@@ -422,7 +430,7 @@ inline void udp_socket::send_batch(std::span<const outgoing> datagrams) {
 
 // ---- segments
 
-/// A kernel that does not know UDP_SEGMENT would overlook it, and send one long datagram; so it is asked first.
+/// A kernel that does not know UDP_SEGMENT would ignore it and send one long datagram, so we ask it first.
 inline bool udp_socket::kernel_can_segment() noexcept {
     if (segmentation_ == segmentation::untried) {
         int size = 0;
@@ -477,7 +485,7 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
     };
     const time_point until = end_of_call();
     std::size_t sent = 0;
-    // What is merged must itself be no longer than a datagram.
+    // A merged piece must itself be no longer than a datagram.
     const std::size_t together = std::min(max_at_once, max_datagram_v4 / size);
     while (together > 1 && sent + 1 < count && kernel_can_segment()) {
         if (sent > 0 && until != time_point::max() && clock::now() >= until) {
@@ -486,7 +494,7 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
         }
         error = send_merged(from(sent, together), size, address, from_where, until);
         // A segment longer than the MTU, a device or a socket without checksums (EINVAL, EMSGSIZE, EIO): the batch
-        // below either manages, or tells what is really wrong.
+        // below either succeeds or reports the real error.
         constexpr std::array refusals{EINVAL, EMSGSIZE, EIO, EOPNOTSUPP, ENOPROTOOPT};
         if (error && std::find(refusals.begin(), refusals.end(), error.value()) != refusals.end()) break;
         if (error) return sent;
@@ -568,7 +576,7 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
     if (filled < 0) return {};
     try {
         batch.take_apart(static_cast<std::size_t>(filled));
-    } catch (const std::bad_alloc&) {  // a kernel that merges more than any has so far
+    } catch (const std::bad_alloc&) {  // a kernel that merges more than any kernel has so far
         error = std::make_error_code(std::errc::not_enough_memory);
     }
     return batch.received_;
