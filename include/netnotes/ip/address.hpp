@@ -367,11 +367,12 @@ class ip_address : public detail::printable<ip_address> {
     [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
         return is_v6_ ? as_v6().embedded_ipv4() : std::nullopt;
     }
-    /// Return the next and the previous address, or nullopt beyond the ends. The zone stays.
+    /// Returns the next address, or nullopt beyond the last address. The zone stays.
     [[nodiscard]] constexpr std::optional<ip_address> next() const noexcept {
         if (value_ == detail::ones(width())) return std::nullopt;
         return ip_address{is_v6_, value_ + detail::uint128{0, 1}, zone_};
     }
+    /// Returns the previous address, or nullopt before the first address. The zone stays.
     [[nodiscard]] constexpr std::optional<ip_address> previous() const noexcept {
         if (value_ == detail::uint128{}) return std::nullopt;
         return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};

@@ -4,7 +4,7 @@
 // A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
 // together are an *endpoint*:
 //
-//        192.0.2.1:80        [2001:db8::1]:80        brackets, for the colons of IPv6 are none of the port
+//        192.0.2.1:80        [2001:db8::1]:80        brackets, because IPv6 has colons, too
 //
 // On this page:  endpoint · port_class, classify_port · service, find_service · the literal _endpoint
 // The notes:     端口 (ports), 端口分类 (classes of ports); example 04

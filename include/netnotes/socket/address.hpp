@@ -280,8 +280,8 @@ inline bool is_port(std::string_view service) noexcept {
     parse_failure why;
     return read_number(service.data(), service.data() + service.size(), 65535, port, why);
 }
-/// Would inet_aton(3), which getaddrinfo() asks first, read the host as an IPv4 address although we do not? It takes
-/// one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
+/// Returns true if inet_aton(3), which getaddrinfo() calls first, reads the host as an IPv4 address but we do not. It
+/// takes one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
 inline bool is_number_of_old(std::string_view host) noexcept {
     host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
     if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;

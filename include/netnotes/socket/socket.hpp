@@ -160,7 +160,7 @@ class socket : public socket_handle {
     void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
                  int flags = 0) noexcept;
     /// Makes recv_from() report to which address each datagram was sent: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542
-    /// §6.1). It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed: for
+    /// §6.1). It costs no system call, but some 70 ns for each datagram, so it is off by default. It is needed for
     /// sockets on the wildcard address. udp_socket and async_datagram call it for those sockets.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;

@@ -63,9 +63,9 @@ constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
 }
 }  // namespace detail
 
-/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
-/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
-/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
+/// A time to wait, made from a duration of any unit, floating-point ones included. A time that is too long for
+/// `duration` (292 years) becomes `never`, and so does infinity. So hours::max() waits for ever and does not overflow
+/// to the past. A negative time counts as zero in every wait. Throws std::invalid_argument for NaN.
 class wait_time : public duration {
   public:
     constexpr wait_time() noexcept : duration{duration::zero()} {}

@@ -208,10 +208,10 @@ class udp_socket : public multicast_socket {
                               std::error_code& error) noexcept;
 
     /// Lets the kernel deliver consecutive datagrams of one sender in one piece (UDP_GRO, udp(7), Linux 5.0).
-    /// recv_batch() takes the piece apart again, so it returns the same datagrams, and may return more than its count.
-    /// It cannot be undone. From now on a batch's size must be datagram_batch::any_size (else errc::invalid_argument).
-    /// recv_from() could not tell two datagrams from one, so it fails with errc::operation_not_supported. This holds
-    /// whether the kernel helps or not. Returns true if the kernel helps.
+    /// The call recv_batch() takes the piece apart again, so it returns the same datagrams, and may return more than
+    /// its count. It cannot be undone. From now on a batch's size must be datagram_batch::any_size (else
+    /// errc::invalid_argument). recv_from() could not tell two datagrams from one, so it fails with
+    /// errc::operation_not_supported. This holds whether the kernel helps or not. Returns true if the kernel helps.
     bool enable_receive_offload();
     bool enable_receive_offload(std::error_code& error) noexcept;
 
