@@ -64,14 +64,14 @@
 // netnotes/ip/address.hpp: addresses
 // SPDX-License-Identifier: MIT
 //
-// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has 32
-// bits, an IPv6 address 128:
+// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has
+// 32 bits, an IPv6 address 128:
 //
 //        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
-//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is a run of zeros
+//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is zeros
 //
-// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(), so a
-// wrong literal does not compile:
+// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(),
+// so a wrong literal does not compile:
 //
 //        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
 //
@@ -103,19 +103,21 @@
 //        "::ffff:192.0.2.1"                      <->  ... ffff c000 0201          an IPv4 tail
 //        "fe80::1%eth0"                          <->  number and zone             RFC 4007 §11
 //
-// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, since a
-// leading zero means octal in C, and 10.1 for 10.0.0.1. When a filter and a server read the same text as two
-// addresses, the filter is of no use (RFC 6943 §3.1.1), so both texts are refused here. A reader stops at the
-// first thing that it dislikes and says what, and where: "octet 4 is 256, above 255, at character 6".
+// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, because a leading zero
+// means octal in C. It takes 10.1 for 10.0.0.1. If a filter and a server read the same text as two addresses, the
+// filter is useless (RFC 6943 §3.1.1). Both texts are therefore refused here. A reader stops at the first error and
+// names it with its place: "octet 4 is 256, above 255, at character 6".
 //
-// Writing has one form for each address (RFC 5952 §4): lower case, no leading zeros, and the longest run of
-// zero groups, the first of equals, becomes "::", but only if it is longer than one group. Equal addresses
-// have equal texts, so a text may serve as a key in a log.
+// Writing has one form for each address (RFC 5952 §4): lower case and no leading zeros. The longest run of zero groups,
+// the first of equals, becomes "::", but only if it is longer than one group. Equal addresses have equal texts, so a
+// text may serve as a key in a log.
 //
-// A text that came from a stranger is not printed as it is. It may hold a line's end, to forge a line of the log, or an
-// escape sequence, to steer the terminal. visible() and quoted() write such characters as escape sequences of C++.
+// A text from a stranger is not printed as it is. It may hold a line's end that forges a line of the log. It may hold
+// an escape sequence that controls the terminal. visible() and quoted() write such characters as escape sequences of
+// C++.
 //
-// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits ·
+// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits
+// ·
 //                reading IPv4, IPv6, numbers · writing them
 // The notes:     IP地址 (IP addresses); example 02
 
@@ -146,7 +148,7 @@ namespace netnotes {
 
 // ---- Why a text was refused ----------------------------------------------------------------------------
 
-/// What is wrong with a text, and where. Cheap to make: the sentence is composed only when asked for.
+/// The error in a text and its place. It is cheap to make: only message() composes the sentence.
 class parse_failure {
   public:
     constexpr parse_failure() noexcept = default;
@@ -156,11 +158,11 @@ class parse_failure {
                             std::uint32_t value = 0) noexcept
         : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
 
-    /// The offending character's place, counted from 0; the text's size when something is missing.
+    /// The offending character's place, counted from 0; the text's size if something is missing.
     [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
-    /// For a part of a longer text: the part begins `offset` characters later.
+    /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
-    /// For example `octet 4 is 256, above 255, at character 6`.
+    /// Returns a sentence, for example `octet 4 is 256, above 255, at character 6`.
     [[nodiscard]] std::string message() const;
 
   private:
@@ -182,14 +184,15 @@ class parse_error : public std::invalid_argument {
 
 // ---- A stranger's text ---------------------------------------------------------------------------------
 
-/// Returns the text in a form that a terminal and a line of a log can bear. Valid UTF-8 stays, except for characters that
-/// steer or cannot be seen: the controls (also U+0080 to U+009F, of which U+009B means ESC [, ECMA-48 §5.4), the separators
-/// of lines, what changes the direction of writing, what has no width, noncharacters. They become `\n`, `\r`, `\t`,
-/// `\u202e` and the like; U+0000 to U+001F, U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like.
-/// A backslash and a quotation mark stay, so a text that is visible already stays as it is.
+/// Returns the text in a form that is safe for a terminal and a line of a log. Valid UTF-8 stays, except for characters
+/// that control the output or cannot be seen. These are the controls, the separators of lines, characters that change
+/// the direction of writing, characters without width, and noncharacters. The controls include U+0080 to U+009F; U+009B
+/// means ESC [ (ECMA-48 §5.4). These characters become `\n`, `\r`, `\t`, `\u202e` and the like. U+0000 to U+001F,
+/// U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like. A backslash and a quotation mark stay,
+/// so a text that is visible already does not change.
 [[nodiscard]] std::string visible(std::string_view text);
-/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so that
-/// the text cannot pretend to have ended.
+/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so
+/// that the text cannot pretend to have ended.
 [[nodiscard]] std::string quoted(std::string_view text);
 
 /// A number of 128 bits, as two halves: an IPv6 address as a number, or a distance between two. (`unsigned __int128` is
@@ -257,17 +260,17 @@ constexpr std::uint64_t mix(std::uint64_t x) noexcept {  // the finaliser of Mur
     return x ^ (x >> 33);
 }
 
-/// What every value of this header can do with its text. A value says how it is written (`write`, into a
-/// buffer of `text_capacity` characters at least); this gives it the standard library's spellings.
+/// The text functions of every value of this header. A value defines `write`, which writes into a buffer of at least
+/// `text_capacity` characters. This class adds the functions that the standard library's types have.
 template <class Value>
 struct printable {
-    /// The canonical text. The only function of this header that allocates.
+    /// Returns the canonical text. It is the only function of this header that allocates.
     [[nodiscard]] std::string to_string() const {
         char text[Value::text_capacity];
         return {text, self().write(text)};
     }
-    /// As std::to_chars: writes to [first, last) without a terminating NUL and returns the end, or
-    /// errc::value_too_large when it does not fit. Value::text_capacity characters always do.
+    /// Works like std::to_chars: writes to [first, last) without a terminating NUL and returns the end. Returns
+    /// errc::value_too_large if the text does not fit. Value::text_capacity characters always suffice.
     constexpr std::to_chars_result to_chars(char* first, char* last) const noexcept {
         if (last - first >= static_cast<std::ptrdiff_t>(Value::text_capacity)) return {self().write(first), {}};
         char text[Value::text_capacity]{};
@@ -275,7 +278,7 @@ struct printable {
         if (last - first < end - text) return {last, std::errc::value_too_large};
         return {std::copy(static_cast<const char*>(text), end, first), {}};
     }
-    /// Honours width and fill, as every string does.
+    /// Writes the text to a stream, with the stream's width and fill, as for a string.
     template <class Traits>
     friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const Value& value) {
         char text[Value::text_capacity];
@@ -292,7 +295,7 @@ concept text_value = std::is_base_of_v<printable<Value>, Value>;
 
 // ---- Reading -------------------------------------------------------------------------------------------
 
-/// Above 9: it is no digit.
+/// Returns the digit's value, above 9 if the character is no digit.
 constexpr unsigned digit_value(char c) noexcept { return static_cast<unsigned char>(c) - unsigned{'0'}; }
 
 /// One table look-up a character instead of three comparisons; 0xff is no digit.
@@ -306,7 +309,7 @@ inline constexpr auto hexadecimal_value = [] {
     return values;
 }();
 
-/// The failure branches come out of line, so that the way through a good text stays short.
+/// The failure branches are out of line, so that the path through a valid text stays short.
 constexpr bool refuse(parse_failure& why, std::string_view pattern, std::ptrdiff_t position, std::uint32_t item = 0,
                       std::uint32_t value = 0) noexcept {
     why = parse_failure{pattern, static_cast<std::size_t>(position), item, value};
@@ -364,8 +367,8 @@ constexpr bool read_ipv4(const char* const first, const char* const last, std::u
     return true;
 }
 
-/// Reads all of [first, last) as a zone: what may stand in the name of an interface and not be taken for
-/// something else by whoever reads `[fe80::1%eth0]:80` or `fe80::%eth0/64`.
+/// Reads all of [first, last) as a zone. It accepts the characters that the name of an interface may hold, except
+/// characters that end the zone in `[fe80::1%eth0]:80` or `fe80::%eth0/64`.
 constexpr bool read_zone(const char* first, const char* last, zone_name& zone, parse_failure& why) noexcept {
     if (first == last) return refuse(why, "the zone is missing", 0);
     if (last - first > static_cast<std::ptrdiff_t>(zone.text.size()))
@@ -444,8 +447,8 @@ constexpr bool read_ipv6(const char* const first, const char* const last, uint12
 
 // ---- Writing -------------------------------------------------------------------------------------------
 
-/// "0." to "255.": an octet is one look-up and one four-byte store, which is what makes printing an address some
-/// thirty times faster than inet_ntop(), a call of snprintf().
+/// The texts "0." to "255.". Writing an octet takes one look-up and one four-byte store. So printing an address is some
+/// thirty times faster than inet_ntop(), which calls snprintf().
 inline constexpr auto octet_texts = [] {
     std::array<std::array<char, 4>, 256> texts{};
     for (unsigned octet = 0; octet < 256; ++octet) {
@@ -458,7 +461,7 @@ inline constexpr auto octet_texts = [] {
     return texts;
 }();
 
-/// Needs room for 16 characters, of which the last may be scribbled on without being part of the text.
+/// Needs room for 16 characters. The last characters may be overwritten without being part of the text.
 constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
     for (int shift = 24; shift >= 0; shift -= 8) {
         const unsigned octet = value >> shift & 0xff;
@@ -469,7 +472,7 @@ constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
     return out - 1;
 }
 
-/// In decimal; std::to_chars is not constexpr before C++23.
+/// Writes the number in decimal; std::to_chars is not constexpr before C++23.
 constexpr char* write_number(char* out, std::uint32_t value) noexcept {
     std::array<char, 10> digits{};
     char* first = digits.data() + digits.size();
@@ -522,8 +525,8 @@ constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noex
 }  // namespace detail
 
 namespace detail {
-/// Texts and characters, one behind the other. (g++ 12 -O3 sees an overlapping copy in every "text" + std::string{},
-/// wrongly, and warns: its bug 105651.)
+/// Joins texts and characters. (g++ 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its
+/// bug 105651.)
 template <class... Parts>
 std::string joined(const Parts&... parts) {
     std::string text;
@@ -552,7 +555,7 @@ inline std::string parse_failure::message() const {
 
 namespace detail {
 
-/// Is the character one that a reader does not see, or that changes how others are seen?
+/// Returns true if a reader does not see the character, or if the character changes how others are seen.
 constexpr bool is_invisible(char32_t point) noexcept {
     struct range {
         char32_t first, last;
@@ -627,7 +630,7 @@ inline std::string quoted(std::string_view text) {
 }
 
 namespace detail {
-/// Returns the text in quotation marks, cut where it is long: an error is not to be longer than a line.
+/// Returns the text in quotation marks, cut if it is long, so that an error fits in a line.
 inline std::string quoted_beginning(std::string_view text) {
     constexpr std::size_t most = 64;
     std::string shown = quoted(text.substr(0, most));
@@ -673,19 +676,19 @@ class ipv4_address : public detail::printable<ipv4_address> {
 
     /// 0.0.0.0
     constexpr ipv4_address() noexcept = default;
-    /// From the number in host byte order: 0x7f000001 is 127.0.0.1.
+    /// Takes the number in host byte order: 0x7f000001 is 127.0.0.1.
     constexpr explicit ipv4_address(std::uint32_t value) noexcept : value_{value} {}
     constexpr ipv4_address(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) noexcept
         : value_{std::uint32_t{a} << 24 | std::uint32_t{b} << 16 | std::uint32_t{c} << 8 | d} {}
-    /// From four octets in the order in which they are written, which is also that of the wire.
+    /// Takes four octets in the order in which they are written, which is also the order of the wire.
     constexpr explicit ipv4_address(std::array<std::uint8_t, 4> octets) noexcept
         : ipv4_address{octets[0], octets[1], octets[2], octets[3]} {}
-    /// From dotted decimal, four parts from 0 to 255, no leading zeros. Throws parse_error.
+    /// Reads dotted decimal: four parts from 0 to 255, without leading zeros. Throws parse_error.
     constexpr explicit ipv4_address(std::string_view text) {
         if (parse_failure why; !detail::read_ipv4(text.data(), text.data() + text.size(), value_, why))
             throw parse_error{"IPv4 address", text, why};
     }
-    /// As the constructor, but an unreadable text gives no value; `why` then says what is wrong with it.
+    /// Reads a text like the constructor, but returns nullopt for an unreadable text; `why` then names the error.
     static constexpr std::optional<ipv4_address> parse(std::string_view text, parse_failure& why) noexcept {
         std::uint32_t value{};
         if (!detail::read_ipv4(text.data(), text.data() + text.size(), value, why)) return std::nullopt;
@@ -696,11 +699,11 @@ class ipv4_address : public detail::printable<ipv4_address> {
         return parse(text, why);
     }
 
-    /// 0.0.0.0: as a place to bind, every local address (INADDR_ANY, ip(7)).
+    /// Returns 0.0.0.0. A socket bound to it receives at every local address (INADDR_ANY, ip(7)).
     static constexpr ipv4_address any() noexcept { return {}; }
-    /// 127.0.0.1, this host.
+    /// Returns 127.0.0.1, this host.
     static constexpr ipv4_address loopback() noexcept { return {127, 0, 0, 1}; }
-    /// 255.255.255.255: every host on this link; no router passes it on (RFC 919 §7).
+    /// Returns 255.255.255.255: every host on this link. No router forwards it (RFC 919 §7).
     static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
 
     [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }  ///< host byte order
@@ -710,36 +713,37 @@ class ipv4_address : public detail::printable<ipv4_address> {
     [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
 
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
-    /// 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
+    /// Returns true in 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
-    /// 10/8, 172.16/12, 192.168/16 (RFC 1918 §3). Other ranges are not global either: see special_range.
+    /// Returns true in 10/8, 172.16/12, 192.168/16 (RFC 1918 §3). Other ranges are not global either: see
+    /// special_range.
     [[nodiscard]] constexpr bool is_private() const noexcept {
         return in(0x0a000000, 8) || in(0xac100000, 12) || in(0xc0a80000, 16);
     }
-    /// 169.254/16 (RFC 3927)
+    /// Returns true in 169.254/16 (RFC 3927).
     [[nodiscard]] constexpr bool is_link_local() const noexcept { return in(0xa9fe0000, 16); }
-    /// 224.0.0.0/4, whole: a group has no host part that could be all ones (RFC 1112 §4).
+    /// Returns true in 224.0.0.0/4, all of it: a group has no host part that could be all ones (RFC 1112 §4).
     [[nodiscard]] constexpr bool is_multicast() const noexcept { return in(0xe0000000, 4); }
-    /// 240.0.0.0/4 (RFC 1112 §4). 255.255.255.255 lies in it and is the limited broadcast.
+    /// Returns true in 240.0.0.0/4 (RFC 1112 §4). 255.255.255.255 lies in it and is the limited broadcast.
     [[nodiscard]] constexpr bool is_reserved() const noexcept { return in(0xf0000000, 4); }
     [[nodiscard]] constexpr bool is_broadcast() const noexcept { return value_ == 0xffffffff; }
-    /// 192.0.2/24, 198.51.100/24, 203.0.113/24: for examples in texts (RFC 5737).
+    /// Returns true in 192.0.2/24, 198.51.100/24, 203.0.113/24, which are for examples in texts (RFC 5737).
     [[nodiscard]] constexpr bool is_documentation() const noexcept {
         return in(0xc0000200, 24) || in(0xc6336400, 24) || in(0xcb007100, 24);
     }
-    /// 100.64/10: between a provider and its customers (RFC 6598).
+    /// Returns true in 100.64/10, between a provider and its customers (RFC 6598).
     [[nodiscard]] constexpr bool is_shared() const noexcept { return in(0x64400000, 10); }
-    /// 198.18/15 (RFC 2544)
+    /// Returns true in 198.18/15 (RFC 2544).
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return in(0xc6120000, 15); }
-    /// Reachable from everywhere, as far as the number can tell: the IANA registry does not say otherwise,
-    /// and a multicast group is neither local to the link nor to an organisation (RFC 5771, RFC 2365).
+    /// Returns true if the address may be reachable from everywhere. The IANA registry must not say otherwise, and a
+    /// multicast group must not be local to the link or to an organisation (RFC 5771, RFC 2365).
     [[nodiscard]] constexpr bool is_global() const noexcept;
-    /// Is it global, and one host's address? See ipv6_address::is_global_unicast().
+    /// Returns true if the address is global and belongs to a single host; see ipv6_address::is_global_unicast().
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
 
-    /// The name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
+    /// Returns the name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
     [[nodiscard]] std::string reverse_pointer() const;
-    /// Well mixed, but no secret goes into it: a hostile peer can choose colliding addresses.
+    /// Returns a well-mixed hash without a secret: a hostile peer can choose colliding addresses.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
     constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
 
@@ -759,10 +763,10 @@ class ipv4_address : public detail::printable<ipv4_address> {
 /// An IPv6 address (RFC 4291) and, where it has one, its zone (RFC 4007): `fe80::1%eth0`. Link-local
 /// addresses mean something else on every link, so the zone takes part in comparison.
 ///
-/// ::ffff:192.0.2.1 is IPv4 in an IPv6 coat: a dual-stack socket shows its IPv4 peers so. The is_…
-/// questions look through the coat, for a filter that is fooled by ::ffff:127.0.0.1 is no filter (the
-/// fault of CVE-2024-24790). Translators and tunnels put IPv4 addresses into other IPv6 addresses, too. There
-/// is_global() and is_global_unicast() look inside, and embedded_ipv4() returns what they see.
+/// ::ffff:192.0.2.1 is an IPv4-mapped address: a dual-stack socket shows its IPv4 peers in this form. The is_…
+/// questions look at the IPv4 address inside, because ::ffff:127.0.0.1 must not pass a filter (the fault of
+/// CVE-2024-24790). Translators and tunnels put IPv4 addresses into other IPv6 addresses, too. There is_global() and
+/// is_global_unicast() look inside, and embedded_ipv4() returns what they see.
 class ipv6_address : public detail::printable<ipv6_address> {
   public:
     static constexpr unsigned width = 128;            ///< bits
@@ -770,19 +774,19 @@ class ipv6_address : public detail::printable<ipv6_address> {
 
     /// ::
     constexpr ipv6_address() noexcept = default;
-    /// From sixteen octets in the order of the wire.
+    /// Takes sixteen octets in the order of the wire.
     constexpr explicit ipv6_address(const std::array<std::uint8_t, 16>& octets) noexcept {
         for (unsigned i = 0; i < 8; ++i) {
             value_.high = value_.high << 8 | octets[i];
             value_.low = value_.low << 8 | octets[i + 8];
         }
     }
-    /// From the address as a number of 128 bits, without a zone; see to_uint().
+    /// Takes the address as a number of 128 bits, without a zone; see to_uint().
     constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
-    /// The IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+    /// Takes an IPv4 address into its IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
     constexpr explicit ipv6_address(ipv4_address address) noexcept
         : value_{0, std::uint64_t{0xffff} << 32 | address.to_uint()} {}
-    /// From any form of RFC 4291 §2.2, a zone after '%' allowed. Throws parse_error.
+    /// Reads any form of RFC 4291 §2.2, a zone after '%' allowed. Throws parse_error.
     constexpr explicit ipv6_address(std::string_view text) {
         if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
             throw parse_error{"IPv6 address", text, why};
@@ -798,7 +802,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return parse(text, why);
     }
 
-    /// ::  — as a place to bind, every local address, of IPv4 too where the socket is dual-stack (ipv6(7)).
+    /// Returns ::. A socket bound to it receives at every local address, of IPv4 too if it is dual-stack (ipv6(7)).
     static constexpr ipv6_address any() noexcept { return {}; }
     /// ::1
     static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
@@ -813,10 +817,10 @@ class ipv6_address : public detail::printable<ipv6_address> {
         }
         return octets;
     }
-    /// An interface's name or number; empty when there is none. Valid as long as this object.
+    /// Returns the zone, an interface's name or number, or an empty text. It is valid as long as this object.
     [[nodiscard]] constexpr std::string_view zone() const noexcept { return zone_.view(); }
-    /// The same address in another zone, or with "" in none. Throws parse_error for a zone
-    /// of more than 15 characters, or one that could not be read back.
+    /// Returns the same address in another zone, or without a zone for "". Throws parse_error for a zone of more than
+    /// 15 characters, or for a zone that could not be read back.
     [[nodiscard]] constexpr ipv6_address with_zone(std::string_view zone) const {
         parse_failure why;
         ipv6_address changed{value_, {}};
@@ -827,12 +831,12 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return changed;
     }
 
-    /// The IPv4 address inside ::ffff:a.b.c.d.
+    /// Returns the IPv4 address inside ::ffff:a.b.c.d, otherwise nullopt.
     [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
         if (!is_mapped()) return std::nullopt;
         return ipv4_address{static_cast<std::uint32_t>(value_.low)};
     }
-    /// The router's IPv4 address inside a 6to4 address, 2002:a.b.c.d::/48 (RFC 3056 §2).
+    /// Returns the router's IPv4 address inside a 6to4 address, 2002:a.b.c.d::/48 (RFC 3056 §2).
     [[nodiscard]] constexpr std::optional<ipv4_address> six_to_four() const noexcept {
         if (value_.high >> 48 != 0x2002) return std::nullopt;
         return ipv4_address{static_cast<std::uint32_t>(value_.high >> 16)};
@@ -841,15 +845,16 @@ class ipv6_address : public detail::printable<ipv6_address> {
         ipv4_address server;
         ipv4_address client;
     };
-    /// Server and client inside a Teredo address, 2001::/32; the client is stored inverted (RFC 4380 §4).
+    /// Returns the server and the client inside a Teredo address, 2001::/32; the client is stored inverted (RFC 4380
+    /// §4).
     [[nodiscard]] constexpr std::optional<teredo_parts> teredo() const noexcept {
         if (value_.high >> 32 != 0x20010000) return std::nullopt;
         return teredo_parts{ipv4_address{static_cast<std::uint32_t>(value_.high)},
                             ipv4_address{static_cast<std::uint32_t>(~value_.low)}};
     }
 
-    /// The IPv4 host that a packet to this address may end at, because a translator or a tunnel takes the IPv4 address
-    /// out of it; nullopt when the address has none of these forms:
+    /// Returns the IPv4 host that a packet to this address may reach, because a translator or a tunnel extracts the
+    /// IPv4 address. Returns nullopt if the address has no such form:
     ///
     ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
     ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
@@ -877,41 +882,44 @@ class ipv6_address : public detail::printable<ipv6_address> {
     [[nodiscard]] constexpr bool is_loopback() const noexcept {
         return ask(&ipv4_address::is_loopback, value_ == detail::uint128{0, 1});
     }
-    /// fc00::/7, unique local addresses (RFC 4193): what 10/8 is to IPv4.
+    /// Returns true in fc00::/7, unique local addresses (RFC 4193), which correspond to 10/8 of IPv4.
     [[nodiscard]] constexpr bool is_private() const noexcept { return ask(&ipv4_address::is_private, in(0xfc00, 7)); }
     [[nodiscard]] constexpr bool is_link_local() const noexcept {
         return ask(&ipv4_address::is_link_local, in(0xfe80, 10));
     }
-    /// fec0::/10, given up in 2004 (RFC 3879).
+    /// Returns true in fec0::/10, deprecated in 2004 (RFC 3879).
     [[nodiscard]] constexpr bool is_site_local() const noexcept { return in(0xfec0, 10); }
     [[nodiscard]] constexpr bool is_multicast() const noexcept {
         return ask(&ipv4_address::is_multicast, in(0xff00, 8));
     }
-    /// The blocks that IANA's IPv6 address space registry marks "Reserved by IETF": all but 2000::/3, fc00::/7,
-    /// fe80::/9 and ff00::/8. (::1 lies in such a block, 0000::/8. fec0::/10 is one, too; see is_site_local().)
+    /// Returns true in the blocks that IANA's IPv6 address space registry marks "Reserved by IETF": all but 2000::/3,
+    /// fc00::/7, fe80::/9 and ff00::/8. (::1 lies in such a block, 0000::/8. fec0::/10 is such a block, too; see
+    /// is_site_local().)
     [[nodiscard]] constexpr bool is_reserved() const noexcept {
         return ask(&ipv4_address::is_reserved, !in(0x2000, 3) && !in(0xfc00, 7) && !in(0xfe80, 9) && !in(0xff00, 8));
     }
-    /// 2001:db8::/32 (RFC 3849) and 3fff::/20 (RFC 9637).
+    /// Returns true in 2001:db8::/32 (RFC 3849) and 3fff::/20 (RFC 9637).
     [[nodiscard]] constexpr bool is_documentation() const noexcept {
         return ask(&ipv4_address::is_documentation, value_.high >> 32 == 0x20010db8 || in(0x3fff, 16, 0, 4));
     }
-    /// 2001:2::/48 (RFC 5180)
+    /// Returns true in 2001:2::/48 (RFC 5180).
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
         return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
     }
-    /// As ipv4_address::is_global(); of multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7).
-    /// An address with an IPv4 address inside is global only if that one is, too; see embedded_ipv4().
+    /// Works like ipv4_address::is_global(). For multicast the scope nibble decides, and only 0xe is global (RFC 4291
+    /// §2.7). An address with an IPv4 address inside is global only if the IPv4 address is global, too; see
+    /// embedded_ipv4().
     [[nodiscard]] constexpr bool is_global() const noexcept;
-    /// Returns true if the address is global, lies in the part of IPv6 that IANA gives out (2000::/3) or is a form of
-    /// IPv4 (mapped, NAT64), and is no group. This is the question for a program that connects to what a stranger
-    /// names: false for loopback, private, site-local, reserved and deprecated addresses, also those inside others.
+    /// Returns true if the address is global and is no group. It must also lie in the part of IPv6 that IANA assigns
+    /// (2000::/3) or be a form of IPv4 (mapped, NAT64). Ask this question before connecting to an address from a
+    /// stranger. The answer is false for loopback, private, site-local, reserved and deprecated addresses, also inside
+    /// other addresses.
     /// Ask it of the endpoint that you then connect to, because a name may resolve differently the second time.
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
 
-    /// All eight groups with all their zeros: 2001:0db8:0000:0000:0000:0000:0000:0001.
+    /// Returns all eight groups with all their zeros: 2001:0db8:0000:0000:0000:0000:0000:0001.
     [[nodiscard]] std::string exploded() const;
-    /// Thirty-two hexadecimal digits, the last first, under ip6.arpa (RFC 3596 §2.5).
+    /// Returns thirty-two hexadecimal digits, the last first, under ip6.arpa (RFC 3596 §2.5).
     [[nodiscard]] std::string reverse_pointer() const;
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
         return detail::mix(detail::mix(value_.high) ^ value_.low);
@@ -953,7 +961,7 @@ class ip_address : public detail::printable<ip_address> {
     constexpr ip_address(ipv4_address address) noexcept : value_{0, address.to_uint()} {}
     constexpr ip_address(const ipv6_address& address) noexcept
         : is_v6_{true}, value_{address.value_}, zone_{address.zone_} {}
-    /// A text with a colon in it is read as IPv6, any other as IPv4. Throws parse_error.
+    /// Reads a text with a colon as IPv6, any other text as IPv4. Throws parse_error.
     constexpr explicit ip_address(std::string_view text)
         : ip_address{text.find(':') == text.npos ? ip_address{ipv4_address{text}} : ip_address{ipv6_address{text}}} {}
     static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
@@ -968,15 +976,15 @@ class ip_address : public detail::printable<ip_address> {
     [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
     [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }  ///< bits
-    /// The address as what it is. Asked for the other one: std::logic_error.
+    /// Returns the address in its own family. Throws std::logic_error if the address is of the other family.
     [[nodiscard]] constexpr ipv4_address v4() const {
         return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
     }
     [[nodiscard]] constexpr ipv6_address v6() const {
         return is_v6_ ? as_v6() : throw std::logic_error{"v6() of an IPv4 address"};
     }
-    /// An IPv4-mapped IPv6 address as the IPv4 address that it holds; every other as it is. Compare and
-    /// count the peers of a dual-stack listener by this.
+    /// Returns the IPv4 address inside an IPv4-mapped IPv6 address, and every other address unchanged. Use it to
+    /// compare and count the peers of a dual-stack listener.
     [[nodiscard]] constexpr ip_address unmapped() const noexcept {
         const auto mapped = is_v6_ ? as_v6().ipv4_mapped() : std::nullopt;
         return mapped ? ip_address{*mapped} : *this;
@@ -986,11 +994,12 @@ class ip_address : public detail::printable<ip_address> {
     [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
         return is_v6_ ? as_v6().embedded_ipv4() : std::nullopt;
     }
-    /// The neighbours; none beyond the ends. The zone stays.
+    /// Returns the next address, or nullopt beyond the last address. The zone stays.
     [[nodiscard]] constexpr std::optional<ip_address> next() const noexcept {
         if (value_ == detail::ones(width())) return std::nullopt;
         return ip_address{is_v6_, value_ + detail::uint128{0, 1}, zone_};
     }
+    /// Returns the previous address, or nullopt before the first address. The zone stays.
     [[nodiscard]] constexpr std::optional<ip_address> previous() const noexcept {
         if (value_ == detail::uint128{}) return std::nullopt;
         return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};
@@ -1057,7 +1066,7 @@ inline std::string ipv6_address::reverse_pointer() const {
     return text + "ip6.arpa";
 }
 
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
 consteval ip_address operator""_ip(const char* text, std::size_t size) {
     return ip_address{std::string_view{text, size}};
@@ -1219,7 +1228,7 @@ template <detail::address_value Address>
 // A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
 // together are an *endpoint*:
 //
-//        192.0.2.1:80        [2001:db8::1]:80        brackets, for the colons of IPv6 are none of the port
+//        192.0.2.1:80        [2001:db8::1]:80        brackets, because IPv6 has colons, too
 //
 // On this page:  endpoint · port_class, classify_port · service, find_service · the literal _endpoint
 // The notes:     端口 (ports), 端口分类 (classes of ports); example 04
@@ -1410,8 +1419,8 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 // netnotes/ip/network.hpp: networks
 // SPDX-License-Identifier: MIT
 //
-// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside. The
-// netmask is that same prefix length, spelled as an address:
+// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside.
+// The netmask is that same prefix length, spelled as an address:
 //
 //        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
 //        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
@@ -1445,8 +1454,8 @@ namespace netnotes {
 
 // ---- Networks ------------------------------------------------------------------------------------------
 
-/// What to do with an address that has bits outside its prefix, as 192.168.1.77/24 has: refuse it, which
-/// catches slips of the pen, or clear them and take the network in which the address lies.
+/// Says how to treat an address with bits outside its prefix, such as 192.168.1.77/24. Refusing it catches typing
+/// errors. Clearing the bits gives the network in which the address lies.
 enum class host_bits { refused, cleared };
 
 /// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
@@ -1459,10 +1468,10 @@ class network : public detail::printable<network> {
   public:
     static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
 
-    /// 0.0.0.0/0, all of IPv4.
+    /// Creates 0.0.0.0/0, all of IPv4.
     constexpr network() noexcept = default;
-    /// Throws std::invalid_argument when the prefix is longer than the address, or when host bits are set
-    /// and refused. A zone is dropped: a network is a set of numbers, not a place.
+    /// Creates the network of an address and a prefix. Throws std::invalid_argument if the prefix is longer than the
+    /// address, or if host bits are set and refused. A zone is dropped: a network is a set of numbers, not a place.
     constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
         : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
         if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
@@ -1470,9 +1479,9 @@ class network : public detail::printable<network> {
             throw std::invalid_argument{"bits are set in the host part of the address of a network"};
         base_.value_ = base_.value_ & ~hosts_mask();
     }
-    /// From `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask
-    /// `192.0.2.0/0.0.0.255` (IPv4 only). An address alone is the network of that one address. A mask must
-    /// be a run of ones and then zeros: 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Reads `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask `192.0.2.0/0.0.0.255`
+    /// (IPv4 only). An address without a prefix is the network of that address alone. A mask must be a run of ones and
+    /// then zeros. 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
     /// Throws parse_error.
     constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
         parse_failure why;
@@ -1521,7 +1530,7 @@ class network : public detail::printable<network> {
 
     [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
     [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
-    /// How many bits are left for the hosts.
+    /// Returns how many bits are left for the hosts.
     [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
     [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
@@ -1532,57 +1541,59 @@ class network : public detail::printable<network> {
 
     [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
     [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
-    /// The last address of an IPv4 network, which reaches all its hosts (RFC 919). A /31 or /32 has none
-    /// (RFC 3021), and neither has IPv6: there multicast does that work.
+    /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
+    /// Returns nullopt for a /31 or /32 (RFC 3021) and for IPv6, where multicast does that work.
     [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
         return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
     }
-    /// The first address that a host may have. IPv4 keeps the all-zeros one for the network itself, IPv6
-    /// for "any router of this subnet" (RFC 4291 §2.6.1); links of two (/31 RFC 3021, /127 RFC 6164) use both.
+    /// Returns the first address that a host may have. IPv4 keeps the all-zeros address for the network itself. IPv6
+    /// keeps it for "any router of this subnet" (RFC 4291 §2.6.1). Links of two hosts (/31 RFC 3021, /127 RFC 6164) use
+    /// both addresses.
     [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
     [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
 
-    /// How many addresses there are: 2 to the host_width(). None when that is more than 64 bits can count.
+    /// Returns the number of addresses, 2 to the host_width(). Returns nullopt if 64 bits cannot hold the number.
     [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
         return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
     }
-    /// ... and how many of them a host may have: for IPv4 two fewer, except in a /31 or /32.
+    /// Returns the number of addresses that a host may have: for IPv4 two fewer, except in a /31 or /32.
     [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
         const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
         return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
     }
-    /// address_count() in decimal digits, exact for every network: 2^128 has 39 of them.
+    /// Returns address_count() in decimal digits, exact for every network: 2^128 has 39 digits.
     [[nodiscard]] std::string address_count_string() const;
 
-    /// False for an address of the other family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, unmapped() it is.
-    /// The zone is not looked at.
+    /// Returns true if the address lies in this network, whatever its zone. Returns false for an address of the other
+    /// family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, but its unmapped() is.
     [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
         return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
     }
     [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
         return prefix_length_ <= other.prefix_length_ && contains(other.base_);
     }
-    /// Two networks overlap only if one of them contains the other: prefixes nest or are apart.
+    /// Returns true if the networks share an address. Then one network contains the other: prefixes nest or are apart.
     [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
         return contains(other) || other.contains(*this);
     }
 
-    /// The network of that shorter prefix around this one. Throws std::invalid_argument for a longer one.
+    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
+    /// prefix.
     [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
         if (prefix_length > prefix_length_)
             throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
         return {base_, prefix_length, host_bits::cleared};
     }
-    /// The networks of that longer prefix inside this one, lowest first; no memory is taken however many.
+    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
     /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
     [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
-    /// Every address that a host may have, in order.
+    /// Returns every address that a host may have, in order.
     [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
-    /// The address at `index`, the first being 0. Throws std::out_of_range beyond the last, and for a negative index:
-    /// last() is the last address.
+    /// Returns the address at `index`; the first has index 0. Throws std::out_of_range beyond the last, and for a
+    /// negative index: last() is the last address.
     template <std::integral Index>
     requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
-        if constexpr (std::is_signed_v<Index>)  // converted without a word, -1 would be 2^64 - 1
+        if constexpr (std::is_signed_v<Index>)  // an implicit conversion would turn -1 into 2^64 - 1
             if (index < 0) throw std::out_of_range{"a negative index into a network"};
         const auto offset = static_cast<std::uint64_t>(index);
         if (address_count() && offset >= *address_count())
@@ -1590,14 +1601,14 @@ class network : public detail::printable<network> {
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
-    /// The same for an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
     [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
         if (index > hosts_mask()) throw std::out_of_range{"an index beyond the last address of the network"};
         return {is_v6(), base_.value_ + index};
     }
 
-    /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
-    /// 2^32 - 2 of them. 1,500 hosts need a /21: the notes' 255.255.0.0 gives away 64,000 addresses.
+    /// Returns the prefix length of the smallest IPv4 network that has room for this number of hosts. Returns nullopt
+    /// for more than 2^32 - 2 hosts. 1,500 hosts need a /21: the notes' 255.255.0.0 wastes 64,000 addresses.
     static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
         for (unsigned prefix_length = 33; prefix_length-- > 0;)
             if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
@@ -1611,7 +1622,7 @@ class network : public detail::printable<network> {
         return detail::write_number(out, prefix_length_);
     }
 
-    /// By address, then the larger network first.
+    /// Compares by address; of equal addresses the larger network comes first.
     friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
 
   private:
@@ -1679,9 +1690,9 @@ constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
     return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
 }
 
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order:
-/// at most 62 for IPv4, 254 for IPv6. Throws std::invalid_argument when the families or the zones differ, or when
-/// last < first. (A zone that both have is dropped: a network has none.)
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order. They are at
+/// most 62 for IPv4 and 254 for IPv6. Throws std::invalid_argument if the families or the zones differ, or if last <
+/// first. A common zone is dropped, because a network has no zone.
 template <class Output>
 constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
     if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
@@ -1699,15 +1710,15 @@ constexpr Output summarize(ip_address first, const ip_address& last, Output out)
     }
 }
 
-/// Sorts the networks, drops those that lie in another, joins pairs that make a whole, and returns the part
-/// of the span that holds the result; what lies behind that part is left unspecified.
+/// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
+/// the span that holds the result; the rest of the span is unspecified.
 constexpr std::span<network> collapse(std::span<network> networks) {
     std::sort(networks.begin(), networks.end());
     std::size_t kept = 0;
     for (const network block : networks) {
         if (kept > 0 && networks[kept - 1].contains(block)) continue;
         networks[kept++] = block;
-        // The last two may be the halves of one network, and that one again a half, and so on up.
+        // The last two may be the halves of a network, which may again be a half, and so on up.
         while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
             const unsigned prefix_length = networks[kept - 1].prefix_length();
             const network whole = networks[kept - 1].supernet(prefix_length - 1);
@@ -1718,7 +1729,7 @@ constexpr std::span<network> collapse(std::span<network> networks) {
     return networks.first(kept);
 }
 
-/// Writes the networks that are left of `outer` without `inner`, from the largest to the smallest: one for
+/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest. There is a network for
 /// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
 template <class Output>
 constexpr Output exclude(const network& outer, const network& inner, Output out) {
@@ -1745,7 +1756,7 @@ inline std::string network::address_count_string() const {
     return digits;
 }
 
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
 consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
 }  // namespace literals
@@ -1844,8 +1855,9 @@ class ip_interface : public detail::printable<ip_interface> {
 // netnotes/ip/special.hpp: ranges of addresses that mean something
 // SPDX-License-Identifier: MIT
 //
-// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others. IANA
-// keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A to E.
+// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others.
+// IANA keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A
+// to E.
 //
 //        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
 //
@@ -1869,15 +1881,15 @@ namespace netnotes {
 // ---- Special-purpose ranges ----------------------------------------------------------------------------
 
 /// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
-/// Where the registry says "not applicable" (6to4, Teredo, what was given up) the answer here is no.
+/// Where the registry says "not applicable" (6to4, Teredo, abandoned ranges) the answer here is no.
 struct special_range {
     network block;
     std::string_view name;
     std::string_view reference;
-    bool source;              ///< may stand as the source of a packet that crosses a router
-    bool destination;         ///< ... as its destination
-    bool forwardable;         ///< a router may forward packets to it
-    bool globally_reachable;  ///< ... beyond the borders of an organisation
+    bool source;              ///< may be the source of a packet that crosses a router.
+    bool destination;         ///< may be the destination of such a packet.
+    bool forwardable;         ///< a router may forward packets to it.
+    bool globally_reachable;  ///< packets may cross the borders of an organisation.
     bool reserved;            ///< IP itself requires that every implementation treats it specially
 };
 
@@ -1999,13 +2011,13 @@ constexpr bool ip_address::is_global_unicast() const noexcept {
 
 // ---- The classes of old --------------------------------------------------------------------------------
 
-/// A line of the notes' table of classes, with its numbers put right. The notes' ranges name *hosts*, leave
-/// out networks that they then count, and end class C in the wrong binary number.
+/// A line of the notes' table of classes, with corrected numbers. The notes' ranges name *hosts*, leave out networks
+/// that the notes then count, and end class C in the wrong binary number.
 struct ipv4_class_range {
     ipv4_class letter;
     network block;  ///< all addresses that begin with the class's leading bits
     std::string_view leading_bits;
-    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks
+    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks.
     std::uint32_t networks;           ///< 2^7, 2^14, 2^21
     std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
 };

@@ -145,14 +145,14 @@
 // netnotes/ip/address.hpp: addresses
 // SPDX-License-Identifier: MIT
 //
-// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has 32
-// bits, an IPv6 address 128:
+// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has
+// 32 bits, an IPv6 address 128:
 //
 //        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
-//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is a run of zeros
+//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is zeros
 //
-// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(), so a
-// wrong literal does not compile:
+// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(),
+// so a wrong literal does not compile:
 //
 //        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
 //
@@ -184,19 +184,21 @@
 //        "::ffff:192.0.2.1"                      <->  ... ffff c000 0201          an IPv4 tail
 //        "fe80::1%eth0"                          <->  number and zone             RFC 4007 §11
 //
-// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, since a
-// leading zero means octal in C, and 10.1 for 10.0.0.1. When a filter and a server read the same text as two
-// addresses, the filter is of no use (RFC 6943 §3.1.1), so both texts are refused here. A reader stops at the
-// first thing that it dislikes and says what, and where: "octet 4 is 256, above 255, at character 6".
+// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, because a leading zero
+// means octal in C. It takes 10.1 for 10.0.0.1. If a filter and a server read the same text as two addresses, the
+// filter is useless (RFC 6943 §3.1.1). Both texts are therefore refused here. A reader stops at the first error and
+// names it with its place: "octet 4 is 256, above 255, at character 6".
 //
-// Writing has one form for each address (RFC 5952 §4): lower case, no leading zeros, and the longest run of
-// zero groups, the first of equals, becomes "::", but only if it is longer than one group. Equal addresses
-// have equal texts, so a text may serve as a key in a log.
+// Writing has one form for each address (RFC 5952 §4): lower case and no leading zeros. The longest run of zero groups,
+// the first of equals, becomes "::", but only if it is longer than one group. Equal addresses have equal texts, so a
+// text may serve as a key in a log.
 //
-// A text that came from a stranger is not printed as it is. It may hold a line's end, to forge a line of the log, or an
-// escape sequence, to steer the terminal. visible() and quoted() write such characters as escape sequences of C++.
+// A text from a stranger is not printed as it is. It may hold a line's end that forges a line of the log. It may hold
+// an escape sequence that controls the terminal. visible() and quoted() write such characters as escape sequences of
+// C++.
 //
-// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits ·
+// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits
+// ·
 //                reading IPv4, IPv6, numbers · writing them
 // The notes:     IP地址 (IP addresses); example 02
 
@@ -227,7 +229,7 @@ namespace netnotes {
 
 // ---- Why a text was refused ----------------------------------------------------------------------------
 
-/// What is wrong with a text, and where. Cheap to make: the sentence is composed only when asked for.
+/// The error in a text and its place. It is cheap to make: only message() composes the sentence.
 class parse_failure {
   public:
     constexpr parse_failure() noexcept = default;
@@ -237,11 +239,11 @@ class parse_failure {
                             std::uint32_t value = 0) noexcept
         : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
 
-    /// The offending character's place, counted from 0; the text's size when something is missing.
+    /// The offending character's place, counted from 0; the text's size if something is missing.
     [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
-    /// For a part of a longer text: the part begins `offset` characters later.
+    /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
-    /// For example `octet 4 is 256, above 255, at character 6`.
+    /// Returns a sentence, for example `octet 4 is 256, above 255, at character 6`.
     [[nodiscard]] std::string message() const;
 
   private:
@@ -263,14 +265,15 @@ class parse_error : public std::invalid_argument {
 
 // ---- A stranger's text ---------------------------------------------------------------------------------
 
-/// Returns the text in a form that a terminal and a line of a log can bear. Valid UTF-8 stays, except for characters that
-/// steer or cannot be seen: the controls (also U+0080 to U+009F, of which U+009B means ESC [, ECMA-48 §5.4), the separators
-/// of lines, what changes the direction of writing, what has no width, noncharacters. They become `\n`, `\r`, `\t`,
-/// `\u202e` and the like; U+0000 to U+001F, U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like.
-/// A backslash and a quotation mark stay, so a text that is visible already stays as it is.
+/// Returns the text in a form that is safe for a terminal and a line of a log. Valid UTF-8 stays, except for characters
+/// that control the output or cannot be seen. These are the controls, the separators of lines, characters that change
+/// the direction of writing, characters without width, and noncharacters. The controls include U+0080 to U+009F; U+009B
+/// means ESC [ (ECMA-48 §5.4). These characters become `\n`, `\r`, `\t`, `\u202e` and the like. U+0000 to U+001F,
+/// U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like. A backslash and a quotation mark stay,
+/// so a text that is visible already does not change.
 [[nodiscard]] std::string visible(std::string_view text);
-/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so that
-/// the text cannot pretend to have ended.
+/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so
+/// that the text cannot pretend to have ended.
 [[nodiscard]] std::string quoted(std::string_view text);
 
 /// A number of 128 bits, as two halves: an IPv6 address as a number, or a distance between two. (`unsigned __int128` is
@@ -338,17 +341,17 @@ constexpr std::uint64_t mix(std::uint64_t x) noexcept {  // the finaliser of Mur
     return x ^ (x >> 33);
 }
 
-/// What every value of this header can do with its text. A value says how it is written (`write`, into a
-/// buffer of `text_capacity` characters at least); this gives it the standard library's spellings.
+/// The text functions of every value of this header. A value defines `write`, which writes into a buffer of at least
+/// `text_capacity` characters. This class adds the functions that the standard library's types have.
 template <class Value>
 struct printable {
-    /// The canonical text. The only function of this header that allocates.
+    /// Returns the canonical text. It is the only function of this header that allocates.
     [[nodiscard]] std::string to_string() const {
         char text[Value::text_capacity];
         return {text, self().write(text)};
     }
-    /// As std::to_chars: writes to [first, last) without a terminating NUL and returns the end, or
-    /// errc::value_too_large when it does not fit. Value::text_capacity characters always do.
+    /// Works like std::to_chars: writes to [first, last) without a terminating NUL and returns the end. Returns
+    /// errc::value_too_large if the text does not fit. Value::text_capacity characters always suffice.
     constexpr std::to_chars_result to_chars(char* first, char* last) const noexcept {
         if (last - first >= static_cast<std::ptrdiff_t>(Value::text_capacity)) return {self().write(first), {}};
         char text[Value::text_capacity]{};
@@ -356,7 +359,7 @@ struct printable {
         if (last - first < end - text) return {last, std::errc::value_too_large};
         return {std::copy(static_cast<const char*>(text), end, first), {}};
     }
-    /// Honours width and fill, as every string does.
+    /// Writes the text to a stream, with the stream's width and fill, as for a string.
     template <class Traits>
     friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const Value& value) {
         char text[Value::text_capacity];
@@ -373,7 +376,7 @@ concept text_value = std::is_base_of_v<printable<Value>, Value>;
 
 // ---- Reading -------------------------------------------------------------------------------------------
 
-/// Above 9: it is no digit.
+/// Returns the digit's value, above 9 if the character is no digit.
 constexpr unsigned digit_value(char c) noexcept { return static_cast<unsigned char>(c) - unsigned{'0'}; }
 
 /// One table look-up a character instead of three comparisons; 0xff is no digit.
@@ -387,7 +390,7 @@ inline constexpr auto hexadecimal_value = [] {
     return values;
 }();
 
-/// The failure branches come out of line, so that the way through a good text stays short.
+/// The failure branches are out of line, so that the path through a valid text stays short.
 constexpr bool refuse(parse_failure& why, std::string_view pattern, std::ptrdiff_t position, std::uint32_t item = 0,
                       std::uint32_t value = 0) noexcept {
     why = parse_failure{pattern, static_cast<std::size_t>(position), item, value};
@@ -445,8 +448,8 @@ constexpr bool read_ipv4(const char* const first, const char* const last, std::u
     return true;
 }
 
-/// Reads all of [first, last) as a zone: what may stand in the name of an interface and not be taken for
-/// something else by whoever reads `[fe80::1%eth0]:80` or `fe80::%eth0/64`.
+/// Reads all of [first, last) as a zone. It accepts the characters that the name of an interface may hold, except
+/// characters that end the zone in `[fe80::1%eth0]:80` or `fe80::%eth0/64`.
 constexpr bool read_zone(const char* first, const char* last, zone_name& zone, parse_failure& why) noexcept {
     if (first == last) return refuse(why, "the zone is missing", 0);
     if (last - first > static_cast<std::ptrdiff_t>(zone.text.size()))
@@ -525,8 +528,8 @@ constexpr bool read_ipv6(const char* const first, const char* const last, uint12
 
 // ---- Writing -------------------------------------------------------------------------------------------
 
-/// "0." to "255.": an octet is one look-up and one four-byte store, which is what makes printing an address some
-/// thirty times faster than inet_ntop(), a call of snprintf().
+/// The texts "0." to "255.". Writing an octet takes one look-up and one four-byte store. So printing an address is some
+/// thirty times faster than inet_ntop(), which calls snprintf().
 inline constexpr auto octet_texts = [] {
     std::array<std::array<char, 4>, 256> texts{};
     for (unsigned octet = 0; octet < 256; ++octet) {
@@ -539,7 +542,7 @@ inline constexpr auto octet_texts = [] {
     return texts;
 }();
 
-/// Needs room for 16 characters, of which the last may be scribbled on without being part of the text.
+/// Needs room for 16 characters. The last characters may be overwritten without being part of the text.
 constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
     for (int shift = 24; shift >= 0; shift -= 8) {
         const unsigned octet = value >> shift & 0xff;
@@ -550,7 +553,7 @@ constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
     return out - 1;
 }
 
-/// In decimal; std::to_chars is not constexpr before C++23.
+/// Writes the number in decimal; std::to_chars is not constexpr before C++23.
 constexpr char* write_number(char* out, std::uint32_t value) noexcept {
     std::array<char, 10> digits{};
     char* first = digits.data() + digits.size();
@@ -603,8 +606,8 @@ constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noex
 }  // namespace detail
 
 namespace detail {
-/// Texts and characters, one behind the other. (g++ 12 -O3 sees an overlapping copy in every "text" + std::string{},
-/// wrongly, and warns: its bug 105651.)
+/// Joins texts and characters. (g++ 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its
+/// bug 105651.)
 template <class... Parts>
 std::string joined(const Parts&... parts) {
     std::string text;
@@ -633,7 +636,7 @@ inline std::string parse_failure::message() const {
 
 namespace detail {
 
-/// Is the character one that a reader does not see, or that changes how others are seen?
+/// Returns true if a reader does not see the character, or if the character changes how others are seen.
 constexpr bool is_invisible(char32_t point) noexcept {
     struct range {
         char32_t first, last;
@@ -708,7 +711,7 @@ inline std::string quoted(std::string_view text) {
 }
 
 namespace detail {
-/// Returns the text in quotation marks, cut where it is long: an error is not to be longer than a line.
+/// Returns the text in quotation marks, cut if it is long, so that an error fits in a line.
 inline std::string quoted_beginning(std::string_view text) {
     constexpr std::size_t most = 64;
     std::string shown = quoted(text.substr(0, most));
@@ -754,19 +757,19 @@ class ipv4_address : public detail::printable<ipv4_address> {
 
     /// 0.0.0.0
     constexpr ipv4_address() noexcept = default;
-    /// From the number in host byte order: 0x7f000001 is 127.0.0.1.
+    /// Takes the number in host byte order: 0x7f000001 is 127.0.0.1.
     constexpr explicit ipv4_address(std::uint32_t value) noexcept : value_{value} {}
     constexpr ipv4_address(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) noexcept
         : value_{std::uint32_t{a} << 24 | std::uint32_t{b} << 16 | std::uint32_t{c} << 8 | d} {}
-    /// From four octets in the order in which they are written, which is also that of the wire.
+    /// Takes four octets in the order in which they are written, which is also the order of the wire.
     constexpr explicit ipv4_address(std::array<std::uint8_t, 4> octets) noexcept
         : ipv4_address{octets[0], octets[1], octets[2], octets[3]} {}
-    /// From dotted decimal, four parts from 0 to 255, no leading zeros. Throws parse_error.
+    /// Reads dotted decimal: four parts from 0 to 255, without leading zeros. Throws parse_error.
     constexpr explicit ipv4_address(std::string_view text) {
         if (parse_failure why; !detail::read_ipv4(text.data(), text.data() + text.size(), value_, why))
             throw parse_error{"IPv4 address", text, why};
     }
-    /// As the constructor, but an unreadable text gives no value; `why` then says what is wrong with it.
+    /// Reads a text like the constructor, but returns nullopt for an unreadable text; `why` then names the error.
     static constexpr std::optional<ipv4_address> parse(std::string_view text, parse_failure& why) noexcept {
         std::uint32_t value{};
         if (!detail::read_ipv4(text.data(), text.data() + text.size(), value, why)) return std::nullopt;
@@ -777,11 +780,11 @@ class ipv4_address : public detail::printable<ipv4_address> {
         return parse(text, why);
     }
 
-    /// 0.0.0.0: as a place to bind, every local address (INADDR_ANY, ip(7)).
+    /// Returns 0.0.0.0. A socket bound to it receives at every local address (INADDR_ANY, ip(7)).
     static constexpr ipv4_address any() noexcept { return {}; }
-    /// 127.0.0.1, this host.
+    /// Returns 127.0.0.1, this host.
     static constexpr ipv4_address loopback() noexcept { return {127, 0, 0, 1}; }
-    /// 255.255.255.255: every host on this link; no router passes it on (RFC 919 §7).
+    /// Returns 255.255.255.255: every host on this link. No router forwards it (RFC 919 §7).
     static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
 
     [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }  ///< host byte order
@@ -791,36 +794,37 @@ class ipv4_address : public detail::printable<ipv4_address> {
     [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
 
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
-    /// 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
+    /// Returns true in 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
-    /// 10/8, 172.16/12, 192.168/16 (RFC 1918 §3). Other ranges are not global either: see special_range.
+    /// Returns true in 10/8, 172.16/12, 192.168/16 (RFC 1918 §3). Other ranges are not global either: see
+    /// special_range.
     [[nodiscard]] constexpr bool is_private() const noexcept {
         return in(0x0a000000, 8) || in(0xac100000, 12) || in(0xc0a80000, 16);
     }
-    /// 169.254/16 (RFC 3927)
+    /// Returns true in 169.254/16 (RFC 3927).
     [[nodiscard]] constexpr bool is_link_local() const noexcept { return in(0xa9fe0000, 16); }
-    /// 224.0.0.0/4, whole: a group has no host part that could be all ones (RFC 1112 §4).
+    /// Returns true in 224.0.0.0/4, all of it: a group has no host part that could be all ones (RFC 1112 §4).
     [[nodiscard]] constexpr bool is_multicast() const noexcept { return in(0xe0000000, 4); }
-    /// 240.0.0.0/4 (RFC 1112 §4). 255.255.255.255 lies in it and is the limited broadcast.
+    /// Returns true in 240.0.0.0/4 (RFC 1112 §4). 255.255.255.255 lies in it and is the limited broadcast.
     [[nodiscard]] constexpr bool is_reserved() const noexcept { return in(0xf0000000, 4); }
     [[nodiscard]] constexpr bool is_broadcast() const noexcept { return value_ == 0xffffffff; }
-    /// 192.0.2/24, 198.51.100/24, 203.0.113/24: for examples in texts (RFC 5737).
+    /// Returns true in 192.0.2/24, 198.51.100/24, 203.0.113/24, which are for examples in texts (RFC 5737).
     [[nodiscard]] constexpr bool is_documentation() const noexcept {
         return in(0xc0000200, 24) || in(0xc6336400, 24) || in(0xcb007100, 24);
     }
-    /// 100.64/10: between a provider and its customers (RFC 6598).
+    /// Returns true in 100.64/10, between a provider and its customers (RFC 6598).
     [[nodiscard]] constexpr bool is_shared() const noexcept { return in(0x64400000, 10); }
-    /// 198.18/15 (RFC 2544)
+    /// Returns true in 198.18/15 (RFC 2544).
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return in(0xc6120000, 15); }
-    /// Reachable from everywhere, as far as the number can tell: the IANA registry does not say otherwise,
-    /// and a multicast group is neither local to the link nor to an organisation (RFC 5771, RFC 2365).
+    /// Returns true if the address may be reachable from everywhere. The IANA registry must not say otherwise, and a
+    /// multicast group must not be local to the link or to an organisation (RFC 5771, RFC 2365).
     [[nodiscard]] constexpr bool is_global() const noexcept;
-    /// Is it global, and one host's address? See ipv6_address::is_global_unicast().
+    /// Returns true if the address is global and belongs to a single host; see ipv6_address::is_global_unicast().
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
 
-    /// The name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
+    /// Returns the name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
     [[nodiscard]] std::string reverse_pointer() const;
-    /// Well mixed, but no secret goes into it: a hostile peer can choose colliding addresses.
+    /// Returns a well-mixed hash without a secret: a hostile peer can choose colliding addresses.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
     constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
 
@@ -840,10 +844,10 @@ class ipv4_address : public detail::printable<ipv4_address> {
 /// An IPv6 address (RFC 4291) and, where it has one, its zone (RFC 4007): `fe80::1%eth0`. Link-local
 /// addresses mean something else on every link, so the zone takes part in comparison.
 ///
-/// ::ffff:192.0.2.1 is IPv4 in an IPv6 coat: a dual-stack socket shows its IPv4 peers so. The is_…
-/// questions look through the coat, for a filter that is fooled by ::ffff:127.0.0.1 is no filter (the
-/// fault of CVE-2024-24790). Translators and tunnels put IPv4 addresses into other IPv6 addresses, too. There
-/// is_global() and is_global_unicast() look inside, and embedded_ipv4() returns what they see.
+/// ::ffff:192.0.2.1 is an IPv4-mapped address: a dual-stack socket shows its IPv4 peers in this form. The is_…
+/// questions look at the IPv4 address inside, because ::ffff:127.0.0.1 must not pass a filter (the fault of
+/// CVE-2024-24790). Translators and tunnels put IPv4 addresses into other IPv6 addresses, too. There is_global() and
+/// is_global_unicast() look inside, and embedded_ipv4() returns what they see.
 class ipv6_address : public detail::printable<ipv6_address> {
   public:
     static constexpr unsigned width = 128;            ///< bits
@@ -851,19 +855,19 @@ class ipv6_address : public detail::printable<ipv6_address> {
 
     /// ::
     constexpr ipv6_address() noexcept = default;
-    /// From sixteen octets in the order of the wire.
+    /// Takes sixteen octets in the order of the wire.
     constexpr explicit ipv6_address(const std::array<std::uint8_t, 16>& octets) noexcept {
         for (unsigned i = 0; i < 8; ++i) {
             value_.high = value_.high << 8 | octets[i];
             value_.low = value_.low << 8 | octets[i + 8];
         }
     }
-    /// From the address as a number of 128 bits, without a zone; see to_uint().
+    /// Takes the address as a number of 128 bits, without a zone; see to_uint().
     constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
-    /// The IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+    /// Takes an IPv4 address into its IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
     constexpr explicit ipv6_address(ipv4_address address) noexcept
         : value_{0, std::uint64_t{0xffff} << 32 | address.to_uint()} {}
-    /// From any form of RFC 4291 §2.2, a zone after '%' allowed. Throws parse_error.
+    /// Reads any form of RFC 4291 §2.2, a zone after '%' allowed. Throws parse_error.
     constexpr explicit ipv6_address(std::string_view text) {
         if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
             throw parse_error{"IPv6 address", text, why};
@@ -879,7 +883,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return parse(text, why);
     }
 
-    /// ::  — as a place to bind, every local address, of IPv4 too where the socket is dual-stack (ipv6(7)).
+    /// Returns ::. A socket bound to it receives at every local address, of IPv4 too if it is dual-stack (ipv6(7)).
     static constexpr ipv6_address any() noexcept { return {}; }
     /// ::1
     static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
@@ -894,10 +898,10 @@ class ipv6_address : public detail::printable<ipv6_address> {
         }
         return octets;
     }
-    /// An interface's name or number; empty when there is none. Valid as long as this object.
+    /// Returns the zone, an interface's name or number, or an empty text. It is valid as long as this object.
     [[nodiscard]] constexpr std::string_view zone() const noexcept { return zone_.view(); }
-    /// The same address in another zone, or with "" in none. Throws parse_error for a zone
-    /// of more than 15 characters, or one that could not be read back.
+    /// Returns the same address in another zone, or without a zone for "". Throws parse_error for a zone of more than
+    /// 15 characters, or for a zone that could not be read back.
     [[nodiscard]] constexpr ipv6_address with_zone(std::string_view zone) const {
         parse_failure why;
         ipv6_address changed{value_, {}};
@@ -908,12 +912,12 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return changed;
     }
 
-    /// The IPv4 address inside ::ffff:a.b.c.d.
+    /// Returns the IPv4 address inside ::ffff:a.b.c.d, otherwise nullopt.
     [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
         if (!is_mapped()) return std::nullopt;
         return ipv4_address{static_cast<std::uint32_t>(value_.low)};
     }
-    /// The router's IPv4 address inside a 6to4 address, 2002:a.b.c.d::/48 (RFC 3056 §2).
+    /// Returns the router's IPv4 address inside a 6to4 address, 2002:a.b.c.d::/48 (RFC 3056 §2).
     [[nodiscard]] constexpr std::optional<ipv4_address> six_to_four() const noexcept {
         if (value_.high >> 48 != 0x2002) return std::nullopt;
         return ipv4_address{static_cast<std::uint32_t>(value_.high >> 16)};
@@ -922,15 +926,16 @@ class ipv6_address : public detail::printable<ipv6_address> {
         ipv4_address server;
         ipv4_address client;
     };
-    /// Server and client inside a Teredo address, 2001::/32; the client is stored inverted (RFC 4380 §4).
+    /// Returns the server and the client inside a Teredo address, 2001::/32; the client is stored inverted (RFC 4380
+    /// §4).
     [[nodiscard]] constexpr std::optional<teredo_parts> teredo() const noexcept {
         if (value_.high >> 32 != 0x20010000) return std::nullopt;
         return teredo_parts{ipv4_address{static_cast<std::uint32_t>(value_.high)},
                             ipv4_address{static_cast<std::uint32_t>(~value_.low)}};
     }
 
-    /// The IPv4 host that a packet to this address may end at, because a translator or a tunnel takes the IPv4 address
-    /// out of it; nullopt when the address has none of these forms:
+    /// Returns the IPv4 host that a packet to this address may reach, because a translator or a tunnel extracts the
+    /// IPv4 address. Returns nullopt if the address has no such form:
     ///
     ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
     ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
@@ -958,41 +963,44 @@ class ipv6_address : public detail::printable<ipv6_address> {
     [[nodiscard]] constexpr bool is_loopback() const noexcept {
         return ask(&ipv4_address::is_loopback, value_ == detail::uint128{0, 1});
     }
-    /// fc00::/7, unique local addresses (RFC 4193): what 10/8 is to IPv4.
+    /// Returns true in fc00::/7, unique local addresses (RFC 4193), which correspond to 10/8 of IPv4.
     [[nodiscard]] constexpr bool is_private() const noexcept { return ask(&ipv4_address::is_private, in(0xfc00, 7)); }
     [[nodiscard]] constexpr bool is_link_local() const noexcept {
         return ask(&ipv4_address::is_link_local, in(0xfe80, 10));
     }
-    /// fec0::/10, given up in 2004 (RFC 3879).
+    /// Returns true in fec0::/10, deprecated in 2004 (RFC 3879).
     [[nodiscard]] constexpr bool is_site_local() const noexcept { return in(0xfec0, 10); }
     [[nodiscard]] constexpr bool is_multicast() const noexcept {
         return ask(&ipv4_address::is_multicast, in(0xff00, 8));
     }
-    /// The blocks that IANA's IPv6 address space registry marks "Reserved by IETF": all but 2000::/3, fc00::/7,
-    /// fe80::/9 and ff00::/8. (::1 lies in such a block, 0000::/8. fec0::/10 is one, too; see is_site_local().)
+    /// Returns true in the blocks that IANA's IPv6 address space registry marks "Reserved by IETF": all but 2000::/3,
+    /// fc00::/7, fe80::/9 and ff00::/8. (::1 lies in such a block, 0000::/8. fec0::/10 is such a block, too; see
+    /// is_site_local().)
     [[nodiscard]] constexpr bool is_reserved() const noexcept {
         return ask(&ipv4_address::is_reserved, !in(0x2000, 3) && !in(0xfc00, 7) && !in(0xfe80, 9) && !in(0xff00, 8));
     }
-    /// 2001:db8::/32 (RFC 3849) and 3fff::/20 (RFC 9637).
+    /// Returns true in 2001:db8::/32 (RFC 3849) and 3fff::/20 (RFC 9637).
     [[nodiscard]] constexpr bool is_documentation() const noexcept {
         return ask(&ipv4_address::is_documentation, value_.high >> 32 == 0x20010db8 || in(0x3fff, 16, 0, 4));
     }
-    /// 2001:2::/48 (RFC 5180)
+    /// Returns true in 2001:2::/48 (RFC 5180).
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
         return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
     }
-    /// As ipv4_address::is_global(); of multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7).
-    /// An address with an IPv4 address inside is global only if that one is, too; see embedded_ipv4().
+    /// Works like ipv4_address::is_global(). For multicast the scope nibble decides, and only 0xe is global (RFC 4291
+    /// §2.7). An address with an IPv4 address inside is global only if the IPv4 address is global, too; see
+    /// embedded_ipv4().
     [[nodiscard]] constexpr bool is_global() const noexcept;
-    /// Returns true if the address is global, lies in the part of IPv6 that IANA gives out (2000::/3) or is a form of
-    /// IPv4 (mapped, NAT64), and is no group. This is the question for a program that connects to what a stranger
-    /// names: false for loopback, private, site-local, reserved and deprecated addresses, also those inside others.
+    /// Returns true if the address is global and is no group. It must also lie in the part of IPv6 that IANA assigns
+    /// (2000::/3) or be a form of IPv4 (mapped, NAT64). Ask this question before connecting to an address from a
+    /// stranger. The answer is false for loopback, private, site-local, reserved and deprecated addresses, also inside
+    /// other addresses.
     /// Ask it of the endpoint that you then connect to, because a name may resolve differently the second time.
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
 
-    /// All eight groups with all their zeros: 2001:0db8:0000:0000:0000:0000:0000:0001.
+    /// Returns all eight groups with all their zeros: 2001:0db8:0000:0000:0000:0000:0000:0001.
     [[nodiscard]] std::string exploded() const;
-    /// Thirty-two hexadecimal digits, the last first, under ip6.arpa (RFC 3596 §2.5).
+    /// Returns thirty-two hexadecimal digits, the last first, under ip6.arpa (RFC 3596 §2.5).
     [[nodiscard]] std::string reverse_pointer() const;
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
         return detail::mix(detail::mix(value_.high) ^ value_.low);
@@ -1034,7 +1042,7 @@ class ip_address : public detail::printable<ip_address> {
     constexpr ip_address(ipv4_address address) noexcept : value_{0, address.to_uint()} {}
     constexpr ip_address(const ipv6_address& address) noexcept
         : is_v6_{true}, value_{address.value_}, zone_{address.zone_} {}
-    /// A text with a colon in it is read as IPv6, any other as IPv4. Throws parse_error.
+    /// Reads a text with a colon as IPv6, any other text as IPv4. Throws parse_error.
     constexpr explicit ip_address(std::string_view text)
         : ip_address{text.find(':') == text.npos ? ip_address{ipv4_address{text}} : ip_address{ipv6_address{text}}} {}
     static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
@@ -1049,15 +1057,15 @@ class ip_address : public detail::printable<ip_address> {
     [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
     [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }  ///< bits
-    /// The address as what it is. Asked for the other one: std::logic_error.
+    /// Returns the address in its own family. Throws std::logic_error if the address is of the other family.
     [[nodiscard]] constexpr ipv4_address v4() const {
         return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
     }
     [[nodiscard]] constexpr ipv6_address v6() const {
         return is_v6_ ? as_v6() : throw std::logic_error{"v6() of an IPv4 address"};
     }
-    /// An IPv4-mapped IPv6 address as the IPv4 address that it holds; every other as it is. Compare and
-    /// count the peers of a dual-stack listener by this.
+    /// Returns the IPv4 address inside an IPv4-mapped IPv6 address, and every other address unchanged. Use it to
+    /// compare and count the peers of a dual-stack listener.
     [[nodiscard]] constexpr ip_address unmapped() const noexcept {
         const auto mapped = is_v6_ ? as_v6().ipv4_mapped() : std::nullopt;
         return mapped ? ip_address{*mapped} : *this;
@@ -1067,11 +1075,12 @@ class ip_address : public detail::printable<ip_address> {
     [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
         return is_v6_ ? as_v6().embedded_ipv4() : std::nullopt;
     }
-    /// The neighbours; none beyond the ends. The zone stays.
+    /// Returns the next address, or nullopt beyond the last address. The zone stays.
     [[nodiscard]] constexpr std::optional<ip_address> next() const noexcept {
         if (value_ == detail::ones(width())) return std::nullopt;
         return ip_address{is_v6_, value_ + detail::uint128{0, 1}, zone_};
     }
+    /// Returns the previous address, or nullopt before the first address. The zone stays.
     [[nodiscard]] constexpr std::optional<ip_address> previous() const noexcept {
         if (value_ == detail::uint128{}) return std::nullopt;
         return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};
@@ -1138,7 +1147,7 @@ inline std::string ipv6_address::reverse_pointer() const {
     return text + "ip6.arpa";
 }
 
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
 consteval ip_address operator""_ip(const char* text, std::size_t size) {
     return ip_address{std::string_view{text, size}};
@@ -1300,7 +1309,7 @@ template <detail::address_value Address>
 // A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
 // together are an *endpoint*:
 //
-//        192.0.2.1:80        [2001:db8::1]:80        brackets, for the colons of IPv6 are none of the port
+//        192.0.2.1:80        [2001:db8::1]:80        brackets, because IPv6 has colons, too
 //
 // On this page:  endpoint · port_class, classify_port · service, find_service · the literal _endpoint
 // The notes:     端口 (ports), 端口分类 (classes of ports); example 04
@@ -1491,8 +1500,8 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 // netnotes/ip/network.hpp: networks
 // SPDX-License-Identifier: MIT
 //
-// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside. The
-// netmask is that same prefix length, spelled as an address:
+// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside.
+// The netmask is that same prefix length, spelled as an address:
 //
 //        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
 //        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
@@ -1526,8 +1535,8 @@ namespace netnotes {
 
 // ---- Networks ------------------------------------------------------------------------------------------
 
-/// What to do with an address that has bits outside its prefix, as 192.168.1.77/24 has: refuse it, which
-/// catches slips of the pen, or clear them and take the network in which the address lies.
+/// Says how to treat an address with bits outside its prefix, such as 192.168.1.77/24. Refusing it catches typing
+/// errors. Clearing the bits gives the network in which the address lies.
 enum class host_bits { refused, cleared };
 
 /// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
@@ -1540,10 +1549,10 @@ class network : public detail::printable<network> {
   public:
     static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
 
-    /// 0.0.0.0/0, all of IPv4.
+    /// Creates 0.0.0.0/0, all of IPv4.
     constexpr network() noexcept = default;
-    /// Throws std::invalid_argument when the prefix is longer than the address, or when host bits are set
-    /// and refused. A zone is dropped: a network is a set of numbers, not a place.
+    /// Creates the network of an address and a prefix. Throws std::invalid_argument if the prefix is longer than the
+    /// address, or if host bits are set and refused. A zone is dropped: a network is a set of numbers, not a place.
     constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
         : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
         if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
@@ -1551,9 +1560,9 @@ class network : public detail::printable<network> {
             throw std::invalid_argument{"bits are set in the host part of the address of a network"};
         base_.value_ = base_.value_ & ~hosts_mask();
     }
-    /// From `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask
-    /// `192.0.2.0/0.0.0.255` (IPv4 only). An address alone is the network of that one address. A mask must
-    /// be a run of ones and then zeros: 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Reads `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask `192.0.2.0/0.0.0.255`
+    /// (IPv4 only). An address without a prefix is the network of that address alone. A mask must be a run of ones and
+    /// then zeros. 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
     /// Throws parse_error.
     constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
         parse_failure why;
@@ -1602,7 +1611,7 @@ class network : public detail::printable<network> {
 
     [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
     [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
-    /// How many bits are left for the hosts.
+    /// Returns how many bits are left for the hosts.
     [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
     [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
@@ -1613,57 +1622,59 @@ class network : public detail::printable<network> {
 
     [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
     [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
-    /// The last address of an IPv4 network, which reaches all its hosts (RFC 919). A /31 or /32 has none
-    /// (RFC 3021), and neither has IPv6: there multicast does that work.
+    /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
+    /// Returns nullopt for a /31 or /32 (RFC 3021) and for IPv6, where multicast does that work.
     [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
         return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
     }
-    /// The first address that a host may have. IPv4 keeps the all-zeros one for the network itself, IPv6
-    /// for "any router of this subnet" (RFC 4291 §2.6.1); links of two (/31 RFC 3021, /127 RFC 6164) use both.
+    /// Returns the first address that a host may have. IPv4 keeps the all-zeros address for the network itself. IPv6
+    /// keeps it for "any router of this subnet" (RFC 4291 §2.6.1). Links of two hosts (/31 RFC 3021, /127 RFC 6164) use
+    /// both addresses.
     [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
     [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
 
-    /// How many addresses there are: 2 to the host_width(). None when that is more than 64 bits can count.
+    /// Returns the number of addresses, 2 to the host_width(). Returns nullopt if 64 bits cannot hold the number.
     [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
         return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
     }
-    /// ... and how many of them a host may have: for IPv4 two fewer, except in a /31 or /32.
+    /// Returns the number of addresses that a host may have: for IPv4 two fewer, except in a /31 or /32.
     [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
         const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
         return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
     }
-    /// address_count() in decimal digits, exact for every network: 2^128 has 39 of them.
+    /// Returns address_count() in decimal digits, exact for every network: 2^128 has 39 digits.
     [[nodiscard]] std::string address_count_string() const;
 
-    /// False for an address of the other family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, unmapped() it is.
-    /// The zone is not looked at.
+    /// Returns true if the address lies in this network, whatever its zone. Returns false for an address of the other
+    /// family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, but its unmapped() is.
     [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
         return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
     }
     [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
         return prefix_length_ <= other.prefix_length_ && contains(other.base_);
     }
-    /// Two networks overlap only if one of them contains the other: prefixes nest or are apart.
+    /// Returns true if the networks share an address. Then one network contains the other: prefixes nest or are apart.
     [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
         return contains(other) || other.contains(*this);
     }
 
-    /// The network of that shorter prefix around this one. Throws std::invalid_argument for a longer one.
+    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
+    /// prefix.
     [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
         if (prefix_length > prefix_length_)
             throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
         return {base_, prefix_length, host_bits::cleared};
     }
-    /// The networks of that longer prefix inside this one, lowest first; no memory is taken however many.
+    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
     /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
     [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
-    /// Every address that a host may have, in order.
+    /// Returns every address that a host may have, in order.
     [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
-    /// The address at `index`, the first being 0. Throws std::out_of_range beyond the last, and for a negative index:
-    /// last() is the last address.
+    /// Returns the address at `index`; the first has index 0. Throws std::out_of_range beyond the last, and for a
+    /// negative index: last() is the last address.
     template <std::integral Index>
     requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
-        if constexpr (std::is_signed_v<Index>)  // converted without a word, -1 would be 2^64 - 1
+        if constexpr (std::is_signed_v<Index>)  // an implicit conversion would turn -1 into 2^64 - 1
             if (index < 0) throw std::out_of_range{"a negative index into a network"};
         const auto offset = static_cast<std::uint64_t>(index);
         if (address_count() && offset >= *address_count())
@@ -1671,14 +1682,14 @@ class network : public detail::printable<network> {
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
-    /// The same for an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
     [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
         if (index > hosts_mask()) throw std::out_of_range{"an index beyond the last address of the network"};
         return {is_v6(), base_.value_ + index};
     }
 
-    /// The smallest network, as an IPv4 prefix length, that has room for so many hosts; none for more than
-    /// 2^32 - 2 of them. 1,500 hosts need a /21: the notes' 255.255.0.0 gives away 64,000 addresses.
+    /// Returns the prefix length of the smallest IPv4 network that has room for this number of hosts. Returns nullopt
+    /// for more than 2^32 - 2 hosts. 1,500 hosts need a /21: the notes' 255.255.0.0 wastes 64,000 addresses.
     static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
         for (unsigned prefix_length = 33; prefix_length-- > 0;)
             if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
@@ -1692,7 +1703,7 @@ class network : public detail::printable<network> {
         return detail::write_number(out, prefix_length_);
     }
 
-    /// By address, then the larger network first.
+    /// Compares by address; of equal addresses the larger network comes first.
     friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
 
   private:
@@ -1760,9 +1771,9 @@ constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
     return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
 }
 
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order:
-/// at most 62 for IPv4, 254 for IPv6. Throws std::invalid_argument when the families or the zones differ, or when
-/// last < first. (A zone that both have is dropped: a network has none.)
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order. They are at
+/// most 62 for IPv4 and 254 for IPv6. Throws std::invalid_argument if the families or the zones differ, or if last <
+/// first. A common zone is dropped, because a network has no zone.
 template <class Output>
 constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
     if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
@@ -1780,15 +1791,15 @@ constexpr Output summarize(ip_address first, const ip_address& last, Output out)
     }
 }
 
-/// Sorts the networks, drops those that lie in another, joins pairs that make a whole, and returns the part
-/// of the span that holds the result; what lies behind that part is left unspecified.
+/// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
+/// the span that holds the result; the rest of the span is unspecified.
 constexpr std::span<network> collapse(std::span<network> networks) {
     std::sort(networks.begin(), networks.end());
     std::size_t kept = 0;
     for (const network block : networks) {
         if (kept > 0 && networks[kept - 1].contains(block)) continue;
         networks[kept++] = block;
-        // The last two may be the halves of one network, and that one again a half, and so on up.
+        // The last two may be the halves of a network, which may again be a half, and so on up.
         while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
             const unsigned prefix_length = networks[kept - 1].prefix_length();
             const network whole = networks[kept - 1].supernet(prefix_length - 1);
@@ -1799,7 +1810,7 @@ constexpr std::span<network> collapse(std::span<network> networks) {
     return networks.first(kept);
 }
 
-/// Writes the networks that are left of `outer` without `inner`, from the largest to the smallest: one for
+/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest. There is a network for
 /// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
 template <class Output>
 constexpr Output exclude(const network& outer, const network& inner, Output out) {
@@ -1826,7 +1837,7 @@ inline std::string network::address_count_string() const {
     return digits;
 }
 
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
 consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
 }  // namespace literals
@@ -1925,8 +1936,9 @@ class ip_interface : public detail::printable<ip_interface> {
 // netnotes/ip/special.hpp: ranges of addresses that mean something
 // SPDX-License-Identifier: MIT
 //
-// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others. IANA
-// keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A to E.
+// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others.
+// IANA keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A
+// to E.
 //
 //        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
 //
@@ -1950,15 +1962,15 @@ namespace netnotes {
 // ---- Special-purpose ranges ----------------------------------------------------------------------------
 
 /// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
-/// Where the registry says "not applicable" (6to4, Teredo, what was given up) the answer here is no.
+/// Where the registry says "not applicable" (6to4, Teredo, abandoned ranges) the answer here is no.
 struct special_range {
     network block;
     std::string_view name;
     std::string_view reference;
-    bool source;              ///< may stand as the source of a packet that crosses a router
-    bool destination;         ///< ... as its destination
-    bool forwardable;         ///< a router may forward packets to it
-    bool globally_reachable;  ///< ... beyond the borders of an organisation
+    bool source;              ///< may be the source of a packet that crosses a router.
+    bool destination;         ///< may be the destination of such a packet.
+    bool forwardable;         ///< a router may forward packets to it.
+    bool globally_reachable;  ///< packets may cross the borders of an organisation.
     bool reserved;            ///< IP itself requires that every implementation treats it specially
 };
 
@@ -2080,13 +2092,13 @@ constexpr bool ip_address::is_global_unicast() const noexcept {
 
 // ---- The classes of old --------------------------------------------------------------------------------
 
-/// A line of the notes' table of classes, with its numbers put right. The notes' ranges name *hosts*, leave
-/// out networks that they then count, and end class C in the wrong binary number.
+/// A line of the notes' table of classes, with corrected numbers. The notes' ranges name *hosts*, leave out networks
+/// that the notes then count, and end class C in the wrong binary number.
 struct ipv4_class_range {
     ipv4_class letter;
     network block;  ///< all addresses that begin with the class's leading bits
     std::string_view leading_bits;
-    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks
+    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks.
     std::uint32_t networks;           ///< 2^7, 2^14, 2^21
     std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
 };
@@ -2117,16 +2129,16 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 // netnotes/socket/address.hpp: the names of sockets and of hosts
 // SPDX-License-Identifier: MIT
 //
-// A socket's name depends on its family: an address and a port for TCP and UDP, a path in the file system for a
-// conversation inside one machine. The kernel takes them all as a `sockaddr`, a structure whose first field says
-// which of several others it really is. This header turns our values into that structure and back, and is the
-// only place where byte order, structure sizes and interface numbers are thought of.
+// A socket's name depends on its family. TCP and UDP use an address and a port. A conversation inside one machine uses
+// a path in the file system. The kernel takes every name as a `sockaddr`, a structure whose first field tells its real
+// type. This header converts our values to that structure and back. Only this header deals with byte order, structure
+// sizes and interface numbers.
 //
 //        endpoint 192.0.2.1:80  ──┐                        ┌──> sockaddr_in    bytes on the wire: 00 50 c0 00 02 01
 //        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
 //        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
 //
-// People use names of hosts instead, and a resolver (/etc/hosts, DNS) turns those into addresses, often several:
+// People use names of hosts instead. A resolver (/etc/hosts, DNS) turns a name into addresses, often several:
 // "localhost" may be ::1 and 127.0.0.1.
 //
 // On this page:  unix_endpoint · socket_address · resolve
@@ -2164,31 +2176,31 @@ namespace netnotes {
 enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
 
 enum class socket_type : int {
-    stream = SOCK_STREAM,               ///< a connection, bytes in order, no borders between them: TCP
-    datagram = SOCK_DGRAM,              ///< no connection, messages one by one: UDP
+    stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
+    datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
     sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
 };
 
-/// The name of a socket for conversations inside one machine (unix(7)): a path in the file system, a name in
-/// the kernel's *abstract* namespace (Linux), which needs no file and vanishes with its socket, or none.
+/// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
+/// kernel's *abstract* namespace (Linux), or empty. An abstract name needs no file and vanishes with its socket.
 class unix_endpoint {
   public:
     static constexpr std::size_t max_size = sizeof(sockaddr_un::sun_path);  ///< 108 bytes; abstract, one fewer
 
-    /// Without a name: what a client has that did not bind.
+    /// Creates an empty name, as a client without bind() has.
     unix_endpoint() noexcept = default;
-    /// A path. It must not be empty, hold a NUL, or be longer than max_size: std::invalid_argument.
+    /// Takes a path. Throws std::invalid_argument if it is empty, holds a NUL, or is longer than max_size.
     explicit unix_endpoint(std::string_view path) : unix_endpoint{path, false} {
         if (path.empty() || path.find('\0') != path.npos)
             throw std::invalid_argument{"a socket's path is empty or holds a NUL"};
     }
-    /// Any bytes, up to max_size of them: std::invalid_argument.
+    /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
     static unix_endpoint abstract(std::string_view name) { return {name, true}; }
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
     [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
-    /// The path; `@name` for an abstract one, as ss(8) has it; `(unnamed)`.
+    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
     [[nodiscard]] std::string to_string() const {
         return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
     }
@@ -2202,13 +2214,14 @@ class unix_endpoint {
     bool is_abstract_ = false;
 };
 
-/// What the kernel calls a sockaddr: the address of a socket of any family. The only place where byte order,
-/// structure sizes and zones are thought of.
+/// The address of a socket of any family, which the kernel calls a sockaddr. It hides byte order, structure sizes and
+/// zones.
 class socket_address {
   public:
-    /// Of no family.
+    /// Creates an address without a family.
     socket_address() noexcept = default;
-    /// A zone that is not a number is the name of an interface: std::system_error when there is none such.
+    /// Takes an IP endpoint. A zone that is not a number is the name of an interface. Throws std::system_error if no
+    /// interface has that name.
     socket_address(const endpoint& where);  // NOLINT(google-explicit-constructor)
     socket_address(const unix_endpoint& where) noexcept;
 
@@ -2216,11 +2229,11 @@ class socket_address {
     [[nodiscard]] bool is_ip() const noexcept {
         return family() == address_family::inet || family() == address_family::inet6;
     }
-    /// The IP endpoint. An interface's number in it is shown as a number: `fe80::1%2`. Throws
-    /// std::invalid_argument when this is not the address of an IP socket.
+    /// Returns the IP endpoint. Its zone is the interface's number: `fe80::1%2`. Throws
+    /// std::invalid_argument if this is not the address of an IP socket.
     [[nodiscard]] endpoint ip() const;
-    /// The same for a Unix socket; without a name when there is no address at all, as of a datagram whose sender
-    /// did not bind.
+    /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
+    /// not bind.
     [[nodiscard]] unix_endpoint local() const;
     [[nodiscard]] std::string to_string() const;
 
@@ -2229,7 +2242,7 @@ class socket_address {
     [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
     [[nodiscard]] socklen_t size() const noexcept { return size_; }
     void resize(socklen_t size) noexcept {
-        // Behind a path of 108 bytes the kernel keeps a NUL; it counts it, and would not take it back (unix(7), BUGS).
+        // Behind a path of 108 bytes the kernel keeps and counts a NUL, but does not accept it back (unix(7), BUGS).
         size_ = family() == address_family::local ? std::min(size, socklen_t{sizeof(sockaddr_un)}) : size;
     }
     static constexpr socklen_t capacity = sizeof(sockaddr_storage);
@@ -2256,23 +2269,25 @@ class socket_address {
 [[nodiscard]] const std::error_category& resolver_category() noexcept;
 
 struct resolve_hints {
-    address_family family = address_family::unspecified;  ///< inet or inet6 for only those
+    address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
     socket_type type = socket_type::stream;
-    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback one
+    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback address.
 };
 
-/// The endpoints behind a host (name or address) and a service (name or number), in the order in which they
-/// should be tried (RFC 6724). It blocks, for seconds when a name server does not answer: getaddrinfo(3).
+/// Returns the endpoints of a host (name or address) and a service (name or number), in the order in which to try them
+/// (RFC 6724). It blocks, for seconds if a name server does not answer: getaddrinfo(3).
 ///
-/// A service that begins like a number (a digit, a sign, a space) is a decimal number from 0 to 65535, or the error is
-/// EAI_SERVICE: getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. A host that inet_aton(3) reads
-/// as a number, and ip_address does not (`127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`), is EAI_NONAME. A filter in
-/// front of this function could otherwise see another address than it connects to (RFC 6943 §3.1.1).
+/// A service that begins like a number (a digit, a sign, a space) must be a decimal number from 0 to 65535. Otherwise
+/// the error is EAI_SERVICE, because getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. Some
+/// hosts are numbers for inet_aton(3) but not for ip_address: `127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`. For
+/// such a host the error is EAI_NONAME. Otherwise a filter in front of this function could see a different address (RFC
+/// 6943 §3.1.1).
 [[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
                                             resolve_hints hints = {});
 [[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
                                             std::error_code& error);
-/// The same for a port. Any integer may be given, so that a number beyond 65535 is an error and no other port.
+/// Returns the endpoints of a host and a port. It takes any integer, so a number beyond 65535 is an error and not a
+/// different port.
 template <std::integral Port>
 [[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
     return resolve(host, std::to_string(port), hints);
@@ -2284,8 +2299,8 @@ template <std::integral Port>
 
 namespace detail {
 inline std::error_code last_error() noexcept { return {errno, std::system_category()}; }
-/// Did it fail because the system has no IPv6, and does `::` mean more than IPv6? Without the protocol there is no
-/// socket (EAFNOSUPPORT); where it is switched off, no address (EADDRNOTAVAIL).
+/// Returns true if a call failed because the system has no IPv6, and `::` means more than IPv6. Without the protocol
+/// there is no socket (EAFNOSUPPORT). If IPv6 is switched off, there is no address (EADDRNOTAVAIL).
 inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& error) noexcept {
     return where.address() == ip_address{ipv6_address::any()} &&
            (error.value() == EAFNOSUPPORT || error.value() == EADDRNOTAVAIL) &&
@@ -2327,7 +2342,7 @@ inline socket_address::socket_address(const endpoint& where) {
 inline socket_address::socket_address(const unix_endpoint& where) noexcept {
     storage_.local.sun_family = AF_UNIX;
     if (where.is_unnamed()) return;
-    const std::size_t nul = where.is_abstract() ? 1 : 0;  // an abstract name begins with a NUL, a path ends with one
+    const std::size_t nul = where.is_abstract() ? 1 : 0;  // an abstract name begins with a NUL, a path ends with a NUL
     std::memcpy(storage_.local.sun_path + nul, where.name().data(), where.name().size());
     const std::size_t size = std::min(where.name().size() + 1, unix_endpoint::max_size);
     size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
@@ -2378,8 +2393,8 @@ inline const std::error_category& resolver_category() noexcept {
 }
 
 namespace detail {
-/// Does the service begin as strtol(3) lets a number begin? No service's name does (RFC 6335 §5.1) but those with a
-/// digit in front, such as "3com-tsmux", and these hold a letter behind it.
+/// Returns true if the service begins as strtol(3) lets a number begin. Of service names (RFC 6335 §5.1) only names
+/// like "3com-tsmux" begin so, with a digit, and they hold a letter behind it.
 inline bool is_like_number(std::string_view service) noexcept {
     if (service.empty()) return false;
     if (digit_value(service.front()) > 9)
@@ -2393,8 +2408,8 @@ inline bool is_port(std::string_view service) noexcept {
     parse_failure why;
     return read_number(service.data(), service.data() + service.size(), 65535, port, why);
 }
-/// Would inet_aton(3), which getaddrinfo() asks first, read the host as an IPv4 address although we do not? It takes one
-/// to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
+/// Returns true if inet_aton(3), which getaddrinfo() calls first, reads the host as an IPv4 address but we do not. It
+/// takes one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
 inline bool is_number_of_old(std::string_view host) noexcept {
     host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
     if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
@@ -2414,7 +2429,9 @@ inline bool is_number_of_old(std::string_view host) noexcept {
 inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
                                      std::error_code& error) {
     // (C would read only what stands before a NUL.)
-    if (host.find('\0') != host.npos || service.find('\0') != service.npos || detail::is_number_of_old(host)) {
+    // "*" is glibc's old word for an empty host: a name from a stranger must not reach this host by it.
+    if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
+        detail::is_number_of_old(host)) {
         error = {EAI_NONAME, resolver_category()};
         return {};
     }
@@ -2424,7 +2441,7 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
     }
     addrinfo wanted{};
     wanted.ai_family = static_cast<int>(hints.family);
-    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer an address, and not one for every type as well
+    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
     wanted.ai_flags = hints.to_bind ? AI_PASSIVE : 0;
     addrinfo* found = nullptr;
     const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
@@ -2467,7 +2484,7 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
 // netnotes/socket/buffer.hpp: bytes
 // SPDX-License-Identifier: MIT
 //
-// What the calls of a socket take: room to receive into, and bytes to send.
+// The calls of a socket take a buffer: room to receive into, or bytes to send.
 //
 // On this page:  mutable_buffer, const_buffer, as_text
 // The notes:     recv, send (公共用途的套接字函数); example 05
@@ -2498,8 +2515,8 @@ concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Point
 class borrowed_socket;
 }  // namespace detail
 
-/// Room to receive into: made from anything that is one run of bytes, an array, a std::array, std::string,
-/// std::vector or std::span of std::byte, char or unsigned char. It does not own and does not grow.
+/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
+/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
 class mutable_buffer : public std::span<std::byte> {
   public:
     using std::span<std::byte>::span;
@@ -2510,9 +2527,9 @@ class mutable_buffer : public std::span<std::byte> {
         : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
 };
 
-/// Bytes to send: from the same, and from text. Of a literal the NUL behind it is not sent. No type can tell a
-/// literal from another *const* array of char, so such an array is taken for one and a NUL at its very end left
-/// out; and an array of char that is not const is refused, for it is seldom full: `std::span{buffer}.first(size)`.
+/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
+/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
+/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
 class const_buffer : public std::span<const std::byte> {
   public:
     using std::span<const std::byte>::span;
@@ -2532,7 +2549,7 @@ class const_buffer : public std::span<const std::byte> {
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
 };
 
-/// Received bytes looked at as text, without copying and without a check: a peer may send anything.
+/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
 inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -2545,7 +2562,7 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 // SPDX-License-Identifier: MIT
 //
 // A socket is held by the kernel. The program holds a small number for it, the *descriptor*. This class owns the
-// descriptor, and knows what all sockets have: options, the endpoints of both sides, an end, and how long a call waits.
+// descriptor. It has the calls that all sockets share: options, endpoints of both sides, shutdown, and timeouts.
 // The class socket adds the calls that move bytes.
 //
 //        set_blocking(false)     a call returns at once: errc::operation_would_block
@@ -2578,14 +2595,15 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 // netnotes/socket/options.hpp: the options of a socket, as types
 // SPDX-License-Identifier: MIT
 //
-// setsockopt(2) takes any bytes for any option. A type for each option has the right size, and refuses values out of range.
+// setsockopt(2) takes any bytes for any option. A type for each option has the right size, and refuses values out of
+// range.
 //
 //        net::socket stream{net::address_family::inet, net::socket_type::stream};
 //        stream.set_option(net::option::keep_alive{true});
 //        auto size = stream.get_option<net::option::receive_buffer>();
 //
-// On this page:  option::reuse_address, reuse_port, keep_alive, broadcast, receive_buffer, send_buffer, ipv6_only, linger
-// The notes:     setsockopt, getsockopt (公共用途的套接字函数); example 05
+// On this page:  option::reuse_address, reuse_port, keep_alive, broadcast, receive_buffer, send_buffer, ipv6_only,
+// linger The notes:     setsockopt, getsockopt (公共用途的套接字函数); example 05
 
 #ifndef NETNOTES_SOCKET_OPTIONS_HPP
 #define NETNOTES_SOCKET_OPTIONS_HPP
@@ -2632,17 +2650,17 @@ namespace netnotes {
 
 // ---- Time and bytes ------------------------------------------------------------------------------------
 
-/// All waiting is measured by the clock that nobody can set.
+/// The clock that measures all waiting. No program can set it.
 using clock = std::chrono::steady_clock;
 using duration = clock::duration;
 using time_point = clock::time_point;
 
-/// The timeout that never comes. Zero means *now*: what cannot be done at once is errc::timed_out.
+/// The timeout that never expires. Zero means *now*: a call that cannot finish at once fails with errc::timed_out.
 inline constexpr duration never = duration::max();
 
 namespace detail {
 /// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
-/// What lies between two units is rounded up, so that no wait is too short. Throws std::invalid_argument for NaN.
+/// Rounds up to a whole unit, so that no wait is too short. Throws std::invalid_argument for NaN.
 template <class To, class Rep, class Period>
 constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
     if constexpr (std::is_floating_point_v<Rep>) {
@@ -2652,7 +2670,7 @@ constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
         if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
         return std::chrono::ceil<To>(exact);
     } else {
-        // Where the unit is coarser, the limits of `To` are few of it; where it is finer, nothing can overflow.
+        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
         using coarser = std::chrono::duration<typename To::rep, Period>;
         if constexpr (std::ratio_greater_v<Period, typename To::period>) {
             constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
@@ -2666,9 +2684,9 @@ constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
 }
 }  // namespace detail
 
-/// A time to wait, made from a duration of any unit, floating-point ones included. One that is too long for `duration`
-/// (292 years) is `never`, and so is infinity: hours::max() waits for ever, and does not overflow to the past. What is
-/// below zero counts as zero wherever a time is waited for. Throws std::invalid_argument for NaN.
+/// A time to wait, made from a duration of any unit, floating-point ones included. A time that is too long for
+/// `duration` (292 years) becomes `never`, and so does infinity. So hours::max() waits for ever and does not overflow
+/// to the past. A negative time counts as zero in every wait. Throws std::invalid_argument for NaN.
 class wait_time : public duration {
   public:
     constexpr wait_time() noexcept : duration{duration::zero()} {}
@@ -2683,8 +2701,8 @@ inline time_point later(time_point start, duration time) noexcept {
 }
 inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
 
-/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where time_t
-/// has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where
+/// time_t has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
 inline timespec to_timespec(duration time) noexcept {
     using std::chrono::nanoseconds, std::chrono::seconds;
     const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
@@ -2729,25 +2747,26 @@ struct number {
 /// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
 /// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
 using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
-/// Several sockets of one user bind the same port and the kernel shares the clients out among them.
+/// Lets several sockets of one user bind the same port. The kernel distributes the clients among them.
 using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
-/// Probe a silent peer: off unless asked for, and then by default only after two hours (tcp(7)).
+/// Probes a silent peer. It is off by default, and the first probe is by default sent after two hours (tcp(7)).
 using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
-/// Without it a datagram to a broadcast address is refused with EACCES.
+/// Allows datagrams to a broadcast address. Without it the kernel refuses them with EACCES.
 using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
-/// Bytes. Linux sets twice the number, for its own book-keeping, and reads back that (socket(7)). It would take a
-/// negative number for the largest of all; here that is errc::invalid_argument.
+/// The size of a buffer in bytes. Linux sets twice the number, for its own book-keeping, and returns the doubled number
+/// (socket(7)). Linux would take a negative number as the maximum; here it fails with errc::invalid_argument.
 using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
 using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
-/// An IPv6 socket that is not to serve IPv4 clients as ::ffff:a.b.c.d as well.
+/// Keeps an IPv6 socket from serving IPv4 clients as ::ffff:a.b.c.d.
 using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
 
-/// Does it listen? It can only be asked.
+/// Is true for a listening socket. The option can only be read.
 using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
 
-/// What close() does with bytes that are not yet acknowledged: nothing said, it goes on sending them behind
-/// your back; a number of seconds, it waits for them so long; zero, it throws them away and sends a reset. A negative
-/// number is errc::invalid_argument, and no reset; a time that is too long for the kernel is its longest, 68 years.
+/// Sets what close() does with bytes that are not yet acknowledged. With nullopt the kernel goes on sending them in the
+/// background. With a number of seconds close() waits for at most this time. With zero close() discards them and sends
+/// a reset. A negative number fails with errc::invalid_argument. A time that is too long for the kernel becomes the
+/// kernel's maximum, 68 years.
 struct linger {
     std::optional<std::chrono::seconds> value;
     using native_type = ::linger;
@@ -2756,7 +2775,7 @@ struct linger {
     constexpr linger() noexcept = default;
     constexpr linger(std::nullopt_t) noexcept {}
     constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
-    /// From minutes and hours, too; half a second does not compile.
+    /// Takes minutes and hours, too; half a second does not compile.
     template <class Rep, class Period>
     requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
     constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
@@ -2781,10 +2800,10 @@ struct linger {
 // netnotes/socket/stop.hpp: asking a program to stop
 // SPDX-License-Identifier: MIT
 //
-// A server waits: in accept(), in recv(), in epoll_wait(). How is it asked to stop? Closing its socket from
-// another thread does not wake it, and may hand the number of the descriptor to somebody else meanwhile. A
-// flag that a signal handler sets is seen only after the wait, and a wait that begins just after the flag
-// was looked at never ends. What works is something that the wait itself can see: a descriptor.
+// A server waits: in accept(), in recv(), in epoll_wait(). How does a program ask it to stop? Closing the server's
+// socket from another thread does not wake it, and the kernel may give the descriptor's number to another file. A flag
+// that a signal handler sets is seen only after the wait. A wait that begins just after the check of the flag never
+// ends. The wait itself can see a descriptor, so a stop is a descriptor.
 //
 //        main thread                     signal handler, or another thread
 //          | run(stop): waits for clients
@@ -2792,10 +2811,10 @@ struct linger {
 //          | finishes what is under way
 //          v returns
 //
-// Once requested, a stop stays requested: whoever waits for it later is woken at once.
+// Once requested, a stop stays requested: a later wait for it returns at once.
 //
-// A fork(2) copies the flag and shares the descriptor: the parent's request would wake a child that waits, and be
-// overlooked by one that does not; a signal to one child would stop all. So a child makes the event its own,
+// A fork(2) copies the flag and shares the descriptor. The parent's request would wake a child that waits, but a child
+// that does not wait would miss it. A signal to one child would stop all children. So a child makes the event its own,
 // and its parent asks it by a signal: become_own_after_fork() and in_child(), as forking_server does.
 //
 // On this page:  stop_event · stop_on_signals
@@ -2821,10 +2840,10 @@ struct linger {
 
 namespace netnotes {
 
-/// A request to stop that can be waited for: an eventfd(2) which turns readable and stays so.
+/// A request to stop. A program can wait for it: an eventfd(2) becomes readable and stays readable.
 class stop_event {
   public:
-    /// Throws std::system_error when no descriptor is to be had.
+    /// Creates an event that is not requested. Throws std::system_error if no descriptor is left.
     stop_event() : descriptor_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
         if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "eventfd"};
     }
@@ -2832,16 +2851,17 @@ class stop_event {
     stop_event& operator=(const stop_event&) = delete;
     ~stop_event() { ::close(descriptor_); }
 
-    /// Wakes all who wait, now and later. From any thread, as often as you like, and from a signal handler:
-    /// write(2) is on the list of functions that are safe there (signal-safety(7)).
+    /// Requests the stop: ends all waits for it, now and later. Call it from any thread, repeatedly, and from a signal
+    /// handler: write(2) is on the list of functions that are safe there (signal-safety(7)).
     void request_stop() noexcept { request(); }
     [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
-    /// Readable from the request on: for poll(2) and its relatives. Reading from it would undo the request.
+    /// Returns the descriptor for poll(2) and its relatives. It is readable from the request on; do not read from it,
+    /// because that would undo the request.
     [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
 
-    /// In a child made by fork(2), while it has one thread: from here on this event is the child's own, under the same
-    /// descriptor number, so that all who hold or wait for it go on doing so. It is requested if it was when the child
-    /// was made. Throws std::system_error when no descriptor is to be had.
+    /// Makes this event the child's own. Call it in a child made by fork(2), while the child has one thread. The
+    /// descriptor number stays, so every object that uses the event continues to use it. The event is requested if it
+    /// was requested when the child was made. Throws std::system_error if no descriptor is left.
     void become_own_after_fork() const {
         const int own = ::eventfd(stop_requested() ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
         const bool done = own >= 0 && ::dup3(own, descriptor_, O_CLOEXEC) >= 0;
@@ -2854,25 +2874,26 @@ class stop_event {
     friend class stop_on_signals;
 
     void request() const noexcept {
-        const int saved = errno;  // a handler must leave it as the interrupted code had it
+        const int saved = errno;  // a signal handler must leave errno unchanged
         requested_.store(true, std::memory_order_release);
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto written =
-            ::write(descriptor_, &one, sizeof one);  // full is as good: it is readable
+            ::write(descriptor_, &one, sizeof one);  // if it is full, it is readable, too
         errno = saved;
     }
 
     static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may not wait for a lock");
     int descriptor_;
-    mutable std::atomic<bool> requested_{false};  // a child of a server that may only wait for it is asked by a signal
+    mutable std::atomic<bool> requested_{false};  // mutable: a signal requests it in a child that holds it const
 };
 
-/// As long as this object lives, SIGINT (Ctrl-C) and SIGTERM request a stop instead of killing the process; also
-/// where SIGINT was ignored, as it is for what a shell starts with `&`. One at a time in a process, for signals
-/// belong to the process.
+/// While this object lives, SIGINT (Ctrl-C) and SIGTERM request a stop instead of killing the process. This holds even
+/// if SIGINT was ignored, as a shell does for a command started with `&`. A process may have a single such object at a
+/// time, because signals belong to the process.
 class stop_on_signals {
   public:
-    /// Throws std::logic_error when there is one already, std::system_error when sigaction(2) fails.
+    /// Handles both signals from now on. Throws std::logic_error if such an object exists already, std::system_error if
+    /// sigaction(2) fails.
     explicit stop_on_signals(stop_event& event) {
         const stop_event* none = nullptr;
         if (!target.compare_exchange_strong(none, &event))
@@ -2889,12 +2910,12 @@ class stop_on_signals {
     }
     stop_on_signals(const stop_on_signals&) = delete;
     stop_on_signals& operator=(const stop_on_signals&) = delete;
-    /// Puts back what was in force before.
+    /// Restores the earlier signal handlers.
     ~stop_on_signals() { give_back(); }
 
-    /// In a child made by fork(2), until it ends: SIGTERM requests a stop of `event`, and so does SIGINT unless the
-    /// program ignores it or handles it in a way of its own. Whatever the parent has made of its signals is the
-    /// parent's. Make the event the child's own first, and block both signals from before the fork until now.
+    /// Makes SIGTERM request a stop of `event` in a child made by fork(2), until the child ends. SIGINT does so, too,
+    /// unless the program ignores it or handles it itself. The parent's signal handling does not change. Make the event
+    /// the child's own first, and block both signals from before the fork until now.
     static void in_child(const stop_event& event) noexcept {
         target.store(&event);
         handling.store(0);  // another thread of the parent may have been at it
@@ -2930,10 +2951,11 @@ class stop_on_signals {
 #endif  // NETNOTES_SOCKET_STOP_HPP
 
 
-// netnotes/socket/wait.hpp: when a call cannot go on
+// netnotes/socket/wait.hpp: waiting when a call would block
 // SPDX-License-Identifier: MIT
 //
-// What the sockets of this library share: which errors mean "later", and one poll(2) for a descriptor and a stop.
+// The sockets of this library share two things: the list of errors that mean "later", and one poll(2) for a descriptor
+// and a stop.
 //
 //        recv(2) ── EAGAIN ──> poll(descriptor, stop, the time that is left) ──> recv(2) again
 //                                     ├── the stop was requested: errc::operation_canceled
@@ -2961,26 +2983,27 @@ class stop_on_signals {
 namespace netnotes::detail {
 
 inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
-/// Of accept(): an error that will not pass.
+/// Returns true for an error of accept() that will not pass.
 inline bool is_not_listening(const std::error_code& error) noexcept {
     return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
 }
-/// Of accept(), and of what makes room for a connection: it may pass, and the client waits in the queue.
+/// Returns true for a shortage in accept() or in the code that makes room for a connection. It may pass, and the client
+/// waits in the queue.
 inline bool is_shortage(int error) noexcept {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
-/// ... and how long to wait before the next attempt, which would else keep a processor busy.
+/// The pause before the next attempt. Without it, attempts would keep a processor busy.
 inline constexpr duration accept_pause = std::chrono::milliseconds{100};
 
 /// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
-/// The next one may be well.
+/// The next connection may work.
 inline bool is_passed_over(int error) noexcept {
     constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
                                 EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
     return std::find(errors.begin(), errors.end(), error) != errors.end();
 }
 
-/// poll(2) until one of them is ready, errc::timed_out when none was by then, whatever signals come.
+/// Calls poll(2) until a descriptor is ready. Fails with errc::timed_out at `until`; signals do not end the wait.
 inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
     for (;;) {
         timespec left{};
@@ -2996,7 +3019,7 @@ inline void poll_until(std::span<pollfd> watched, time_point until, std::error_c
     }
 }
 
-/// Waits for a descriptor (or none, -1) and for a stop (or none).
+/// Waits for a descriptor (-1: no descriptor) and for a stop (nullptr: no stop).
 inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
                      std::error_code& error) noexcept {
     pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
@@ -3004,8 +3027,9 @@ inline void wait_for(int descriptor, short events, const stop_event* stop, time_
     if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
 }
 
-/// Has connect() just begun to connect this stream to itself? The local endpoint is known as soon as connect(2) returns,
-/// also when it goes on in the background. The wildcard address stands for the loopback one.
+/// Returns true if connect() has begun to connect this stream to itself. The local endpoint is known as soon as
+/// connect(2) returns, even if connecting continues in the background. The wildcard address stands for the loopback
+/// one.
 inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!where.is_ip()) return false;
     socket_address local;
@@ -3018,10 +3042,10 @@ inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     const ip_address wanted = other.address().unmapped();
     if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
     int type = 0;
-    socklen_t type_size = sizeof type;  // a datagram socket may well be its own peer
+    socklen_t type_size = sizeof type;  // a datagram socket may be its own peer
     return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
 }
-/// Resets a connection and leaves the socket without one (connect(2), AF_UNSPEC).
+/// Resets a connection and leaves the socket unconnected (connect(2), AF_UNSPEC).
 inline void dissolve(int descriptor) noexcept {
     const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
     ::connect(descriptor, &nobody, sizeof nobody);
@@ -3036,19 +3060,19 @@ namespace netnotes {
 
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
-/// A socket, owned: moved, never copied, closed by the destructor.
+/// Owns a socket. A handle can be moved but not copied, and its destructor closes the socket.
 ///
-/// Whether a call waits is decided by its mode: it waits for ever (as made), for a time (set_timeout,
-/// set_deadline), or not at all (set_blocking(false): errc::operation_would_block). stop_with() ends a wait
-/// early with errc::operation_canceled. Two threads may use one socket, one to send and one to receive, but
-/// no thread may close it or change its mode while another uses it.
+/// The mode of the socket decides whether a call waits. A new socket waits without a limit. set_timeout() and
+/// set_deadline() limit the wait, and set_blocking(false) forbids it: errc::operation_would_block. stop_with() ends a
+/// wait early with errc::operation_canceled. Two threads may share a socket: one thread sends and one thread receives.
+/// No thread may close the socket or change its mode while another thread uses it.
 class socket_handle {
   public:
     using native_handle_type = int;
 
-    /// None: is_open() is false.
+    /// Creates an empty handle: is_open() returns false.
     socket_handle() noexcept = default;
-    /// Takes over a descriptor that is open. `blocking` is the mode in which it is; it is not changed.
+    /// Takes over an open descriptor. `blocking` tells its present mode, which is not changed.
     explicit socket_handle(native_handle_type descriptor, bool blocking = true) noexcept
         : descriptor_{descriptor}, blocking_{blocking} {}
     socket_handle(socket_handle&& other) noexcept { swap(other); }
@@ -3074,16 +3098,16 @@ class socket_handle {
 
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
     [[nodiscard]] native_handle_type native_handle() const noexcept { return descriptor_; }
-    /// Gives the descriptor away: it is the caller's to close. It is non-blocking if a timeout, a deadline, a stop or
+    /// Returns the descriptor, which the caller must close. It is non-blocking if a timeout, a deadline, a stop or
     /// set_blocking(false) was in force.
     [[nodiscard]] native_handle_type release() noexcept { return std::exchange(descriptor_, -1); }
 
-    /// Says goodbye in one direction, or both, and leaves the descriptor open. After shutdown(send) the peer
-    /// reads the end of the stream, and can still be heard.
+    /// Ends one direction of the connection, or both, and leaves the descriptor open. After shutdown(send) the peer
+    /// reads the end of the stream, and its bytes can still be received.
     void shutdown(shutdown_direction direction);
     void shutdown(shutdown_direction direction, std::error_code& error) noexcept;
-    /// Gives back the descriptor. The connection ends when its last descriptor does (fork and dup make more);
-    /// bytes that have come and were not read turn the goodbye into a reset. The destructor does the same.
+    /// Closes the descriptor. The connection ends with its last descriptor (fork and dup make more). If received bytes
+    /// were not read, the kernel sends a reset instead of an orderly end. The destructor does the same.
     void close();
     void close(std::error_code& error) noexcept;
 
@@ -3092,7 +3116,7 @@ class socket_handle {
     [[nodiscard]] socket_address peer_endpoint() const;
     [[nodiscard]] socket_address peer_endpoint(std::error_code& error) const noexcept;
 
-    /// errc::invalid_argument for a value out of the option's range.
+    /// Sets an option. Fails with errc::invalid_argument for a value out of the option's range.
     template <class Option>
     void set_option(const Option& option) {
         if constexpr (requires { option.is_in_range(); })
@@ -3111,46 +3135,48 @@ class socket_handle {
         const auto native = option.to_native();
         set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}), error);
     }
-    /// The option's value: bool, int, ... as its type has it.
+    /// Returns the option's value: bool, int, ..., as the option's type says.
     template <class Option>
     [[nodiscard]] auto get_option() const {
         typename Option::native_type native{};
         get_option(Option::level, Option::name, std::as_writable_bytes(std::span{&native, 1}));
         return Option::from_native(native);
     }
-    /// As in C, for options that have no type here. All forms throw std::system_error. (SO_RCVTIMEO and SO_SNDTIMEO
-    /// have no effect on the calls of this class, which go on waiting: set_timeout() is what limits them.)
+    /// Sets an option as in C, if the option has no type here. All forms throw std::system_error. SO_RCVTIMEO and
+    /// SO_SNDTIMEO have no effect on the calls of this class, which continue to wait: set_timeout() limits them.
     void set_option(int level, int name, std::span<const std::byte> value);
     void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept;
     void set_option(int level, int name, int value) { set_option(level, name, std::as_bytes(std::span{&value, 1})); }
     /// Returns how many bytes of `value` were filled.
     std::size_t get_option(int level, int name, std::span<std::byte> value) const;
     std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept;
-    /// SO_ERROR: what went wrong in the background, told once; no error when nothing did.
+    /// Returns and clears the error that occurred in the background (SO_ERROR), or no error.
     [[nodiscard]] std::error_code take_error() noexcept;
 
     // -- how long a call may take
 
-    // These throw std::system_error when the descriptor cannot be switched; the mode is then what it was.
+    // These throw std::system_error if the descriptor cannot be switched. The mode then stays as it was.
 
-    /// Every call from now on takes at most so long, all its parts and waits together; then errc::timed_out.
-    /// `never` is for ever, zero or less is now.
+    /// Limits every call from now on to this time, all its parts and waits together; then it fails with
+    /// errc::timed_out. `never` removes the limit; with zero or less a call does not wait.
     void set_timeout(wait_time timeout);
-    /// All calls from now on end by that moment: for an exchange of many calls that as a whole has a limit.
+    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole.
     void set_deadline(time_point deadline);
-    /// Every call from now on also fails with errc::timed_out when nothing has been sent for `time`. So a peer cannot keep
-    /// a server by a byte now and then that is never a whole request; and a dialogue may last for ever. The time begins
-    /// now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` ends it.
+    /// Makes every call from now on also fail with errc::timed_out if nothing has been sent for `time`. So a peer that
+    /// sends single bytes and never a whole request cannot hold a server, while a dialogue has no limit. The time
+    /// begins now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` removes it.
     void set_answer_timeout(wait_time time);
-    /// `never` unless set_timeout() said otherwise.
+    /// Returns the time that set_timeout() has set, otherwise `never`.
     [[nodiscard]] duration timeout() const noexcept { return timeout_; }
+    /// Returns the moment that set_deadline() has set.
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
-    /// false: no call waits; what it cannot do at once is errc::operation_would_block. true: they wait again,
-    /// for ever.
+    /// With false no call waits: a call that cannot finish at once fails with errc::operation_would_block. With true
+    /// calls wait again, without a limit.
     void set_blocking(bool blocking);
+    /// Returns false after set_blocking(false).
     [[nodiscard]] bool is_blocking() const noexcept { return blocking_; }
-    /// Once a stop is requested, every call that may wait ends with errc::operation_canceled, at once. The event
-    /// must outlive the socket's last call. Accepted sockets follow the same event.
+    /// Lets a stop end the calls. Once it is requested, every call that may wait fails with errc::operation_canceled.
+    /// The event must outlive the socket's last call. Accepted sockets follow the same event.
     void stop_with(const stop_event& stop);
 
     /// Waits until the socket can be read (POLLIN) or written (POLLOUT), an error included, or until `until`.
@@ -3163,8 +3189,8 @@ class socket_handle {
     template <class Call>
     auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
     [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
-    /// recv_from() gives the kernel room for notes. Never on a Unix socket: there they could be descriptors that a
-    /// stranger passes, and that nobody would close.
+    /// Makes recv_from() give the kernel room for notes. Never call it for a Unix socket: there the notes could be
+    /// descriptors that a stranger passes, and no code would close them.
     void take_notes() noexcept { takes_notes_ = true; }
     [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden() const noexcept;
@@ -3202,23 +3228,26 @@ inline void socket_handle::fail(const std::error_code& error, const std::string&
     detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
 }
 
-/// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed; once
-/// the connection is gone the kernel has forgotten him, and our own address must do.
+/// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed. After a reset the
+/// kernel no longer knows it, and the own endpoint tells which connection it was: "recv from the peer of 192.0.2.7:40000".
 inline void socket_handle::fail_with_peer(const std::error_code& error, const std::string& what) const {
     std::error_code unknown;
     const socket_address peer = peer_endpoint(unknown);
-    if (unknown) fail(error, detail::joined(what, " the peer"));
-    detail::throw_error(error, what, ' ', peer.to_string());
+    const std::string name = unknown ? "" : peer.to_string();
+    if (!name.empty() && name.front() != '(') detail::throw_error(error, what, ' ', name);  // not "(unnamed)"
+    const socket_address own = local_endpoint(unknown);
+    if (unknown || !own.is_ip()) detail::throw_error(error, what, " the peer");
+    detail::throw_error(error, what, " the peer of ", own.to_string());
 }
 
 inline void socket_handle::wait(short events, time_point until, std::error_code& error) const noexcept {
-    if (!is_open()) {  // poll(2) would pass over it, and wait
+    if (!is_open()) {  // poll(2) would ignore it and wait
         error = std::make_error_code(std::errc::bad_file_descriptor);
         return;
     }
     detail::wait_for(descriptor_, events, stop_, until, error);
 }
-/// For what cannot be polled: to look again now and then.
+/// Pauses before the next attempt, if the event cannot be polled for.
 inline void socket_handle::wait_a_moment(time_point until, std::error_code& error) const noexcept {
     detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
     if (error == std::errc::timed_out && clock::now() < until) error.clear();
@@ -3228,8 +3257,8 @@ inline time_point socket_handle::end_of_call() const noexcept {
     return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
 }
 
-/// What forbids a call even to begin. Without this a peer who always has something for us would carry the
-/// program past its deadline, or past a stop, without one wait in which they could be noticed.
+/// Returns the error that forbids a call to begin. Without this check a peer that always has bytes for us would carry
+/// the program past its deadline or a stop, because no wait would notice them.
 inline std::error_code socket_handle::forbidden() const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
     const time_point end = std::min(deadline_, answer_end_);
@@ -3237,23 +3266,24 @@ inline std::error_code socket_handle::forbidden() const noexcept {
     return {};
 }
 
-/// A datagram socket is given a port by its first send or connect, and when all are in use the kernel says EAGAIN.
+/// A datagram socket gets a port with its first send or connect. If all ports are in use, the kernel returns EAGAIN.
 inline bool socket_handle::has_no_port() const noexcept {
     std::error_code error;
     const socket_address local = local_endpoint(error);
     return !error && local.is_ip() && local.ip().port() == 0;
 }
 
-/// Makes the system call, again when a signal interrupted it, and waits where it could not go on and may wait.
-/// Without a deadline a call that succeeds at once costs that one system call and no look at the clock.
+/// Makes the system call. Repeats it if a signal interrupted it, and waits if the call would block and may wait.
+/// Without a deadline, a call that succeeds at once costs only that system call and no look at the clock.
 template <class Call>
 auto socket_handle::attempt(Call call, short events, int flags, time_point until,
                             std::error_code& error) const noexcept {
     decltype(call()) result = -1;
     if ((error = forbidden())) return result;
-    // poll() may say that a call can go on which cannot. It sees our own queue, but not that of the Unix socket whom
-    // send_to() names. It calls a datagram readable whose checksum is wrong, and a datagram socket that was shut down;
-    // and another thread may be faster. Neither the processor nor the time limit may be lost on that.
+    // poll() may report a descriptor as ready although the call would block. It sees our own queue, but not the
+    // queue of the Unix socket that send_to() names. It reports a datagram with a wrong checksum, and a datagram
+    // socket that was shut down, as readable. Another thread may also be faster. None of these may spin or lose the
+    // time limit.
     const int max_in_a_row = events == POLLOUT ? 1 : 16;
     for (int polls_in_a_row = 0;;) {
         result = call();
@@ -3318,8 +3348,8 @@ inline void socket_handle::shutdown(shutdown_direction direction) {
 inline void socket_handle::close(std::error_code& error) noexcept {
     constexpr ::linger reset{1, 0};
     if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    // Never a second time, not even after EINTR: on Linux the descriptor is gone by then, and its number may
-    // already belong to what another thread has just opened (close(2)).
+    // Never close twice, not even after EINTR: on Linux the descriptor is already closed. Another thread may have
+    // opened a file with the same number (close(2)).
     error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
 }
 inline void socket_handle::close() {
@@ -3595,17 +3625,17 @@ inline std::vector<network_interface> interfaces() {
 // netnotes/socket/iostream.hpp: a connection as a C++ stream
 // SPDX-License-Identifier: MIT
 //
-// Python's s.makefile() gives a file on a socket, so that one can read it line by line. Here it is a
+// Python's s.makefile() gives a file on a socket, so that a program can read it line by line. Here it is a
 // std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
 //
 //        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
 //        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
 //                                                                     every receive that may wait
 //
-// The last point saves the beginner's deadlock, in which both sides wait for a question that still stands in
-// the other's buffer. A timeout of the socket holds for each receive and each flush; when one fails the stream
-// turns bad() and error() says why. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
-// and getline leaves the '\r'. It has no bound on a line, so it is not for peers that you do not trust.
+// The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
+// side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
+// becomes bad() and error() returns the reason. Text arrives as the peer sends it: lines of network protocols end in
+// "\r\n", and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
 //
 // On this page:  socket_iostream
 // The notes:     s.makefile() (公共用途的套接字函数); example 05
@@ -3623,15 +3653,15 @@ inline std::vector<network_interface> interfaces() {
 // netnotes/socket/socket.hpp: the socket
 // SPDX-License-Identifier: MIT
 //
-// A socket is an end of a conversation, held by the kernel; the program holds a small number that stands for
-// it, the *descriptor*. It need not be an end of a connection: a datagram socket has none, and a listening
-// socket only makes them. This header owns the descriptor (it is closed exactly once, whatever happens), and
-// handles once, here, what every program otherwise gets wrong for itself:
+// A socket is an end of a conversation, held by the kernel. The program holds a small number for it, the *descriptor*.
+// A socket need not be an end of a connection: a datagram socket has no connection, and a listening socket only
+// accepts them. This header owns the descriptor and closes it exactly once. It also handles here, in one place, the
+// things that programs often get wrong:
 //
 //   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
 //   the peer is gone (SIGPIPE)               an error, not the death of the process
-//   a timeout                                a point in time: a peer that sends a byte a second cannot stretch
-//                                            it; and it is reported as errc::timed_out, never as EAGAIN
+//   a timeout                                a point in time: a peer that sends a byte a second cannot extend
+//                                            it. It is reported as errc::timed_out, never as EAGAIN
 //   a child process inherits descriptors     close-on-exec, always
 //   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
 //
@@ -3642,8 +3672,8 @@ inline std::vector<network_interface> interfaces() {
 //          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
 //            └─> a new socket  <───── bytes ────────> send_all, recv
 //
-// Each call has two forms. The plain one throws std::system_error. The one with a std::error_code at its end
-// does not throw; it is for outcomes that a program expects, as Python's connect_ex is for connect.
+// Each call has two forms. The plain form throws std::system_error. The form with a std::error_code at its end
+// does not throw. Use it for outcomes that a program expects, as Python's connect_ex is for connect.
 //
 //   Python                          C                                here
 //   socket(family, type)            socket                           socket{family, type}
@@ -3662,7 +3692,7 @@ inline std::vector<network_interface> interfaces() {
 //   socketpair, getaddrinfo         the same                         socket_pair, resolve
 //
 // On this page:  socket · socket_pair
-// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, how long a call waits
+// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, timeouts
 // The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
 
 #ifndef NETNOTES_SOCKET_SOCKET_HPP
@@ -3687,8 +3717,8 @@ inline std::vector<network_interface> interfaces() {
 // netnotes/socket/message.hpp: what travels beside the bytes of a datagram
 // SPDX-License-Identifier: MIT
 //
-// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Two of them matter to every UDP server: to
-// which of the host's addresses a datagram came, and from which address the answer is to leave.
+// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Two of them matter to every UDP server:
+// to which of the host's addresses a datagram came, and from which address the answer is to leave.
 //
 //        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
 //        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
@@ -3712,14 +3742,14 @@ inline std::vector<network_interface> interfaces() {
 
 namespace netnotes::detail {
 
-/// What the kernel tells of a datagram beside its bytes: the size of each of several that it has merged (UDP_GRO), and
-/// to which address they came.
+/// The facts that the kernel reports beside a datagram's bytes: the address to which it came, and the size of each
+/// datagram if the kernel has merged several (UDP_GRO).
 struct datagram_notes {
     static constexpr std::size_t capacity =
         CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
     using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
 
-    ip_address local{};        ///< one's own address, from which to answer; 0.0.0.0 when that is not known
+    ip_address local{};        ///< our own address, from which to answer; 0.0.0.0 if it is not known
     bool is_to_group = false;  ///< it came to a multicast or a broadcast address
     std::size_t segment = 0;   ///< 0: it is one datagram
 
@@ -3731,13 +3761,13 @@ struct datagram_notes {
             if (is(IPPROTO_IP, IP_PKTINFO)) {
                 in_pktinfo info;
                 std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                // A broadcast's or a group's local address is the one from which one would answer (ip(7)).
+                // For a broadcast or a group, the local address is the address from which to answer (ip(7)).
                 notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
                 notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
             } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
                 in6_pktinfo info;
                 std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO knows that better
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO reports this better
                 sockaddr_in6 raw{};
                 raw.sin6_family = AF_INET6;
                 raw.sin6_addr = info.ipi6_addr;
@@ -3758,11 +3788,12 @@ struct datagram_notes {
     }
 };
 
-/// The word to the kernel from which address a datagram is to leave.
+/// The control message that tells the kernel from which address a datagram is to leave.
 class source_note {
   public:
     source_note() noexcept = default;
-    /// 0.0.0.0 and :: say nothing. The zone of the address may be no interface: then there is an error.
+    /// Chooses the address. With 0.0.0.0 and :: the system chooses. Fails if the zone of the address names no
+    /// interface.
     void choose(const ip_address& from, std::error_code& error) noexcept {
         size_ = 0;
         error.clear();
@@ -3772,7 +3803,7 @@ class source_note {
             if (address.family() == address_family::inet) {
                 sockaddr_in raw;
                 std::memcpy(&raw, address.data(), sizeof raw);
-                in_pktinfo info{};  // without an interface: which way is the routing table's affair
+                in_pktinfo info{};  // without an interface: the routing table chooses the way
                 info.ipi_spec_dst = raw.sin_addr;
                 write(IPPROTO_IP, IP_PKTINFO, info);
             } else {
@@ -3792,11 +3823,11 @@ class source_note {
     [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
-    /// Says so in a message; this object must live until it is sent.
+    /// Adds the control message to `message`. This object must live until the message is sent.
     void add_to(msghdr& message) noexcept {
         if (size_ == 0) return;
         message.msg_control = bytes_.data();
-        message.msg_controllen = size_;
+        message.msg_controllen = static_cast<decltype(message.msg_controllen)>(size_);  // socklen_t in musl
     }
 
   private:
@@ -3829,9 +3860,9 @@ class socket : public socket_handle {
   public:
     using socket_handle::socket_handle;
 
-    /// None: is_open() is false.
+    /// Creates an empty socket: is_open() returns false.
     socket() noexcept = default;
-    /// A new one. `protocol` 0 is the only one that goes with family and type.
+    /// Creates a socket. `protocol` 0 selects the only protocol of this family and type. Throws std::system_error.
     explicit socket(address_family family, socket_type type, int protocol = 0);
     socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
 
@@ -3841,86 +3872,89 @@ class socket : public socket_handle {
     /// errc::permission_denied below port 1024 (ip(7)).
     void bind(const socket_address& where);
     void bind(const socket_address& where, std::error_code& error) noexcept;
-    /// Lets connections come in. `backlog` is how many may be complete and not yet accepted, and Linux lets in
-    /// one more; it is capped by net.core.somaxconn. Nobody beyond is *refused*: his SYN is dropped and tried
-    /// again, so he is late (listen(2)). A negative number stands for the most that the system allows.
+    /// Lets connections come in. `backlog` is the number of complete connections that accept() has not taken yet. Linux
+    /// admits one more, and net.core.somaxconn caps the number. A further client is not *refused*: the kernel drops its
+    /// SYN, and the client retransmits it and connects late (listen(2)). A negative number means the system's maximum.
     void listen(int backlog = SOMAXCONN);
     void listen(int backlog, std::error_code& error) noexcept;
 
     struct accepted;
-    /// Waits for the next connection. The new socket waits without a limit, or not at all if this one does not
-    /// wait, and is stopped by what stops this one. A connection that died in the queue is passed over.
+    /// Waits for the next connection and returns it. The new socket has no timeout. It does not wait if this socket
+    /// does not, and the stop of this socket ends its calls, too. A connection that ended in the queue is skipped.
     ///
-    /// Where descriptors or memory are short (EMFILE, ENFILE, ENOBUFS, ENOMEM) the first form tries again every 100 ms, as
-    /// long as this socket may wait: so `for (;;) serve(listener.accept());` survives a crowd. The second form reports it.
+    /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM), the first form tries again every 100 ms,
+    /// within the time that this socket may wait. So `for (;;) serve(listener.accept());` survives a crowd. The second
+    /// form reports the error.
     accepted accept();
     accepted accept(std::error_code& error) noexcept;
 
     // -- as a client
 
-    /// For a stream, opens a connection and waits until it stands or has failed. For a datagram socket, fixes
-    /// whom send() goes to and recv() hears from. After a failure make a new socket: POSIX leaves this one's
-    /// state open. errc::connection_refused, timed_out, network_unreachable, ...
+    /// Opens a connection on a stream socket and waits until it is established or has failed. On a datagram socket,
+    /// fixes the peer of send() and recv(). After a failure make a new socket: POSIX leaves the state of this socket
+    /// open. Fails with errc::connection_refused, timed_out, network_unreachable, ...
     ///
-    /// A stream never connects to itself. Where nobody listens on a port from which the system takes the clients' own
-    /// ports, TCP can open a connection from that port to that port, and then reads what it has sent (a simultaneous
-    /// open, RFC 9293 §3.5). It is reset here, and the error is errc::connection_refused: nobody listens there.
+    /// A stream never connects to itself. If no program listens on a port of the range for clients, TCP can open a
+    /// connection from that port to that port. The socket then reads its own bytes (a simultaneous open, RFC 9293
+    /// §3.5). connect() resets such a connection and fails with errc::connection_refused, because no program listens
+    /// there.
     void connect(const socket_address& where);
     void connect(const socket_address& where, std::error_code& error) noexcept;
 
     // -- both
 
-    /// At most buffer.size() bytes, at least one; 0 at the end of the stream, and then at every call. It is not
-    /// a message: what the peer sent in one piece may come in many, and the reverse. (With an empty buffer the
-    /// answer is always 0, so do not ask.) `flags` as in recv(2); with MSG_DONTWAIT this call does not wait, and
-    /// MSG_WAITALL holds only for a socket that waits for ever.
+    /// Receives at least one byte and at most buffer.size(); returns their number. Returns 0 at the end of the stream,
+    /// and then at every call. A receive is not a message: bytes sent in one piece may arrive in many, and the reverse.
+    /// With an empty buffer it always returns 0, so pass room. `flags` are the flags of recv(2). With MSG_DONTWAIT this
+    /// call does not wait, and MSG_WAITALL holds only for a socket without a timeout.
     std::size_t recv(mutable_buffer buffer, int flags = 0);
     std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// Exactly buffer.size() bytes, however many receives that takes; the timeout is for the whole. 0 when the stream
-    /// had ended before the first of them, so that `while (s.recv_exact(header))` is a loop over messages; an end in
-    /// the middle is errc::protocol_error. The second form returns how many bytes stand in the buffer beside the
-    /// error, and the next call may go on behind them. For an empty buffer nobody is asked, and the answer is 0.
+    /// Receives exactly buffer.size() bytes, in as many receives as that takes. The timeout is for the whole call.
+    /// Returns 0 if the stream ended before the first byte, so `while (s.recv_exact(header))` loops over messages. An
+    /// end in the middle is errc::protocol_error. On an error the second form returns the number of bytes in the
+    /// buffer, and the next call may continue behind them. With an empty buffer it returns 0 and receives nothing.
     std::size_t recv_exact(mutable_buffer buffer);
     std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
-    /// Hands bytes to the kernel and returns how many it took, perhaps not all. That they were taken does not
-    /// mean that they have arrived, or have been sent at all. errc::broken_pipe, connection_reset.
+    /// Hands bytes to the kernel and returns how many it took, perhaps not all. The kernel may not have sent them yet,
+    /// and they may never arrive. Fails with errc::broken_pipe, connection_reset.
     std::size_t send(const_buffer bytes, int flags = 0);
     std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
-    /// All bytes, or an error. The timeout is for the whole. The second form returns how many the kernel took
-    /// before the error, so that no byte's fate is unknown on this side; the first says it in what(). If a call that may
-    /// wait fails, and none after it succeeds, close() sends a reset: an orderly end would say that all has been sent.
+    /// Sends all bytes or fails. The timeout is for the whole call. On an error the second form returns how many bytes
+    /// the kernel took, and what() of the first form says it. After a failed call that may wait, close() sends a reset,
+    /// unless a later call succeeds: an orderly end would say that all bytes were sent.
     void send_all(const_buffer bytes);
     std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
 
     struct received {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled
-        socket_address sender;       ///< of no family when a Unix socket without a name has sent it
-        bool truncated = false;      ///< the datagram was longer than the buffer; what did not fit is lost
-        /// To which of this host's addresses it came, if tell_local_address() asked for that; else 0.0.0.0. For
-        /// a datagram to a broadcast address or an IPv4 group it is the address from which to answer; for one to
-        /// an IPv6 group it is not known.
+        socket_address sender;       ///< without a family if the sender is a Unix socket without a name
+        bool truncated = false;      ///< the datagram was longer than the buffer, and its rest is lost
+        /// The address of this host that the datagram was sent to, after tell_local_address(); else 0.0.0.0. For a
+        /// datagram to a broadcast address or an IPv4 group, it is the address from which to answer. For a datagram
+        /// to an IPv6 group it is not known.
         ip_address local{};
     };
-    /// One datagram and its sender. An empty datagram is a datagram: bytes is empty and the sender is set.
+    /// Receives one datagram with its sender. For an empty datagram `bytes` is empty and the sender is set.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// One datagram, whole or not at all: errc::message_size when it is too long for the protocol.
+    /// Sends one datagram, whole or not at all. Fails with errc::message_size if it is too long for the protocol.
     void send_to(const_buffer bytes, const socket_address& where, int flags = 0);
     void send_to(const_buffer bytes, const socket_address& where, std::error_code& error, int flags = 0) noexcept;
-    /// The same from one of this host's addresses, received::local: the sender of a question takes an answer only from
-    /// the address that it asked. 0.0.0.0 and :: leave the choice to the system. errc::invalid_argument,
-    /// network_unreachable when the host has no such address.
+    /// Sends one datagram from the given address of this host, for example received::local. A client takes an answer
+    /// only from the address that it asked. With 0.0.0.0 and :: the system chooses. Fails with errc::invalid_argument
+    /// or network_unreachable if the host has no such address.
     void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags = 0);
     void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
                  int flags = 0) noexcept;
-    /// From now on each datagram tells to which address it came: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542 §6.1).
-    /// It costs no system call, but some 70 ns for each datagram, so it is on only where it is needed:
-    /// for sockets on the wildcard address. udp_socket and async_datagram call it for those.
+    /// Makes recv_from() report to which address each datagram was sent: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542
+    /// §6.1). It costs no system call, but some 70 ns for each datagram, so it is off by default. It is needed for
+    /// sockets on the wildcard address. udp_socket and async_datagram call it for those sockets.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
 
   private:
     friend class detail::borrowed_socket;  // of coro/io/socket.hpp
+    accepted accept_until(time_point until, std::error_code& error) noexcept;
     std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
     std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
 };
@@ -3970,10 +4004,9 @@ inline void socket::listen(int backlog) {
     if (error) fail(error, "listen");
 }
 
-inline socket::accepted socket::accept(std::error_code& error) noexcept {
+inline socket::accepted socket::accept_until(time_point until, std::error_code& error) noexcept {
     accepted result;
     const bool new_waits_in_kernel = blocking_ && !stop_;
-    const time_point until = end_of_call();
     for (;;) {
         const int descriptor = attempt(
             [&] {
@@ -3997,11 +4030,12 @@ inline socket::accepted socket::accept(std::error_code& error) noexcept {
         }
     }
 }
+inline socket::accepted socket::accept(std::error_code& error) noexcept { return accept_until(end_of_call(), error); }
 inline socket::accepted socket::accept() {
-    const time_point until = end_of_call();
+    const time_point until = end_of_call();  // of all attempts together
     for (;;) {
         std::error_code error;
-        accepted result = accept(error);
+        accepted result = accept_until(until, error);
         if (!error) return result;
         if (!blocking_ || !detail::is_shortage(error.value()) || clock::now() >= until) fail(error, "accept");
         std::error_code is_over;
@@ -4030,8 +4064,8 @@ inline void socket::connect(const socket_address& where, std::error_code& error)
             if (error) return;
             continue;
         }
-        // In that queue an interrupted connect() has not begun. Elsewhere it goes on by itself, and a second one would
-        // only be told EALREADY: from here on it is the same as one that was not to wait.
+        // In that queue an interrupted connect() has not begun. Elsewhere it continues by itself, and a
+        // second call would only fail with EALREADY. From here on it is treated like a non-blocking connect().
         if (error.value() == EINTR && where.family() == address_family::local) continue;
         if (error.value() != EINTR && error.value() != EINPROGRESS) return;
         if (is_alone()) return;
@@ -4115,15 +4149,15 @@ inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) 
     const time_point until = end_of_call();
     std::size_t sent = 0;
     do {
-        // The kernel takes part of the bytes whenever its buffer fills, so the limit is looked at here too:
-        // a fast reader must not carry a long transfer past it without one wait.
+        // The kernel takes part of the bytes whenever its buffer fills, so the limit is checked here too. Otherwise
+        // a fast reader could carry a long transfer past it without a wait.
         if (sent > 0 && until != time_point::max() && clock::now() >= until) {
             error = std::make_error_code(std::errc::timed_out);
             break;
         }
         sent += send_until(bytes.subspan(sent), 0, until, error);
     } while (!error && sent < bytes.size());
-    is_cut_ = error && blocking_;  // one that does not wait keeps the rest, and sends it later
+    is_cut_ = error && blocking_;  // a caller that does not wait keeps the rest and sends it later
     return sent;
 }
 inline void socket::send_all(const_buffer bytes) {
@@ -4162,7 +4196,7 @@ inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code
             message.msg_iov = &part;
             message.msg_iovlen = 1;
             message.msg_control = takes_notes_ ? notes.data() : nullptr;
-            message.msg_controllen = takes_notes_ ? notes.size() : 0;
+            message.msg_controllen = static_cast<decltype(message.msg_controllen)>(takes_notes_ ? notes.size() : 0);
             const auto got = ::recvmsg(descriptor_, &message, flags);
             if (got >= 0) {
                 result.sender.resize(message.msg_namelen);
@@ -4244,12 +4278,12 @@ class socket_streambuf : public std::streambuf {
     socket_streambuf& operator=(const socket_streambuf&) = delete;
     ~socket_streambuf() override { socket_streambuf::sync(); }  // its own: what is derived from it is gone
 
-    /// Why the stream is bad; no error after an orderly end.
+    /// Returns why the stream is bad, or no error after an orderly end.
     [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
 
   protected:
     int_type underflow() override {
-        // To throw is the only way in which a buffer can set badbit and not just eofbit.
+        // Only by throwing can a buffer set badbit and not just eofbit.
         if (sync() != 0) throw std::system_error{error_};
         const std::size_t size = connection_.recv(in_, error_);
         if (error_) throw std::system_error{error_};
@@ -4264,8 +4298,8 @@ class socket_streambuf : public std::streambuf {
     int sync() override {
         const auto pending = static_cast<std::size_t>(pptr() - pbase());
         if (pending == 0) return 0;
-        // Once a send has failed nothing more goes out, for it would come behind a gap. After a receive that failed,
-        // because the peer was late, the conversation can go on.
+        // After a failed send nothing more is sent, because it would arrive behind a gap. After a failed receive the
+        // conversation can continue, for example if the peer was only late.
         if (!send_error_) connection_.send_all(std::span{out_}.first(pending), send_error_);
         setp(out_.data(), out_.data() + out_.size());  // sent or lost
         error_ = send_error_;
@@ -4279,9 +4313,9 @@ class socket_streambuf : public std::streambuf {
     std::array<char, 4096> out_{};
 };
 
-/// A std::iostream on a connection. It owns the socket; leaving its scope sends what is still buffered, and so
-/// waits until a peer takes it who does not read: give the socket a timeout. Then it closes.
-/// Only for sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
+/// A std::iostream on a connection. It owns the socket. The destructor sends the buffered bytes and closes the socket.
+/// If the peer does not read, the destructor waits, so give the socket a timeout.
+/// Use it only with sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
 class socket_iostream : public std::iostream {
   public:
     explicit socket_iostream(socket connection)
@@ -4312,8 +4346,8 @@ class socket_iostream : public std::iostream {
 // netnotes/tcp/connect.hpp: connecting by the fastest of several addresses
 // SPDX-License-Identifier: MIT
 //
-// A host has several addresses, and some of them may be dead. Happy Eyeballs (RFC 8305) tries them with a staggered start
-// and keeps the first connection that is established. tcp_stream::connect() uses this chapter.
+// A host has several addresses, and some of them may be dead. Happy Eyeballs (RFC 8305) tries them with a staggered
+// start and keeps the first connection that is established. tcp_stream::connect() uses this chapter.
 //
 // On this page:  connect_options · interleave_families
 // The notes:     TCP客户端 (a client); example 10
@@ -4343,26 +4377,26 @@ namespace netnotes {
 // ---- Connecting ----------------------------------------------------------------------------------------
 
 // A name stands for several addresses, and some of them may be dead: IPv6 that ends at the next router, a server that
-// is down. To try them one after another is to wait two minutes for each of those; all at once is to burden everybody.
-// So a race with a staggered start, *Happy Eyeballs* (RFC 8305):
+// is down. A client that tries them one after another waits two minutes for each dead address. A client that tries them
+// all at once burdens every server. The solution is a race with a staggered start, *Happy Eyeballs* (RFC 8305):
 //
 //        resolve("example.net") -> 2001:db8::1, 2001:db8::2, 192.0.2.1
 //
-//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed, for another was faster
+//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed: another was faster
 //        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     this one
 //                 2001:db8::2                                   would have been next, at 500 ms or when one had failed
 
-/// How to connect where there are several addresses, and all that may end it.
+/// The settings of connecting: how to try several addresses, and what ends it.
 struct connect_options {
-    wait_time timeout = never;  ///< for all attempts together; zero: only what stands at once
-    /// How long an attempt is alone before the next one begins beside it: the Connection Attempt Delay of RFC 8305 §5,
+    wait_time timeout = never;  ///< for all attempts together; zero accepts only a connection made at once
+    /// The time after which the next attempt begins beside this one: the Connection Attempt Delay of RFC 8305 §5,
     /// 250 ms recommended. Less than 10 ms counts as 10 ms.
     wait_time attempt_delay = std::chrono::milliseconds{250};
-    const stop_event* stop = nullptr;  ///< ends it with errc::operation_canceled; for connecting only, as the timeout
+    const stop_event* stop = nullptr;  ///< ends connecting, and only that, with errc::operation_canceled
 };
 
-/// The order in which to try the addresses of a host (RFC 8305 §4): the families by turns, beginning with that of the
-/// first, and each family in the order in which it came. So one broken family costs one attempt, not half of them.
+/// Returns the endpoints in the order in which to try them (RFC 8305 §4). The families take turns, beginning with the
+/// family of the first endpoint. Within a family the order stays. So one broken family costs only one attempt.
 [[nodiscard]] std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints);
 
 // ========================================================================================================
@@ -4374,7 +4408,7 @@ inline address_family family_of(const endpoint& where) noexcept {
     return where.address().is_v4() ? address_family::inet : address_family::inet6;
 }
 
-/// Of two failures of two addresses, which tells a person more? An answer, then silence, then no way there.
+/// Returns how much a failure tells a person: an answer most, then silence, then no route.
 constexpr int meaning(int error) noexcept {
     switch (error) {
         case ECONNREFUSED:
@@ -4390,7 +4424,7 @@ constexpr int meaning(int error) noexcept {
     }
 }
 
-/// This process or the system has none left; one that is closed will help.
+/// Returns true if the process or the system has no descriptor left. Closing a descriptor helps.
 inline bool lacks_descriptors(const std::error_code& error) noexcept {
     return error.value() == EMFILE || error.value() == ENFILE;
 }
@@ -4398,17 +4432,17 @@ inline bool lacks_descriptors(const std::error_code& error) noexcept {
 /// RFC 8305 §5 without a network and without a clock, which `world` has:
 ///
 ///     now()           the time
-///     start(i)        begins attempt i. No error: it stands. errc::operation_in_progress: we shall see. Else: failed
-///     wait(until)     until an attempt has ended, and which, and how; or until that time, and then none; or an error
-///                     that ends everything, with none
+///     start(i)        begins attempt i. No error: connected. errc::operation_in_progress: pending. Else: failed
+///     wait(until)     waits until an attempt has ended, and returns it with its error. Returns no attempt at `until`,
+///                     or with an error that ends everything
 ///
-/// An attempt that hears nothing does not hold up the next address, however many there are. Only where no descriptor is
-/// left the next attempt waits for one: it tries again after each delay, and when an attempt has ended.
+/// An attempt without an answer does not hold up the next address. Only if no descriptor is left, the next attempt
+/// waits: it tries again after each delay, and when an attempt has ended.
 struct attempt_end {
     std::optional<std::size_t> attempt;
     std::error_code error;
 };
-/// Returns the attempt that won, or, with an error, the one whose error it is, if it is an attempt's.
+/// Returns the attempt that won. With an error, returns the attempt that it belongs to, or nullopt.
 template <class World>
 std::optional<std::size_t> race(World& world, std::size_t count, duration delay, time_point until,
                                 std::error_code& error) {
@@ -4464,7 +4498,7 @@ inline socket_address to_address(const endpoint& where, std::error_code& error) 
     try {
         error.clear();
         return socket_address{where};
-    } catch (const std::system_error& failure) {  // its zone is no interface
+    } catch (const std::system_error& failure) {  // its zone names no interface
         error = failure.code();
         return {};
     }
@@ -4500,7 +4534,7 @@ class connecting_sockets {
         if (error == std::errc::timed_out) return {};
         if (!error && watched_.back().revents != 0) error = std::make_error_code(std::errc::operation_canceled);
         if (error) return {{}, error};
-        // One that stands, before any that has failed: else another attempt would be begun for nothing.
+        // A connected attempt goes before a failed attempt. Otherwise another attempt would begin for nothing.
         auto failed = lanes_.end();
         for (auto one = lanes_.begin(); one != lanes_.end(); ++one) {
             if (watched_[static_cast<std::size_t>(one - lanes_.begin())].revents == 0) continue;
@@ -4513,7 +4547,7 @@ class connecting_sockets {
         return ended;
     }
 
-    /// The one that won. The others are closed with this object.
+    /// Returns the socket of the attempt that won. The others are closed with this object.
     socket take(std::size_t attempt) {
         auto& won =
             *std::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
@@ -4525,7 +4559,7 @@ class connecting_sockets {
     struct lane {
         socket connecting;
         std::size_t attempt = 0;
-        std::error_code error;  ///< SO_ERROR tells it only once, and a later look must still see it
+        std::error_code error;  ///< kept, because SO_ERROR reports an error only once
     };
     std::span<const endpoint> endpoints_;
     const stop_event* stop_;
@@ -4533,7 +4567,7 @@ class connecting_sockets {
     std::vector<pollfd> watched_;
 };
 
-/// `whose` is the endpoint that the error is of, if it is one's.
+/// `whose` is the index of the endpoint that won or that the error belongs to, if there is such an endpoint.
 inline socket connect_to(std::span<const endpoint> endpoints, const connect_options& options,
                          std::optional<std::size_t>& whose, std::error_code& error) {
     whose.reset();
@@ -4569,12 +4603,12 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
     order.reserve(endpoints.size());
     const auto is_v4 = [](const endpoint& one) { return one.address().is_v4(); };
     bool v4 = !endpoints.empty() && is_v4(endpoints.front());
-    std::array<std::size_t, 2> next{};  // of each family, where to look for its next
+    std::array<std::size_t, 2> next{};  // where to look for the next endpoint of each family
     while (order.size() < endpoints.size()) {
         std::size_t& i = next[v4];
         while (i < endpoints.size() && is_v4(endpoints[i]) != v4) ++i;
         if (i < endpoints.size()) order.push_back(endpoints[i++]);
-        v4 = !v4;  // also when that family has no more: then the other one goes on alone
+        v4 = !v4;  // even if that family has no more endpoints: then the other continues alone
     }
     return order;
 }
@@ -4586,9 +4620,10 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
 // netnotes/tcp/reader.hpp: messages out of a stream
 // SPDX-License-Identifier: MIT
 //
-// A receive is not a message. What was sent in one piece comes in many, and many pieces come as one; so a receiver
-// must know where a message ends. There are two ways to tell him: a mark behind it that does not occur in it, or its
-// length before it. Either way he keeps what he has received of the next one. That is what this reader is for.
+// A receive is not a message. Bytes that were sent in one piece may arrive in many, and many pieces may arrive as one.
+// So a receiver must know where a message ends. There are two ways to tell it: a mark behind the message that does not
+// occur in it, or its length before it. Either way the receiver keeps the bytes of the next message that have already
+// arrived. This reader does that.
 //
 //        recv ──> "HELO a.exa"                    no end yet: wait for more
 //        recv ──> "mple\r\nDATA\r\nFrom: "        two messages and a part of the third
@@ -4597,26 +4632,27 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
 //                   recv_line()          next       buffered()    room, up to the limit
 //                   views into the buffer, valid until the next call
 //
-// What has been read ahead is in the reader and no longer in the stream: from the first call on, receive through the
-// reader only, lines and lengths mixed as you like, and never through a second reader on the same stream.
+// Bytes that were read ahead are in the reader and no longer in the stream. From the first call on, receive through
+// the reader only, and never through a second reader on the same stream. Lines and lengths may be mixed freely.
 //
 //   recv_until("\r\n\r\n")     up to and with the delimiter, as Python's readuntil
 //   recv_line()                a line without its "\n" or "\r\n"; a last line without an end counts
-//   recv_exact(size)           so many bytes
-//   recv(buffer)               what there is; from here on it is a stream again
+//   recv_exact(size)           exactly `size` bytes
+//   recv(buffer)               the bytes that are there; from here on it is a stream again
 //
 // What may happen, and what is then in the buffer:
 //
 //   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
-//   an end in the middle of one              errc::protocol_error. Nothing is lost: buffered() is what came
-//   a message longer than the limit          errc::message_size, always for the same messages however they arrive.
-//                                            Nothing is taken out and memory is bounded; the next call says the same.
-//                                            Hang up, or skip_until(delimiter) and go on behind it
-//   errc::timed_out, operation_canceled,     nothing is lost: call again, and it goes on where it was. A timeout is for
-//   operation_would_block                    the whole message: a peer that sends a byte a second cannot stretch it
+//   an end in the middle of a message        errc::protocol_error. Nothing is lost: buffered() returns what arrived
+//   a message longer than the limit          errc::message_size, for the same messages however they arrive. Nothing
+//                                            is taken out, memory is bounded, and the next call fails again.
+//                                            Hang up, or call skip_until(delimiter) and continue behind it
+//   errc::timed_out, operation_canceled,     nothing is lost: call again to continue. A timeout is for the whole
+//   operation_would_block                    message: a peer that sends a byte a second cannot extend it
 //
-// No byte is searched twice, not even when a peer sends them one by one. None is copied, except the beginning of a
-// message that does not fit behind it: it is moved to the front, and when it is long into a buffer of twice the size.
+// No byte is searched twice, not even if a peer sends single bytes. The reader copies bytes only if a message does not
+// fit behind its own beginning. Then the beginning moves to the front or, if it is long, into a buffer of twice the
+// size.
 //
 // On this page:  buffered_reader
 // The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
@@ -4647,65 +4683,71 @@ concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error
     { stream.recv(buffer, error) } -> std::convertible_to<std::size_t>;
 };
 
-/// Takes messages out of a tcp_stream or a connected socket, which it does not own and which must outlive it. It stays
-/// where it is made, for so must the stream that it refers to. Every call may wait, as the stream does; each has two
-/// forms, the one with an error code at its end does not throw.
+/// Takes messages out of a tcp_stream or a connected socket. The reader does not own the stream, which must outlive it.
+/// The reader cannot be copied or moved, and the stream must stay in place, too. Every call may wait, as the stream
+/// does. Each call has two forms; the form with an error code at its end does not throw.
 template <byte_source Stream>
 class buffered_reader {
   public:
-    /// No message may be longer than `limit` bytes, with its delimiter. Memory grows with the messages from 4 KiB to the
-    /// limit (and never beyond, whatever the peer sends); none is taken before the first call.
+    /// Creates a reader on `stream`. A message may have at most `limit` bytes, with its delimiter. Memory grows with
+    /// the messages from 4 KiB to the limit and never beyond. Nothing is allocated before the first call.
     explicit buffered_reader(Stream& stream, std::size_t limit = 64 * 1024) noexcept : stream_{stream}, limit_{limit} {}
     buffered_reader(const buffered_reader&) = delete;
     buffered_reader& operator=(const buffered_reader&) = delete;
 
-    /// The next bytes up to and with the delimiter; none at an orderly end. errc::invalid_argument when it is empty.
+    /// Returns the next bytes up to and with the delimiter, or nullopt at an orderly end. Fails with
+    /// errc::invalid_argument if the delimiter is empty.
     std::optional<std::string_view> recv_until(std::string_view delimiter);
     std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
-    /// The next line without its end, "\n" or "\r\n"; none at the end. What stands behind the last "\n" is a line as
-    /// well, unless it is empty. To tell it from a complete one ask for recv_until("\n").
+    /// Returns the next line without its end, "\n" or "\r\n", or nullopt at the end. Bytes behind the last "\n" are a
+    /// line as well. To tell such a line from a complete one, call recv_until("\n").
     std::optional<std::string_view> recv_line();
     std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
-    /// The next `size` bytes; none at an orderly end. A size above the limit is errc::message_size before anything is
-    /// read, so it may come straight from the peer. Of nothing: an empty view, and nobody is asked.
+    /// Returns the next `size` bytes, or nullopt at an orderly end. A size above the limit fails with
+    /// errc::message_size before anything is read, so the size may come straight from the peer. Size 0
+    /// returns an empty view at once.
     std::optional<std::string_view> recv_exact(std::size_t size);
     std::optional<std::string_view> recv_exact(std::size_t size, std::error_code& error) noexcept;
-    /// The same into the caller's memory, and so without the limit: buffer.size() bytes, or 0 at an orderly end. The
-    /// second form returns how many stand in the buffer beside the error; go on behind those.
+    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at an orderly end. On an
+    /// error the second form returns the number of bytes already in the buffer; continue behind them.
     std::size_t recv_exact(mutable_buffer buffer);
     std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
-    /// At most buffer.size() bytes, at least one: what has been read ahead, else from the stream. 0 at the end.
+    /// Receives at least one byte and at most buffer.size(), first from the bytes that were read ahead, otherwise from
+    /// the stream. Returns their number, or 0 at the end.
     std::size_t recv(mutable_buffer buffer);
     std::size_t recv(mutable_buffer buffer, std::error_code& error) noexcept;
 
-    /// Throws away everything up to and with the delimiter, however much it is; for what is too long. False when the
-    /// stream ended before it came. After an error call again, and it goes on.
+    /// Discards everything up to and with the delimiter, whatever its size. Use it after a message that is too long.
+    /// Returns false if the stream ended before the delimiter. After an error, call again to continue.
     bool skip_until(std::string_view delimiter);
     bool skip_until(std::string_view delimiter, std::error_code& error) noexcept;
 
-    /// The same as recv_until(), recv_line() and recv_exact(), of what has been received already, and none when that is
-    /// not enough. They ask nobody and do not wait.
+    /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They
+    /// return nullopt if these do not suffice. They do not read the stream and do not wait.
     std::optional<std::string_view> take_until(std::string_view delimiter) noexcept;
     std::optional<std::string_view> take_line() noexcept;
     std::optional<std::string_view> take_exact(std::size_t size) noexcept;
 
-    /// What has been received and not yet taken; valid until the next call. Asks nobody.
+    /// Returns the bytes that have been received and not yet taken, without reading the stream. They are valid until
+    /// the next call.
     [[nodiscard]] std::string_view buffered() const noexcept { return {memory_.get() + begin_, end_ - begin_}; }
+    /// Returns the greatest length of a message, with its delimiter, in bytes.
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
-    /// The bytes of memory that it holds now.
+    /// Returns the size of the reader's memory, in bytes.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    /// Returns the stream that the reader was made for.
     [[nodiscard]] Stream& stream() const noexcept { return stream_; }
 
   private:
     static constexpr std::size_t first_capacity = 4096;
-    // Only a stream with a timeout needs a point in time for the whole. (A deadline is one already.)
+    // Only a stream with a timeout needs a point in time for the whole message. A deadline is such a point already.
     static constexpr bool has_timeout = requires(Stream & stream, mutable_buffer buffer, std::error_code& error) {
         stream.recv(buffer, error, MSG_DONTWAIT);
         stream.wait(POLLIN, time_point{}, error);
         { stream.timeout() } -> std::convertible_to<duration>;
         { stream.is_blocking() } -> std::convertible_to<bool>;
     };
-    /// How long one call of the reader may take, all its receives together.
+    /// The time that one call of the reader may take, all its receives together.
     class time_limit {
       public:
         explicit time_limit(const Stream& stream) noexcept {
@@ -4736,17 +4778,17 @@ class buffered_reader {
     std::size_t limit_;
     std::unique_ptr<char[]> memory_;
     std::size_t capacity_ = 0;
-    std::size_t begin_ = 0, end_ = 0;  ///< what has been received and not yet taken
-    std::size_t searched_ = 0;         ///< of that, in how much of its front no delimiter begins or ends ...
-    std::string searched_for_;         ///< ... of this kind
+    std::size_t begin_ = 0, end_ = 0;  ///< the bytes that have been received and not yet taken
+    std::size_t searched_ = 0;         ///< how many bytes at their front hold no part of a delimiter ...
+    std::string searched_for_;         ///< ... equal to this text
 };
 
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
 
-/// What was searched for one delimiter has not been searched for another. Most are a single byte, and then none of this
-/// needs a call.
+/// Forgets the earlier search if the delimiter is another. Most delimiters are a single byte, and then no call is
+/// needed.
 template <byte_source Stream>
 std::errc buffered_reader<Stream>::prepare_search(std::string_view delimiter) noexcept {
     if (delimiter.empty()) return std::errc::invalid_argument;
@@ -4756,15 +4798,15 @@ std::errc buffered_reader<Stream>::prepare_search(std::string_view delimiter) no
     searched_ = 0;
     try {
         searched_for_.clear();
-        searched_for_.append(delimiter);  // g++ 12 warns, wrongly, of what = does (its bug 105651)
-    } catch (...) {                       // a long one, and no memory for it
+        searched_for_.append(delimiter);  // g++ 12 warns wrongly about assignment here (its bug 105651)
+    } catch (...) {                       // the delimiter is long, and there is no memory for it
         return std::errc::not_enough_memory;
     }
     return {};
 }
 
-/// Where the delimiter begins. Of what was searched before, only its last bytes are looked at again, for they may be
-/// the first ones of a delimiter that has now arrived.
+/// Returns where the delimiter begins. Of the bytes searched before, it looks again only at the last ones, because a
+/// delimiter that has now arrived may begin there.
 template <byte_source Stream>
 std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimiter) noexcept {
     const char* const there = memory_.get() + begin_;
@@ -4815,14 +4857,14 @@ std::optional<std::string_view> buffered_reader<Stream>::take_exact(std::size_t 
     return take(size);
 }
 
-/// Makes room for `wanted` bytes from begin_ on, which are more than there are.
+/// Makes room for `wanted` bytes from begin_ on. `wanted` is more than the bytes received.
 template <byte_source Stream>
 bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& error) noexcept {
     const std::size_t size = end_ - begin_;
     if (size == 0) begin_ = end_ = 0;
     if (wanted <= capacity_ - begin_) return true;
     if (wanted > capacity_) {
-        // Doubled, so that what a long message costs in copies is in proportion to its length.
+        // Doubled, so that the bytes copied for a long message are in proportion to its length.
         const std::size_t most = std::max({first_capacity, limit_, wanted});
         const std::size_t grown = std::min(most, std::max({first_capacity, 2 * capacity_, wanted}));
         std::unique_ptr<char[]> memory{new (std::nothrow) char[grown]};
@@ -4841,12 +4883,12 @@ bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& err
     return true;
 }
 
-/// One receive, within the time that is left of the whole call.
+/// Receives once, within the time that is left of the whole call.
 template <byte_source Stream>
 std::size_t buffered_reader<Stream>::receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept {
     if constexpr (has_timeout) {
         if (time.until != time_point::max()) {
-            // A peer who always has one more byte for us must not carry us past it without one wait.
+            // A peer that always has one more byte must not carry us past the limit without a wait.
             if (std::exchange(time.used, true) && clock::now() >= time.until) {
                 error = std::make_error_code(std::errc::timed_out);
                 return 0;
@@ -4862,7 +4904,7 @@ std::size_t buffered_reader<Stream>::receive(mutable_buffer room, time_limit& ti
     return stream_.recv(room, error);
 }
 
-/// Receives once, behind what is there. 0 at the end of the stream or with an error.
+/// Receives once, behind the bytes that are there. Returns 0 at the end of the stream or with an error.
 template <byte_source Stream>
 std::size_t buffered_reader<Stream>::fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept {
     if (!make_room(wanted, error)) return 0;
@@ -4879,7 +4921,7 @@ std::optional<std::string_view> buffered_reader<Stream>::next(std::string_view d
     const std::errc failure = prepare_search(delimiter);
     error = std::make_error_code(failure);
     if (error) return std::nullopt;
-    delimiter = searched_for_;  // it may have been taken out of this very buffer, which is now written to
+    delimiter = searched_for_;  // it may be a view into this very buffer, which is now overwritten
     for (time_limit time{stream_};;) {
         const auto found = find(delimiter);
         if (found && *found + delimiter.size() <= limit_) return take(*found + delimiter.size());
@@ -4966,7 +5008,7 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter, std::error_
             take(*found + delimiter.size());
             return true;
         }
-        // All but what may be the beginning of a delimiter.
+        // Discards all but the bytes that may begin a delimiter.
         const std::size_t size = buffered().size();
         take(size - std::min(size, delimiter.size() - 1));
         if (fill(std::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
@@ -4985,7 +5027,7 @@ void buffered_reader<Stream>::fail(const std::error_code& error, const char* cal
     if constexpr (requires { stream_.peer_endpoint().to_string(); }) {
         try {
             peer = detail::joined(" from ", stream_.peer_endpoint().to_string());
-        } catch (const std::system_error&) {  // the connection is gone, and with it his name
+        } catch (const std::system_error&) {  // the connection is gone, and with it the peer's name
         }
     }
     if (error == std::errc::message_size)
@@ -5041,11 +5083,11 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 
 #endif  // NETNOTES_TCP_READER_HPP
 
-// netnotes/tcp/state.hpp: what a connection can be told and asked
+// netnotes/tcp/state.hpp: options and live state of a connection
 // SPDX-License-Identifier: MIT
 //
-// Options of a connection, keep-alive, and its live state: which of the eleven states it is in, round-trip times, windows,
-// retransmissions (TCP_INFO, tcp(7)).
+// Options of a connection, keep-alive, and the connection's live state: which of the eleven states it is in, its
+// round-trip times, windows and retransmissions (TCP_INFO, tcp(7)).
 //
 // On this page:  option::no_delay, user_timeout · keep_alive · linger · tcp_state · connection_info
 // The notes:     tcp十种状态 (states), 保活 (keep-alive); example 11
@@ -5073,12 +5115,12 @@ namespace netnotes {
 // ---- Options -------------------------------------------------------------------------------------------
 
 namespace option {
-/// Send small pieces at once instead of waiting for the acknowledgment of those before (Nagle's algorithm,
-/// RFC 9293 §3.7.4). Two small writes and then a read cost 40 ms without it. Accepted sockets inherit it.
+/// Sends small pieces at once, without waiting until earlier pieces are acknowledged (it turns off Nagle's algorithm,
+/// RFC 9293 §3.7.4). Without it, two small writes and then a read cost 40 ms. Accepted sockets inherit it.
 using no_delay = flag<IPPROTO_TCP, TCP_NODELAY>;
 
 /// A number of seconds, or milliseconds, as the kernel counts them in an int.
-/// What is longer than the int holds is its maximum; what is negative is errc::invalid_argument.
+/// A longer time becomes the int's maximum; a negative time fails with errc::invalid_argument.
 template <class Unit, int Level, int Name>
 struct time {
     Unit value;
@@ -5093,46 +5135,54 @@ struct time {
     }
     static constexpr Unit from_native(native_type native) noexcept { return Unit{native}; }
 };
-/// The three numbers of keep_alive, one by one; see struct netnotes::keep_alive.
+/// The three numbers of keep_alive as separate options; see struct netnotes::keep_alive.
 using keep_alive_idle = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPIDLE>;
 using keep_alive_interval = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPINTVL>;
 using keep_alive_count = number<IPPROTO_TCP, TCP_KEEPCNT>;
 
-/// How long bytes may wait to be acknowledged, or to be sent because the peer does not read and has no room, before
-/// the connection is given up with errc::timed_out (RFC 5482, tcp(7)). Zero is the system's way: net.ipv4.tcp_retries2
-/// attempts, about a quarter of an hour, and for ever where the peer's kernel answers that there is still no room.
-/// With keep-alive on it also decides when unanswered probes are enough, in place of their count.
+/// The time after which the connection fails with errc::timed_out (RFC 5482, tcp(7)). It limits how long sent bytes may
+/// stay unacknowledged, and how long bytes may wait because the peer does not read and has no room. Zero leaves both
+/// to the system: net.ipv4.tcp_retries2 retransmissions take about a quarter of an hour. There is no limit while the
+/// peer's kernel answers that it has no room. With keep-alive on, this time replaces the count of unanswered probes.
 using user_timeout = time<std::chrono::milliseconds, IPPROTO_TCP, TCP_USER_TIMEOUT>;
 }  // namespace option
 
-/// Keep-alive: how one who only listens finds out that the peer is gone without a goodbye. TCP itself sends nothing
-/// while nobody has anything to say, so a peer whose power was cut is missed for ever. It is *off* unless asked for
-/// (RFC 9293 §3.8.4), and then, without a word from the peer for `idle`, probes are sent, one every `interval`; when
-/// `count` of them are unanswered, the connection ends and a receive is errc::timed_out. Any segment from the peer
-/// starts it anew. The defaults are those of Linux (tcp(7)), and they take 2 h 11 min 15 s.
+/// Keep-alive detects a peer that vanished without closing the connection. A side that only receives needs it: TCP
+/// sends nothing on an idle connection, so without keep-alive such a side never notices that the peer lost power.
+/// Keep-alive is *off* by default (RFC 9293 §3.8.4). When it is on and no segment has come from the peer for `idle`,
+/// the kernel sends a probe every `interval`. After `count` unanswered probes the connection ends and a receive fails
+/// with errc::timed_out. Any segment from the peer starts the count anew. The defaults are the defaults of Linux
+/// (tcp(7)), and they take 2 h 11 min 15 s.
 ///
-/// It says that the peer's *kernel* is there. Whether the program is, only its answers tell: see set_timeout(). And
-/// it is silent while sent bytes await their acknowledgment, which option::user_timeout limits.
+/// An answer shows that the peer's *kernel* runs. Only the program's own answers show that the program runs: see
+/// set_timeout(). No probes are sent while sent bytes are unacknowledged; option::user_timeout limits that time.
 struct keep_alive {
     std::chrono::seconds idle{7200};    ///< 1 to 32767 s
     std::chrono::seconds interval{75};  ///< 1 to 32767 s
     int count = 9;                      ///< 1 to 127 probes
 
-    /// From the last sign of life to the verdict.
-    [[nodiscard]] constexpr std::chrono::seconds until_verdict() const noexcept { return idle + interval * count; }
+    /// Returns the time from the peer's last segment to the end of the connection: idle, and `count` intervals. For numbers
+    /// out of range the result is the largest or the smallest number of seconds; nothing overflows.
+    [[nodiscard]] constexpr std::chrono::seconds until_verdict() const noexcept {
+        const auto exact = static_cast<long double>(idle.count()) + static_cast<long double>(interval.count()) * count;
+        constexpr auto longest = std::chrono::seconds::max(), shortest = std::chrono::seconds::min();
+        if (exact >= static_cast<long double>(longest.count())) return longest;
+        if (exact <= static_cast<long double>(shortest.count())) return shortest;
+        return std::chrono::seconds{static_cast<std::chrono::seconds::rep>(exact)};
+    }
     friend constexpr bool operator==(const keep_alive&, const keep_alive&) = default;
 };
 
 // How a connection ends, and what becomes of bytes that were sent and are not yet acknowledged:
 //
-//   close()                                goes on sending them behind your back; nobody tells you how it ended
-//   the same, option::linger{3s}           waits for the acknowledgments, whatever a timeout or a stop says; and when
-//                                          the 3 s are over it returns as if all were well
-//   the same, option::linger{0s}           throws them away and sends a reset: whatever was still on its way is lost.
-//                                          The peer reads errc::connection_reset (on Linux behind the bytes that had
-//                                          arrived; elsewhere those may be lost, too). No TIME_WAIT is left
+//   close()                                the kernel goes on sending them; the program does not learn the result
+//   close() with option::linger{3s}        waits up to 3 s for the acknowledgments, despite any timeout or stop.
+//                                          After 3 s it returns without an error.
+//   close() with option::linger{0s}        discards them and sends a reset: bytes under way are lost.
+//                                          The peer gets errc::connection_reset. On Linux it first reads the bytes
+//                                          that had arrived; elsewhere they may be lost, too. No TIME_WAIT is left.
 //   close() with unread bytes              a reset as well: read to the end first
-//   shutdown(send), then recv() until 0    the only way to *know*: the peer has read all, and said goodbye itself
+//   shutdown(send), then recv() until 0    the only way to *know* that the peer has read all and has closed, too
 
 // ---- The state of a connection -------------------------------------------------------------------------
 
@@ -5140,18 +5190,18 @@ struct keep_alive {
 /// kernel's, also in /proc/net/tcp.
 enum class tcp_state : std::uint8_t {
     established = TCP_ESTABLISHED,  ///< both may send
-    syn_sent = TCP_SYN_SENT,        ///< connect() has asked and hears nothing yet
-    syn_received = TCP_SYN_RECV,    ///< asked and answered; the last acknowledgment is missing
-    fin_wait_1 = TCP_FIN_WAIT1,     ///< we have said goodbye, and not even the kernel there has heard it
-    fin_wait_2 = TCP_FIN_WAIT2,     ///< ... it has; the peer may still send
-    time_wait = TCP_TIME_WAIT,      ///< both have said goodbye, we first; what may still be under way must die out
+    syn_sent = TCP_SYN_SENT,        ///< connect() has sent a SYN and has no answer yet
+    syn_received = TCP_SYN_RECV,    ///< SYN received and answered; the last acknowledgment is missing
+    fin_wait_1 = TCP_FIN_WAIT1,     ///< we have sent a FIN, and it is not acknowledged
+    fin_wait_2 = TCP_FIN_WAIT2,     ///< our FIN is acknowledged; the peer may still send
+    time_wait = TCP_TIME_WAIT,      ///< both have closed, we first; old segments must expire
     closed = TCP_CLOSE,             ///< no connection: not yet, or no longer
-    close_wait = TCP_CLOSE_WAIT,    ///< the peer has said goodbye, our program has not: it stays so until it does
-    last_ack = TCP_LAST_ACK,        ///< now we have, too; one acknowledgment is missing
-    listen = TCP_LISTEN,            ///< a listener, and for ever: each connection has a state of its own
-    closing = TCP_CLOSING,          ///< the goodbyes of both have crossed
+    close_wait = TCP_CLOSE_WAIT,    ///< the peer has closed, and our program has not yet called close()
+    last_ack = TCP_LAST_ACK,        ///< we have closed, too; one acknowledgment is missing
+    listen = TCP_LISTEN,            ///< a listener; each connection has a state of its own
+    closing = TCP_CLOSING,          ///< both sides sent a FIN at the same time
 };
-/// As RFC 9293 prints them: "SYN-SENT", "FIN-WAIT-1", "CLOSED"; "UNKNOWN" for a number that is none.
+/// Returns the state's name as in RFC 9293: "SYN-SENT", "FIN-WAIT-1", "CLOSED". Returns "UNKNOWN" for any other number.
 [[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
     constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
                                                      "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
@@ -5161,26 +5211,26 @@ enum class tcp_state : std::uint8_t {
 }
 
 /// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). (C has a struct of the name tcp_info,
-/// outside of any namespace.) What a kernel before 4.19 does not know is zero.
+/// outside of any namespace.) A field that the kernel does not report is zero, for example before Linux 4.19.
 struct connection_info {
     tcp_state state = tcp_state::closed;
     std::chrono::microseconds round_trip_time{};          ///< smoothed; zero before the first was measured
     std::chrono::microseconds round_trip_variation{};     ///< its mean deviation
-    std::chrono::microseconds minimum_round_trip_time{};  ///< of late
-    std::chrono::microseconds retransmission_timeout{};   ///< how long an acknowledgment is waited for
+    std::chrono::microseconds minimum_round_trip_time{};  ///< the least of recent measurements
+    std::chrono::microseconds retransmission_timeout{};   ///< wait for an acknowledgment before a retransmission
     std::uint32_t maximum_segment_size = 0;               ///< bytes that we put into one segment at most
     std::uint32_t congestion_window = 0;   ///< segments that may be under way without overloading the net
     std::uint32_t peer_window = 0;         ///< bytes that the peer has room for (Linux 5.4)
     std::uint32_t unacknowledged = 0;      ///< segments sent and not acknowledged
-    std::uint32_t lost = 0;                ///< of these, those believed lost
-    std::uint32_t timeouts_in_a_row = 0;   ///< how often the same has been sent again in vain
-    std::uint32_t retransmissions = 0;     ///< segments sent again, since the connection began
+    std::uint32_t lost = 0;                ///< how many of these are believed lost
+    std::uint32_t timeouts_in_a_row = 0;   ///< retransmissions of one segment without an answer
+    std::uint32_t retransmissions = 0;     ///< segments retransmitted since the connection began
     std::uint32_t probes = 0;              ///< probes, of keep-alive or a closed window, not answered
     std::uint32_t bytes_not_sent = 0;      ///< taken by send(), and not yet sent for the first time
-    std::uint64_t bytes_acknowledged = 0;  ///< of ours, by the peer; the SYN counts as one
-    std::uint64_t bytes_received = 0;      ///< the peer's; its FIN counts as one
+    std::uint64_t bytes_acknowledged = 0;  ///< our bytes that the peer acknowledged; the SYN counts as one
+    std::uint64_t bytes_received = 0;      ///< bytes from the peer; its FIN counts as one
     std::uint32_t segments_sent = 0, segments_received = 0;            ///< all, empty ones too
-    std::uint32_t data_segments_sent = 0, data_segments_received = 0;  ///< those with bytes in them
+    std::uint32_t data_segments_sent = 0, data_segments_received = 0;  ///< only segments that carry bytes
 };
 
 }  // namespace netnotes
@@ -5190,10 +5240,10 @@ struct connection_info {
 // netnotes/tcp/stream.hpp: connections
 // SPDX-License-Identifier: MIT
 //
-// TCP makes of a network that loses, doubles and reorders packets a pipe of bytes in each direction: what goes
-// in at one end comes out at the other, all of it, in order, once, or the connection fails. It is reliable
-// because it numbers every byte and sends again what is not acknowledged (RFC 9293 §2.2), not because it is
-// "connection-oriented". What it does not keep are the borders between two sends: a receive is not a message.
+// TCP makes a pipe of bytes in each direction out of a network that loses, duplicates and reorders packets. The bytes
+// that go in at one end come out at the other, all of them, in order, once, or the connection fails. TCP is reliable
+// because it numbers every byte and retransmits what is not acknowledged (RFC 9293 §2.2), not because it is
+// "connection-oriented". TCP does not keep the borders between two sends: a receive is not a message.
 //
 //        client                                             server
 //          |                                        tcp_listener{where}      socket, bind, listen
@@ -5206,14 +5256,14 @@ struct connection_info {
 //        recv() -> "bye"     <─── 3 bytes ──────────────  send_all("bye"): the other half is still open
 //        recv() -> 0         <─── FIN ──────────────────  close()
 //
-// Two limits hold the bytes under way: flow control, the room that the peer has, and congestion control, a guess at
-// what the net can carry (RFC 5681). connection_info shows them: peer_window and congestion_window. In a segment's
-// header the data offset counts words of 32 bits, and four reserved bits and eight flags follow it, not six and six
-// as in the notes (RFC 9293 §3.1).
+// Two limits hold the bytes under way. Flow control is the room that the peer has. Congestion control is an
+// estimate of what the network can carry (RFC 5681). connection_info shows both: peer_window and congestion_window.
+// In a segment's header the data offset counts words of 32 bits. Four reserved bits and eight flags follow it, not
+// six and six as in the notes (RFC 9293 §3.1).
 //
-// Whoever closes first keeps the connection's ghost for a minute (TIME_WAIT), and with it the port. A server
-// that closes first could then not be started again on that port; hence listeners set SO_REUSEADDR, from the
-// first run on, for on Linux it helps only if the earlier socket had it too.
+// The side that closes first keeps the connection in TIME_WAIT for a minute, and with it the port. A server that
+// closes first could then not be started again on that port. Listeners therefore set SO_REUSEADDR. They set it in the
+// first run already, because on Linux it helps only if the earlier socket had it too.
 //
 // On this page:  tcp_stream · listen_options · tcp_listener
 // Below it:      tcp/state.hpp, options and live state; tcp/connect.hpp, the race of several addresses
@@ -5253,37 +5303,39 @@ namespace netnotes {
 /// One end of a TCP connection: the socket's calls that make sense for it.
 class tcp_stream : private socket {
   public:
-    /// None: is_open() is false.
+    /// Creates an empty stream: is_open() returns false.
     tcp_stream() noexcept = default;
     /// Takes over a connected stream socket.
     explicit tcp_stream(socket&& connected) noexcept : socket{std::move(connected)} {}
-    /// Connects, and waits for it: as long as the system tries, about two minutes when nobody answers.
+    /// Connects and waits for the connection. Without an answer the system tries for about two minutes.
     /// Throws std::system_error.
     explicit tcp_stream(const endpoint& where) : tcp_stream{connect(where)} {}
-    /// Connects within `timeout`, or errc::timed_out. The limit is for connecting only. Zero is now: a peer on this
-    /// machine may well answer within the call, one elsewhere cannot.
+    /// Connects within `timeout`; fails with errc::timed_out after it. The timeout is for connecting only. With a zero
+    /// timeout a peer on this machine may still answer within the call; a peer elsewhere cannot.
     static tcp_stream connect(const endpoint& where, wait_time timeout = never);
     static tcp_stream connect(const endpoint& where, wait_time timeout, std::error_code& error);
     static tcp_stream connect(const endpoint& where, const connect_options& options);
     static tcp_stream connect(const endpoint& where, const connect_options& options, std::error_code& error);
 
-    /// Happy Eyeballs, version 2 (RFC 8305): resolves the host, and of its addresses, in the order of
-    /// interleave_families(), tries the first; when it has failed, or after 250 ms without an answer, the next as well,
-    /// and so on: an address that does not answer never holds up the next one. The first that stands is it; the others
-    /// are closed. (Each attempt needs a descriptor. Where none is left the next attempt waits for one.) So a host that is reachable
-    /// by one address is reached, and who waits for a dead one waits a quarter of a second and not two minutes.
+    /// Resolves the host and connects to the fastest of its addresses: Happy Eyeballs, version 2 (RFC 8305). The
+    /// addresses are tried in the order of interleave_families(). The next attempt begins when an attempt has failed,
+    /// or after 250 ms without an answer. So a silent address never holds up the next address. The first connection
+    /// that is established is returned, and the others are closed. A dead address costs 250 ms, not two minutes.
+    /// Each attempt needs a descriptor. If no descriptor is left, the next attempt waits until an attempt has ended.
     ///
-    /// Resolving comes first and blocks, for seconds when no name server answers; no stop can end it (getaddrinfo(3)),
-    /// and the timeout begins behind it. Hence, too, all addresses of both families are known when the first attempt
-    /// begins, and the resolution delay of RFC 8305 §3 has no place here.
+    /// Resolving comes first. It blocks for seconds if no name server answers, and no stop can end it (getaddrinfo(3)).
+    /// The timeout begins after it. All addresses of both families are therefore known when the first attempt begins,
+    /// and the resolution delay of RFC 8305 §3 has no place here.
     ///
-    /// When none stands the error is the one that tells most: refused, before no answer, before no way there. what()
-    /// says whose it is and how many there were.
+    /// If every attempt fails, the most informative error is reported. Refused comes first, then no answer, then no
+    /// route.
+    /// what() names the address of this error and the number of addresses.
     static tcp_stream connect(const std::string& host, std::uint16_t port, wait_time timeout = never);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options,
                               std::error_code& error);
-    /// The same for endpoints that one has already, in their order. errc::destination_address_required for none.
+    /// Connects to the fastest of the given endpoints, tried in their order. Fails with
+    /// errc::destination_address_required if there are no endpoints.
     static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options = {});
     static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options,
                               std::error_code& error);
@@ -5310,48 +5362,53 @@ class tcp_stream : private socket {
     using socket::timeout;
     using socket::wait;
 
-    /// Switches keep-alive on with these numbers; with none, off. Throws std::system_error: errc::invalid_argument
-    /// when one is out of its range, and then nothing has changed.
+    /// Switches keep-alive on with these numbers, or off with nullopt. Throws std::system_error:
+    /// errc::invalid_argument if a number is out of its range, and then nothing has changed.
     void set_keep_alive(const std::optional<netnotes::keep_alive>& numbers);
-    /// The numbers in force, or none when it is off.
+    /// Returns the numbers in force, or nullopt if keep-alive is off.
     [[nodiscard]] std::optional<netnotes::keep_alive> keep_alive() const;
 
-    /// The connection as the kernel sees it now. Works as long as the descriptor is open, also when the connection is
-    /// gone: TIME_WAIT belongs to no descriptor, so who asks in that state is told CLOSED (and /proc/net/tcp knows).
+    /// Returns the connection's state as the kernel sees it now. It works while the descriptor is open, even if the
+    /// connection has ended. A connection in TIME_WAIT belongs to no descriptor, so info() reports CLOSED for it
+    /// (/proc/net/tcp shows TIME-WAIT).
     [[nodiscard]] connection_info info() const;
     [[nodiscard]] connection_info info(std::error_code& error) const noexcept;
 
+    /// Returns the address and port of this end. Throws std::system_error.
     [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
-    /// errc::not_connected once a reset has come.
+    /// Returns the address and port of the peer. Throws errc::not_connected after a reset has arrived.
     [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
-    /// The same end as a plain socket.
+    /// Returns the same end of the connection as a plain socket.
     [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
 };
 
+/// The settings of a tcp_listener.
 struct listen_options {
     int backlog = SOMAXCONN;  ///< see socket::listen()
     /// An IPv6 wildcard listener also takes IPv4 clients, as ::ffff:a.b.c.d, unless this is set (RFC 3493 §5.3).
     bool ipv6_only = false;
-    /// Share the port with other listeners that say the same.
+    /// Shares the port with other listeners that set this too.
     bool reuse_port = false;
 };
 
-/// A socket that makes connections. SO_REUSEADDR is set, for the reason on the first page.
+/// A socket that accepts connections. It sets SO_REUSEADDR, for the reason on the first page.
 class tcp_listener : private socket {
   public:
+    /// Creates an empty listener: is_open() returns false.
     tcp_listener() noexcept = default;
-    /// socket, options, bind, listen. Port 0 lets the system choose: local_endpoint() tells. Bind the wildcard
-    /// address to be reached from outside; the host's own name often stands for 127.0.1.1, and then only this
-    /// host reaches the server. Throws std::system_error: errc::address_in_use, permission_denied.
+    /// Makes a socket, sets the options, binds and listens. With port 0 the system chooses a port, which
+    /// local_endpoint() returns. Bind the wildcard address to be reached from outside: the host's own name often means
+    /// 127.0.1.1, which only this host can reach. Throws std::system_error: errc::address_in_use, permission_denied.
     ///
-    /// On a system without IPv6 `::` is 0.0.0.0, unless the options say ipv6_only: then it is the system's error.
+    /// On a system without IPv6, `::` is taken as 0.0.0.0. With ipv6_only set, the system's error is thrown instead.
     explicit tcp_listener(const endpoint& where, listen_options options = {});
 
+    /// A new connection and the address of its peer.
     struct accepted {
         tcp_stream stream;
-        endpoint peer;  ///< `peer.address().unmapped()` where IPv4 clients come to an IPv6 listener
+        endpoint peer;  ///< use `peer.address().unmapped()` if IPv4 clients come to an IPv6 listener
     };
-    /// Waits for the next connection; see socket::accept().
+    /// Waits for the next connection and returns it; see socket::accept().
     accepted accept();
     accepted accept(std::error_code& error) noexcept;
 
@@ -5365,10 +5422,13 @@ class tcp_listener : private socket {
     using socket::set_timeout;
     using socket::stop_with;
 
-    /// How many connections stand and wait for accept(). One more than the backlog, and who knocks is not answered.
+    /// Returns the number of established connections that accept() has not taken yet. When it exceeds the backlog, the
+    /// kernel drops new SYNs. Throws std::system_error.
     [[nodiscard]] std::uint32_t queue_length() const;
 
+    /// Returns the address and port that the listener is bound to. Throws std::system_error.
     [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
+    /// Returns the listener as a plain socket.
     [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
 
   private:
@@ -5439,7 +5499,7 @@ inline void tcp_stream::set_keep_alive(const std::optional<netnotes::keep_alive>
     set_option(option::keep_alive_idle{numbers->idle});
     set_option(option::keep_alive_interval{numbers->interval});
     set_option(option::keep_alive_count{numbers->count});
-    set_option(option::keep_alive{});  // the last, so that no probe goes by the old numbers
+    set_option(option::keep_alive{});  // last, so that no probe is sent by the old numbers
 }
 inline std::optional<keep_alive> tcp_stream::keep_alive() const {
     if (!get_option<option::keep_alive>()) return std::nullopt;
@@ -5450,8 +5510,8 @@ inline std::optional<keep_alive> tcp_stream::keep_alive() const {
 // ---- TCP_INFO
 
 namespace detail {
-/// The kernel's struct tcp_info as far as we need it (linux/tcp.h). That of glibc's netinet/tcp.h ends in the middle,
-/// and the two headers cannot be included together. The kernel only ever adds to the end of it.
+/// The kernel's struct tcp_info, as far as we need it (linux/tcp.h). The struct in glibc's netinet/tcp.h is shorter,
+/// and the two headers cannot be included together. The kernel adds fields only at the end.
 struct kernel_tcp_info {
     std::uint8_t state, ca_state, retransmits, probes, backoff, options, window_scales, flags;
     std::uint32_t rto, ato, snd_mss, rcv_mss, unacked, sacked, lost, retrans, fackets;
@@ -5479,7 +5539,7 @@ inline connection_info tcp_stream::info(std::error_code& error) const noexcept {
     info.state = static_cast<tcp_state>(raw.state);
     info.round_trip_time = microseconds{raw.rtt};
     info.round_trip_variation = microseconds{raw.rttvar};
-    // Before the first measurement the least of all is the greatest number there is.
+    // Before the first measurement the kernel reports the greatest number as the minimum.
     info.minimum_round_trip_time = microseconds{raw.min_rtt == ~std::uint32_t{0} ? 0 : raw.min_rtt};
     info.retransmission_timeout = microseconds{raw.rto};
     info.maximum_segment_size = raw.snd_mss;
@@ -5509,12 +5569,12 @@ inline connection_info tcp_stream::info() const {
 inline std::uint32_t tcp_listener::queue_length() const {
     ::tcp_info raw{};
     get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&raw, 1}));
-    return raw.tcpi_unacked;  // of a listener, this field is that
+    return raw.tcpi_unacked;  // for a listener this field holds the length of the accept queue
 }
 
 // ---- tcp_listener
 
-/// `what` names the step that has failed.
+/// `what` names the step that failed.
 inline void tcp_listener::open(const endpoint& where, const listen_options& options, std::error_code& error,
                                const char*& what) {
     const socket_address address{where};
@@ -5524,7 +5584,7 @@ inline void tcp_listener::open(const endpoint& where, const listen_options& opti
     what = "setsockopt for ";
     made.set_option(option::reuse_address{}, error);
     if (!error && options.reuse_port) made.set_option(option::reuse_port{}, error);
-    // Said either way: the default is a setting of the system (net.ipv6.bindv6only).
+    // Set in both cases, because the default is a setting of the system (net.ipv6.bindv6only).
     if (!error && where.address().is_v6()) made.set_option(option::ipv6_only{options.ipv6_only}, error);
     if (error) return;
     what = "bind ";
@@ -5539,7 +5599,7 @@ inline tcp_listener::tcp_listener(const endpoint& where, listen_options options)
     const char* what = "";
     endpoint tried = where;
     open(tried, options, error, what);
-    // A program that listens on `::` means "everywhere", and where there is no IPv6 everywhere is 0.0.0.0.
+    // A program that listens on `::` means "everywhere". Without IPv6, everywhere is 0.0.0.0.
     if (!options.ipv6_only && detail::may_do_without_ipv6(where, error)) {
         tried = endpoint{ipv4_address::any(), where.port()};
         open(tried, options, error, what);
