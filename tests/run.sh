@@ -37,4 +37,8 @@ install_missing $compiler cmake ninja-build catch2 meson pkg-config python3 netc
     curl dnsmasq-base valgrind
 unpack_packages build/peers tftp-hpa tftpd-hpa atftp atftpd redis-tools
 
+case $preset in
+    default | clang) echo "Building and testing: 8 to 12 minutes on two processors." ;;
+    *) echo "Building and testing with a sanitizer: about 20 minutes on two processors." ;;
+esac
 exec cmake --workflow --preset "$preset"
