@@ -47,8 +47,8 @@ constexpr std::string_view help =
     "                input, invalid, reason\n"
     "            The version is 4 or 6; the class A to E, '-' for IPv6. The properties are separated by\n"
     "            commas, '-' for none. A carriage return at the end of a line is dropped. In the input as\n"
-    "            it is repeated, '?' stands for each byte that is not printable ASCII, and '...' for what\n"
-    "            follows the first 256 characters. Invalid lines do not change the exit status.\n";
+    "            it is repeated, \\x1b and the like stand for characters that no terminal should see, and\n"
+    "            '...' for what follows the first 256 bytes. Invalid lines do not change the exit status.\n";
 
 // ---- What an address is --------------------------------------------------------------------------------
 

@@ -56,8 +56,8 @@ constexpr std::string_view help =
     "                    no network gives\n"
     "                        input, invalid, reason\n"
     "                    A carriage return at the end of a line is dropped. In the input as it is repeated,\n"
-    "                    '?' stands for each byte that is not printable ASCII, and '...' for what follows the\n"
-    "                    first 256 characters. Invalid lines do not change the exit status.\n";
+    "                    \\x1b and the like stand for characters that no terminal should see, and '...' for\n"
+    "                    what follows the first 256 bytes. Invalid lines do not change the exit status.\n";
 
 // ---- What a network is ---------------------------------------------------------------------------------
 

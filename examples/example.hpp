@@ -165,11 +165,9 @@ inline void each_line(const std::function<void(std::string_view line)>& treat) {
     }
 }
 
-/// A stranger's text, fit to stand in a table and on a terminal.
+/// Returns a stranger's text, fit to stand in a table and on a terminal, and not too long for it.
 inline std::string shown(std::string_view line) {
-    std::string text{line.substr(0, longest_line)};
-    for (char& c : text)
-        if (c < ' ' || c > '~') c = '?';
+    const std::string text = net::visible(line.substr(0, longest_line));
     return line.size() > longest_line ? text + "..." : text;
 }
 
