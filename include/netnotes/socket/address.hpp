@@ -33,6 +33,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -253,6 +254,21 @@ inline std::string socket_address::to_string() const {
     if (family() == address_family::unspecified) return "(no address)";
     return detail::joined("(address family ", std::to_string(storage_.any.sa_family), ')');
 }
+
+namespace detail {
+/// Converts an address without throwing. Fails if its zone names no interface.
+inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    try {
+        return where;
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    } catch (const std::bad_alloc&) {
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return {};
+}
+}  // namespace detail
 
 // ---- names of hosts
 

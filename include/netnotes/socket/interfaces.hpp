@@ -14,7 +14,7 @@
 //                      │         └── prefix: which neighbours need no router
 //                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
 //
-// On this page:  network_interface, interface_address · interfaces
+// On this page:  network_interface, interface_address · interfaces, interface_index
 // The notes:     IP地址 (ifconfig, ip addr); example 02
 
 #ifndef NETNOTES_SOCKET_INTERFACES_HPP
@@ -65,6 +65,14 @@ struct network_interface {
     std::string hardware_address;
     std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
 };
+
+/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
+/// no interface has that name.
+[[nodiscard]] inline unsigned interface_index(const std::string& name) {
+    const unsigned index = ::if_nametoindex(name.c_str());
+    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
+    return index;
+}
 
 /// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's order.
 /// Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the kernel

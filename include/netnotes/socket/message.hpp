@@ -19,7 +19,6 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <new>
 #include <system_error>
 
 #include "address.hpp"
@@ -82,26 +81,21 @@ class source_note {
         size_ = 0;
         error.clear();
         if (from.is_unspecified()) return;
-        try {
-            const socket_address address{endpoint{from.unmapped(), 0}};
-            if (address.family() == address_family::inet) {
-                sockaddr_in raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in_pktinfo info{};  // without an interface: the routing table chooses the way
-                info.ipi_spec_dst = raw.sin_addr;
-                write(IPPROTO_IP, IP_PKTINFO, info);
-            } else {
-                sockaddr_in6 raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in6_pktinfo info{};
-                info.ipi6_addr = raw.sin6_addr;
-                info.ipi6_ifindex = raw.sin6_scope_id;
-                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
-            }
-        } catch (const std::system_error& failure) {
-            error = failure.code();
-        } catch (const std::bad_alloc&) {
-            error = std::make_error_code(std::errc::not_enough_memory);
+        const socket_address address = to_socket_address({from.unmapped(), 0}, error);
+        if (error) return;
+        if (address.family() == address_family::inet) {
+            sockaddr_in raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in_pktinfo info{};  // without an interface: the routing table chooses the way
+            info.ipi_spec_dst = raw.sin_addr;
+            write(IPPROTO_IP, IP_PKTINFO, info);
+        } else {
+            sockaddr_in6 raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in6_pktinfo info{};
+            info.ipi6_addr = raw.sin6_addr;
+            info.ipi6_ifindex = raw.sin6_scope_id;
+            write(IPPROTO_IPV6, IPV6_PKTINFO, info);
         }
     }
     [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }

@@ -9,13 +9,12 @@
 //        max_datagram_v4   65,507 bytes      65,535 less 20 for IP and 8 for UDP
 //        max_datagram_v6   65,527 bytes      65,535 less 8 for UDP
 //
-// On this page:  sizes · interface_index · datagram_peer · received_datagram, outgoing_datagram
+// On this page:  sizes · datagram_peer · received_datagram, outgoing_datagram
 // The notes:     UDP特点 (what is special about UDP); examples 06 and 07
 
 #ifndef NETNOTES_UDP_DATAGRAM_HPP
 #define NETNOTES_UDP_DATAGRAM_HPP
 
-#include <net/if.h>
 #include <netinet/in.h>
 
 #include <cstddef>
@@ -38,14 +37,6 @@ inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
 /// Returns the limit for that peer. An IPv4-mapped address is reached over IPv4.
 [[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
     return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
-}
-
-/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
-/// no interface has that name.
-[[nodiscard]] inline unsigned interface_index(const std::string& name) {
-    const unsigned index = ::if_nametoindex(name.c_str());
-    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
-    return index;
 }
 
 /// The other end of an exchange: its endpoint, and the address of this host to which it has written. send_to() and
@@ -80,19 +71,8 @@ struct outgoing_datagram {
     const_buffer bytes;
     datagram_peer to{};  ///< left out on a connected socket
 };
+
 namespace detail {
-/// Converts an address without throwing. Fails if its zone names no interface.
-inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
-    error.clear();
-    try {
-        return where;
-    } catch (const std::system_error& failure) {
-        error = failure.code();
-    } catch (const std::bad_alloc&) {
-        error = std::make_error_code(std::errc::not_enough_memory);
-    }
-    return {};
-}
 /// Returns the text behind "send_to 192.0.2.1:80": the size, and the limit if the size exceeds it.
 inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
     std::string limit;

@@ -26,6 +26,7 @@
 #include <system_error>
 #include <utility>
 
+#include "../socket/interfaces.hpp"
 #include "../socket/socket.hpp"
 #include "datagram.hpp"
 
