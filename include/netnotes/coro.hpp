@@ -24,6 +24,7 @@
 // Chapters, lowest first:
 //     coro/generator.hpp       functions that pause: generators and greenlets
 //     coro/task.hpp            functions that wait
+//     coro/owner.hpp           a pointer that owns, in a tenth of <memory>
 //     coro/timer_wheel.hpp     a hundred thousand timers
 //     coro/scheduler.hpp       which task is resumed next
 //     coro/io/back_end.hpp     what waits for descriptors: the interface

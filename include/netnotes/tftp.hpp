@@ -67,9 +67,9 @@
 #include "tftp/content.hpp"
 #include "tftp/file.hpp"
 #include "tftp/packet.hpp"
-#include "tftp/uri.hpp"
 #include "tftp/server.hpp"
 #include "tftp/transfer.hpp"
+#include "tftp/uri.hpp"
 #include "udp.hpp"
 
 #endif  // NETNOTES_TFTP_HPP

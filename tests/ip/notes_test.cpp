@@ -152,6 +152,11 @@ static_assert(net::network::prefix_length_for_hosts(254) == 24u && net::network:
 
 }  // namespace errata
 
-TEST_CASE("the numbers of the notes are put right where the compiler can see it") {
-    CHECK("10.0.0.0/21"_net.host_count() == 2'046u);  // this file does not compile if another line above is wrong
+TEST_CASE("a program that reads the networks of the notes gets the same numbers as the compiler") {
+    const auto hosts_of = [](const std::string& text) { return net::network{text}.host_count(); };
+    CHECK(hosts_of("10.0.0.0/8") == 16'777'214u);  // the notes: 1,677,214
+    CHECK(hosts_of("172.16.0.0/16") == 65'534u);
+    CHECK(hosts_of("192.168.1.0/255.255.255.0") == 254u);
+    CHECK(hosts_of("10.0.0.0/255.255.248.0") == 2'046u);  // 1,500 computers
+    CHECK(hosts_of("192.168.1.0/31") == 2u);               // the notes: always two fewer
 }

@@ -1,6 +1,22 @@
 // netnotes/coro/datagram.hpp: datagrams for tasks
 // SPDX-License-Identifier: MIT
 //
+// Datagrams keep the borders of messages: one send is one receive. A UDP server needs one socket for all its clients,
+// because each datagram says which peer has sent it:
+//
+//     task<> echo(async_datagram socket) {
+//         std::array<std::byte, 2048> room;
+//         for (;;) {
+//             const auto got = co_await socket.recv_from(room);
+//             co_await socket.send_to(got.bytes, got.sender, got.local);     // from the address that was asked
+//         }
+//     }
+//
+//        client a ── "one" ──>             ── "one" ──> client a
+//        client b ── "two" ──>  one socket ── "two" ──> client b
+//
+// udp/socket.hpp explains UDP, and has the calls that block.
+//
 // On this page:  async_datagram
 
 #ifndef NETNOTES_CORO_DATAGRAM_HPP

@@ -1,6 +1,22 @@
 // netnotes/coro/join.hpp: the end of a task that was spawned
 // SPDX-License-Identifier: MIT
 //
+// spawn() begins a task and returns a handle. The handle is how another task waits for the end of that task, gets its
+// result, or cancels it:
+//
+//     task<> both() {
+//         auto first = spawn(sum(1, 1'000));          // it runs now, as far as it goes without waiting
+//         auto second = spawn(sum(1'000, 2'000));
+//         const int one = co_await first.join();      // waits for its end, and throws what the task has thrown
+//         const int two = co_await second.join();
+//         std::cout << one + two << '\n';
+//     }
+//
+//        spawn ──┬── the caller goes on ────── join() waits ─────> result
+//                └── the task ────────────── ends ───┘
+//
+// A task need not be joined; then an exception in it ends the run. group.hpp has tasks that cannot outlive a scope.
+//
 // On this page:  join_handle
 
 #ifndef NETNOTES_CORO_JOIN_HPP
@@ -29,8 +45,8 @@ class spawned_task;
 template <class T = void>
 class join_handle;
 
-/// A spawned task, for whoever wants its result. Dropping the handle does not end the task; only its result is then
-/// nobody's, and an exception ends the run.
+/// A spawned task, for the caller that wants its result. To drop the handle does not end the task: its result is then lost,
+/// and an exception in it ends the run.
 template <class T>
 class join_handle {
   public:

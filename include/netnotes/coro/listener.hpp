@@ -1,6 +1,20 @@
 // netnotes/coro/listener.hpp: a listener for tasks
 // SPDX-License-Identifier: MIT
 //
+// A listener has a queue of connections that the kernel has already established. accept() takes the first of them, and
+// waits while the queue is empty:
+//
+//     task<> accept_all(async_listener listener) {
+//         for (;;) {
+//             auto next = co_await listener.accept();      // without descriptors it waits, and tries again
+//             spawn(greet(std::move(next.stream)));
+//         }
+//     }
+//
+//        clients ── SYN ──> kernel ──> queue [ c | b | a ] ── accept() ──> a
+//
+// serve.hpp has this loop with limits, timeouts and a clean stop.
+//
 // On this page:  async_listener
 
 #ifndef NETNOTES_CORO_LISTENER_HPP

@@ -1,6 +1,17 @@
 // netnotes/coro/lookup.hpp: names, looked up without holding up the others
 // SPDX-License-Identifier: MIT
 //
+// getaddrinfo(3) blocks its thread until a name server answers, for seconds if none does. A loop has one thread, so the
+// call runs in another thread, and only the task that asks waits:
+//
+//     const auto endpoints = co_await async_resolve("www.example.org", "80");
+//
+//        task  ── async_resolve() ············································· endpoints ──>
+//                       │                                                           ↑
+//        a thread       └── getaddrinfo(3) ── asks /etc/hosts and the name servers ─┘
+//
+// A host that is a number needs no thread. A cancelled task goes on at once; its thread ends when the call returns.
+//
 // On this page:  async_resolve
 
 #ifndef NETNOTES_CORO_LOOKUP_HPP

@@ -1,6 +1,17 @@
 // netnotes/coro/sleep.hpp: a turn for the others, and a pause
 // SPDX-License-Identifier: MIT
 //
+// One thread runs all tasks of a loop, so a task that computes for long, or calls sleep(3), stops all of them. These two
+// waits let the others run:
+//
+//     co_await sleep_for(100ms);      // the others run; this task goes on after 100 ms of the loop's clock
+//     co_await yield();               // each task that can run gets a turn, then this task goes on
+//
+//        this task   ──── yield() ·················· ──── sleep_for(100ms) ··············· ────
+//        the others               ─────────────────                        ───── … ───────
+//
+// Example 24 runs with a clock that jumps to the next timer, so a demonstration of an hour takes no time.
+//
 // On this page:  yield · sleep_for, sleep_until
 
 #ifndef NETNOTES_CORO_SLEEP_HPP

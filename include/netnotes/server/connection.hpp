@@ -1,6 +1,15 @@
 // netnotes/server/connection.hpp: a client of a reactor server, and what the server may take
 // SPDX-License-Identifier: MIT
 //
+// A reactor must never wait for one client. So each connection has a queue for the bytes that its client has not taken
+// yet, and two marks that say when to stop reading from a client that does not take its answers:
+//
+//        handler ── send() ──> queue ──> kernel ──> client
+//                                │
+//        queue above high_water: nothing more is read from this client
+//        queue at low_water:     reading goes on
+//        queue above max_queue:  the connection ends, in a reset
+//
 // Under it:      poll/interest.hpp. Above it: server/reactor.hpp, which has the story
 // On this page:  reactor_options · connection
 

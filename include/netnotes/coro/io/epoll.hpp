@@ -1,6 +1,14 @@
 // netnotes/coro/io/epoll.hpp: the back end that waits with epoll
 // SPDX-License-Identifier: MIT
 //
+// epoll(7) keeps a list of descriptors in the kernel. A wait returns the ready descriptors, however long
+// the list is. This back end registers each descriptor once, and the operations then make the calls themselves:
+//
+//        io_node ── add() ──> epoll_ctl(ADD)
+//        loop ───── wait() ─> epoll_wait ──> readable or writable ──> io_node::awaken() ──> the operation tries again
+//
+// It is the default of loop_options. io_uring.hpp has the other back end of the library.
+//
 // On this page:  io_backend::epoll
 
 #ifndef NETNOTES_CORO_IO_EPOLL_HPP

@@ -1,6 +1,15 @@
 // netnotes/coro/io/ring.hpp: two rings of memory, shared with the kernel
 // SPDX-License-Identifier: MIT
 //
+// io_uring(7) is two rings in memory that the program and the kernel share. The program writes what it wants into one
+// ring, the kernel writes what has happened into the other. One system call hands over many requests:
+//
+//        program ── requests ──> [ submission ring ] ──> kernel
+//        program <── results ─── [ completion ring ] <── kernel
+//
+// The kernel receives into buffers of a pool, so an idle connection needs no buffer. These classes know nothing of tasks
+// or of the loop; io_uring.hpp uses them.
+//
 // On this page:  io_uring (the two rings) · receive_pool (the buffers)
 
 #ifndef NETNOTES_CORO_IO_RING_HPP

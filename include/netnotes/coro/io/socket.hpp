@@ -1,7 +1,7 @@
 // netnotes/coro/io/socket.hpp: a socket as the loop knows it
 // SPDX-License-Identifier: MIT
 //
-// On this page:  borrowed_socket · socket_node · async_socket · socket_operation · pausing_operation
+// On this page:  borrowed_socket · async_socket · socket_operation · pausing_operation
 
 #ifndef NETNOTES_CORO_IO_SOCKET_HPP
 #define NETNOTES_CORO_IO_SOCKET_HPP
