@@ -46,6 +46,7 @@
 // Chapters, lowest first:
 //     coro/generator.hpp       functions that pause: generators and greenlets
 //     coro/task.hpp            functions that wait
+//     coro/owner.hpp           a pointer that owns, in a tenth of <memory>
 //     coro/timer_wheel.hpp     a hundred thousand timers
 //     coro/scheduler.hpp       which task is resumed next
 //     coro/io/back_end.hpp     what waits for descriptors: the interface
@@ -1490,6 +1491,7 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -1710,6 +1712,21 @@ inline std::string socket_address::to_string() const {
     if (family() == address_family::unspecified) return "(no address)";
     return detail::joined("(address family ", std::to_string(storage_.any.sa_family), ')');
 }
+
+namespace detail {
+/// Converts an address without throwing. Fails if its zone names no interface.
+inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    try {
+        return where;
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    } catch (const std::bad_alloc&) {
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return {};
+}
+}  // namespace detail
 
 // ---- names of hosts
 
@@ -2736,7 +2753,6 @@ inline std::error_code socket_handle::take_error() noexcept {
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <new>
 #include <system_error>
 
 
@@ -2799,26 +2815,21 @@ class source_note {
         size_ = 0;
         error.clear();
         if (from.is_unspecified()) return;
-        try {
-            const socket_address address{endpoint{from.unmapped(), 0}};
-            if (address.family() == address_family::inet) {
-                sockaddr_in raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in_pktinfo info{};  // without an interface: the routing table chooses the way
-                info.ipi_spec_dst = raw.sin_addr;
-                write(IPPROTO_IP, IP_PKTINFO, info);
-            } else {
-                sockaddr_in6 raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in6_pktinfo info{};
-                info.ipi6_addr = raw.sin6_addr;
-                info.ipi6_ifindex = raw.sin6_scope_id;
-                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
-            }
-        } catch (const std::system_error& failure) {
-            error = failure.code();
-        } catch (const std::bad_alloc&) {
-            error = std::make_error_code(std::errc::not_enough_memory);
+        const socket_address address = to_socket_address({from.unmapped(), 0}, error);
+        if (error) return;
+        if (address.family() == address_family::inet) {
+            sockaddr_in raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in_pktinfo info{};  // without an interface: the routing table chooses the way
+            info.ipi_spec_dst = raw.sin_addr;
+            write(IPPROTO_IP, IP_PKTINFO, info);
+        } else {
+            sockaddr_in6 raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in6_pktinfo info{};
+            info.ipi6_addr = raw.sin6_addr;
+            info.ipi6_ifindex = raw.sin6_scope_id;
+            write(IPPROTO_IPV6, IPV6_PKTINFO, info);
         }
     }
     [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
@@ -4551,7 +4562,7 @@ inline tcp_listener::accepted tcp_listener::accept() {
 // netnotes/coro/io/socket.hpp: a socket as the loop knows it
 // SPDX-License-Identifier: MIT
 //
-// On this page:  borrowed_socket · socket_node · async_socket · socket_operation · pausing_operation
+// On this page:  borrowed_socket · async_socket · socket_operation · pausing_operation
 
 #ifndef NETNOTES_CORO_IO_SOCKET_HPP
 #define NETNOTES_CORO_IO_SOCKET_HPP
@@ -4617,6 +4628,14 @@ inline tcp_listener::accepted tcp_listener::accept() {
 
 // netnotes/coro/io/epoll.hpp: the back end that waits with epoll
 // SPDX-License-Identifier: MIT
+//
+// epoll(7) keeps a list of descriptors in the kernel. A wait returns the ready descriptors, however long
+// the list is. This back end registers each descriptor once, and the operations then make the calls themselves:
+//
+//        io_node ── add() ──> epoll_ctl(ADD)
+//        loop ───── wait() ─> epoll_wait ──> readable or writable ──> io_node::awaken() ──> the operation tries again
+//
+// It is the default of loop_options. io_uring.hpp has the other back end of the library.
 //
 // On this page:  io_backend::epoll
 
@@ -6684,6 +6703,22 @@ namespace netnotes::io_backend {
 // netnotes/coro/join.hpp: the end of a task that was spawned
 // SPDX-License-Identifier: MIT
 //
+// spawn() begins a task and returns a handle. The handle is how another task waits for the end of that task, gets its
+// result, or cancels it:
+//
+//     task<> both() {
+//         auto first = spawn(sum(1, 1'000));          // it runs now, as far as it goes without waiting
+//         auto second = spawn(sum(1'000, 2'000));
+//         const int one = co_await first.join();      // waits for its end, and throws what the task has thrown
+//         const int two = co_await second.join();
+//         std::cout << one + two << '\n';
+//     }
+//
+//        spawn ──┬── the caller goes on ────── join() waits ─────> result
+//                └── the task ────────────── ends ───┘
+//
+// A task need not be joined; then an exception in it ends the run. group.hpp has tasks that cannot outlive a scope.
+//
 // On this page:  join_handle
 
 #ifndef NETNOTES_CORO_JOIN_HPP
@@ -6712,8 +6747,8 @@ class spawned_task;
 template <class T = void>
 class join_handle;
 
-/// A spawned task, for whoever wants its result. Dropping the handle does not end the task; only its result is then
-/// nobody's, and an exception ends the run.
+/// A spawned task, for the caller that wants its result. To drop the handle does not end the task: its result is then lost,
+/// and an exception in it ends the run.
 template <class T>
 class join_handle {
   public:
@@ -7013,6 +7048,17 @@ bool join_handle<T>::has_ended() const noexcept {
 
 // netnotes/coro/sleep.hpp: a turn for the others, and a pause
 // SPDX-License-Identifier: MIT
+//
+// One thread runs all tasks of a loop, so a task that computes for long, or calls sleep(3), stops all of them. These two
+// waits let the others run:
+//
+//     co_await sleep_for(100ms);      // the others run; this task goes on after 100 ms of the loop's clock
+//     co_await yield();               // each task that can run gets a turn, then this task goes on
+//
+//        this task   ──── yield() ·················· ──── sleep_for(100ms) ··············· ────
+//        the others               ─────────────────                        ───── … ───────
+//
+// Example 24 runs with a clock that jumps to the next timer, so a demonstration of an hour takes no time.
 //
 // On this page:  yield · sleep_for, sleep_until
 
@@ -8693,6 +8739,17 @@ auto with_group(Body body) {
 // netnotes/coro/lookup.hpp: names, looked up without holding up the others
 // SPDX-License-Identifier: MIT
 //
+// getaddrinfo(3) blocks its thread until a name server answers, for seconds if none does. A loop has one thread, so the
+// call runs in another thread, and only the task that asks waits:
+//
+//     const auto endpoints = co_await async_resolve("www.example.org", "80");
+//
+//        task  ── async_resolve() ············································· endpoints ──>
+//                       │                                                           ↑
+//        a thread       └── getaddrinfo(3) ── asks /etc/hosts and the name servers ─┘
+//
+// A host that is a number needs no thread. A cancelled task goes on at once; its thread ends when the call returns.
+//
 // On this page:  async_resolve
 
 #ifndef NETNOTES_CORO_LOOKUP_HPP
@@ -9525,6 +9582,22 @@ inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_ti
 // netnotes/coro/datagram.hpp: datagrams for tasks
 // SPDX-License-Identifier: MIT
 //
+// Datagrams keep the borders of messages: one send is one receive. A UDP server needs one socket for all its clients,
+// because each datagram says which peer has sent it:
+//
+//     task<> echo(async_datagram socket) {
+//         std::array<std::byte, 2048> room;
+//         for (;;) {
+//             const auto got = co_await socket.recv_from(room);
+//             co_await socket.send_to(got.bytes, got.sender, got.local);     // from the address that was asked
+//         }
+//     }
+//
+//        client a ── "one" ──>             ── "one" ──> client a
+//        client b ── "two" ──>  one socket ── "two" ──> client b
+//
+// udp/socket.hpp explains UDP, and has the calls that block.
+//
 // On this page:  async_datagram
 
 #ifndef NETNOTES_CORO_DATAGRAM_HPP
@@ -10202,6 +10275,15 @@ inline void greenlet::run() {
 // netnotes/coro/io/ring.hpp: two rings of memory, shared with the kernel
 // SPDX-License-Identifier: MIT
 //
+// io_uring(7) is two rings in memory that the program and the kernel share. The program writes what it wants into one
+// ring, the kernel writes what has happened into the other. One system call hands over many requests:
+//
+//        program ── requests ──> [ submission ring ] ──> kernel
+//        program <── results ─── [ completion ring ] <── kernel
+//
+// The kernel receives into buffers of a pool, so an idle connection needs no buffer. These classes know nothing of tasks
+// or of the loop; io_uring.hpp uses them.
+//
 // On this page:  io_uring (the two rings) · receive_pool (the buffers)
 
 #ifndef NETNOTES_CORO_IO_RING_HPP
@@ -10874,6 +10956,20 @@ inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::erro
 
 // netnotes/coro/listener.hpp: a listener for tasks
 // SPDX-License-Identifier: MIT
+//
+// A listener has a queue of connections that the kernel has already established. accept() takes the first of them, and
+// waits while the queue is empty:
+//
+//     task<> accept_all(async_listener listener) {
+//         for (;;) {
+//             auto next = co_await listener.accept();      // without descriptors it waits, and tries again
+//             spawn(greet(std::move(next.stream)));
+//         }
+//     }
+//
+//        clients ── SYN ──> kernel ──> queue [ c | b | a ] ── accept() ──> a
+//
+// serve.hpp has this loop with limits, timeouts and a clean stop.
 //
 // On this page:  async_listener
 
@@ -12782,7 +12878,7 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 //                      │         └── prefix: which neighbours need no router
 //                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
 //
-// On this page:  network_interface, interface_address · interfaces
+// On this page:  network_interface, interface_address · interfaces, interface_index
 // The notes:     IP地址 (ifconfig, ip addr); example 02
 
 #ifndef NETNOTES_SOCKET_INTERFACES_HPP
@@ -12833,6 +12929,14 @@ struct network_interface {
     std::string hardware_address;
     std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
 };
+
+/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
+/// no interface has that name.
+[[nodiscard]] inline unsigned interface_index(const std::string& name) {
+    const unsigned index = ::if_nametoindex(name.c_str());
+    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
+    return index;
+}
 
 /// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's order.
 /// Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the kernel

@@ -1513,6 +1513,7 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -1733,6 +1734,21 @@ inline std::string socket_address::to_string() const {
     if (family() == address_family::unspecified) return "(no address)";
     return detail::joined("(address family ", std::to_string(storage_.any.sa_family), ')');
 }
+
+namespace detail {
+/// Converts an address without throwing. Fails if its zone names no interface.
+inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    try {
+        return where;
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    } catch (const std::bad_alloc&) {
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return {};
+}
+}  // namespace detail
 
 // ---- names of hosts
 
@@ -2759,7 +2775,6 @@ inline std::error_code socket_handle::take_error() noexcept {
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <new>
 #include <system_error>
 
 
@@ -2822,26 +2837,21 @@ class source_note {
         size_ = 0;
         error.clear();
         if (from.is_unspecified()) return;
-        try {
-            const socket_address address{endpoint{from.unmapped(), 0}};
-            if (address.family() == address_family::inet) {
-                sockaddr_in raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in_pktinfo info{};  // without an interface: the routing table chooses the way
-                info.ipi_spec_dst = raw.sin_addr;
-                write(IPPROTO_IP, IP_PKTINFO, info);
-            } else {
-                sockaddr_in6 raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in6_pktinfo info{};
-                info.ipi6_addr = raw.sin6_addr;
-                info.ipi6_ifindex = raw.sin6_scope_id;
-                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
-            }
-        } catch (const std::system_error& failure) {
-            error = failure.code();
-        } catch (const std::bad_alloc&) {
-            error = std::make_error_code(std::errc::not_enough_memory);
+        const socket_address address = to_socket_address({from.unmapped(), 0}, error);
+        if (error) return;
+        if (address.family() == address_family::inet) {
+            sockaddr_in raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in_pktinfo info{};  // without an interface: the routing table chooses the way
+            info.ipi_spec_dst = raw.sin_addr;
+            write(IPPROTO_IP, IP_PKTINFO, info);
+        } else {
+            sockaddr_in6 raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in6_pktinfo info{};
+            info.ipi6_addr = raw.sin6_addr;
+            info.ipi6_ifindex = raw.sin6_scope_id;
+            write(IPPROTO_IPV6, IPV6_PKTINFO, info);
         }
     }
     [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
@@ -4686,7 +4696,7 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 //                      │         └── prefix: which neighbours need no router
 //                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
 //
-// On this page:  network_interface, interface_address · interfaces
+// On this page:  network_interface, interface_address · interfaces, interface_index
 // The notes:     IP地址 (ifconfig, ip addr); example 02
 
 #ifndef NETNOTES_SOCKET_INTERFACES_HPP
@@ -4737,6 +4747,14 @@ struct network_interface {
     std::string hardware_address;
     std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
 };
+
+/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
+/// no interface has that name.
+[[nodiscard]] inline unsigned interface_index(const std::string& name) {
+    const unsigned index = ::if_nametoindex(name.c_str());
+    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
+    return index;
+}
 
 /// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's order.
 /// Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the kernel
@@ -5986,6 +6004,15 @@ class reception {
 
 // netnotes/server/connection.hpp: a client of a reactor server, and what the server may take
 // SPDX-License-Identifier: MIT
+//
+// A reactor must never wait for one client. So each connection has a queue for the bytes that its client has not taken
+// yet, and two marks that say when to stop reading from a client that does not take its answers:
+//
+//        handler ── send() ──> queue ──> kernel ──> client
+//                                │
+//        queue above high_water: nothing more is read from this client
+//        queue at low_water:     reading goes on
+//        queue above max_queue:  the connection ends, in a reset
 //
 // Under it:      poll/interest.hpp. Above it: server/reactor.hpp, which has the story
 // On this page:  reactor_options · connection

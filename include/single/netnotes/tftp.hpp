@@ -106,6 +106,7 @@
 // Chapters, lowest first:
 //     coro/generator.hpp       functions that pause: generators and greenlets
 //     coro/task.hpp            functions that wait
+//     coro/owner.hpp           a pointer that owns, in a tenth of <memory>
 //     coro/timer_wheel.hpp     a hundred thousand timers
 //     coro/scheduler.hpp       which task is resumed next
 //     coro/io/back_end.hpp     what waits for descriptors: the interface
@@ -1550,6 +1551,7 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -1770,6 +1772,21 @@ inline std::string socket_address::to_string() const {
     if (family() == address_family::unspecified) return "(no address)";
     return detail::joined("(address family ", std::to_string(storage_.any.sa_family), ')');
 }
+
+namespace detail {
+/// Converts an address without throwing. Fails if its zone names no interface.
+inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    try {
+        return where;
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    } catch (const std::bad_alloc&) {
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return {};
+}
+}  // namespace detail
 
 // ---- names of hosts
 
@@ -2796,7 +2813,6 @@ inline std::error_code socket_handle::take_error() noexcept {
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <new>
 #include <system_error>
 
 
@@ -2859,26 +2875,21 @@ class source_note {
         size_ = 0;
         error.clear();
         if (from.is_unspecified()) return;
-        try {
-            const socket_address address{endpoint{from.unmapped(), 0}};
-            if (address.family() == address_family::inet) {
-                sockaddr_in raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in_pktinfo info{};  // without an interface: the routing table chooses the way
-                info.ipi_spec_dst = raw.sin_addr;
-                write(IPPROTO_IP, IP_PKTINFO, info);
-            } else {
-                sockaddr_in6 raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in6_pktinfo info{};
-                info.ipi6_addr = raw.sin6_addr;
-                info.ipi6_ifindex = raw.sin6_scope_id;
-                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
-            }
-        } catch (const std::system_error& failure) {
-            error = failure.code();
-        } catch (const std::bad_alloc&) {
-            error = std::make_error_code(std::errc::not_enough_memory);
+        const socket_address address = to_socket_address({from.unmapped(), 0}, error);
+        if (error) return;
+        if (address.family() == address_family::inet) {
+            sockaddr_in raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in_pktinfo info{};  // without an interface: the routing table chooses the way
+            info.ipi_spec_dst = raw.sin_addr;
+            write(IPPROTO_IP, IP_PKTINFO, info);
+        } else {
+            sockaddr_in6 raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in6_pktinfo info{};
+            info.ipi6_addr = raw.sin6_addr;
+            info.ipi6_ifindex = raw.sin6_scope_id;
+            write(IPPROTO_IPV6, IPV6_PKTINFO, info);
         }
     }
     [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
@@ -4611,7 +4622,7 @@ inline tcp_listener::accepted tcp_listener::accept() {
 // netnotes/coro/io/socket.hpp: a socket as the loop knows it
 // SPDX-License-Identifier: MIT
 //
-// On this page:  borrowed_socket · socket_node · async_socket · socket_operation · pausing_operation
+// On this page:  borrowed_socket · async_socket · socket_operation · pausing_operation
 
 #ifndef NETNOTES_CORO_IO_SOCKET_HPP
 #define NETNOTES_CORO_IO_SOCKET_HPP
@@ -4677,6 +4688,14 @@ inline tcp_listener::accepted tcp_listener::accept() {
 
 // netnotes/coro/io/epoll.hpp: the back end that waits with epoll
 // SPDX-License-Identifier: MIT
+//
+// epoll(7) keeps a list of descriptors in the kernel. A wait returns the ready descriptors, however long
+// the list is. This back end registers each descriptor once, and the operations then make the calls themselves:
+//
+//        io_node ── add() ──> epoll_ctl(ADD)
+//        loop ───── wait() ─> epoll_wait ──> readable or writable ──> io_node::awaken() ──> the operation tries again
+//
+// It is the default of loop_options. io_uring.hpp has the other back end of the library.
 //
 // On this page:  io_backend::epoll
 
@@ -6744,6 +6763,22 @@ namespace netnotes::io_backend {
 // netnotes/coro/join.hpp: the end of a task that was spawned
 // SPDX-License-Identifier: MIT
 //
+// spawn() begins a task and returns a handle. The handle is how another task waits for the end of that task, gets its
+// result, or cancels it:
+//
+//     task<> both() {
+//         auto first = spawn(sum(1, 1'000));          // it runs now, as far as it goes without waiting
+//         auto second = spawn(sum(1'000, 2'000));
+//         const int one = co_await first.join();      // waits for its end, and throws what the task has thrown
+//         const int two = co_await second.join();
+//         std::cout << one + two << '\n';
+//     }
+//
+//        spawn ──┬── the caller goes on ────── join() waits ─────> result
+//                └── the task ────────────── ends ───┘
+//
+// A task need not be joined; then an exception in it ends the run. group.hpp has tasks that cannot outlive a scope.
+//
 // On this page:  join_handle
 
 #ifndef NETNOTES_CORO_JOIN_HPP
@@ -6772,8 +6807,8 @@ class spawned_task;
 template <class T = void>
 class join_handle;
 
-/// A spawned task, for whoever wants its result. Dropping the handle does not end the task; only its result is then
-/// nobody's, and an exception ends the run.
+/// A spawned task, for the caller that wants its result. To drop the handle does not end the task: its result is then lost,
+/// and an exception in it ends the run.
 template <class T>
 class join_handle {
   public:
@@ -7073,6 +7108,17 @@ bool join_handle<T>::has_ended() const noexcept {
 
 // netnotes/coro/sleep.hpp: a turn for the others, and a pause
 // SPDX-License-Identifier: MIT
+//
+// One thread runs all tasks of a loop, so a task that computes for long, or calls sleep(3), stops all of them. These two
+// waits let the others run:
+//
+//     co_await sleep_for(100ms);      // the others run; this task goes on after 100 ms of the loop's clock
+//     co_await yield();               // each task that can run gets a turn, then this task goes on
+//
+//        this task   ──── yield() ·················· ──── sleep_for(100ms) ··············· ────
+//        the others               ─────────────────                        ───── … ───────
+//
+// Example 24 runs with a clock that jumps to the next timer, so a demonstration of an hour takes no time.
 //
 // On this page:  yield · sleep_for, sleep_until
 
@@ -8753,6 +8799,17 @@ auto with_group(Body body) {
 // netnotes/coro/lookup.hpp: names, looked up without holding up the others
 // SPDX-License-Identifier: MIT
 //
+// getaddrinfo(3) blocks its thread until a name server answers, for seconds if none does. A loop has one thread, so the
+// call runs in another thread, and only the task that asks waits:
+//
+//     const auto endpoints = co_await async_resolve("www.example.org", "80");
+//
+//        task  ── async_resolve() ············································· endpoints ──>
+//                       │                                                           ↑
+//        a thread       └── getaddrinfo(3) ── asks /etc/hosts and the name servers ─┘
+//
+// A host that is a number needs no thread. A cancelled task goes on at once; its thread ends when the call returns.
+//
 // On this page:  async_resolve
 
 #ifndef NETNOTES_CORO_LOOKUP_HPP
@@ -9585,6 +9642,22 @@ inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_ti
 // netnotes/coro/datagram.hpp: datagrams for tasks
 // SPDX-License-Identifier: MIT
 //
+// Datagrams keep the borders of messages: one send is one receive. A UDP server needs one socket for all its clients,
+// because each datagram says which peer has sent it:
+//
+//     task<> echo(async_datagram socket) {
+//         std::array<std::byte, 2048> room;
+//         for (;;) {
+//             const auto got = co_await socket.recv_from(room);
+//             co_await socket.send_to(got.bytes, got.sender, got.local);     // from the address that was asked
+//         }
+//     }
+//
+//        client a ── "one" ──>             ── "one" ──> client a
+//        client b ── "two" ──>  one socket ── "two" ──> client b
+//
+// udp/socket.hpp explains UDP, and has the calls that block.
+//
 // On this page:  async_datagram
 
 #ifndef NETNOTES_CORO_DATAGRAM_HPP
@@ -10262,6 +10335,15 @@ inline void greenlet::run() {
 // netnotes/coro/io/ring.hpp: two rings of memory, shared with the kernel
 // SPDX-License-Identifier: MIT
 //
+// io_uring(7) is two rings in memory that the program and the kernel share. The program writes what it wants into one
+// ring, the kernel writes what has happened into the other. One system call hands over many requests:
+//
+//        program ── requests ──> [ submission ring ] ──> kernel
+//        program <── results ─── [ completion ring ] <── kernel
+//
+// The kernel receives into buffers of a pool, so an idle connection needs no buffer. These classes know nothing of tasks
+// or of the loop; io_uring.hpp uses them.
+//
 // On this page:  io_uring (the two rings) · receive_pool (the buffers)
 
 #ifndef NETNOTES_CORO_IO_RING_HPP
@@ -10934,6 +11016,20 @@ inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::erro
 
 // netnotes/coro/listener.hpp: a listener for tasks
 // SPDX-License-Identifier: MIT
+//
+// A listener has a queue of connections that the kernel has already established. accept() takes the first of them, and
+// waits while the queue is empty:
+//
+//     task<> accept_all(async_listener listener) {
+//         for (;;) {
+//             auto next = co_await listener.accept();      // without descriptors it waits, and tries again
+//             spawn(greet(std::move(next.stream)));
+//         }
+//     }
+//
+//        clients ── SYN ──> kernel ──> queue [ c | b | a ] ── accept() ──> a
+//
+// serve.hpp has this loop with limits, timeouts and a clean stop.
 //
 // On this page:  async_listener
 
@@ -12842,7 +12938,7 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 //                      │         └── prefix: which neighbours need no router
 //                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
 //
-// On this page:  network_interface, interface_address · interfaces
+// On this page:  network_interface, interface_address · interfaces, interface_index
 // The notes:     IP地址 (ifconfig, ip addr); example 02
 
 #ifndef NETNOTES_SOCKET_INTERFACES_HPP
@@ -12893,6 +12989,14 @@ struct network_interface {
     std::string hardware_address;
     std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
 };
+
+/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
+/// no interface has that name.
+[[nodiscard]] inline unsigned interface_index(const std::string& name) {
+    const unsigned index = ::if_nametoindex(name.c_str());
+    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
+    return index;
+}
 
 /// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's order.
 /// Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the kernel
@@ -13354,13 +13458,12 @@ class socket_iostream : public std::iostream {
 //        max_datagram_v4   65,507 bytes      65,535 less 20 for IP and 8 for UDP
 //        max_datagram_v6   65,527 bytes      65,535 less 8 for UDP
 //
-// On this page:  sizes · interface_index · datagram_peer · received_datagram, outgoing_datagram
+// On this page:  sizes · datagram_peer · received_datagram, outgoing_datagram
 // The notes:     UDP特点 (what is special about UDP); examples 06 and 07
 
 #ifndef NETNOTES_UDP_DATAGRAM_HPP
 #define NETNOTES_UDP_DATAGRAM_HPP
 
-#include <net/if.h>
 #include <netinet/in.h>
 
 #include <cstddef>
@@ -13383,14 +13486,6 @@ inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
 /// Returns the limit for that peer. An IPv4-mapped address is reached over IPv4.
 [[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
     return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
-}
-
-/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
-/// no interface has that name.
-[[nodiscard]] inline unsigned interface_index(const std::string& name) {
-    const unsigned index = ::if_nametoindex(name.c_str());
-    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
-    return index;
 }
 
 /// The other end of an exchange: its endpoint, and the address of this host to which it has written. send_to() and
@@ -13425,19 +13520,8 @@ struct outgoing_datagram {
     const_buffer bytes;
     datagram_peer to{};  ///< left out on a connected socket
 };
+
 namespace detail {
-/// Converts an address without throwing. Fails if its zone names no interface.
-inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
-    error.clear();
-    try {
-        return where;
-    } catch (const std::system_error& failure) {
-        error = failure.code();
-    } catch (const std::bad_alloc&) {
-        error = std::make_error_code(std::errc::not_enough_memory);
-    }
-    return {};
-}
 /// Returns the text behind "send_to 192.0.2.1:80": the size, and the limit if the size exceeds it.
 inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
     std::string limit;
@@ -13576,6 +13660,7 @@ inline void datagram_batch::take_apart(std::size_t filled) {
 #include <string>
 #include <system_error>
 #include <utility>
+
 
 
 
@@ -17971,187 +18056,6 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 #endif  // NETNOTES_TFTP_FILE_HPP
 
 
-// netnotes/tftp/uri.hpp: the name of a file on a TFTP server
-// SPDX-License-Identifier: MIT
-//
-//        tftp://192.0.2.1/boot/kernel.img;mode=octet?blksize=1428&windowsize=16
-//
-// On this page:  uri
-// The notes:     tftp 客户端; example 14
-
-#ifndef NETNOTES_TFTP_URI_HPP
-#define NETNOTES_TFTP_URI_HPP
-
-#include <algorithm>
-#include <charconv>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-
-
-
-
-namespace netnotes::tftp {
-
-/// tftp://host[:port]/file[;mode=octet|netascii][?blksize=N&windowsize=N] (RFC 3617; the part behind "?" is ours: that RFC
-/// has no way to ask for options; timeout and rollover stand there as well). An IPv6 address stands in brackets, its zone
-/// behind %25 (RFC 6874) or, as people type it, behind a bare % where that cannot be mistaken; %xx is a byte.
-struct uri {
-    std::string host{};  ///< without brackets; a zone behind %: "fe80::1%eth0"
-    std::uint16_t port = tftp::port;
-    std::string file_name{};  ///< without the slash behind the host: "tftp://h//etc/motd" means "/etc/motd"
-    tftp::mode mode = mode::octet;
-    tftp::options options{};
-
-    /// Returns nullopt if the text is not a URI of TFTP; `why` then has the reason and its place. Not a word is read as something that it is not: a user (`me@host`) or a fragment
-    /// (`file#part`), of which TFTP knows nothing, is refused.
-    [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
-    /// Throws parse_error.
-    [[nodiscard]] static uri parse(std::string_view text);
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-/// Where the text goes wrong is told by its place in the whole.
-class uri_reader {  // (In a reason '%', '#' and '@' would stand for numbers, see parse_failure.)
-  public:
-    uri_reader(std::string_view text, parse_failure& why) noexcept : text_{text}, why_{why} {}
-
-    std::optional<uri> read() {
-        constexpr std::string_view scheme = "tftp://";
-        if (!same_word(text_.substr(0, scheme.size()), scheme)) return refused("it does not begin with tftp://", 0);
-        const std::size_t host = scheme.size();
-        const std::size_t slash = std::min(text_.find_first_of("/?#", host), text_.size());
-        if (!read_authority(host, slash)) return std::nullopt;
-        if (!text_.substr(slash).starts_with('/')) return refused("a file name is missing", slash);
-        if (const std::size_t fragment = text_.find('#', slash); fragment != text_.npos)
-            return refused("TFTP knows no fragments; in a name write a percent sign and 23", fragment);
-        const std::size_t query = std::min(text_.find('?', slash), text_.size());
-        const std::size_t semicolon = std::min(text_.find(';', slash), query);
-        if (!decode(slash + 1, semicolon, result_.file_name)) return std::nullopt;
-        if (result_.file_name.empty()) return refused("a file name is missing", slash + 1);
-        if (semicolon < query && !read_mode(semicolon + 1, query)) return std::nullopt;
-        if (query < text_.size() && !read_options(query + 1)) return std::nullopt;
-        return result_;
-    }
-
-  private:
-    std::nullopt_t refused(std::string_view reason, std::size_t place) noexcept {
-        why_ = parse_failure{reason, place};
-        return std::nullopt;
-    }
-    bool read_authority(std::size_t begin, std::size_t end) {
-        const std::string_view all = text_.substr(begin, end - begin);
-        if (const std::size_t at = all.find('@'); at != all.npos)
-            return refused("TFTP knows no users: nothing stands before the host", begin), false;
-        std::size_t behind_host = std::min(all.find(':'), all.size());
-        if (all.starts_with('[')) {
-            const std::size_t bracket = all.find(']');
-            if (bracket == all.npos) return refused("']' is missing", end), false;
-            if (!read_ipv6(begin + 1, begin + bracket)) return false;
-            behind_host = bracket + 1;
-        } else if (!decode(begin, begin + behind_host, result_.host))
-            return false;
-        if (result_.host.empty()) return refused("a host is missing", begin), false;
-        if (behind_host == all.size()) return true;
-        if (all[behind_host] != ':') return refused("behind ']' comes ':' or '/'", begin + behind_host), false;
-        const auto port = to_number(all.substr(behind_host + 1), 1, 65'535);
-        if (!port) return refused("a port is a number from 1 to 65535", begin + behind_host + 1), false;
-        result_.port = static_cast<std::uint16_t>(*port);
-        return true;
-    }
-    /// An address, and behind %25 its zone, in which %xx is a byte (RFC 6874). A bare % is taken for its beginning where
-    /// no hexadecimal digits follow: %2 is interface 2, but %25 is the %.
-    bool read_ipv6(std::size_t begin, std::size_t end) {
-        const std::size_t percent = std::min(text_.find('%', begin), end);
-        result_.host = text_.substr(begin, percent - begin);
-        if (!ipv6_address::parse(result_.host))
-            return refused("what stands in brackets is no IPv6 address", begin), false;
-        if (percent == end) return true;
-        const std::string_view behind = text_.substr(percent + 1, end - percent - 1);
-        const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f'); };
-        const bool is_encoded = behind.size() >= 2 && is_digit(behind[0]) && is_digit(behind[1]);
-        if (is_encoded && !behind.starts_with("25"))
-            return refused("a zone stands behind a percent sign and 25 (RFC 6874)", percent), false;
-        result_.host += '%';
-        const std::size_t zone = percent + (is_encoded ? 3 : 1);
-        if (zone == end) return refused("a zone is missing", end), false;
-        if (!decode(zone, end, result_.host)) return false;
-        if (!ipv6_address::parse(result_.host)) return refused("that is no zone", zone), false;
-        return true;
-    }
-    bool read_mode(std::size_t begin, std::size_t end) noexcept {
-        const std::string_view word = text_.substr(begin, end - begin);
-        if (!same_word(word.substr(0, 5), "mode="))
-            return refused("behind ';' comes mode=octet or mode=netascii", begin), false;
-        const std::string_view value = word.substr(5);
-        if (same_word(value, "netascii"))
-            result_.mode = mode::netascii;
-        else if (!same_word(value, "octet"))
-            return refused("a mode is octet or netascii", begin + 5), false;
-        return true;
-    }
-    bool read_options(std::size_t begin) noexcept {
-        option_reader options{result_.options};
-        while (begin < text_.size()) {
-            const std::size_t end = std::min(text_.find('&', begin), text_.size());
-            const std::string_view word = text_.substr(begin, end - begin);
-            const std::size_t equals = std::min(word.find('='), word.size());
-            const auto verdict = options.read(word.substr(0, equals), word.substr(std::min(equals + 1, word.size())));
-            if (verdict == option_reader::verdict::unknown)
-                return refused("no option of TFTP: blksize, windowsize, timeout, rollover", begin), false;
-            if (verdict == option_reader::verdict::bad)
-                return refused("an option out of its range, or given twice", begin), false;
-            if (result_.options.transfer_size)
-                return refused("tsize is no wish: how long a file is, it says itself", begin), false;
-            begin = end + 1;
-        }
-        return true;
-    }
-    bool decode(std::size_t begin, std::size_t end, std::string& into) {
-        for (std::size_t i = begin; i < end; ++i) {
-            char byte = text_[i];
-            if (byte == '%') {
-                unsigned value = 0;
-                const char* const digits = text_.data() + i + 1;
-                if (end - i < 3 || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2)
-                    return refused("behind a percent sign come two hexadecimal digits", i + 1), false;
-                byte = static_cast<char>(value);
-                i += 2;
-            }
-            if (byte == '\0') return refused("a name has no NUL", i), false;
-            into += byte;
-        }
-        return true;
-    }
-
-    std::string_view text_;
-    parse_failure& why_;
-    uri result_;
-};
-
-}  // namespace detail
-
-inline std::optional<uri> uri::parse(std::string_view text, parse_failure& why) {
-    return detail::uri_reader{text, why}.read();
-}
-inline uri uri::parse(std::string_view text) {
-    parse_failure why;
-    auto read = parse(text, why);
-    if (!read) throw parse_error{"TFTP URI", text, why};
-    return *std::move(read);
-}
-
-}  // namespace netnotes::tftp
-
-#endif  // NETNOTES_TFTP_URI_HPP
-
 // netnotes/tftp/server.hpp: a TFTP server, for thousands of transfers in one thread
 // SPDX-License-Identifier: MIT
 //
@@ -19864,6 +19768,187 @@ inline std::uint64_t server::dropped() const noexcept { return core_->dropped();
 
 #endif  // NETNOTES_TFTP_SERVER_HPP
 
+
+// netnotes/tftp/uri.hpp: the name of a file on a TFTP server
+// SPDX-License-Identifier: MIT
+//
+//        tftp://192.0.2.1/boot/kernel.img;mode=octet?blksize=1428&windowsize=16
+//
+// On this page:  uri
+// The notes:     tftp 客户端; example 14
+
+#ifndef NETNOTES_TFTP_URI_HPP
+#define NETNOTES_TFTP_URI_HPP
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+
+
+
+namespace netnotes::tftp {
+
+/// tftp://host[:port]/file[;mode=octet|netascii][?blksize=N&windowsize=N] (RFC 3617; the part behind "?" is ours: that RFC
+/// has no way to ask for options; timeout and rollover stand there as well). An IPv6 address stands in brackets, its zone
+/// behind %25 (RFC 6874) or, as people type it, behind a bare % where that cannot be mistaken; %xx is a byte.
+struct uri {
+    std::string host{};  ///< without brackets; a zone behind %: "fe80::1%eth0"
+    std::uint16_t port = tftp::port;
+    std::string file_name{};  ///< without the slash behind the host: "tftp://h//etc/motd" means "/etc/motd"
+    tftp::mode mode = mode::octet;
+    tftp::options options{};
+
+    /// Returns nullopt if the text is not a URI of TFTP; `why` then has the reason and its place. Not a word is read as something that it is not: a user (`me@host`) or a fragment
+    /// (`file#part`), of which TFTP knows nothing, is refused.
+    [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
+    /// Throws parse_error.
+    [[nodiscard]] static uri parse(std::string_view text);
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Where the text goes wrong is told by its place in the whole.
+class uri_reader {  // (In a reason '%', '#' and '@' would stand for numbers, see parse_failure.)
+  public:
+    uri_reader(std::string_view text, parse_failure& why) noexcept : text_{text}, why_{why} {}
+
+    std::optional<uri> read() {
+        constexpr std::string_view scheme = "tftp://";
+        if (!same_word(text_.substr(0, scheme.size()), scheme)) return refused("it does not begin with tftp://", 0);
+        const std::size_t host = scheme.size();
+        const std::size_t slash = std::min(text_.find_first_of("/?#", host), text_.size());
+        if (!read_authority(host, slash)) return std::nullopt;
+        if (!text_.substr(slash).starts_with('/')) return refused("a file name is missing", slash);
+        if (const std::size_t fragment = text_.find('#', slash); fragment != text_.npos)
+            return refused("TFTP knows no fragments; in a name write a percent sign and 23", fragment);
+        const std::size_t query = std::min(text_.find('?', slash), text_.size());
+        const std::size_t semicolon = std::min(text_.find(';', slash), query);
+        if (!decode(slash + 1, semicolon, result_.file_name)) return std::nullopt;
+        if (result_.file_name.empty()) return refused("a file name is missing", slash + 1);
+        if (semicolon < query && !read_mode(semicolon + 1, query)) return std::nullopt;
+        if (query < text_.size() && !read_options(query + 1)) return std::nullopt;
+        return result_;
+    }
+
+  private:
+    std::nullopt_t refused(std::string_view reason, std::size_t place) noexcept {
+        why_ = parse_failure{reason, place};
+        return std::nullopt;
+    }
+    bool read_authority(std::size_t begin, std::size_t end) {
+        const std::string_view all = text_.substr(begin, end - begin);
+        if (const std::size_t at = all.find('@'); at != all.npos)
+            return refused("TFTP knows no users: nothing stands before the host", begin), false;
+        std::size_t behind_host = std::min(all.find(':'), all.size());
+        if (all.starts_with('[')) {
+            const std::size_t bracket = all.find(']');
+            if (bracket == all.npos) return refused("']' is missing", end), false;
+            if (!read_ipv6(begin + 1, begin + bracket)) return false;
+            behind_host = bracket + 1;
+        } else if (!decode(begin, begin + behind_host, result_.host))
+            return false;
+        if (result_.host.empty()) return refused("a host is missing", begin), false;
+        if (behind_host == all.size()) return true;
+        if (all[behind_host] != ':') return refused("behind ']' comes ':' or '/'", begin + behind_host), false;
+        const auto port = to_number(all.substr(behind_host + 1), 1, 65'535);
+        if (!port) return refused("a port is a number from 1 to 65535", begin + behind_host + 1), false;
+        result_.port = static_cast<std::uint16_t>(*port);
+        return true;
+    }
+    /// An address, and behind %25 its zone, in which %xx is a byte (RFC 6874). A bare % is taken for its beginning where
+    /// no hexadecimal digits follow: %2 is interface 2, but %25 is the %.
+    bool read_ipv6(std::size_t begin, std::size_t end) {
+        const std::size_t percent = std::min(text_.find('%', begin), end);
+        result_.host = text_.substr(begin, percent - begin);
+        if (!ipv6_address::parse(result_.host))
+            return refused("what stands in brackets is no IPv6 address", begin), false;
+        if (percent == end) return true;
+        const std::string_view behind = text_.substr(percent + 1, end - percent - 1);
+        const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f'); };
+        const bool is_encoded = behind.size() >= 2 && is_digit(behind[0]) && is_digit(behind[1]);
+        if (is_encoded && !behind.starts_with("25"))
+            return refused("a zone stands behind a percent sign and 25 (RFC 6874)", percent), false;
+        result_.host += '%';
+        const std::size_t zone = percent + (is_encoded ? 3 : 1);
+        if (zone == end) return refused("a zone is missing", end), false;
+        if (!decode(zone, end, result_.host)) return false;
+        if (!ipv6_address::parse(result_.host)) return refused("that is no zone", zone), false;
+        return true;
+    }
+    bool read_mode(std::size_t begin, std::size_t end) noexcept {
+        const std::string_view word = text_.substr(begin, end - begin);
+        if (!same_word(word.substr(0, 5), "mode="))
+            return refused("behind ';' comes mode=octet or mode=netascii", begin), false;
+        const std::string_view value = word.substr(5);
+        if (same_word(value, "netascii"))
+            result_.mode = mode::netascii;
+        else if (!same_word(value, "octet"))
+            return refused("a mode is octet or netascii", begin + 5), false;
+        return true;
+    }
+    bool read_options(std::size_t begin) noexcept {
+        option_reader options{result_.options};
+        while (begin < text_.size()) {
+            const std::size_t end = std::min(text_.find('&', begin), text_.size());
+            const std::string_view word = text_.substr(begin, end - begin);
+            const std::size_t equals = std::min(word.find('='), word.size());
+            const auto verdict = options.read(word.substr(0, equals), word.substr(std::min(equals + 1, word.size())));
+            if (verdict == option_reader::verdict::unknown)
+                return refused("no option of TFTP: blksize, windowsize, timeout, rollover", begin), false;
+            if (verdict == option_reader::verdict::bad)
+                return refused("an option out of its range, or given twice", begin), false;
+            if (result_.options.transfer_size)
+                return refused("tsize is no wish: how long a file is, it says itself", begin), false;
+            begin = end + 1;
+        }
+        return true;
+    }
+    bool decode(std::size_t begin, std::size_t end, std::string& into) {
+        for (std::size_t i = begin; i < end; ++i) {
+            char byte = text_[i];
+            if (byte == '%') {
+                unsigned value = 0;
+                const char* const digits = text_.data() + i + 1;
+                if (end - i < 3 || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2)
+                    return refused("behind a percent sign come two hexadecimal digits", i + 1), false;
+                byte = static_cast<char>(value);
+                i += 2;
+            }
+            if (byte == '\0') return refused("a name has no NUL", i), false;
+            into += byte;
+        }
+        return true;
+    }
+
+    std::string_view text_;
+    parse_failure& why_;
+    uri result_;
+};
+
+}  // namespace detail
+
+inline std::optional<uri> uri::parse(std::string_view text, parse_failure& why) {
+    return detail::uri_reader{text, why}.read();
+}
+inline uri uri::parse(std::string_view text) {
+    parse_failure why;
+    auto read = parse(text, why);
+    if (!read) throw parse_error{"TFTP URI", text, why};
+    return *std::move(read);
+}
+
+}  // namespace netnotes::tftp
+
+#endif  // NETNOTES_TFTP_URI_HPP
 
 // netnotes/udp.hpp: datagrams
 // SPDX-License-Identifier: MIT

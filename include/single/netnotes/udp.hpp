@@ -2161,6 +2161,7 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -2381,6 +2382,21 @@ inline std::string socket_address::to_string() const {
     if (family() == address_family::unspecified) return "(no address)";
     return detail::joined("(address family ", std::to_string(storage_.any.sa_family), ')');
 }
+
+namespace detail {
+/// Converts an address without throwing. Fails if its zone names no interface.
+inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    try {
+        return where;
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    } catch (const std::bad_alloc&) {
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return {};
+}
+}  // namespace detail
 
 // ---- names of hosts
 
@@ -3436,7 +3452,7 @@ inline std::error_code socket_handle::take_error() noexcept {
 //                      │         └── prefix: which neighbours need no router
 //                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
 //
-// On this page:  network_interface, interface_address · interfaces
+// On this page:  network_interface, interface_address · interfaces, interface_index
 // The notes:     IP地址 (ifconfig, ip addr); example 02
 
 #ifndef NETNOTES_SOCKET_INTERFACES_HPP
@@ -3487,6 +3503,14 @@ struct network_interface {
     std::string hardware_address;
     std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
 };
+
+/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
+/// no interface has that name.
+[[nodiscard]] inline unsigned interface_index(const std::string& name) {
+    const unsigned index = ::if_nametoindex(name.c_str());
+    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
+    return index;
+}
 
 /// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's order.
 /// Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the kernel
@@ -3735,7 +3759,6 @@ inline std::vector<network_interface> interfaces() {
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <new>
 #include <system_error>
 
 
@@ -3798,26 +3821,21 @@ class source_note {
         size_ = 0;
         error.clear();
         if (from.is_unspecified()) return;
-        try {
-            const socket_address address{endpoint{from.unmapped(), 0}};
-            if (address.family() == address_family::inet) {
-                sockaddr_in raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in_pktinfo info{};  // without an interface: the routing table chooses the way
-                info.ipi_spec_dst = raw.sin_addr;
-                write(IPPROTO_IP, IP_PKTINFO, info);
-            } else {
-                sockaddr_in6 raw;
-                std::memcpy(&raw, address.data(), sizeof raw);
-                in6_pktinfo info{};
-                info.ipi6_addr = raw.sin6_addr;
-                info.ipi6_ifindex = raw.sin6_scope_id;
-                write(IPPROTO_IPV6, IPV6_PKTINFO, info);
-            }
-        } catch (const std::system_error& failure) {
-            error = failure.code();
-        } catch (const std::bad_alloc&) {
-            error = std::make_error_code(std::errc::not_enough_memory);
+        const socket_address address = to_socket_address({from.unmapped(), 0}, error);
+        if (error) return;
+        if (address.family() == address_family::inet) {
+            sockaddr_in raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in_pktinfo info{};  // without an interface: the routing table chooses the way
+            info.ipi_spec_dst = raw.sin_addr;
+            write(IPPROTO_IP, IP_PKTINFO, info);
+        } else {
+            sockaddr_in6 raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in6_pktinfo info{};
+            info.ipi6_addr = raw.sin6_addr;
+            info.ipi6_ifindex = raw.sin6_scope_id;
+            write(IPPROTO_IPV6, IPV6_PKTINFO, info);
         }
     }
     [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
@@ -4380,13 +4398,12 @@ class socket_iostream : public std::iostream {
 //        max_datagram_v4   65,507 bytes      65,535 less 20 for IP and 8 for UDP
 //        max_datagram_v6   65,527 bytes      65,535 less 8 for UDP
 //
-// On this page:  sizes · interface_index · datagram_peer · received_datagram, outgoing_datagram
+// On this page:  sizes · datagram_peer · received_datagram, outgoing_datagram
 // The notes:     UDP特点 (what is special about UDP); examples 06 and 07
 
 #ifndef NETNOTES_UDP_DATAGRAM_HPP
 #define NETNOTES_UDP_DATAGRAM_HPP
 
-#include <net/if.h>
 #include <netinet/in.h>
 
 #include <cstddef>
@@ -4409,14 +4426,6 @@ inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
 /// Returns the limit for that peer. An IPv4-mapped address is reached over IPv4.
 [[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
     return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
-}
-
-/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
-/// no interface has that name.
-[[nodiscard]] inline unsigned interface_index(const std::string& name) {
-    const unsigned index = ::if_nametoindex(name.c_str());
-    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
-    return index;
 }
 
 /// The other end of an exchange: its endpoint, and the address of this host to which it has written. send_to() and
@@ -4451,19 +4460,8 @@ struct outgoing_datagram {
     const_buffer bytes;
     datagram_peer to{};  ///< left out on a connected socket
 };
+
 namespace detail {
-/// Converts an address without throwing. Fails if its zone names no interface.
-inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
-    error.clear();
-    try {
-        return where;
-    } catch (const std::system_error& failure) {
-        error = failure.code();
-    } catch (const std::bad_alloc&) {
-        error = std::make_error_code(std::errc::not_enough_memory);
-    }
-    return {};
-}
 /// Returns the text behind "send_to 192.0.2.1:80": the size, and the limit if the size exceeds it.
 inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
     std::string limit;
@@ -4603,6 +4601,7 @@ inline void datagram_batch::take_apart(std::size_t filled) {
 #include <string>
 #include <system_error>
 #include <utility>
+
 
 
 
