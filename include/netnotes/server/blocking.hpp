@@ -1,8 +1,8 @@
 // netnotes/server/blocking.hpp: servers that block
 // SPDX-License-Identifier: MIT
 //
-// The easiest way to write what a server says to *one* client is to write just that: receive, think, answer, and
-// wait wherever there is something to wait for. But who waits for one client serves no other. Three ways out:
+// A dialogue with *one* client is easiest to write as plain calls that wait: receive, compute, send, receive again. But
+// a thread that waits for one client serves no other client. There are three ways out:
 //
 //        iterative_server            forking_server                     threaded_server
 //
@@ -10,33 +10,40 @@
 //          |                           | fork      | fork                 | start     | start
 //        handler(first)              handler     handler                handler     handler
 //          |                         (first)     (second)               (first)     (second)
-//        accept                        : a memory each :                  └── one memory ──┘
+//        accept                        : own memory    :                  └─ shared memory ┘
 //          |                         exit        crash                  returns     returns
 //        handler(second)               └> reaped   └> reaped              └> joined   └> joined
 //
-//   a client who says nothing   holds up all          holds a process         holds a thread
-//   a handler that crashes      takes all along       harms its own client    takes all along
-//   what one client changes     the next one sees     is gone with its child  all see at once: it needs a lock
-//   a client costs              nothing               a process               a thread
-//   so it fits                  short dialogues       work that must be       dialogues that share something
-//                                                     kept apart
+//    a silent client             blocks all others     occupies a process      occupies a thread
+//    a handler that crashes      ends the server       ends its own child      ends the server
+//    what one client changes     the next client sees  is lost with its child  all see at once: it needs a lock
+//    a client costs              nothing               a process               a thread
+//    it fits                     short dialogues       work that must be       dialogues that share data
+//                                                      kept apart
 //
-// All three take a listener and a handler, and have one call: run(stop). A conversation that fails ends no other. A
-// client for whom there is no place (max_children, max_threads) waits in the kernel's queue: he is connected there and
-// may already send. A system that is out of descriptors, memory, processes or threads is asked again after 100 ms,
-// and not in a loop. A client that is silent for idle_timeout, or draws no answer for request_timeout by sending a byte now
-// and then, ends its conversation with errc::timed_out. If the last send_all() of a handler has failed, the connection ends
-// in a reset, so that the client cannot take half an answer for a whole one. (A handler that throws between two sends that
-// went well ends in order, as only the handler knows that its answer is half. It can set option::linger{0s} before it
-// throws: that is a reset.) When run() returns, nobody is being served any more: there is no child, no thread, no zombie.
+// Each server takes a listener and a handler, and its run(stop) serves until the stop. The three servers share these
+// rules.
 //
-// Fork and threads do not go together. fork(2) copies the memory as it is at that moment, and one thread only. A
-// mutex that another one holds just then stays locked in the child for ever. So let a forking server run in a program
-// that has one thread, or let its handler keep to what is safe in a signal handler.
+// A conversation that fails ends no other conversation. If the server is full (max_children, max_threads), a new client
+// waits in the kernel's queue. There it is already connected and may already send. If the system has no descriptor,
+// memory, process or thread left, the server tries again after 100 ms.
 //
-// On this page:  conversation_options · what the three have in common
-// Beside it:     server/iterative.hpp, server/forking.hpp, server/threaded.hpp, one server each
-// Above it:      server/reactor.hpp, thousands of clients in one thread that never waits for one
+// A conversation ends with errc::timed_out if its client is silent for idle_timeout. It also ends if the handler sends
+// nothing for request_timeout, so a client that sends a byte now and then cannot stay for ever.
+//
+// If the last send_all() of a handler failed, the connection ends with a reset. The client then cannot mistake half an
+// answer for a whole answer. A handler that throws between two successful sends ends its connection in order, because
+// only the handler knows that its answer is half. To end it with a reset, set option::linger{0s} before throwing.
+//
+// When run() returns, no client is being served: no child, thread or zombie is left.
+//
+// Do not mix fork and threads. fork(2) copies the memory of that moment, but only the calling thread. A mutex that
+// another thread holds at that moment stays locked in the child for ever. Run a forking server in a program with one
+// thread. If that is impossible, the handler may call only functions that are safe in a signal handler.
+//
+// On this page:  conversation_options · what the three servers have in common
+// Beside it:     server/iterative.hpp, server/forking.hpp, server/threaded.hpp: a server each
+// Above it:      server/reactor.hpp, thousands of clients in a thread that never waits for a single client
 // The notes:     单进程服务器 (one at a time), 多进程服务器 (processes), 多线程服务器 (threads); examples 15, 16, 17
 
 #ifndef NETNOTES_SERVER_BLOCKING_HPP
@@ -69,11 +76,11 @@ template <class Handler>
 concept hears_accept_errors = requires(Handler& handler, std::error_code error) {
     handler.on_accept_error(error);
 };
-/// For many threads at once: see threaded_server.
+/// A handler that many threads may call at once: see threaded_server.
 template <class Handler>
 concept handler_for_many = std::invocable<const Handler&, tcp_stream&, const endpoint&>;
 
-/// The time limits of a conversation.
+/// The time limits of a conversation. Throws std::invalid_argument if a limit is not above zero.
 struct patience {
     patience(duration idle_timeout, const std::optional<wait_time>& request_timeout)
         : idle{idle_timeout},
@@ -89,21 +96,22 @@ struct patience {
 };
 }  // namespace detail
 
-/// How long a handler may be kept waiting. The other two servers have the same two limits among their options.
+/// Limits how long a client may keep a handler waiting. The options of the other two servers have the same two limits.
 struct conversation_options {
-    /// For each call on the stream that waits, all its parts together: see socket::set_timeout(). The handler may set
-    /// another. Above zero; `never` to wait for ever.
+    /// Limits each call on the stream, with all its parts: see socket::set_timeout(). The handler may set another
+    /// limit. Above zero; `never` means no limit.
     wait_time idle_timeout = std::chrono::minutes{5};
-    /// For an exchange: the time from one send to the next, or from the beginning to the first. See
-    /// socket::set_answer_timeout(), by which a handler that answers seldom sets another, or begins the time anew. Nothing:
-    /// four idle timeouts. Above zero.
+    /// Limits the time from one send to the next, and from the start to the first send. nullopt means four idle
+    /// timeouts. A handler that answers seldom can change the limit or restart its time: see
+    /// socket::set_answer_timeout(). Above zero; `never` means no limit.
     std::optional<wait_time> request_timeout{};
 };
 
 namespace detail {
 
-/// What the three servers do alike. wait(pause) returns when a client may have come, and not before `pause`; false
-/// ends it all. serve(client) serves him, or has somebody serve him, or says what it lacks for that.
+/// Accepts clients until the stop, in all three servers. The function `wait` returns true if a client may have come,
+/// but not before the time `pause`, and false to end the loop. The function `serve` serves the client, or starts a
+/// process or thread for it. It returns an error if a resource is missing.
 template <class Handler, class Wait, class Serve>
 void accept_clients(tcp_listener& listener, Handler& handler, Wait wait, Serve serve) {
     constexpr time_point none = time_point::min();
@@ -111,18 +119,19 @@ void accept_clients(tcp_listener& listener, Handler& handler, Wait wait, Serve s
         std::error_code error;
         tcp_listener::accepted client = listener.accept(error);
         if (error == std::errc::operation_canceled) return;
-        if (error == std::errc::timed_out) continue;  // he has left, or another process was faster
+        if (error == std::errc::timed_out) continue;  // the client has left, or another process took it
         if (is_not_listening(error)) throw_error(error, "accept");
         if (!error) error = serve(std::move(client));
         if (!error) continue;
-        // Out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM) or of processes or threads (EAGAIN): it may
-        // pass. Others stand in the queue, so trying again at once would only keep the processor busy.
+        // No descriptor or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), or no process or thread (EAGAIN). The shortage may
+        // pass. The queue is not empty, so a retry without a pause would only keep the processor busy.
         if constexpr (hears_accept_errors<Handler>) handler.on_accept_error(error);
         pause = clock::now() + accept_pause;
     }
 }
 
-/// One conversation. False when it failed; but not at a stop, which most likely is the reason, and none to complain of.
+/// Holds one conversation. Returns false if it failed. After a stop request it returns true, because the stop is the
+/// likely cause of the failure.
 template <class Handler>
 bool converse(Handler& handler, tcp_stream& stream, const endpoint& peer, const stop_event& stop,
               const patience& limits) {
@@ -137,19 +146,19 @@ bool converse(Handler& handler, tcp_stream& stream, const endpoint& peer, const 
     return true;
 }
 
-/// Where one waits for a client, for the stop, and for the end of those who serve.
+/// Waits for a client, for the stop, and for the end of the processes or threads that serve.
 class reception {
   public:
     enum class visit { other, client, stop };
 
     reception(tcp_listener& listener, const stop_event& stop) : listener_{listener.native_handle()}, stop_{stop} {
         listener.stop_with(stop);
-        listener.set_timeout(duration::zero());  // accept() need not wait; those it accepts wait without a limit
+        listener.set_timeout(duration::zero());  // accept() does not wait; the accepted streams have no limit
         poller_.add(listener_, interest::none, listener_token);
         poller_.add(stop_.native_handle(), interest::read, stop_token);
     }
-    /// Until one of them or `until`, and for a client only if the door is open. Each of those who have ended is given
-    /// to `ended` by the token that watch() was told.
+    /// Waits until something happens, at most until `until`. Waits for a client only if `is_open`. For each process or
+    /// thread that has ended, calls `ended` with the token that watch() was given.
     template <class Ended>
     visit wait(bool is_open, time_point until, Ended ended) {
         if (is_open != std::exchange(is_open_, is_open))
@@ -160,20 +169,20 @@ class reception {
                 who = visit::stop;
             else if (happened.token != listener_token)
                 ended(happened.token);
-            else if (who != visit::stop)  // somebody has come, or the listener listens no more
+            else if (who != visit::stop)  // a client has come, or the listener has stopped listening
                 who = visit::client;
         }
         return who;
     }
     void watch(int descriptor, std::uint64_t token) { poller_.add(descriptor, interest::read, token); }
     void forget(int descriptor) noexcept { poller_.remove(descriptor); }
-    /// No more clients, and the stop has been heard.
+    /// Stops waiting for clients and for the stop.
     void close_doors() noexcept {
         poller_.remove(listener_);
         poller_.remove(stop_.native_handle());
         is_open_ = false;
     }
-    /// In a child: the poller is the parent's.
+    /// Closes the poller, in a child: the child shares it with its parent.
     void leave() noexcept { const epoll_poller gone{std::move(poller_)}; }
 
   private:
