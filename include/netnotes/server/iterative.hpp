@@ -1,7 +1,8 @@
 // netnotes/server/iterative.hpp: one client at a time
 // SPDX-License-Identifier: MIT
 //
-// accept, serve, close, and again. The other clients wait in the kernel's queue meanwhile.
+// The server accepts a client, serves it, closes its connection, and accepts the next client. Meanwhile the other
+// clients wait in the kernel's queue.
 //
 // On this page:  iterative_server
 // The notes:     单进程 TCP服务器 (a server of one process); example 15
@@ -20,26 +21,27 @@
 
 namespace netnotes {
 
-/// The notes' first server: one client at a time, the others wait in the queue, where they are already
-/// connected and may already send. Right when a conversation is short. A client that says nothing keeps all the others
-/// waiting for idle_timeout, which should therefore be short.
+/// Serves one client at a time: the notes' first server. It fits short conversations. Other clients wait in the queue,
+/// where they are already connected and may already send. A silent client makes them wait for idle_timeout, so keep
+/// idle_timeout short.
 ///
-/// The handler is called as handler(tcp_stream&, const endpoint& peer); the stream is closed when it returns.
-/// A std::exception that it throws ends that conversation and no other. Members that the handler may have, too:
+/// The server calls handler(tcp_stream&, const endpoint& peer) and closes the stream when the handler returns. A
+/// std::exception from the handler ends that conversation only; any other exception leaves run(). The handler may also
+/// have these members:
 ///
-///     on_error(const endpoint& peer, const std::exception&)   it has thrown
-///     on_accept_error(std::error_code)                        no descriptors or no memory for a new client
+///     on_error(const endpoint& peer, const std::exception&)   the handler threw this exception
+///     on_accept_error(std::error_code)                        no descriptor or memory for a new client
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 class iterative_server {
   public:
-    /// Throws std::invalid_argument for a time limit that is not above zero.
+    /// Takes over the listener and the handler. Throws std::invalid_argument if a time limit is not above zero.
     iterative_server(tcp_listener listener, Handler handler, const conversation_options& options = {})
         : listener_{std::move(listener)},
           handler_{std::move(handler)},
           patience_{options.idle_timeout, options.request_timeout} {}
 
-    /// Serves until a stop is requested, which also ends the wait for a client that is just being served. Throws
-    /// std::system_error when the listener does not listen. Once.
+    /// Serves until a stop is requested; the stop also ends the current client's wait. Call run() once. Throws
+    /// std::system_error if the listener does not listen.
     void run(const stop_event& stop);
 
   private:
@@ -55,7 +57,7 @@ class iterative_server {
 
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 void iterative_server<Handler>::run(const stop_event& stop) {
-    listener_.set_blocking(true);  // whatever limit it may have had, and those that it accepts
+    listener_.set_blocking(true);  // removes any time limit, also for the streams that it accepts
     listener_.stop_with(stop);
     detail::accept_clients(
         listener_, handler_,
