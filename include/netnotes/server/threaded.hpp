@@ -1,7 +1,8 @@
 // netnotes/server/threaded.hpp: a thread for each client
 // SPDX-License-Identifier: MIT
 //
-// accept, start a thread, and accept again. The threads share one memory.
+// The server accepts a client, starts a thread that serves it, and accepts the next client. The threads share one
+// memory.
 //
 // On this page:  threaded_options · threaded_server
 // The notes:     多线程服务器 (threads); example 17
@@ -29,23 +30,27 @@
 
 namespace netnotes {
 
+/// The limits of a threaded_server.
 struct threaded_options {
-    std::size_t max_threads = 100;  ///< beyond, clients wait in the listener's queue
+    std::size_t max_threads = 100;  ///< clients beyond this number wait in the listener's queue. Above zero
     wait_time idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
     std::optional<wait_time> request_timeout{};        ///< see conversation_options
 };
 
-/// A thread for every client. They share the memory: what one thread writes another may read only under a lock, or in
-/// an atomic. They also share the descriptors, so the stream is closed once, by the thread that serves it; to close
-/// "the parent's copy", as after a fork, would end the conversation.
+/// Serves each client in its own thread. The threads share the memory: data that one thread writes and another reads
+/// needs a lock or an atomic. They also share the descriptors, so only the thread that serves a stream closes it.
+/// Closing "the parent's copy", as after a fork, would end the conversation.
 ///
-/// The handler is one object, called as by the iterative server, from many threads at once, and as const: by the
-/// standard library's convention what is const is safe to call so. Let it change what it shares only under a lock.
-/// What is thrown and no std::exception ends the program, as in every std::thread. Members that it may have, const:
+/// The handler is a single object, called as by the iterative server, but from many threads at once. It is called as
+/// const, because by the standard library's convention const calls may run at the same time. A handler must lock what
+/// it changes. An exception that is not a std::exception ends the program, as in every std::thread. The handler may
+/// also have these const members:
 ///
-///     on_error(const endpoint& peer, const std::exception&)   it has thrown; called by the client's thread
-///     on_accept_error(std::error_code)                        no descriptors or memory for a new client, or no
-///                                                             thread: EAGAIN. Then he is sent away. Called by run()
+///     on_error(const endpoint& peer, const std::exception&)   the handler threw this exception; called by the
+///                                                             client's thread
+///     on_accept_error(std::error_code)                        no descriptor or memory for a new client, or no thread
+///                                                             (EAGAIN), and then the client is disconnected; called
+///                                                             by run()
 template <detail::handler_for_many Handler>
 class threaded_server {
     static_assert(detail::hears_errors<Handler> == detail::hears_errors<const Handler> &&
@@ -53,7 +58,8 @@ class threaded_server {
                   "what the handler of a threaded server is told, it is told as const");
 
   public:
-    /// Throws std::invalid_argument when no thread is allowed, or for a time limit that is not above zero.
+    /// Takes over the listener and the handler. Throws std::invalid_argument if max_threads is zero or a time limit is
+    /// not above zero.
     threaded_server(tcp_listener listener, Handler handler, threaded_options options = {})
         : listener_{std::move(listener)},
           handler_{std::move(handler)},
@@ -64,10 +70,10 @@ class threaded_server {
     threaded_server(const threaded_server&) = delete;
     threaded_server& operator=(const threaded_server&) = delete;
 
-    /// Serves until a stop is requested. The streams are stopped by it, too; then the threads are joined. A handler that
-    /// waits on its stream returns at once. For one that does not look at its stream run() waits: nothing ends a thread
-    /// from outside. Throws std::system_error when the listener does not listen or there is nothing to wait with,
-    /// having waited for the clients that are being served. Once.
+    /// Serves until a stop is requested, then joins the threads. Call run() once. The stop also ends every call that
+    /// waits on a client's stream, with errc::operation_canceled. run() waits for a handler that does not use its
+    /// stream, because no thread can be ended from outside. Throws std::system_error if the listener does not listen,
+    /// or if no descriptor or memory is left to wait with. It throws only after it has joined all threads.
     void run(const stop_event& stop);
 
   private:
@@ -82,7 +88,7 @@ class threaded_server {
     const Handler handler_;
     threaded_options options_;
     detail::patience patience_;
-    socket bell_;  ///< an eventfd: rung by each thread as its last act
+    socket bell_;  ///< an eventfd: each thread writes to it at its end, so run() wakes and joins it
     std::list<worker> workers_;
 };
 
@@ -127,7 +133,7 @@ std::error_code threaded_server<Handler>::start(tcp_listener::accepted client, c
             {
                 tcp_stream stream = std::move(client.stream);
                 detail::converse(handler_, stream, client.peer, stop, patience_);
-            }  // closed, before anybody hears of our end
+            }  // the stream is closed before `done` is set
             self.done.store(true, std::memory_order_release);
             const std::uint64_t one = 1;
             [[maybe_unused]] const auto written = ::write(bell_.native_handle(), &one, sizeof one);
@@ -143,7 +149,7 @@ std::error_code threaded_server<Handler>::start(tcp_listener::accepted client, c
 
 template <detail::handler_for_many Handler>
 void threaded_server<Handler>::join_the_done() {
-    std::uint64_t rings = 0;  // first, so that who ends from now on rings again
+    std::uint64_t rings = 0;  // read the bell first, so that a thread that ends from now on rings it again
     [[maybe_unused]] const auto got = ::read(bell_.native_handle(), &rings, sizeof rings);
     workers_.remove_if([](worker& one) {
         if (!one.done.load(std::memory_order_acquire)) return false;
