@@ -1,7 +1,8 @@
 // netnotes/server/forking.hpp: a process for each client
 // SPDX-License-Identifier: MIT
 //
-// accept, fork, and the child serves while the parent accepts the next client. Each child has a memory of its own.
+// The server accepts a client and forks. The child serves the client while the parent accepts the next client. Each
+// child has its own memory.
 //
 // On this page:  forking_options · forking_server
 // The notes:     多进程服务器 (processes); example 16
@@ -33,37 +34,42 @@
 
 namespace netnotes {
 
+/// The limits of a forking_server.
 struct forking_options {
-    std::size_t max_children = 100;  ///< beyond, clients wait in the listener's queue
-    /// How long a stop waits for the children's last words. Who has not ended by then is killed.
+    std::size_t max_children = 100;  ///< clients beyond this number wait in the listener's queue. Above zero
+    /// Limits the time that a stop waits for the children. A child that has not ended by then is killed.
     wait_time stop_grace = std::chrono::seconds{2};
     wait_time idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
     std::optional<wait_time> request_timeout{};        ///< see conversation_options
 };
 
-/// A process for every client. A child that crashes harms nobody else, and what it does to its memory nobody else sees.
+/// Serves each client in its own process. A child that crashes ends only its own conversation, and no other process
+/// sees what a child changes in its memory.
 ///
-/// The handler is called as by the iterative server, in the child, on a copy of everything. The child holds the
-/// client's stream and what the program had open before, but not the listener. It leaves by _exit(2), with status 0,
-/// or 1 when the handler has thrown: no destructor of the parent's objects runs in it, and no buffer of std::cout or
-/// stdio is written, neither the handler's (so let it flush) nor the copy of what the parent had not yet flushed (so
-/// flush before run()). What is thrown and no std::exception aborts the child. Members that the handler may have:
+/// The handler is called as by the iterative server, but in the child, on the child's copy of the memory. The child
+/// holds the client's stream and every descriptor that the program had open, but not the listener. It ends with
+/// _exit(2): status 0, or 1 if the handler threw. So in the child no destructor of the parent's objects runs, and no
+/// buffer of std::cout or stdio is written. The handler must flush its own output. Flush before run() too: otherwise
+/// the handler's flush also writes the child's copy of the parent's output. An exception that is not a std::exception
+/// aborts the child. The handler may also have these members:
 ///
-///     on_error(const endpoint& peer, const std::exception&)   it has thrown; called in the child
-///     on_exit(const endpoint& peer, int status)               a child has ended, and how: waitpid(2), WIFEXITED ...
-///     on_accept_error(std::error_code)                        no descriptors or memory for a new client, or no
-///                                                             process: EAGAIN of fork(2). Then he is sent away
+///     on_error(const endpoint& peer, const std::exception&)   the handler threw this exception; called in the child
+///     on_exit(const endpoint& peer, int status)               a child has ended; `status` is that of waitpid(2)
+///     on_accept_error(std::error_code)                        no descriptor or memory for a new client, or no process
+///                                                             (EAGAIN), and then the client is disconnected
 ///
-/// The last two are called by run() and must not throw. Only the server's own children are waited for; the program
-/// may have others. (If it ignores SIGCHLD, or reaps whatever ends, the status is lost, and on_exit() is told 0.)
+/// run() calls on_exit() and on_accept_error(); they must not throw. The server waits only for its own children, so the
+/// program may have others. If the program ignores SIGCHLD or reaps every child itself, the status is lost and
+/// on_exit() gets 0.
 ///
-/// In the child the stop_event is the child's own. SIGTERM requests it, and so does SIGINT, unless the program ignores
-/// or handles that itself: Ctrl-C and timeout(1) reach children too, and they end as by a stop, which they tell nobody
-/// else. If the parent dies, its children are asked to stop.
+/// The child has its own stop_event. SIGTERM requests it. SIGINT requests it too, unless the program ignores or handles
+/// SIGINT itself. So Ctrl-C and timeout(1), which signal the children too, stop them in order. A stop in a child does
+/// not stop the parent or other children. If the parent dies, its children are asked to stop.
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 class forking_server {
   public:
-    /// Throws std::invalid_argument when no child is allowed, or for a time limit that is not above zero.
+    /// Takes over the listener and the handler. Throws std::invalid_argument if max_children is zero or a time limit is
+    /// not above zero.
     forking_server(tcp_listener listener, Handler handler, forking_options options = {})
         : listener_{std::move(listener)},
           handler_{std::move(handler)},
@@ -74,18 +80,18 @@ class forking_server {
     forking_server(const forking_server&) = delete;
     forking_server& operator=(const forking_server&) = delete;
 
-    /// Serves until a stop is requested. Then it asks its children to stop, by SIGTERM, and waits for them, until
-    /// stop_grace is over: the rest is killed. Throws std::system_error when the listener does not listen or there is
-    /// nothing to wait with; the children are ended in the same way. Once.
+    /// Serves until a stop is requested. Then it sends SIGTERM to its children, waits for them up to stop_grace, and
+    /// kills the children that are left. Call run() once. Throws std::system_error if the listener does not listen, or
+    /// if no descriptor or memory is left to wait with. It ends its children in the same way before it throws.
     void run(const stop_event& stop);
 
   private:
     struct child {
         pid_t process;
-        int descriptor;  ///< a pidfd, which turns readable when the child ends; -1 where the system has none
+        int descriptor;  ///< a pidfd, which becomes readable when the child ends; -1 if the system has no pidfd for us
         endpoint peer;
     };
-    static constexpr duration look = std::chrono::milliseconds{20};  ///< ... and then it is asked so often
+    static constexpr duration look = std::chrono::milliseconds{20};  ///< how often a child without a pidfd is checked
 
     std::error_code start(detail::reception& door, tcp_listener::accepted client, const stop_event& stop);
     [[noreturn]] void be_child(detail::reception& door, tcp_listener::accepted client, const stop_event& stop,
@@ -147,12 +153,12 @@ template <std::invocable<tcp_stream&, const endpoint&> Handler>
 std::error_code forking_server<Handler>::start(detail::reception& door, tcp_listener::accepted client,
                                                const stop_event& stop) {
     try {
-        children_.push_back({-1, -1, client.peer});  // now, for once there is a child it must not be lost
+        children_.push_back({-1, -1, client.peer});  // before the fork, because after it nothing may fail
     } catch (const std::bad_alloc&) {
         return std::make_error_code(std::errc::not_enough_memory);
     }
-    // A signal that comes between fork() and in_child() would, in the child, run the parent's handler, and that
-    // requests a stop of the whole server. So it waits.
+    // A signal between fork() and in_child() would run the parent's handler in the child. That handler would request a
+    // stop of the whole server. So both signals stay blocked until then.
     sigset_t stopping, before;
     ::sigemptyset(&stopping);
     ::sigaddset(&stopping, SIGINT);
@@ -167,27 +173,27 @@ std::error_code forking_server<Handler>::start(detail::reception& door, tcp_list
         children_.pop_back();
         return error;
     }
-#ifdef SYS_pidfd_open  // Linux 5.3. Until it is waited for, the number of a child belongs to nobody else
+#ifdef SYS_pidfd_open  // Linux 5.3. The kernel does not reuse a child's number before waitpid(2)
     int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
 #else
     int descriptor = -1;
 #endif
     try {
         if (descriptor >= 0) door.watch(descriptor, static_cast<std::uint64_t>(process));
-    } catch (const std::system_error&) {  // too many are watched
+    } catch (const std::system_error&) {  // epoll watches too many descriptors, or has no memory
         ::close(std::exchange(descriptor, -1));
     }
     children_.back() = {process, descriptor, client.peer};
     unwatched_ += descriptor < 0;
-    return {};  // our copy of the stream is closed here. If it stayed open, the child could never hang up
+    return {};  // this closes our copy of the stream; otherwise the child's close() would not end the connection
 }
 
-/// noexcept: whatever comes out of the handler must not go on into the parent's code.
+/// Runs the child; never returns. It is noexcept, so an exception from the handler cannot reach the parent's code.
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 void forking_server<Handler>::be_child(detail::reception& door, tcp_listener::accepted client, const stop_event& stop,
                                        pid_t parent, sigset_t signals) noexcept {
     std::error_code ignored;
-    listener_.close(ignored);  // or the port would stay taken as long as we live, and clients come to nobody
+    listener_.close(ignored);  // otherwise the port stays in use while this child lives, and no process accepts
     door.leave();
     for (const child& other : children_)
         if (other.descriptor >= 0) ::close(other.descriptor);
@@ -196,17 +202,18 @@ void forking_server<Handler>::be_child(detail::reception& door, tcp_listener::ac
         stop.become_own_after_fork();
         stop_on_signals::in_child(stop);
         ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (::getppid() != parent) ::raise(SIGTERM);  // it has died in between
-        ::sigdelset(&signals, SIGTERM);               // by which the parent asks us, whatever it blocks for itself
+        if (::getppid() != parent) ::raise(SIGTERM);  // the parent died before prctl()
+        ::sigdelset(&signals, SIGTERM);               // the parent's request, even if the parent itself blocks it
         ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);
         good = detail::converse(handler_, client.stream, client.peer, stop, patience_);
-    } catch (const std::system_error& failure) {  // of become_own_after_fork(); converse() keeps the handler's
+    } catch (const std::system_error& failure) {  // from become_own_after_fork(); converse() catches the handler's
         if constexpr (detail::hears_errors<Handler>) handler_.on_error(client.peer, failure);
     }
     ::_exit(good ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-/// Only this one child, by its number: waitpid(-1) would take the status of the program's other children away.
+/// Waits for this child only, by its number: waitpid(-1) would take the status of the program's other children. Does
+/// nothing if a child without a pidfd is still running.
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 void forking_server<Handler>::reap(detail::reception& door, std::size_t index) {
     const child gone = children_[index];

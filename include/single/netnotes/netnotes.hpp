@@ -13297,8 +13297,8 @@ class socket_iostream : public std::iostream {
 // netnotes/server/blocking.hpp: servers that block
 // SPDX-License-Identifier: MIT
 //
-// The easiest way to write what a server says to *one* client is to write just that: receive, think, answer, and
-// wait wherever there is something to wait for. But who waits for one client serves no other. Three ways out:
+// A dialogue with *one* client is easiest to write as plain calls that wait: receive, compute, send, receive again. But
+// a thread that waits for one client serves no other client. There are three ways out:
 //
 //        iterative_server            forking_server                     threaded_server
 //
@@ -13306,33 +13306,40 @@ class socket_iostream : public std::iostream {
 //          |                           | fork      | fork                 | start     | start
 //        handler(first)              handler     handler                handler     handler
 //          |                         (first)     (second)               (first)     (second)
-//        accept                        : a memory each :                  └── one memory ──┘
+//        accept                        : own memory    :                  └─ shared memory ┘
 //          |                         exit        crash                  returns     returns
 //        handler(second)               └> reaped   └> reaped              └> joined   └> joined
 //
-//   a client who says nothing   holds up all          holds a process         holds a thread
-//   a handler that crashes      takes all along       harms its own client    takes all along
-//   what one client changes     the next one sees     is gone with its child  all see at once: it needs a lock
-//   a client costs              nothing               a process               a thread
-//   so it fits                  short dialogues       work that must be       dialogues that share something
-//                                                     kept apart
+//    a silent client             blocks all others     occupies a process      occupies a thread
+//    a handler that crashes      ends the server       ends its own child      ends the server
+//    what one client changes     the next client sees  is lost with its child  all see at once: it needs a lock
+//    a client costs              nothing               a process               a thread
+//    it fits                     short dialogues       work that must be       dialogues that share data
+//                                                      kept apart
 //
-// All three take a listener and a handler, and have one call: run(stop). A conversation that fails ends no other. A
-// client for whom there is no place (max_children, max_threads) waits in the kernel's queue: he is connected there and
-// may already send. A system that is out of descriptors, memory, processes or threads is asked again after 100 ms,
-// and not in a loop. A client that is silent for idle_timeout, or draws no answer for request_timeout by sending a byte now
-// and then, ends its conversation with errc::timed_out. If the last send_all() of a handler has failed, the connection ends
-// in a reset, so that the client cannot take half an answer for a whole one. (A handler that throws between two sends that
-// went well ends in order, as only the handler knows that its answer is half. It can set option::linger{0s} before it
-// throws: that is a reset.) When run() returns, nobody is being served any more: there is no child, no thread, no zombie.
+// Each server takes a listener and a handler, and its run(stop) serves until the stop. The three servers share these
+// rules.
 //
-// Fork and threads do not go together. fork(2) copies the memory as it is at that moment, and one thread only. A
-// mutex that another one holds just then stays locked in the child for ever. So let a forking server run in a program
-// that has one thread, or let its handler keep to what is safe in a signal handler.
+// A conversation that fails ends no other conversation. If the server is full (max_children, max_threads), a new client
+// waits in the kernel's queue. There it is already connected and may already send. If the system has no descriptor,
+// memory, process or thread left, the server tries again after 100 ms.
 //
-// On this page:  conversation_options · what the three have in common
-// Beside it:     server/iterative.hpp, server/forking.hpp, server/threaded.hpp, one server each
-// Above it:      server/reactor.hpp, thousands of clients in one thread that never waits for one
+// A conversation ends with errc::timed_out if its client is silent for idle_timeout. It also ends if the handler sends
+// nothing for request_timeout, so a client that sends a byte now and then cannot stay for ever.
+//
+// If the last send_all() of a handler failed, the connection ends with a reset. The client then cannot mistake half an
+// answer for a whole answer. A handler that throws between two successful sends ends its connection in order, because
+// only the handler knows that its answer is half. To end it with a reset, set option::linger{0s} before throwing.
+//
+// When run() returns, no client is being served: no child, thread or zombie is left.
+//
+// Do not mix fork and threads. fork(2) copies the memory of that moment, but only the calling thread. A mutex that
+// another thread holds at that moment stays locked in the child for ever. Run a forking server in a program with one
+// thread. If that is impossible, the handler may call only functions that are safe in a signal handler.
+//
+// On this page:  conversation_options · what the three servers have in common
+// Beside it:     server/iterative.hpp, server/forking.hpp, server/threaded.hpp: a server each
+// Above it:      server/reactor.hpp, thousands of clients in a thread that never waits for a single client
 // The notes:     单进程服务器 (one at a time), 多进程服务器 (processes), 多线程服务器 (threads); examples 15, 16, 17
 
 #ifndef NETNOTES_SERVER_BLOCKING_HPP
@@ -13365,11 +13372,11 @@ template <class Handler>
 concept hears_accept_errors = requires(Handler& handler, std::error_code error) {
     handler.on_accept_error(error);
 };
-/// For many threads at once: see threaded_server.
+/// A handler that many threads may call at once: see threaded_server.
 template <class Handler>
 concept handler_for_many = std::invocable<const Handler&, tcp_stream&, const endpoint&>;
 
-/// The time limits of a conversation.
+/// The time limits of a conversation. Throws std::invalid_argument if a limit is not above zero.
 struct patience {
     patience(duration idle_timeout, const std::optional<wait_time>& request_timeout)
         : idle{idle_timeout},
@@ -13385,21 +13392,22 @@ struct patience {
 };
 }  // namespace detail
 
-/// How long a handler may be kept waiting. The other two servers have the same two limits among their options.
+/// Limits how long a client may keep a handler waiting. The options of the other two servers have the same two limits.
 struct conversation_options {
-    /// For each call on the stream that waits, all its parts together: see socket::set_timeout(). The handler may set
-    /// another. Above zero; `never` to wait for ever.
+    /// Limits each call on the stream, with all its parts: see socket::set_timeout(). The handler may set another
+    /// limit. Above zero; `never` means no limit.
     wait_time idle_timeout = std::chrono::minutes{5};
-    /// For an exchange: the time from one send to the next, or from the beginning to the first. See
-    /// socket::set_answer_timeout(), by which a handler that answers seldom sets another, or begins the time anew. Nothing:
-    /// four idle timeouts. Above zero.
+    /// Limits the time from one send to the next, and from the start to the first send. nullopt means four idle
+    /// timeouts. A handler that answers seldom can change the limit or restart its time: see
+    /// socket::set_answer_timeout(). Above zero; `never` means no limit.
     std::optional<wait_time> request_timeout{};
 };
 
 namespace detail {
 
-/// What the three servers do alike. wait(pause) returns when a client may have come, and not before `pause`; false
-/// ends it all. serve(client) serves him, or has somebody serve him, or says what it lacks for that.
+/// Accepts clients until the stop, in all three servers. The function `wait` returns true if a client may have come,
+/// but not before the time `pause`, and false to end the loop. The function `serve` serves the client, or starts a
+/// process or thread for it. It returns an error if a resource is missing.
 template <class Handler, class Wait, class Serve>
 void accept_clients(tcp_listener& listener, Handler& handler, Wait wait, Serve serve) {
     constexpr time_point none = time_point::min();
@@ -13407,18 +13415,19 @@ void accept_clients(tcp_listener& listener, Handler& handler, Wait wait, Serve s
         std::error_code error;
         tcp_listener::accepted client = listener.accept(error);
         if (error == std::errc::operation_canceled) return;
-        if (error == std::errc::timed_out) continue;  // he has left, or another process was faster
+        if (error == std::errc::timed_out) continue;  // the client has left, or another process took it
         if (is_not_listening(error)) throw_error(error, "accept");
         if (!error) error = serve(std::move(client));
         if (!error) continue;
-        // Out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM) or of processes or threads (EAGAIN): it may
-        // pass. Others stand in the queue, so trying again at once would only keep the processor busy.
+        // No descriptor or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), or no process or thread (EAGAIN). The shortage may
+        // pass. The queue is not empty, so a retry without a pause would only keep the processor busy.
         if constexpr (hears_accept_errors<Handler>) handler.on_accept_error(error);
         pause = clock::now() + accept_pause;
     }
 }
 
-/// One conversation. False when it failed; but not at a stop, which most likely is the reason, and none to complain of.
+/// Holds one conversation. Returns false if it failed. After a stop request it returns true, because the stop is the
+/// likely cause of the failure.
 template <class Handler>
 bool converse(Handler& handler, tcp_stream& stream, const endpoint& peer, const stop_event& stop,
               const patience& limits) {
@@ -13433,19 +13442,19 @@ bool converse(Handler& handler, tcp_stream& stream, const endpoint& peer, const 
     return true;
 }
 
-/// Where one waits for a client, for the stop, and for the end of those who serve.
+/// Waits for a client, for the stop, and for the end of the processes or threads that serve.
 class reception {
   public:
     enum class visit { other, client, stop };
 
     reception(tcp_listener& listener, const stop_event& stop) : listener_{listener.native_handle()}, stop_{stop} {
         listener.stop_with(stop);
-        listener.set_timeout(duration::zero());  // accept() need not wait; those it accepts wait without a limit
+        listener.set_timeout(duration::zero());  // accept() does not wait; the accepted streams have no limit
         poller_.add(listener_, interest::none, listener_token);
         poller_.add(stop_.native_handle(), interest::read, stop_token);
     }
-    /// Until one of them or `until`, and for a client only if the door is open. Each of those who have ended is given
-    /// to `ended` by the token that watch() was told.
+    /// Waits until something happens, at most until `until`. Waits for a client only if `is_open`. For each process or
+    /// thread that has ended, calls `ended` with the token that watch() was given.
     template <class Ended>
     visit wait(bool is_open, time_point until, Ended ended) {
         if (is_open != std::exchange(is_open_, is_open))
@@ -13456,20 +13465,20 @@ class reception {
                 who = visit::stop;
             else if (happened.token != listener_token)
                 ended(happened.token);
-            else if (who != visit::stop)  // somebody has come, or the listener listens no more
+            else if (who != visit::stop)  // a client has come, or the listener has stopped listening
                 who = visit::client;
         }
         return who;
     }
     void watch(int descriptor, std::uint64_t token) { poller_.add(descriptor, interest::read, token); }
     void forget(int descriptor) noexcept { poller_.remove(descriptor); }
-    /// No more clients, and the stop has been heard.
+    /// Stops waiting for clients and for the stop.
     void close_doors() noexcept {
         poller_.remove(listener_);
         poller_.remove(stop_.native_handle());
         is_open_ = false;
     }
-    /// In a child: the poller is the parent's.
+    /// Closes the poller, in a child: the child shares it with its parent.
     void leave() noexcept { const epoll_poller gone{std::move(poller_)}; }
 
   private:
@@ -13715,7 +13724,8 @@ inline void connection::flush() noexcept {
 // netnotes/server/forking.hpp: a process for each client
 // SPDX-License-Identifier: MIT
 //
-// accept, fork, and the child serves while the parent accepts the next client. Each child has a memory of its own.
+// The server accepts a client and forks. The child serves the client while the parent accepts the next client. Each
+// child has its own memory.
 //
 // On this page:  forking_options · forking_server
 // The notes:     多进程服务器 (processes); example 16
@@ -13747,37 +13757,42 @@ inline void connection::flush() noexcept {
 
 namespace netnotes {
 
+/// The limits of a forking_server.
 struct forking_options {
-    std::size_t max_children = 100;  ///< beyond, clients wait in the listener's queue
-    /// How long a stop waits for the children's last words. Who has not ended by then is killed.
+    std::size_t max_children = 100;  ///< clients beyond this number wait in the listener's queue. Above zero
+    /// Limits the time that a stop waits for the children. A child that has not ended by then is killed.
     wait_time stop_grace = std::chrono::seconds{2};
     wait_time idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
     std::optional<wait_time> request_timeout{};        ///< see conversation_options
 };
 
-/// A process for every client. A child that crashes harms nobody else, and what it does to its memory nobody else sees.
+/// Serves each client in its own process. A child that crashes ends only its own conversation, and no other process
+/// sees what a child changes in its memory.
 ///
-/// The handler is called as by the iterative server, in the child, on a copy of everything. The child holds the
-/// client's stream and what the program had open before, but not the listener. It leaves by _exit(2), with status 0,
-/// or 1 when the handler has thrown: no destructor of the parent's objects runs in it, and no buffer of std::cout or
-/// stdio is written, neither the handler's (so let it flush) nor the copy of what the parent had not yet flushed (so
-/// flush before run()). What is thrown and no std::exception aborts the child. Members that the handler may have:
+/// The handler is called as by the iterative server, but in the child, on the child's copy of the memory. The child
+/// holds the client's stream and every descriptor that the program had open, but not the listener. It ends with
+/// _exit(2): status 0, or 1 if the handler threw. So in the child no destructor of the parent's objects runs, and no
+/// buffer of std::cout or stdio is written. The handler must flush its own output. Flush before run() too: otherwise
+/// the handler's flush also writes the child's copy of the parent's output. An exception that is not a std::exception
+/// aborts the child. The handler may also have these members:
 ///
-///     on_error(const endpoint& peer, const std::exception&)   it has thrown; called in the child
-///     on_exit(const endpoint& peer, int status)               a child has ended, and how: waitpid(2), WIFEXITED ...
-///     on_accept_error(std::error_code)                        no descriptors or memory for a new client, or no
-///                                                             process: EAGAIN of fork(2). Then he is sent away
+///     on_error(const endpoint& peer, const std::exception&)   the handler threw this exception; called in the child
+///     on_exit(const endpoint& peer, int status)               a child has ended; `status` is that of waitpid(2)
+///     on_accept_error(std::error_code)                        no descriptor or memory for a new client, or no process
+///                                                             (EAGAIN), and then the client is disconnected
 ///
-/// The last two are called by run() and must not throw. Only the server's own children are waited for; the program
-/// may have others. (If it ignores SIGCHLD, or reaps whatever ends, the status is lost, and on_exit() is told 0.)
+/// run() calls on_exit() and on_accept_error(); they must not throw. The server waits only for its own children, so the
+/// program may have others. If the program ignores SIGCHLD or reaps every child itself, the status is lost and
+/// on_exit() gets 0.
 ///
-/// In the child the stop_event is the child's own. SIGTERM requests it, and so does SIGINT, unless the program ignores
-/// or handles that itself: Ctrl-C and timeout(1) reach children too, and they end as by a stop, which they tell nobody
-/// else. If the parent dies, its children are asked to stop.
+/// The child has its own stop_event. SIGTERM requests it. SIGINT requests it too, unless the program ignores or handles
+/// SIGINT itself. So Ctrl-C and timeout(1), which signal the children too, stop them in order. A stop in a child does
+/// not stop the parent or other children. If the parent dies, its children are asked to stop.
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 class forking_server {
   public:
-    /// Throws std::invalid_argument when no child is allowed, or for a time limit that is not above zero.
+    /// Takes over the listener and the handler. Throws std::invalid_argument if max_children is zero or a time limit is
+    /// not above zero.
     forking_server(tcp_listener listener, Handler handler, forking_options options = {})
         : listener_{std::move(listener)},
           handler_{std::move(handler)},
@@ -13788,18 +13803,18 @@ class forking_server {
     forking_server(const forking_server&) = delete;
     forking_server& operator=(const forking_server&) = delete;
 
-    /// Serves until a stop is requested. Then it asks its children to stop, by SIGTERM, and waits for them, until
-    /// stop_grace is over: the rest is killed. Throws std::system_error when the listener does not listen or there is
-    /// nothing to wait with; the children are ended in the same way. Once.
+    /// Serves until a stop is requested. Then it sends SIGTERM to its children, waits for them up to stop_grace, and
+    /// kills the children that are left. Call run() once. Throws std::system_error if the listener does not listen, or
+    /// if no descriptor or memory is left to wait with. It ends its children in the same way before it throws.
     void run(const stop_event& stop);
 
   private:
     struct child {
         pid_t process;
-        int descriptor;  ///< a pidfd, which turns readable when the child ends; -1 where the system has none
+        int descriptor;  ///< a pidfd, which becomes readable when the child ends; -1 if the system has no pidfd for us
         endpoint peer;
     };
-    static constexpr duration look = std::chrono::milliseconds{20};  ///< ... and then it is asked so often
+    static constexpr duration look = std::chrono::milliseconds{20};  ///< how often a child without a pidfd is checked
 
     std::error_code start(detail::reception& door, tcp_listener::accepted client, const stop_event& stop);
     [[noreturn]] void be_child(detail::reception& door, tcp_listener::accepted client, const stop_event& stop,
@@ -13861,12 +13876,12 @@ template <std::invocable<tcp_stream&, const endpoint&> Handler>
 std::error_code forking_server<Handler>::start(detail::reception& door, tcp_listener::accepted client,
                                                const stop_event& stop) {
     try {
-        children_.push_back({-1, -1, client.peer});  // now, for once there is a child it must not be lost
+        children_.push_back({-1, -1, client.peer});  // before the fork, because after it nothing may fail
     } catch (const std::bad_alloc&) {
         return std::make_error_code(std::errc::not_enough_memory);
     }
-    // A signal that comes between fork() and in_child() would, in the child, run the parent's handler, and that
-    // requests a stop of the whole server. So it waits.
+    // A signal between fork() and in_child() would run the parent's handler in the child. That handler would request a
+    // stop of the whole server. So both signals stay blocked until then.
     sigset_t stopping, before;
     ::sigemptyset(&stopping);
     ::sigaddset(&stopping, SIGINT);
@@ -13881,27 +13896,27 @@ std::error_code forking_server<Handler>::start(detail::reception& door, tcp_list
         children_.pop_back();
         return error;
     }
-#ifdef SYS_pidfd_open  // Linux 5.3. Until it is waited for, the number of a child belongs to nobody else
+#ifdef SYS_pidfd_open  // Linux 5.3. The kernel does not reuse a child's number before waitpid(2)
     int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
 #else
     int descriptor = -1;
 #endif
     try {
         if (descriptor >= 0) door.watch(descriptor, static_cast<std::uint64_t>(process));
-    } catch (const std::system_error&) {  // too many are watched
+    } catch (const std::system_error&) {  // epoll watches too many descriptors, or has no memory
         ::close(std::exchange(descriptor, -1));
     }
     children_.back() = {process, descriptor, client.peer};
     unwatched_ += descriptor < 0;
-    return {};  // our copy of the stream is closed here. If it stayed open, the child could never hang up
+    return {};  // this closes our copy of the stream; otherwise the child's close() would not end the connection
 }
 
-/// noexcept: whatever comes out of the handler must not go on into the parent's code.
+/// Runs the child; never returns. It is noexcept, so an exception from the handler cannot reach the parent's code.
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 void forking_server<Handler>::be_child(detail::reception& door, tcp_listener::accepted client, const stop_event& stop,
                                        pid_t parent, sigset_t signals) noexcept {
     std::error_code ignored;
-    listener_.close(ignored);  // or the port would stay taken as long as we live, and clients come to nobody
+    listener_.close(ignored);  // otherwise the port stays in use while this child lives, and no process accepts
     door.leave();
     for (const child& other : children_)
         if (other.descriptor >= 0) ::close(other.descriptor);
@@ -13910,17 +13925,18 @@ void forking_server<Handler>::be_child(detail::reception& door, tcp_listener::ac
         stop.become_own_after_fork();
         stop_on_signals::in_child(stop);
         ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (::getppid() != parent) ::raise(SIGTERM);  // it has died in between
-        ::sigdelset(&signals, SIGTERM);               // by which the parent asks us, whatever it blocks for itself
+        if (::getppid() != parent) ::raise(SIGTERM);  // the parent died before prctl()
+        ::sigdelset(&signals, SIGTERM);               // the parent's request, even if the parent itself blocks it
         ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);
         good = detail::converse(handler_, client.stream, client.peer, stop, patience_);
-    } catch (const std::system_error& failure) {  // of become_own_after_fork(); converse() keeps the handler's
+    } catch (const std::system_error& failure) {  // from become_own_after_fork(); converse() catches the handler's
         if constexpr (detail::hears_errors<Handler>) handler_.on_error(client.peer, failure);
     }
     ::_exit(good ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-/// Only this one child, by its number: waitpid(-1) would take the status of the program's other children away.
+/// Waits for this child only, by its number: waitpid(-1) would take the status of the program's other children. Does
+/// nothing if a child without a pidfd is still running.
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 void forking_server<Handler>::reap(detail::reception& door, std::size_t index) {
     const child gone = children_[index];
@@ -13977,7 +13993,8 @@ void forking_server<Handler>::end_all(detail::reception& door) noexcept {
 // netnotes/server/iterative.hpp: one client at a time
 // SPDX-License-Identifier: MIT
 //
-// accept, serve, close, and again. The other clients wait in the kernel's queue meanwhile.
+// The server accepts a client, serves it, closes its connection, and accepts the next client. Meanwhile the other
+// clients wait in the kernel's queue.
 //
 // On this page:  iterative_server
 // The notes:     单进程 TCP服务器 (a server of one process); example 15
@@ -13996,26 +14013,27 @@ void forking_server<Handler>::end_all(detail::reception& door) noexcept {
 
 namespace netnotes {
 
-/// The notes' first server: one client at a time, the others wait in the queue, where they are already
-/// connected and may already send. Right when a conversation is short. A client that says nothing keeps all the others
-/// waiting for idle_timeout, which should therefore be short.
+/// Serves one client at a time: the notes' first server. It fits short conversations. Other clients wait in the queue,
+/// where they are already connected and may already send. A silent client makes them wait for idle_timeout, so keep
+/// idle_timeout short.
 ///
-/// The handler is called as handler(tcp_stream&, const endpoint& peer); the stream is closed when it returns.
-/// A std::exception that it throws ends that conversation and no other. Members that the handler may have, too:
+/// The server calls handler(tcp_stream&, const endpoint& peer) and closes the stream when the handler returns. A
+/// std::exception from the handler ends that conversation only; any other exception leaves run(). The handler may also
+/// have these members:
 ///
-///     on_error(const endpoint& peer, const std::exception&)   it has thrown
-///     on_accept_error(std::error_code)                        no descriptors or no memory for a new client
+///     on_error(const endpoint& peer, const std::exception&)   the handler threw this exception
+///     on_accept_error(std::error_code)                        no descriptor or memory for a new client
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 class iterative_server {
   public:
-    /// Throws std::invalid_argument for a time limit that is not above zero.
+    /// Takes over the listener and the handler. Throws std::invalid_argument if a time limit is not above zero.
     iterative_server(tcp_listener listener, Handler handler, const conversation_options& options = {})
         : listener_{std::move(listener)},
           handler_{std::move(handler)},
           patience_{options.idle_timeout, options.request_timeout} {}
 
-    /// Serves until a stop is requested, which also ends the wait for a client that is just being served. Throws
-    /// std::system_error when the listener does not listen. Once.
+    /// Serves until a stop is requested; the stop also ends the current client's wait. Call run() once. Throws
+    /// std::system_error if the listener does not listen.
     void run(const stop_event& stop);
 
   private:
@@ -14031,7 +14049,7 @@ class iterative_server {
 
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 void iterative_server<Handler>::run(const stop_event& stop) {
-    listener_.set_blocking(true);  // whatever limit it may have had, and those that it accepts
+    listener_.set_blocking(true);  // removes any time limit, also for the streams that it accepts
     listener_.stop_with(stop);
     detail::accept_clients(
         listener_, handler_,
@@ -14606,7 +14624,8 @@ void reactor_server<Handler, Poller>::end_exchange(connection& client) noexcept 
 // netnotes/server/threaded.hpp: a thread for each client
 // SPDX-License-Identifier: MIT
 //
-// accept, start a thread, and accept again. The threads share one memory.
+// The server accepts a client, starts a thread that serves it, and accepts the next client. The threads share one
+// memory.
 //
 // On this page:  threaded_options · threaded_server
 // The notes:     多线程服务器 (threads); example 17
@@ -14634,23 +14653,27 @@ void reactor_server<Handler, Poller>::end_exchange(connection& client) noexcept 
 
 namespace netnotes {
 
+/// The limits of a threaded_server.
 struct threaded_options {
-    std::size_t max_threads = 100;  ///< beyond, clients wait in the listener's queue
+    std::size_t max_threads = 100;  ///< clients beyond this number wait in the listener's queue. Above zero
     wait_time idle_timeout = std::chrono::minutes{5};  ///< see conversation_options
     std::optional<wait_time> request_timeout{};        ///< see conversation_options
 };
 
-/// A thread for every client. They share the memory: what one thread writes another may read only under a lock, or in
-/// an atomic. They also share the descriptors, so the stream is closed once, by the thread that serves it; to close
-/// "the parent's copy", as after a fork, would end the conversation.
+/// Serves each client in its own thread. The threads share the memory: data that one thread writes and another reads
+/// needs a lock or an atomic. They also share the descriptors, so only the thread that serves a stream closes it.
+/// Closing "the parent's copy", as after a fork, would end the conversation.
 ///
-/// The handler is one object, called as by the iterative server, from many threads at once, and as const: by the
-/// standard library's convention what is const is safe to call so. Let it change what it shares only under a lock.
-/// What is thrown and no std::exception ends the program, as in every std::thread. Members that it may have, const:
+/// The handler is a single object, called as by the iterative server, but from many threads at once. It is called as
+/// const, because by the standard library's convention const calls may run at the same time. A handler must lock what
+/// it changes. An exception that is not a std::exception ends the program, as in every std::thread. The handler may
+/// also have these const members:
 ///
-///     on_error(const endpoint& peer, const std::exception&)   it has thrown; called by the client's thread
-///     on_accept_error(std::error_code)                        no descriptors or memory for a new client, or no
-///                                                             thread: EAGAIN. Then he is sent away. Called by run()
+///     on_error(const endpoint& peer, const std::exception&)   the handler threw this exception; called by the
+///                                                             client's thread
+///     on_accept_error(std::error_code)                        no descriptor or memory for a new client, or no thread
+///                                                             (EAGAIN), and then the client is disconnected; called
+///                                                             by run()
 template <detail::handler_for_many Handler>
 class threaded_server {
     static_assert(detail::hears_errors<Handler> == detail::hears_errors<const Handler> &&
@@ -14658,7 +14681,8 @@ class threaded_server {
                   "what the handler of a threaded server is told, it is told as const");
 
   public:
-    /// Throws std::invalid_argument when no thread is allowed, or for a time limit that is not above zero.
+    /// Takes over the listener and the handler. Throws std::invalid_argument if max_threads is zero or a time limit is
+    /// not above zero.
     threaded_server(tcp_listener listener, Handler handler, threaded_options options = {})
         : listener_{std::move(listener)},
           handler_{std::move(handler)},
@@ -14669,10 +14693,10 @@ class threaded_server {
     threaded_server(const threaded_server&) = delete;
     threaded_server& operator=(const threaded_server&) = delete;
 
-    /// Serves until a stop is requested. The streams are stopped by it, too; then the threads are joined. A handler that
-    /// waits on its stream returns at once. For one that does not look at its stream run() waits: nothing ends a thread
-    /// from outside. Throws std::system_error when the listener does not listen or there is nothing to wait with,
-    /// having waited for the clients that are being served. Once.
+    /// Serves until a stop is requested, then joins the threads. Call run() once. The stop also ends every call that
+    /// waits on a client's stream, with errc::operation_canceled. run() waits for a handler that does not use its
+    /// stream, because no thread can be ended from outside. Throws std::system_error if the listener does not listen,
+    /// or if no descriptor or memory is left to wait with. It throws only after it has joined all threads.
     void run(const stop_event& stop);
 
   private:
@@ -14687,7 +14711,7 @@ class threaded_server {
     const Handler handler_;
     threaded_options options_;
     detail::patience patience_;
-    socket bell_;  ///< an eventfd: rung by each thread as its last act
+    socket bell_;  ///< an eventfd: each thread writes to it at its end, so run() wakes and joins it
     std::list<worker> workers_;
 };
 
@@ -14732,7 +14756,7 @@ std::error_code threaded_server<Handler>::start(tcp_listener::accepted client, c
             {
                 tcp_stream stream = std::move(client.stream);
                 detail::converse(handler_, stream, client.peer, stop, patience_);
-            }  // closed, before anybody hears of our end
+            }  // the stream is closed before `done` is set
             self.done.store(true, std::memory_order_release);
             const std::uint64_t one = 1;
             [[maybe_unused]] const auto written = ::write(bell_.native_handle(), &one, sizeof one);
@@ -14748,7 +14772,7 @@ std::error_code threaded_server<Handler>::start(tcp_listener::accepted client, c
 
 template <detail::handler_for_many Handler>
 void threaded_server<Handler>::join_the_done() {
-    std::uint64_t rings = 0;  // first, so that who ends from now on rings again
+    std::uint64_t rings = 0;  // read the bell first, so that a thread that ends from now on rings it again
     [[maybe_unused]] const auto got = ::read(bell_.native_handle(), &rings, sizeof rings);
     workers_.remove_if([](worker& one) {
         if (!one.done.load(std::memory_order_acquire)) return false;
