@@ -565,7 +565,7 @@ TEST_CASE("who waits for what is destroyed is told so") {
         const auto first = co_await refusal_of(a);
         const auto second = co_await refusal_of(b);
         const auto third = co_await refusal_of(c);
-        CHECK(first == "what this task waited for was destroyed");
+        CHECK(first == "the object that this task waited for was destroyed");
         CHECK(second == first);
         CHECK(third == first);
         CHECK(order.empty());

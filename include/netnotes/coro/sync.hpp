@@ -1,22 +1,26 @@
 // netnotes/coro/sync.hpp: tasks that wait for one another
 // SPDX-License-Identifier: MIT
 //
-// The tasks of a loop never run at the same time, and change places only at co_await (and in task_group::spawn(), which
-// begins one at once): between two of them whatever they share needs no lock. What remains is to wait for one another.
+// The tasks of a loop never run at the same time. A task gives up the thread only at co_await, and in
+// task_group::spawn(), which begins the new task at once. Between two such places, shared variables need no lock. But
+// tasks also need to wait for one another:
 //
-//        event        set once, seen by all                      "the configuration is there"
-//        semaphore    so many may, the others wait               at most 100 connections
-//        mutex        one may, across a co_await                 one request at a time on a connection
-//        channel      values from task to task, so many kept     who produces faster than others consume waits
+//        event        all wait until it is set                   "the configuration has been read"
+//        semaphore    at most n tasks at a time                  at most 100 connections
+//        mutex        one task at a time, across a co_await      one request at a time on a connection
+//        channel      passes values, and stores at most n        a producer that is too fast waits
 //
 //        producer ── send(1) send(2) send(3) waits ──> [1][2] ──> receive() ── consumer
 //                                               ^                     │
 //                                               └──── room again ─────┘
 //
-// Who has waited longest goes first. A wait that is cancelled leaves the queue and takes nothing with it; one that has
-// been given what it waited for keeps it. But in a task whose result nobody will see, as it has lost in when_any or another
-// of its when_all has failed, a value, a permit or a lock goes back: to the next who waits, and values in order. Who waits for one of these while it is destroyed is told std::logic_error: it
-// should outlive them. All of this is for the tasks of one loop; between threads, event_loop::post().
+// The task that has waited longest is resumed first. A cancelled wait leaves the queue and takes nothing: no value,
+// permit or lock. If one of these is already reserved for the task, the cancellation comes too late: the task gets it.
+// A task whose result will be dropped is an exception: it lost in when_any(), or another task of its when_all() failed.
+// Then the value, permit or lock passes to the next waiting task. Values keep their order.
+//
+// These objects must outlive the tasks that wait for them; otherwise the wait throws std::logic_error. Use each object
+// only with tasks of one loop, in that loop's thread. Another thread uses event_loop::post().
 //
 // On this page:  async_event · async_semaphore · async_mutex · channel
 
@@ -36,7 +40,7 @@ namespace netnotes {
 
 namespace detail {
 
-/// Awaiters in their frames, the one that has waited longest first.
+/// Links the awaiters that wait for one object, in order of arrival. The awaiters stay in their coroutine frames.
 class wait_queue {
   public:
     class waiter;
@@ -46,7 +50,7 @@ class wait_queue {
     ~wait_queue();
     [[nodiscard]] bool empty() const noexcept { return waiting_.first == nullptr; }
     [[nodiscard]] waiter* first() const noexcept { return waiting_.first; }
-    /// The first of those that were granted what they waited for, and have not gone on yet.
+    /// Returns the first awaiter that has been granted the object but whose task has not been resumed yet.
     [[nodiscard]] waiter* first_granted() const noexcept { return granted_.first; }
 
   private:
@@ -57,9 +61,10 @@ class wait_queue {
     list waiting_, granted_;
 };
 
-/// What is granted to an awaiter it takes when its task goes on, a turn later. If the task is withdrawn before that (it has
-/// lost in a when_any, say), give_back() hands it to the next one. So nobody takes what will never be used. An event's
-/// waiter and a channel's sender are served instead: there is nothing to take.
+/// Waits in a wait_queue. There are two ways to end the wait:
+/// - grant() reserves a permit or value. The task takes it when it is resumed, one turn later. If the task is withdrawn
+///   before that (it lost in when_any(), for example), give_back() passes the permit or value to the next awaiter.
+/// - serve() ends the wait at once. An event's waiter and a channel's sender have nothing to take.
 class wait_queue::waiter : public loop_operation {
   public:
     bool await_ready() const noexcept { return false; }
@@ -69,11 +74,13 @@ class wait_queue::waiter : public loop_operation {
     ~waiter() {
         if (is_waiting()) leave();
     }
-    /// In the destructor of a class that overrides give_back(): its frame is destroyed while it waits.
+    /// Gives a grant back if the frame is destroyed while it waits. A class that overrides give_back() calls this in
+    /// its destructor.
     void is_destroyed() noexcept {
         if (state_ == state::granted) give_back();
     }
-    /// In await_suspend(): waits in the queue until it is served, or granted; but if it `is_there()`, takes it at once.
+    /// Call in await_suspend(), and return its result. Enters the queue until serve() or grant(). `is_there()` returns
+    /// true if it could take the object; then the wait ends at once, or after one turn for the other tasks.
     template <class Promise, class IsThere>
     bool stand_in(wait_queue& queue, std::coroutine_handle<Promise> self, IsThere is_there) {
         fiber& whose = self.promise().chain();
@@ -95,7 +102,7 @@ class wait_queue::waiter : public loop_operation {
         grant();
         return true;
     }
-    /// In await_resume(). Throws when it was in vain.
+    /// Call in await_resume(). Throws netnotes::cancelled, or std::logic_error if the queue was destroyed.
     void finish() {
         if (state_ == state::granted) {
             leave();
@@ -106,33 +113,33 @@ class wait_queue::waiter : public loop_operation {
             case state::queued:
             case state::granted: return;
             case state::cancelled: throw_cancelled();
-            case state::left_alone: throw std::logic_error{"what this task waited for was destroyed"};
+            case state::left_alone: throw std::logic_error{"the object that this task waited for was destroyed"};
         }
     }
-    /// What was granted goes to the next.
+    /// Passes a grant to the next awaiter.
     virtual void give_back() noexcept {}
-    bool is_final_ = false;  ///< what it has at once it has, even if its task is cancelled before it goes on
+    bool is_final_ = false;  ///< true: a wait that ends at once cannot be cancelled before the task is resumed
 
   public:
-    /// It has what it waited for.
+    /// Ends the wait: it has succeeded.
     void serve() noexcept {
         leave();
         state_ = state::none;
         go_on();
     }
-    /// It will have it when its task goes on.
+    /// Reserves what the task waits for. The task takes it when it is resumed.
     void grant() noexcept {
         if (state_ == state::queued) leave();
         enter(state::granted);
         comes_round();
     }
-    /// Its queue is being destroyed: what it was granted it has, from here on.
+    /// Turns a grant into success, because the queue is being destroyed.
     void keep() noexcept {
         leave();
         state_ = state::none;
         decided();
     }
-    /// It will never have it.
+    /// Ends the wait with std::logic_error, because the queue is being destroyed.
     void leave_alone() noexcept {
         const bool stands_in_turn = state_ == state::granted;
         leave();
@@ -180,13 +187,19 @@ inline wait_queue::~wait_queue() {
 
 }  // namespace detail
 
-/// Something that happens: who waits for it goes on when it has, and so does who comes later, until reset().
+/// A flag that tasks can wait for. It begins as not set. For tasks of one loop; it must outlive every wait.
 class async_event {
   public:
     class waiting;
+    /// Returns true from set() until reset().
     [[nodiscard]] bool is_set() const noexcept { return is_set_; }
+    /// Sets the event and ends the wait of every waiting task. The tasks are resumed at the next turn, in order of
+    /// arrival.
     void set() noexcept;
+    /// Clears the event, so that later waits suspend. Tasks that set() has released still resume.
     void reset() noexcept { is_set_ = false; }
+    /// `co_await event.wait()` suspends until set(), and does not wait if the event is set. Throws netnotes::cancelled,
+    /// or std::logic_error if the event is destroyed during the wait.
     [[nodiscard]] waiting wait() noexcept;
 
   private:
@@ -194,22 +207,27 @@ class async_event {
     detail::wait_queue queue_;
 };
 
-/// So many permits; acquire() waits until one is free, and the permit gives itself back when it is destroyed.
+/// A fixed number of permits. A permit gives itself back when it is destroyed. For tasks of one loop. The semaphore
+/// must outlive its permits and every wait.
 class async_semaphore {
   public:
     class permit;
     class acquiring;
+    /// Makes a semaphore with this many free permits. With 0, acquire() never succeeds.
     explicit async_semaphore(std::size_t permits) noexcept : free_{permits} {}
-    /// Those that are out are dead: they must not outlive it.
     async_semaphore(const async_semaphore&) = delete;
     async_semaphore& operator=(const async_semaphore&) = delete;
+    /// Destroys the semaphore. Every acquire() that has not returned throws std::logic_error. Permits must be gone.
     ~async_semaphore() {
         while (queue_.first_granted()) queue_.first_granted()->leave_alone();
     }
 
+    /// `co_await semaphore.acquire()` suspends until a permit is free, and returns it. Tasks get permits in order of
+    /// arrival. Throws netnotes::cancelled, or std::logic_error if the semaphore is destroyed during the wait.
     [[nodiscard]] acquiring acquire() noexcept;
-    /// None when nobody may now.
+    /// Returns a permit, or an empty permit if no permit is free. Does not suspend.
     [[nodiscard]] permit try_acquire() noexcept;
+    /// Returns the number of free permits.
     [[nodiscard]] std::size_t available() const noexcept { return free_; }
 
   private:
@@ -223,19 +241,25 @@ class async_semaphore {
     detail::wait_queue queue_;
 };
 
-/// Leave to do something, as long as it lives.
+/// Holds one permit of a semaphore until it is destroyed. It can be moved, not copied. Must not outlive the semaphore.
 class [[nodiscard]] async_semaphore::permit {
   public:
+    /// Makes an empty permit.
     permit() noexcept = default;
+    /// Takes the permit of `other`, which is empty afterwards.
     permit(permit&& other) noexcept : semaphore_{std::exchange(other.semaphore_, nullptr)} {}
+    /// Gives the own permit back and takes that of `other`, which is empty afterwards.
     permit& operator=(permit&& other) noexcept {
         permit{std::move(other)}.swap(*this);
         return *this;
     }
+    /// Gives the permit back. If a task waits for it, the task that has waited longest gets it.
     ~permit() {
         if (semaphore_) semaphore_->give_back();
     }
+    /// Exchanges the two permits.
     void swap(permit& other) noexcept { std::swap(semaphore_, other.semaphore_); }
+    /// Returns true if it holds a permit, false if it is empty.
     explicit operator bool() const noexcept { return semaphore_ != nullptr; }
 
   private:
@@ -244,37 +268,53 @@ class [[nodiscard]] async_semaphore::permit {
     async_semaphore* semaphore_ = nullptr;
 };
 
-/// A semaphore of one: `auto lock = co_await mutex.lock();`. Only for what must not be interleaved *across* a co_await.
+/// A semaphore with one permit: `auto guard = co_await mutex.lock();`. You need it only if other tasks must stay out
+/// *across* a co_await. For tasks of one loop; it must outlive its guards and every wait. A task that locks it twice
+/// waits for ever.
 class async_mutex {
   public:
+    /// Holds the lock until it is destroyed.
     using guard = async_semaphore::permit;
+    /// `co_await mutex.lock()` suspends until the mutex is free, and returns the guard. Tasks get the lock in order of
+    /// arrival. Throws netnotes::cancelled, or std::logic_error if the mutex is destroyed during the wait.
     [[nodiscard]] async_semaphore::acquiring lock() noexcept;
+    /// Returns the guard, or an empty guard if the mutex is locked. Does not suspend.
     [[nodiscard]] guard try_lock() noexcept { return semaphore_.try_acquire(); }
 
   private:
     async_semaphore semaphore_{1};
 };
 
-/// Values from task to task, in order. At most `capacity` are kept; with 0 each is handed over from hand to hand.
+/// Passes values from task to task, in the order in which they were sent. Each value goes to one receiver. For tasks of
+/// one loop; it must outlive every wait.
 template <class T>
 class channel {
   public:
     class sending;
     class receiving;
+    /// Makes a channel that stores at most `capacity` values. With 0, send() waits until a task receives the value.
     explicit channel(std::size_t capacity) : capacity_{capacity} {}
     channel(const channel&) = delete;
     channel& operator=(const channel&) = delete;
-    /// A task that has a value coming still receives it.
+    /// Destroys the channel and the values in it. If a value is already reserved for a receiver, the receiver still
+    /// gets it. Every other waiting task throws std::logic_error.
     ~channel();
 
-    /// Waits while it is full. Throws std::logic_error when it is closed, also while it waits.
+    /// `co_await c.send(value)` passes the value on, and suspends while the channel is full. Throws std::logic_error if
+    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and what
+    /// moving a T throws.
     [[nodiscard]] detail::awaited_once<sending, channel*, T> send(T value);
-    /// The next value; none when the channel is closed and all have been received.
+    /// `co_await c.receive()` suspends until there is a value, and returns it as std::optional<T>. Returns nullopt if
+    /// the channel is closed and empty. Throws netnotes::cancelled, what moving a T throws, or std::logic_error if the
+    /// channel is destroyed during the wait. If a move throws, the value stays in the channel.
     [[nodiscard]] receiving receive() noexcept;
-    /// No more will be sent. What is in it can still be received.
+    /// Closes the channel. Every send() throws from now on, even if it already waits. Stored values can still be
+    /// received. Waiting receivers get nullopt.
     void close() noexcept;
+    /// Returns true after close().
     [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
-    /// How many values are kept, at most `capacity`. One that a cancelled receiver has given back may be kept beside them.
+    /// Returns how many stored values can be received, at most `capacity`. A value that a cancelled receiver gave back
+    /// may be stored beyond that and is not counted.
     [[nodiscard]] std::size_t size() const noexcept { return std::min(left(), capacity_); }
 
   private:
@@ -284,7 +324,7 @@ class channel {
 
     std::size_t capacity_;
     bool is_closed_ = false;
-    std::size_t granted_ = 0;  // of those that are kept: for receivers that have not gone on yet
+    std::size_t granted_ = 0;  // number of stored values that are reserved for receivers that have yet to be resumed
     std::deque<T> kept_;
     detail::wait_queue senders_, receivers_;
 };
@@ -330,7 +370,7 @@ class [[nodiscard]] async_semaphore::acquiring final : public detail::wait_queue
 };
 inline async_semaphore::acquiring async_semaphore::acquire() noexcept { return acquiring{*this}; }
 inline async_semaphore::permit async_semaphore::try_acquire() noexcept { return take() ? permit{*this} : permit{}; }
-/// From hand to hand where somebody waits, so that nobody can come in between.
+/// Passes the permit straight to the first waiting task, so that no other task can take it first.
 inline void async_semaphore::give_back() noexcept {
     if (queue_.empty())
         ++free_;
@@ -359,13 +399,13 @@ class [[nodiscard]] channel<T>::receiving final : public detail::wait_queue::wai
         if (!from_) return std::exchange(value_, std::nullopt);
         if (has_value_) --from_->granted_;
         if (from_->left() == 0) return std::nullopt;
-        struct keeping {  // what cannot be taken goes to the next
+        struct keeping {  // if the move throws, the value passes to the next receiver
             channel* from;
             ~keeping() {
                 if (from) from->grant_next();
             }
         } unless_taken{from_};
-        from_->let_sender_in();  // first, for this may throw
+        from_->let_sender_in();  // first, because this may throw
         std::optional<T> value{std::move(from_->kept_.front())};
         from_->kept_.pop_front();
         unless_taken.from = nullptr;
@@ -381,8 +421,8 @@ class [[nodiscard]] channel<T>::receiving final : public detail::wait_queue::wai
         from_->grant_next();
     }
     channel* from_;
-    bool has_value_ = false;  // one of those that are kept is for this one
-    std::optional<T> value_;  // when the channel was destroyed before it could be taken from there
+    bool has_value_ = false;  // one of the stored values is reserved for this receiver
+    std::optional<T> value_;  // the reserved value, if the channel was destroyed before this task was resumed
 };
 
 template <class T>
@@ -403,7 +443,7 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     friend receiving;
     bool hand_over() {
         if ((was_refused_ = to_.is_closed_)) return true;
-        // Not past a sender that has waited longer.
+        // A sender that has waited longer comes first.
         if (to_.receivers_.empty() && (!to_.senders_.empty() || to_.left() >= to_.capacity_)) return false;
         to_.kept_.push_back(std::move(value_));
         to_.grant_next();
@@ -414,7 +454,8 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     bool was_refused_ = false;
 };
 
-/// The first of the senders that wait, if any.
+/// Stores the value of the first waiting sender, if there is one, and ends its wait. Call before a value is removed:
+/// one value more than `capacity_` fits until then.
 template <class T>
 void channel<T>::let_sender_in() {
     if (senders_.empty() || left() > capacity_) return;
