@@ -1,42 +1,42 @@
 // netnotes/coro/task.hpp: functions that wait
 // SPDX-License-Identifier: MIT
 //
-// A server of a thousand clients waits a thousand times over. With a thread for each that is a thousand stacks; with
-// callbacks it is one stack, and no function that one could read. A coroutine is a function that may wait without
-// keeping a thread: `co_await` puts it aside, and whoever has what it waits for goes on with it. It reads like the
-// blocking program.
+// A server with a thousand clients waits in a thousand places. A thread for each client costs a thousand stacks.
+// Callbacks need only one stack, but they cut each conversation into pieces. A coroutine is a function that can wait
+// without keeping a thread. `co_await` suspends it, and the event loop resumes it when its event has happened. So it
+// reads like the blocking program.
 //
 //     task<std::string> ask(async_stream& server, std::string_view question) {
-//         co_await server.send_all(question);                     others run meanwhile
+//         co_await server.send_all(question);                     other tasks run during the wait
 //         co_return co_await receive_line(server);                a task awaits a task as a function calls a function
 //     }
 //
 //        outer ── co_await inner() ──> inner ── co_await (an operation) ──┐
-//          ^                             ^                                │ nothing on the stack any more, only frames
-//          |                             └──────── the loop goes on ──────┘ on the heap, each of which knows whom it
-//          └────── co_return value ──────┘                                  is to continue
+//          ^                             ^                                │ the stack is empty; the frames are on the
+//          |                             └────── the loop resumes it ─────┘ heap, and each frame knows which frame
+//          └────── co_return value ──────┘                                  awaits it
 //
-// A task is lazy: calling one makes its frame and nothing more; co_await begins it. So one that is never awaited never
-// runs, hence [[nodiscard]]; and as it begins inside its awaiter it cannot outlive what it refers to there. What runs
-// beside its caller is made so explicitly: coro/loop.hpp.
+// A task is lazy. Calling the function only makes its frame, and co_await begins it. So a task that is never awaited
+// never runs, which is why the class is [[nodiscard]]. The task begins inside the expression that awaits it, so
+// arguments passed by reference stay valid. To run a task concurrently with its caller, use spawn() (coro/loop.hpp).
 //
-// A cancelled task is told by an exception, netnotes::cancelled, that its wait throws; destructors do the rest, as in any
-// function. The class is no std::exception, so a handler that logs every std::exception and goes on does not swallow it.
-// A task that swallows it all the same meets it again at its next wait.
+// If a task is cancelled, its wait throws netnotes::cancelled. Destructors then clean up, as in any function. The class
+// is not a std::exception, so a handler that logs every std::exception and continues does not swallow it. If a task
+// swallows it anyway, its next wait throws it again.
 //
-// g++ 12 miscompiles some expressions around co_await, silently. With that compiler write
+// g++ 12 compiles some expressions around co_await wrongly, and prints no warning. With that compiler write
 //     auto ready = co_await x; if (ready) ...        not   if (co_await x) ..., while (co_await x) ..., switch
 //     pair p{a, 1}; co_await f(std::move(p))         not   co_await f({a, 1}): an aggregate that is a temporary
 //     auto body = [n]() -> task<> ...; co_await body()     not   co_await [n]() -> task<> {...}(): a capturing temporary
-//     auto body = [n](task_group&) ...; with_group(body)   not   co_await with_group([n](task_group&) ...), nor where
-//                                                                a std::function is taken, nor [n](T) {...}(co_await x)
+//     auto body = [n](task_group&) ...; with_group(body)   not   co_await with_group([n](task_group&) ...), nor such a
+//                                                                std::function argument, nor [n](T) {...}(co_await x)
 //     if (c) co_await x; else co_await y;            not   c ? co_await x : co_await y, with operands of class type
 //     auto text = co_await x; throw error{text};     not   throw error{co_await x}
 //     auto a = co_await x; std::vector{a, ...}       not   std::vector{co_await x, co_await y}, pair p{co_await x, 4}
-// clang and newer versions of g++ have no such trouble. The examples and tests here keep to the left column, and
-// `sh tests/gcc12_coroutines.sh FILE...` finds the right one in your sources.
+// clang and newer versions of g++ compile both columns correctly. The examples and tests use the left column.
+// `sh tests/gcc12_coroutines.sh FILE...` finds expressions of the right column in your sources.
 //
-// On this page:  task · and below, for those who write awaitables: fiber, operation
+// On this page:  task, cancelled · for authors of awaitables: fiber, operation, awaited_once
 // The notes:     asyncio, async/await; examples 24 to 26
 
 #ifndef NETNOTES_CORO_TASK_HPP
@@ -68,37 +68,47 @@ class task_awaiter;
 struct task_access;
 }  // namespace detail
 
-/// What a wait of a cancelled task throws. It is not an error and not a std::exception. Catch it only to clean up, and
+/// Thrown by the waits of a cancelled task. It is not an error and not a std::exception. Catch it only to clean up, and
 /// rethrow it. Outside of the cancelled task it is reported as std::system_error with errc::operation_canceled: by
 /// event_loop::run(), and by join_handle::join() to a task that was not cancelled itself.
 class cancelled {
   public:
+    /// Returns a fixed text for log messages.
     [[nodiscard]] const char* what() const noexcept { return "this task was cancelled"; }
 };
 
-/// A function that waits, and its result: a value, a reference or nothing; or an exception. It begins when it is
-/// awaited, once, by `co_await f()` or, if it has a name, `co_await std::move(t)`. It can be moved before that, and
-/// not copied. Destroying one that has not ended destroys its variables, innermost call first. That nests on the stack: 64
-/// bytes for each call with g++ -O2, 160 without optimization, so 50,000 calls deep is safe on a stack of 8 MiB. One that
-/// ends, or is cancelled, does not nest.
+/// A coroutine that can wait. Its result is a value, a reference, nothing, or an exception. It begins when it is
+/// awaited, and it can be awaited once: `co_await f()`, or `co_await std::move(t)` for a variable. Before that it can
+/// be moved, not copied. It runs in the thread of its event loop.
+///
+/// A task that waits can be destroyed. Its variables are then destroyed, innermost call first, which nests on the
+/// stack. Each call takes 64 bytes with g++ -O2, and 160 bytes without optimization. So a depth of 50,000 calls is safe
+/// on a stack of 8 MiB. The end of a task, and its cancellation, do not nest.
 template <class T = void>
 class [[nodiscard]] task {
   public:
+    /// Names the promise, as the language requires for a coroutine.
     using promise_type = detail::task_promise<T>;
 
-    /// None: awaiting it throws std::logic_error, as it does for one that was moved from or awaited before.
+    /// Makes an empty task. Awaiting it throws std::logic_error, as does awaiting a task that was moved from or
+    /// awaited.
     task() noexcept = default;
+    /// Takes the coroutine of `other`, which is empty afterwards.
     task(task&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
+    /// Destroys the own coroutine and takes that of `other`, which is empty afterwards.
     task& operator=(task&& other) noexcept {
         task{std::move(other)}.swap(*this);
         return *this;
     }
+    /// Destroys the coroutine if it was never awaited, with its arguments.
     ~task() {
         if (coroutine_) coroutine_.destroy();
     }
+    /// Exchanges the two coroutines.
     void swap(task& other) noexcept { std::swap(coroutine_, other.coroutine_); }
 
-    /// Runs it, in place as far as it goes without waiting, and gives its result or throws its exception.
+    /// `co_await` runs the task at once, up to its first wait, and suspends the caller until the task has ended. Then
+    /// it returns the task's result or throws its exception. Throws std::logic_error if the task is empty.
     [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept;
 
   private:
@@ -110,26 +120,29 @@ class [[nodiscard]] task {
 };
 
 // ========================================================================================================
-// For those who write awaitables
+// For authors of awaitables
 // ========================================================================================================
 
 namespace detail {
 
 class operation;
 
-/// What a thread knows between two coroutines. A coroutine that ends does not resume the one that awaits it: it says here
-/// which one it is, and returns. So chains of any length come to their end without nesting on the stack. ("Symmetric
-/// transfer" does the same only where the compiler makes a jump of a call: g++ does not below -O2 or under a sanitizer.)
+/// Holds what a thread must remember from one coroutine to the next. A coroutine that ends does not resume its awaiter:
+/// it stores the awaiter in `next` and returns. So chains of any length end without nesting on the stack. "Symmetric
+/// transfer" gives the same only where the compiler turns a call into a jump. g++ does not below -O2 or with a
+/// sanitizer.
 struct relay {
-    std::coroutine_handle<> next;  ///< goes on as soon as the present one has returned
-    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the present chain
+    std::coroutine_handle<> next;  ///< is resumed as soon as the running coroutine has returned
+    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the running chain
 
+    /// Resumes `coroutine`, and then each coroutine that is stored in `next`.
     void resume(std::coroutine_handle<> coroutine) {
         stack_begin = here();
         coroutine.resume();
         while (next) std::exchange(next, nullptr).resume();
     }
-    /// Are too many coroutines begun inside one another? Then the next one had better begin from the loop.
+    /// Returns true if the stack is deep, because coroutines have begun inside one another. Then the loop should begin
+    /// the next coroutine.
     [[nodiscard]] bool is_deep() const noexcept {
         return static_cast<std::intptr_t>(stack_begin - here()) > most;
     }
@@ -147,44 +160,45 @@ inline constinit thread_local relay between{};
     throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
 }
 
-/// A chain of tasks, each awaiting the next, from the outermost, that somebody has started, to the one that runs or
-/// waits at the end. In other libraries: a fibre, a green thread, a (whole) task.
+/// A chain of tasks, each awaiting the next. It begins with the task that was started, by spawn() for example, and ends
+/// with the task that runs or waits. Other libraries call the whole chain a fibre, a green thread or a task.
 class fiber {
   public:
     fiber(const fiber&) = delete;
     fiber& operator=(const fiber&) = delete;
 
-    /// What the chain waits for throws netnotes::cancelled, unless it has ended already, and so does each later wait.
-    /// The chain goes on when the loop comes to it, not inside this call.
+    /// Cancels the chain. Its present wait throws netnotes::cancelled unless the wait has been decided already, and so
+    /// does every later wait. The loop resumes the chain later, not inside this call.
     void cancel() noexcept;
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
-    /// Cancels it, and what it gives will not be used: what is on its way to it (a value, a permit) goes back, where
-    /// cancel() comes too late for that.
+    /// Cancels the chain and declares that its result will not be used. A value or permit that is reserved for the
+    /// chain is then given back, although cancel() would come too late for that.
     void withdraw() noexcept;
     [[nodiscard]] bool is_withdrawn() const noexcept { return withdrawn_; }
     [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
+    /// Returns the name that was given to spawn().
     [[nodiscard]] const char* name() const noexcept { return name_; }
-    /// For what puts the chain aside: there it goes on when its turn comes.
+    /// Sets the coroutine that resume() resumes. Code that suspends the chain calls this.
     void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
     [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
-    /// Its turn has come. It may be gone afterwards.
+    /// Resumes the chain. This object may be destroyed when the call returns.
     void resume() const { between.resume(goes_on_at_); }
 
   protected:
     fiber() noexcept = default;
     fiber(scheduler& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
-    /// A part of another chain, which waits for it.
+    /// Makes this chain a part of `parent`, which waits for it: takes over the loop and the name.
     void belongs_to(const fiber& parent) noexcept {
         loop_ = parent.loop_;
         name_ = parent.name_;
     }
-    /// Takes an awaiter that is kept outside of the coroutine out of its place, when the coroutine is destroyed.
+    /// Ends the wait of an awaiter that is stored outside of the coroutine. Call when the coroutine has been destroyed.
     inline void leave_awaiter() noexcept;
     ~fiber() = default;
-    /// The outermost task has ended: its result is there. Called once, in the last moments of the coroutine, which may
-    /// be destroyed in it.
+    /// Called once, when the outermost task has ended and its result is stored. It runs in the last step of the
+    /// coroutine, and may destroy the coroutine.
     virtual void ended() noexcept = 0;
-    /// The chain goes on from the loop, at the next turn. Returns false if it has no loop.
+    /// Makes the loop resume the chain at the next turn. Returns false if the chain has no loop.
     virtual bool postpone() noexcept { return false; }
 
   private:
@@ -196,30 +210,31 @@ class fiber {
     scheduler* loop_ = nullptr;
     const char* name_ = "";
     operation* waits_for_ = nullptr;
-    // A chain runs, waits or stands in the queue, so one of each is enough for all its tasks and all that they await.
+    // A chain runs, waits, or is in the ready queue. So one of each member is enough for all its tasks and awaiters.
     std::coroutine_handle<> goes_on_at_;
     fiber* next_ready_ = nullptr;
     bool cancelled_ = false;
     bool withdrawn_ = false;
 };
 
-/// What a chain waits for at its end: the base of awaiters, which live in the frame of the coroutine that awaits.
+/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
+/// coroutine.
 class operation {
   public:
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
-    /// Whose it is, once it waits.
+    /// Returns the chain that waits. The operation must wait, or have waited.
     [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
 
   protected:
     operation() noexcept = default;
-    /// In the middle only when the frame is destroyed while it waits; then the derived class takes itself out of
-    /// wherever it stands. (g++ takes the body of a coroutine for code that runs once, and would make this a call.)
+    /// Waits still only if the frame is destroyed during the wait. Then the derived class removes itself from its list.
+    /// (always_inline, because g++ takes the body of a coroutine for code that runs once, and would make this a call.)
     [[gnu::always_inline]] ~operation() {
         if (is_waiting()) [[unlikely]]
             decided();
     }
-    /// In await_suspend(): from now on cancelled() may be called.
+    /// Begins the wait: from now on cancelled() may be called. Call in await_suspend().
     void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
         chain_ = reinterpret_cast<std::uintptr_t>(&whose) | waiting;
         whose.waits_for_ = this;
@@ -227,24 +242,24 @@ class operation {
     }
     [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
     [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
-    /// From now on cancelling comes too late. Whoever calls this sees to it that the coroutine goes on.
+    /// Ends the wait: from now on cancelling comes too late. The caller must make sure that the coroutine is resumed.
     void decided() noexcept {
         chain().waits_for_ = nullptr;
         chain_ &= ~waiting;
     }
-    /// Give up, and see to it that the coroutine goes on, later.
+    /// Gives up the wait, and makes sure that the loop resumes the coroutine later. Called when the chain is cancelled.
     virtual void cancelled() noexcept = 0;
 
   private:
     friend fiber;
-    // The chain's address, and in its lowest bit whether this operation waits. An awaiter that is kept outside of its
+    // The chain's address. Its lowest bit is set while this operation waits. An awaiter that is stored outside of its
     // coroutine may be destroyed after the chain, so the destructor must not read the chain.
     static constexpr std::uintptr_t waiting = 1;
     std::uintptr_t chain_ = 0;
 };
 
-/// An awaitable whose awaiter uses up what it is made of. Only an rvalue of it can be awaited, so to await one twice does
-/// not compile.
+/// An awaitable that can be awaited once, because its awaiter takes over `parts`. Only an rvalue can be awaited, so
+/// code that awaits a variable twice does not compile.
 template <class Awaiter, class... Parts>
 class [[nodiscard]] awaited_once {
   public:
@@ -273,9 +288,10 @@ inline void fiber::withdraw() noexcept {
 // How it is done
 // ========================================================================================================
 
-// Frames come and go with every call of a task, in few sizes and mostly last in, first out. So each thread keeps some
-// that are free, by size; that halves what a call costs. Not under AddressSanitizer, which is to see each go.
-// Nor with MinGW: it frees the memory of a thread's objects before it calls their destructors.
+// Every call of a task makes a frame and frees it. There are few sizes, and mostly the last frame made is freed first.
+// So each thread keeps some free frames of each size, which halves the cost of a call. AddressSanitizer must see each
+// frame freed, so no frames are kept there. MinGW keeps no frames either, because it frees the memory of thread_local
+// objects before it calls their destructors.
 
 inline constexpr bool keeps_frames =
 #if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
@@ -310,9 +326,9 @@ class frame_store {
     }
 
   private:
-    static constexpr std::size_t step = 16;        // bytes by which the sizes are told apart: malloc's own, ...
-    static constexpr std::size_t first_step = 24;  // ... who keeps 8 of them for himself
-    static constexpr std::uint32_t longest = 256;  // of one size; what is beyond goes back to the system
+    static constexpr std::size_t step = 16;        // bytes between two sizes, as in malloc, ...
+    static constexpr std::size_t first_step = 24;  // ... which keeps 8 bytes of each block for itself
+    static constexpr std::uint32_t longest = 256;  // free frames kept of one size; further frames are deleted
     struct link {
         link* next;
     };
@@ -331,15 +347,15 @@ class frame_store {
             while (free.first) ::operator delete(std::exchange(free.first, free.first->next));
     }
 
-    // Without a constructor or a destructor of its own: then a thread_local one costs no look at whether it is made.
+    // No constructor and no destructor, so that access to the thread_local object needs no check whether it was made.
     std::array<list, 128> lists_;
     bool open_;
     bool closed_;
 };
 inline constinit thread_local frame_store frames{};
 
-/// The first frame that a thread gives back opens its store, and the end of the thread empties it. Frames that go
-/// still later, with other objects of the thread, go to the system.
+/// Takes a frame while the store is not open. The first frame that a thread gives back opens its store, and the end of
+/// the thread empties it. Frames that other thread_local objects give back after that are deleted.
 inline void frame_store::late(void* frame, std::size_t size) noexcept {
     struct closing {
         ~closing() {
@@ -362,15 +378,16 @@ class task_promise_base {
     std::suspend_always initial_suspend() const noexcept { return {}; }
     auto final_suspend() const noexcept { return ending{}; }
 
-    /// The chain of which this task is a part, once it has begun.
+    /// Returns the chain that this task is a part of. The task must have begun.
     [[nodiscard]] fiber& chain() const noexcept { return *fiber_; }
 
-    /// As the outermost of a chain, which hears of its end: it begins when it is resumed.
+    /// Makes this task the outermost task of `chain`, which is told when the task ends. Resume the task to begin it.
     void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
-    /// As what `awaiter` awaits. True when it has ended meanwhile.
+    /// Begins this task for `awaiter`. Returns true if the task has ended inside this call.
     ///
-    /// Two ways lead back to the awaiter. Most tasks end without having waited, and then it simply goes on, when this
-    /// call returns. After one that has waited, or that was begun from the loop as the stack is deep, it is `next`.
+    /// There are two ways back to the awaiter. Most tasks end without a wait, and then the awaiter continues when this
+    /// call returns. A task that has waited stores the awaiter in relay::next when it ends. So does a task that the
+    /// loop had to begin because the stack was deep.
     bool begin(std::coroutine_handle<> self, std::coroutine_handle<> awaiter, fiber& chain) {
         continuation_ = awaiter;
         fiber_ = &chain;
@@ -404,7 +421,7 @@ class task_promise_base {
     state state_ = state::waiting;
 };
 
-/// What a task leaves: a value, or an exception.
+/// Stores what a task returned or threw.
 template <class T>
 class result {
   public:
@@ -420,12 +437,14 @@ class result {
             new (&value_) stored(std::forward<Value>(value));
         kind_ = kind::value;
     }
-    /// Also in place of a value: the destructor of a variable may throw when the task has returned already.
+    /// Stores an exception, and drops a value that is stored already. A destructor of a variable may throw after
+    /// co_return.
     void set_exception(std::exception_ptr exception) noexcept {
         clear();
         new (&exception_) std::exception_ptr{std::move(exception)};
         kind_ = kind::exception;
     }
+    /// Returns the value, or throws the exception. Call once.
     T take() {
         if (kind_ == kind::exception) std::rethrow_exception(exception_);
         if constexpr (std::is_reference_v<T>)
@@ -436,7 +455,7 @@ class result {
     [[nodiscard]] std::exception_ptr exception() const noexcept {
         return kind_ == kind::exception ? exception_ : nullptr;
     }
-    /// Takes over what the other has.
+    /// Moves the result of `other` here.
     void take_over(result& other) {
         if (other.kind_ == kind::exception)
             set_exception(other.exception_);
@@ -497,7 +516,7 @@ class task_promise<void> : public task_promise_base {
     result<void> outcome;
 };
 
-/// Owns the task that it awaits, so that the frame goes when the awaiting expression has ended.
+/// Owns the awaited task, so that its frame is destroyed at the end of the awaiting expression.
 template <class T>
 class [[nodiscard]] task_awaiter {
   public:
@@ -507,9 +526,10 @@ class [[nodiscard]] task_awaiter {
     ~task_awaiter() {
         if (awaited_) awaited_.destroy();
     }
-    void operator co_await() & = delete;  // once: see task
+    void operator co_await() & = delete;  // a task can be awaited once
     bool await_ready() const noexcept { return false; }
-    /// Of an empty task: the awaiting task leaves its turn before it hears of the error, so no loop can go on for ever.
+    /// Begins the task. If the task is empty, the awaiting task gives up its turn before the error is thrown. So a
+    /// program that tries again for ever still lets the other tasks run.
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
         fiber& whose = awaiter.promise().chain();
@@ -528,7 +548,7 @@ class [[nodiscard]] task_awaiter {
     std::coroutine_handle<task_promise<T>> awaited_;
 };
 
-/// For what starts tasks.
+/// Lets code that starts tasks take the coroutine out of a task.
 struct task_access {
     template <class T>
     static std::coroutine_handle<task_promise<T>> release(task<T>& from) noexcept {

@@ -5223,42 +5223,42 @@ class io_intake {
 // netnotes/coro/task.hpp: functions that wait
 // SPDX-License-Identifier: MIT
 //
-// A server of a thousand clients waits a thousand times over. With a thread for each that is a thousand stacks; with
-// callbacks it is one stack, and no function that one could read. A coroutine is a function that may wait without
-// keeping a thread: `co_await` puts it aside, and whoever has what it waits for goes on with it. It reads like the
-// blocking program.
+// A server with a thousand clients waits in a thousand places. A thread for each client costs a thousand stacks.
+// Callbacks need only one stack, but they cut each conversation into pieces. A coroutine is a function that can wait
+// without keeping a thread. `co_await` suspends it, and the event loop resumes it when its event has happened. So it
+// reads like the blocking program.
 //
 //     task<std::string> ask(async_stream& server, std::string_view question) {
-//         co_await server.send_all(question);                     others run meanwhile
+//         co_await server.send_all(question);                     other tasks run during the wait
 //         co_return co_await receive_line(server);                a task awaits a task as a function calls a function
 //     }
 //
 //        outer ── co_await inner() ──> inner ── co_await (an operation) ──┐
-//          ^                             ^                                │ nothing on the stack any more, only frames
-//          |                             └──────── the loop goes on ──────┘ on the heap, each of which knows whom it
-//          └────── co_return value ──────┘                                  is to continue
+//          ^                             ^                                │ the stack is empty; the frames are on the
+//          |                             └────── the loop resumes it ─────┘ heap, and each frame knows which frame
+//          └────── co_return value ──────┘                                  awaits it
 //
-// A task is lazy: calling one makes its frame and nothing more; co_await begins it. So one that is never awaited never
-// runs, hence [[nodiscard]]; and as it begins inside its awaiter it cannot outlive what it refers to there. What runs
-// beside its caller is made so explicitly: coro/loop.hpp.
+// A task is lazy. Calling the function only makes its frame, and co_await begins it. So a task that is never awaited
+// never runs, which is why the class is [[nodiscard]]. The task begins inside the expression that awaits it, so
+// arguments passed by reference stay valid. To run a task concurrently with its caller, use spawn() (coro/loop.hpp).
 //
-// A cancelled task is told by an exception, netnotes::cancelled, that its wait throws; destructors do the rest, as in any
-// function. The class is no std::exception, so a handler that logs every std::exception and goes on does not swallow it.
-// A task that swallows it all the same meets it again at its next wait.
+// If a task is cancelled, its wait throws netnotes::cancelled. Destructors then clean up, as in any function. The class
+// is not a std::exception, so a handler that logs every std::exception and continues does not swallow it. If a task
+// swallows it anyway, its next wait throws it again.
 //
-// g++ 12 miscompiles some expressions around co_await, silently. With that compiler write
+// g++ 12 compiles some expressions around co_await wrongly, and prints no warning. With that compiler write
 //     auto ready = co_await x; if (ready) ...        not   if (co_await x) ..., while (co_await x) ..., switch
 //     pair p{a, 1}; co_await f(std::move(p))         not   co_await f({a, 1}): an aggregate that is a temporary
 //     auto body = [n]() -> task<> ...; co_await body()     not   co_await [n]() -> task<> {...}(): a capturing temporary
-//     auto body = [n](task_group&) ...; with_group(body)   not   co_await with_group([n](task_group&) ...), nor where
-//                                                                a std::function is taken, nor [n](T) {...}(co_await x)
+//     auto body = [n](task_group&) ...; with_group(body)   not   co_await with_group([n](task_group&) ...), nor such a
+//                                                                std::function argument, nor [n](T) {...}(co_await x)
 //     if (c) co_await x; else co_await y;            not   c ? co_await x : co_await y, with operands of class type
 //     auto text = co_await x; throw error{text};     not   throw error{co_await x}
 //     auto a = co_await x; std::vector{a, ...}       not   std::vector{co_await x, co_await y}, pair p{co_await x, 4}
-// clang and newer versions of g++ have no such trouble. The examples and tests here keep to the left column, and
-// `sh tests/gcc12_coroutines.sh FILE...` finds the right one in your sources.
+// clang and newer versions of g++ compile both columns correctly. The examples and tests use the left column.
+// `sh tests/gcc12_coroutines.sh FILE...` finds expressions of the right column in your sources.
 //
-// On this page:  task · and below, for those who write awaitables: fiber, operation
+// On this page:  task, cancelled · for authors of awaitables: fiber, operation, awaited_once
 // The notes:     asyncio, async/await; examples 24 to 26
 
 #ifndef NETNOTES_CORO_TASK_HPP
@@ -5290,37 +5290,47 @@ class task_awaiter;
 struct task_access;
 }  // namespace detail
 
-/// What a wait of a cancelled task throws. It is not an error and not a std::exception. Catch it only to clean up, and
+/// Thrown by the waits of a cancelled task. It is not an error and not a std::exception. Catch it only to clean up, and
 /// rethrow it. Outside of the cancelled task it is reported as std::system_error with errc::operation_canceled: by
 /// event_loop::run(), and by join_handle::join() to a task that was not cancelled itself.
 class cancelled {
   public:
+    /// Returns a fixed text for log messages.
     [[nodiscard]] const char* what() const noexcept { return "this task was cancelled"; }
 };
 
-/// A function that waits, and its result: a value, a reference or nothing; or an exception. It begins when it is
-/// awaited, once, by `co_await f()` or, if it has a name, `co_await std::move(t)`. It can be moved before that, and
-/// not copied. Destroying one that has not ended destroys its variables, innermost call first. That nests on the stack: 64
-/// bytes for each call with g++ -O2, 160 without optimization, so 50,000 calls deep is safe on a stack of 8 MiB. One that
-/// ends, or is cancelled, does not nest.
+/// A coroutine that can wait. Its result is a value, a reference, nothing, or an exception. It begins when it is
+/// awaited, and it can be awaited once: `co_await f()`, or `co_await std::move(t)` for a variable. Before that it can
+/// be moved, not copied. It runs in the thread of its event loop.
+///
+/// A task that waits can be destroyed. Its variables are then destroyed, innermost call first, which nests on the
+/// stack. Each call takes 64 bytes with g++ -O2, and 160 bytes without optimization. So a depth of 50,000 calls is safe
+/// on a stack of 8 MiB. The end of a task, and its cancellation, do not nest.
 template <class T = void>
 class [[nodiscard]] task {
   public:
+    /// Names the promise, as the language requires for a coroutine.
     using promise_type = detail::task_promise<T>;
 
-    /// None: awaiting it throws std::logic_error, as it does for one that was moved from or awaited before.
+    /// Makes an empty task. Awaiting it throws std::logic_error, as does awaiting a task that was moved from or
+    /// awaited.
     task() noexcept = default;
+    /// Takes the coroutine of `other`, which is empty afterwards.
     task(task&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
+    /// Destroys the own coroutine and takes that of `other`, which is empty afterwards.
     task& operator=(task&& other) noexcept {
         task{std::move(other)}.swap(*this);
         return *this;
     }
+    /// Destroys the coroutine if it was never awaited, with its arguments.
     ~task() {
         if (coroutine_) coroutine_.destroy();
     }
+    /// Exchanges the two coroutines.
     void swap(task& other) noexcept { std::swap(coroutine_, other.coroutine_); }
 
-    /// Runs it, in place as far as it goes without waiting, and gives its result or throws its exception.
+    /// `co_await` runs the task at once, up to its first wait, and suspends the caller until the task has ended. Then
+    /// it returns the task's result or throws its exception. Throws std::logic_error if the task is empty.
     [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept;
 
   private:
@@ -5332,26 +5342,29 @@ class [[nodiscard]] task {
 };
 
 // ========================================================================================================
-// For those who write awaitables
+// For authors of awaitables
 // ========================================================================================================
 
 namespace detail {
 
 class operation;
 
-/// What a thread knows between two coroutines. A coroutine that ends does not resume the one that awaits it: it says here
-/// which one it is, and returns. So chains of any length come to their end without nesting on the stack. ("Symmetric
-/// transfer" does the same only where the compiler makes a jump of a call: g++ does not below -O2 or under a sanitizer.)
+/// Holds what a thread must remember from one coroutine to the next. A coroutine that ends does not resume its awaiter:
+/// it stores the awaiter in `next` and returns. So chains of any length end without nesting on the stack. "Symmetric
+/// transfer" gives the same only where the compiler turns a call into a jump. g++ does not below -O2 or with a
+/// sanitizer.
 struct relay {
-    std::coroutine_handle<> next;  ///< goes on as soon as the present one has returned
-    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the present chain
+    std::coroutine_handle<> next;  ///< is resumed as soon as the running coroutine has returned
+    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the running chain
 
+    /// Resumes `coroutine`, and then each coroutine that is stored in `next`.
     void resume(std::coroutine_handle<> coroutine) {
         stack_begin = here();
         coroutine.resume();
         while (next) std::exchange(next, nullptr).resume();
     }
-    /// Are too many coroutines begun inside one another? Then the next one had better begin from the loop.
+    /// Returns true if the stack is deep, because coroutines have begun inside one another. Then the loop should begin
+    /// the next coroutine.
     [[nodiscard]] bool is_deep() const noexcept {
         return static_cast<std::intptr_t>(stack_begin - here()) > most;
     }
@@ -5369,44 +5382,45 @@ inline constinit thread_local relay between{};
     throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
 }
 
-/// A chain of tasks, each awaiting the next, from the outermost, that somebody has started, to the one that runs or
-/// waits at the end. In other libraries: a fibre, a green thread, a (whole) task.
+/// A chain of tasks, each awaiting the next. It begins with the task that was started, by spawn() for example, and ends
+/// with the task that runs or waits. Other libraries call the whole chain a fibre, a green thread or a task.
 class fiber {
   public:
     fiber(const fiber&) = delete;
     fiber& operator=(const fiber&) = delete;
 
-    /// What the chain waits for throws netnotes::cancelled, unless it has ended already, and so does each later wait.
-    /// The chain goes on when the loop comes to it, not inside this call.
+    /// Cancels the chain. Its present wait throws netnotes::cancelled unless the wait has been decided already, and so
+    /// does every later wait. The loop resumes the chain later, not inside this call.
     void cancel() noexcept;
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
-    /// Cancels it, and what it gives will not be used: what is on its way to it (a value, a permit) goes back, where
-    /// cancel() comes too late for that.
+    /// Cancels the chain and declares that its result will not be used. A value or permit that is reserved for the
+    /// chain is then given back, although cancel() would come too late for that.
     void withdraw() noexcept;
     [[nodiscard]] bool is_withdrawn() const noexcept { return withdrawn_; }
     [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
+    /// Returns the name that was given to spawn().
     [[nodiscard]] const char* name() const noexcept { return name_; }
-    /// For what puts the chain aside: there it goes on when its turn comes.
+    /// Sets the coroutine that resume() resumes. Code that suspends the chain calls this.
     void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
     [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
-    /// Its turn has come. It may be gone afterwards.
+    /// Resumes the chain. This object may be destroyed when the call returns.
     void resume() const { between.resume(goes_on_at_); }
 
   protected:
     fiber() noexcept = default;
     fiber(scheduler& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
-    /// A part of another chain, which waits for it.
+    /// Makes this chain a part of `parent`, which waits for it: takes over the loop and the name.
     void belongs_to(const fiber& parent) noexcept {
         loop_ = parent.loop_;
         name_ = parent.name_;
     }
-    /// Takes an awaiter that is kept outside of the coroutine out of its place, when the coroutine is destroyed.
+    /// Ends the wait of an awaiter that is stored outside of the coroutine. Call when the coroutine has been destroyed.
     inline void leave_awaiter() noexcept;
     ~fiber() = default;
-    /// The outermost task has ended: its result is there. Called once, in the last moments of the coroutine, which may
-    /// be destroyed in it.
+    /// Called once, when the outermost task has ended and its result is stored. It runs in the last step of the
+    /// coroutine, and may destroy the coroutine.
     virtual void ended() noexcept = 0;
-    /// The chain goes on from the loop, at the next turn. Returns false if it has no loop.
+    /// Makes the loop resume the chain at the next turn. Returns false if the chain has no loop.
     virtual bool postpone() noexcept { return false; }
 
   private:
@@ -5418,30 +5432,31 @@ class fiber {
     scheduler* loop_ = nullptr;
     const char* name_ = "";
     operation* waits_for_ = nullptr;
-    // A chain runs, waits or stands in the queue, so one of each is enough for all its tasks and all that they await.
+    // A chain runs, waits, or is in the ready queue. So one of each member is enough for all its tasks and awaiters.
     std::coroutine_handle<> goes_on_at_;
     fiber* next_ready_ = nullptr;
     bool cancelled_ = false;
     bool withdrawn_ = false;
 };
 
-/// What a chain waits for at its end: the base of awaiters, which live in the frame of the coroutine that awaits.
+/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
+/// coroutine.
 class operation {
   public:
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
-    /// Whose it is, once it waits.
+    /// Returns the chain that waits. The operation must wait, or have waited.
     [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
 
   protected:
     operation() noexcept = default;
-    /// In the middle only when the frame is destroyed while it waits; then the derived class takes itself out of
-    /// wherever it stands. (g++ takes the body of a coroutine for code that runs once, and would make this a call.)
+    /// Waits still only if the frame is destroyed during the wait. Then the derived class removes itself from its list.
+    /// (always_inline, because g++ takes the body of a coroutine for code that runs once, and would make this a call.)
     [[gnu::always_inline]] ~operation() {
         if (is_waiting()) [[unlikely]]
             decided();
     }
-    /// In await_suspend(): from now on cancelled() may be called.
+    /// Begins the wait: from now on cancelled() may be called. Call in await_suspend().
     void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
         chain_ = reinterpret_cast<std::uintptr_t>(&whose) | waiting;
         whose.waits_for_ = this;
@@ -5449,24 +5464,24 @@ class operation {
     }
     [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
     [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
-    /// From now on cancelling comes too late. Whoever calls this sees to it that the coroutine goes on.
+    /// Ends the wait: from now on cancelling comes too late. The caller must make sure that the coroutine is resumed.
     void decided() noexcept {
         chain().waits_for_ = nullptr;
         chain_ &= ~waiting;
     }
-    /// Give up, and see to it that the coroutine goes on, later.
+    /// Gives up the wait, and makes sure that the loop resumes the coroutine later. Called when the chain is cancelled.
     virtual void cancelled() noexcept = 0;
 
   private:
     friend fiber;
-    // The chain's address, and in its lowest bit whether this operation waits. An awaiter that is kept outside of its
+    // The chain's address. Its lowest bit is set while this operation waits. An awaiter that is stored outside of its
     // coroutine may be destroyed after the chain, so the destructor must not read the chain.
     static constexpr std::uintptr_t waiting = 1;
     std::uintptr_t chain_ = 0;
 };
 
-/// An awaitable whose awaiter uses up what it is made of. Only an rvalue of it can be awaited, so to await one twice does
-/// not compile.
+/// An awaitable that can be awaited once, because its awaiter takes over `parts`. Only an rvalue can be awaited, so
+/// code that awaits a variable twice does not compile.
 template <class Awaiter, class... Parts>
 class [[nodiscard]] awaited_once {
   public:
@@ -5495,9 +5510,10 @@ inline void fiber::withdraw() noexcept {
 // How it is done
 // ========================================================================================================
 
-// Frames come and go with every call of a task, in few sizes and mostly last in, first out. So each thread keeps some
-// that are free, by size; that halves what a call costs. Not under AddressSanitizer, which is to see each go.
-// Nor with MinGW: it frees the memory of a thread's objects before it calls their destructors.
+// Every call of a task makes a frame and frees it. There are few sizes, and mostly the last frame made is freed first.
+// So each thread keeps some free frames of each size, which halves the cost of a call. AddressSanitizer must see each
+// frame freed, so no frames are kept there. MinGW keeps no frames either, because it frees the memory of thread_local
+// objects before it calls their destructors.
 
 inline constexpr bool keeps_frames =
 #if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
@@ -5532,9 +5548,9 @@ class frame_store {
     }
 
   private:
-    static constexpr std::size_t step = 16;        // bytes by which the sizes are told apart: malloc's own, ...
-    static constexpr std::size_t first_step = 24;  // ... who keeps 8 of them for himself
-    static constexpr std::uint32_t longest = 256;  // of one size; what is beyond goes back to the system
+    static constexpr std::size_t step = 16;        // bytes between two sizes, as in malloc, ...
+    static constexpr std::size_t first_step = 24;  // ... which keeps 8 bytes of each block for itself
+    static constexpr std::uint32_t longest = 256;  // free frames kept of one size; further frames are deleted
     struct link {
         link* next;
     };
@@ -5553,15 +5569,15 @@ class frame_store {
             while (free.first) ::operator delete(std::exchange(free.first, free.first->next));
     }
 
-    // Without a constructor or a destructor of its own: then a thread_local one costs no look at whether it is made.
+    // No constructor and no destructor, so that access to the thread_local object needs no check whether it was made.
     std::array<list, 128> lists_;
     bool open_;
     bool closed_;
 };
 inline constinit thread_local frame_store frames{};
 
-/// The first frame that a thread gives back opens its store, and the end of the thread empties it. Frames that go
-/// still later, with other objects of the thread, go to the system.
+/// Takes a frame while the store is not open. The first frame that a thread gives back opens its store, and the end of
+/// the thread empties it. Frames that other thread_local objects give back after that are deleted.
 inline void frame_store::late(void* frame, std::size_t size) noexcept {
     struct closing {
         ~closing() {
@@ -5584,15 +5600,16 @@ class task_promise_base {
     std::suspend_always initial_suspend() const noexcept { return {}; }
     auto final_suspend() const noexcept { return ending{}; }
 
-    /// The chain of which this task is a part, once it has begun.
+    /// Returns the chain that this task is a part of. The task must have begun.
     [[nodiscard]] fiber& chain() const noexcept { return *fiber_; }
 
-    /// As the outermost of a chain, which hears of its end: it begins when it is resumed.
+    /// Makes this task the outermost task of `chain`, which is told when the task ends. Resume the task to begin it.
     void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
-    /// As what `awaiter` awaits. True when it has ended meanwhile.
+    /// Begins this task for `awaiter`. Returns true if the task has ended inside this call.
     ///
-    /// Two ways lead back to the awaiter. Most tasks end without having waited, and then it simply goes on, when this
-    /// call returns. After one that has waited, or that was begun from the loop as the stack is deep, it is `next`.
+    /// There are two ways back to the awaiter. Most tasks end without a wait, and then the awaiter continues when this
+    /// call returns. A task that has waited stores the awaiter in relay::next when it ends. So does a task that the
+    /// loop had to begin because the stack was deep.
     bool begin(std::coroutine_handle<> self, std::coroutine_handle<> awaiter, fiber& chain) {
         continuation_ = awaiter;
         fiber_ = &chain;
@@ -5626,7 +5643,7 @@ class task_promise_base {
     state state_ = state::waiting;
 };
 
-/// What a task leaves: a value, or an exception.
+/// Stores what a task returned or threw.
 template <class T>
 class result {
   public:
@@ -5642,12 +5659,14 @@ class result {
             new (&value_) stored(std::forward<Value>(value));
         kind_ = kind::value;
     }
-    /// Also in place of a value: the destructor of a variable may throw when the task has returned already.
+    /// Stores an exception, and drops a value that is stored already. A destructor of a variable may throw after
+    /// co_return.
     void set_exception(std::exception_ptr exception) noexcept {
         clear();
         new (&exception_) std::exception_ptr{std::move(exception)};
         kind_ = kind::exception;
     }
+    /// Returns the value, or throws the exception. Call once.
     T take() {
         if (kind_ == kind::exception) std::rethrow_exception(exception_);
         if constexpr (std::is_reference_v<T>)
@@ -5658,7 +5677,7 @@ class result {
     [[nodiscard]] std::exception_ptr exception() const noexcept {
         return kind_ == kind::exception ? exception_ : nullptr;
     }
-    /// Takes over what the other has.
+    /// Moves the result of `other` here.
     void take_over(result& other) {
         if (other.kind_ == kind::exception)
             set_exception(other.exception_);
@@ -5719,7 +5738,7 @@ class task_promise<void> : public task_promise_base {
     result<void> outcome;
 };
 
-/// Owns the task that it awaits, so that the frame goes when the awaiting expression has ended.
+/// Owns the awaited task, so that its frame is destroyed at the end of the awaiting expression.
 template <class T>
 class [[nodiscard]] task_awaiter {
   public:
@@ -5729,9 +5748,10 @@ class [[nodiscard]] task_awaiter {
     ~task_awaiter() {
         if (awaited_) awaited_.destroy();
     }
-    void operator co_await() & = delete;  // once: see task
+    void operator co_await() & = delete;  // a task can be awaited once
     bool await_ready() const noexcept { return false; }
-    /// Of an empty task: the awaiting task leaves its turn before it hears of the error, so no loop can go on for ever.
+    /// Begins the task. If the task is empty, the awaiting task gives up its turn before the error is thrown. So a
+    /// program that tries again for ever still lets the other tasks run.
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
         fiber& whose = awaiter.promise().chain();
@@ -5750,7 +5770,7 @@ class [[nodiscard]] task_awaiter {
     std::coroutine_handle<task_promise<T>> awaited_;
 };
 
-/// For what starts tasks.
+/// Lets code that starts tasks take the coroutine out of a task.
 struct task_access {
     template <class T>
     static std::coroutine_handle<task_promise<T>> release(task<T>& from) noexcept {
@@ -9027,22 +9047,26 @@ inline task<std::vector<endpoint>> async_resolve(std::string host, std::string s
 // netnotes/coro/sync.hpp: tasks that wait for one another
 // SPDX-License-Identifier: MIT
 //
-// The tasks of a loop never run at the same time, and change places only at co_await (and in task_group::spawn(), which
-// begins one at once): between two of them whatever they share needs no lock. What remains is to wait for one another.
+// The tasks of a loop never run at the same time. A task gives up the thread only at co_await, and in
+// task_group::spawn(), which begins the new task at once. Between two such places, shared variables need no lock. But
+// tasks also need to wait for one another:
 //
-//        event        set once, seen by all                      "the configuration is there"
-//        semaphore    so many may, the others wait               at most 100 connections
-//        mutex        one may, across a co_await                 one request at a time on a connection
-//        channel      values from task to task, so many kept     who produces faster than others consume waits
+//        event        all wait until it is set                   "the configuration has been read"
+//        semaphore    at most n tasks at a time                  at most 100 connections
+//        mutex        one task at a time, across a co_await      one request at a time on a connection
+//        channel      passes values, and stores at most n        a producer that is too fast waits
 //
 //        producer ── send(1) send(2) send(3) waits ──> [1][2] ──> receive() ── consumer
 //                                               ^                     │
 //                                               └──── room again ─────┘
 //
-// Who has waited longest goes first. A wait that is cancelled leaves the queue and takes nothing with it; one that has
-// been given what it waited for keeps it. But in a task whose result nobody will see, as it has lost in when_any or another
-// of its when_all has failed, a value, a permit or a lock goes back: to the next who waits, and values in order. Who waits for one of these while it is destroyed is told std::logic_error: it
-// should outlive them. All of this is for the tasks of one loop; between threads, event_loop::post().
+// The task that has waited longest is resumed first. A cancelled wait leaves the queue and takes nothing: no value,
+// permit or lock. If one of these is already reserved for the task, the cancellation comes too late: the task gets it.
+// A task whose result will be dropped is an exception: it lost in when_any(), or another task of its when_all() failed.
+// Then the value, permit or lock passes to the next waiting task. Values keep their order.
+//
+// These objects must outlive the tasks that wait for them; otherwise the wait throws std::logic_error. Use each object
+// only with tasks of one loop, in that loop's thread. Another thread uses event_loop::post().
 //
 // On this page:  async_event · async_semaphore · async_mutex · channel
 
@@ -9062,7 +9086,7 @@ namespace netnotes {
 
 namespace detail {
 
-/// Awaiters in their frames, the one that has waited longest first.
+/// Links the awaiters that wait for one object, in order of arrival. The awaiters stay in their coroutine frames.
 class wait_queue {
   public:
     class waiter;
@@ -9072,7 +9096,7 @@ class wait_queue {
     ~wait_queue();
     [[nodiscard]] bool empty() const noexcept { return waiting_.first == nullptr; }
     [[nodiscard]] waiter* first() const noexcept { return waiting_.first; }
-    /// The first of those that were granted what they waited for, and have not gone on yet.
+    /// Returns the first awaiter that has been granted the object but whose task has not been resumed yet.
     [[nodiscard]] waiter* first_granted() const noexcept { return granted_.first; }
 
   private:
@@ -9083,9 +9107,10 @@ class wait_queue {
     list waiting_, granted_;
 };
 
-/// What is granted to an awaiter it takes when its task goes on, a turn later. If the task is withdrawn before that (it has
-/// lost in a when_any, say), give_back() hands it to the next one. So nobody takes what will never be used. An event's
-/// waiter and a channel's sender are served instead: there is nothing to take.
+/// Waits in a wait_queue. There are two ways to end the wait:
+/// - grant() reserves a permit or value. The task takes it when it is resumed, one turn later. If the task is withdrawn
+///   before that (it lost in when_any(), for example), give_back() passes the permit or value to the next awaiter.
+/// - serve() ends the wait at once. An event's waiter and a channel's sender have nothing to take.
 class wait_queue::waiter : public loop_operation {
   public:
     bool await_ready() const noexcept { return false; }
@@ -9095,11 +9120,13 @@ class wait_queue::waiter : public loop_operation {
     ~waiter() {
         if (is_waiting()) leave();
     }
-    /// In the destructor of a class that overrides give_back(): its frame is destroyed while it waits.
+    /// Gives a grant back if the frame is destroyed while it waits. A class that overrides give_back() calls this in
+    /// its destructor.
     void is_destroyed() noexcept {
         if (state_ == state::granted) give_back();
     }
-    /// In await_suspend(): waits in the queue until it is served, or granted; but if it `is_there()`, takes it at once.
+    /// Call in await_suspend(), and return its result. Enters the queue until serve() or grant(). `is_there()` returns
+    /// true if it could take the object; then the wait ends at once, or after one turn for the other tasks.
     template <class Promise, class IsThere>
     bool stand_in(wait_queue& queue, std::coroutine_handle<Promise> self, IsThere is_there) {
         fiber& whose = self.promise().chain();
@@ -9121,7 +9148,7 @@ class wait_queue::waiter : public loop_operation {
         grant();
         return true;
     }
-    /// In await_resume(). Throws when it was in vain.
+    /// Call in await_resume(). Throws netnotes::cancelled, or std::logic_error if the queue was destroyed.
     void finish() {
         if (state_ == state::granted) {
             leave();
@@ -9132,33 +9159,33 @@ class wait_queue::waiter : public loop_operation {
             case state::queued:
             case state::granted: return;
             case state::cancelled: throw_cancelled();
-            case state::left_alone: throw std::logic_error{"what this task waited for was destroyed"};
+            case state::left_alone: throw std::logic_error{"the object that this task waited for was destroyed"};
         }
     }
-    /// What was granted goes to the next.
+    /// Passes a grant to the next awaiter.
     virtual void give_back() noexcept {}
-    bool is_final_ = false;  ///< what it has at once it has, even if its task is cancelled before it goes on
+    bool is_final_ = false;  ///< true: a wait that ends at once cannot be cancelled before the task is resumed
 
   public:
-    /// It has what it waited for.
+    /// Ends the wait: it has succeeded.
     void serve() noexcept {
         leave();
         state_ = state::none;
         go_on();
     }
-    /// It will have it when its task goes on.
+    /// Reserves what the task waits for. The task takes it when it is resumed.
     void grant() noexcept {
         if (state_ == state::queued) leave();
         enter(state::granted);
         comes_round();
     }
-    /// Its queue is being destroyed: what it was granted it has, from here on.
+    /// Turns a grant into success, because the queue is being destroyed.
     void keep() noexcept {
         leave();
         state_ = state::none;
         decided();
     }
-    /// It will never have it.
+    /// Ends the wait with std::logic_error, because the queue is being destroyed.
     void leave_alone() noexcept {
         const bool stands_in_turn = state_ == state::granted;
         leave();
@@ -9206,13 +9233,19 @@ inline wait_queue::~wait_queue() {
 
 }  // namespace detail
 
-/// Something that happens: who waits for it goes on when it has, and so does who comes later, until reset().
+/// A flag that tasks can wait for. It begins as not set. For tasks of one loop; it must outlive every wait.
 class async_event {
   public:
     class waiting;
+    /// Returns true from set() until reset().
     [[nodiscard]] bool is_set() const noexcept { return is_set_; }
+    /// Sets the event and ends the wait of every waiting task. The tasks are resumed at the next turn, in order of
+    /// arrival.
     void set() noexcept;
+    /// Clears the event, so that later waits suspend. Tasks that set() has released still resume.
     void reset() noexcept { is_set_ = false; }
+    /// `co_await event.wait()` suspends until set(), and does not wait if the event is set. Throws netnotes::cancelled,
+    /// or std::logic_error if the event is destroyed during the wait.
     [[nodiscard]] waiting wait() noexcept;
 
   private:
@@ -9220,22 +9253,27 @@ class async_event {
     detail::wait_queue queue_;
 };
 
-/// So many permits; acquire() waits until one is free, and the permit gives itself back when it is destroyed.
+/// A fixed number of permits. A permit gives itself back when it is destroyed. For tasks of one loop. The semaphore
+/// must outlive its permits and every wait.
 class async_semaphore {
   public:
     class permit;
     class acquiring;
+    /// Makes a semaphore with this many free permits. With 0, acquire() never succeeds.
     explicit async_semaphore(std::size_t permits) noexcept : free_{permits} {}
-    /// Those that are out are dead: they must not outlive it.
     async_semaphore(const async_semaphore&) = delete;
     async_semaphore& operator=(const async_semaphore&) = delete;
+    /// Destroys the semaphore. Every acquire() that has not returned throws std::logic_error. Permits must be gone.
     ~async_semaphore() {
         while (queue_.first_granted()) queue_.first_granted()->leave_alone();
     }
 
+    /// `co_await semaphore.acquire()` suspends until a permit is free, and returns it. Tasks get permits in order of
+    /// arrival. Throws netnotes::cancelled, or std::logic_error if the semaphore is destroyed during the wait.
     [[nodiscard]] acquiring acquire() noexcept;
-    /// None when nobody may now.
+    /// Returns a permit, or an empty permit if no permit is free. Does not suspend.
     [[nodiscard]] permit try_acquire() noexcept;
+    /// Returns the number of free permits.
     [[nodiscard]] std::size_t available() const noexcept { return free_; }
 
   private:
@@ -9249,19 +9287,25 @@ class async_semaphore {
     detail::wait_queue queue_;
 };
 
-/// Leave to do something, as long as it lives.
+/// Holds one permit of a semaphore until it is destroyed. It can be moved, not copied. Must not outlive the semaphore.
 class [[nodiscard]] async_semaphore::permit {
   public:
+    /// Makes an empty permit.
     permit() noexcept = default;
+    /// Takes the permit of `other`, which is empty afterwards.
     permit(permit&& other) noexcept : semaphore_{std::exchange(other.semaphore_, nullptr)} {}
+    /// Gives the own permit back and takes that of `other`, which is empty afterwards.
     permit& operator=(permit&& other) noexcept {
         permit{std::move(other)}.swap(*this);
         return *this;
     }
+    /// Gives the permit back. If a task waits for it, the task that has waited longest gets it.
     ~permit() {
         if (semaphore_) semaphore_->give_back();
     }
+    /// Exchanges the two permits.
     void swap(permit& other) noexcept { std::swap(semaphore_, other.semaphore_); }
+    /// Returns true if it holds a permit, false if it is empty.
     explicit operator bool() const noexcept { return semaphore_ != nullptr; }
 
   private:
@@ -9270,37 +9314,53 @@ class [[nodiscard]] async_semaphore::permit {
     async_semaphore* semaphore_ = nullptr;
 };
 
-/// A semaphore of one: `auto lock = co_await mutex.lock();`. Only for what must not be interleaved *across* a co_await.
+/// A semaphore with one permit: `auto guard = co_await mutex.lock();`. You need it only if other tasks must stay out
+/// *across* a co_await. For tasks of one loop; it must outlive its guards and every wait. A task that locks it twice
+/// waits for ever.
 class async_mutex {
   public:
+    /// Holds the lock until it is destroyed.
     using guard = async_semaphore::permit;
+    /// `co_await mutex.lock()` suspends until the mutex is free, and returns the guard. Tasks get the lock in order of
+    /// arrival. Throws netnotes::cancelled, or std::logic_error if the mutex is destroyed during the wait.
     [[nodiscard]] async_semaphore::acquiring lock() noexcept;
+    /// Returns the guard, or an empty guard if the mutex is locked. Does not suspend.
     [[nodiscard]] guard try_lock() noexcept { return semaphore_.try_acquire(); }
 
   private:
     async_semaphore semaphore_{1};
 };
 
-/// Values from task to task, in order. At most `capacity` are kept; with 0 each is handed over from hand to hand.
+/// Passes values from task to task, in the order in which they were sent. Each value goes to one receiver. For tasks of
+/// one loop; it must outlive every wait.
 template <class T>
 class channel {
   public:
     class sending;
     class receiving;
+    /// Makes a channel that stores at most `capacity` values. With 0, send() waits until a task receives the value.
     explicit channel(std::size_t capacity) : capacity_{capacity} {}
     channel(const channel&) = delete;
     channel& operator=(const channel&) = delete;
-    /// A task that has a value coming still receives it.
+    /// Destroys the channel and the values in it. If a value is already reserved for a receiver, the receiver still
+    /// gets it. Every other waiting task throws std::logic_error.
     ~channel();
 
-    /// Waits while it is full. Throws std::logic_error when it is closed, also while it waits.
+    /// `co_await c.send(value)` passes the value on, and suspends while the channel is full. Throws std::logic_error if
+    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and what
+    /// moving a T throws.
     [[nodiscard]] detail::awaited_once<sending, channel*, T> send(T value);
-    /// The next value; none when the channel is closed and all have been received.
+    /// `co_await c.receive()` suspends until there is a value, and returns it as std::optional<T>. Returns nullopt if
+    /// the channel is closed and empty. Throws netnotes::cancelled, what moving a T throws, or std::logic_error if the
+    /// channel is destroyed during the wait. If a move throws, the value stays in the channel.
     [[nodiscard]] receiving receive() noexcept;
-    /// No more will be sent. What is in it can still be received.
+    /// Closes the channel. Every send() throws from now on, even if it already waits. Stored values can still be
+    /// received. Waiting receivers get nullopt.
     void close() noexcept;
+    /// Returns true after close().
     [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
-    /// How many values are kept, at most `capacity`. One that a cancelled receiver has given back may be kept beside them.
+    /// Returns how many stored values can be received, at most `capacity`. A value that a cancelled receiver gave back
+    /// may be stored beyond that and is not counted.
     [[nodiscard]] std::size_t size() const noexcept { return std::min(left(), capacity_); }
 
   private:
@@ -9310,7 +9370,7 @@ class channel {
 
     std::size_t capacity_;
     bool is_closed_ = false;
-    std::size_t granted_ = 0;  // of those that are kept: for receivers that have not gone on yet
+    std::size_t granted_ = 0;  // number of stored values that are reserved for receivers that have yet to be resumed
     std::deque<T> kept_;
     detail::wait_queue senders_, receivers_;
 };
@@ -9356,7 +9416,7 @@ class [[nodiscard]] async_semaphore::acquiring final : public detail::wait_queue
 };
 inline async_semaphore::acquiring async_semaphore::acquire() noexcept { return acquiring{*this}; }
 inline async_semaphore::permit async_semaphore::try_acquire() noexcept { return take() ? permit{*this} : permit{}; }
-/// From hand to hand where somebody waits, so that nobody can come in between.
+/// Passes the permit straight to the first waiting task, so that no other task can take it first.
 inline void async_semaphore::give_back() noexcept {
     if (queue_.empty())
         ++free_;
@@ -9385,13 +9445,13 @@ class [[nodiscard]] channel<T>::receiving final : public detail::wait_queue::wai
         if (!from_) return std::exchange(value_, std::nullopt);
         if (has_value_) --from_->granted_;
         if (from_->left() == 0) return std::nullopt;
-        struct keeping {  // what cannot be taken goes to the next
+        struct keeping {  // if the move throws, the value passes to the next receiver
             channel* from;
             ~keeping() {
                 if (from) from->grant_next();
             }
         } unless_taken{from_};
-        from_->let_sender_in();  // first, for this may throw
+        from_->let_sender_in();  // first, because this may throw
         std::optional<T> value{std::move(from_->kept_.front())};
         from_->kept_.pop_front();
         unless_taken.from = nullptr;
@@ -9407,8 +9467,8 @@ class [[nodiscard]] channel<T>::receiving final : public detail::wait_queue::wai
         from_->grant_next();
     }
     channel* from_;
-    bool has_value_ = false;  // one of those that are kept is for this one
-    std::optional<T> value_;  // when the channel was destroyed before it could be taken from there
+    bool has_value_ = false;  // one of the stored values is reserved for this receiver
+    std::optional<T> value_;  // the reserved value, if the channel was destroyed before this task was resumed
 };
 
 template <class T>
@@ -9429,7 +9489,7 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     friend receiving;
     bool hand_over() {
         if ((was_refused_ = to_.is_closed_)) return true;
-        // Not past a sender that has waited longer.
+        // A sender that has waited longer comes first.
         if (to_.receivers_.empty() && (!to_.senders_.empty() || to_.left() >= to_.capacity_)) return false;
         to_.kept_.push_back(std::move(value_));
         to_.grant_next();
@@ -9440,7 +9500,8 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     bool was_refused_ = false;
 };
 
-/// The first of the senders that wait, if any.
+/// Stores the value of the first waiting sender, if there is one, and ends its wait. Call before a value is removed:
+/// one value more than `capacity_` fits until then.
 template <class T>
 void channel<T>::let_sender_in() {
     if (senders_.empty() || left() > capacity_) return;
