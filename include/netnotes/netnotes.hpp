@@ -9,6 +9,7 @@
 //
 //    floor 5    tftp.hpp                                    files, by the simplest protocol
 //    floor 4    coro.hpp                                    coroutines: tasks, their loop, sockets for them
+//               packet.hpp                                  frames: every header, byte by byte (above ip.hpp only)
 //    floor 3    tcp.hpp    udp.hpp    poll.hpp    server.hpp    connections, datagrams, many descriptors, whole servers
 //    floor 2    socket.hpp                                  every call of a socket
 //    floor 1    ip.hpp                                      addresses and ports: values
@@ -22,6 +23,7 @@
 
 #include "coro.hpp"
 #include "ip.hpp"
+#include "packet.hpp"
 #include "poll.hpp"
 #include "server.hpp"
 #include "socket.hpp"

@@ -1,0 +1,35 @@
+// netnotes/packet.hpp: every byte on the wire
+// SPDX-License-Identifier: MIT
+//
+// What a program sends with one call travels as a frame: its bytes, and in front of them a header of each layer.
+//
+//        ┌─ Ethernet ─────┬─ IPv4 ─────────────┬─ TCP ──────────────┬─ payload ──────┐
+//        │ which card     │ which host         │ which program,     │ GET / HTTP/1.1 │
+//        │ 14 bytes       │ 20 to 60 bytes     │ which byte; 20–60  │ …              │
+//        └────────────────┴────────────────────┴────────────────────┴────────────────┘
+//
+// This module reads and writes such frames. It opens no socket and has no clock: bytes and time come in, bytes go out. A
+// view of a header checks the bytes once, when it is made. After that no accessor can fail or read past the end. Views
+// copy nothing and allocate nothing.
+//
+// A header that cannot be read is reported with its layer, the reason, and the byte's place. A frame that the capture cut
+// short is told apart from a malformed frame.
+//
+// Chapters, lowest first:
+//     packet/bytes.hpp      numbers on the wire: network byte order
+//     packet/names.hpp      layers, failures, numbers of registries, MAC addresses
+//
+// The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
+
+#ifndef NETNOTES_PACKET_HPP
+#define NETNOTES_PACKET_HPP
+
+#if !__has_include("packet/names.hpp")
+#error "this page needs its chapters: to copy one file, take include/single/netnotes/packet.hpp"
+#endif
+
+#include "ip.hpp"
+#include "packet/bytes.hpp"
+#include "packet/names.hpp"
+
+#endif  // NETNOTES_PACKET_HPP
