@@ -1,22 +1,22 @@
 // netnotes/coro/stream.hpp: connections for tasks
 // SPDX-License-Identifier: MIT
 //
-// The calls of socket.hpp, with co_await before those that may have to wait. A server for thousands reads like the one
-// for a single client:
+// A connection has the same calls as in socket.hpp. A call that may have to wait is awaited with co_await. So a server
+// for thousands of clients reads like a server for one client:
 //
 //     task<> echo(async_stream client) {
 //         try {
 //             for (;;) {
-//                 auto bytes = co_await client.recv();            // lent by the loop, until we wait again
-//                 if (bytes.empty()) co_return;                   // the end
+//                 auto bytes = co_await client.recv();            // lent by the loop until the task waits again
+//                 if (bytes.empty()) co_return;                   // the end of the stream
 //                 co_await client.send_all(bytes);
 //             }
-//         } catch (const std::system_error&) {                    // this client has failed. The others go on
+//         } catch (const std::system_error&) {                    // this client has failed, the others continue
 //         }
 //     }
 //     task<> accept_all(async_listener listener) {
 //         for (;;) {
-//             auto next = co_await listener.accept();             // without descriptors it waits until there are some
+//             auto next = co_await listener.accept();             // if no descriptor is free, it waits for one
 //             spawn(echo(std::move(next.stream)));
 //         }
 //     }
@@ -25,20 +25,21 @@
 //         loop.run(accept_all(async_listener{loop, tcp_listener{{ipv4_address::loopback(), 6666}}}));
 //     }
 //
-// The exception matters: a reset by one client would leave its task, and then run(), and so end the server. serve() of
-// coro/serve.hpp is this loop with limits, a graceful stop, and a place where such an exception is reported.
+// The `catch` matters. Without it, a client that resets its connection would end its task with an exception. The loop's
+// run() would throw that exception, and the server would end. The function serve() in coro/serve.hpp is this loop with
+// limits, a graceful stop and a report of such exceptions.
 //
-//        recv() ──> is there anything? ──yes──> recv(2) ──> go on at once, nobody was asked to wait
-//                          |no, as we remember
-//                          └──> suspended ──> ready to read ──> recv(2) ──> resumed
+//        recv() ──> may there be bytes? ──yes──> recv(2) ──> the task continues at once
+//                          │no: the last receive emptied the socket
+//                          └──> suspend ──> the loop sees new bytes ──> recv(2) ──> resume
 //
-// What makes it cheap is what it does not do. The loop registers a descriptor once. A receive that returned less than
-// there was room for has emptied the socket, so the next receive waits without a system call. A send is tried at once; the
-// task waits only if the kernel takes no more. A task that waits for bytes holds no buffer. When bytes arrive, the loop lends
-// its own. A silent connection therefore costs one coroutine frame and one node.
+// It is cheap because it makes few system calls. The loop registers a descriptor once. A receive that returned less
+// than its buffer can hold has emptied the socket, so the next receive waits without a system call. A send is tried at
+// once, and the task waits only if the kernel takes no more. A task that waits for bytes holds no buffer: when bytes
+// arrive, the loop lends its own. A silent connection therefore costs one coroutine frame and one node.
 //
-// A peer who always has something for us does not keep the others waiting: after some calls that did not wait, the next
-// one does.
+// A peer that always has more bytes cannot starve the other tasks. After about 60 calls that did not have to wait, the
+// next call lets the others run first.
 //
 // On this page:  async_stream
 // Above it:      coro/serve.hpp, a whole server
@@ -76,49 +77,60 @@ class connecting;
 class accepting;
 }  // namespace detail
 
-/// A connection, of TCP or a Unix socket, for tasks: one may receive while another sends, but not two in one direction
-/// at once (std::logic_error). All throw what the system says as std::system_error, and netnotes::cancelled when the task
-/// is cancelled. Lines, and all that ends with a delimiter, are read through async_buffered_stream (coro/buffered.hpp):
-/// what has come behind a message must be kept for the next.
+/// Owns a connection, of TCP or of a Unix socket. Use it only in tasks of its loop. One task may receive while another
+/// task sends. A second task in the same direction, or a task of another loop, gets std::logic_error.
+///
+/// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
+/// cancelled. To read lines, or messages that end with a delimiter, use async_buffered_stream (coro/buffered.hpp). It
+/// keeps the bytes behind a message for the next one.
 class async_stream : public detail::async_socket {
   public:
+    /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.
     async_stream() noexcept = default;
-    /// Takes a connected stream socket, for the loop that runs in this thread, or another, which it must not outlive.
-    /// Throws std::system_error when the poller refuses it.
+    /// Takes over a connected stream socket and makes it non-blocking. Without `loop` it uses the loop that runs in
+    /// this thread (std::logic_error if no loop runs). The stream must not outlive the loop. Throws std::system_error
+    /// if the loop's back end refuses the descriptor.
     explicit async_stream(socket connected) : async_stream{event_loop::current(), std::move(connected)} {}
     explicit async_stream(tcp_stream connected) : async_stream{std::move(connected).into_socket()} {}
     async_stream(event_loop& loop, tcp_stream connected) : async_stream{loop, std::move(connected).into_socket()} {}
     async_stream(event_loop& loop, socket connected)
         : async_socket{loop, std::move(connected), detail::io_node::kind::stream} {}
 
-    /// Connects, and gives the stream. errc::connection_refused, timed_out after about two minutes, ... To a host with a
-    /// name and several addresses: async_connect() (coro/connect.hpp).
+    /// Connects to `where` and returns the stream. Throws errc::connection_refused, errc::timed_out (after about two
+    /// minutes), and other errors of connect(2). For a host name use async_connect() (coro/connect.hpp).
     [[nodiscard]] static task<async_stream> connect(socket_address where);
 
+    /// Returns the address of the peer. Does not wait. Throws std::system_error if the connection no longer exists.
     [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
 
-    /// What has come, at most 64 KiB; nothing at the end of the stream. It lies in the loop's buffer, for the next who
-    /// receives: it is valid until the next co_await or task_group::spawn(). So it must not leave a task that is run by
-    /// with_timeout, when_all, when_any, with_group or spawn: who awaits those goes on a turn later, and others have
-    /// received meanwhile. (A limit of time is set_timeout().) Only send() and send_all(), of the same
-    /// stream or another, may be given it there, for they copy what they must.
+    /// Returns the bytes that have arrived, at most 64 KiB, or an empty span at the end of the stream. Suspends until
+    /// bytes arrive.
+    ///
+    /// The bytes lie in the loop's buffer, which the next receive overwrites. They are valid until the next co_await or
+    /// task_group::spawn(). You may pass them to send() or send_all(), which copy them before they suspend. Do not
+    /// return them out of a task that with_timeout, when_all, when_any, with_group or spawn runs. The awaiting task
+    /// resumes one turn later, when another task may already have received. To limit the time, use set_timeout().
     [[nodiscard]] detail::receiving_lent recv();
-    /// At least one byte, at most buffer.size(); 0 at the end of the stream.
+    /// Receives at least one byte and at most buffer.size(). Returns the number of bytes, or 0 at the end of the
+    /// stream. An empty buffer also returns 0. Suspends until bytes arrive; the buffer must stay valid until then.
     [[nodiscard]] detail::receiving recv(mutable_buffer buffer);
-    /// The whole buffer; or 0, when the stream had ended before. An end in the middle is errc::protocol_error. When it is
-    /// cancelled, or fails, what has come by then lies at the beginning of the buffer; only the awaiter knows how much.
+    /// Fills the whole buffer, and suspends until that is done. Returns buffer.size(), or 0 if the stream ended before
+    /// the first byte. Throws errc::protocol_error if the stream ends in the middle. After an error or a cancellation
+    /// the bytes that arrived lie at the beginning of the buffer. To learn their number, use the next form.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer);
-    /// The same, where `filled` bytes are in the buffer already; it counts what comes. So a message that was cancelled in
-    /// the middle, by with_timeout() say, is gone on with later: call it again with the same two. `filled` must live as
-    /// long as the buffer. It is the caller who sets it to 0 for the next message.
+    /// Continues a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So a message
+    /// can be continued after a cancellation, for example by with_timeout(): call again with the same two arguments.
+    /// `filled` must stay valid as long as the buffer. The caller sets it to 0 before the next message.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::size_t& filled);
-    /// Some of the bytes, at least one; gives how many. They must stay where they are until it is done, unless they are
-    /// what recv() lent.
+    /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
+    /// bytes must stay valid until then, unless recv() has lent them.
     [[nodiscard]] detail::sending send(const_buffer bytes);
-    /// All of them. The same holds for them. If it ends without having sent all, closing the stream sends a reset.
+    /// Sends all bytes, and suspends until the kernel has taken the last one. The bytes must stay valid until then,
+    /// unless recv() has lent them. If it fails or is cancelled before that, close() sends a reset, so that the peer
+    /// can tell that bytes are missing.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
 
-    /// See socket::shutdown(). Does not wait.
+    /// Shuts down one direction, or both directions, of the connection: see socket::shutdown(). Does not wait.
     void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
 
   private:
@@ -183,7 +195,8 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
             return leave_at_once(waiter);
         return io_receiver::await_suspend(waiter);
     }
-    /// Awaited again after an error, it goes on behind the bytes that it has.
+    /// Returns the number of bytes. After an error the same object can be awaited again. It then continues behind the
+    /// bytes that it already has.
     std::size_t await_resume() {
         if (error_ != 0)
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
@@ -198,7 +211,7 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
             std::size_t size = 0;
             if (!receive(rest, size)) return false;
             if (size == 0) {
-                if (error_ == 0 && filled_ > 0) error_ = EPROTO;  // the end, in the middle
+                if (error_ == 0 && filled_ > 0) error_ = EPROTO;  // the stream ended in the middle
                 return true;
             }
             filled_ += size;
@@ -212,17 +225,18 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
     std::size_t& filled_;  // own_, or the caller's
 };
 
-/// Bytes to send. They may be what recv() has lent: then they are kept while we wait, for others receive into that.
+/// Holds the bytes to send. Bytes that recv() has lent are copied before the task suspends, because other tasks receive
+/// into the lent buffer.
 class sending_bytes : public socket_operation {
   protected:
     enum class wanted : bool { some, all };
     sending_bytes(io_node& node, const_buffer bytes, wanted how_many) noexcept
         : socket_operation{node, direction::write}, wants_{how_many}, rest_{bytes}, size_{bytes.size()} {}
     [[gnu::always_inline]] ~sending_bytes() {
-        if (has_waited()) [[unlikely]]  // most have not, and end without a look at what follows from it
+        if (has_waited()) [[unlikely]]  // most operations have not waited, so they have nothing to clean up
             end_after_wait();
     }
-    /// False when it has to wait.
+    /// Sends once. Returns false if the operation has to wait.
     bool send_some() noexcept {
         return transmit([&] {
             const auto sent = ::send(node_.descriptor(), rest_.data(), rest_.size(), MSG_NOSIGNAL);
@@ -233,14 +247,14 @@ class sending_bytes : public socket_operation {
     [[nodiscard]] std::span<const std::byte> all() const noexcept {
         return {rest_.data() - (size_ - rest_.size()), size_};
     }
-    /// Some bytes cannot be sent. An orderly end would tell the peer that it has everything, so closing will be a reset;
-    /// unless it is tried once more.
+    /// Makes close() send a reset, because bytes are missing: an orderly end would tell the peer that it has
+    /// everything. With false, makes the end orderly again, for a second attempt.
     [[gnu::noinline]] void end_by_reset(bool does) const noexcept {
         const ::linger how{does ? 1 : 0, 0};
-        if (!node_.is_retired())  // else the number may be another descriptor's by now
+        if (!node_.is_retired())  // after close() the number may belong to another descriptor
             ::setsockopt(node_.descriptor(), SOL_SOCKET, SO_LINGER, &how, sizeof how);
     }
-    /// When it has to wait.
+    /// Copies lent bytes if the operation waits. Throws errc::not_enough_memory.
     [[gnu::noinline]] void keep_bytes() {
         if (!is_waiting() || is_kept_ || !node_.loop().has_lent(rest_)) return;
         std::byte* const kept = new (std::nothrow) std::byte[size_];
@@ -255,15 +269,15 @@ class sending_bytes : public socket_operation {
 
   private:
     [[gnu::noinline]] void end_after_wait() const noexcept {
-        if (is_waiting() && wants_ == wanted::all) end_by_reset(true);  // the frame is destroyed
+        if (is_waiting() && wants_ == wanted::all) end_by_reset(true);  // the frame is destroyed while the task waits
         if (is_kept_) delete[] all().data();
     }
 
     wanted wants_;
-    bool is_kept_ = false;  // `all()` is ours
+    bool is_kept_ = false;  // all() is our copy
 
   protected:
-    bool resets_ = false;  // closing is a reset now, because this has failed in the middle
+    bool resets_ = false;  // the operation failed in the middle, so close() sends a reset
     std::span<const std::byte> rest_;
     std::size_t size_;
 };
@@ -272,7 +286,7 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
   public:
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (this->resets_) [[unlikely]] {  // it has failed, and is awaited again
+        if (this->resets_) [[unlikely]] {  // the operation has failed and is awaited again
             this->resets_ = false;
             this->end_by_reset(false);
         }
@@ -296,7 +310,7 @@ class [[nodiscard]] sending final : public sending_awaiter<sending> {
         return size_ - rest_.size();
     }
     bool attempt() noexcept override {
-        rest_ = all();  // it may be awaited again
+        rest_ = all();  // the operation may be awaited again
         return send_some();
     }
 };
@@ -319,7 +333,8 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
     }
 
   private:
-    /// Nothing is to be sent; or all was, and it is awaited again.
+    /// Called if no bytes are left. Either there were no bytes at all, or the operation has sent them and is awaited
+    /// again: then it sends them a second time.
     [[gnu::noinline]] bool begin_again() noexcept {
         if (size_ == 0) return true;
         rest_ = all();
@@ -346,8 +361,8 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
             if (::getsockopt(node_.descriptor(), SOL_SOCKET, SO_ERROR, &error_, &size) != 0) error_ = errno;
             return true;
         }
-        // What the poller has said before, of a socket that is not connected, is of no worth: that it is hung up. What
-        // it says from here on is, for the peer's first bytes may come together with the news that we are connected.
+        // Before connect() the poller reports the socket as hung up; that is ignored. From here on its reports count:
+        // the peer's first bytes may arrive in the same event as the connection itself.
         node_.readable = false;
         node_.read_to_end = !where_.is_ip();
         const int error = ::connect(node_.descriptor(), where_.data(), where_.size()) == 0 ? 0 : errno;
@@ -357,7 +372,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
             return true;
         }
         if (error == 0) return true;
-        // Interrupted or not, it goes on by itself, and the socket turns writable when it is decided.
+        // The kernel continues to connect, even after EINTR. The socket becomes writable when the result is known.
         if (error == EINPROGRESS || error == EINTR) {
             has_begun_ = true;
             return node_.writable = false;
@@ -366,7 +381,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
             pause();
             return false;
         }
-        error_ = detail::would_block(error) ? EADDRNOTAVAIL : error;  // out of ports; see socket.hpp
+        error_ = detail::would_block(error) ? EADDRNOTAVAIL : error;  // no port is free; see socket.hpp
         return true;
     }
 
@@ -378,7 +393,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
 }  // namespace detail
 
 inline task<async_stream> async_stream::connect(socket_address where) {
-    co_await detail::stepping{};  // the next line may fail, and a task may try again for ever
+    co_await detail::stepping{};  // the next line may fail, and a task that retries must let other tasks run
     async_stream stream{socket{where.family(), socket_type::stream}};
     co_await detail::connecting{*stream.node_, where};
     co_return stream;
