@@ -1,7 +1,7 @@
 // netnotes/coro/buffered.hpp: lines and frames for tasks, without a system call for each
 // SPDX-License-Identifier: MIT
 //
-// A protocol of lines is written down as it is thought of: read a line, answer it, read the next.
+// Many protocols consist of lines: the server reads a line, answers it, and reads the next. The program says just that:
 //
 //     for (;;) {
 //         auto line = co_await client.recv_line();
@@ -9,9 +9,9 @@
 //         co_await client.write(answer(*line));
 //     }
 //
-// A client who sends sixteen lines at once would cost sixteen receives and sixteen sends, if each of these calls were a
-// system call. Here one receive brings them all, and the answers gather in a buffer that is sent when there is nothing
-// more to read, that is, just before we would wait:
+// Assume that a client sends sixteen lines at once. With one system call for each line and each answer, that would be
+// sixteen receives and sixteen sends. Here one receive fetches all lines. The answers gather in a buffer, which is sent
+// when no line is left to read, that is, just before the task would wait:
 //
 //        recv_line() ──> "one"      from recv(2), which brought   one | two | three
 //        write("1")                                                                        [1]
@@ -19,13 +19,13 @@
 //        write("2")                                                                        [1|2]
 //        recv_line() ──> "three"    from the buffer
 //        write("3")                                                                        [1|2|3]
-//        recv_line() ──> nothing there: send [1|2|3], and only now wait
+//        recv_line() ──> the buffer is empty: send [1|2|3], then wait
 //
-// So nobody waits for an answer that lies in a buffer, and nobody need think of flushing; but before a pause that is not
-// a receive (a sleep, another connection) flush() says what is to go out now, and so it does before the end.
+// So no client waits for an answer that lies in a buffer. Call flush() only where the task pauses without a receive:
+// before it sleeps, before it uses another connection, and before it ends.
 //
 // On this page:  async_buffered_stream
-// The notes:     their receivers take each recv for a message (TCP服务器, gevent版-TCP服务器)
+// The notes:     their receivers treat each recv as one message (TCP服务器, gevent版-TCP服务器)
 
 #ifndef NETNOTES_CORO_BUFFERED_HPP
 #define NETNOTES_CORO_BUFFERED_HPP
@@ -54,37 +54,47 @@ struct sized_message;
 class writing;
 }  // namespace detail
 
-/// A connection read by messages and written through a buffer. See buffered_reader for what the reading calls do at the
-/// end of the stream, with a message that is too long, and after an error: nothing is lost, call again. Views are valid
-/// until the next reading call. For one task, or one that reads and one that writes; the latter has to flush(), for the
-/// former may be waiting already. All throw errc::bad_file_descriptor when it is none, or its stream was closed.
+/// Reads messages from a connection, and writes to it through a buffer. Use it in one task, or in a reading task and a
+/// writing task. The writing task must then call flush(), because the reading task may already be waiting.
+///
+/// The reading calls return std::optional<std::string_view>. The view is valid until the next reading call. They
+/// suspend until the message is complete. Before they suspend, they send the gathered bytes. An error or a cancellation
+/// loses no byte: call again to continue. The header tcp/reader.hpp lists what happens at the end of the stream and
+/// with a message that is too long.
+///
+/// Awaited calls throw what async_stream's calls throw, for example errc::bad_file_descriptor on a closed stream.
 class async_buffered_stream {
   public:
-    /// None.
+    /// Creates an object without a stream. Every operation on it fails with errc::bad_file_descriptor.
     async_buffered_stream() noexcept = default;
-    /// Takes the stream. No message may be longer than `limit`; write() waits while more than `high_water` bytes have
-    /// gathered. Both buffers grow from 4 KiB, when they are first needed.
+    /// Takes over the stream. A message may have at most `limit` bytes. If more than `high_water` bytes have gathered,
+    /// write() sends them. Both buffers are empty at first and grow from 4 KiB.
     explicit async_buffered_stream(async_stream stream, std::size_t limit = 64 * 1024,
                                    std::size_t high_water = 64 * 1024);
-    /// What has gathered and was not flushed is lost, and then the connection ends in a reset.
     async_buffered_stream(async_buffered_stream&&) noexcept;
     async_buffered_stream& operator=(async_buffered_stream&&) noexcept;
+    /// Closes the connection. Gathered bytes that were not flushed are lost, and then the connection ends in a reset.
+    /// Assignment does the same to the connection that it replaces.
     ~async_buffered_stream();
 
-    /// The next line without its "\n" or "\r\n"; none at the end. std::optional<std::string_view>.
+    /// Returns the next line without its "\n" or "\r\n", or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::line_message> recv_line();
-    /// The next bytes up to and with the delimiter, which must stay where it is until then; none at the end.
+    /// Returns the next bytes up to and with the delimiter, or nullopt at the end of the stream. The delimiter's text
+    /// must stay valid until the call returns its result.
     [[nodiscard]] detail::reading<detail::delimited_message> recv_until(std::string_view delimiter);
-    /// The next `size` bytes, none at the end.
+    /// Returns the next `size` bytes, or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::sized_message> recv_exact(std::size_t size);
 
-    /// Puts the bytes behind what has gathered. It waits only when that is too much, until all of it is sent.
+    /// Copies the bytes behind the gathered bytes. The copy is made at the call, but the result must still be awaited.
+    /// If more than `high_water` bytes have gathered, it sends all of them and suspends until the kernel has taken
+    /// them.
     [[nodiscard]] detail::writing write(const_buffer bytes);
-    /// Sends what has gathered, and waits until the kernel has it.
+    /// Sends the gathered bytes and suspends until the kernel has taken them.
     [[nodiscard]] detail::writing flush();
-    /// Bytes that have gathered.
+    /// Returns the number of bytes that have gathered and are not sent yet.
     [[nodiscard]] std::size_t unsent() const noexcept;
-    /// The connection, for its options, its peer, its timeout, shutdown and close.
+    /// Returns the connection, for its options, peer, timeout, shutdown() and close(). Call flush() before shutdown()
+    /// and close(). Throws errc::bad_file_descriptor if there is no stream. Do not receive or send through it directly.
     [[nodiscard]] async_stream& stream();
 
   private:
@@ -103,7 +113,7 @@ namespace detail {
 
 class buffered_operation;
 
-/// Bytes that are to go out: new ones come behind the others, and those that were sent go from the front.
+/// Queues bytes to send: new bytes are appended at the end, and sent bytes are removed from the front.
 class gathered_bytes {
   public:
     [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
@@ -123,7 +133,7 @@ class gathered_bytes {
     static constexpr std::size_t first_capacity = 4096;
     [[gnu::noinline]] void make_room(std::size_t wanted) {
         const std::size_t all = size() + wanted;
-        if (all > capacity_ / 2) {  // doubled, so that there is not a copy for each few bytes
+        if (all > capacity_ / 2) {  // doubled, so that copies stay rare
             const std::size_t grown = std::max({first_capacity, 2 * capacity_, all});
             std::unique_ptr<char[]> memory{new char[grown]};
             std::copy_n(data(), size(), memory.get());
@@ -148,11 +158,11 @@ class buffered_state {
             ::setsockopt(stream.native_handle(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     }
 
-    /// What the reader reads from: the socket, but what has gathered goes out first.
+    /// The reader's source: it receives from the socket, but sends the gathered bytes first.
     struct source {
         std::size_t recv(mutable_buffer room, std::error_code& error) noexcept;
         buffered_state& state;
-        buffered_operation* current = nullptr;  ///< on whose behalf
+        buffered_operation* current = nullptr;  ///< the operation that receives
     };
     [[nodiscard]] io_node& node() const noexcept { return stream.node(); }
 
@@ -169,7 +179,7 @@ class buffered_operation : public socket_operation {
     buffered_operation(buffered_state& state, direction way) : socket_operation{state.node(), way}, state_{state} {}
     [[gnu::always_inline]] ~buffered_operation() = default;
 
-    /// Until all is sent. False when it has to wait.
+    /// Sends until no byte is left or an error occurs. Returns false if the operation has to wait.
     bool send_gathered() noexcept {
         while (state_.unsent.size() > 0 && error_ == 0) {
             const bool done = transmit([this] {
@@ -188,7 +198,7 @@ class buffered_operation : public socket_operation {
 inline std::size_t buffered_state::source::recv(mutable_buffer room, std::error_code& error) noexcept {
     buffered_operation& operation = *current;
     std::size_t size = 0;
-    // Another task that already waits until it can send does it for us.
+    // If another task already waits to send, that task sends the gathered bytes.
     io_node& node = operation.node_;
     node.let_reader_send(state.unsent.size() > 0 && !node.has_writer() && !operation.send_gathered());
     if (node.reader_sends()) {
@@ -203,7 +213,8 @@ inline std::size_t buffered_state::source::recv(mutable_buffer room, std::error_
     return size;
 }
 
-/// `Message` says what is read: take() of what is there, receive() of what is still to come.
+/// Reads one message. `Message` is its kind: take() takes a message from the buffer, receive() receives the missing
+/// bytes.
 template <class Message>
 class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered_operation> {
     using base = io_awaiter<reading<Message>, buffered_operation>;
@@ -212,7 +223,8 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     reading(buffered_state& state, Message message)
         : base{state, base::direction::read}, message_{std::move(message)} {}
     [[gnu::always_inline]] ~reading() = default;
-    /// What lies in the buffer is taken without ado, so that many small messages cost little; but not for ever.
+    /// Takes a message that is already in the buffer and returns true, so small messages cost little. After about 60
+    /// such messages in a row it returns false, and the other tasks run.
     bool await_ready() noexcept {
         return !this->node_.is_closed() && this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
     }
@@ -243,8 +255,8 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
         return has_come_;
     }
     Message message_;
-    // Word by word. A std::optional is copied 16 bytes at a time, and to load as one what was stored as two a moment
-    // ago makes a processor wait.
+    // Three members instead of a std::optional, which the compiler copies 16 bytes at a time. A processor has to wait
+    // if it loads 16 bytes at once that were stored as two words just before.
     bool has_come_ = false;
     const char* data_ = nullptr;
     std::size_t size_ = 0;
@@ -289,7 +301,8 @@ class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operatio
     bool attempt() noexcept override { return send_gathered(); }
 
   private:
-    /// Who of us both sends has changed: the one who reads may go on to receive, or has to send again.
+    /// Makes a waiting reader try again, because the task that sends has changed. Either this task now sends, and the
+    /// reader can receive; or it no longer does, and the reader may have to send first.
     [[gnu::noinline]] void tell_reader() const noexcept {
         if (node_.has_reader() && !node_.is_retired()) node_.loop().look_again(node_);
     }
@@ -313,7 +326,7 @@ inline detail::reading<detail::sized_message> async_buffered_stream::recv_exact(
 }
 inline detail::writing async_buffered_stream::write(const_buffer bytes) {
     detail::buffered_state& state = opened();
-    if (!state.node().is_closed()) [[likely]]  // nothing gathers in a stream that is closed
+    if (!state.node().is_closed()) [[likely]]  // a closed stream gathers no bytes
         state.unsent.append(as_text(bytes));
     return {state, state.high_water};
 }
@@ -323,7 +336,7 @@ inline async_stream& async_buffered_stream::stream() {
     if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
     return state_->stream;
 }
-/// Every operation on it fails with errc::bad_file_descriptor.
+/// Returns a state with a closed stream. Every operation on it fails with errc::bad_file_descriptor.
 [[gnu::noinline]] inline detail::buffered_state& async_buffered_stream::empty() {
     static thread_local detail::buffered_state none{async_stream{}, 1, 0};
     return none;
