@@ -124,7 +124,8 @@ TEST_CASE("a handler that throws whatever it likes ends its own connection") {
         const bool right = co_await is_echoed(client, "fine");
         CHECK(right);
     });
-    CHECK(told == std::vector<std::string>{"the handler has thrown what is no std::exception", "as it was asked"});
+    CHECK(told ==
+          std::vector<std::string>{"the handler threw an object that is not a std::exception", "as it was asked"});
 }
 
 TEST_CASE("the handler may be told the peer, as an endpoint or as a socket address") {

@@ -1,9 +1,9 @@
 // netnotes/coro/serve.hpp: a server of tasks that no client ends
 // SPDX-License-Identifier: MIT
 //
-// A loop that accepts and spawns is quickly written, and as quickly ended: by the first client that resets its
-// connection, by a handler that throws, by a crowd that takes all descriptors. serve() is that loop with an answer to
-// each of these; what is left to write is what the server says to one client:
+// A loop that accepts and spawns is quickly written. But it ends with the first client that resets its connection. A
+// handler that throws, or a crowd of clients that uses up all descriptors, ends it, too. The function serve() is this
+// loop with an answer to each of these cases. You write only the handler, which is the conversation with one client:
 //
 //     task<> echo(async_stream client) {
 //         for (;;) {
@@ -19,26 +19,27 @@
 //         loop.run(serve({ipv4_address::loopback(), 6666}, echo, {.max_connections = 1000}), stop);
 //     }
 //
-//        accept ──> handler(client) ──┬── returns ──> closed             and the next client takes its place
-//          ^                          ├── throws  ──> on_error, closed
-//          └── room for one more <────┘   an answer that was cut short: a reset, so that the peer can tell
+//        accept ──> handler(client) ──┬── returns ──> close                  and the next client takes its place
+//          ^                          ├── throws  ──> on_error, close
+//          └── room for one more <────┘   if a send was cut short: a reset, so that the peer can tell
 //
-//   a client that resets, a handler that throws   is reported by on_error, and nobody else notices
-//   a client that says nothing                    errc::timed_out after idle_timeout
-//   a client that says a byte now and then        the same after request_timeout without an answer
-//   too many clients                              wait in the kernel's queue until one leaves: max_connections
-//   no descriptors, no memory                     the same, for a tenth of a second at a time: async_listener::accept()
-//   a stop, or a cancel                           closes the listener. Each connection then reads what has come by now, and
-//                                                 the end. Handlers that have not ended after stop_grace are cancelled
+//   a client resets, or a handler throws     on_error reports it, and the other clients do not notice
+//   a client sends nothing                   errc::timed_out after idle_timeout
+//   a client sends a byte now and then       errc::timed_out after request_timeout without an answer
+//   max_connections clients are connected    further clients wait in the kernel's queue until one leaves
+//   no descriptor or no memory is left       clients wait in the queue; accept() tries again every 100 ms
+//   a stop is requested, or serve() is       it closes the listener. Handlers read the bytes that have arrived, then
+//     cancelled                              the end of the stream. Those still running after stop_grace are cancelled
 //
-// serve() sees a send that failed, and then resets. It does not see that an answer of several sends is not complete: if the
-// handler throws between two of them, the connection ends in order. A handler that knows better resets before it throws:
+// If a send fails, the connection ends in a reset. If a handler throws between two sends of one answer, the connection
+// ends in order, and the peer cannot tell that bytes are missing. Such a handler must ask for a reset before it throws:
 //
 //     client.set_option(option::linger{std::chrono::seconds{0}});
 //     throw std::runtime_error{"half of the answer is missing"};
 //
 // On this page:  serve_options · serve
-// Under it:      coro/listener.hpp, coro/stream.hpp. Its siblings without coroutines: server/reactor.hpp, server/blocking.hpp
+// Below it:      coro/listener.hpp, coro/stream.hpp
+// Beside it:     server/reactor.hpp and server/blocking.hpp, servers without coroutines
 // The notes:     gevent版-TCP服务器 (the gevent server)
 
 #ifndef NETNOTES_CORO_SERVE_HPP
@@ -67,17 +68,21 @@
 
 namespace netnotes {
 
-/// What serve() grants. Its members have no destructors, so g++ 12 may see it as a temporary beside a co_await.
+/// The limits of serve(), and its error report. No member has a destructor, so the struct may be a temporary in a
+/// co_await expression; g++ 12 destroys other temporaries twice there.
 struct serve_options {
-    std::size_t max_connections = 10'000;  ///< beyond, clients wait in the listener's queue. Above zero
-    /// For each call that waits for the client: see async_stream::set_timeout(). Above zero.
+    std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
+    /// The timeout of each call that waits for the client: see async_stream::set_timeout(). Must be above zero.
     wait_time idle_timeout = std::chrono::minutes{5};
-    /// A handler that has sent nothing for this long, or up to a quarter longer, is cancelled and reported as timed_out.
-    /// A connection that is answered now and then may live for ever; for handlers that stay silent it is `never`. Only for
-    /// TCP. Nothing: four idle timeouts. Above zero.
+    /// Cancels a handler if the peer has acknowledged no new byte of an answer for this time. It then reports
+    /// errc::timed_out. The cancellation may come up to a quarter later. It limits the time between answers, not the
+    /// life of a connection. Choose `never` if handlers may stay silent. Only for TCP. Must be above zero. The default,
+    /// nullopt, means four times idle_timeout.
     std::optional<wait_time> request_timeout{};
-    wait_time stop_grace = std::chrono::seconds{2};  ///< how long handlers may go on after a stop
-    /// Is told what a handler has thrown, and errc::timed_out for request_timeout. It must not throw.
+    wait_time stop_grace = std::chrono::seconds{2};  ///< after a stop, handlers may run for this time
+
+    /// Is called in the loop's thread with each exception that a handler throws, and with errc::timed_out after
+    /// request_timeout. nullptr reports nothing. The function must not throw or block.
     void (*on_error)(const socket_address& peer, const std::exception& failure) = [](const socket_address& peer,
                                                                                      const std::exception& failure) {
         std::fprintf(stderr, "%s: %s\n", peer.to_string().c_str(), failure.what());
@@ -85,7 +90,8 @@ struct serve_options {
 };
 static_assert(std::is_trivially_destructible_v<serve_options>);
 
-/// task<>(async_stream), or task<>(async_stream, endpoint), or with a socket_address, for Unix sockets.
+/// A function that returns task<>. Its parameters are (async_stream) or (async_stream, endpoint). For Unix sockets the
+/// second parameter is a socket_address.
 template <class Handler>
 concept connection_handler =
     std::is_invocable_r_v<task<>, Handler&, async_stream> ||
@@ -106,19 +112,19 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             options_.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
         if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
             *options_.request_timeout <= duration::zero())
-            throw std::invalid_argument{"a server that has no place or no time for a client"};
+            throw std::invalid_argument{"serve_options: max_connections and the timeouts must be above zero"};
     }
     ~serving() {
-        while (clients_) delete clients_;  // only when the frame is destroyed while it waits
+        while (clients_) delete clients_;  // some are left only if the frame is destroyed while the task waits
     }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         return begin_all(waiter, waiter.promise().chain(), [this](bool later) { accepting_.begin(*this, later); });
     }
-    void await_resume() { accepting_.take(); }  // it has failed, or was cancelled
+    void await_resume() { accepting_.take(); }  // throws, because accept_all() ends only by a failure or a cancellation
 
   private:
-    /// A connection. It destroys itself when its handler has ended.
+    /// A connection. part_ended() deletes it when its handler has ended.
     class client final : public part<void>, private loop_timer {
       public:
         static void* operator new(std::size_t size) { return frames.take(size); }
@@ -149,7 +155,8 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         bool has_timed_out = false;
 
       private:
-        /// The handler owns the stream and may have closed it; then the number may be another descriptor's by now.
+        /// Returns true if the descriptor still belongs to this client. The handler owns the stream and may have closed
+        /// it. The kernel may then have given the number to another descriptor.
         bool is_there() const noexcept {
             std::error_code is_gone;
             return borrowed_socket{descriptor_}->peer_endpoint(is_gone) == peer && !is_gone;
@@ -159,11 +166,13 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             scheduler& loop = event_loop::current();
             loop.arm(*this, later(loop.now(), *all_.options_.request_timeout / 4));
         }
-        /// What the peer has acknowledged is what it was answered. So nothing need be counted when bytes are sent.
+        /// Runs after every quarter of request_timeout. It looks at how many bytes the peer has acknowledged, so
+        /// sending calls need not count.
         void expired() noexcept override {
             kernel_tcp_info now{};
             socklen_t size = sizeof now;
-            // After a reset nothing is known of the connection, so it counts as quiet: its handler may wait for something else.
+            // After a reset the kernel knows no numbers, and the connection counts as quiet. Its handler may still be
+            // waiting for something else.
             const bool is_known = is_there() && ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) == 0;
             if (is_known && std::exchange(acknowledged_, now.bytes_acked) != now.bytes_acked) quiet_quarters_ = 0;
             if (++quiet_quarters_ <= 4) return look_later();
@@ -198,7 +207,8 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             if (is_short) co_await sleep_for(accept_pause);
         }
     }
-    /// Owns what the handler's task may refer to, and takes what the handler throws before it returns a task.
+    /// Runs the handler. It owns the peer's address, to which the handler's task may refer. If the handler throws
+    /// before it returns a task, that exception is treated like one from the task.
     task<> call(async_stream stream, socket_address peer) {
         if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>) {
             co_await handler_(std::move(stream), peer);
@@ -231,11 +241,11 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         } catch (const std::exception& failure) {
             options_.on_error(one.peer, failure);
         } catch (...) {
-            options_.on_error(one.peer, std::runtime_error{"the handler has thrown what is no std::exception"});
+            options_.on_error(one.peer, std::runtime_error{"the handler threw an object that is not a std::exception"});
         }
     }
     void cancel_parts() noexcept override { accepting_.cancel(); }
-    void expired() noexcept override {  // the grace
+    void expired() noexcept override {  // stop_grace has passed
         for (client* each = clients_; each; each = each->older) each->fiber::cancel();
     }
 
@@ -249,22 +259,25 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
 
 }  // namespace detail
 
-/// Accepts connections and runs handler(stream), or handler(stream, peer), for each, until it is cancelled: by the stop
-/// of event_loop::run(), say. Then it closes the listener and ends as a cancelled task does when the last handler has ended,
-/// within stop_grace. Throws std::system_error when the listener fails, std::invalid_argument for options without place or
-/// time. The handler is one object for all; if it is a lambda with captures, these live as long as the server.
+/// Accepts connections and runs handler(stream) or handler(stream, peer) for each, until it is cancelled, for example
+/// by the stop of event_loop::run(). Then it closes the listener, waits for the handlers, and throws
+/// netnotes::cancelled. It cancels handlers that have not ended after stop_grace.
+///
+/// Throws std::system_error if the listener fails, and std::invalid_argument if an option that must be above zero is
+/// not. All connections share one handler object. If it is a lambda, its captures live as long as the server.
 template <connection_handler Handler>
 task<> serve(async_listener listener, Handler handler, serve_options options = {}) {
     detail::serving<Handler> all{std::move(listener), std::move(handler), options};
     co_await all;
 }
-/// The same with a listener of your own, for the loop that runs this.
+/// Serves connections of a tcp_listener that you have made. It uses the loop that runs this task.
 template <connection_handler Handler>
 task<> serve(tcp_listener listener, Handler handler, serve_options options = {}) {
     detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
     co_await all;
 }
-/// The same where to listen: also throws what tcp_listener does. Answers do not wait for acknowledgments (option::no_delay).
+/// Listens at `where` and serves the connections. Small answers are sent at once (option::no_delay). Also throws the
+/// errors of tcp_listener's constructor, for example errc::address_in_use.
 template <connection_handler Handler>
 task<> serve(endpoint where, Handler handler, serve_options options = {}) {
     tcp_listener listener{where};

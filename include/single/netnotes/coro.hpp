@@ -81,7 +81,7 @@
 // netnotes/coro/buffered.hpp: lines and frames for tasks, without a system call for each
 // SPDX-License-Identifier: MIT
 //
-// A protocol of lines is written down as it is thought of: read a line, answer it, read the next.
+// Many protocols consist of lines: the server reads a line, answers it, and reads the next. The program says just that:
 //
 //     for (;;) {
 //         auto line = co_await client.recv_line();
@@ -89,9 +89,9 @@
 //         co_await client.write(answer(*line));
 //     }
 //
-// A client who sends sixteen lines at once would cost sixteen receives and sixteen sends, if each of these calls were a
-// system call. Here one receive brings them all, and the answers gather in a buffer that is sent when there is nothing
-// more to read, that is, just before we would wait:
+// Assume that a client sends sixteen lines at once. With one system call for each line and each answer, that would be
+// sixteen receives and sixteen sends. Here one receive fetches all lines. The answers gather in a buffer, which is sent
+// when no line is left to read, that is, just before the task would wait:
 //
 //        recv_line() ──> "one"      from recv(2), which brought   one | two | three
 //        write("1")                                                                        [1]
@@ -99,13 +99,13 @@
 //        write("2")                                                                        [1|2]
 //        recv_line() ──> "three"    from the buffer
 //        write("3")                                                                        [1|2|3]
-//        recv_line() ──> nothing there: send [1|2|3], and only now wait
+//        recv_line() ──> the buffer is empty: send [1|2|3], then wait
 //
-// So nobody waits for an answer that lies in a buffer, and nobody need think of flushing; but before a pause that is not
-// a receive (a sleep, another connection) flush() says what is to go out now, and so it does before the end.
+// So no client waits for an answer that lies in a buffer. Call flush() only where the task pauses without a receive:
+// before it sleeps, before it uses another connection, and before it ends.
 //
 // On this page:  async_buffered_stream
-// The notes:     their receivers take each recv for a message (TCP服务器, gevent版-TCP服务器)
+// The notes:     their receivers treat each recv as one message (TCP服务器, gevent版-TCP服务器)
 
 #ifndef NETNOTES_CORO_BUFFERED_HPP
 #define NETNOTES_CORO_BUFFERED_HPP
@@ -3690,22 +3690,22 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 // netnotes/coro/stream.hpp: connections for tasks
 // SPDX-License-Identifier: MIT
 //
-// The calls of socket.hpp, with co_await before those that may have to wait. A server for thousands reads like the one
-// for a single client:
+// A connection has the same calls as in socket.hpp. A call that may have to wait is awaited with co_await. So a server
+// for thousands of clients reads like a server for one client:
 //
 //     task<> echo(async_stream client) {
 //         try {
 //             for (;;) {
-//                 auto bytes = co_await client.recv();            // lent by the loop, until we wait again
-//                 if (bytes.empty()) co_return;                   // the end
+//                 auto bytes = co_await client.recv();            // lent by the loop until the task waits again
+//                 if (bytes.empty()) co_return;                   // the end of the stream
 //                 co_await client.send_all(bytes);
 //             }
-//         } catch (const std::system_error&) {                    // this client has failed. The others go on
+//         } catch (const std::system_error&) {                    // this client has failed, the others continue
 //         }
 //     }
 //     task<> accept_all(async_listener listener) {
 //         for (;;) {
-//             auto next = co_await listener.accept();             // without descriptors it waits until there are some
+//             auto next = co_await listener.accept();             // if no descriptor is free, it waits for one
 //             spawn(echo(std::move(next.stream)));
 //         }
 //     }
@@ -3714,20 +3714,21 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 //         loop.run(accept_all(async_listener{loop, tcp_listener{{ipv4_address::loopback(), 6666}}}));
 //     }
 //
-// The exception matters: a reset by one client would leave its task, and then run(), and so end the server. serve() of
-// coro/serve.hpp is this loop with limits, a graceful stop, and a place where such an exception is reported.
+// The `catch` matters. Without it, a client that resets its connection would end its task with an exception. The loop's
+// run() would throw that exception, and the server would end. The function serve() in coro/serve.hpp is this loop with
+// limits, a graceful stop and a report of such exceptions.
 //
-//        recv() ──> is there anything? ──yes──> recv(2) ──> go on at once, nobody was asked to wait
-//                          |no, as we remember
-//                          └──> suspended ──> ready to read ──> recv(2) ──> resumed
+//        recv() ──> may there be bytes? ──yes──> recv(2) ──> the task continues at once
+//                          │no: the last receive emptied the socket
+//                          └──> suspend ──> the loop sees new bytes ──> recv(2) ──> resume
 //
-// What makes it cheap is what it does not do. The loop registers a descriptor once. A receive that returned less than
-// there was room for has emptied the socket, so the next receive waits without a system call. A send is tried at once; the
-// task waits only if the kernel takes no more. A task that waits for bytes holds no buffer. When bytes arrive, the loop lends
-// its own. A silent connection therefore costs one coroutine frame and one node.
+// It is cheap because it makes few system calls. The loop registers a descriptor once. A receive that returned less
+// than its buffer can hold has emptied the socket, so the next receive waits without a system call. A send is tried at
+// once, and the task waits only if the kernel takes no more. A task that waits for bytes holds no buffer: when bytes
+// arrive, the loop lends its own. A silent connection therefore costs one coroutine frame and one node.
 //
-// A peer who always has something for us does not keep the others waiting: after some calls that did not wait, the next
-// one does.
+// A peer that always has more bytes cannot starve the other tasks. After about 60 calls that did not have to wait, the
+// next call lets the others run first.
 //
 // On this page:  async_stream
 // Above it:      coro/serve.hpp, a whole server
@@ -7588,49 +7589,60 @@ class connecting;
 class accepting;
 }  // namespace detail
 
-/// A connection, of TCP or a Unix socket, for tasks: one may receive while another sends, but not two in one direction
-/// at once (std::logic_error). All throw what the system says as std::system_error, and netnotes::cancelled when the task
-/// is cancelled. Lines, and all that ends with a delimiter, are read through async_buffered_stream (coro/buffered.hpp):
-/// what has come behind a message must be kept for the next.
+/// Owns a connection, of TCP or of a Unix socket. Use it only in tasks of its loop. One task may receive while another
+/// task sends. A second task in the same direction, or a task of another loop, gets std::logic_error.
+///
+/// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
+/// cancelled. To read lines, or messages that end with a delimiter, use async_buffered_stream (coro/buffered.hpp). It
+/// keeps the bytes behind a message for the next one.
 class async_stream : public detail::async_socket {
   public:
+    /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.
     async_stream() noexcept = default;
-    /// Takes a connected stream socket, for the loop that runs in this thread, or another, which it must not outlive.
-    /// Throws std::system_error when the poller refuses it.
+    /// Takes over a connected stream socket and makes it non-blocking. Without `loop` it uses the loop that runs in
+    /// this thread (std::logic_error if no loop runs). The stream must not outlive the loop. Throws std::system_error
+    /// if the loop's back end refuses the descriptor.
     explicit async_stream(socket connected) : async_stream{event_loop::current(), std::move(connected)} {}
     explicit async_stream(tcp_stream connected) : async_stream{std::move(connected).into_socket()} {}
     async_stream(event_loop& loop, tcp_stream connected) : async_stream{loop, std::move(connected).into_socket()} {}
     async_stream(event_loop& loop, socket connected)
         : async_socket{loop, std::move(connected), detail::io_node::kind::stream} {}
 
-    /// Connects, and gives the stream. errc::connection_refused, timed_out after about two minutes, ... To a host with a
-    /// name and several addresses: async_connect() (coro/connect.hpp).
+    /// Connects to `where` and returns the stream. Throws errc::connection_refused, errc::timed_out (after about two
+    /// minutes), and other errors of connect(2). For a host name use async_connect() (coro/connect.hpp).
     [[nodiscard]] static task<async_stream> connect(socket_address where);
 
+    /// Returns the address of the peer. Does not wait. Throws std::system_error if the connection no longer exists.
     [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
 
-    /// What has come, at most 64 KiB; nothing at the end of the stream. It lies in the loop's buffer, for the next who
-    /// receives: it is valid until the next co_await or task_group::spawn(). So it must not leave a task that is run by
-    /// with_timeout, when_all, when_any, with_group or spawn: who awaits those goes on a turn later, and others have
-    /// received meanwhile. (A limit of time is set_timeout().) Only send() and send_all(), of the same
-    /// stream or another, may be given it there, for they copy what they must.
+    /// Returns the bytes that have arrived, at most 64 KiB, or an empty span at the end of the stream. Suspends until
+    /// bytes arrive.
+    ///
+    /// The bytes lie in the loop's buffer, which the next receive overwrites. They are valid until the next co_await or
+    /// task_group::spawn(). You may pass them to send() or send_all(), which copy them before they suspend. Do not
+    /// return them out of a task that with_timeout, when_all, when_any, with_group or spawn runs. The awaiting task
+    /// resumes one turn later, when another task may already have received. To limit the time, use set_timeout().
     [[nodiscard]] detail::receiving_lent recv();
-    /// At least one byte, at most buffer.size(); 0 at the end of the stream.
+    /// Receives at least one byte and at most buffer.size(). Returns the number of bytes, or 0 at the end of the
+    /// stream. An empty buffer also returns 0. Suspends until bytes arrive; the buffer must stay valid until then.
     [[nodiscard]] detail::receiving recv(mutable_buffer buffer);
-    /// The whole buffer; or 0, when the stream had ended before. An end in the middle is errc::protocol_error. When it is
-    /// cancelled, or fails, what has come by then lies at the beginning of the buffer; only the awaiter knows how much.
+    /// Fills the whole buffer, and suspends until that is done. Returns buffer.size(), or 0 if the stream ended before
+    /// the first byte. Throws errc::protocol_error if the stream ends in the middle. After an error or a cancellation
+    /// the bytes that arrived lie at the beginning of the buffer. To learn their number, use the next form.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer);
-    /// The same, where `filled` bytes are in the buffer already; it counts what comes. So a message that was cancelled in
-    /// the middle, by with_timeout() say, is gone on with later: call it again with the same two. `filled` must live as
-    /// long as the buffer. It is the caller who sets it to 0 for the next message.
+    /// Continues a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So a message
+    /// can be continued after a cancellation, for example by with_timeout(): call again with the same two arguments.
+    /// `filled` must stay valid as long as the buffer. The caller sets it to 0 before the next message.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::size_t& filled);
-    /// Some of the bytes, at least one; gives how many. They must stay where they are until it is done, unless they are
-    /// what recv() lent.
+    /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
+    /// bytes must stay valid until then, unless recv() has lent them.
     [[nodiscard]] detail::sending send(const_buffer bytes);
-    /// All of them. The same holds for them. If it ends without having sent all, closing the stream sends a reset.
+    /// Sends all bytes, and suspends until the kernel has taken the last one. The bytes must stay valid until then,
+    /// unless recv() has lent them. If it fails or is cancelled before that, close() sends a reset, so that the peer
+    /// can tell that bytes are missing.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
 
-    /// See socket::shutdown(). Does not wait.
+    /// Shuts down one direction, or both directions, of the connection: see socket::shutdown(). Does not wait.
     void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
 
   private:
@@ -7695,7 +7707,8 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
             return leave_at_once(waiter);
         return io_receiver::await_suspend(waiter);
     }
-    /// Awaited again after an error, it goes on behind the bytes that it has.
+    /// Returns the number of bytes. After an error the same object can be awaited again. It then continues behind the
+    /// bytes that it already has.
     std::size_t await_resume() {
         if (error_ != 0)
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
@@ -7710,7 +7723,7 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
             std::size_t size = 0;
             if (!receive(rest, size)) return false;
             if (size == 0) {
-                if (error_ == 0 && filled_ > 0) error_ = EPROTO;  // the end, in the middle
+                if (error_ == 0 && filled_ > 0) error_ = EPROTO;  // the stream ended in the middle
                 return true;
             }
             filled_ += size;
@@ -7724,17 +7737,18 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
     std::size_t& filled_;  // own_, or the caller's
 };
 
-/// Bytes to send. They may be what recv() has lent: then they are kept while we wait, for others receive into that.
+/// Holds the bytes to send. Bytes that recv() has lent are copied before the task suspends, because other tasks receive
+/// into the lent buffer.
 class sending_bytes : public socket_operation {
   protected:
     enum class wanted : bool { some, all };
     sending_bytes(io_node& node, const_buffer bytes, wanted how_many) noexcept
         : socket_operation{node, direction::write}, wants_{how_many}, rest_{bytes}, size_{bytes.size()} {}
     [[gnu::always_inline]] ~sending_bytes() {
-        if (has_waited()) [[unlikely]]  // most have not, and end without a look at what follows from it
+        if (has_waited()) [[unlikely]]  // most operations have not waited, so they have nothing to clean up
             end_after_wait();
     }
-    /// False when it has to wait.
+    /// Sends once. Returns false if the operation has to wait.
     bool send_some() noexcept {
         return transmit([&] {
             const auto sent = ::send(node_.descriptor(), rest_.data(), rest_.size(), MSG_NOSIGNAL);
@@ -7745,14 +7759,14 @@ class sending_bytes : public socket_operation {
     [[nodiscard]] std::span<const std::byte> all() const noexcept {
         return {rest_.data() - (size_ - rest_.size()), size_};
     }
-    /// Some bytes cannot be sent. An orderly end would tell the peer that it has everything, so closing will be a reset;
-    /// unless it is tried once more.
+    /// Makes close() send a reset, because bytes are missing: an orderly end would tell the peer that it has
+    /// everything. With false, makes the end orderly again, for a second attempt.
     [[gnu::noinline]] void end_by_reset(bool does) const noexcept {
         const ::linger how{does ? 1 : 0, 0};
-        if (!node_.is_retired())  // else the number may be another descriptor's by now
+        if (!node_.is_retired())  // after close() the number may belong to another descriptor
             ::setsockopt(node_.descriptor(), SOL_SOCKET, SO_LINGER, &how, sizeof how);
     }
-    /// When it has to wait.
+    /// Copies lent bytes if the operation waits. Throws errc::not_enough_memory.
     [[gnu::noinline]] void keep_bytes() {
         if (!is_waiting() || is_kept_ || !node_.loop().has_lent(rest_)) return;
         std::byte* const kept = new (std::nothrow) std::byte[size_];
@@ -7767,15 +7781,15 @@ class sending_bytes : public socket_operation {
 
   private:
     [[gnu::noinline]] void end_after_wait() const noexcept {
-        if (is_waiting() && wants_ == wanted::all) end_by_reset(true);  // the frame is destroyed
+        if (is_waiting() && wants_ == wanted::all) end_by_reset(true);  // the frame is destroyed while the task waits
         if (is_kept_) delete[] all().data();
     }
 
     wanted wants_;
-    bool is_kept_ = false;  // `all()` is ours
+    bool is_kept_ = false;  // all() is our copy
 
   protected:
-    bool resets_ = false;  // closing is a reset now, because this has failed in the middle
+    bool resets_ = false;  // the operation failed in the middle, so close() sends a reset
     std::span<const std::byte> rest_;
     std::size_t size_;
 };
@@ -7784,7 +7798,7 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
   public:
     template <class Promise>
     [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (this->resets_) [[unlikely]] {  // it has failed, and is awaited again
+        if (this->resets_) [[unlikely]] {  // the operation has failed and is awaited again
             this->resets_ = false;
             this->end_by_reset(false);
         }
@@ -7808,7 +7822,7 @@ class [[nodiscard]] sending final : public sending_awaiter<sending> {
         return size_ - rest_.size();
     }
     bool attempt() noexcept override {
-        rest_ = all();  // it may be awaited again
+        rest_ = all();  // the operation may be awaited again
         return send_some();
     }
 };
@@ -7831,7 +7845,8 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
     }
 
   private:
-    /// Nothing is to be sent; or all was, and it is awaited again.
+    /// Called if no bytes are left. Either there were no bytes at all, or the operation has sent them and is awaited
+    /// again: then it sends them a second time.
     [[gnu::noinline]] bool begin_again() noexcept {
         if (size_ == 0) return true;
         rest_ = all();
@@ -7858,8 +7873,8 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
             if (::getsockopt(node_.descriptor(), SOL_SOCKET, SO_ERROR, &error_, &size) != 0) error_ = errno;
             return true;
         }
-        // What the poller has said before, of a socket that is not connected, is of no worth: that it is hung up. What
-        // it says from here on is, for the peer's first bytes may come together with the news that we are connected.
+        // Before connect() the poller reports the socket as hung up; that is ignored. From here on its reports count:
+        // the peer's first bytes may arrive in the same event as the connection itself.
         node_.readable = false;
         node_.read_to_end = !where_.is_ip();
         const int error = ::connect(node_.descriptor(), where_.data(), where_.size()) == 0 ? 0 : errno;
@@ -7869,7 +7884,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
             return true;
         }
         if (error == 0) return true;
-        // Interrupted or not, it goes on by itself, and the socket turns writable when it is decided.
+        // The kernel continues to connect, even after EINTR. The socket becomes writable when the result is known.
         if (error == EINPROGRESS || error == EINTR) {
             has_begun_ = true;
             return node_.writable = false;
@@ -7878,7 +7893,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
             pause();
             return false;
         }
-        error_ = detail::would_block(error) ? EADDRNOTAVAIL : error;  // out of ports; see socket.hpp
+        error_ = detail::would_block(error) ? EADDRNOTAVAIL : error;  // no port is free; see socket.hpp
         return true;
     }
 
@@ -7890,7 +7905,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
 }  // namespace detail
 
 inline task<async_stream> async_stream::connect(socket_address where) {
-    co_await detail::stepping{};  // the next line may fail, and a task may try again for ever
+    co_await detail::stepping{};  // the next line may fail, and a task that retries must let other tasks run
     async_stream stream{socket{where.family(), socket_type::stream}};
     co_await detail::connecting{*stream.node_, where};
     co_return stream;
@@ -7921,37 +7936,47 @@ struct sized_message;
 class writing;
 }  // namespace detail
 
-/// A connection read by messages and written through a buffer. See buffered_reader for what the reading calls do at the
-/// end of the stream, with a message that is too long, and after an error: nothing is lost, call again. Views are valid
-/// until the next reading call. For one task, or one that reads and one that writes; the latter has to flush(), for the
-/// former may be waiting already. All throw errc::bad_file_descriptor when it is none, or its stream was closed.
+/// Reads messages from a connection, and writes to it through a buffer. Use it in one task, or in a reading task and a
+/// writing task. The writing task must then call flush(), because the reading task may already be waiting.
+///
+/// The reading calls return std::optional<std::string_view>. The view is valid until the next reading call. They
+/// suspend until the message is complete. Before they suspend, they send the gathered bytes. An error or a cancellation
+/// loses no byte: call again to continue. The header tcp/reader.hpp lists what happens at the end of the stream and
+/// with a message that is too long.
+///
+/// Awaited calls throw what async_stream's calls throw, for example errc::bad_file_descriptor on a closed stream.
 class async_buffered_stream {
   public:
-    /// None.
+    /// Creates an object without a stream. Every operation on it fails with errc::bad_file_descriptor.
     async_buffered_stream() noexcept = default;
-    /// Takes the stream. No message may be longer than `limit`; write() waits while more than `high_water` bytes have
-    /// gathered. Both buffers grow from 4 KiB, when they are first needed.
+    /// Takes over the stream. A message may have at most `limit` bytes. If more than `high_water` bytes have gathered,
+    /// write() sends them. Both buffers are empty at first and grow from 4 KiB.
     explicit async_buffered_stream(async_stream stream, std::size_t limit = 64 * 1024,
                                    std::size_t high_water = 64 * 1024);
-    /// What has gathered and was not flushed is lost, and then the connection ends in a reset.
     async_buffered_stream(async_buffered_stream&&) noexcept;
     async_buffered_stream& operator=(async_buffered_stream&&) noexcept;
+    /// Closes the connection. Gathered bytes that were not flushed are lost, and then the connection ends in a reset.
+    /// Assignment does the same to the connection that it replaces.
     ~async_buffered_stream();
 
-    /// The next line without its "\n" or "\r\n"; none at the end. std::optional<std::string_view>.
+    /// Returns the next line without its "\n" or "\r\n", or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::line_message> recv_line();
-    /// The next bytes up to and with the delimiter, which must stay where it is until then; none at the end.
+    /// Returns the next bytes up to and with the delimiter, or nullopt at the end of the stream. The delimiter's text
+    /// must stay valid until the call returns its result.
     [[nodiscard]] detail::reading<detail::delimited_message> recv_until(std::string_view delimiter);
-    /// The next `size` bytes, none at the end.
+    /// Returns the next `size` bytes, or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::sized_message> recv_exact(std::size_t size);
 
-    /// Puts the bytes behind what has gathered. It waits only when that is too much, until all of it is sent.
+    /// Copies the bytes behind the gathered bytes. The copy is made at the call, but the result must still be awaited.
+    /// If more than `high_water` bytes have gathered, it sends all of them and suspends until the kernel has taken
+    /// them.
     [[nodiscard]] detail::writing write(const_buffer bytes);
-    /// Sends what has gathered, and waits until the kernel has it.
+    /// Sends the gathered bytes and suspends until the kernel has taken them.
     [[nodiscard]] detail::writing flush();
-    /// Bytes that have gathered.
+    /// Returns the number of bytes that have gathered and are not sent yet.
     [[nodiscard]] std::size_t unsent() const noexcept;
-    /// The connection, for its options, its peer, its timeout, shutdown and close.
+    /// Returns the connection, for its options, peer, timeout, shutdown() and close(). Call flush() before shutdown()
+    /// and close(). Throws errc::bad_file_descriptor if there is no stream. Do not receive or send through it directly.
     [[nodiscard]] async_stream& stream();
 
   private:
@@ -7970,7 +7995,7 @@ namespace detail {
 
 class buffered_operation;
 
-/// Bytes that are to go out: new ones come behind the others, and those that were sent go from the front.
+/// Queues bytes to send: new bytes are appended at the end, and sent bytes are removed from the front.
 class gathered_bytes {
   public:
     [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
@@ -7990,7 +8015,7 @@ class gathered_bytes {
     static constexpr std::size_t first_capacity = 4096;
     [[gnu::noinline]] void make_room(std::size_t wanted) {
         const std::size_t all = size() + wanted;
-        if (all > capacity_ / 2) {  // doubled, so that there is not a copy for each few bytes
+        if (all > capacity_ / 2) {  // doubled, so that copies stay rare
             const std::size_t grown = std::max({first_capacity, 2 * capacity_, all});
             std::unique_ptr<char[]> memory{new char[grown]};
             std::copy_n(data(), size(), memory.get());
@@ -8015,11 +8040,11 @@ class buffered_state {
             ::setsockopt(stream.native_handle(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     }
 
-    /// What the reader reads from: the socket, but what has gathered goes out first.
+    /// The reader's source: it receives from the socket, but sends the gathered bytes first.
     struct source {
         std::size_t recv(mutable_buffer room, std::error_code& error) noexcept;
         buffered_state& state;
-        buffered_operation* current = nullptr;  ///< on whose behalf
+        buffered_operation* current = nullptr;  ///< the operation that receives
     };
     [[nodiscard]] io_node& node() const noexcept { return stream.node(); }
 
@@ -8036,7 +8061,7 @@ class buffered_operation : public socket_operation {
     buffered_operation(buffered_state& state, direction way) : socket_operation{state.node(), way}, state_{state} {}
     [[gnu::always_inline]] ~buffered_operation() = default;
 
-    /// Until all is sent. False when it has to wait.
+    /// Sends until no byte is left or an error occurs. Returns false if the operation has to wait.
     bool send_gathered() noexcept {
         while (state_.unsent.size() > 0 && error_ == 0) {
             const bool done = transmit([this] {
@@ -8055,7 +8080,7 @@ class buffered_operation : public socket_operation {
 inline std::size_t buffered_state::source::recv(mutable_buffer room, std::error_code& error) noexcept {
     buffered_operation& operation = *current;
     std::size_t size = 0;
-    // Another task that already waits until it can send does it for us.
+    // If another task already waits to send, that task sends the gathered bytes.
     io_node& node = operation.node_;
     node.let_reader_send(state.unsent.size() > 0 && !node.has_writer() && !operation.send_gathered());
     if (node.reader_sends()) {
@@ -8070,7 +8095,8 @@ inline std::size_t buffered_state::source::recv(mutable_buffer room, std::error_
     return size;
 }
 
-/// `Message` says what is read: take() of what is there, receive() of what is still to come.
+/// Reads one message. `Message` is its kind: take() takes a message from the buffer, receive() receives the missing
+/// bytes.
 template <class Message>
 class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered_operation> {
     using base = io_awaiter<reading<Message>, buffered_operation>;
@@ -8079,7 +8105,8 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     reading(buffered_state& state, Message message)
         : base{state, base::direction::read}, message_{std::move(message)} {}
     [[gnu::always_inline]] ~reading() = default;
-    /// What lies in the buffer is taken without ado, so that many small messages cost little; but not for ever.
+    /// Takes a message that is already in the buffer and returns true, so small messages cost little. After about 60
+    /// such messages in a row it returns false, and the other tasks run.
     bool await_ready() noexcept {
         return !this->node_.is_closed() && this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
     }
@@ -8110,8 +8137,8 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
         return has_come_;
     }
     Message message_;
-    // Word by word. A std::optional is copied 16 bytes at a time, and to load as one what was stored as two a moment
-    // ago makes a processor wait.
+    // Three members instead of a std::optional, which the compiler copies 16 bytes at a time. A processor has to wait
+    // if it loads 16 bytes at once that were stored as two words just before.
     bool has_come_ = false;
     const char* data_ = nullptr;
     std::size_t size_ = 0;
@@ -8156,7 +8183,8 @@ class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operatio
     bool attempt() noexcept override { return send_gathered(); }
 
   private:
-    /// Who of us both sends has changed: the one who reads may go on to receive, or has to send again.
+    /// Makes a waiting reader try again, because the task that sends has changed. Either this task now sends, and the
+    /// reader can receive; or it no longer does, and the reader may have to send first.
     [[gnu::noinline]] void tell_reader() const noexcept {
         if (node_.has_reader() && !node_.is_retired()) node_.loop().look_again(node_);
     }
@@ -8180,7 +8208,7 @@ inline detail::reading<detail::sized_message> async_buffered_stream::recv_exact(
 }
 inline detail::writing async_buffered_stream::write(const_buffer bytes) {
     detail::buffered_state& state = opened();
-    if (!state.node().is_closed()) [[likely]]  // nothing gathers in a stream that is closed
+    if (!state.node().is_closed()) [[likely]]  // a closed stream gathers no bytes
         state.unsent.append(as_text(bytes));
     return {state, state.high_water};
 }
@@ -8190,7 +8218,7 @@ inline async_stream& async_buffered_stream::stream() {
     if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
     return state_->stream;
 }
-/// Every operation on it fails with errc::bad_file_descriptor.
+/// Returns a state with a closed stream. Every operation on it fails with errc::bad_file_descriptor.
 [[gnu::noinline]] inline detail::buffered_state& async_buffered_stream::empty() {
     static thread_local detail::buffered_state none{async_stream{}, 1, 0};
     return none;
@@ -11155,9 +11183,9 @@ inline detail::accepting async_listener::accept() { return detail::accepting{nod
 // netnotes/coro/serve.hpp: a server of tasks that no client ends
 // SPDX-License-Identifier: MIT
 //
-// A loop that accepts and spawns is quickly written, and as quickly ended: by the first client that resets its
-// connection, by a handler that throws, by a crowd that takes all descriptors. serve() is that loop with an answer to
-// each of these; what is left to write is what the server says to one client:
+// A loop that accepts and spawns is quickly written. But it ends with the first client that resets its connection. A
+// handler that throws, or a crowd of clients that uses up all descriptors, ends it, too. The function serve() is this
+// loop with an answer to each of these cases. You write only the handler, which is the conversation with one client:
 //
 //     task<> echo(async_stream client) {
 //         for (;;) {
@@ -11173,26 +11201,27 @@ inline detail::accepting async_listener::accept() { return detail::accepting{nod
 //         loop.run(serve({ipv4_address::loopback(), 6666}, echo, {.max_connections = 1000}), stop);
 //     }
 //
-//        accept ──> handler(client) ──┬── returns ──> closed             and the next client takes its place
-//          ^                          ├── throws  ──> on_error, closed
-//          └── room for one more <────┘   an answer that was cut short: a reset, so that the peer can tell
+//        accept ──> handler(client) ──┬── returns ──> close                  and the next client takes its place
+//          ^                          ├── throws  ──> on_error, close
+//          └── room for one more <────┘   if a send was cut short: a reset, so that the peer can tell
 //
-//   a client that resets, a handler that throws   is reported by on_error, and nobody else notices
-//   a client that says nothing                    errc::timed_out after idle_timeout
-//   a client that says a byte now and then        the same after request_timeout without an answer
-//   too many clients                              wait in the kernel's queue until one leaves: max_connections
-//   no descriptors, no memory                     the same, for a tenth of a second at a time: async_listener::accept()
-//   a stop, or a cancel                           closes the listener. Each connection then reads what has come by now, and
-//                                                 the end. Handlers that have not ended after stop_grace are cancelled
+//   a client resets, or a handler throws     on_error reports it, and the other clients do not notice
+//   a client sends nothing                   errc::timed_out after idle_timeout
+//   a client sends a byte now and then       errc::timed_out after request_timeout without an answer
+//   max_connections clients are connected    further clients wait in the kernel's queue until one leaves
+//   no descriptor or no memory is left       clients wait in the queue; accept() tries again every 100 ms
+//   a stop is requested, or serve() is       it closes the listener. Handlers read the bytes that have arrived, then
+//     cancelled                              the end of the stream. Those still running after stop_grace are cancelled
 //
-// serve() sees a send that failed, and then resets. It does not see that an answer of several sends is not complete: if the
-// handler throws between two of them, the connection ends in order. A handler that knows better resets before it throws:
+// If a send fails, the connection ends in a reset. If a handler throws between two sends of one answer, the connection
+// ends in order, and the peer cannot tell that bytes are missing. Such a handler must ask for a reset before it throws:
 //
 //     client.set_option(option::linger{std::chrono::seconds{0}});
 //     throw std::runtime_error{"half of the answer is missing"};
 //
 // On this page:  serve_options · serve
-// Under it:      coro/listener.hpp, coro/stream.hpp. Its siblings without coroutines: server/reactor.hpp, server/blocking.hpp
+// Below it:      coro/listener.hpp, coro/stream.hpp
+// Beside it:     server/reactor.hpp and server/blocking.hpp, servers without coroutines
 // The notes:     gevent版-TCP服务器 (the gevent server)
 
 #ifndef NETNOTES_CORO_SERVE_HPP
@@ -11221,17 +11250,21 @@ inline detail::accepting async_listener::accept() { return detail::accepting{nod
 
 namespace netnotes {
 
-/// What serve() grants. Its members have no destructors, so g++ 12 may see it as a temporary beside a co_await.
+/// The limits of serve(), and its error report. No member has a destructor, so the struct may be a temporary in a
+/// co_await expression; g++ 12 destroys other temporaries twice there.
 struct serve_options {
-    std::size_t max_connections = 10'000;  ///< beyond, clients wait in the listener's queue. Above zero
-    /// For each call that waits for the client: see async_stream::set_timeout(). Above zero.
+    std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
+    /// The timeout of each call that waits for the client: see async_stream::set_timeout(). Must be above zero.
     wait_time idle_timeout = std::chrono::minutes{5};
-    /// A handler that has sent nothing for this long, or up to a quarter longer, is cancelled and reported as timed_out.
-    /// A connection that is answered now and then may live for ever; for handlers that stay silent it is `never`. Only for
-    /// TCP. Nothing: four idle timeouts. Above zero.
+    /// Cancels a handler if the peer has acknowledged no new byte of an answer for this time. It then reports
+    /// errc::timed_out. The cancellation may come up to a quarter later. It limits the time between answers, not the
+    /// life of a connection. Choose `never` if handlers may stay silent. Only for TCP. Must be above zero. The default,
+    /// nullopt, means four times idle_timeout.
     std::optional<wait_time> request_timeout{};
-    wait_time stop_grace = std::chrono::seconds{2};  ///< how long handlers may go on after a stop
-    /// Is told what a handler has thrown, and errc::timed_out for request_timeout. It must not throw.
+    wait_time stop_grace = std::chrono::seconds{2};  ///< after a stop, handlers may run for this time
+
+    /// Is called in the loop's thread with each exception that a handler throws, and with errc::timed_out after
+    /// request_timeout. nullptr reports nothing. The function must not throw or block.
     void (*on_error)(const socket_address& peer, const std::exception& failure) = [](const socket_address& peer,
                                                                                      const std::exception& failure) {
         std::fprintf(stderr, "%s: %s\n", peer.to_string().c_str(), failure.what());
@@ -11239,7 +11272,8 @@ struct serve_options {
 };
 static_assert(std::is_trivially_destructible_v<serve_options>);
 
-/// task<>(async_stream), or task<>(async_stream, endpoint), or with a socket_address, for Unix sockets.
+/// A function that returns task<>. Its parameters are (async_stream) or (async_stream, endpoint). For Unix sockets the
+/// second parameter is a socket_address.
 template <class Handler>
 concept connection_handler =
     std::is_invocable_r_v<task<>, Handler&, async_stream> ||
@@ -11260,19 +11294,19 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             options_.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
         if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
             *options_.request_timeout <= duration::zero())
-            throw std::invalid_argument{"a server that has no place or no time for a client"};
+            throw std::invalid_argument{"serve_options: max_connections and the timeouts must be above zero"};
     }
     ~serving() {
-        while (clients_) delete clients_;  // only when the frame is destroyed while it waits
+        while (clients_) delete clients_;  // some are left only if the frame is destroyed while the task waits
     }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         return begin_all(waiter, waiter.promise().chain(), [this](bool later) { accepting_.begin(*this, later); });
     }
-    void await_resume() { accepting_.take(); }  // it has failed, or was cancelled
+    void await_resume() { accepting_.take(); }  // throws, because accept_all() ends only by a failure or a cancellation
 
   private:
-    /// A connection. It destroys itself when its handler has ended.
+    /// A connection. part_ended() deletes it when its handler has ended.
     class client final : public part<void>, private loop_timer {
       public:
         static void* operator new(std::size_t size) { return frames.take(size); }
@@ -11303,7 +11337,8 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         bool has_timed_out = false;
 
       private:
-        /// The handler owns the stream and may have closed it; then the number may be another descriptor's by now.
+        /// Returns true if the descriptor still belongs to this client. The handler owns the stream and may have closed
+        /// it. The kernel may then have given the number to another descriptor.
         bool is_there() const noexcept {
             std::error_code is_gone;
             return borrowed_socket{descriptor_}->peer_endpoint(is_gone) == peer && !is_gone;
@@ -11313,11 +11348,13 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             scheduler& loop = event_loop::current();
             loop.arm(*this, later(loop.now(), *all_.options_.request_timeout / 4));
         }
-        /// What the peer has acknowledged is what it was answered. So nothing need be counted when bytes are sent.
+        /// Runs after every quarter of request_timeout. It looks at how many bytes the peer has acknowledged, so
+        /// sending calls need not count.
         void expired() noexcept override {
             kernel_tcp_info now{};
             socklen_t size = sizeof now;
-            // After a reset nothing is known of the connection, so it counts as quiet: its handler may wait for something else.
+            // After a reset the kernel knows no numbers, and the connection counts as quiet. Its handler may still be
+            // waiting for something else.
             const bool is_known = is_there() && ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) == 0;
             if (is_known && std::exchange(acknowledged_, now.bytes_acked) != now.bytes_acked) quiet_quarters_ = 0;
             if (++quiet_quarters_ <= 4) return look_later();
@@ -11352,7 +11389,8 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             if (is_short) co_await sleep_for(accept_pause);
         }
     }
-    /// Owns what the handler's task may refer to, and takes what the handler throws before it returns a task.
+    /// Runs the handler. It owns the peer's address, to which the handler's task may refer. If the handler throws
+    /// before it returns a task, that exception is treated like one from the task.
     task<> call(async_stream stream, socket_address peer) {
         if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>) {
             co_await handler_(std::move(stream), peer);
@@ -11385,11 +11423,11 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         } catch (const std::exception& failure) {
             options_.on_error(one.peer, failure);
         } catch (...) {
-            options_.on_error(one.peer, std::runtime_error{"the handler has thrown what is no std::exception"});
+            options_.on_error(one.peer, std::runtime_error{"the handler threw an object that is not a std::exception"});
         }
     }
     void cancel_parts() noexcept override { accepting_.cancel(); }
-    void expired() noexcept override {  // the grace
+    void expired() noexcept override {  // stop_grace has passed
         for (client* each = clients_; each; each = each->older) each->fiber::cancel();
     }
 
@@ -11403,22 +11441,25 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
 
 }  // namespace detail
 
-/// Accepts connections and runs handler(stream), or handler(stream, peer), for each, until it is cancelled: by the stop
-/// of event_loop::run(), say. Then it closes the listener and ends as a cancelled task does when the last handler has ended,
-/// within stop_grace. Throws std::system_error when the listener fails, std::invalid_argument for options without place or
-/// time. The handler is one object for all; if it is a lambda with captures, these live as long as the server.
+/// Accepts connections and runs handler(stream) or handler(stream, peer) for each, until it is cancelled, for example
+/// by the stop of event_loop::run(). Then it closes the listener, waits for the handlers, and throws
+/// netnotes::cancelled. It cancels handlers that have not ended after stop_grace.
+///
+/// Throws std::system_error if the listener fails, and std::invalid_argument if an option that must be above zero is
+/// not. All connections share one handler object. If it is a lambda, its captures live as long as the server.
 template <connection_handler Handler>
 task<> serve(async_listener listener, Handler handler, serve_options options = {}) {
     detail::serving<Handler> all{std::move(listener), std::move(handler), options};
     co_await all;
 }
-/// The same with a listener of your own, for the loop that runs this.
+/// Serves connections of a tcp_listener that you have made. It uses the loop that runs this task.
 template <connection_handler Handler>
 task<> serve(tcp_listener listener, Handler handler, serve_options options = {}) {
     detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
     co_await all;
 }
-/// The same where to listen: also throws what tcp_listener does. Answers do not wait for acknowledgments (option::no_delay).
+/// Listens at `where` and serves the connections. Small answers are sent at once (option::no_delay). Also throws the
+/// errors of tcp_listener's constructor, for example errc::address_in_use.
 template <connection_handler Handler>
 task<> serve(endpoint where, Handler handler, serve_options options = {}) {
     tcp_listener listener{where};
