@@ -1,8 +1,8 @@
 // netnotes/server.hpp: whole servers, as the notes' SocketServer
 // SPDX-License-Identifier: MIT
 //
-// A server must serve many clients, but a thread waits for one client at a time. This module has four servers, one for
-// each way out. You write what the server says to one client, and call run(stop):
+// A server must serve many clients, but a thread waits for one client at a time. The four servers of this module solve
+// this in four ways. You write the dialogue with one client, and call run(stop):
 //
 //        int main() {
 //            stop_event stop;
@@ -19,14 +19,14 @@
 //
 //                          how it serves                      a silent client          it fits
 //     iterative_server     one client after the other         blocks all others        short dialogues
-//     forking_server       a process for each client          costs a process          work that must be kept apart
-//     threaded_server      a thread for each client           costs a thread           dialogues that share memory
-//     reactor_server       callbacks in one thread, on any    costs some kilobytes     thousands of clients
+//     forking_server       a process for each client          occupies a process       work that must be kept apart
+//     threaded_server      a thread for each client           occupies a thread        dialogues that share data
+//     reactor_server       callbacks in one thread, on any    costs under a kilobyte   thousands of clients
 //                          poller of poll.hpp
 //
-// No client can end these servers: not by a reset, by silence, or by a handler that throws. Each server limits the
-// number of clients and the time that each client may take. A fifth way, a task for each client, needs coroutines:
-// coro.hpp.
+// No client can end these servers: not by a reset, by silence, or by a std::exception in the handler. Each server
+// limits the number of clients and the time that each client may take. A fifth way, a task for each client, needs
+// coroutines: coro.hpp.
 //
 // Chapters:
 //     server/blocking.hpp     what the servers that block have in common
