@@ -13816,8 +13816,8 @@ class mac_address : public netnotes::detail::printable<mac_address> {
 // netnotes/server.hpp: whole servers, as the notes' SocketServer
 // SPDX-License-Identifier: MIT
 //
-// A server must serve many clients, but a thread waits for one client at a time. This module has four servers, one for
-// each way out. You write what the server says to one client, and call run(stop):
+// A server must serve many clients, but a thread waits for one client at a time. The four servers of this module solve
+// this in four ways. You write the dialogue with one client, and call run(stop):
 //
 //        int main() {
 //            stop_event stop;
@@ -13834,14 +13834,14 @@ class mac_address : public netnotes::detail::printable<mac_address> {
 //
 //                          how it serves                      a silent client          it fits
 //     iterative_server     one client after the other         blocks all others        short dialogues
-//     forking_server       a process for each client          costs a process          work that must be kept apart
-//     threaded_server      a thread for each client           costs a thread           dialogues that share memory
-//     reactor_server       callbacks in one thread, on any    costs some kilobytes     thousands of clients
+//     forking_server       a process for each client          occupies a process       work that must be kept apart
+//     threaded_server      a thread for each client           occupies a thread        dialogues that share data
+//     reactor_server       callbacks in one thread, on any    costs under a kilobyte   thousands of clients
 //                          poller of poll.hpp
 //
-// No client can end these servers: not by a reset, by silence, or by a handler that throws. Each server limits the
-// number of clients and the time that each client may take. A fifth way, a task for each client, needs coroutines:
-// coro.hpp.
+// No client can end these servers: not by a reset, by silence, or by a std::exception in the handler. Each server
+// limits the number of clients and the time that each client may take. A fifth way, a task for each client, needs
+// coroutines: coro.hpp.
 //
 // Chapters:
 //     server/blocking.hpp     what the servers that block have in common
@@ -14061,19 +14061,20 @@ class reception {
 
 #endif  // NETNOTES_SERVER_BLOCKING_HPP
 
-// netnotes/server/connection.hpp: a client of a reactor server, and what the server may take
+// netnotes/server/connection.hpp: a client of a reactor server, and the server's limits
 // SPDX-License-Identifier: MIT
 //
-// A reactor must never wait for one client. So each connection has a queue for the bytes that its client has not taken
-// yet, and two marks that say when to stop reading from a client that does not take its answers:
+// A reactor must never wait for a single client. So each connection has a queue for the bytes that the kernel has not
+// taken yet. Two marks say when to stop reading from a client that does not take its answers:
 //
 //        handler ── send() ──> queue ──> kernel ──> client
 //                                │
-//        queue above high_water: nothing more is read from this client
-//        queue at low_water:     reading goes on
-//        queue above max_queue:  the connection ends, in a reset
+//        queue above high_water: the server stops reading from this client
+//        queue at low_water:     the server reads again
+//        queue above max_queue:  the server resets the connection
 //
-// Under it:      poll/interest.hpp. Above it: server/reactor.hpp, which has the story
+// Below it:      poll/interest.hpp
+// Above it:      server/reactor.hpp, the server and its story
 // On this page:  reactor_options · connection
 
 #ifndef NETNOTES_SERVER_CONNECTION_HPP
@@ -14095,67 +14096,70 @@ class reception {
 
 namespace netnotes {
 
-/// What a server may take. A connection that does not take its answers holds high_water and the answer to one more
-/// read: with an echo handler and these numbers 128 KiB, and 10,000 of them together 1.3 GB. A handler that answers
-/// more than it is asked is bounded by max_queue.
+/// The limits of a reactor_server. A connection that does not take its answers queues at most high_water and the answer
+/// to one more read. With an echo handler and these numbers this is 128 KiB; 10,000 such connections take 1.3 GB.
+/// max_queue limits a handler whose answers are longer than the requests.
 struct reactor_options {
-    /// Edge: every connection is registered once, for all, and never again touched in the poller; it is read
-    /// until there is no more. Level: simpler, one read an event, and the poller is told whenever the wish to write
-    /// begins or ends. Nothing: edge, where the poller has it (only epoll does), and else level.
+    /// Selects how the poller reports connections. With trigger::edge the server registers each connection once and
+    /// reads until no bytes are left. With trigger::level it reads once for each event and tells the poller whenever it
+    /// starts or stops waiting to write. nullopt means edge if the poller has it (only epoll does), otherwise level.
     std::optional<trigger> how{};
-    std::size_t max_connections = 10'000;  ///< beyond, clients wait in the listener's queue
-    std::size_t high_water = 64 * 1024;    ///< queued bytes above which a connection is not read
-    std::size_t low_water = 16 * 1024;     ///< ... and at which it is read again
-    std::size_t max_queue = 1024 * 1024;   ///< queued bytes above which it is closed
-    std::size_t read_size = 64 * 1024;     ///< bytes that a read brings at most; one buffer for all connections
-    wait_time idle_timeout = std::chrono::minutes{5};  ///< without a byte in or out; `never` to allow it. Above zero
-    /// The time for one exchange, however many bytes trickle in it. An exchange begins with the first byte that a client
-    /// sends, or is sent, after the last exchange. It ends when the handler has sent something and the kernel has taken
-    /// what was queued then; so a connection may live for ever, and a long answer has this time for each max_queue of it.
-    /// A handler that does not answer each message (a log, a chat room) calls connection::end_exchange(). Nothing: four
-    /// idle timeouts. `never`: no deadline. Above zero.
+    std::size_t max_connections = 10'000;  ///< Clients beyond this number wait in the listener's queue.
+    std::size_t high_water = 64 * 1024;    ///< Above this many queued bytes the server stops reading a connection.
+    std::size_t low_water = 16 * 1024;     ///< At this many queued bytes the server reads it again.
+    std::size_t max_queue = 1024 * 1024;   ///< Above this many queued bytes the server resets it.
+    std::size_t read_size = 64 * 1024;     ///< The most bytes of a read. All connections share one buffer of this size.
+    /// Closes a connection if no byte went in or out for this time. `never` means no limit. Above zero.
+    wait_time idle_timeout = std::chrono::minutes{5};
+    /// Limits one exchange, even if bytes still trickle in. An exchange begins with the first byte in either direction
+    /// after the last exchange. It ends when the handler has sent an answer and the kernel has taken all bytes that
+    /// were queued then. So a connection may live for ever, and each max_queue of a long answer has this time.
+    /// A handler that does not answer each message (a log, a chat room) calls connection::end_exchange(). nullopt means
+    /// four idle timeouts, and `never` no limit. Above zero.
     std::optional<wait_time> request_timeout{};
-    wait_time stop_grace = std::chrono::seconds{2};  ///< how long a stop may send what is queued
+    wait_time stop_grace = std::chrono::seconds{2};  ///< After a stop, queued bytes may be sent for this time.
 };
 
 template <class Handler, poller Poller>
 class reactor_server;
 
-/// A client of a reactor_server, as its handler sees it. It lives until its on_close() has returned. Only for
-/// the thread that runs the server.
+/// A client of a reactor_server, as the handler sees it. It lives until on_close() for it has returned. Use it only in
+/// the thread that runs the server. No call waits.
 class connection {
   public:
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
-    /// A number that no other connection of this server has or will have (not in the next four thousand
-    /// million that use its slot). For keeping things about it.
+    /// Returns a number that identifies this connection in this server, for example as a key of a map. A later
+    /// connection gets the same number only after 2^32 connections in the same slot.
     [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+    /// Returns the client's address, as accept() reported it.
     [[nodiscard]] const socket_address& peer() const noexcept { return peer_; }
+    /// Returns the descriptor, for options of your own. Do not close it.
     [[nodiscard]] int native_handle() const noexcept { return socket_.native_handle(); }
-    /// Bytes that the kernel has not yet taken.
+    /// Returns the number of bytes that the kernel has not taken yet.
     [[nodiscard]] std::size_t queued() const noexcept { return queue_.size() - sent_; }
 
-    /// Sends, or queues what cannot be sent now. It does not wait and does not fail: an error closes the
-    /// connection, and on_close() tells it. After close_after_sending() or close() nothing more is sent.
+    /// Sends the bytes, and queues a copy of the rest if the kernel does not take all of them now. An error closes the
+    /// connection, and on_close() reports it. After close_after_sending() or close() it does nothing.
     void send(const_buffer bytes) noexcept;
-    /// Ends the exchange without an answer: see reactor_options::request_timeout. For a message that needs none.
+    /// Ends the exchange without an answer, for a message that needs no answer: see reactor_options::request_timeout.
     void end_exchange() noexcept {
         is_asked_ = false;
         changed();
     }
-    /// Keeps the connection after the end of the peer's stream, until close_after_sending(), close(), or a timeout. Call
-    /// it in the handler or in on_end(), when an answer comes later and in several parts. (An answer in one part needs no
-    /// such call: a client that has asked, and has not yet been answered, is kept until it is.)
+    /// Keeps the connection after the end of the peer's stream, until close_after_sending(), close(), or a timeout.
+    /// Call it in the handler or in on_end() if an answer comes later and in several parts. Without this call the
+    /// server keeps the connection only until the first part of the answer.
     void keep_open() noexcept { is_kept_ = true; }
-    /// The last word has been said: reads no more, sends what is queued, then takes leave of the peer.
+    /// Stops reading, sends the queued bytes, then ends the stream in order.
     void close_after_sending() noexcept {
         if (state_ != state::open) return;
         state_ = state::draining;
         changed();
     }
-    /// Closes the connection at once. If bytes are queued they are lost, and the peer is sent a reset. on_close() is told
-    /// `reason`.
+    /// Closes the connection when the handler has returned, and passes `reason` to on_close(). Queued bytes are lost,
+    /// and then the peer gets a reset.
     void close(std::error_code reason = {}) noexcept {
         if (state_ == state::closed) return;
         state_ = state::closed;
@@ -14168,25 +14172,26 @@ class connection {
     friend class reactor_server;
 
     enum class state : std::uint8_t { open, draining, lingering, closed };
-    struct shared {  // what all connections of a server have in common
+    struct shared {  // the state that all connections of a server share
         reactor_options options;
-        connection* changed = nullptr;  ///< a list, through next_changed_, of those to be looked at
+        connection* changed = nullptr;  ///< a list, linked by next_changed_, of the connections for settle()
     };
 
     connection(socket&& accepted, const socket_address& peer, std::uint64_t id, shared& server) noexcept
         : socket_{std::move(accepted)}, peer_{peer}, id_{id}, server_{server} {}
-    /// Whatever a handler does to whichever connection takes effect when the handler has returned: nothing is
-    /// destroyed under the feet of code that is still running.
+    /// Puts this connection on the list for settle(), which runs when the handler has returned. So a handler may close
+    /// any connection, and no object that a running function still uses is destroyed.
     void changed() noexcept {
         if (is_changed_) return;
         is_changed_ = true;
         next_changed_ = std::exchange(server_.changed, this);
     }
-    /// Open and not paused, or lingering: then what comes is thrown away.
+    /// Returns true if the server reads this connection. While it lingers, the bytes read are dropped.
     bool is_read() const noexcept {
         return state_ == state::lingering || (state_ == state::open && !paused_ && !input_ended_);
     }
-    /// Has the peer's kernel acknowledged all that ours was given (tcp(7), SIOCOUTQ)? Then nothing can destroy it.
+    /// Returns true if the peer's kernel has acknowledged all bytes that our kernel took (tcp(7), SIOCOUTQ). Then a
+    /// reset can no longer destroy them.
     bool is_delivered() const noexcept {
         int unacknowledged = 0;
         return ::ioctl(native_handle(), TIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
@@ -14199,36 +14204,36 @@ class connection {
     std::uint64_t id_;
     shared& server_;
     std::vector<std::byte> queue_;
-    std::size_t sent_ = 0;  ///< of the queue, its front
+    std::size_t sent_ = 0;  ///< the size of the queue's front that the kernel has taken
     std::size_t owed_ = 0;  ///< bytes of the queue that must be sent before the exchange has ended
     std::error_code reason_;
     connection* next_changed_ = nullptr;
     connection* earlier_ = nullptr;  // neighbours in the order of last activity
     connection* later_ = nullptr;
-    connection* earlier_exchange_ = nullptr;  // neighbours in the order in which the exchanges have begun
+    connection* earlier_exchange_ = nullptr;  // neighbours in the order in which the exchanges began
     connection* later_exchange_ = nullptr;
     time_point active_{};
-    time_point exchange_begin_ = time_point::max();  // that: none is under way
+    time_point exchange_begin_ = time_point::max();  // max(): no exchange is under way
     interest registered_ = interest::none;
     state state_ = state::open;
     bool is_changed_ = false;
-    bool progressed_ = false;   ///< a byte has gone in or out since the last look
-    bool paused_ = false;       ///< above the high water mark, and not yet down to the low one
-    bool unread_ = false;       ///< edge-triggered: there may be more, and no event will say so
-    bool is_pending_ = false;   ///< stands in the list of those with more to read
-    bool read_to_end_ = false;  ///< go on until nothing is there, however short the reads
-    bool input_ended_ = false;  ///< the end of the stream has been read
-    bool is_asked_ = false;     ///< the peer has sent something, and nothing has been sent since
-    bool is_kept_ = false;      ///< the handler will end it
-    bool is_cut_ = false;       ///< bytes of an answer are lost
+    bool progressed_ = false;   ///< A byte has gone in or out since the last settle().
+    bool paused_ = false;       ///< The queue rose above high_water and has not yet fallen to low_water.
+    bool unread_ = false;       ///< Edge-triggered: bytes may be left, and no event will report them.
+    bool is_pending_ = false;   ///< The connection is on the list of connections with more to read.
+    bool read_to_end_ = false;  ///< Read until EAGAIN, even after a short read.
+    bool input_ended_ = false;  ///< The end of the stream has been read.
+    bool is_asked_ = false;     ///< The peer has sent bytes, and the handler has sent no answer since.
+    bool is_kept_ = false;      ///< The handler will close the connection: keep_open().
+    bool is_cut_ = false;       ///< Bytes of an answer are lost.
 };
 
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
 
-/// Until the kernel has all or no more room: only then is it certain that an edge-triggered poller will report
-/// room when there is some.
+/// Sends until the kernel has all bytes or has no more room. Only after "no room" does an edge-triggered poller report
+/// new room. Returns the number of bytes that the kernel took.
 inline std::size_t connection::send_now(const_buffer bytes) noexcept {
     std::size_t sent = 0;
     while (sent < bytes.size()) {
@@ -14253,11 +14258,11 @@ inline void connection::send(const_buffer bytes) noexcept {
     const std::size_t sent = queued() == 0 ? send_now(bytes) : 0;
     if (sent == bytes.size() || state_ != state::open) return;
     const auto rest = bytes.subspan(sent);
-    is_cut_ = true;  // until all of it is in the queue
+    is_cut_ = true;  // until all bytes are in the queue
     if (rest.size() > server_.options.max_queue - queued())
         return close(std::make_error_code(std::errc::no_buffer_space));
     try {
-        if (sent_ > 0 && queue_.size() + rest.size() > queue_.capacity()) {  // the front is free: use it before growing
+        if (sent_ > 0 && queue_.size() + rest.size() > queue_.capacity()) {  // reuse the sent front before growing
             queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(sent_));
             sent_ = 0;
         }
@@ -14274,7 +14279,7 @@ inline void connection::flush() noexcept {
     sent_ += send_now(std::span{queue_}.subspan(sent_));
     if (queued() == 0) {
         queue_.clear();
-        if (queue_.capacity() > server_.options.low_water)  // the memory of a slow time is given back
+        if (queue_.capacity() > server_.options.low_water)  // frees the memory that a slow client needed
             std::vector<std::byte>{}.swap(queue_);          // (`queue_ = {}` would keep it)
         sent_ = 0;
     }
@@ -14636,57 +14641,60 @@ void iterative_server<Handler>::run(const stop_event& stop) {
 // netnotes/server/reactor.hpp: a server for thousands of clients, in one thread
 // SPDX-License-Identifier: MIT
 //
-// A reactor waits for events and calls back: your code never waits, it is told. This one is a whole server on
-// any poller of poll.hpp and any listening stream socket, TCP or Unix:
+// A reactor waits for events and calls your handler for each event, so your code never waits. This header has a whole
+// server on any poller of poll.hpp and any listening stream socket, TCP or Unix:
 //
 //        int main() {
 //            net::stop_event stop;
 //            net::stop_on_signals signals{stop};
 //            net::tcp_listener listener{{net::ipv4_address::loopback(), 6666}};
-//            listener.set_option(net::option::no_delay{});    // an answer does not wait until the last is acknowledged
+//            listener.set_option(net::option::no_delay{});    // a small answer is sent at once (no Nagle algorithm)
 //            net::reactor_server server{std::move(listener).into_socket(), [](auto& client, auto bytes) {
 //                client.send(bytes);                          // the echo server, complete
 //            }};
 //            server.run(stop);
 //        }
 //
-// (tcp_listener is of tcp.hpp.) It waits with epoll, unless it is given another poller: {listener, handler, options, net::poll_poller{}}.
+// (tcp_listener is in tcp.hpp.) The server waits with epoll. To use another poller, pass it as the last argument:
+// {listener, handler, options, net::poll_poller{}}.
 //
-// The rest of this page is what makes the difference between that idea and a server that survives its clients.
+// The rest of this page turns that idea into a server that survives its clients. It must survive:
 //
-//   a client that reads slowly        send() never waits: what the kernel does not take is queued. Above the high
-//                                     water mark the client is not *read* any more, until the queue has fallen
-//                                     to the low mark: who does not take answers may not ask. Bounded memory,
-//                                     and nobody else notices.
-//   a client that says nothing        is closed after the idle timeout; all share it, so the connections stand
-//                                     in the order of their last activity and only the first is looked at
-//   a client that says one byte now   is never idle, so each exchange has a deadline of its own: request_timeout
-//   and then, or reads so slowly
-//   a client that has no more to say  still gets its answer, when the handler has it: the connection stays half
-//   and waits for its answer          open until then (RFC 9293 §3.6)
-//   an answer that cannot be sent     ends in a reset, so that the peer can tell it from a whole one: max_queue, a
-//   whole                             timeout, a handler that throws, a stop that has waited long enough
-//   a client that sends without end   has its turn, some reads, and then the others have theirs
-//   too many clients                  wait in the kernel's queue until one leaves
-//   no descriptors left (EMFILE)      a level-triggered listener would report the waiting client for ever and
-//                                     the loop would spin; it is left alone until one leaves, or 100 ms
-//   a descriptor that the poller      is closed, and so its client refused: it would do him no good to wait. All
-//   cannot hold (select, from 1024)   others are served
-//   a connection closed in the        each event carries slot and generation of its connection, so an event of
-//   middle of a batch of events       the past cannot hit the next owner of the slot, nor of the descriptor
-//   a stop                            takes in what has already arrived, answers it, sends the queues, within a
-//                                     bound, and returns
+//    a client that reads slowly         send() never waits: the server queues what the kernel does not take. If the
+//                                       queue is above the high water mark, the server stops reading this client
+//                                       until the queue has fallen to the low mark. So the memory is bounded.
+//    a silent client                    It is closed after the idle timeout. The connections form a list in the order
+//                                       of their last activity, so the server checks only the front of the list.
+//    a client that sends a byte now     It is never idle, so each exchange has its own deadline: request_timeout.
+//    and then, or reads that slowly
+//    a client that ended its stream     It still gets its answer when the handler has it: the connection stays half
+//    and waits for its answer           open until then (RFC 9293 §3.6).
+//    an answer that is cut off: by      The connection ends with a reset, so the peer can tell half an answer from a
+//    max_queue, a timeout, the end of   whole answer.
+//    stop_grace, a throwing handler
+//    a client that sends without end    After some reads the server goes on to the other clients.
+//    too many clients                   They wait in the kernel's queue until a client leaves.
+//    no descriptors left (EMFILE)       A level-triggered listener would report the waiting client at every wait, and
+//                                       the loop would spin. So the server stops watching the listener until a client
+//                                       leaves, or for 100 ms.
+//    a descriptor that the poller       The server closes this connection, because waiting would not help. It serves
+//    cannot hold (select: above 1023)   all other clients.
+//    a connection that is closed in     Each event carries the slot and the generation of its connection. So an old
+//    the middle of a batch of events    event cannot reach a new connection in the same slot.
+//    a stop                             The server reads what has already arrived, answers it, sends the queues within
+//                                       stop_grace, and returns.
 //
 //              ┌──────────── read ───────────┐         close_after_sending(),           all sent
 //        open ─┤                             ├─ open ──── end of stream ───> draining ──────────> lingering
-//              └─ queue > high: paused ──────┘                                  (FIN sent, the rest is dropped
-//                 until queue <= low                                             until the peer ends, too) ─> closed
+//              └─ queue > high: paused ──────┘                                 (FIN sent; bytes are dropped until
+//                 until queue <= low                                            the peer ends its stream too) ─> closed
 //
-// Lingering matters: to close while bytes of the peer lie unread turns the FIN into a reset, which may destroy
-// the last answer before the peer has read it (RFC 9293 §3.6.1, and RFC 9112 §9.6 tells the story for HTTP).
-// It ends with the idle timeout at the latest, however much the peer goes on to say, and with a stop's grace.
+// Lingering matters. A close while bytes of the peer lie unread sends a reset instead of a FIN. The reset may destroy
+// the last answer before the peer has read it (RFC 9293 §3.6.1; for HTTP, RFC 9112 §9.6). Lingering ends after the idle
+// timeout at the latest, even if the peer continues to send. After a stop it ends with stop_grace.
 //
-// On this page:  reactor_server; its connection and reactor_options stand in server/connection.hpp
+// On this page:  reactor_server
+// Below it:      server/connection.hpp, connection and reactor_options; poll.hpp, the pollers
 // The notes:     包含writeList服务器 (write queues), epoll版-TCP服务器 (the epoll server); examples 20 and 21
 
 #ifndef NETNOTES_SERVER_REACTOR_HPP
@@ -14712,26 +14720,30 @@ void iterative_server<Handler>::run(const stop_event& stop) {
 
 namespace netnotes {
 
-/// The server. Its handler is called as handler(connection&, std::span<const std::byte> bytes) with what has
-/// come, valid until it returns; a receive is not a message. Members that the handler may have, too:
+/// Serves many clients in the thread that calls run(). It calls handler(connection&, std::span<const std::byte> bytes)
+/// with the bytes that have arrived. The bytes are valid until the handler returns. A receive is not a message: bytes
+/// sent in one piece may arrive in many. The handler must not wait, because it would hold up all clients. It may also
+/// have these members:
 ///
-///     on_open(connection&)                          a client has come
-///     on_end(connection&)                           it has no more to say; what is queued still goes out, and the
-///                                                   answer that it waits for. A handler that does not answer calls
-///                                                   close_after_sending() here
-///     on_close(connection&, std::error_code why)    it is gone: no error after an orderly end, timed_out for an
-///                                                   idle one or a slow one, no_buffer_space above max_queue,
-///                                                   operation_canceled at a stop, or what the system said
-///     on_error(connection&, const std::exception&)  the handler threw it; the connection is being closed
-///     on_accept_error(std::error_code)              no descriptors or no memory for a new client; or the poller
-///                                                   cannot hold its descriptor (value_too_large), so it was closed
+///     on_open(connection&)                          a client has connected
+///     on_end(connection&)                           the client has ended its stream. Queued bytes, and an answer that
+///                                                   the client waits for, are still sent. If the handler does not
+///                                                   answer, it must call close_after_sending() here
+///     on_close(connection&, std::error_code why)    the connection ends. `why` is no error after an orderly end,
+///                                                   timed_out for an idle or slow client, no_buffer_space above
+///                                                   max_queue, state_not_recoverable after an exception,
+///                                                   operation_canceled at a stop, or the system's error
+///     on_error(connection&, const std::exception&)  the handler threw this; the server closes the connection
+///     on_accept_error(std::error_code)              no descriptor or memory for a new client. value_too_large means
+///                                                   that the poller cannot hold its descriptor: it was closed
 template <class Handler, poller Poller = epoll_poller>
 class reactor_server {
   public:
-    /// Takes a listening stream socket. Throws std::system_error, std::invalid_argument for options that
-    /// contradict each other, or the poller: trigger::edge where it has none.
+    /// Takes over a listening stream socket, the handler and the poller. Throws std::invalid_argument if the socket
+    /// does not listen, if options contradict each other, or if the poller has no trigger::edge and the options ask for
+    /// it. Throws std::system_error if a call on the socket fails.
     explicit reactor_server(socket listener, Handler handler, reactor_options options = {}, Poller poller = {})
-        : listener_{listener.release()},  // without the stop_event or the time limit that it may have had
+        : listener_{listener.release()},  // drops its stop_event and its time limit
           handler_{std::move(handler)},
           poller_{std::move(poller)},
           buffer_(options.read_size) {
@@ -14747,18 +14759,19 @@ class reactor_server {
         if (!listener_.get_option<option::accepts_connections>())
             throw std::invalid_argument{"the socket of a reactor server does not listen"};
         shared_.options = options;
-        listener_.set_blocking(false);  // and with it those that it accepts
+        listener_.set_blocking(false);  // the sockets that it accepts do not wait either
     }
     reactor_server(const reactor_server&) = delete;
     reactor_server& operator=(const reactor_server&) = delete;
 
-    /// Serves until a stop is requested and what had come by then is answered (below the high water mark: a
-    /// client that does not take its answers is not read any more). Once; the listener is closed when it
-    /// returns. What a client does never comes out of here as an exception; std::system_error is thrown when the
-    /// listener or the poller itself fails.
+    /// Serves until a stop is requested, then answers what has arrived by then, within stop_grace. It reads no more
+    /// from a client that does not take its answers. Call run() once; it closes the listener before it returns. Throws
+    /// std::system_error if the listener or the poller fails, but never for an error of a client.
     void run(const stop_event& stop);
 
+    /// Returns the number of connections, lingering connections included. Call it in the thread of run().
     [[nodiscard]] std::size_t connection_count() const noexcept { return count_; }
+    /// Returns the handler that the server owns. While run() is running, use it in the thread of run() only.
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
 
   private:
@@ -14790,7 +14803,7 @@ class reactor_server {
         if (index >= slots_.size() || slots_[index].generation != id >> 32) return nullptr;
         return slots_[index].occupant.get();
     }
-    /// A poller may have a clock of its own: then the server's whole time is that clock's. See poll/poll.hpp.
+    /// Returns the time of the poller's clock if it has its own (see the concept poller), otherwise clock::now().
     time_point time() const noexcept {
         if constexpr (requires { { poller_.now() } noexcept -> std::same_as<time_point>; })
             return poller_.now();
@@ -14819,8 +14832,8 @@ class reactor_server {
     connection* longest_exchange_ = nullptr;
     connection* latest_exchange_ = nullptr;
     std::size_t count_ = 0;
-    time_point now_{};                          // of this turn: one look at the clock for all
-    std::optional<time_point> listener_pause_;  // while it is out of the poller: until when
+    time_point now_{};                          // the time of this turn: the clock is read once for all events
+    std::optional<time_point> listener_pause_;  // the end of the pause, while the listener is out of the poller
     bool stopping_ = false;
     time_point stop_end_ = time_point::max();
 };
@@ -14846,7 +14859,8 @@ void reactor_server<Handler, Poller>::run(const stop_event& stop) {
                 dispatch(happened);
             settle();
         }
-        // Those whose turn ended with bytes unread. The list is exchanged first: they may be put on it again.
+        // Reads the connections whose last turn ended with bytes unread. read() may put them on the list again, so the
+        // list is exchanged first.
         pending_now_.clear();
         pending_now_.swap(pending_);
         for (const std::uint64_t id : pending_now_) {
@@ -14886,9 +14900,9 @@ void reactor_server<Handler, Poller>::accept_clients() {
             try {
                 admit(std::move(accepted), peer);
                 continue;
-            } catch (const std::system_error& failure) {  // ENOSPC, ENOMEM of epoll
+            } catch (const std::system_error& failure) {  // ENOSPC, ENOMEM from epoll
                 error = failure.code();
-                if (error == std::errc::value_too_large) {  // no descriptor for this poller; and it is closed already
+                if (error == std::errc::value_too_large) {  // the poller cannot hold it; it is closed already
                     if constexpr (requires { handler_.on_accept_error(error); }) handler_.on_accept_error(error);
                     continue;
                 }
@@ -14896,7 +14910,7 @@ void reactor_server<Handler, Poller>::accept_clients() {
                 error = std::make_error_code(std::errc::not_enough_memory);
             }
         }
-        // Or accept() found no descriptor or no memory: EMFILE, ENFILE, ENOBUFS, ENOMEM.
+        // Or accept() found no descriptor or memory: EMFILE, ENFILE, ENOBUFS, ENOMEM.
         if constexpr (requires { handler_.on_accept_error(error); }) handler_.on_accept_error(error);
         return pause_listener(now_ + detail::accept_pause);
     }
@@ -14906,8 +14920,8 @@ void reactor_server<Handler, Poller>::accept_clients() {
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::admit(socket&& accepted, const socket_address& peer) {
     if (free_slots_.empty()) {
-        // All memory that a client may need outside his connection is taken here, where its lack turns away one
-        // client: giving back a slot and remembering that there is more to read can then never fail.
+        // Takes all memory that a client may need outside its connection. If it is missing, only this client is
+        // refused. Later, freeing a slot and adding to the pending list cannot fail.
         if (slots_.size() == slots_.capacity()) slots_.reserve(std::max<std::size_t>(64, 2 * slots_.size()));
         free_slots_.reserve(slots_.capacity());
         pending_.reserve(slots_.capacity());
@@ -14921,7 +14935,7 @@ void reactor_server<Handler, Poller>::admit(socket&& accepted, const socket_addr
     std::unique_ptr<connection> client{new connection{std::move(accepted), peer, id, shared_}};
     client->registered_ =
         is_edge() ? interest::read | interest::write | interest::peer_done | interest::urgent : interest::read;
-    client->read_to_end_ = !peer.is_ip();  // a descriptor passed over a Unix socket makes a short read, too
+    client->read_to_end_ = !peer.is_ip();  // on a Unix socket a passed descriptor also causes a short read
     poller_.add(client->native_handle(), client->registered_, id, *shared_.options.how);
     free_slots_.pop_back();
     place.occupant = std::move(client);
@@ -14931,7 +14945,8 @@ void reactor_server<Handler, Poller>::admit(socket&& accepted, const socket_addr
         guarded(*place.occupant, [&] { handler_.on_open(*place.occupant); });
 }
 
-/// Out of the poller, and not only without interest: errors and hang-ups are reported to the uninterested, too.
+/// Removes the listener from the poller until `until`. interest::none would not be enough, because a poller always
+/// reports errors and hang-ups.
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::pause_listener(time_point until) {
     if (!listener_pause_) poller_.remove(listener_.native_handle());
@@ -14944,7 +14959,7 @@ void reactor_server<Handler, Poller>::resume_listener() {
     try {
         poller_.add(listener_.native_handle(), interest::read, listener_token, trigger::level);
         listener_pause_.reset();
-    } catch (const std::system_error& failure) {  // others have taken its place (max_user_watches), or the memory
+    } catch (const std::system_error& failure) {  // epoll's limit (max_user_watches) is reached, or no memory is left
         const std::error_code why = failure.code();
         if constexpr (requires { handler_.on_accept_error(why); }) handler_.on_accept_error(why);
         listener_pause_ = now_ + detail::accept_pause;
@@ -14957,9 +14972,8 @@ void reactor_server<Handler, Poller>::dispatch(const event& happened) {
     if (!client) return;  // closed earlier in this batch
     if (any_of(happened.ready, interest::peer_done | interest::hang_up | interest::error | interest::urgent))
         client->read_to_end_ = true;
-    // An error or a hang-up is reported whatever is asked for, at every wait. While the client is not read,
-    // nothing would consume it and the loop would spin; and to whom no answer can be sent there is no reason
-    // to keep one for.
+    // A poller reports an error or a hang-up at every wait, whatever the interest. A client that is not read does not
+    // consume the event, so the loop would spin. No answer can reach this client either, so it is closed.
     if (!client->is_read() && any_of(happened.ready, interest::hang_up | interest::error)) {
         const std::error_code why = client->socket_.take_error();
         return client->close(why ? why : std::make_error_code(std::errc::connection_reset));
@@ -14974,7 +14988,7 @@ void reactor_server<Handler, Poller>::dispatch(const event& happened) {
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::read(connection& client, int turns) {
     for (; turns > 0; --turns) {
-        // A pause or a draining leaves unread_ as it is: whoever ends it puts the client on the pending list.
+        // While the client is paused or draining, unread_ stays set. Later settle() puts it on the pending list.
         if (!client.is_read()) return;
         std::error_code error;
         const std::size_t size = client.socket_.recv(buffer_, error);
@@ -14983,28 +14997,28 @@ void reactor_server<Handler, Poller>::read(connection& client, int turns) {
             return;
         }
         if (error) return client.close(error);
-        if (client.state_ == state::open) client.progressed_ = true;  // what nobody wants prolongs no farewell
+        if (client.state_ == state::open) client.progressed_ = true;  // dropped bytes do not prolong the lingering
         client.changed();
         if (size == 0) {
             client.unread_ = false;
             client.input_ended_ = true;
             if (client.state_ == state::lingering) return client.close();
             if constexpr (requires { handler_.on_end(client); }) guarded(client, [&] { handler_.on_end(client); });
-            return;  // settle() ends it, unless an answer is still to come
+            return;  // settle() ends the connection, unless an answer is still to come
         }
         if (client.state_ == state::open) {
             client.is_asked_ = true;
             guarded(client, [&] { handler_(client, std::span<const std::byte>{buffer_}.first(size)); });
         }
-        // A short receive means that the kernel's queue was empty when we looked (epoll(7), question 9), so the
-        // next one would only fetch EAGAIN. Not so at the mark of urgent data; and when the peer is done, its last
-        // bytes and its FIN may have shared one event, and no other will come.
+        // A short receive means that the kernel's queue was empty (epoll(7), question 9), so the next receive would
+        // only return EAGAIN. There are two exceptions. A receive also stops at the mark of urgent data. And the peer's
+        // last bytes and its FIN may share an event, so no other event would report the end.
         if (size < buffer_.size() && !client.read_to_end_) {
             client.unread_ = false;
             return;
         }
     }
-    if (client.unread_) client.changed();  // its turn is over; settle() puts it on the pending list
+    if (client.unread_) client.changed();  // the turn is over; settle() puts the client on the pending list
 }
 
 template <class Handler, poller Poller>
@@ -15015,7 +15029,7 @@ void reactor_server<Handler, Poller>::settle() {
     }
 }
 
-/// Brings what is outside a connection (poller, idle order, pending list) in line with what is inside.
+/// Updates the poller, the idle list and the pending list after a connection has changed.
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::settle(connection& client) {
     if (client.input_ended_ && !client.is_kept_ && (!client.is_asked_ || stopping_)) client.close_after_sending();
@@ -15025,13 +15039,13 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
         client.state_ = state::lingering;
         client.unread_ = is_edge();
         if (client.input_ended_)
-            client.close();  // nothing more can come
+            client.close();  // the peer's stream has ended too
         else if (error)
-            client.close(error);  // the peer has reset it
+            client.close(error);  // the peer has reset the connection
     }
     if (client.state_ == state::closed) return destroy(client);
     follow_exchange(client);
-    client.is_changed_ = false;  // not earlier: what is done above must not put it on the list again
+    client.is_changed_ = false;  // not earlier, because the calls above must not put it on the list again
     if (std::exchange(client.progressed_, false)) {
         remove_from_activity(client);
         append_to_activity(client);
@@ -15047,7 +15061,7 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
     try {
         poller_.modify(client.native_handle(), wanted, client.id_, trigger::level);
         client.registered_ = wanted;
-    } catch (const std::system_error& failure) {  // its descriptor was closed behind our back: by the handler?
+    } catch (const std::system_error& failure) {  // the handler may have closed the descriptor itself
         client.close(failure.code());
     }
 }
@@ -15061,7 +15075,7 @@ void reactor_server<Handler, Poller>::destroy(connection& client) {
             if constexpr (requires { handler_.on_error(client, failure); }) handler_.on_error(client, failure);
         }
     }
-    // An orderly end would tell the peer that it has all of the answer (RFC 9293 §3.6).
+    // An orderly end would tell the peer that it has the whole answer (RFC 9293 §3.6).
     std::error_code is_gone;
     if (client.is_cut_ || client.queued() > 0) client.socket_.set_option(option::linger{std::chrono::seconds{0}}, is_gone);
     poller_.remove(client.native_handle());
@@ -15078,7 +15092,7 @@ void reactor_server<Handler, Poller>::destroy(connection& client) {
 
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
-    for (std::size_t before = count_ + 1; before != count_;) {  // who stands in the queue believes to be connected
+    for (std::size_t before = count_ + 1; before != count_;) {  // clients in the queue are already connected
         before = count_;
         accept_clients();
     }
@@ -15087,18 +15101,18 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
     stop_end_ = detail::later(now_, shared_.options.stop_grace);
     if (!listener_pause_) poller_.remove(listener_.native_handle());
     listener_pause_.reset();
-    poller_.remove(stop.native_handle());  // it stays readable, and has been heard
-    listener_ = {};  // whatever close() may say: the listener is gone, and those it has accepted are to be answered
+    poller_.remove(stop.native_handle());  // it stays readable and would be reported at every wait
+    listener_ = {};  // ignores an error of close(): the accepted clients still get their answers
     for (const slot& place : slots_) {
         connection* const client = place.occupant.get();
         if (!client) continue;
-        if (time() >= stop_end_) break;  // so much to answer: close_idle() closes the rest
+        if (time() >= stop_end_) break;  // stop_grace is over: close_idle() closes the rest
         int arrived = 0;
         ::ioctl(client->native_handle(), FIONREAD, &arrived);
         client->unread_ = !client->input_ended_;
         read(*client, arrived / static_cast<int>(std::min<std::size_t>(buffer_.size(), 1 << 30)) + reads_a_turn);
-        // To close while bytes lie unread would be a reset, and so would be the peer's next byte; it destroys what the
-        // kernel has yet to send. Where nothing is on its way nothing can be destroyed.
+        // A close with unread bytes sends a reset, and so does the peer's next byte after a close. A reset destroys
+        // bytes that are not delivered yet. If no bytes are under way, closing at once is safe.
         if (client->queued() > 0 || client->unread_ || !client->is_delivered() || client->state_ == state::lingering)
             client->close_after_sending();
         else
@@ -15108,7 +15122,7 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
 
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::close_idle() {
-    if (stopping_)  // of acknowledgments no event tells, so a stop looks every few milliseconds: see time_to_wait()
+    if (stopping_)  // no event reports acknowledgments, so a stop checks every few milliseconds: see time_to_wait()
         for (const slot& place : slots_)
             if (connection* const client = place.occupant.get();
                 client && (now_ >= stop_end_ || (client->state_ == state::lingering && client->is_delivered())))
@@ -15132,7 +15146,7 @@ void reactor_server<Handler, Poller>::guarded(connection& client, Call call) {
         call();
     } catch (const std::exception& failure) {
         if constexpr (requires { handler_.on_error(client, failure); }) handler_.on_error(client, failure);
-        client.is_cut_ = client.is_cut_ || client.state_ == state::open;  // half of an answer may have gone out
+        client.is_cut_ = client.is_cut_ || client.state_ == state::open;  // part of an answer may have been sent
         client.close(std::make_error_code(std::errc::state_not_recoverable));
     }
 }
@@ -15151,17 +15165,17 @@ void reactor_server<Handler, Poller>::remove_from_activity(connection& client) n
     (client.later_ ? client.later_->earlier_ : last_active_) = client.earlier_;
 }
 
-/// The deadlines are all equally far from their beginnings, so the list stays in order by itself. An exchange that is
-/// over by the time of this call was never on it: most are.
+/// Puts a connection on the list of exchanges, or takes it off. Every exchange has the same time, so a new exchange
+/// belongs at the list's end. Most exchanges are over before this call and never enter the list.
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::follow_exchange(connection& client) noexcept {
     constexpr std::size_t not_yet_known = static_cast<std::size_t>(-1);
     if (client.state_ == state::lingering || (!client.is_asked_ && client.queued() == 0)) return end_exchange(client);
     if (client.exchange_begin_ != time_point::max()) {
         if (client.is_asked_ && client.owed_ > 0) return;
-        if (client.owed_ > client.queued()) client.owed_ = client.queued();  // it has just been answered
+        if (client.owed_ > client.queued()) client.owed_ = client.queued();  // the handler has just answered
         if (client.owed_ > 0) return;
-        end_exchange(client);  // and the next one has begun
+        end_exchange(client);  // the next exchange has begun
     }
     begin_exchange(client);
     client.owed_ = client.is_asked_ && client.queued() == 0 ? not_yet_known : client.queued();
