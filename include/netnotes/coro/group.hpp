@@ -1,26 +1,26 @@
 // netnotes/coro/group.hpp: tasks beside one another
 // SPDX-License-Identifier: MIT
 //
-// spawn() begins a task that nobody need wait for. Most of the time one would rather have the opposite: several things
-// at once, *inside* a function, and when the function returns all of them are over, whatever happened. Then a reader
-// can tell from a function's text what runs when, and what a task refers to in that function is still there. (That is
-// called structured concurrency, and does for spawn what `while` did for goto.)
+// A task from spawn() may outlive the function that began it. Most functions need the opposite. Several tasks run at
+// the same time *inside* the function, and all of them have ended when it returns or throws. Then the text of the
+// function shows when each task runs, and the tasks can use the function's variables. This is called structured
+// concurrency. It improves on spawn() as `while` improved on goto.
 //
-//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      both; when one fails the other is cancelled
-//     auto first = co_await when_any(ask(mirror_1), ask(mirror_2));           the first; the other is cancelled
-//     auto answer = co_await with_timeout(2s, ask(server));                   or errc::timed_out
-//     co_await with_group(clients);                                           any number, as they come:
+//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      both results, or the first exception
+//     auto first = co_await when_any(ask(mirror_1), ask(mirror_2));           the first result; the other is cancelled
+//     auto answer = co_await with_timeout(2s, ask(server));                   the result, or errc::timed_out
+//     co_await with_group(clients);                                           any number of tasks:
 //
 //         task<> clients(task_group& group) {
 //             for (const std::string& name : names) group.spawn(ask_and_tell(name));
 //             co_return;
 //         }
 //
-//        with_group ──┬── the body ──────────────X fails      the first failure cancels all others,
-//                     ├── a task ─────────x cancelled         and comes out of with_group when the last
-//                     └── a task ───────────────x cancelled   of them has ended: nothing runs after it
+//        with_group ──┬── the body ──────────X fails               the first failure cancels all the others;
+//                     ├── a task ────────────────x cancelled       when the last of them has ended, with_group()
+//                     └── a task ───────────────────x cancelled    throws the failure, and no task runs on
 //
-// Cancelling from outside reaches all of them, and is waited for, too.
+// If the awaiting task is cancelled, all these tasks are cancelled too, and it is resumed when the last has ended.
 //
 // On this page:  when_all · when_any · with_timeout · with_group, task_group
 // The notes:     asyncio, async/await; example 25
@@ -55,47 +55,50 @@ template <class Body, class T>
 class waiting_for_group;
 }  // namespace detail
 
-/// `co_await when_all(a(), b())`: runs all, in this order each as far as it goes without waiting, and gives a
-/// std::tuple of their results, std::monostate for nothing. When one throws, the others are cancelled, and what it threw
-/// comes out when all have ended. Then there is nowhere to put the results of those that have ended well, and they are
-/// dropped, as a variable is when an exception leaves its scope. A task whose result must not be lost (what it has taken
-/// from a channel, say) stores it in a variable outside, or does not throw.
+/// `co_await when_all(a(), b())` runs all tasks at the same time and waits until all have ended. It begins them in this
+/// order, each up to its first wait. Returns a std::tuple of the results, with std::monostate for a task<void>.
+///
+/// If a task throws, the others are cancelled. When all have ended, the first exception is thrown and the other results
+/// are dropped. If a result must not be lost, such as a value from a channel, let the task store it in a variable
+/// outside.
 template <class... Ts>
 [[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>... tasks) {
     return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
 }
 
-/// `co_await when_any(a(), b())`: runs all until the first ends, cancels the others, waits until they have ended, and
-/// gives the first one's result: a std::variant whose index() tells who it was. Or throws what it threw. What the others
-/// still give or throw is dropped.
+/// `co_await when_any(a(), b())` runs all tasks at the same time until the first ends. Then it cancels the others, and
+/// waits until they have ended. Returns the result of the first task as a std::variant, whose index() is the position
+/// of that task; or throws its exception. The results and exceptions of the others are dropped.
 template <class... Ts>
 requires(sizeof...(Ts) > 0)
     [[nodiscard]] detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...> when_any(task<Ts>... tasks) {
     return detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...>{std::move(tasks)...};
 }
 
-/// `co_await with_timeout(2s, a())`: gives what the task gives. When the time has passed it is cancelled; if that ends
-/// it, errc::timed_out is thrown. If it ends well all the same, that counts.
+/// `co_await with_timeout(2s, a())` runs the task, and cancels it when `time` has passed. Returns the task's result or
+/// throws its exception. Throws std::system_error with errc::timed_out if the timeout has ended the task. If the task
+/// returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
 template <class T>
 [[nodiscard]] detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>> with_timeout(wait_time time,
                                                                                                     task<T> what) {
     return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>>{time, std::move(what)};
 }
 
-/// Tasks that belong to a scope: see with_group().
+/// The tasks that belong to one with_group(). Use it only in the loop's thread, and only while that with_group() runs.
 class task_group {
   public:
     task_group(const task_group&) = delete;
     task_group& operator=(const task_group&) = delete;
 
-    /// Begins a task of this group, at once, as far as it goes without waiting. When it throws, all others of the group
-    /// are cancelled. After cancel() it begins as a cancelled one. Throws std::logic_error before the body has begun, and
-    /// when all of the group have ended.
+    /// Begins a task of this group: runs it up to its first wait, inside this call. If the task throws, all other tasks
+    /// of the group are cancelled. After cancel() the task begins as cancelled. Does not suspend. Throws
+    /// std::logic_error if `what` is empty, if the body has not begun, or if all tasks of the group have ended.
     void spawn(task<> what);
-    /// Cancels all tasks of the group, the body too, and at once those which are spawned later. A task that ends by that
-    /// is no failure. A body that does makes with_group() throw std::system_error with errc::operation_canceled.
+    /// Cancels all tasks of the group, with the body, and every task that is spawned later. A spawned task that ends by
+    /// this cancellation is not a failure. If the body ends by it, with_group() throws std::system_error with
+    /// errc::operation_canceled. Does not suspend.
     void cancel() noexcept;
-    /// How many have not ended, the body not counted.
+    /// Returns the number of spawned tasks that have not ended. The body does not count.
     [[nodiscard]] std::size_t size() const noexcept;
 
   private:
@@ -106,9 +109,10 @@ class task_group {
     state& state_;
 };
 
-/// `co_await with_group(body)`: runs body(task_group&), a task, and all that it spawns in the group, until the last has
-/// ended. Gives the body's result, or throws the first exception of them all. The tasks may run on after the body: what
-/// they share must be a variable outside of it.
+/// `co_await with_group(body)` calls `body(task_group&)`, which returns a task. It runs that task and all tasks that
+/// are spawned in the group, and waits until the last has ended. Returns the body's result, or throws the first
+/// exception of all these tasks. The body may end before the other tasks, so variables that they share must be outside
+/// of the body.
 template <class Body>
 [[nodiscard]] auto with_group(Body body);
 
@@ -118,7 +122,7 @@ template <class Body>
 
 namespace detail {
 
-/// Waits until all of some chains have ended.
+/// Waits until several chains, its parts, have ended.
 class joint_wait : public loop_operation {
   public:
     bool await_ready() const noexcept { return false; }
@@ -129,24 +133,26 @@ class joint_wait : public loop_operation {
     explicit joint_wait(bool has_result) noexcept : has_result_{has_result} {}
     ~joint_wait() = default;
 
-    /// What a derived class does with one that has ended, before the last of them continues the one who waits.
+    /// Tells the derived class that a part has ended. The last part resumes the waiting task after this call.
     virtual void part_ended(part_base& which) noexcept = 0;
 
-    /// `begin(later)` begins them, in place or, when this chain has kept the others waiting for long, at the next turn.
+    /// Calls `begin(later)`, which begins the parts: in place if `later` is false, otherwise at the next turn. `later`
+    /// is true if this chain has kept other tasks waiting for many steps.
     template <class Begin>
     bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
         waits(waiter, whose);
-        running_ = 1;  // ourselves, so that those which end at once do not continue us while we are here
+        running_ = 1;  // counts this call, so that a part that ends at once does not resume the waiting task here
         const bool later = !whose.loop().take_step();
         begin(later);
         if (--running_ > 0) return true;
         decided();
-        return later && leave_turn(waiter, whose);  // there was nothing to run, or it has failed at once
+        return later && leave_turn(waiter, whose);  // there was no part to run, or the parts failed at once
     }
 
-    /// Cancels the chains for which it waits.
+    /// Cancels all parts.
     virtual void cancel_parts() noexcept = 0;
-    /// One inside another, they are cancelled one after another, so that the stack does not grow.
+    /// Cancels all parts. Nested waits are put in a list and cancelled one after another, so that the stack does not
+    /// grow.
     void cancelled() noexcept final {
         static constinit thread_local joint_wait* to_be_cancelled = nullptr;
         static constinit thread_local bool is_at_it = false;
@@ -171,12 +177,12 @@ class joint_wait : public loop_operation {
     bool is_listed_ = false;
 };
 
-/// One of those chains.
+/// One of the chains that a joint_wait waits for.
 class part_base : public fiber {
   public:
     [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
     [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
-    /// As the chain that waits for it was.
+    /// Withdraws this part if `whole`, the waiting chain, was withdrawn; cancels it otherwise.
     void cancel_with(const fiber& whole) noexcept {
         if (whole.is_withdrawn())
             withdraw();
@@ -196,19 +202,20 @@ class part_base : public fiber {
         goes_on_at(self);
         postpone();
     }
-    /// For a part that has nothing to run.
+    /// Ends a part that has no task to run.
     void fail_at_once(joint_wait& whole) noexcept {
         whole_ = &whole;
         belongs_to(whole.chain());
         ++whole.running_;
         end();
     }
-    /// The last to end continues the one who waits; at once, before any other chain, where there is a result: it may have
-    /// been taken from a socket or a channel, and is to be in safe hands before anybody can cancel them.
+    /// Ends this part. The last part to end resumes the waiting task. If there is a result, the waiting task is resumed
+    /// before any other chain. The result may have been taken from a socket or a channel, and must reach the waiting
+    /// task before another task can cancel it.
     void end() noexcept {
         has_ended_ = true;
         joint_wait& whole = *whole_;
-        whole.part_ended(*this);  // this may be its end
+        whole.part_ended(*this);  // this call may destroy the part
         if (--whole.running_ > 0) return;
         if (whole.has_result_)
             whole.go_on_next();
@@ -295,7 +302,7 @@ class [[nodiscard]] waiting_for_all : public joint_wait {
         cancelled();
     }
     void cancel_parts() noexcept override {
-        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // of what they give nothing is used
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
     }
 
     std::tuple<part<Ts>...> parts_;
@@ -324,7 +331,7 @@ class [[nodiscard]] waiting_for_any : public joint_wait {
         if constexpr (I + 1 < sizeof...(Ts))
             return winner<I + 1>();
         else
-            std::terminate();  // one of them has ended, or we would not be here
+            std::terminate();  // cannot happen: the wait ends only after a part has ended
     }
     void part_ended(part_base& which) noexcept override {
         if (first_) return;
@@ -332,7 +339,7 @@ class [[nodiscard]] waiting_for_any : public joint_wait {
         cancelled();
     }
     void cancel_parts() noexcept override {
-        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // of what they give nothing is used
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
     }
 
     std::tuple<part<Ts>...> parts_;
@@ -394,7 +401,7 @@ class task_group::state {
     std::exception_ptr failure_;
 };
 
-/// A task of a group: it destroys itself when it has ended.
+/// A spawned task of a group. The group deletes it when the task has ended.
 class task_group::state::member final : public detail::part<void> {
   public:
     static void* operator new(std::size_t size) { return detail::frames.take(size); }
@@ -459,7 +466,7 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
   public:
     explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{make()} {}
     ~waiting_for_group() {
-        while (state_.members_) delete state_.members_;  // only when the frame is destroyed while it waits
+        while (state_.members_) delete state_.members_;  // if the frame is destroyed during the wait
     }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
@@ -469,13 +476,13 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
     }
     T await_resume() {
         if (state_.failure_ && state_.was_asked_ && !this->chain().is_cancelled())
-            rethrow_outside(state_.failure_, "with_group");  // it is the group that was cancelled, and not its caller
+            rethrow_outside(state_.failure_, "with_group");  // the group was cancelled, but not its caller
         if (state_.failure_) std::rethrow_exception(state_.failure_);
         return part_.take();
     }
 
   private:
-    /// A body that throws before it returns a task fails like a task that throws.
+    /// Calls the body. If the body throws before it returns a task, that counts as a failure of the task.
     task<T> make() {
         try {
             return body_(group_);
