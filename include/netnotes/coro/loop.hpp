@@ -1,33 +1,34 @@
 // netnotes/coro/loop.hpp: thousands of functions that wait, in one thread
 // SPDX-License-Identifier: MIT
 //
-// A task that waits is a frame on the heap and nothing more. Somebody has to notice when what it waits for has come,
-// and go on with it: the loop. It is the scheduler of the notes' "1:N model", one thread and N coroutines, and it is
-// passive: it has its turn when a task waits, and never takes the thread away from one that computes.
+// A task that waits is only a frame on the heap. The event loop notices when its event has happened, and resumes the
+// task. It is the scheduler of the notes' "1:N model": one thread runs N coroutines. The loop is cooperative: it runs
+// while the tasks wait, and never interrupts a task that computes.
 //
 //     task<> tell(std::string name) {
 //         for (int i = 0; i < 3; ++i) { say(name, i); co_await sleep_for(300ms); }
 //     }
 //     task<> both() {
-//         auto a = spawn(tell("a "));                       begins when we wait
+//         auto a = spawn(tell("a "));                       begins when both() waits
 //         auto b = spawn(tell("b "));
 //         co_await a.join();
 //         co_await b.join();                                0.3 s for each round, not 0.6
 //     }
 //     int main() { event_loop loop; loop.run(both()); }
 //
-//            ┌──────────────────────────────── a turn ────────────────────────────────┐
-//            │ ready: go on with each, until all wait    ──> poller: what has come,   │
-//            │ (spawned, yielded, woken)                     until the next timer     │
-//            └──────────── timers that are due, descriptors that are ready  <─────────┘
+//            ┌───────────────────────────────── a turn ───────────────────────────────────┐
+//            │ resume each ready task until it waits  ──> wait for descriptors or posted  │
+//            │ (spawned, yielded, woken)                  calls, until the next timer     │
+//            └── ready again: tasks whose timer has expired or whose descriptor is ready <┘
 //
-// run() ends with its task, and what it has spawned and not awaited is cancelled and awaited first: nothing is left
-// behind. An exception that nobody can catch, of a task whose handle was dropped, ends the run and comes out of it.
+// run() ends with its task. If spawned tasks are still running then, run() cancels them and waits until they have
+// ended. If a task whose handle was dropped throws an exception, no task can catch it. Then the run ends, and run()
+// throws it.
 //
 // On this page:  loop_options · event_loop · spawn
-// Under it:      coro/scheduler.hpp (turns and timers), coro/join.hpp, coro/sleep.hpp, coro/io/operation.hpp (descriptors),
-//                coro/io/back_end.hpp (what waits for them)
-// The notes:     协程问题, 例子 (who switches; 1:N), gevent (spawn, join, sleep); example 24
+// Under it:      coro/scheduler.hpp (turns and timers), coro/join.hpp, coro/sleep.hpp,
+//                coro/io/operation.hpp (operations on descriptors), coro/io/back_end.hpp (how the loop waits for them)
+// The notes:     协程问题, 例子 (which function switches; 1:N), gevent (spawn, join, sleep); example 24
 
 #ifndef NETNOTES_CORO_LOOP_HPP
 #define NETNOTES_CORO_LOOP_HPP
@@ -55,63 +56,70 @@
 
 namespace netnotes {
 
-/// How a loop runs.
+/// Says how an event_loop waits, and whether it watches its tasks.
 struct loop_options {
-    /// If nothing is ready, the loop polls for this long before it sleeps. This costs a processor and lowers the latency.
+    /// If nothing is ready, the loop polls for this long before it sleeps. This costs a processor and lowers the
+    /// latency.
     duration busy_poll = duration::zero();
     /// The watchdog: the loop calls `slow` if a task has kept the thread for longer than this. `never` costs nothing.
     duration slow_after = never;
     void (*slow)(const char* name, duration took) = nullptr;  ///< `name` is the name given to spawn(), or ""
     /// For tests: the clock stands still while any task can run. If all tasks wait, it jumps to the first timer.
     bool virtual_time = false;
-    /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp). If the
-    /// kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in use. nullptr
-    /// means the default.
+    /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp).
+    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in
+    /// use. nullptr means the default.
     io_backend_factory backend = io_backend::epoll;
 };
 
-/// Runs tasks, in the thread that calls run(). Only post() is for other threads.
+/// Runs tasks in the thread that calls run(). Other threads may only call post().
 ///
-/// After fork(2) it belongs to the parent, and the child shares its poller: he must not touch the copy, not even destroy
-/// it, but may run a loop of his own if none ran in the thread that has forked. In a task of a loop only fork to exec.
+/// After fork(2) the loop belongs to the parent. The child shares the poller, and must not use or destroy its copy of
+/// the loop. It may run a loop of its own if the forking thread was not inside run(). Inside a task, fork only if the
+/// child calls exec(3) at once.
 class event_loop : public detail::scheduler {
   public:
-    /// Throws std::system_error when the system refuses a descriptor.
+    /// Makes a loop that does not run yet. Throws std::system_error if the system refuses a descriptor.
     explicit event_loop(const loop_options& options = {});
-    /// Tasks that were spawned and have not ended, as run() was not called again or has failed, are destroyed, and so are
-    /// functions that were posted and not called. The descriptors of the loop must be gone; handles may outlive it.
+    /// Destroys the tasks that have not ended, and the posted functions that have not been called. Sockets and other
+    /// descriptors that use the loop must be destroyed before; handles may outlive it.
     ~event_loop();
 
-    /// Runs the task and all that is spawned until the task has ended; then cancels what is left, and runs until that has
-    /// ended, too. Returns the task's result, or throws its exception, or that of a spawned task which nobody awaits. A
-    /// task that ends by netnotes::cancelled makes it throw std::system_error with errc::operation_canceled. Blocks.
-    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or the
-    /// back end ties the loop to another thread. If the system refuses to wait, all tasks are destroyed where they stand, and
-    /// it throws std::system_error.
+    /// Runs the task, and the spawned tasks beside it, until the task has ended. Then it cancels the other tasks and
+    /// waits until they have ended. Blocks the thread. Returns the task's result or throws its exception.
+    ///
+    /// If the task ends by netnotes::cancelled, run() throws std::system_error with errc::operation_canceled. If a
+    /// spawned task fails and its exception cannot be taken by join() any more, run() throws that exception instead.
+    ///
+    /// Throws std::logic_error, before the task begins, if the task is empty or a loop already runs in this thread. It
+    /// throws the same if this loop runs in another thread, or if the back end ties the loop to another thread. If the
+    /// kernel refuses to wait, all tasks are destroyed where they wait, and run() throws std::system_error.
     template <class T>
     T run(task<T> main);
-    /// Like run(main), but a stop request cancels all tasks, `main` too. Returns false if `main` ended by
-    /// netnotes::cancelled.
+    /// Does the same as run(main), but a stop request cancels all tasks, `main` too. Returns true if `main` returned,
+    /// and false if it ended by netnotes::cancelled. `stop` must outlive the call.
     bool run(task<> main, const stop_event& stop);
 
-    /// Begins a task beside the others, at the next turn. `name` is for the watchdog; it is not copied. Throws
-    /// std::logic_error when the task is none.
+    /// Adds a task, which begins at the next turn and runs concurrently with the others. Returns a handle to wait for
+    /// it. Call in the loop's thread, inside or outside of run(). The watchdog reports `name`, which is not copied.
+    /// Throws std::logic_error if the task is empty.
     template <class T>
     join_handle<T> spawn(task<T> what, const char* name = "");
 
-    /// Calls `what()` in the loop's thread, soon. From any thread, as long as the loop lives, but not from a signal
-    /// handler, since it allocates: see remote_event. What it throws ends the run.
+    /// Makes the loop call `what()` in its thread, soon, and returns at once. Call from any thread while the loop
+    /// exists. Do not call it in a signal handler, because it allocates; use remote_event there. If `what()` throws,
+    /// the run ends and run() throws that exception.
     template <class Function>
     void post(Function what);
 
-    /// How many tasks have been spawned and not ended, that of run() included.
+    /// Returns the number of tasks that have not ended, with the task of run().
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     /// Returns the back end in use: the chosen one, or the default of loop_options if the kernel has refused it.
     [[nodiscard]] io_backend_factory backend() const noexcept { return options_.backend; }
     /// Returns why the kernel has refused the chosen back end; no error if it has not.
     [[nodiscard]] std::error_code refusal() const noexcept { return refusal_; }
 
-    /// The loop that runs in this thread. Throws std::logic_error outside of run().
+    /// Returns the loop that runs in this thread. Throws std::logic_error outside of run().
     [[nodiscard]] static event_loop& current();
 
   private:
@@ -127,13 +135,14 @@ class event_loop : public detail::scheduler {
 
     loop_options options_;
     int turns_ = 0;
-    bool is_ending_ = false;              // what is spawned now begins as cancelled
+    bool is_ending_ = false;              // a task that is spawned now begins as cancelled
     std::atomic<bool> is_running_{false};
     std::error_code refusal_;
     static inline constinit thread_local event_loop* current_ = nullptr;
 };
 
-/// In a task: event_loop::current().spawn().
+/// Calls event_loop::current().spawn(): adds a task to the loop that runs in this thread. Throws std::logic_error
+/// outside of run(), or if the task is empty.
 template <class T>
 join_handle<T> spawn(task<T> what, const char* name = "");
 
@@ -171,15 +180,15 @@ inline event_loop::event_loop(const loop_options& options)
     back_end_->watch(wake_.native_handle(), false);
 }
 inline event_loop::~event_loop() {
-    ready_end_ = nullptr;  // nobody goes on
-    // Again and again: destructors may spawn and post, and another thread may still be about to return from post().
+    ready_end_ = nullptr;  // make_ready() does nothing from here on
+    // Repeats, because destructors may spawn and post, and another thread may still be inside post().
     while (spawned_ || posted_.load() || posting_.load() != 0) {
         while (spawned_) spawned_->lose_loop();
         forget_posted();
         if (posting_.load() != 0) std::this_thread::yield();
     }
     detail::io_node::run_pending(*this);
-    back_end_.reset();  // it may still have some in hand
+    back_end_.reset();  // it may still use some nodes of the next line
     detail::io_node::destroy_list(retired_);
 }
 inline event_loop& event_loop::current() {
@@ -198,7 +207,7 @@ join_handle<T> event_loop::spawn(task<T> what, const char* name) {
 class event_loop::running {
   public:
     explicit running(event_loop& loop) : loop_{loop} {
-        if (current_) throw std::logic_error{"an event loop runs in this thread already"};
+        if (current_) throw std::logic_error{"an event loop already runs in this thread"};
         if (loop_.is_running_.exchange(true)) throw std::logic_error{"this event loop runs in another thread"};
         current_ = &loop_;
     }
@@ -254,14 +263,14 @@ inline void event_loop::run_until(detail::spawned& main) {
         turn_until([this] { return main_has_ended_ || failure_; });
         cancel_all();
         turn_until([&] { return size_ == 0; });
-    } catch (...) {  // it cannot wait any more. What has begun must not go on in another run: what it refers to is gone by then
+    } catch (...) {  // the loop cannot wait. Tasks must not continue in a later run, when their references are invalid
         break_off_all();
         asleep_.store(false);
         failure_ = nullptr;
         throw;
     }
     if (!failure_) return;
-    main.was_taken_ = true;  // one exception can come out, and not the other from the next run
+    main.was_taken_ = true;  // run() can throw only one exception, and the next run must not throw the other
     detail::rethrow_outside(std::exchange(failure_, nullptr), "a spawned task");
 }
 
@@ -271,10 +280,10 @@ inline void event_loop::cancel_all() noexcept {
         if (!each->has_ended_) each->cancel();
 }
 
-/// Destroys all tasks where they stand.
+/// Destroys all tasks where they wait.
 inline void event_loop::break_off_all() noexcept {
     ready_ = nullptr;
-    ready_end_ = nullptr;  // nobody goes on
+    ready_end_ = nullptr;  // make_ready() does nothing meanwhile
     while (spawned_) spawned_->lose_loop();
     ready_end_ = &ready_;
 }
@@ -299,7 +308,7 @@ inline void event_loop::poll() {
         const time_point until = detail::later(clock::now(), std::min(options_.busy_poll, timeout));
         do has_come = back_end_->wait(duration::zero());
         while (!has_come && !posted_.load(std::memory_order_relaxed) && clock::now() < until);
-        if (!has_come) timeout = time_to_next_timer();  // it is nearer by now
+        if (!has_come) timeout = time_to_next_timer();  // shorter now, because time has passed
     }
     if (!has_come) {
         if (timeout > duration::zero()) {

@@ -4641,33 +4641,34 @@ inline tcp_listener::accepted tcp_listener::accept() {
 // netnotes/coro/loop.hpp: thousands of functions that wait, in one thread
 // SPDX-License-Identifier: MIT
 //
-// A task that waits is a frame on the heap and nothing more. Somebody has to notice when what it waits for has come,
-// and go on with it: the loop. It is the scheduler of the notes' "1:N model", one thread and N coroutines, and it is
-// passive: it has its turn when a task waits, and never takes the thread away from one that computes.
+// A task that waits is only a frame on the heap. The event loop notices when its event has happened, and resumes the
+// task. It is the scheduler of the notes' "1:N model": one thread runs N coroutines. The loop is cooperative: it runs
+// while the tasks wait, and never interrupts a task that computes.
 //
 //     task<> tell(std::string name) {
 //         for (int i = 0; i < 3; ++i) { say(name, i); co_await sleep_for(300ms); }
 //     }
 //     task<> both() {
-//         auto a = spawn(tell("a "));                       begins when we wait
+//         auto a = spawn(tell("a "));                       begins when both() waits
 //         auto b = spawn(tell("b "));
 //         co_await a.join();
 //         co_await b.join();                                0.3 s for each round, not 0.6
 //     }
 //     int main() { event_loop loop; loop.run(both()); }
 //
-//            ┌──────────────────────────────── a turn ────────────────────────────────┐
-//            │ ready: go on with each, until all wait    ──> poller: what has come,   │
-//            │ (spawned, yielded, woken)                     until the next timer     │
-//            └──────────── timers that are due, descriptors that are ready  <─────────┘
+//            ┌───────────────────────────────── a turn ───────────────────────────────────┐
+//            │ resume each ready task until it waits  ──> wait for descriptors or posted  │
+//            │ (spawned, yielded, woken)                  calls, until the next timer     │
+//            └── ready again: tasks whose timer has expired or whose descriptor is ready <┘
 //
-// run() ends with its task, and what it has spawned and not awaited is cancelled and awaited first: nothing is left
-// behind. An exception that nobody can catch, of a task whose handle was dropped, ends the run and comes out of it.
+// run() ends with its task. If spawned tasks are still running then, run() cancels them and waits until they have
+// ended. If a task whose handle was dropped throws an exception, no task can catch it. Then the run ends, and run()
+// throws it.
 //
 // On this page:  loop_options · event_loop · spawn
-// Under it:      coro/scheduler.hpp (turns and timers), coro/join.hpp, coro/sleep.hpp, coro/io/operation.hpp (descriptors),
-//                coro/io/back_end.hpp (what waits for them)
-// The notes:     协程问题, 例子 (who switches; 1:N), gevent (spawn, join, sleep); example 24
+// Under it:      coro/scheduler.hpp (turns and timers), coro/join.hpp, coro/sleep.hpp,
+//                coro/io/operation.hpp (operations on descriptors), coro/io/back_end.hpp (how the loop waits for them)
+// The notes:     协程问题, 例子 (which function switches; 1:N), gevent (spawn, join, sleep); example 24
 
 #ifndef NETNOTES_CORO_LOOP_HPP
 #define NETNOTES_CORO_LOOP_HPP
@@ -7240,63 +7241,70 @@ inline detail::sleeping sleep_until(time_point when) noexcept { return {never, w
 
 namespace netnotes {
 
-/// How a loop runs.
+/// Says how an event_loop waits, and whether it watches its tasks.
 struct loop_options {
-    /// If nothing is ready, the loop polls for this long before it sleeps. This costs a processor and lowers the latency.
+    /// If nothing is ready, the loop polls for this long before it sleeps. This costs a processor and lowers the
+    /// latency.
     duration busy_poll = duration::zero();
     /// The watchdog: the loop calls `slow` if a task has kept the thread for longer than this. `never` costs nothing.
     duration slow_after = never;
     void (*slow)(const char* name, duration took) = nullptr;  ///< `name` is the name given to spawn(), or ""
     /// For tests: the clock stands still while any task can run. If all tasks wait, it jumps to the first timer.
     bool virtual_time = false;
-    /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp). If the
-    /// kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in use. nullptr
-    /// means the default.
+    /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp).
+    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in
+    /// use. nullptr means the default.
     io_backend_factory backend = io_backend::epoll;
 };
 
-/// Runs tasks, in the thread that calls run(). Only post() is for other threads.
+/// Runs tasks in the thread that calls run(). Other threads may only call post().
 ///
-/// After fork(2) it belongs to the parent, and the child shares its poller: he must not touch the copy, not even destroy
-/// it, but may run a loop of his own if none ran in the thread that has forked. In a task of a loop only fork to exec.
+/// After fork(2) the loop belongs to the parent. The child shares the poller, and must not use or destroy its copy of
+/// the loop. It may run a loop of its own if the forking thread was not inside run(). Inside a task, fork only if the
+/// child calls exec(3) at once.
 class event_loop : public detail::scheduler {
   public:
-    /// Throws std::system_error when the system refuses a descriptor.
+    /// Makes a loop that does not run yet. Throws std::system_error if the system refuses a descriptor.
     explicit event_loop(const loop_options& options = {});
-    /// Tasks that were spawned and have not ended, as run() was not called again or has failed, are destroyed, and so are
-    /// functions that were posted and not called. The descriptors of the loop must be gone; handles may outlive it.
+    /// Destroys the tasks that have not ended, and the posted functions that have not been called. Sockets and other
+    /// descriptors that use the loop must be destroyed before; handles may outlive it.
     ~event_loop();
 
-    /// Runs the task and all that is spawned until the task has ended; then cancels what is left, and runs until that has
-    /// ended, too. Returns the task's result, or throws its exception, or that of a spawned task which nobody awaits. A
-    /// task that ends by netnotes::cancelled makes it throw std::system_error with errc::operation_canceled. Blocks.
-    /// Throws std::logic_error, and has done nothing, when a loop runs in this thread or this loop in another, or the
-    /// back end ties the loop to another thread. If the system refuses to wait, all tasks are destroyed where they stand, and
-    /// it throws std::system_error.
+    /// Runs the task, and the spawned tasks beside it, until the task has ended. Then it cancels the other tasks and
+    /// waits until they have ended. Blocks the thread. Returns the task's result or throws its exception.
+    ///
+    /// If the task ends by netnotes::cancelled, run() throws std::system_error with errc::operation_canceled. If a
+    /// spawned task fails and its exception cannot be taken by join() any more, run() throws that exception instead.
+    ///
+    /// Throws std::logic_error, before the task begins, if the task is empty or a loop already runs in this thread. It
+    /// throws the same if this loop runs in another thread, or if the back end ties the loop to another thread. If the
+    /// kernel refuses to wait, all tasks are destroyed where they wait, and run() throws std::system_error.
     template <class T>
     T run(task<T> main);
-    /// Like run(main), but a stop request cancels all tasks, `main` too. Returns false if `main` ended by
-    /// netnotes::cancelled.
+    /// Does the same as run(main), but a stop request cancels all tasks, `main` too. Returns true if `main` returned,
+    /// and false if it ended by netnotes::cancelled. `stop` must outlive the call.
     bool run(task<> main, const stop_event& stop);
 
-    /// Begins a task beside the others, at the next turn. `name` is for the watchdog; it is not copied. Throws
-    /// std::logic_error when the task is none.
+    /// Adds a task, which begins at the next turn and runs concurrently with the others. Returns a handle to wait for
+    /// it. Call in the loop's thread, inside or outside of run(). The watchdog reports `name`, which is not copied.
+    /// Throws std::logic_error if the task is empty.
     template <class T>
     join_handle<T> spawn(task<T> what, const char* name = "");
 
-    /// Calls `what()` in the loop's thread, soon. From any thread, as long as the loop lives, but not from a signal
-    /// handler, since it allocates: see remote_event. What it throws ends the run.
+    /// Makes the loop call `what()` in its thread, soon, and returns at once. Call from any thread while the loop
+    /// exists. Do not call it in a signal handler, because it allocates; use remote_event there. If `what()` throws,
+    /// the run ends and run() throws that exception.
     template <class Function>
     void post(Function what);
 
-    /// How many tasks have been spawned and not ended, that of run() included.
+    /// Returns the number of tasks that have not ended, with the task of run().
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     /// Returns the back end in use: the chosen one, or the default of loop_options if the kernel has refused it.
     [[nodiscard]] io_backend_factory backend() const noexcept { return options_.backend; }
     /// Returns why the kernel has refused the chosen back end; no error if it has not.
     [[nodiscard]] std::error_code refusal() const noexcept { return refusal_; }
 
-    /// The loop that runs in this thread. Throws std::logic_error outside of run().
+    /// Returns the loop that runs in this thread. Throws std::logic_error outside of run().
     [[nodiscard]] static event_loop& current();
 
   private:
@@ -7312,13 +7320,14 @@ class event_loop : public detail::scheduler {
 
     loop_options options_;
     int turns_ = 0;
-    bool is_ending_ = false;              // what is spawned now begins as cancelled
+    bool is_ending_ = false;              // a task that is spawned now begins as cancelled
     std::atomic<bool> is_running_{false};
     std::error_code refusal_;
     static inline constinit thread_local event_loop* current_ = nullptr;
 };
 
-/// In a task: event_loop::current().spawn().
+/// Calls event_loop::current().spawn(): adds a task to the loop that runs in this thread. Throws std::logic_error
+/// outside of run(), or if the task is empty.
 template <class T>
 join_handle<T> spawn(task<T> what, const char* name = "");
 
@@ -7356,15 +7365,15 @@ inline event_loop::event_loop(const loop_options& options)
     back_end_->watch(wake_.native_handle(), false);
 }
 inline event_loop::~event_loop() {
-    ready_end_ = nullptr;  // nobody goes on
-    // Again and again: destructors may spawn and post, and another thread may still be about to return from post().
+    ready_end_ = nullptr;  // make_ready() does nothing from here on
+    // Repeats, because destructors may spawn and post, and another thread may still be inside post().
     while (spawned_ || posted_.load() || posting_.load() != 0) {
         while (spawned_) spawned_->lose_loop();
         forget_posted();
         if (posting_.load() != 0) std::this_thread::yield();
     }
     detail::io_node::run_pending(*this);
-    back_end_.reset();  // it may still have some in hand
+    back_end_.reset();  // it may still use some nodes of the next line
     detail::io_node::destroy_list(retired_);
 }
 inline event_loop& event_loop::current() {
@@ -7383,7 +7392,7 @@ join_handle<T> event_loop::spawn(task<T> what, const char* name) {
 class event_loop::running {
   public:
     explicit running(event_loop& loop) : loop_{loop} {
-        if (current_) throw std::logic_error{"an event loop runs in this thread already"};
+        if (current_) throw std::logic_error{"an event loop already runs in this thread"};
         if (loop_.is_running_.exchange(true)) throw std::logic_error{"this event loop runs in another thread"};
         current_ = &loop_;
     }
@@ -7439,14 +7448,14 @@ inline void event_loop::run_until(detail::spawned& main) {
         turn_until([this] { return main_has_ended_ || failure_; });
         cancel_all();
         turn_until([&] { return size_ == 0; });
-    } catch (...) {  // it cannot wait any more. What has begun must not go on in another run: what it refers to is gone by then
+    } catch (...) {  // the loop cannot wait. Tasks must not continue in a later run, when their references are invalid
         break_off_all();
         asleep_.store(false);
         failure_ = nullptr;
         throw;
     }
     if (!failure_) return;
-    main.was_taken_ = true;  // one exception can come out, and not the other from the next run
+    main.was_taken_ = true;  // run() can throw only one exception, and the next run must not throw the other
     detail::rethrow_outside(std::exchange(failure_, nullptr), "a spawned task");
 }
 
@@ -7456,10 +7465,10 @@ inline void event_loop::cancel_all() noexcept {
         if (!each->has_ended_) each->cancel();
 }
 
-/// Destroys all tasks where they stand.
+/// Destroys all tasks where they wait.
 inline void event_loop::break_off_all() noexcept {
     ready_ = nullptr;
-    ready_end_ = nullptr;  // nobody goes on
+    ready_end_ = nullptr;  // make_ready() does nothing meanwhile
     while (spawned_) spawned_->lose_loop();
     ready_end_ = &ready_;
 }
@@ -7484,7 +7493,7 @@ inline void event_loop::poll() {
         const time_point until = detail::later(clock::now(), std::min(options_.busy_poll, timeout));
         do has_come = back_end_->wait(duration::zero());
         while (!has_come && !posted_.load(std::memory_order_relaxed) && clock::now() < until);
-        if (!has_come) timeout = time_to_next_timer();  // it is nearer by now
+        if (!has_come) timeout = time_to_next_timer();  // shorter now, because time has passed
     }
     if (!has_come) {
         if (timeout > duration::zero()) {
@@ -8327,26 +8336,26 @@ inline async_stream& async_buffered_stream::stream() {
 // netnotes/coro/group.hpp: tasks beside one another
 // SPDX-License-Identifier: MIT
 //
-// spawn() begins a task that nobody need wait for. Most of the time one would rather have the opposite: several things
-// at once, *inside* a function, and when the function returns all of them are over, whatever happened. Then a reader
-// can tell from a function's text what runs when, and what a task refers to in that function is still there. (That is
-// called structured concurrency, and does for spawn what `while` did for goto.)
+// A task from spawn() may outlive the function that began it. Most functions need the opposite. Several tasks run at
+// the same time *inside* the function, and all of them have ended when it returns or throws. Then the text of the
+// function shows when each task runs, and the tasks can use the function's variables. This is called structured
+// concurrency. It improves on spawn() as `while` improved on goto.
 //
-//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      both; when one fails the other is cancelled
-//     auto first = co_await when_any(ask(mirror_1), ask(mirror_2));           the first; the other is cancelled
-//     auto answer = co_await with_timeout(2s, ask(server));                   or errc::timed_out
-//     co_await with_group(clients);                                           any number, as they come:
+//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      both results, or the first exception
+//     auto first = co_await when_any(ask(mirror_1), ask(mirror_2));           the first result; the other is cancelled
+//     auto answer = co_await with_timeout(2s, ask(server));                   the result, or errc::timed_out
+//     co_await with_group(clients);                                           any number of tasks:
 //
 //         task<> clients(task_group& group) {
 //             for (const std::string& name : names) group.spawn(ask_and_tell(name));
 //             co_return;
 //         }
 //
-//        with_group ──┬── the body ──────────────X fails      the first failure cancels all others,
-//                     ├── a task ─────────x cancelled         and comes out of with_group when the last
-//                     └── a task ───────────────x cancelled   of them has ended: nothing runs after it
+//        with_group ──┬── the body ──────────X fails               the first failure cancels all the others;
+//                     ├── a task ────────────────x cancelled       when the last of them has ended, with_group()
+//                     └── a task ───────────────────x cancelled    throws the failure, and no task runs on
 //
-// Cancelling from outside reaches all of them, and is waited for, too.
+// If the awaiting task is cancelled, all these tasks are cancelled too, and it is resumed when the last has ended.
 //
 // On this page:  when_all · when_any · with_timeout · with_group, task_group
 // The notes:     asyncio, async/await; example 25
@@ -8381,47 +8390,50 @@ template <class Body, class T>
 class waiting_for_group;
 }  // namespace detail
 
-/// `co_await when_all(a(), b())`: runs all, in this order each as far as it goes without waiting, and gives a
-/// std::tuple of their results, std::monostate for nothing. When one throws, the others are cancelled, and what it threw
-/// comes out when all have ended. Then there is nowhere to put the results of those that have ended well, and they are
-/// dropped, as a variable is when an exception leaves its scope. A task whose result must not be lost (what it has taken
-/// from a channel, say) stores it in a variable outside, or does not throw.
+/// `co_await when_all(a(), b())` runs all tasks at the same time and waits until all have ended. It begins them in this
+/// order, each up to its first wait. Returns a std::tuple of the results, with std::monostate for a task<void>.
+///
+/// If a task throws, the others are cancelled. When all have ended, the first exception is thrown and the other results
+/// are dropped. If a result must not be lost, such as a value from a channel, let the task store it in a variable
+/// outside.
 template <class... Ts>
 [[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>... tasks) {
     return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
 }
 
-/// `co_await when_any(a(), b())`: runs all until the first ends, cancels the others, waits until they have ended, and
-/// gives the first one's result: a std::variant whose index() tells who it was. Or throws what it threw. What the others
-/// still give or throw is dropped.
+/// `co_await when_any(a(), b())` runs all tasks at the same time until the first ends. Then it cancels the others, and
+/// waits until they have ended. Returns the result of the first task as a std::variant, whose index() is the position
+/// of that task; or throws its exception. The results and exceptions of the others are dropped.
 template <class... Ts>
 requires(sizeof...(Ts) > 0)
     [[nodiscard]] detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...> when_any(task<Ts>... tasks) {
     return detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...>{std::move(tasks)...};
 }
 
-/// `co_await with_timeout(2s, a())`: gives what the task gives. When the time has passed it is cancelled; if that ends
-/// it, errc::timed_out is thrown. If it ends well all the same, that counts.
+/// `co_await with_timeout(2s, a())` runs the task, and cancels it when `time` has passed. Returns the task's result or
+/// throws its exception. Throws std::system_error with errc::timed_out if the timeout has ended the task. If the task
+/// returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
 template <class T>
 [[nodiscard]] detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>> with_timeout(wait_time time,
                                                                                                     task<T> what) {
     return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>>{time, std::move(what)};
 }
 
-/// Tasks that belong to a scope: see with_group().
+/// The tasks that belong to one with_group(). Use it only in the loop's thread, and only while that with_group() runs.
 class task_group {
   public:
     task_group(const task_group&) = delete;
     task_group& operator=(const task_group&) = delete;
 
-    /// Begins a task of this group, at once, as far as it goes without waiting. When it throws, all others of the group
-    /// are cancelled. After cancel() it begins as a cancelled one. Throws std::logic_error before the body has begun, and
-    /// when all of the group have ended.
+    /// Begins a task of this group: runs it up to its first wait, inside this call. If the task throws, all other tasks
+    /// of the group are cancelled. After cancel() the task begins as cancelled. Does not suspend. Throws
+    /// std::logic_error if `what` is empty, if the body has not begun, or if all tasks of the group have ended.
     void spawn(task<> what);
-    /// Cancels all tasks of the group, the body too, and at once those which are spawned later. A task that ends by that
-    /// is no failure. A body that does makes with_group() throw std::system_error with errc::operation_canceled.
+    /// Cancels all tasks of the group, with the body, and every task that is spawned later. A spawned task that ends by
+    /// this cancellation is not a failure. If the body ends by it, with_group() throws std::system_error with
+    /// errc::operation_canceled. Does not suspend.
     void cancel() noexcept;
-    /// How many have not ended, the body not counted.
+    /// Returns the number of spawned tasks that have not ended. The body does not count.
     [[nodiscard]] std::size_t size() const noexcept;
 
   private:
@@ -8432,9 +8444,10 @@ class task_group {
     state& state_;
 };
 
-/// `co_await with_group(body)`: runs body(task_group&), a task, and all that it spawns in the group, until the last has
-/// ended. Gives the body's result, or throws the first exception of them all. The tasks may run on after the body: what
-/// they share must be a variable outside of it.
+/// `co_await with_group(body)` calls `body(task_group&)`, which returns a task. It runs that task and all tasks that
+/// are spawned in the group, and waits until the last has ended. Returns the body's result, or throws the first
+/// exception of all these tasks. The body may end before the other tasks, so variables that they share must be outside
+/// of the body.
 template <class Body>
 [[nodiscard]] auto with_group(Body body);
 
@@ -8444,7 +8457,7 @@ template <class Body>
 
 namespace detail {
 
-/// Waits until all of some chains have ended.
+/// Waits until several chains, its parts, have ended.
 class joint_wait : public loop_operation {
   public:
     bool await_ready() const noexcept { return false; }
@@ -8455,24 +8468,26 @@ class joint_wait : public loop_operation {
     explicit joint_wait(bool has_result) noexcept : has_result_{has_result} {}
     ~joint_wait() = default;
 
-    /// What a derived class does with one that has ended, before the last of them continues the one who waits.
+    /// Tells the derived class that a part has ended. The last part resumes the waiting task after this call.
     virtual void part_ended(part_base& which) noexcept = 0;
 
-    /// `begin(later)` begins them, in place or, when this chain has kept the others waiting for long, at the next turn.
+    /// Calls `begin(later)`, which begins the parts: in place if `later` is false, otherwise at the next turn. `later`
+    /// is true if this chain has kept other tasks waiting for many steps.
     template <class Begin>
     bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
         waits(waiter, whose);
-        running_ = 1;  // ourselves, so that those which end at once do not continue us while we are here
+        running_ = 1;  // counts this call, so that a part that ends at once does not resume the waiting task here
         const bool later = !whose.loop().take_step();
         begin(later);
         if (--running_ > 0) return true;
         decided();
-        return later && leave_turn(waiter, whose);  // there was nothing to run, or it has failed at once
+        return later && leave_turn(waiter, whose);  // there was no part to run, or the parts failed at once
     }
 
-    /// Cancels the chains for which it waits.
+    /// Cancels all parts.
     virtual void cancel_parts() noexcept = 0;
-    /// One inside another, they are cancelled one after another, so that the stack does not grow.
+    /// Cancels all parts. Nested waits are put in a list and cancelled one after another, so that the stack does not
+    /// grow.
     void cancelled() noexcept final {
         static constinit thread_local joint_wait* to_be_cancelled = nullptr;
         static constinit thread_local bool is_at_it = false;
@@ -8497,12 +8512,12 @@ class joint_wait : public loop_operation {
     bool is_listed_ = false;
 };
 
-/// One of those chains.
+/// One of the chains that a joint_wait waits for.
 class part_base : public fiber {
   public:
     [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
     [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
-    /// As the chain that waits for it was.
+    /// Withdraws this part if `whole`, the waiting chain, was withdrawn; cancels it otherwise.
     void cancel_with(const fiber& whole) noexcept {
         if (whole.is_withdrawn())
             withdraw();
@@ -8522,19 +8537,20 @@ class part_base : public fiber {
         goes_on_at(self);
         postpone();
     }
-    /// For a part that has nothing to run.
+    /// Ends a part that has no task to run.
     void fail_at_once(joint_wait& whole) noexcept {
         whole_ = &whole;
         belongs_to(whole.chain());
         ++whole.running_;
         end();
     }
-    /// The last to end continues the one who waits; at once, before any other chain, where there is a result: it may have
-    /// been taken from a socket or a channel, and is to be in safe hands before anybody can cancel them.
+    /// Ends this part. The last part to end resumes the waiting task. If there is a result, the waiting task is resumed
+    /// before any other chain. The result may have been taken from a socket or a channel, and must reach the waiting
+    /// task before another task can cancel it.
     void end() noexcept {
         has_ended_ = true;
         joint_wait& whole = *whole_;
-        whole.part_ended(*this);  // this may be its end
+        whole.part_ended(*this);  // this call may destroy the part
         if (--whole.running_ > 0) return;
         if (whole.has_result_)
             whole.go_on_next();
@@ -8621,7 +8637,7 @@ class [[nodiscard]] waiting_for_all : public joint_wait {
         cancelled();
     }
     void cancel_parts() noexcept override {
-        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // of what they give nothing is used
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
     }
 
     std::tuple<part<Ts>...> parts_;
@@ -8650,7 +8666,7 @@ class [[nodiscard]] waiting_for_any : public joint_wait {
         if constexpr (I + 1 < sizeof...(Ts))
             return winner<I + 1>();
         else
-            std::terminate();  // one of them has ended, or we would not be here
+            std::terminate();  // cannot happen: the wait ends only after a part has ended
     }
     void part_ended(part_base& which) noexcept override {
         if (first_) return;
@@ -8658,7 +8674,7 @@ class [[nodiscard]] waiting_for_any : public joint_wait {
         cancelled();
     }
     void cancel_parts() noexcept override {
-        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // of what they give nothing is used
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
     }
 
     std::tuple<part<Ts>...> parts_;
@@ -8720,7 +8736,7 @@ class task_group::state {
     std::exception_ptr failure_;
 };
 
-/// A task of a group: it destroys itself when it has ended.
+/// A spawned task of a group. The group deletes it when the task has ended.
 class task_group::state::member final : public detail::part<void> {
   public:
     static void* operator new(std::size_t size) { return detail::frames.take(size); }
@@ -8785,7 +8801,7 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
   public:
     explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{make()} {}
     ~waiting_for_group() {
-        while (state_.members_) delete state_.members_;  // only when the frame is destroyed while it waits
+        while (state_.members_) delete state_.members_;  // if the frame is destroyed during the wait
     }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
@@ -8795,13 +8811,13 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
     }
     T await_resume() {
         if (state_.failure_ && state_.was_asked_ && !this->chain().is_cancelled())
-            rethrow_outside(state_.failure_, "with_group");  // it is the group that was cancelled, and not its caller
+            rethrow_outside(state_.failure_, "with_group");  // the group was cancelled, but not its caller
         if (state_.failure_) std::rethrow_exception(state_.failure_);
         return part_.take();
     }
 
   private:
-    /// A body that throws before it returns a task fails like a task that throws.
+    /// Calls the body. If the body throws before it returns a task, that counts as a failure of the task.
     task<T> make() {
         try {
             return body_(group_);
