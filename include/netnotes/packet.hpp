@@ -18,6 +18,7 @@
 // Chapters, lowest first:
 //     packet/bytes.hpp      numbers on the wire: network byte order
 //     packet/names.hpp      layers, failures, numbers of registries, MAC addresses
+//     packet/checksum.hpp   the checksums of the Internet and of Ethernet
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -30,6 +31,7 @@
 
 #include "ip.hpp"
 #include "packet/bytes.hpp"
+#include "packet/checksum.hpp"
 #include "packet/names.hpp"
 
 #endif  // NETNOTES_PACKET_HPP

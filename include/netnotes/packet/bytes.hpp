@@ -54,7 +54,11 @@ constexpr Number load(const std::byte* from) noexcept {
     } else if constexpr (sizeof value == 4) {
         return value >> 24 | (value >> 8 & 0xff00) | (value << 8 & 0xff0000) | value << 24;
     } else {
-        return swapped(value);
+        const auto high = static_cast<std::uint32_t>(value), low = static_cast<std::uint32_t>(value >> 32);
+        const auto turned = [](std::uint32_t half) {
+            return std::uint64_t{half >> 24 | (half >> 8 & 0xff00) | (half << 8 & 0xff0000) | half << 24};
+        };
+        return turned(high) << 32 | turned(low);
     }
 }
 
