@@ -1,23 +1,24 @@
 // netnotes/coro/datagram.hpp: datagrams for tasks
 // SPDX-License-Identifier: MIT
 //
-// Datagrams keep the borders of messages: one send is one receive. A UDP server needs one socket for all its clients,
-// because each datagram says which peer has sent it:
+// Datagrams keep the borders of messages: the bytes of one send arrive in one receive. A UDP server needs only one
+// socket for all its clients, because each datagram carries the address of its sender:
 //
 //     task<> echo(async_datagram socket) {
 //         std::array<std::byte, 2048> room;
 //         for (;;) {
 //             const auto got = co_await socket.recv_from(room);
-//             co_await socket.send_to(got.bytes, got.sender, got.local);     // from the address that was asked
+//             co_await socket.send_to(got.bytes, got.sender, got.local);     // from the address that the client used
 //         }
 //     }
 //
 //        client a ── "one" ──>             ── "one" ──> client a
 //        client b ── "two" ──>  one socket ── "two" ──> client b
 //
-// udp/socket.hpp explains UDP, and has the calls that block.
+// The header udp/socket.hpp explains UDP and has the calls that block.
 //
 // On this page:  async_datagram
+// The notes:     udp echo 服务器 (a UDP echo server)
 
 #ifndef NETNOTES_CORO_DATAGRAM_HPP
 #define NETNOTES_CORO_DATAGRAM_HPP
@@ -38,20 +39,30 @@ class receiving_from;
 class sending_to;
 }  // namespace detail
 
-/// Datagrams, for tasks.
+/// Owns a datagram socket, UDP or Unix. Use it only in tasks of its loop. One task may receive while another task
+/// sends. A second task in the same direction, or a task of another loop, gets std::logic_error.
+///
+/// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
+/// cancelled.
 class async_datagram : public detail::async_socket {
   public:
+    /// Creates a closed socket. Every operation on it fails with errc::bad_file_descriptor.
     async_datagram() noexcept = default;
-    /// Takes a datagram socket.
+    /// Takes over a datagram socket and makes it non-blocking. Without `loop` it uses the loop that runs in this thread
+    /// (std::logic_error if no loop runs). The object must not outlive the loop. On a socket bound to the wildcard
+    /// address it also calls tell_local_address(). Throws std::system_error if the loop's back end refuses the
+    /// descriptor.
     explicit async_datagram(socket made) : async_datagram{event_loop::current(), std::move(made)} {}
-    /// A socket on the wildcard address is asked to tell, with each datagram, to which address it came.
     async_datagram(event_loop& loop, socket made)
         : async_socket{loop, asked_for_addresses(std::move(made)), detail::io_node::kind::any} {}
 
-    /// One datagram, its sender, and whether it was longer than the buffer; see socket::recv_from().
+    /// Receives one datagram. Returns a socket::received: the filled part of the buffer, the sender, and whether the
+    /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
     [[nodiscard]] detail::receiving_from recv_from(mutable_buffer buffer);
-    /// One datagram, whole or not at all. A server answers `from` the address to which the question came, which is
-    /// socket::received::local: send_to(bytes, got.sender, got.local). 0.0.0.0 leaves the choice to the system.
+    /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
+    /// until then. A server passes as `from` the address to which the question came, received::local. With 0.0.0.0 the
+    /// system chooses. Throws errc::message_size if the datagram is too long, and the other errors of
+    /// socket::send_to().
     [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where,
                                              const ip_address& from = {});
 
@@ -102,7 +113,8 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
                                 std::to_string(bytes_.size()), " bytes)");
     }
     bool attempt() noexcept override {
-        // A Unix socket turns writable by each failure, for what was not sent is freed: so that is not asked.
+        // After each failed send a Unix socket is reported as writable, because the kernel frees the unsent bytes. So
+        // that report does not end the pause.
         if (is_pausing() || !node_.writable) return false;
         std::error_code error;
         borrowed_socket own{node_.descriptor()};

@@ -1,21 +1,22 @@
 // netnotes/coro/listener.hpp: a listener for tasks
 // SPDX-License-Identifier: MIT
 //
-// A listener has a queue of connections that the kernel has already established. accept() takes the first of them, and
-// waits while the queue is empty:
+// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of them,
+// and waits while the queue is empty:
 //
 //     task<> accept_all(async_listener listener) {
 //         for (;;) {
-//             auto next = co_await listener.accept();      // without descriptors it waits, and tries again
+//             auto next = co_await listener.accept();      // if no descriptor is free, it waits for one
 //             spawn(greet(std::move(next.stream)));
 //         }
 //     }
 //
 //        clients ── SYN ──> kernel ──> queue [ c | b | a ] ── accept() ──> a
 //
-// serve.hpp has this loop with limits, timeouts and a clean stop.
+// The function serve() in coro/serve.hpp is this loop with limits, timeouts and a clean stop.
 //
 // On this page:  async_listener
+// The notes:     gevent版-TCP服务器 (the gevent server); example 26
 
 #ifndef NETNOTES_CORO_LISTENER_HPP
 #define NETNOTES_CORO_LISTENER_HPP
@@ -37,11 +38,15 @@ namespace detail {
 class accepting;
 }  // namespace detail
 
-/// Makes connections, for tasks.
+/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second one gets
+/// std::logic_error. So does a task of another loop.
 class async_listener : public detail::async_socket {
   public:
+    /// Creates a closed listener. Every operation on it fails with errc::bad_file_descriptor.
     async_listener() noexcept = default;
-    /// Takes a listening stream socket.
+    /// Takes over a listening stream socket and makes it non-blocking. Without `loop` it uses the loop that runs in
+    /// this thread (std::logic_error if no loop runs). The listener must not outlive the loop. Throws std::system_error
+    /// if the loop's back end refuses the descriptor.
     explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
     explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
     async_listener(event_loop& loop, tcp_listener listening)
@@ -50,11 +55,15 @@ class async_listener : public detail::async_socket {
         : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
 
     struct accepted;
-    /// Waits for the next connection. A connection that died in the queue is passed over. Where descriptors or memory are
-    /// short (EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC of the back end) it tries again every 100 ms, and the client waits in the
-    /// queue. set_timeout() and cancelling end that wait, too. So what it throws has ended the listener or this task.
+    /// Suspends until there is a connection, and returns it. A connection that ended in the queue is skipped.
+    ///
+    /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM, or ENOSPC of the back end), it tries again
+    /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
+    /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
 };
+/// A connection and the address of its peer. The address is empty (without a family) if the client has already
+/// disconnected, or if it is a Unix socket without a name.
 struct async_listener::accepted {
     accepted(async_stream&& connection, const socket_address& from) noexcept
         : stream{std::move(connection)}, peer{from} {}
@@ -85,7 +94,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         if (!is_shortage(error_) && error_ != ENOSPC) return true;
         error_ = 0;
         pause(accept_pause);
-        return false;  // and `readable` stays as it is, so that no back end tries before us
+        return false;  // `readable` stays true, so the back end accepts nothing during the pause
     }
 
   private:
@@ -105,15 +114,17 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         } while (is_passed_over(error_));
         if (error_ != 0) return true;
         made_.connection = socket{descriptor, false};
-        // Who has left already has no name any more, but what he sent can still be received.
+        // If the client has already disconnected, getpeername() fails, but the bytes it sent can still be received.
         std::error_code has_left;
         made_.peer = made_.connection.peer_endpoint(has_left);
         return true;
     }
-    /// The poller and the memory may fail us, too. Then the connection is kept, for the next attempt.
+    /// Makes the stream. If the back end or the memory allocation fails, `made_` keeps the connection for the next
+    /// attempt.
     void register_connection() noexcept {
         try {
-            // That it is like its peer saves a system call for each connection.
+            // The connection has the family of its peer. To ask the socket would cost a system call for each
+            // connection.
             stream_ = async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), made_.peer.is_ip()};
         } catch (const std::system_error& failure) {
             error_ = failure.code().value();

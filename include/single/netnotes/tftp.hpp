@@ -9747,23 +9747,24 @@ inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_ti
 // netnotes/coro/datagram.hpp: datagrams for tasks
 // SPDX-License-Identifier: MIT
 //
-// Datagrams keep the borders of messages: one send is one receive. A UDP server needs one socket for all its clients,
-// because each datagram says which peer has sent it:
+// Datagrams keep the borders of messages: the bytes of one send arrive in one receive. A UDP server needs only one
+// socket for all its clients, because each datagram carries the address of its sender:
 //
 //     task<> echo(async_datagram socket) {
 //         std::array<std::byte, 2048> room;
 //         for (;;) {
 //             const auto got = co_await socket.recv_from(room);
-//             co_await socket.send_to(got.bytes, got.sender, got.local);     // from the address that was asked
+//             co_await socket.send_to(got.bytes, got.sender, got.local);     // from the address that the client used
 //         }
 //     }
 //
 //        client a ── "one" ──>             ── "one" ──> client a
 //        client b ── "two" ──>  one socket ── "two" ──> client b
 //
-// udp/socket.hpp explains UDP, and has the calls that block.
+// The header udp/socket.hpp explains UDP and has the calls that block.
 //
 // On this page:  async_datagram
+// The notes:     udp echo 服务器 (a UDP echo server)
 
 #ifndef NETNOTES_CORO_DATAGRAM_HPP
 #define NETNOTES_CORO_DATAGRAM_HPP
@@ -9784,20 +9785,30 @@ class receiving_from;
 class sending_to;
 }  // namespace detail
 
-/// Datagrams, for tasks.
+/// Owns a datagram socket, UDP or Unix. Use it only in tasks of its loop. One task may receive while another task
+/// sends. A second task in the same direction, or a task of another loop, gets std::logic_error.
+///
+/// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
+/// cancelled.
 class async_datagram : public detail::async_socket {
   public:
+    /// Creates a closed socket. Every operation on it fails with errc::bad_file_descriptor.
     async_datagram() noexcept = default;
-    /// Takes a datagram socket.
+    /// Takes over a datagram socket and makes it non-blocking. Without `loop` it uses the loop that runs in this thread
+    /// (std::logic_error if no loop runs). The object must not outlive the loop. On a socket bound to the wildcard
+    /// address it also calls tell_local_address(). Throws std::system_error if the loop's back end refuses the
+    /// descriptor.
     explicit async_datagram(socket made) : async_datagram{event_loop::current(), std::move(made)} {}
-    /// A socket on the wildcard address is asked to tell, with each datagram, to which address it came.
     async_datagram(event_loop& loop, socket made)
         : async_socket{loop, asked_for_addresses(std::move(made)), detail::io_node::kind::any} {}
 
-    /// One datagram, its sender, and whether it was longer than the buffer; see socket::recv_from().
+    /// Receives one datagram. Returns a socket::received: the filled part of the buffer, the sender, and whether the
+    /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
     [[nodiscard]] detail::receiving_from recv_from(mutable_buffer buffer);
-    /// One datagram, whole or not at all. A server answers `from` the address to which the question came, which is
-    /// socket::received::local: send_to(bytes, got.sender, got.local). 0.0.0.0 leaves the choice to the system.
+    /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
+    /// until then. A server passes as `from` the address to which the question came, received::local. With 0.0.0.0 the
+    /// system chooses. Throws errc::message_size if the datagram is too long, and the other errors of
+    /// socket::send_to().
     [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where,
                                              const ip_address& from = {});
 
@@ -9848,7 +9859,8 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
                                 std::to_string(bytes_.size()), " bytes)");
     }
     bool attempt() noexcept override {
-        // A Unix socket turns writable by each failure, for what was not sent is freed: so that is not asked.
+        // After each failed send a Unix socket is reported as writable, because the kernel frees the unsent bytes. So
+        // that report does not end the pause.
         if (is_pausing() || !node_.writable) return false;
         std::error_code error;
         borrowed_socket own{node_.descriptor()};
@@ -11122,21 +11134,22 @@ inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::erro
 // netnotes/coro/listener.hpp: a listener for tasks
 // SPDX-License-Identifier: MIT
 //
-// A listener has a queue of connections that the kernel has already established. accept() takes the first of them, and
-// waits while the queue is empty:
+// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of them,
+// and waits while the queue is empty:
 //
 //     task<> accept_all(async_listener listener) {
 //         for (;;) {
-//             auto next = co_await listener.accept();      // without descriptors it waits, and tries again
+//             auto next = co_await listener.accept();      // if no descriptor is free, it waits for one
 //             spawn(greet(std::move(next.stream)));
 //         }
 //     }
 //
 //        clients ── SYN ──> kernel ──> queue [ c | b | a ] ── accept() ──> a
 //
-// serve.hpp has this loop with limits, timeouts and a clean stop.
+// The function serve() in coro/serve.hpp is this loop with limits, timeouts and a clean stop.
 //
 // On this page:  async_listener
+// The notes:     gevent版-TCP服务器 (the gevent server); example 26
 
 #ifndef NETNOTES_CORO_LISTENER_HPP
 #define NETNOTES_CORO_LISTENER_HPP
@@ -11158,11 +11171,15 @@ namespace detail {
 class accepting;
 }  // namespace detail
 
-/// Makes connections, for tasks.
+/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second one gets
+/// std::logic_error. So does a task of another loop.
 class async_listener : public detail::async_socket {
   public:
+    /// Creates a closed listener. Every operation on it fails with errc::bad_file_descriptor.
     async_listener() noexcept = default;
-    /// Takes a listening stream socket.
+    /// Takes over a listening stream socket and makes it non-blocking. Without `loop` it uses the loop that runs in
+    /// this thread (std::logic_error if no loop runs). The listener must not outlive the loop. Throws std::system_error
+    /// if the loop's back end refuses the descriptor.
     explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
     explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
     async_listener(event_loop& loop, tcp_listener listening)
@@ -11171,11 +11188,15 @@ class async_listener : public detail::async_socket {
         : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
 
     struct accepted;
-    /// Waits for the next connection. A connection that died in the queue is passed over. Where descriptors or memory are
-    /// short (EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC of the back end) it tries again every 100 ms, and the client waits in the
-    /// queue. set_timeout() and cancelling end that wait, too. So what it throws has ended the listener or this task.
+    /// Suspends until there is a connection, and returns it. A connection that ended in the queue is skipped.
+    ///
+    /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM, or ENOSPC of the back end), it tries again
+    /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
+    /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
 };
+/// A connection and the address of its peer. The address is empty (without a family) if the client has already
+/// disconnected, or if it is a Unix socket without a name.
 struct async_listener::accepted {
     accepted(async_stream&& connection, const socket_address& from) noexcept
         : stream{std::move(connection)}, peer{from} {}
@@ -11206,7 +11227,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         if (!is_shortage(error_) && error_ != ENOSPC) return true;
         error_ = 0;
         pause(accept_pause);
-        return false;  // and `readable` stays as it is, so that no back end tries before us
+        return false;  // `readable` stays true, so the back end accepts nothing during the pause
     }
 
   private:
@@ -11226,15 +11247,17 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         } while (is_passed_over(error_));
         if (error_ != 0) return true;
         made_.connection = socket{descriptor, false};
-        // Who has left already has no name any more, but what he sent can still be received.
+        // If the client has already disconnected, getpeername() fails, but the bytes it sent can still be received.
         std::error_code has_left;
         made_.peer = made_.connection.peer_endpoint(has_left);
         return true;
     }
-    /// The poller and the memory may fail us, too. Then the connection is kept, for the next attempt.
+    /// Makes the stream. If the back end or the memory allocation fails, `made_` keeps the connection for the next
+    /// attempt.
     void register_connection() noexcept {
         try {
-            // That it is like its peer saves a system call for each connection.
+            // The connection has the family of its peer. To ask the socket would cost a system call for each
+            // connection.
             stream_ = async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), made_.peer.is_ip()};
         } catch (const std::system_error& failure) {
             error_ = failure.code().value();
