@@ -74,16 +74,16 @@ bin=build/tour/examples
 
 # --- the demonstrations ---
 
-set -- examples/[0-9][0-9]_*.cpp
+set -- examples/[0-9][0-9]_*/demo.cpp
 total=$#
 number=0
 for source; do
     number=$((number + 1))
-    name=$(basename "$source" .cpp)
+    name=$(basename "${source%/demo.cpp}")
     about=$(sed -n '1s/^\/\/ *[^ :]*: *//p' "$source")
     heading "$number/$total  $name${about:+: $about}" "      the program: $source"
     status=0
-    timeout 60 "$bin/$name" </dev/null || status=$?
+    timeout 60 "$bin/$name/demo" </dev/null || status=$?
     if [ $status -ne 0 ]; then
         echo "$bin/$name failed: exit status $status (124: still ran after 60 s)" >&2
         exit $status
@@ -94,9 +94,9 @@ done
 
 heading "The last one once more, as a server that real clients talk to"
 
-echo "\$ 21_epoll_server serve --bind 127.0.0.1 --port 0 --quiet &"
+echo "\$ ./21_epoll_server/demo serve --bind 127.0.0.1 --port 0 --quiet &"
 # timeout, so that nothing is left running if all else fails; it passes our SIGTERM on.
-timeout -k 5 60 "$bin/21_epoll_server" serve --bind 127.0.0.1 --port 0 --quiet </dev/null >"$scratch/server" &
+timeout -k 5 60 "$bin/21_epoll_server/demo" serve --bind 127.0.0.1 --port 0 --quiet </dev/null >"$scratch/server" &
 child=$!
 tries=0
 until grep -q '^listening on' "$scratch/server"; do
@@ -114,12 +114,12 @@ echo "$line"
 ask() {
     echo
     echo "\$ $1"
-    answer=$(PATH=$PWD/$bin:$PATH timeout 10 sh -c "$1") || stop "the client failed: exit status $?"
+    answer=$(cd "$bin" && timeout 10 sh -c "$1") || stop "the client failed: exit status $?"
     [ -n "$answer" ] || stop "the server did not answer"
     echo "$answer"
 }
 
-ask "echo 'hello from a netnotes client' | 21_epoll_server connect 127.0.0.1 $port"
+ask "echo 'hello from a netnotes client' | ./21_epoll_server/demo connect 127.0.0.1 $port"
 
 if command -v nc >/dev/null; then
     # Several programs are called nc, and each wants to be told in its own way to hang up after its input.
@@ -154,4 +154,4 @@ child=
 [ $status -eq 0 ] || stop "the server did not stop cleanly: exit status $status"
 echo "The server has stopped, with status 0."
 
-heading "That was the tour. Next: read examples/01_first_socket.cpp, change it, and run it again"
+heading "That was the tour. Next: read examples/01_first_socket/demo.cpp, change it, and run it again"

@@ -2,7 +2,7 @@
 """Abuses an echo server, while somebody who behaves talks to it.
 
     abuse.py [--full] [--soak SECONDS] PROGRAM [ARGUMENT...]
-    abuse.py --full build/default/examples/26_coroutine_server --backend io_uring
+    abuse.py --full build/default/examples/26_coroutine_server/demo --backend io_uring
 
 Starts `PROGRAM serve --port 0 --quiet ARGUMENT...` and plays, one after the other:
 

@@ -336,7 +336,7 @@ def tftp(bench):
 
 def tftp_peers(bench):
     """The programs, from file to file: our client and server beside the best pair of others."""
-    script, program = TOP / "tests/interop/tftp_peers.py", bench.directory.parent.parent / "examples/14_tftp"
+    script, program = TOP / "tests/interop/tftp_peers.py", bench.directory.parent.parent / "examples/14_tftp/demo"
     if bench.options.smoke or not script.is_file() or not program.is_file():
         return
     say("tftp_peers.py --speed")

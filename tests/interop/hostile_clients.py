@@ -44,13 +44,18 @@ class Failure(Exception):
     pass
 
 
+def lesson(program):
+    """The folder of a lesson's program: 15_iterative_server of .../15_iterative_server/demo."""
+    return os.path.basename(os.path.dirname(os.path.abspath(program)))
+
+
 # ---- the server, seen from outside
 
 
 class Server:
     def __init__(self, program, variant):
-        self.name = " ".join([os.path.basename(program), *variant])
-        self.model = MODELS.get(os.path.basename(program), {})
+        self.name = " ".join([lesson(program), *variant])
+        self.model = MODELS.get(lesson(program), {})
         self.output = tempfile.TemporaryFile("w+")
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
@@ -445,7 +450,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, hard))
     status = 0
     runs = [(program, variant) for program in arguments.programs
-            for variant in MODELS.get(os.path.basename(program), {}).get("variants", [[]])]
+            for variant in MODELS.get(lesson(program), {}).get("variants", [[]])]
     for number, (program, variant) in enumerate(runs):
         begin = time.monotonic()
         server = None
@@ -456,7 +461,7 @@ def main():
             print(f"{server.name}: well, after {time.monotonic() - begin:.1f} s", flush=True)
         except (Failure, OSError) as failure:
             status = 1
-            print(f"{' '.join([os.path.basename(program), *variant])}: {failure}", flush=True)
+            print(f"{' '.join([lesson(program), *variant])}: {failure}", flush=True)
         finally:
             if server and server.process.poll() is None:
                 server.kill()

@@ -474,8 +474,8 @@ def main():
         parser.add_argument(flag, action="store_true")
     parser.add_argument("program", metavar="14_TFTP", type=lambda text: str(pathlib.Path(text).resolve()))
     options = parser.parse_args()
-    # The peers lie beside the build folder of a preset: build/peers and build/default/examples/14_tftp.
-    peers = options.peers or pathlib.Path(options.program).parents[2] / "peers"
+    # The peers lie beside the build folder of a preset: build/peers and build/default/examples/14_tftp/demo.
+    peers = options.peers or pathlib.Path(options.program).parents[3] / "peers"
     programs = find_programs(options.program, peers)
     missing = {"tftp-hpa", "tftpd-hpa", "atftp", "atftpd", "dnsmasq", "curl"} - set(programs)
     for name in sorted(missing):

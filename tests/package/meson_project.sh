@@ -20,12 +20,6 @@ for file in "$root"/tests/*/*_test.cpp; do
     [ "$path" = ip/exhaustive ] || grep -qx "unit.$(echo "$path" | tr / .)" "$work/names" ||
         fail "$path is missing from tests/meson.build"
 done
-for file in "$root"/examples/[0-9]*.cpp; do
-    name=$(basename "$file" .cpp)
-    grep -qx "    $name)\{0,1\}" "$root/examples/CMakeLists.txt" || fail "$name is missing from examples/CMakeLists.txt"
-    grep -qx "example.$name" "$work/names" || fail "$name is missing from examples/meson.build"
-done
-
 meson test -C "$work/build" --print-errorlogs example.01_first_socket example.01_first_socket.help \
     example.01_first_socket.usage unit.tcp.reader unit.coro.connect unit.coro.connect.io_uring
 meson compile -C "$work/build" server_faults_test

@@ -45,8 +45,8 @@ compile "$work/main.cpp" "$work"/*/use.o -pthread -o "$work/program"
 
 # Every example, as it stands.
 # shellcheck disable=SC2016 # expanded by the inner shell
-ls "$root"/examples/[0-9]*.cpp |
-    in_parallel 'echo "${1##*/}" && $CXX $CXXFLAGS -std=c++20 $warnings -fsyntax-only -I "$root/include/single" "$1"'
+(cd "$root/examples" && ls [0-9]*/*.cpp) |
+    in_parallel 'echo "$1" && $CXX $CXXFLAGS -std=c++20 $warnings -fsyntax-only -I "$root/include/single" "$root/examples/$1"'
 
 # All of them in one translation unit, in either order, and without run-time type information.
 for order in "sort" "sort -r"; do

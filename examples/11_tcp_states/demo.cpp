@@ -1,0 +1,454 @@
+// examples/11_tcp_states/demo.cpp: how a connection begins and ends, state by state
+//
+//        client                                   server
+//        CLOSED                                   LISTEN         the listener, and it stays so
+//        SYN-SENT      ──── SYN ──────────────>   SYN-RECEIVED   a new connection
+//        ESTABLISHED   <─── SYN, ACK ──────────
+//                      ──── ACK ──────────────>   ESTABLISHED
+//        FIN-WAIT-1    ──── FIN ──────────────>   CLOSE-WAIT     until the program there closes, too
+//        FIN-WAIT-2    <─── ACK ───────────────
+//        TIME-WAIT     <─── FIN ───────────────   LAST-ACK
+//                      ──── ACK ──────────────>   CLOSED
+//
+// Three segments open it, for each side numbers its bytes from a number of its own, and needs to hear that the other
+// has it (RFC 9293 §3.4.1). An old SYN that turns up late opens nothing: its SYN, ACK is answered by RST. (The notes say
+// that a SYN carries no data. It may, and with Fast Open, RFC 7413, it does.) Who asks is the client, say the notes; but
+// both may ask at once (§3.5).
+//
+// Each FIN closes one direction, carries ACK, and may carry the last bytes. The second is not, as the notes have it,
+// an agreement to close: like the first it says that its side has no more to send, and that may be hours later (§3.6).
+//
+// Most of these states last a few microseconds. To see them we hold up the next step: a full queue drops the SYN,
+// TCP_DEFER_ACCEPT ignores the last ACK of the handshake, and a FIN waits behind bytes for which the peer has no room.
+// TCP_INFO tells the state of a descriptor; /proc/net/tcp that of connections which have none yet, or no longer.
+//
+// The notes:     TCP三次握手图解, tcp四次挥手图解过程 (opening and closing), tcp十种状态 (the states), TCP的2MSL问题
+//                (TIME-WAIT), 如果已经建立了连接,但是客户端突然出现故障了怎么办 (keep-alive)
+// Type:          demo             a demonstration
+//                demo capture     the segments themselves, where the system lets us look at them
+// You will see:  what demo.txt shows, in about two seconds: all eleven states, both ends side by side
+
+#include "../demo.hpp"
+
+#include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+using example::heading;
+using example::say;
+using state = net::tcp_state;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+const net::endpoint anywhere{net::ipv4_address::loopback(), 0};  // port 0: any that is free
+
+// ---- Looking at states ----------------------------------------------------------------------------------
+
+/// A line of /proc/net/tcp (proc(5)): state, and hundredths of a second until its timer rings.
+struct entry {
+    state is = state::closed;
+    unsigned timer = 0;
+};
+std::string in_hex(const net::endpoint& where) {
+    const auto bytes = where.address().v4().to_octets();
+    std::uint32_t address;
+    std::memcpy(&address, bytes.data(), sizeof address);
+    char text[16];
+    std::snprintf(text, sizeof text, "%08X:%04X", address, unsigned{where.port()});
+    return text;
+}
+entry look_up(const net::endpoint& local, const net::endpoint& peer) {
+    std::ifstream table{"/proc/net/tcp"};
+    for (std::string line; std::getline(table, line);) {
+        std::istringstream words{line};
+        std::string number, from, to, is, queues, timer;
+        words >> number >> from >> to >> is >> queues >> timer;
+        if (from == in_hex(local) && to == in_hex(peer))
+            return {static_cast<state>(std::stoi(is, nullptr, 16)),
+                    static_cast<unsigned>(std::stoul(timer.substr(timer.find(':') + 1), nullptr, 16))};
+    }
+    return {};
+}
+
+std::array<bool, 12> seen{};
+
+std::string in_columns(std::string_view first, std::string_view second) {
+    std::string line{first};
+    line.resize(54, ' ');
+    line += second;
+    line.resize(68, ' ');
+    return line;
+}
+void table(std::string_view title) {
+    heading(title);
+    say(in_columns("", "client"), "server");
+}
+
+/// Two ends of one connection, whether they have descriptors or not.
+struct ends {
+    net::tcp_listener listener{anywhere};
+    net::tcp_stream client, server;
+    net::endpoint client_name, server_name = listener.local_endpoint();
+
+    ends() = default;
+    /// A connection that stands.
+    static ends connected() {
+        ends both;
+        both.client = net::tcp_stream{both.server_name};
+        both.client_name = both.client.local_endpoint();
+        both.server = both.listener.accept().stream;
+        return both;
+    }
+    state of_client() const { return of(client, client_name, server_name); }
+    state of_server() const { return of(server, server_name, client_name); }
+    /// Waits until both ends are in those states. No call waits for a state, so we look again and again, for five
+    /// seconds at most.
+    void await(state expected_client, state expected_server) const {
+        const auto give_up = net::clock::now() + 5s;
+        while ((of_client() != expected_client || of_server() != expected_server) && net::clock::now() < give_up)
+            std::this_thread::sleep_for(2ms);
+    }
+    /// One line of the table: what is expected is waited for, and what *is* is printed.
+    void are(std::string_view because, state expected_client, state expected_server) const {
+        await(expected_client, expected_server);
+        for (const state is : {of_client(), of_server()}) seen[static_cast<std::size_t>(is)] = true;
+        say(in_columns(because, to_string(of_client())), to_string(of_server()));
+    }
+
+  private:
+    static state of(const net::tcp_stream& stream, const net::endpoint& local, const net::endpoint& peer) {
+        std::error_code error;
+        const state is = stream.info(error).state;
+        return error || is == state::closed ? look_up(local, peer).is : is;
+    }
+};
+
+// ---- The demonstration ----------------------------------------------------------------------------------
+
+void opening() {
+    table("TCP三次握手: opening, with a queue that is full, and a server that does not believe in empty connections");
+    ends both;
+    both.listener = net::tcp_listener{anywhere, {.backlog = 1}};
+    both.server_name = both.listener.local_endpoint();
+    both.listener.set_option(IPPROTO_TCP, TCP_DEFER_ACCEPT, 30);  // seconds
+    net::tcp_stream early[] = {net::tcp_stream{both.server_name}, net::tcp_stream{both.server_name}};
+    for (net::tcp_stream& one : early) one.send_all("x");
+    while (both.listener.queue_length() < 2) std::this_thread::sleep_for(1ms);  // listen(1) has room for two
+
+    net::socket client{net::address_family::inet, net::socket_type::stream};
+    client.bind(anywhere);
+    both.client_name = client.local_endpoint().ip();
+    both.are("socket; nothing has been sent", state::closed, state::closed);
+    client.set_blocking(false);
+    std::error_code error;
+    client.connect(both.server_name, error);
+    both.client = net::tcp_stream{std::move(client)};
+    both.are("connect: the queue is full, SYN is dropped", state::syn_sent, state::closed);
+    for (net::tcp_stream& one : early) one = both.listener.accept().stream;
+    both.are("a second later SYN is sent again; ACK is ignored", state::established, state::syn_received);
+    both.client.set_blocking(true);
+    both.client.send_all("hello");
+    both.are("send: every segment from now on carries that ACK", state::established, state::established);
+    // The notes let the server process change its state. The kernel has done all this alone.
+    say("The server's program has done nothing for this client so far, and has not called accept.");
+    const state listens = net::tcp_stream{std::move(both.listener).into_socket()}.info().state;
+    seen[static_cast<std::size_t>(listens)] = true;
+    say("The listener is in the state ", to_string(listens), ", as before; each connection has its own.");
+}
+
+/// Sends until the peer has no more room, so that whatever is sent now waits behind it.
+void fill(net::tcp_stream& stream) {
+    const std::string much(256 * 1024, 'x');
+    stream.set_blocking(false);
+    std::error_code error;
+    while (stream.info().bytes_not_sent == 0 || stream.info().unacknowledged > 0) {
+        while (stream.send(much, error), !error) continue;
+        std::this_thread::sleep_for(1ms);  // what is under way may still make room
+    }
+    stream.set_blocking(true);
+}
+/// Receives until the end.
+void drain(net::tcp_stream& stream) {
+    std::string much(256 * 1024, '\0');
+    while (stream.recv(much) > 0) continue;
+}
+
+void closing() {
+    table("tcp四次挥手: closing, the client first");
+    ends both = ends::connected();
+    both.are("connected", state::established, state::established);
+    fill(both.client);
+    both.client.shutdown(net::shutdown_direction::send);
+    both.are("client: shutdown(send). FIN waits behind many bytes", state::fin_wait_1, state::established);
+    drain(both.server);
+    both.are("server: reads all, to the end: FIN has come", state::fin_wait_2, state::close_wait);
+    both.server.send_all("still here");
+    char buffer[100];
+    const std::size_t size = both.client.recv(buffer);
+    say("  it goes on: \"", std::string_view{buffer, size}, "\" arrives");
+    fill(both.server);
+    both.server.shutdown(net::shutdown_direction::send);
+    both.are("server: shutdown(send). FIN waits behind many bytes", state::fin_wait_2, state::last_ack);
+    drain(both.client);
+    both.are("client: reads all, to the end: FIN has come", state::time_wait, state::closed);
+    // The 60 s are compiled into the kernel, and tcp_fin_timeout, in spite of its name, is about FIN-WAIT-2.
+    const unsigned left = look_up(both.client_name, both.server_name).timer;
+    say("TIME-WAIT is over in ", (left + 999) / 1000 * 10,
+        " s, on Linux always: there is no setting for it. 2 MSL would be four minutes by");
+    say("RFC 9293. Should its ACK be lost, then the server, in LAST-ACK, sends FIN again, and somebody can answer.");
+}
+
+unsigned setting(const std::string& name) {
+    unsigned number = 0;
+    std::ifstream{"/proc/sys/net/ipv4/" + name} >> number;
+    return number;
+}
+
+void closing_without_shutdown() {
+    table("close is not shutdown: afterwards nobody listens any more");
+    ends both = ends::connected();
+    both.client.close();
+    both.are("client: close", state::fin_wait_2, state::close_wait);
+    const unsigned left = look_up(both.client_name, both.server_name).timer, most = 100 * setting("tcp_fin_timeout");
+    say("The server stays so until its program closes, for days if need be; the client's end, which has no program");
+    say("any more, is forgotten when a timer rings (tcp_fin_timeout, a minute by default). Does it run? ",
+        left > 0 && left <= most ? "yes" : "no");
+    say("Here the server sends first:");
+    both.server.send_all("late");
+    both.are("server: send. The bytes are taken, the answer is RST", state::closed, state::closed);
+    std::error_code error;
+    both.server.send("later", error);
+    say("server: send, once more: ", error.message());
+}
+
+void the_server_first() {
+    table("The server closes first, which the notes leave out");
+    ends both = ends::connected();
+    both.server.close();
+    char buffer[1];
+    say("client: recv gives ", both.client.recv(buffer), ", now and ever: ", both.client.recv(buffer));
+    both.client.close();
+    both.are("server: close; client: close", state::closed, state::time_wait);
+    say("TIME-WAIT is with who closes first. The server's port has it now: see SO_REUSEADDR.");
+}
+
+void both_at_once() {
+    table("Both close before either hears of it: the state that the notes leave out");
+    ends both = ends::connected();
+    fill(both.client);
+    fill(both.server);
+    both.client.shutdown(net::shutdown_direction::send);
+    both.server.shutdown(net::shutdown_direction::send);
+    both.are("both: shutdown(send). Both FINs wait", state::fin_wait_1, state::fin_wait_1);
+    drain(both.server);
+    both.are("server: reads all, to the end: FIN has come", state::fin_wait_2, state::closing);
+    drain(both.client);
+    both.are("client: reads all, to the end", state::time_wait, state::time_wait);
+}
+
+void reset() {
+    table("Reset: no goodbye, and nothing remains");
+    ends both = ends::connected();
+    both.client.send_all("hello");
+    both.client.set_option(net::option::linger{0s});
+    both.client.close();
+    both.are("client: linger of 0 s, close: RST", state::closed, state::closed);
+    char buffer[100];
+    const std::size_t size = both.server.recv(buffer);
+    std::error_code error;
+    both.server.recv(buffer, error);
+    say("server: recv gives what had arrived, ", size, " bytes, and then: ", error.message());
+}
+
+void keep_alive() {
+    heading("Keep-alive: how long until a dead peer is noticed");
+    constexpr net::keep_alive usual;
+    static_assert(usual.until_verdict() == 7875s);
+    say("                    the notes     tcp(7)    this machine");
+    say("silence before      2 hours       ", usual.idle.count(), " s    here: ", setting("tcp_keepalive_time"), " s");
+    say("between two probes  75 minutes    ", usual.interval.count(), " s      here: ", setting("tcp_keepalive_intvl"),
+        " s");
+    say("probes              10            ", usual.count, "         here: ", setting("tcp_keepalive_probes"));
+    ends both = ends::connected();
+    say("and a new connection, which \"also has\" this timer: keep-alive is ", both.client.keep_alive() ? "on" : "off");
+    both.client.set_keep_alive(net::keep_alive{.idle = 60s, .interval = 10s, .count = 3});
+    say("with set_keep_alive({60s, 10s, 3}): noticed after ", both.client.keep_alive()->until_verdict().count(), " s");
+}
+
+void the_eleven() {
+    heading("tcp十种状态: the notes count ten states, and use the eleventh");
+    constexpr std::pair<state, std::string_view> meanings[] = {
+        {state::closed, "no connection: not yet, or no longer"},
+        {state::listen, "waits for whoever may come"},
+        {state::syn_sent, "has asked, and hears nothing yet"},
+        {state::syn_received, "has been asked and has answered"},
+        {state::established, "both may send"},
+        {state::fin_wait_1, "has said goodbye"},
+        {state::fin_wait_2, "... and was heard; the other side may go on"},
+        {state::close_wait, "was told goodbye, and has not said so itself"},
+        {state::closing, "both said it at the same time"},
+        {state::last_ack, "was told goodbye, has said it, too"},
+        {state::time_wait, "all is said; stays a while to answer late questions"},
+    };
+    for (const auto& [is, meaning] : meanings) {
+        std::string name{to_string(is)};
+        name.resize(14, ' ');
+        say(name, seen[static_cast<std::size_t>(is)] ? "seen      " : "not seen  ", meaning);
+    }
+}
+
+void demonstrate() {
+    opening();
+    closing();
+    closing_without_shutdown();
+    the_server_first();
+    both_at_once();
+    reset();
+    keep_alive();
+    the_eleven();
+}
+
+// ---- The capture ----------------------------------------------------------------------------------------
+
+/// All IPv4 packets of the loopback interface, each once: packet(7). Only a privileged process may, but everybody may
+/// be privileged in a network of his own, where nobody else's packets are (user_namespaces(7)).
+net::socket open_capture() {
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 || ::unshare(CLONE_NEWNET) == 0) {
+        ifreq interface {};
+        std::strcpy(interface.ifr_name, "lo");  // a new network's loopback interface is down
+        interface.ifr_flags = IFF_UP;
+        const net::socket any{net::address_family::inet, net::socket_type::datagram};
+        if (::ioctl(any.native_handle(), SIOCSIFFLAGS, &interface) != 0)
+            throw std::system_error{errno, std::system_category(), "lo"};
+    }
+    net::socket capture{static_cast<net::address_family>(AF_PACKET), net::socket_type::datagram, htons(ETH_P_IP)};
+    capture.set_blocking(false);
+    return capture;
+}
+
+/// Makes a socket deaf, as if its network lost all that comes: a filter that keeps nothing (socket(7)).
+void lose_all(net::tcp_stream& stream, bool deaf) {
+    if (!deaf) return stream.set_option(SOL_SOCKET, SO_DETACH_FILTER, 0);
+    sock_filter program[] = {{BPF_RET | BPF_K, 0, 0, 0}};
+    const sock_fprog filter{1, program};
+    stream.set_option(SOL_SOCKET, SO_ATTACH_FILTER, std::as_bytes(std::span{&filter, 1}));
+}
+
+/// The segments of one connection that have been captured since the last call. Sequence numbers count from 0 at SYN.
+void show_segments(net::socket& capture, const ends& both) {
+    std::array<std::uint32_t, 2> first{};
+    std::error_code error;
+    for (std::array<std::uint8_t, 65536> packet;;) {
+        const auto [bytes, from, truncated, local] = capture.recv_from(packet, error);
+        if (error) return;
+        sockaddr_ll link;
+        std::memcpy(&link, from.data(), sizeof link);
+        const auto word = [&](std::size_t at) { return packet[at] << 8 | packet[at + 1]; };
+        const std::size_t tcp = (packet[0] & 0xfu) * 4;
+        if (link.sll_pkttype == PACKET_OUTGOING || packet[9] != IPPROTO_TCP || bytes.size() < tcp + 20) continue;
+        const bool by_client = word(tcp) == both.client_name.port() && word(tcp + 2) == both.server_name.port();
+        const bool by_server = word(tcp) == both.server_name.port() && word(tcp + 2) == both.client_name.port();
+        if (!by_client && !by_server) continue;
+        const auto number = [&](std::size_t at) {
+            return static_cast<std::uint32_t>(word(at)) << 16 | static_cast<std::uint32_t>(word(at + 2));
+        };
+        // Eight flags since RFC 3168; the notes have six, and two more reserved bits.
+        constexpr const char* names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
+        std::string flags;
+        for (unsigned bit = 0; bit < 8; ++bit)
+            if (packet[tcp + 13] >> bit & 1) flags.append(flags.empty() ? "" : "+").append(names[bit]);
+        const std::uint32_t seq = number(tcp + 4), ack = number(tcp + 8);
+        if (packet[tcp + 13] & 2) first[by_server] = seq;
+        const std::size_t header = tcp + (packet[tcp + 12] >> 4) * 4u;  // the data offset counts words of 32 bits
+        const std::size_t size = static_cast<std::size_t>(word(2)) - header;
+        const bool acknowledges = (packet[tcp + 13] & 16) != 0;
+        flags.resize(12, ' ');
+        say(by_client ? "  client ──> server  " : "  client <── server  ", flags, "seq ", seq - first[by_server],
+            acknowledges ? std::string{", ack "} + std::to_string(ack - first[by_client]) : "",
+            size > 0 ? std::string{", "} + std::to_string(size) + " bytes" : "");
+    }
+}
+
+void show_capture() {
+    net::socket capture;
+    try {
+        capture = open_capture();
+    } catch (const std::system_error& failure) {
+        return say("not here: ", failure.what());
+    }
+    const auto show = [&](std::string_view title, const std::function<void(ends&)>& talk) {
+        heading(title);
+        ends both = ends::connected();
+        both.client.send_all("hello");
+        char buffer[10];
+        both.server.recv(buffer);
+        talk(both);
+        show_segments(capture, both);
+    };
+    const auto closed_by_server = [](ends& both) {
+        both.server.close();
+        both.await(state::time_wait, state::closed);
+    };
+    show("Hello, and both close promptly: three segments, for the ACK rides on the second FIN", [&](ends& both) {
+        both.client.close();
+        closed_by_server(both);
+    });
+    show("The server takes 100 ms: four", [&](ends& both) {
+        both.client.close();
+        std::this_thread::sleep_for(100ms);
+        closed_by_server(both);
+    });
+    show("Both at once, on a network that loses both FINs: they are sent again", [](ends& both) {
+        lose_all(both.client, true);
+        lose_all(both.server, true);
+        both.client.shutdown(net::shutdown_direction::send);
+        both.server.shutdown(net::shutdown_direction::send);
+        lose_all(both.client, false);
+        lose_all(both.server, false);
+        both.await(state::time_wait, state::time_wait);
+    });
+    show("Reset", [](ends& both) {
+        both.client.set_option(net::option::linger{0s});
+        both.client.close();
+    });
+    show("Keep-alive of 1 s, 1 s and 2 probes, and a server that has lost its power", [](ends& both) {
+        both.client.set_keep_alive(net::keep_alive{.idle = 1s, .interval = 1s, .count = 2});
+        lose_all(both.server, true);
+        char buffer[10];
+        std::error_code error;
+        both.client.recv(buffer, error);
+        say("client: recv: ", error.message());
+    });
+}
+
+constexpr std::string_view help = R"(usage: demo
+       demo capture
+       demo --help
+
+How a TCP connection begins and ends. Without an argument: a demonstration of all its states, both ends side by side.
+
+  capture          shows the segments: in a network namespace of its own, where this system lets us make one
+)";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return example::run(argc, argv, help, [](example::arguments& words) {
+        const auto rest = words.rest();
+        if (rest.empty()) return demonstrate();
+        if (rest.size() == 1 && rest[0] == "capture") return show_capture();
+        throw example::usage_error{"either nothing, or capture"};
+    });
+}

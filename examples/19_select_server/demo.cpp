@@ -1,0 +1,367 @@
+// examples/19_select_server/demo.cpp: one thread that sleeps until one of its clients has something to say
+//
+//        descriptor                 0 1 2 3 4 5 6 7 8 ...    1023
+//        asked: who can be read?    . . . 1 1 . 1 1 1 ...     .       listener, stop, three clients
+//             select: the kernel asks each of them; if there is none, it sleeps, and is woken, and asks again
+//        answered: these            . . . 1 . . . 1 . ...     .       written over the question
+//
+// That is the whole idea, and the loop below is the whole server: wait, handle all who are ready, wait again. Each
+// client has one piece of what he sent in the server's hands; as long as he does not take it back he is not asked
+// for more, but waited for until he can be *written*. So nothing is lost, memory is bounded, and nobody else waits.
+//
+// The notes:     select原理 (how select works), select 优缺点 (its merits and faults), select 回显服务器 (the echo server)
+// Type:          demo                                 a demonstration
+//                demo serve --port 6666 --keyboard    the server; a line typed here stops it
+//                demo connect localhost 6666          a client: type, and see it come back
+//                18_nonblocking_server connect localhost 6666 --connections 1100      more than select can hold
+// You will see:  what demo.txt shows: a question that is overwritten by its answer, the number 1024, a
+//                client who takes nothing, and clients who are refused while the others are served
+
+#include "../demo.hpp"
+
+#include <netnotes/poll.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <map>
+
+using example::heading;
+using example::say;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// ---- The server -----------------------------------------------------------------------------------------
+
+class select_server {
+  public:
+    select_server(net::tcp_listener listener, bool quiet) : listener_{std::move(listener)}, quiet_{quiet} {
+        listener_.set_blocking(false);  // and with it those that it accepts: a readiness is a hint, not a promise
+    }
+    /// Serves until a stop is requested, or a line has been read from the keyboard (a descriptor; -1: there is none).
+    void run(const net::stop_event& stop, int keyboard) {
+        poller_.add(stop.native_handle(), net::interest::read, to_stop);
+        poller_.add(listener_.native_handle(), net::interest::read, at_the_door);
+        if (keyboard >= 0) poller_.add(keyboard, net::interest::read, at_the_keyboard);
+        for (;;) {
+            const auto events = poller_.wait(time_to_wait());
+            now_ = net::clock::now();
+            for (const net::event& happened : events) {
+                if (happened.token == to_stop) return close_all();  // the notes' `break` leaves the inner loop only
+                if (happened.token == at_the_keyboard && has_read_line(keyboard)) return close_all();
+                if (happened.token == at_the_door) accept_clients();
+                // By a number that is never given twice, and not by the descriptor: that is, as soon as it is closed.
+                const auto found = clients_.find(happened.token);
+                if (found != clients_.end() && !serve(found->first, found->second)) forget(found);
+            }
+            look_at_the_clock();
+        }
+    }
+
+  private:
+    struct client {
+        net::tcp_stream stream;
+        net::endpoint peer;
+        net::time_point active;
+        std::string in_hand{};  ///< what has been received and not yet been sent back
+        std::size_t echoed = 0;
+    };
+    using client_map = std::map<std::uint64_t, client>;
+    static constexpr std::uint64_t to_stop = 0, at_the_door = 1, at_the_keyboard = 2;
+    static constexpr net::duration patience = 5min;  // with a client who does nothing
+
+    /// One byte, because select has promised no more, and because what is typed behind the line is not ours: the shell
+    /// reads it when we have ended. (It would read the line, too, and run it, if we left it there.)
+    static bool has_read_line(int keyboard) {
+        char typed = 0;
+        const auto size = ::read(keyboard, &typed, 1);
+        if (size < 0) return errno != EINTR && errno != EAGAIN;
+        return size == 0 || typed == '\n';
+    }
+    /// One receive, and one send. false: he is gone.
+    bool serve(std::uint64_t id, client& who) {
+        std::error_code error;
+        if (who.in_hand.empty()) {
+            const std::size_t size = who.stream.recv(buffer_, error);
+            if (error == std::errc::operation_would_block) return true;
+            if (error || size == 0) return gone(who, error);
+            who.in_hand.assign(buffer_.data(), size);
+        }
+        const std::size_t sent = who.stream.send(who.in_hand, error);  // the notes drop what it does not take
+        if (error && error != std::errc::operation_would_block) return gone(who, error);
+        who.in_hand.erase(0, sent);
+        who.echoed += sent;
+        who.active = now_;
+        // Room to write there nearly always is: to ask for it without need would be to never sleep again.
+        poller_.modify(who.stream.native_handle(), who.in_hand.empty() ? net::interest::read : net::interest::write,
+                       id);
+        return true;
+    }
+    void accept_clients() {
+        for (int turn = 0; turn < 64; ++turn) {  // then those who are here have theirs
+            std::error_code error;
+            auto [stream, peer] = listener_.accept(error);
+            if (error == std::errc::operation_would_block) return;
+            if (error) {  // no descriptor is free, say. He waits in the queue, and select would tell us so for ever
+                std::cerr << "accept: " << error.message() << '\n';
+                poller_.modify(listener_.native_handle(), net::interest::none, at_the_door);
+                pause_end_ = now_ + 100ms;
+                return;
+            }
+            try {
+                poller_.add(stream.native_handle(), net::interest::read, next_id_);
+            } catch (const std::system_error& failure) {  // select cannot hold him, however long he waits
+                if (!quiet_) say(peer, "  refused: ", failure.what());
+                continue;  // closed, as `stream` ends here
+            }
+            if (!quiet_) say(peer, "  connected");
+            clients_.emplace(next_id_++, client{std::move(stream), peer, now_});
+        }
+    }
+    /// A stop ends all conversations where they are. (The reactor's, in 21, is gentler.)
+    void close_all() {
+        poller_ = {};  // first, as ever
+        for (auto& [id, who] : clients_) gone(who, std::make_error_code(std::errc::operation_canceled));
+        clients_.clear();
+        listener_ = {};
+    }
+    void forget(client_map::iterator who) {
+        poller_.remove(who->second.stream.native_handle());  // before it is closed
+        clients_.erase(who);
+        pause_end_ = now_;  // there is a descriptor again
+    }
+    bool gone(client& who, const std::error_code& why) const {
+        example::reset_if(!who.in_hand.empty(), who.stream);
+        if (!quiet_) say(who.peer, "  gone: ", example::farewell(why), ", after ", who.echoed, " bytes");
+        return false;
+    }
+    net::duration time_to_wait() const {
+        net::time_point wake = pause_end_;
+        for (const auto& [id, who] : clients_) wake = std::min(wake, who.active + patience);
+        return wake == net::time_point::max() ? net::never : wake - net::clock::now();
+    }
+    void look_at_the_clock() {
+        if (now_ >= pause_end_) {
+            pause_end_ = net::time_point::max();
+            poller_.modify(listener_.native_handle(), net::interest::read, at_the_door);
+        }
+        for (auto next = clients_.begin(); next != clients_.end();)
+            if (const auto who = next++; now_ >= who->second.active + patience) {
+                gone(who->second, std::make_error_code(std::errc::timed_out));
+                forget(who);
+            }
+    }
+
+    net::tcp_listener listener_;
+    bool quiet_;
+    client_map clients_;
+    net::select_poller poller_;
+    std::uint64_t next_id_ = 3;
+    net::time_point now_{}, pause_end_ = net::time_point::max();
+    std::array<char, 16 * 1024> buffer_;
+};
+
+void serve(const example::serve_options& options, bool keyboard) {
+    net::stop_event stop;
+    const net::stop_on_signals signals{stop};
+    example::raise_descriptor_limit();
+    net::tcp_listener listener{options.where};
+    listener.set_option(net::option::no_delay{});
+    example::announce(listener.local_endpoint());
+    select_server{std::move(listener), options.quiet}.run(stop, keyboard ? 0 : -1);
+}
+
+// ---- The demonstration ----------------------------------------------------------------------------------
+
+void the_question_is_overwritten() {
+    heading("select原理: the answer is written over the question");
+    const std::array names{"first", "second", "third"};
+    std::array pairs{net::socket_pair(), net::socket_pair(), net::socket_pair()};
+    fd_set asked{};
+    int end = 0;
+    for (const auto& [ours, theirs] : pairs) {
+        FD_SET(ours.native_handle(), &asked);
+        end = std::max(end, ours.native_handle() + 1);
+    }
+    const auto ask = [&](fd_set& set) {
+        timeval now{};
+        const int count = ::select(end, &set, nullptr, nullptr, &now);
+        if (count < 0) return std::generic_category().message(errno);
+        std::string text = std::to_string(count) + ", and the set holds";
+        for (std::size_t i = 0; i < names.size(); ++i)
+            if (FD_ISSET(pairs[i].first.native_handle(), &set)) text += std::string{" "} + names[i];
+        return text;
+    };
+    pairs[1].second.send_all("x");
+    fd_set set = asked;
+    say("asked for three sockets; something has come for the second");
+    say("  select returns ", ask(set));
+    pairs[2].second.send_all("x");
+    say("now something comes for the third, too");
+    say("  the same set again: ", ask(set));
+    set = asked;
+    say("  a fresh copy:       ", ask(set));
+    say("At every call the kernel asks each that is in the set and below the number that select is given, not ",
+        FD_SETSIZE, ":");
+    const int closed = ::fcntl(end - 1, F_DUPFD_CLOEXEC, end);
+    ::close(closed);
+    FD_SET(closed, &asked);
+    set = asked;
+    say("  and a closed descriptor, not below it: ", ask(set));
+    end = closed + 1;
+    set = asked;
+    say("  and a closed descriptor, below it:     ", ask(set));
+    struct stat what {};
+    ::fstat(pairs[0].first.native_handle(), &what);
+    say("The notes take them for devices with drivers. fstat(2) calls them ",
+        S_ISSOCK(what.st_mode)  ? "sockets: their protocol knows what is ready"
+        : S_ISCHR(what.st_mode) ? "devices"
+                                : "something else");
+}
+
+void the_limit() {
+    heading("select 优缺点: the number 1024");
+    static_assert(FD_SETSIZE == 1024 && sizeof(fd_set) * 8 == FD_SETSIZE);
+    say("a set has ", FD_SETSIZE, " bits, on 32-bit and on 64-bit machines (and not 2048), whatever the memory, and");
+    std::uint64_t all_files = 0;
+    std::ifstream{"/proc/sys/fs/file-max"} >> all_files;
+    say("whatever /proc/sys/fs/file-max says, here: ", all_files,
+        ". That many files all programs together may have open.");
+    say("And no macro raises it, nor another kernel: it is the size of the C library's set. The kernel has no such "
+        "limit.");
+    net::select_poller poller;
+    try {
+        poller.add(FD_SETSIZE, net::interest::read, 0);
+    } catch (const std::system_error& failure) {
+        say("a poller without a single descriptor refuses one:");
+        say("  ", failure.what());
+    }
+    say("It is the number that counts, not how many there are. FD_SET would have set a bit behind the set's end:");
+    say("in a variable that happens to be there.");
+}
+
+/// The server in a thread.
+class running_server {
+  public:
+    explicit running_server(bool quiet, int keyboard = -1)
+        : server_{std::move(listener_), quiet}, thread_{stop_, [this, keyboard] { server_.run(stop_, keyboard); }} {}
+    void stop() {
+        stop_.request_stop();
+        thread_.finish();
+    }
+    void wait_for_end() { thread_.finish(); }
+    [[nodiscard]] const net::endpoint& where() const { return where_; }
+    [[nodiscard]] const net::stop_event& stop_event() const { return stop_; }
+
+  private:
+    net::stop_event stop_;
+    net::tcp_listener listener_{net::endpoint{net::ipv4_address::loopback(), 0}};
+    net::endpoint where_ = listener_.local_endpoint();
+    select_server server_;
+    example::background thread_;
+};
+
+/// What comes back; so little comes in one piece.
+template <class Stream>
+std::string echo_of(Stream& client, const std::string& text) {
+    std::error_code error;
+    client.send_all(text, error);
+    char buffer[100];
+    const std::size_t size = client.recv(buffer, error);
+    return error || size == 0 ? "nothing: the server has closed" : std::string{buffer, size};
+}
+
+void clients_and_a_keyboard() {
+    heading("select 回显服务器: clients and a keyboard, in one wait (a socket stands for the keyboard)");
+    auto [keyboard, fingers] = net::socket_pair();
+    running_server server{true, keyboard.native_handle()};
+    net::tcp_stream first{server.where()}, second{server.where()}, torn{server.where()};
+    say("the second client says hello and hears ", echo_of(second, "hello"));
+    torn.set_option(net::option::linger{0s});
+    torn.close();
+    say("another is torn away; the first says 你好 and hears ", echo_of(first, "你好"));
+
+    const std::string flood(8 * 1024 * 1024, 'z');  // far more than the kernel's buffers hold
+    net::tcp_stream slow{server.where()};
+    net::stop_event give_up;
+    slow.stop_with(give_up);
+    example::background sender{give_up, [&] { slow.send_all(flood); }};
+    int right = 0;
+    for (int i = 0; i < 1000; ++i) right += echo_of(first, "ping") == "ping";
+    say("while one sends 8 MiB and takes nothing back, the first asks 1000 times and hears ", right, " right answers");
+    std::string back(flood.size(), '\0');
+    for (std::size_t filled = 0; filled < back.size();) {
+        const std::size_t size = slow.recv(std::span{back}.subspan(filled));
+        if (size == 0) throw std::runtime_error{"the server has hung up"};
+        filled += size;
+    }
+    sender.finish();
+    say("when he takes it at last, all is there: ", back == flood ? "yes" : "no");
+    fingers.send_all("quit\n");
+    server.wait_for_end();
+    say("a line is typed, and the server ends; the first client says hello and hears ", echo_of(first, "hello"));
+}
+
+void past_the_limit() {
+    heading("Past the limit: refused, and the others served");
+    if (example::raise_descriptor_limit() <= FD_SETSIZE) return say("not here: no descriptor may be as high as that");
+    running_server server{true};
+    std::vector<net::socket> clients, others;
+    while (clients.size() < 5) clients.emplace_back(net::address_family::inet, net::socket_type::stream);
+    do others.emplace_back(::dup(server.stop_event().native_handle()));
+    while (others.back().native_handle() < FD_SETSIZE - 1);
+    others.resize(others.size() - 2);
+    say("this program has opened many files, and two descriptors are left below ", FD_SETSIZE);
+    const auto comes = [&](std::size_t number) {
+        net::socket& client = clients[number - 1];
+        client.connect(server.where());
+        say("client ", number, " connects, and hears ", echo_of(client, "hello"));
+    };
+    for (std::size_t number = 1; number <= 4; ++number) comes(number);
+    clients[0].close();
+    clients[1].shutdown(net::shutdown_direction::send);
+    char byte;
+    say("client 1 leaves; client 2 has no more to say, and hears the end: ", clients[1].recv(std::span{&byte, 1}),
+        " bytes");
+    comes(5);
+    server.stop();
+}
+
+constexpr std::string_view help = R"(usage: demo
+       demo serve [--bind ADDRESS] [--port N] [--keyboard] [--quiet]
+       demo connect HOST PORT
+       demo --help
+
+An echo server on select(2), for about a thousand clients. Without an argument: a demonstration.
+
+  serve            sends every client back what he says, until he has no more to say
+  --bind ADDRESS   where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
+  --port N         6666 by default; 0 lets the system choose
+  --keyboard       a line on standard input, or its end, stops the server
+  --quiet          only the line `listening on ADDRESS:PORT`
+  connect          sends what you type and shows what the server says; Ctrl-D ends it
+)";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    bool keyboard = false;
+    example::roles roles;
+    roles.more_options = [&](example::arguments& words) { keyboard = words.flag("--keyboard"); };
+    roles.serve = [&](const example::serve_options& options) { serve(options, keyboard); };
+    roles.connect = [](const std::string& host, std::uint16_t port) {
+        example::talk(net::tcp_stream::connect(host, port));
+    };
+    roles.demonstrate = [] {
+        the_question_is_overwritten();
+        the_limit();
+        clients_and_a_keyboard();
+        past_the_limit();
+    };
+    return example::run(argc, argv, help, roles);
+}

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Checks the lessons' pages and short programs.
+
+    pages.py             checks everything; exit status 0 if all holds, 1 if not
+    pages.py --update    writes the quoted code and the table of programs again
+
+examples/NN_name/README.md is a lesson's page. It has the sections of SECTIONS. Its code is quoted from files of the
+lesson: a line like
+
+    <!-- server.cpp: "net::tcp_listener" to "accept()" -->
+
+stands above a block of code. The block holds the file's lines from the first line that contains the first text to the next
+line that contains the second text. <!-- server.cpp --> quotes the whole file.
+
+Every program of a lesson but demo.cpp begins with one of
+
+    // NAME.cpp: WHAT IT DOES (the notes: "SECTION", N lines)
+    // NAME.cpp: WHAT IT DOES (beyond the notes)
+
+It has at most 60 lines of code: lines that are neither empty nor comment. A program of the notes has at most 1.8 times
+the notes' N lines of code, or 25 lines if N is below 14. A program over its limit says why in OVER. The table in
+examples/README.md is made from these lines.
+"""
+import pathlib
+import re
+import sys
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
+SECTIONS = ["Type", "You see", "On the wire", "The notes", "Try", "Next"]
+# A program over its limit, and the reason that the table gives.
+OVER = {}
+FIRST = re.compile(r'// (\w+\.cpp): (.+) \((?:the notes: "(.+)", (\d+) lines?|beyond the notes)\)$')
+QUOTE = re.compile(r'(<!-- ([\w.]+)(?:: "(.+?)" to "(.+?)")? -->\n)```(\w+)\n(.*?)^```$', re.M | re.S)
+BEGIN, END = "<!-- programs -->\n", "<!-- end of programs -->\n"
+
+problems = []
+
+
+def problem(path, text):
+    problems.append(f"{path.relative_to(EXAMPLES.parent)}: {text}")
+
+
+def code_lines(text):
+    return sum(1 for line in text.splitlines() if line.strip() and not line.strip().startswith("//"))
+
+
+def quoted(page, name, begin, end):
+    path = page.parent / name
+    if not path.exists():
+        return problem(page, f"quotes {name}, which is not there")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if begin:
+        first = next((i for i, line in enumerate(lines) if begin in line), None)
+        last = None if first is None else next((i for i in range(first, len(lines)) if end in lines[i]), None)
+        if last is None:
+            return problem(page, f'{name} has no lines from "{begin}" to "{end}"')
+        lines = lines[first:last + 1]
+        indent = min(len(line) - len(line.lstrip()) for line in lines if line.strip())
+        lines = [line[indent:] for line in lines]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def check_page(page, update):
+    if not page.exists():
+        return problem(page, "is missing")
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", text, re.M)
+    missing = [each for each in SECTIONS if each not in headings]
+    if missing:
+        problem(page, f"has no section {', '.join(missing)}")
+    for name in re.findall(r"\]\((?!http)([^)#]+)[)#]", text):
+        if not (page.parent / name).exists():
+            problem(page, f"links to {name}, which is not there")
+
+    def renewed(match):
+        mark, name, begin, end, language, old = match.groups()
+        new = quoted(page, name, begin, end)
+        if new is not None and new != old and not update:
+            problem(page, f"the quotation of {name} differs from the file; pages.py --update writes it again")
+        return match.group(0) if new is None else f"{mark}```{language}\n{new}```"
+    fresh = QUOTE.sub(renewed, text)
+    if len(re.findall(r"^<!-- [\w.]+(?:: .*)? -->$", text, re.M)) != len(QUOTE.findall(text)):
+        problem(page, "has a mark that no block of code follows")
+    if update and fresh != text:
+        page.write_text(fresh, encoding="utf-8")
+
+
+def check_program(path):
+    """Returns the program's row of the table."""
+    text = path.read_text(encoding="utf-8")
+    match = FIRST.match(text.splitlines()[0])
+    if not match or match.group(1) != path.name:
+        return problem(path, "its first line does not say what it is (see pages.py --help)")
+    _, what, section, notes = match.groups()
+    lines, name = code_lines(text), f"{path.parent.name}/{path.name}"
+    limit = min(60, max(25, int(int(notes) * 1.8)) if int(notes) < 14 else int(int(notes) * 1.8)) if notes else 60
+    why = OVER.get(name)
+    if lines > limit and not why:
+        problem(path, f"has {lines} lines of code, and may have {limit}")
+    if lines <= limit and why:
+        problem(path, f"has {lines} lines of code: OVER need not name it any more")
+    for helper in re.findall(r'#include "(.+)"', text):
+        problem(path, f"includes {helper}; a short program includes no helper header")
+    row = f"| [{name}]({name}) | {what} | {section or 'beyond the notes'} | {notes or '–'} | {lines} |"
+    return row + (f" {why} |" if why else " |")
+
+
+def main():
+    if sys.argv[1:] not in ([], ["--update"]):
+        print(__doc__)
+        return 0 if sys.argv[1:] in (["--help"], ["-h"]) else 2
+    update = sys.argv[1:] == ["--update"]
+    rows = []
+    for lesson in sorted(EXAMPLES.glob("[0-9][0-9]_*")):
+        check_page(lesson / "README.md", update)
+        for path in sorted(lesson.glob("*.cpp")):
+            if path.name != "demo.cpp":
+                rows.append(check_program(path))
+    index = EXAMPLES / "README.md"
+    text = index.read_text(encoding="utf-8")
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    table = "\n| program | what it does | section of the notes | their lines | ours | |\n|---|---|---|---|---|---|\n" \
+        + "\n".join(filter(None, rows)) + "\n\n"
+    if rest != table + END + tail:
+        if update:
+            index.write_text(head + BEGIN + table + END + tail, encoding="utf-8")
+        else:
+            problem(index, "its table of programs is stale; pages.py --update writes it again")
+    print("\n".join(problems) or "well")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

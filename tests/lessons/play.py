@@ -1,0 +1,176 @@
+"""Plays a lesson's programs as people do: each in a terminal of its own, with the keyboard.
+
+A script of this folder, NN_name.py, is given the folder of the built programs:
+
+    from play import Lesson
+    lesson = Lesson(__file__)
+    server = lesson.start("server")
+    client = lesson.start("client", "localhost")
+    client.expect("(data to send): ")
+    client.type("hello")
+    server.expect("hello")
+    client.ends(0)
+
+The programs use the ports of the notes. So the script runs in a network namespace of its own where the system allows
+that. Elsewhere the scripts take turns, and a script is skipped (status 77) if one of its ports is taken.
+"""
+import fcntl
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+PATIENCE = 60  # seconds: not a measure of speed, only the point at which something counts as stuck
+
+
+class Failure(Exception):
+    pass
+
+
+def loopback_up():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        name = struct.pack("16sH14x", b"lo", 1)  # struct ifreq with IFF_UP: netdevice(7)
+        fcntl.ioctl(s, 0x8914, name)  # SIOCSIFFLAGS
+
+
+def own_network(ports):
+    """Runs this script again in a network namespace, or takes turns with the others."""
+    if os.environ.get("NETNOTES_OWN_NETWORK") == "yes":
+        loopback_up()
+        return
+    unshare = shutil.which("unshare")
+    flags = ["-n"] if os.geteuid() == 0 else ["-r", "-n"]
+    if unshare and subprocess.run([unshare, *flags, "true"], capture_output=True).returncode == 0:
+        os.execve(unshare, [unshare, *flags, sys.executable, *sys.argv], {**os.environ, "NETNOTES_OWN_NETWORK": "yes"})
+    lock = open(f"/tmp/netnotes-lessons-{os.geteuid()}", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    own_network.lock = lock  # held until this process ends
+    for port in ports:
+        for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+            with socket.socket(socket.AF_INET, kind) as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind == socket.SOCK_STREAM)
+                try:
+                    s.bind(("", port))
+                except OSError as error:
+                    print(f"SKIPPED: port {port}: {error.strerror}")
+                    sys.exit(77)
+
+
+class Program:
+    """One program in a terminal. The terminal does not echo, so `heard` is only what the program itself writes."""
+
+    def __init__(self, command, environment=None):
+        self.name = os.path.basename(command[0])
+        self.heard, self.position, self.status = "", 0, None
+        self.terminal, slave = pty.openpty()
+        modes = termios.tcgetattr(slave)
+        modes[3] &= ~termios.ECHO
+        modes[1] &= ~termios.ONLCR
+        termios.tcsetattr(slave, termios.TCSANOW, modes)
+
+        def own_terminal():
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, preexec_fn=own_terminal,
+                                        env={**os.environ, **(environment or {})})
+        os.close(slave)
+        self.bytes = b""
+
+    def _read(self, limit):
+        """Reads what the program writes next. Returns False at its end."""
+        if not select.select([self.terminal], [], [], limit)[0]:
+            raise Failure(f"{self.name} still writes nothing more; it wrote {self.heard!r}")
+        try:
+            piece = os.read(self.terminal, 65536)
+        except OSError:  # EIO: the other end of the terminal is closed
+            piece = b""
+        self.bytes += piece
+        self.heard = self.bytes.decode("utf-8", errors="replace")
+        return bool(piece)
+
+    def expect(self, text):
+        """Waits for a text, or a match of a compiled pattern, behind what was expected before. Returns the match."""
+        pattern = text if isinstance(text, re.Pattern) else re.compile(re.escape(text))
+        end = time.monotonic() + PATIENCE
+        while not (match := pattern.search(self.heard, self.position)):
+            if not self._read(max(0, end - time.monotonic())):
+                raise Failure(f"{self.name} ended without {pattern.pattern!r}; it wrote {self.heard!r}")
+        self.position = match.end()
+        return match
+
+    def type(self, line):
+        os.write(self.terminal, (line + "\n").encode())
+
+    def keys(self, text):
+        os.write(self.terminal, text.encode())
+
+    def end_of_input(self):
+        self.keys("\x04")  # Ctrl-D
+
+    def interrupt(self):
+        self.keys("\x03")  # Ctrl-C: the terminal sends SIGINT
+
+    def ends(self, status):
+        """Waits for the program's end, with this exit status (minus the number of a signal). Returns all it wrote."""
+        end = time.monotonic() + PATIENCE
+        while self._read(max(0, end - time.monotonic())):
+            pass
+        self.status = self.process.wait(PATIENCE)
+        if self.status != status:
+            raise Failure(f"{self.name} ended with status {self.status}, not {status}; it wrote {self.heard!r}")
+        return self.heard
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        os.close(self.terminal)
+
+
+class Lesson:
+    def __init__(self, script, ports=(6666, 7788, 8888, 4567, 6660, 1234, 69)):
+        if len(sys.argv) != 2:
+            sys.exit(f"usage: {os.path.basename(script)} FOLDER   (the folder of the lesson's built programs)")
+        own_network(ports)
+        self.folder, self.programs = pathlib.Path(sys.argv[1]).resolve(), []
+
+    def start(self, program, *arguments, environment=None):
+        started = Program([str(self.folder / program), *arguments], environment)
+        self.programs.append(started)
+        return started
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _):
+        for each in self.programs:
+            each.kill()
+        if kind is None:
+            print("well")
+        if kind is Failure:
+            print(f"FAILED: {error}")
+            sys.exit(1)
+
+
+def listens(port, protocol="tcp"):
+    """Waits until a socket of this machine has the port: a listener, or a bound UDP socket."""
+    state, end = {"tcp": "0A", "udp": "07"}[protocol], time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        for file in (f"/proc/net/{protocol}", f"/proc/net/{protocol}6"):
+            with open(file, encoding="ascii") as table:
+                for line in list(table)[1:]:
+                    local, _, seen = line.split()[1:4]
+                    if int(local.rsplit(":", 1)[1], 16) == port and seen == state:
+                        return
+        time.sleep(0.01)
+    raise Failure(f"nothing has {protocol} port {port}")
