@@ -1,9 +1,9 @@
 // netnotes/poll/interest.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
 //
-// One thread, a thousand connections. It cannot wait in recv() for one of them, for then it is deaf to the
-// others, and it cannot ask each in turn, for then it burns a processor to hear "nothing" (the notes' 非阻塞
-// server). So it asks the kernel one question: *which of these can go on now?* That is a poller.
+// A thread has a thousand connections. If it waits in recv() for one connection, it misses the others. If it asks each
+// connection in turn, it keeps a processor busy to hear "nothing" (the notes' 非阻塞 server). So it asks the kernel one
+// question: *which of these descriptors are ready?* A poller asks this question.
 //
 //        poller.add(listener, read)          poller.add(a, read)          poller.add(b, read | write)
 //                         \                          |                          /
@@ -11,37 +11,37 @@
 //                                                    |
 //                            { token of a: read }  { token of b: write }          handle them, wait again
 //
-// A socket is not, as the notes have it, a device with a driver. Its protocol knows whether it is ready, and wakes
-// those who sleep in the socket's queue; so nothing is asked round and round while nothing happens.
+// A socket is not a device with a driver, as the notes say. Its protocol in the kernel knows when it becomes ready. It
+// then wakes the threads that sleep in the socket's wait queue, so the kernel does not check in a loop.
 //
-// The kernel answers in three ways, and there is a poller for each; what is written for one runs on all:
+// The kernel has three such calls, and each has a poller here. Code for one poller runs on all three:
 //
-//                           select_poller            poll_poller              epoll_poller
-//   it is handed            three sets of bits       a list of descriptors    nothing: it keeps the list itself
-//   descriptors             below FD_SETSIZE, 1024   any                      any
-//   a wait looks at         all, up to the highest   all                      those that are ready
-//   triggers                level, one_shot          level, one_shot          level, one_shot, edge
-//   read, write, urgent     yes                      yes                      yes
-//   peer_done               no: read, it brings 0    yes                      yes
-//   hang_up, error          as read; error as write  yes, and unasked         yes, and unasked
-//   a wait brings           all that is ready        all that is ready        128, the rest at the next
-//   a regular file          is always ready          is always ready          is refused
-//   closed, not removed     error, once; forgotten   error, once; forgotten   forgotten, if there is no duplicate
+//                            select_poller            poll_poller              epoll_poller
+//    passed at each wait     three sets of bits       a list of descriptors    nothing: the kernel keeps the list
+//    descriptors             below FD_SETSIZE, 1024   any                      any
+//    a wait checks           all, up to the highest   all                      the ready descriptors
+//    triggers                level, one_shot          level, one_shot          level, one_shot, edge
+//    read, write, urgent     yes                      yes                      yes
+//    peer_done               no: read, and recv is 0  yes                      yes
+//    hang_up, error          as read; error as write  yes, always reported     yes, always reported
+//    a wait returns          all ready descriptors    all ready descriptors    at most 128; the next wait the rest
+//    a regular file          is always ready          is always ready          is refused
+//    closed before remove()  an error once, then      an error once, then      removed, unless a duplicate is open
+//                            removed                  removed
 //
-// select(2) and poll(2) are handed the whole list at every call, and the kernel asks each descriptor on it in
-// turn before it sleeps and after it has been woken. With epoll(7) a descriptor to which something happens puts
-// itself on a list of the ready, and a wait looks at that list only, so its cost follows what is active and not
-// what is connected: to find one ready among 19,900 takes select and poll 10 ms, and epoll 4 us. Where all are
-// active it gains little. And the "callback" of the notes is the kernel's own: the program still has to ask.
+// select(2) and poll(2) get the whole list at every call. The kernel checks each descriptor on it before it sleeps and
+// after it wakes. With epoll(7) a descriptor that becomes ready is put on a ready list, and a wait looks at that list
+// only. So its cost depends on the active descriptors, not on all. To find one ready descriptor among 19,900, select
+// and poll take 10 ms, and epoll takes 4 us. If all descriptors are active, epoll gains little. The "callback" of the
+// notes happens inside the kernel: the program still has to call epoll_wait().
 //
-// *Level* or *edge*? A level-triggered descriptor is reported at every wait as long as there is something to
-// read: read a part, and you are reminded. An edge-triggered one is reported when something *new* arrives:
-// then read until there is no more, or the rest lies there until the peer happens to send again. The notes
-// say that edge-triggered events must be handled at once or are lost. They may be handled at any time; what
-// is not repeated is the announcement.
+// *Level* or *edge*? A level-triggered descriptor is reported at every wait while it has bytes to read. So you may read
+// a part of them. An edge-triggered descriptor is reported when *new* bytes arrive. Then read until "would block", or
+// the rest stays unread until the peer sends again. The notes say that a program must handle an edge-triggered event at
+// once or lose it. That is wrong: it may handle the event at any time, but the event is not reported again.
 //
-// A readiness is a hint, not a promise: a datagram with a bad checksum wakes you and is dropped when you look
-// (select(2), BUGS). So descriptors in a poller are non-blocking, and "would block" is a normal answer.
+// "Ready" is a hint, not a promise: a datagram with a bad checksum makes a socket ready, and the receive then drops it
+// (select(2), BUGS). So make the descriptors in a poller non-blocking, and expect "would block" as a normal result.
 //
 // On this page:  interest · trigger · event · the concept poller
 // Beside it:     poll/select.hpp, poll/poll.hpp, poll/epoll.hpp, the three pollers
@@ -68,23 +68,25 @@
 
 namespace netnotes {
 
-/// What one waits for, and what has come. A set of flags: test a bit, never compare the whole, for an error
-/// and a hang-up come along unasked. (The notes test `events == EPOLLIN` and so lose every client that resets.)
-/// The values are those of epoll(7) and poll(2): what the kernel reports need not be translated.
+/// A set of flags: the events to wait for, or the events that happened. Test single flags with any_of(). Do not compare
+/// the whole set, because error and hang_up are always reported. (The notes test `events == EPOLLIN`, so they lose
+/// every client that resets.) The values are the same as in epoll(7) and poll(2).
 enum class interest : std::uint32_t {
     none = 0,
-    read = 0x1,          ///< bytes, a connection to accept, or the end of the stream
-    urgent = 0x2,        ///< TCP's urgent data is there: a receive stops at its mark, though there is more behind it
-    write = 0x4,         ///< room in the send buffer, or a connect() that is done
-    error = 0x8,         ///< socket::take_error() tells which. Only reported, never asked for
-    hang_up = 0x10,      ///< both directions are finished. Only reported, never asked for
-    peer_done = 0x2000,  ///< the peer has shut down its sending side; bytes may still wait to be read
+    read = 0x1,          ///< There are bytes, a connection to accept, or the end of the stream.
+    urgent = 0x2,        ///< TCP has urgent data. A receive stops at its mark, even if more bytes follow.
+    write = 0x4,         ///< The send buffer has room, or a connect() has finished.
+    error = 0x8,         ///< An error: socket::take_error() returns it. Always reported; do not ask for it.
+    hang_up = 0x10,      ///< Both directions have ended. Always reported; do not ask for it.
+    peer_done = 0x2000,  ///< The peer has shut down its sending side. Bytes may still be unread.
 };
+/// Returns the flags of both sets.
 constexpr interest operator|(interest a, interest b) noexcept {
     return static_cast<interest>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
+/// Adds the flags of `b` to `a`.
 constexpr interest& operator|=(interest& a, interest b) noexcept { return a = a | b; }
-/// Have the two sets a flag in common?
+/// Returns true if the two sets have a flag in common.
 constexpr bool any_of(interest set, interest flags) noexcept {
     return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(flags)) != 0;
 }
@@ -94,34 +96,38 @@ constexpr std::uint32_t to_bits(interest what) noexcept { return static_cast<std
 constexpr interest to_interest(std::uint32_t bits) noexcept { return static_cast<interest>(bits & 0x201f); }
 }  // namespace detail
 
+/// How often a poller reports a descriptor that is ready.
 enum class trigger {
-    level,     ///< reported as long as it lasts
-    edge,      ///< reported when it begins, and whenever more comes. Where the poller has it: has_edge
-    one_shot,  ///< reported once; then nothing until modify() arms it again
+    level,     ///< At every wait while it is ready.
+    edge,      ///< When it becomes ready, and again when more bytes arrive. Only if the poller has has_edge == true.
+    one_shot,  ///< Once, and then never until modify() arms it again.
 };
 
-/// One descriptor that can go on. The token is what was given to add(): a number that says whose it is. Not
-/// the descriptor: that may have been closed, and its number given to another, by an earlier event of the
-/// same batch. A token with a generation in it tells the two apart (server/reactor.hpp does so).
+/// A descriptor that is ready. `token` is the number that was given to add(). It is not the descriptor. The program may
+/// have closed that for an earlier event of the same batch, and its number may now belong to another file. A token that
+/// contains a generation tells the two files apart, as in server/reactor.hpp.
 struct event {
     std::uint64_t token = 0;
     interest ready = interest::none;
 };
 
-/// A way to wait, for one thread. add() and modify() throw std::system_error:
+/// A set of descriptors that one thread waits for. add() and modify() throw std::system_error:
 ///
-///     errc::bad_file_descriptor        add: it is not open
-///     errc::file_exists                add: it is there already
-///     errc::no_such_file_or_directory  modify: it is not there
-///     errc::operation_not_supported    edge, where there is none
+///     errc::bad_file_descriptor        add: the descriptor is not open
+///     errc::file_exists                add: the descriptor is in the poller already
+///     errc::no_such_file_or_directory  modify: the descriptor is not in the poller
+///     errc::operation_not_supported    trigger::edge, and the poller has no edge
 ///     errc::value_too_large            add: this poller can never hold a descriptor of that number. (Any other
-///                                      error is a shortage, of memory say, and may pass)
+///                                      error is a shortage, for example of memory, and may pass)
 ///
-/// remove() of what is not there does nothing; a descriptor must be removed *before* it is closed, for its number
-/// may soon stand for something else. wait() waits until something is ready or the time has passed (then the span
-/// is empty), whatever signals come. Its events are valid until the next wait(): adding and removing do not touch
-/// them. A poller may also have `time_point now() const noexcept`, a clock of its own: a reactor_server goes by it. So a
-/// test lets time pass as it likes.
+/// Call remove() *before* you close a descriptor, because the kernel may soon give its number to another file. For a
+/// descriptor that is not in the poller it does nothing.
+///
+/// The function wait() returns the events when a descriptor is ready, or an empty span after `timeout`. Signals do not
+/// end it. The events are valid until the next wait(); the calls add() and remove() do not change them.
+///
+/// A poller may also have a clock, `time_point now() const noexcept`. A reactor_server then uses this clock, so a test
+/// can control the time.
 template <class Poller>
 concept poller = requires(Poller& poller, int descriptor, interest what, std::uint64_t token, trigger how,
                           duration timeout) {
@@ -133,14 +139,14 @@ concept poller = requires(Poller& poller, int descriptor, interest what, std::ui
 };
 
 namespace detail {
-/// The time of a wait that may have to begin anew. The clock is read only where it has something to say: for `never`
-/// and for zero, which are most of a busy server's waits, it is not.
+/// The remaining time of a wait that a signal may interrupt. For `never` and zero it does not read the clock; most
+/// waits of a busy server use these two.
 class countdown {
   public:
     explicit countdown(duration timeout) noexcept
         : left_{std::max(timeout, duration::zero())}, until_{is_limited() ? end_of(left_) : time_point::max()} {}
     [[nodiscard]] duration left() const noexcept { return left_; }
-    /// Has it run out? Looks at the clock, and brings left() up to date.
+    /// Returns true if the time is over. Reads the clock and updates left().
     [[nodiscard]] bool is_over() noexcept {
         if (is_limited()) left_ = std::max(until_ - clock::now(), duration::zero());
         return left_ == duration::zero();
@@ -157,7 +163,7 @@ namespace detail {
 [[noreturn]] inline void refuse(int error, const char* attempt, int descriptor, const char* why = "") {
     throw_error(std::error_code{error, std::system_category()}, attempt, std::to_string(descriptor), why);
 }
-/// select(2) and poll(2) learn of a descriptor when they are called, so what epoll_ctl(2) refuses is asked here.
+/// Throws if the descriptor is not open, as epoll_ctl(2) does. select(2) and poll(2) would fail only at the wait.
 inline void require_open(const char* attempt, int descriptor) {
     if (::fcntl(descriptor, F_GETFD) < 0) refuse(errno, attempt, descriptor);
 }
