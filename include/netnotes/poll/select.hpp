@@ -1,7 +1,8 @@
 // netnotes/poll/select.hpp: waiting with select(2)
 // SPDX-License-Identifier: MIT
 //
-// The oldest way, and every system has it: three sets of bits in, three sets of bits out, at most 1,024 descriptors.
+// select(2) is the oldest of the three calls, and every system has it. The program passes three sets of bits and gets
+// three sets back. Descriptors must be below 1,024.
 //
 // On this page:  select_poller
 // The notes:     select原理, select 优缺点; example 19
@@ -26,23 +27,25 @@
 
 namespace netnotes {
 
-/// select(2): in every system, and for few descriptors. It is handed three sets of bits, and writes its answer over
-/// them; so they are copied for each call.
+/// Waits with select(2), for few descriptors. The kernel writes its answer over the three sets that it gets, so the
+/// poller copies them for each call.
 ///
-/// The sets have FD_SETSIZE bits, 1024 with glibc on every machine. (Not 2048 where there are 64 bits, as the notes
-/// have it; and /proc/sys/fs/file-max, to which they refer, is how many files the whole system may have open. Nor does
-/// a macro or another kernel raise it: the kernel has no limit, glibc's fd_set is as large as it is.) What has to be
-/// below is the *number* of each descriptor, not their count: a program that has 1100 files open cannot wait for one
-/// socket that it opens then. And nothing stops a program that tries: FD_SET writes beyond the end of the set, and what
-/// was there is lost. Here add() refuses.
+/// The sets have FD_SETSIZE bits, 1024 with glibc on every machine. The notes say 2048 on 64-bit machines, which is
+/// wrong. They name /proc/sys/fs/file-max, but that limits the open files of the whole system. No macro and no other
+/// kernel raises the limit, because glibc fixes the size of fd_set.
 ///
-/// No memory is taken after it is made; about 25 kB.
+/// The *number* of each descriptor must be below the limit, not their count. A program with 1100 open files cannot wait
+/// for a new socket. The C interface does not check: FD_SET writes beyond the end of the set and destroys other data.
+/// Here add() throws.
+///
+/// The object has about 25 kB, and takes no other memory.
 class select_poller {
   public:
     static constexpr bool has_edge = false;
-    /// One wait() reports all that is ready, so that none can hide behind the others.
+    /// The most events that a wait() returns: all ready descriptors.
     static constexpr std::size_t batch = FD_SETSIZE;
 
+    /// Creates an empty poller.
     select_poller() noexcept = default;
     select_poller(select_poller&& other) noexcept : list_{std::exchange(other.list_, {})} {}
     select_poller& operator=(select_poller&& other) noexcept {
@@ -50,7 +53,8 @@ class select_poller {
         return *this;
     }
 
-    /// errc::value_too_large from FD_SETSIZE on. A regular file is always ready. See poller for the rest.
+    /// Adds a descriptor. Throws the errors of the concept poller: errc::value_too_large from FD_SETSIZE on. A regular
+    /// file is always ready.
     void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
         constexpr const char* attempt = "select add ";
         if (descriptor >= FD_SETSIZE) refuse_number(attempt, descriptor);
@@ -61,13 +65,15 @@ class select_poller {
         list_.end = std::max(list_.end, descriptor + 1);
         set(descriptor, what, token, how);
     }
-    /// No system call, and no allocation: it changes some bits, which the next wait() takes along.
+    /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
+    /// of the concept poller.
     void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
         constexpr const char* attempt = "select modify ";
         if (!is_present(descriptor)) detail::refuse(ENOENT, attempt, descriptor);
         detail::require_no_edge(how, attempt, descriptor);
         set(descriptor, what, token, how);
     }
+    /// Removes a descriptor; does nothing if the poller does not have it. It makes no system call.
     void remove(int descriptor) noexcept {
         if (!is_present(descriptor)) return;
         ask_for(descriptor, interest::none);
@@ -75,8 +81,9 @@ class select_poller {
         while (list_.end > 0 && !FD_ISSET(list_.end - 1, &list_.present)) --list_.end;
     }
 
-    /// Never returns early. A descriptor that was closed without remove() makes select(2) fail as a whole (EBADF):
-    /// it is looked for, reported once as an error, and forgotten.
+    /// Waits for events; never returns early. If a descriptor was closed before remove(), the whole select(2) fails
+    /// with EBADF. The poller then finds that descriptor, reports it once as an error, and removes it. Throws
+    /// std::system_error if select(2) fails for another reason.
     std::span<const event> wait(wait_time timeout) {
         for (detail::countdown time{timeout};;) {
             sets found = list_.asked;
@@ -97,7 +104,7 @@ class select_poller {
     struct list {
         sets asked;
         fd_set present{}, one_shot{};
-        int end = 0;  ///< one above the highest descriptor, where select(2) may stop looking
+        int end = 0;  ///< the highest descriptor plus one: select(2) stops there
         std::array<std::uint64_t, FD_SETSIZE> tokens{};
     };
 
@@ -124,7 +131,7 @@ class select_poller {
         put(descriptor, how == trigger::one_shot, list_.one_shot);
         list_.tokens[static_cast<std::size_t>(descriptor)] = token;
     }
-    /// `left` counts down select's answer, the bits that are set in all three sets.
+    /// Turns select's answer into events and returns their number. `left` is the number of bits set in the three sets.
     std::size_t collect(const sets& found, int left) noexcept {
         std::size_t count = 0;
         for (int descriptor = 0; left > 0 && descriptor < list_.end; ++descriptor) {
@@ -138,6 +145,7 @@ class select_poller {
         }
         return count;
     }
+    /// Reports and removes every descriptor that is no longer open. Returns the number of events.
     std::size_t forget() noexcept {
         std::size_t count = 0;
         for (int descriptor = list_.end - 1; descriptor >= 0; --descriptor) {
