@@ -1,7 +1,7 @@
 // netnotes/poll/poll.hpp: waiting with poll(2)
 // SPDX-License-Identifier: MIT
 //
-// select(2) without its limit: a list of descriptors, handed over at every call.
+// poll(2) is select(2) without the limit of 1,024: the program passes a list of descriptors at every call.
 //
 // On this page:  poll_poller
 // The notes:     select 优缺点 (select, and what poll does better); example 27
@@ -29,24 +29,26 @@ static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x
               POLLRDHUP == 0x2000);
 }  // namespace detail
 
-/// poll(2): select without its limit. It is handed a list of descriptors, each with what is asked and room for the
-/// answer, so nothing has to be copied; still the kernel asks every one of them at every call.
+/// Waits with poll(2). Each entry of its list has the descriptor, the interest, and room for the answer, so the poller
+/// copies nothing before a call. But the kernel checks every descriptor at every call.
 ///
-/// Adding, modifying and removing take constant time, and no system call but one to see that the descriptor is open.
-/// Memory is taken by add() alone: 56 bytes for each descriptor, and 4 for each number up to the highest.
+/// add(), modify() and remove() take constant time. Only add() makes a system call, to check that the descriptor is
+/// open. Only add() takes memory: 56 bytes for each descriptor, and 4 for each number up to the highest.
 class poll_poller {
   public:
     static constexpr bool has_edge = false;
-    // One wait() reports all that is ready, so that none can hide behind the others.
+    // There is no batch size: each wait() reports all ready descriptors.
 
+    /// Creates an empty poller. It has no descriptor and no memory of its own yet.
     poll_poller() noexcept = default;
     poll_poller(poll_poller&&) noexcept = default;
     poll_poller& operator=(poll_poller&&) noexcept = default;
 
-    /// A regular file is always ready. See poller for the rest. std::bad_alloc leaves all as it was.
+    /// Adds a descriptor. Throws the errors of the concept poller, or std::bad_alloc; then the poller is unchanged. A
+    /// regular file is always ready.
     void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
         constexpr const char* attempt = "poll add ";
-        detail::require_open(attempt, descriptor);  // and so a number that can have a place
+        detail::require_open(attempt, descriptor);  // so the number is not negative
         detail::require_no_edge(how, attempt, descriptor);
         const auto number = static_cast<std::size_t>(descriptor);
         if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
@@ -54,14 +56,15 @@ class poll_poller {
         const std::size_t size = watched_.size();
         if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
         if (size == who_.capacity()) who_.reserve(watched_.capacity());
-        // Whoever adds may be walking through the events of the last wait(). So they stay where they are, and
-        // wait(), which must not fail for want of memory, finds the greater room ready.
+        // The caller may be in the middle of the last wait()'s events, so events_ must not move. Room for more events
+        // is taken here, because wait() must not fail for lack of memory.
         if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
         watched_.push_back({descriptor, to_raw(what), 0});
         who_.push_back({descriptor, how == trigger::one_shot, token});
         places_[number] = static_cast<std::uint32_t>(size);
     }
-    /// No system call, and no allocation.
+    /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
+    /// of the concept poller.
     void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
         constexpr const char* attempt = "poll modify ";
         const std::uint32_t place = place_of(descriptor);
@@ -70,6 +73,7 @@ class poll_poller {
         watched_[place] = {descriptor, to_raw(what), 0};
         who_[place] = {descriptor, how == trigger::one_shot, token};
     }
+    /// Removes a descriptor; does nothing if the poller does not have it. It makes no system call.
     void remove(int descriptor) noexcept {
         const std::uint32_t place = place_of(descriptor);
         if (place == nowhere) return;
@@ -81,9 +85,9 @@ class poll_poller {
         who_.pop_back();
     }
 
-    /// Never returns early. A descriptor that was closed without remove() is reported once as an error (POLLNVAL),
-    /// and forgotten. std::system_error when there are more descriptors than RLIMIT_NOFILE (poll(2)): somebody has
-    /// lowered it.
+    /// Waits for events; never returns early. A descriptor that was closed before remove() is reported once as an error
+    /// (POLLNVAL) and then removed. Throws std::system_error if poll(2) fails, for example because RLIMIT_NOFILE was
+    /// lowered below the number of descriptors.
     std::span<const event> wait(wait_time timeout) {
         if (room_.size() > events_.size()) events_.swap(room_);
         for (detail::countdown time{timeout};;) {
@@ -98,7 +102,7 @@ class poll_poller {
 
   private:
     struct registration {
-        int descriptor;  ///< here, too: that of a one-shot one is not in watched_ until it is armed again
+        int descriptor;  ///< also kept here, because a reported one-shot descriptor is -1 in watched_ until modify()
         bool one_shot;
         std::uint64_t token;
     };
@@ -109,7 +113,7 @@ class poll_poller {
         return (raw & POLLNVAL) != 0 ? ready | interest::error : ready;
     }
     std::uint32_t place_of(int descriptor) const noexcept {
-        const auto number = static_cast<std::size_t>(descriptor);  // of a negative one far beyond all others
+        const auto number = static_cast<std::size_t>(descriptor);  // a negative number becomes larger than all others
         return number < places_.size() ? places_[number] : nowhere;
     }
     std::span<const event> collect(std::size_t ready) noexcept {
@@ -118,18 +122,18 @@ class poll_poller {
             const short raw = watched_[place].revents;
             if (raw != 0) events_[count++] = {who_[place].token, from_raw(raw)};
             if ((raw & POLLNVAL) != 0) {
-                remove(who_[place].descriptor);  // and look at this place again
+                remove(who_[place].descriptor);  // another descriptor has moved to this place: check it too
                 continue;
             }
-            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) passes over it
+            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) ignores negative numbers
             ++place;
         }
         return {events_.data(), count};
     }
 
-    std::vector<pollfd> watched_;        // what the kernel is handed
-    std::vector<registration> who_;      // of the same place
-    std::vector<std::uint32_t> places_;  // by descriptor: where it stands in the two
+    std::vector<pollfd> watched_;        // the list for poll(2)
+    std::vector<registration> who_;      // the token and trigger for the same index of watched_
+    std::vector<std::uint32_t> places_;  // for each descriptor: its index in watched_ and who_
     std::vector<event> events_, room_;
 };
 static_assert(poller<poll_poller>);
