@@ -1,8 +1,8 @@
 // netnotes/poll/epoll.hpp: waiting with epoll(7)
 // SPDX-License-Identifier: MIT
 //
-// The kernel keeps the list of descriptors, and a descriptor to which something happens puts itself on a list of the ready. So
-// a wait costs what is active, and not what is connected.
+// The kernel keeps the list of descriptors, and puts each descriptor that becomes ready on a second list. A wait looks
+// at the second list only. So its cost depends on the active descriptors, not on all.
 //
 // On this page:  epoll_poller
 // The notes:     epoll版-TCP服务器, epoll使用说明; example 21
@@ -35,16 +35,17 @@ static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR =
               EPOLLRDHUP == 0x2000);
 }  // namespace detail
 
-/// epoll(7), Linux. No limit of its own on the number of descriptors; there are RLIMIT_NOFILE, memory, and
-/// fs.epoll.max_user_watches, about 160 bytes each.
+/// Waits with epoll(7), on Linux. The number of descriptors is limited only by RLIMIT_NOFILE, memory, and
+/// fs.epoll.max_user_watches; each descriptor takes about 160 bytes in the kernel. After a move only destruction and
+/// assignment are allowed.
 class epoll_poller {
   public:
     static constexpr bool has_edge = true;
-    /// How many events one wait() brings at most; the rest comes with the next, before those that have been
-    /// reported come again. One system call for a whole batch is half the secret of a fast server.
+    /// The most events that a wait() returns. The next wait() returns the rest, before it repeats earlier events. This
+    /// makes a server fast: a single system call returns a whole batch.
     static constexpr std::size_t batch = 128;
 
-    /// Throws std::system_error when no descriptor is to be had.
+    /// Creates an empty poller. Throws std::system_error if no descriptor or memory is left.
     epoll_poller() : descriptor_{::epoll_create1(EPOLL_CLOEXEC)} {
         if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "epoll_create1"};
     }
@@ -57,21 +58,24 @@ class epoll_poller {
         if (descriptor_ >= 0) ::close(descriptor_);
     }
 
-    /// errc::file_exists when it is there already, errc::operation_not_permitted for a regular file, which is
-    /// always ready.
+    /// Adds a descriptor. Throws the errors of the concept poller. Also throws errc::operation_not_permitted for a
+    /// regular file, which would always be ready.
     void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
         control(EPOLL_CTL_ADD, descriptor, what, token, how, "epoll add ");
     }
-    /// Changes what is waited for. Also looks anew: what is ready now is reported, by an edge trigger too.
+    /// Replaces the interest, the token and the trigger. A descriptor that is ready now is reported again, even with an
+    /// edge trigger.
     void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
         control(EPOLL_CTL_MOD, descriptor, what, token, how, "epoll modify ");
     }
-    /// Closing a descriptor does not always remove it: the interest belongs to the open file behind it, and a
-    /// duplicate (dup, fork) keeps that alive. It would go on being reported, and could no longer be removed.
+    /// Removes a descriptor; does nothing if the poller does not have it. Closing a descriptor does not always remove
+    /// it, because epoll watches the open file behind it. A duplicate (dup, fork) keeps the file open. The poller would
+    /// then continue to report it, and no call could remove it.
     void remove(int descriptor) noexcept { ::epoll_ctl(descriptor_, EPOLL_CTL_DEL, descriptor, nullptr); }
 
-    /// Never returns early: time is rounded up to the next millisecond, the unit of epoll_wait(2), and what is
-    /// longer than the 24 days that fit into its int is waited for in parts.
+    /// Waits for events; never returns early. `timeout` is rounded up to whole milliseconds, the unit of epoll_wait(2).
+    /// A timeout above 24 days, the most that an int holds, is waited for in parts. Throws std::system_error if
+    /// epoll_wait(2) fails.
     std::span<const event> wait(wait_time timeout) {
         for (detail::countdown time{timeout};;) {
             const int ready =
@@ -79,7 +83,7 @@ class epoll_poller {
             if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "epoll_wait"};
             if (ready > 0 || (time.is_over() && ready == 0)) {
                 for (std::size_t i = 0; i < static_cast<std::size_t>(ready); ++i)
-                    events_[i] = {raw_[i].data.u64, static_cast<interest>(raw_[i].events)};  // no more than was asked
+                    events_[i] = {raw_[i].data.u64, static_cast<interest>(raw_[i].events)};  // has known flags only
                 return {events_.data(), static_cast<std::size_t>(ready)};
             }
         }
