@@ -1,7 +1,7 @@
 // netnotes/poll.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
 //
-// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in one
+// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in a single
 // call. It returns the descriptors that are ready: the next call on them does not have to wait.
 //
 //        a: nothing yet ───────┐
@@ -23,7 +23,7 @@
 // reads.
 //
 // Chapters:
-//     poll/interest.hpp    what one waits for, what has happened, and the concept poller
+//     poll/interest.hpp    the events to wait for, the triggers, and the concept poller
 //     poll/select.hpp      select(2)
 //     poll/poll.hpp        poll(2)
 //     poll/epoll.hpp       epoll(7)

@@ -4674,8 +4674,8 @@ inline tcp_listener::accepted tcp_listener::accept() {
 // netnotes/poll/epoll.hpp: waiting with epoll(7)
 // SPDX-License-Identifier: MIT
 //
-// The kernel keeps the list of descriptors, and a descriptor to which something happens puts itself on a list of the ready. So
-// a wait costs what is active, and not what is connected.
+// The kernel keeps the list of descriptors, and puts each descriptor that becomes ready on a second list. A wait looks
+// at the second list only. So its cost depends on the active descriptors, not on all.
 //
 // On this page:  epoll_poller
 // The notes:     epoll版-TCP服务器, epoll使用说明; example 21
@@ -4702,9 +4702,9 @@ inline tcp_listener::accepted tcp_listener::accept() {
 // netnotes/poll/interest.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
 //
-// One thread, a thousand connections. It cannot wait in recv() for one of them, for then it is deaf to the
-// others, and it cannot ask each in turn, for then it burns a processor to hear "nothing" (the notes' 非阻塞
-// server). So it asks the kernel one question: *which of these can go on now?* That is a poller.
+// A thread has a thousand connections. If it waits in recv() for one connection, it misses the others. If it asks each
+// connection in turn, it keeps a processor busy to hear "nothing" (the notes' 非阻塞 server). So it asks the kernel one
+// question: *which of these descriptors are ready?* A poller asks this question.
 //
 //        poller.add(listener, read)          poller.add(a, read)          poller.add(b, read | write)
 //                         \                          |                          /
@@ -4712,37 +4712,37 @@ inline tcp_listener::accepted tcp_listener::accept() {
 //                                                    |
 //                            { token of a: read }  { token of b: write }          handle them, wait again
 //
-// A socket is not, as the notes have it, a device with a driver. Its protocol knows whether it is ready, and wakes
-// those who sleep in the socket's queue; so nothing is asked round and round while nothing happens.
+// A socket is not a device with a driver, as the notes say. Its protocol in the kernel knows when it becomes ready. It
+// then wakes the threads that sleep in the socket's wait queue, so the kernel does not check in a loop.
 //
-// The kernel answers in three ways, and there is a poller for each; what is written for one runs on all:
+// The kernel has three such calls, and each has a poller here. Code for one poller runs on all three:
 //
-//                           select_poller            poll_poller              epoll_poller
-//   it is handed            three sets of bits       a list of descriptors    nothing: it keeps the list itself
-//   descriptors             below FD_SETSIZE, 1024   any                      any
-//   a wait looks at         all, up to the highest   all                      those that are ready
-//   triggers                level, one_shot          level, one_shot          level, one_shot, edge
-//   read, write, urgent     yes                      yes                      yes
-//   peer_done               no: read, it brings 0    yes                      yes
-//   hang_up, error          as read; error as write  yes, and unasked         yes, and unasked
-//   a wait brings           all that is ready        all that is ready        128, the rest at the next
-//   a regular file          is always ready          is always ready          is refused
-//   closed, not removed     error, once; forgotten   error, once; forgotten   forgotten, if there is no duplicate
+//                            select_poller            poll_poller              epoll_poller
+//    passed at each wait     three sets of bits       a list of descriptors    nothing: the kernel keeps the list
+//    descriptors             below FD_SETSIZE, 1024   any                      any
+//    a wait checks           all, up to the highest   all                      the ready descriptors
+//    triggers                level, one_shot          level, one_shot          level, one_shot, edge
+//    read, write, urgent     yes                      yes                      yes
+//    peer_done               no: read, and recv is 0  yes                      yes
+//    hang_up, error          as read; error as write  yes, always reported     yes, always reported
+//    a wait returns          all ready descriptors    all ready descriptors    at most 128; the next wait the rest
+//    a regular file          is always ready          is always ready          is refused
+//    closed before remove()  an error once, then      an error once, then      removed, unless a duplicate is open
+//                            removed                  removed
 //
-// select(2) and poll(2) are handed the whole list at every call, and the kernel asks each descriptor on it in
-// turn before it sleeps and after it has been woken. With epoll(7) a descriptor to which something happens puts
-// itself on a list of the ready, and a wait looks at that list only, so its cost follows what is active and not
-// what is connected: to find one ready among 19,900 takes select and poll 10 ms, and epoll 4 us. Where all are
-// active it gains little. And the "callback" of the notes is the kernel's own: the program still has to ask.
+// select(2) and poll(2) get the whole list at every call. The kernel checks each descriptor on it before it sleeps and
+// after it wakes. With epoll(7) a descriptor that becomes ready is put on a ready list, and a wait looks at that list
+// only. So its cost depends on the active descriptors, not on all. To find one ready descriptor among 19,900, select
+// and poll take 10 ms, and epoll takes 4 us. If all descriptors are active, epoll gains little. The "callback" of the
+// notes happens inside the kernel: the program still has to call epoll_wait().
 //
-// *Level* or *edge*? A level-triggered descriptor is reported at every wait as long as there is something to
-// read: read a part, and you are reminded. An edge-triggered one is reported when something *new* arrives:
-// then read until there is no more, or the rest lies there until the peer happens to send again. The notes
-// say that edge-triggered events must be handled at once or are lost. They may be handled at any time; what
-// is not repeated is the announcement.
+// *Level* or *edge*? A level-triggered descriptor is reported at every wait while it has bytes to read. So you may read
+// a part of them. An edge-triggered descriptor is reported when *new* bytes arrive. Then read until "would block", or
+// the rest stays unread until the peer sends again. The notes say that a program must handle an edge-triggered event at
+// once or lose it. That is wrong: it may handle the event at any time, but the event is not reported again.
 //
-// A readiness is a hint, not a promise: a datagram with a bad checksum wakes you and is dropped when you look
-// (select(2), BUGS). So descriptors in a poller are non-blocking, and "would block" is a normal answer.
+// "Ready" is a hint, not a promise: a datagram with a bad checksum makes a socket ready, and the receive then drops it
+// (select(2), BUGS). So make the descriptors in a poller non-blocking, and expect "would block" as a normal result.
 //
 // On this page:  interest · trigger · event · the concept poller
 // Beside it:     poll/select.hpp, poll/poll.hpp, poll/epoll.hpp, the three pollers
@@ -4769,23 +4769,25 @@ inline tcp_listener::accepted tcp_listener::accept() {
 
 namespace netnotes {
 
-/// What one waits for, and what has come. A set of flags: test a bit, never compare the whole, for an error
-/// and a hang-up come along unasked. (The notes test `events == EPOLLIN` and so lose every client that resets.)
-/// The values are those of epoll(7) and poll(2): what the kernel reports need not be translated.
+/// A set of flags: the events to wait for, or the events that happened. Test single flags with any_of(). Do not compare
+/// the whole set, because error and hang_up are always reported. (The notes test `events == EPOLLIN`, so they lose
+/// every client that resets.) The values are the same as in epoll(7) and poll(2).
 enum class interest : std::uint32_t {
     none = 0,
-    read = 0x1,          ///< bytes, a connection to accept, or the end of the stream
-    urgent = 0x2,        ///< TCP's urgent data is there: a receive stops at its mark, though there is more behind it
-    write = 0x4,         ///< room in the send buffer, or a connect() that is done
-    error = 0x8,         ///< socket::take_error() tells which. Only reported, never asked for
-    hang_up = 0x10,      ///< both directions are finished. Only reported, never asked for
-    peer_done = 0x2000,  ///< the peer has shut down its sending side; bytes may still wait to be read
+    read = 0x1,          ///< There are bytes, a connection to accept, or the end of the stream.
+    urgent = 0x2,        ///< TCP has urgent data. A receive stops at its mark, even if more bytes follow.
+    write = 0x4,         ///< The send buffer has room, or a connect() has finished.
+    error = 0x8,         ///< An error: socket::take_error() returns it. Always reported; do not ask for it.
+    hang_up = 0x10,      ///< Both directions have ended. Always reported; do not ask for it.
+    peer_done = 0x2000,  ///< The peer has shut down its sending side. Bytes may still be unread.
 };
+/// Returns the flags of both sets.
 constexpr interest operator|(interest a, interest b) noexcept {
     return static_cast<interest>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
+/// Adds the flags of `b` to `a`.
 constexpr interest& operator|=(interest& a, interest b) noexcept { return a = a | b; }
-/// Have the two sets a flag in common?
+/// Returns true if the two sets have a flag in common.
 constexpr bool any_of(interest set, interest flags) noexcept {
     return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(flags)) != 0;
 }
@@ -4795,34 +4797,38 @@ constexpr std::uint32_t to_bits(interest what) noexcept { return static_cast<std
 constexpr interest to_interest(std::uint32_t bits) noexcept { return static_cast<interest>(bits & 0x201f); }
 }  // namespace detail
 
+/// How often a poller reports a descriptor that is ready.
 enum class trigger {
-    level,     ///< reported as long as it lasts
-    edge,      ///< reported when it begins, and whenever more comes. Where the poller has it: has_edge
-    one_shot,  ///< reported once; then nothing until modify() arms it again
+    level,     ///< At every wait while it is ready.
+    edge,      ///< When it becomes ready, and again when more bytes arrive. Only if the poller has has_edge == true.
+    one_shot,  ///< Once, and then never until modify() arms it again.
 };
 
-/// One descriptor that can go on. The token is what was given to add(): a number that says whose it is. Not
-/// the descriptor: that may have been closed, and its number given to another, by an earlier event of the
-/// same batch. A token with a generation in it tells the two apart (server/reactor.hpp does so).
+/// A descriptor that is ready. `token` is the number that was given to add(). It is not the descriptor. The program may
+/// have closed that for an earlier event of the same batch, and its number may now belong to another file. A token that
+/// contains a generation tells the two files apart, as in server/reactor.hpp.
 struct event {
     std::uint64_t token = 0;
     interest ready = interest::none;
 };
 
-/// A way to wait, for one thread. add() and modify() throw std::system_error:
+/// A set of descriptors that one thread waits for. add() and modify() throw std::system_error:
 ///
-///     errc::bad_file_descriptor        add: it is not open
-///     errc::file_exists                add: it is there already
-///     errc::no_such_file_or_directory  modify: it is not there
-///     errc::operation_not_supported    edge, where there is none
+///     errc::bad_file_descriptor        add: the descriptor is not open
+///     errc::file_exists                add: the descriptor is in the poller already
+///     errc::no_such_file_or_directory  modify: the descriptor is not in the poller
+///     errc::operation_not_supported    trigger::edge, and the poller has no edge
 ///     errc::value_too_large            add: this poller can never hold a descriptor of that number. (Any other
-///                                      error is a shortage, of memory say, and may pass)
+///                                      error is a shortage, for example of memory, and may pass)
 ///
-/// remove() of what is not there does nothing; a descriptor must be removed *before* it is closed, for its number
-/// may soon stand for something else. wait() waits until something is ready or the time has passed (then the span
-/// is empty), whatever signals come. Its events are valid until the next wait(): adding and removing do not touch
-/// them. A poller may also have `time_point now() const noexcept`, a clock of its own: a reactor_server goes by it. So a
-/// test lets time pass as it likes.
+/// Call remove() *before* you close a descriptor, because the kernel may soon give its number to another file. For a
+/// descriptor that is not in the poller it does nothing.
+///
+/// The function wait() returns the events when a descriptor is ready, or an empty span after `timeout`. Signals do not
+/// end it. The events are valid until the next wait(); the calls add() and remove() do not change them.
+///
+/// A poller may also have a clock, `time_point now() const noexcept`. A reactor_server then uses this clock, so a test
+/// can control the time.
 template <class Poller>
 concept poller = requires(Poller& poller, int descriptor, interest what, std::uint64_t token, trigger how,
                           duration timeout) {
@@ -4834,14 +4840,14 @@ concept poller = requires(Poller& poller, int descriptor, interest what, std::ui
 };
 
 namespace detail {
-/// The time of a wait that may have to begin anew. The clock is read only where it has something to say: for `never`
-/// and for zero, which are most of a busy server's waits, it is not.
+/// The remaining time of a wait that a signal may interrupt. For `never` and zero it does not read the clock; most
+/// waits of a busy server use these two.
 class countdown {
   public:
     explicit countdown(duration timeout) noexcept
         : left_{std::max(timeout, duration::zero())}, until_{is_limited() ? end_of(left_) : time_point::max()} {}
     [[nodiscard]] duration left() const noexcept { return left_; }
-    /// Has it run out? Looks at the clock, and brings left() up to date.
+    /// Returns true if the time is over. Reads the clock and updates left().
     [[nodiscard]] bool is_over() noexcept {
         if (is_limited()) left_ = std::max(until_ - clock::now(), duration::zero());
         return left_ == duration::zero();
@@ -4858,7 +4864,7 @@ namespace detail {
 [[noreturn]] inline void refuse(int error, const char* attempt, int descriptor, const char* why = "") {
     throw_error(std::error_code{error, std::system_category()}, attempt, std::to_string(descriptor), why);
 }
-/// select(2) and poll(2) learn of a descriptor when they are called, so what epoll_ctl(2) refuses is asked here.
+/// Throws if the descriptor is not open, as epoll_ctl(2) does. select(2) and poll(2) would fail only at the wait.
 inline void require_open(const char* attempt, int descriptor) {
     if (::fcntl(descriptor, F_GETFD) < 0) refuse(errno, attempt, descriptor);
 }
@@ -4879,16 +4885,17 @@ static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR =
               EPOLLRDHUP == 0x2000);
 }  // namespace detail
 
-/// epoll(7), Linux. No limit of its own on the number of descriptors; there are RLIMIT_NOFILE, memory, and
-/// fs.epoll.max_user_watches, about 160 bytes each.
+/// Waits with epoll(7), on Linux. The number of descriptors is limited only by RLIMIT_NOFILE, memory, and
+/// fs.epoll.max_user_watches; each descriptor takes about 160 bytes in the kernel. After a move only destruction and
+/// assignment are allowed.
 class epoll_poller {
   public:
     static constexpr bool has_edge = true;
-    /// How many events one wait() brings at most; the rest comes with the next, before those that have been
-    /// reported come again. One system call for a whole batch is half the secret of a fast server.
+    /// The most events that a wait() returns. The next wait() returns the rest, before it repeats earlier events. This
+    /// makes a server fast: a single system call returns a whole batch.
     static constexpr std::size_t batch = 128;
 
-    /// Throws std::system_error when no descriptor is to be had.
+    /// Creates an empty poller. Throws std::system_error if no descriptor or memory is left.
     epoll_poller() : descriptor_{::epoll_create1(EPOLL_CLOEXEC)} {
         if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "epoll_create1"};
     }
@@ -4901,21 +4908,24 @@ class epoll_poller {
         if (descriptor_ >= 0) ::close(descriptor_);
     }
 
-    /// errc::file_exists when it is there already, errc::operation_not_permitted for a regular file, which is
-    /// always ready.
+    /// Adds a descriptor. Throws the errors of the concept poller. Also throws errc::operation_not_permitted for a
+    /// regular file, which would always be ready.
     void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
         control(EPOLL_CTL_ADD, descriptor, what, token, how, "epoll add ");
     }
-    /// Changes what is waited for. Also looks anew: what is ready now is reported, by an edge trigger too.
+    /// Replaces the interest, the token and the trigger. A descriptor that is ready now is reported again, even with an
+    /// edge trigger.
     void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
         control(EPOLL_CTL_MOD, descriptor, what, token, how, "epoll modify ");
     }
-    /// Closing a descriptor does not always remove it: the interest belongs to the open file behind it, and a
-    /// duplicate (dup, fork) keeps that alive. It would go on being reported, and could no longer be removed.
+    /// Removes a descriptor; does nothing if the poller does not have it. Closing a descriptor does not always remove
+    /// it, because epoll watches the open file behind it. A duplicate (dup, fork) keeps the file open. The poller would
+    /// then continue to report it, and no call could remove it.
     void remove(int descriptor) noexcept { ::epoll_ctl(descriptor_, EPOLL_CTL_DEL, descriptor, nullptr); }
 
-    /// Never returns early: time is rounded up to the next millisecond, the unit of epoll_wait(2), and what is
-    /// longer than the 24 days that fit into its int is waited for in parts.
+    /// Waits for events; never returns early. `timeout` is rounded up to whole milliseconds, the unit of epoll_wait(2).
+    /// A timeout above 24 days, the most that an int holds, is waited for in parts. Throws std::system_error if
+    /// epoll_wait(2) fails.
     std::span<const event> wait(wait_time timeout) {
         for (detail::countdown time{timeout};;) {
             const int ready =
@@ -4923,7 +4933,7 @@ class epoll_poller {
             if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "epoll_wait"};
             if (ready > 0 || (time.is_over() && ready == 0)) {
                 for (std::size_t i = 0; i < static_cast<std::size_t>(ready); ++i)
-                    events_[i] = {raw_[i].data.u64, static_cast<interest>(raw_[i].events)};  // no more than was asked
+                    events_[i] = {raw_[i].data.u64, static_cast<interest>(raw_[i].events)};  // has known flags only
                 return {events_.data(), static_cast<std::size_t>(ready)};
             }
         }
@@ -11800,7 +11810,7 @@ inline void async_signals::handle(int number) noexcept {
 // netnotes/poll.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
 //
-// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in one
+// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in a single
 // call. It returns the descriptors that are ready: the next call on them does not have to wait.
 //
 //        a: nothing yet ───────┐
@@ -11822,7 +11832,7 @@ inline void async_signals::handle(int number) noexcept {
 // reads.
 //
 // Chapters:
-//     poll/interest.hpp    what one waits for, what has happened, and the concept poller
+//     poll/interest.hpp    the events to wait for, the triggers, and the concept poller
 //     poll/select.hpp      select(2)
 //     poll/poll.hpp        poll(2)
 //     poll/epoll.hpp       epoll(7)
@@ -11839,7 +11849,7 @@ inline void async_signals::handle(int number) noexcept {
 // netnotes/poll/poll.hpp: waiting with poll(2)
 // SPDX-License-Identifier: MIT
 //
-// select(2) without its limit: a list of descriptors, handed over at every call.
+// poll(2) is select(2) without the limit of 1,024: the program passes a list of descriptors at every call.
 //
 // On this page:  poll_poller
 // The notes:     select 优缺点 (select, and what poll does better); example 27
@@ -11867,24 +11877,26 @@ static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x
               POLLRDHUP == 0x2000);
 }  // namespace detail
 
-/// poll(2): select without its limit. It is handed a list of descriptors, each with what is asked and room for the
-/// answer, so nothing has to be copied; still the kernel asks every one of them at every call.
+/// Waits with poll(2). Each entry of its list has the descriptor, the interest, and room for the answer, so the poller
+/// copies nothing before a call. But the kernel checks every descriptor at every call.
 ///
-/// Adding, modifying and removing take constant time, and no system call but one to see that the descriptor is open.
-/// Memory is taken by add() alone: 56 bytes for each descriptor, and 4 for each number up to the highest.
+/// add(), modify() and remove() take constant time. Only add() makes a system call, to check that the descriptor is
+/// open. Only add() takes memory: 56 bytes for each descriptor, and 4 for each number up to the highest.
 class poll_poller {
   public:
     static constexpr bool has_edge = false;
-    // One wait() reports all that is ready, so that none can hide behind the others.
+    // There is no batch size: each wait() reports all ready descriptors.
 
+    /// Creates an empty poller. It has no descriptor and no memory of its own yet.
     poll_poller() noexcept = default;
     poll_poller(poll_poller&&) noexcept = default;
     poll_poller& operator=(poll_poller&&) noexcept = default;
 
-    /// A regular file is always ready. See poller for the rest. std::bad_alloc leaves all as it was.
+    /// Adds a descriptor. Throws the errors of the concept poller, or std::bad_alloc; then the poller is unchanged. A
+    /// regular file is always ready.
     void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
         constexpr const char* attempt = "poll add ";
-        detail::require_open(attempt, descriptor);  // and so a number that can have a place
+        detail::require_open(attempt, descriptor);  // so the number is not negative
         detail::require_no_edge(how, attempt, descriptor);
         const auto number = static_cast<std::size_t>(descriptor);
         if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
@@ -11892,14 +11904,15 @@ class poll_poller {
         const std::size_t size = watched_.size();
         if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
         if (size == who_.capacity()) who_.reserve(watched_.capacity());
-        // Whoever adds may be walking through the events of the last wait(). So they stay where they are, and
-        // wait(), which must not fail for want of memory, finds the greater room ready.
+        // The caller may be in the middle of the last wait()'s events, so events_ must not move. Room for more events
+        // is taken here, because wait() must not fail for lack of memory.
         if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
         watched_.push_back({descriptor, to_raw(what), 0});
         who_.push_back({descriptor, how == trigger::one_shot, token});
         places_[number] = static_cast<std::uint32_t>(size);
     }
-    /// No system call, and no allocation.
+    /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
+    /// of the concept poller.
     void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
         constexpr const char* attempt = "poll modify ";
         const std::uint32_t place = place_of(descriptor);
@@ -11908,6 +11921,7 @@ class poll_poller {
         watched_[place] = {descriptor, to_raw(what), 0};
         who_[place] = {descriptor, how == trigger::one_shot, token};
     }
+    /// Removes a descriptor; does nothing if the poller does not have it. It makes no system call.
     void remove(int descriptor) noexcept {
         const std::uint32_t place = place_of(descriptor);
         if (place == nowhere) return;
@@ -11919,9 +11933,9 @@ class poll_poller {
         who_.pop_back();
     }
 
-    /// Never returns early. A descriptor that was closed without remove() is reported once as an error (POLLNVAL),
-    /// and forgotten. std::system_error when there are more descriptors than RLIMIT_NOFILE (poll(2)): somebody has
-    /// lowered it.
+    /// Waits for events; never returns early. A descriptor that was closed before remove() is reported once as an error
+    /// (POLLNVAL) and then removed. Throws std::system_error if poll(2) fails, for example because RLIMIT_NOFILE was
+    /// lowered below the number of descriptors.
     std::span<const event> wait(wait_time timeout) {
         if (room_.size() > events_.size()) events_.swap(room_);
         for (detail::countdown time{timeout};;) {
@@ -11936,7 +11950,7 @@ class poll_poller {
 
   private:
     struct registration {
-        int descriptor;  ///< here, too: that of a one-shot one is not in watched_ until it is armed again
+        int descriptor;  ///< also kept here, because a reported one-shot descriptor is -1 in watched_ until modify()
         bool one_shot;
         std::uint64_t token;
     };
@@ -11947,7 +11961,7 @@ class poll_poller {
         return (raw & POLLNVAL) != 0 ? ready | interest::error : ready;
     }
     std::uint32_t place_of(int descriptor) const noexcept {
-        const auto number = static_cast<std::size_t>(descriptor);  // of a negative one far beyond all others
+        const auto number = static_cast<std::size_t>(descriptor);  // a negative number becomes larger than all others
         return number < places_.size() ? places_[number] : nowhere;
     }
     std::span<const event> collect(std::size_t ready) noexcept {
@@ -11956,18 +11970,18 @@ class poll_poller {
             const short raw = watched_[place].revents;
             if (raw != 0) events_[count++] = {who_[place].token, from_raw(raw)};
             if ((raw & POLLNVAL) != 0) {
-                remove(who_[place].descriptor);  // and look at this place again
+                remove(who_[place].descriptor);  // another descriptor has moved to this place: check it too
                 continue;
             }
-            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) passes over it
+            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) ignores negative numbers
             ++place;
         }
         return {events_.data(), count};
     }
 
-    std::vector<pollfd> watched_;        // what the kernel is handed
-    std::vector<registration> who_;      // of the same place
-    std::vector<std::uint32_t> places_;  // by descriptor: where it stands in the two
+    std::vector<pollfd> watched_;        // the list for poll(2)
+    std::vector<registration> who_;      // the token and trigger for the same index of watched_
+    std::vector<std::uint32_t> places_;  // for each descriptor: its index in watched_ and who_
     std::vector<event> events_, room_;
 };
 static_assert(poller<poll_poller>);
@@ -11979,7 +11993,8 @@ static_assert(poller<poll_poller>);
 // netnotes/poll/select.hpp: waiting with select(2)
 // SPDX-License-Identifier: MIT
 //
-// The oldest way, and every system has it: three sets of bits in, three sets of bits out, at most 1,024 descriptors.
+// select(2) is the oldest of the three calls, and every system has it. The program passes three sets of bits and gets
+// three sets back. Descriptors must be below 1,024.
 //
 // On this page:  select_poller
 // The notes:     select原理, select 优缺点; example 19
@@ -12004,23 +12019,25 @@ static_assert(poller<poll_poller>);
 
 namespace netnotes {
 
-/// select(2): in every system, and for few descriptors. It is handed three sets of bits, and writes its answer over
-/// them; so they are copied for each call.
+/// Waits with select(2), for few descriptors. The kernel writes its answer over the three sets that it gets, so the
+/// poller copies them for each call.
 ///
-/// The sets have FD_SETSIZE bits, 1024 with glibc on every machine. (Not 2048 where there are 64 bits, as the notes
-/// have it; and /proc/sys/fs/file-max, to which they refer, is how many files the whole system may have open. Nor does
-/// a macro or another kernel raise it: the kernel has no limit, glibc's fd_set is as large as it is.) What has to be
-/// below is the *number* of each descriptor, not their count: a program that has 1100 files open cannot wait for one
-/// socket that it opens then. And nothing stops a program that tries: FD_SET writes beyond the end of the set, and what
-/// was there is lost. Here add() refuses.
+/// The sets have FD_SETSIZE bits, 1024 with glibc on every machine. The notes say 2048 on 64-bit machines, which is
+/// wrong. They name /proc/sys/fs/file-max, but that limits the open files of the whole system. No macro and no other
+/// kernel raises the limit, because glibc fixes the size of fd_set.
 ///
-/// No memory is taken after it is made; about 25 kB.
+/// The *number* of each descriptor must be below the limit, not their count. A program with 1100 open files cannot wait
+/// for a new socket. The C interface does not check: FD_SET writes beyond the end of the set and destroys other data.
+/// Here add() throws.
+///
+/// The object has about 25 kB, and takes no other memory.
 class select_poller {
   public:
     static constexpr bool has_edge = false;
-    /// One wait() reports all that is ready, so that none can hide behind the others.
+    /// The most events that a wait() returns: all ready descriptors.
     static constexpr std::size_t batch = FD_SETSIZE;
 
+    /// Creates an empty poller.
     select_poller() noexcept = default;
     select_poller(select_poller&& other) noexcept : list_{std::exchange(other.list_, {})} {}
     select_poller& operator=(select_poller&& other) noexcept {
@@ -12028,7 +12045,8 @@ class select_poller {
         return *this;
     }
 
-    /// errc::value_too_large from FD_SETSIZE on. A regular file is always ready. See poller for the rest.
+    /// Adds a descriptor. Throws the errors of the concept poller: errc::value_too_large from FD_SETSIZE on. A regular
+    /// file is always ready.
     void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
         constexpr const char* attempt = "select add ";
         if (descriptor >= FD_SETSIZE) refuse_number(attempt, descriptor);
@@ -12039,13 +12057,15 @@ class select_poller {
         list_.end = std::max(list_.end, descriptor + 1);
         set(descriptor, what, token, how);
     }
-    /// No system call, and no allocation: it changes some bits, which the next wait() takes along.
+    /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
+    /// of the concept poller.
     void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
         constexpr const char* attempt = "select modify ";
         if (!is_present(descriptor)) detail::refuse(ENOENT, attempt, descriptor);
         detail::require_no_edge(how, attempt, descriptor);
         set(descriptor, what, token, how);
     }
+    /// Removes a descriptor; does nothing if the poller does not have it. It makes no system call.
     void remove(int descriptor) noexcept {
         if (!is_present(descriptor)) return;
         ask_for(descriptor, interest::none);
@@ -12053,8 +12073,9 @@ class select_poller {
         while (list_.end > 0 && !FD_ISSET(list_.end - 1, &list_.present)) --list_.end;
     }
 
-    /// Never returns early. A descriptor that was closed without remove() makes select(2) fail as a whole (EBADF):
-    /// it is looked for, reported once as an error, and forgotten.
+    /// Waits for events; never returns early. If a descriptor was closed before remove(), the whole select(2) fails
+    /// with EBADF. The poller then finds that descriptor, reports it once as an error, and removes it. Throws
+    /// std::system_error if select(2) fails for another reason.
     std::span<const event> wait(wait_time timeout) {
         for (detail::countdown time{timeout};;) {
             sets found = list_.asked;
@@ -12075,7 +12096,7 @@ class select_poller {
     struct list {
         sets asked;
         fd_set present{}, one_shot{};
-        int end = 0;  ///< one above the highest descriptor, where select(2) may stop looking
+        int end = 0;  ///< the highest descriptor plus one: select(2) stops there
         std::array<std::uint64_t, FD_SETSIZE> tokens{};
     };
 
@@ -12102,7 +12123,7 @@ class select_poller {
         put(descriptor, how == trigger::one_shot, list_.one_shot);
         list_.tokens[static_cast<std::size_t>(descriptor)] = token;
     }
-    /// `left` counts down select's answer, the bits that are set in all three sets.
+    /// Turns select's answer into events and returns their number. `left` is the number of bits set in the three sets.
     std::size_t collect(const sets& found, int left) noexcept {
         std::size_t count = 0;
         for (int descriptor = 0; left > 0 && descriptor < list_.end; ++descriptor) {
@@ -12116,6 +12137,7 @@ class select_poller {
         }
         return count;
     }
+    /// Reports and removes every descriptor that is no longer open. Returns the number of events.
     std::size_t forget() noexcept {
         std::size_t count = 0;
         for (int descriptor = list_.end - 1; descriptor >= 0; --descriptor) {
