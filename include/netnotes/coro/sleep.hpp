@@ -1,16 +1,16 @@
-// netnotes/coro/sleep.hpp: a turn for the others, and a pause
+// netnotes/coro/sleep.hpp: a pause, and a turn for the other tasks
 // SPDX-License-Identifier: MIT
 //
-// One thread runs all tasks of a loop, so a task that computes for long, or calls sleep(3), stops all of them. These two
-// waits let the others run:
+// One thread runs all tasks of a loop. So a task that computes for long, or calls sleep(3), stops all of them. These
+// two waits let the other tasks run:
 //
-//     co_await sleep_for(100ms);      // the others run; this task goes on after 100 ms of the loop's clock
-//     co_await yield();               // each task that can run gets a turn, then this task goes on
+//     co_await sleep_for(100ms);      // this task is resumed after 100 ms on the loop's clock
+//     co_await yield();               // each task that is ready gets a turn, then this task is resumed
 //
 //        this task   ──── yield() ·················· ──── sleep_for(100ms) ··············· ────
-//        the others               ─────────────────                        ───── … ───────
+//        other tasks              ─────────────────                        ───── … ───────
 //
-// Example 24 runs with a clock that jumps to the next timer, so a demonstration of an hour takes no time.
+// Example 24 uses virtual time, where the clock jumps to the next timer. So a demonstration of an hour takes no time.
 //
 // On this page:  yield · sleep_for, sleep_until
 
@@ -29,10 +29,15 @@ class yielding;
 class sleeping;
 }  // namespace detail
 
-/// `co_await yield()` lets all others that can go on have their turn. Long computations should, now and then.
+/// `co_await yield()` suspends for one turn, so that every other task that is ready runs first. A long computation
+/// should call it now and then. Throws netnotes::cancelled.
 [[nodiscard]] detail::yielding yield() noexcept;
-/// Waits for a time, measured by the loop's clock: never shorter, and up to two milliseconds longer.
+/// `co_await sleep_for(time)` suspends for `time` on the loop's clock: never shorter, and up to two milliseconds longer
+/// if the loop is idle. Zero and less suspends for one turn. `never` sleeps until the task is cancelled. Throws
+/// netnotes::cancelled.
 [[nodiscard]] detail::sleeping sleep_for(wait_time time) noexcept;
+/// `co_await sleep_until(when)` suspends until this point in time on the loop's clock. Otherwise it is like
+/// sleep_for().
 [[nodiscard]] detail::sleeping sleep_until(time_point when) noexcept;
 
 // ========================================================================================================
@@ -41,7 +46,7 @@ class sleeping;
 
 namespace detail {
 
-class yielding {  // no operation: it never waits, its chain stands in the queue already
+class yielding {  // not an operation: its chain is in the ready queue at once, so there is no wait to cancel
   public:
     bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -60,7 +65,7 @@ class yielding {  // no operation: it never waits, its chain stands in the queue
 
 class sleeping final : public loop_operation, private loop_timer {
   public:
-    /// A time_point of no loop yet: which clock it is measured by the loop knows.
+    /// Sleeps for `time`, or until `when` if `time` is never. The loop's clock is known only when the wait begins.
     sleeping(duration time, time_point when) noexcept : time_{time}, when_{when} {}
     bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -74,13 +79,14 @@ class sleeping final : public loop_operation, private loop_timer {
         return true;
     }
     void await_resume() {
-        // A sleep whose time has come in the very turn in which the task of run() has ended: cancelling it came too late, but
-        // what it would go on with may be gone.
+        // If the timer expires in the turn in which the task of run() ends, cancelling the sleep comes too late. But
+        // the objects that this task uses may be destroyed by then, so it is cancelled here.
         if (was_cancelled_ || (has_expired_ && chain().is_cancelled() && chain().loop().main_has_ended())) throw_cancelled();
     }
 
   private:
-    /// Not inside this call: it may sleep again until a time that is past, and then its timer is due again.
+    /// Makes the task ready. It does not resume the task inside this call, because the task may sleep again until a
+    /// time that is past. Then its timer would expire again, without end.
     void expired() noexcept override {
         has_expired_ = true;
         go_on();

@@ -6739,17 +6739,18 @@ namespace netnotes::io_backend {
 // result, or cancels it:
 //
 //     task<> both() {
-//         auto first = spawn(sum(1, 1'000));          // it runs now, as far as it goes without waiting
+//         auto first = spawn(sum(1, 1'000));          // begins when both() waits
 //         auto second = spawn(sum(1'000, 2'000));
-//         const int one = co_await first.join();      // waits for its end, and throws what the task has thrown
+//         const int one = co_await first.join();      // waits for its end; returns its result or throws its exception
 //         const int two = co_await second.join();
 //         std::cout << one + two << '\n';
 //     }
 //
-//        spawn ──┬── the caller goes on ────── join() waits ─────> result
-//                └── the task ────────────── ends ───┘
+//        spawn ──┬── the caller continues ──── join() waits ─────> result
+//                └── the task ──────────────── ends ─────┘
 //
-// A task need not be joined; then an exception in it ends the run. group.hpp has tasks that cannot outlive a scope.
+// A program need not join a task. If it does not, an exception in the task ends the run. coro/group.hpp has tasks that
+// cannot outlive a scope.
 //
 // On this page:  join_handle
 
@@ -6779,28 +6780,39 @@ class spawned_task;
 template <class T = void>
 class join_handle;
 
-/// A spawned task, for the caller that wants its result. To drop the handle does not end the task: its result is then lost,
-/// and an exception in it ends the run.
+/// Refers to a spawned task, for the caller that wants its result. It can be moved, not copied. Use it in the loop's
+/// thread. It may outlive the task and the loop.
+///
+/// Dropping the handle does not end the task. The result is then lost. If the task throws, event_loop::run() ends and
+/// throws that exception.
 template <class T>
 class join_handle {
   public:
-    /// None.
+    /// Makes an empty handle.
     join_handle() noexcept = default;
+    /// Takes the task of `other`, which is empty afterwards.
     join_handle(join_handle&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
+    /// Drops the own task and takes that of `other`, which is empty afterwards.
     join_handle& operator=(join_handle&& other) noexcept {
         join_handle{std::move(other)}.swap(*this);
         return *this;
     }
+    /// Drops the handle. The task runs on.
     ~join_handle();
+    /// Exchanges the two handles.
     void swap(join_handle& other) noexcept { std::swap(task_, other.task_); }
 
-    /// `co_await handle.join()` waits until the task has ended and returns its result, once, or throws its exception. If
-    /// the task was cancelled that is std::system_error with errc::operation_canceled, for it is not the one who joins
-    /// that was cancelled. If the waiting is cancelled the task goes on, and its result stays there. Only for tasks of
-    /// the same loop (std::logic_error).
+    /// `co_await handle.join()` suspends until the task has ended. Returns its result or throws its exception, once.
+    ///
+    /// If the task was cancelled, join() throws std::system_error with errc::operation_canceled. If the waiting task
+    /// itself is cancelled, join() throws netnotes::cancelled; the joined task runs on, and another join() can take its
+    /// result. Throws std::logic_error if the handle is empty or the result was taken already. It throws the same if
+    /// another task waits in join(), or if the task belongs to another loop.
     [[nodiscard]] auto join();
-    /// Whatever it waits for throws netnotes::cancelled.
+    /// Cancels the task: its present wait and every later wait throw netnotes::cancelled. Does not suspend. Has no
+    /// effect if the task has ended or the handle is empty.
     void cancel() noexcept;
+    /// Returns true if the task has ended; false if it has not, or if the handle is empty.
     [[nodiscard]] bool has_ended() const noexcept;
 
   private:
@@ -6825,7 +6837,8 @@ inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
         return false;
     }
 }
-/// Throws what a task has thrown, to somebody who was not cancelled with it: then a cancellation is an error.
+/// Rethrows an exception of a task to a caller that was not cancelled. So netnotes::cancelled becomes std::system_error
+/// with errc::operation_canceled, whose text begins with `what`.
 [[noreturn]] inline void rethrow_outside(const std::exception_ptr& exception, const char* what) {
     try {
         std::rethrow_exception(exception);
@@ -6834,7 +6847,7 @@ inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
     }
 }
 
-// ---- what is spawned
+// ---- spawned tasks
 
 class spawned : public fiber {
   public:
@@ -6860,7 +6873,7 @@ class spawned : public fiber {
         ++loop.size_;
     }
     virtual ~spawned() {
-        if (!has_ended_) --loop().size_;  // it was none: see the derived class
+        if (!has_ended_) --loop().size_;  // the task was empty, and the derived class threw
         if (has_loop_) leave();
     }
     [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
@@ -6868,7 +6881,7 @@ class spawned : public fiber {
         loop().make_ready(*this);
         return true;
     }
-    /// Destroys the coroutine where it stands.
+    /// Destroys the coroutine where it waits.
     virtual void break_off() noexcept = 0;
     void finish() noexcept {
         --loop().size_;
@@ -6884,7 +6897,7 @@ class spawned : public fiber {
         *previous_spawned_ = next_spawned_;
         if (next_spawned_) next_spawned_->previous_spawned_ = previous_spawned_;
     }
-    /// Its loop is being destroyed, and it is, unless somebody has a handle.
+    /// Ends the task because its loop is being destroyed. Deletes this object unless a handle refers to it.
     void lose_loop() noexcept {
         leave();
         if (!has_ended_) {
@@ -6898,7 +6911,8 @@ class spawned : public fiber {
     void release() noexcept {
         if (has_ended_ && !has_handle_ && joins_ == 0) abandon();
     }
-    /// Nobody will ask any more. That it was cancelled is no news.
+    /// Deletes this object, because no handle and no join() refers to it. If its exception was not taken, the run fails
+    /// with it. A cancelled task that ended by netnotes::cancelled is not a failure.
     void abandon() noexcept {
         if (!was_taken_ && has_loop_)
             if (const std::exception_ptr lost = exception(); lost && !(is_cancelled() && is_cancellation(lost)))
@@ -6906,16 +6920,16 @@ class spawned : public fiber {
         delete this;
     }
 
-    // Of these there may be one for each connection, hence the order: the first fill what the base has left open.
+    // A server may have one such object for each connection. So these members come first, in the padding of the base.
     bool has_handle_ : 1 = true;
     bool has_ended_ : 1 = false;
     bool has_loop_ : 1 = true;
 
   protected:
-    bool was_taken_ : 1 = false;  // its result, or its exception
+    bool was_taken_ : 1 = false;  // true after the result or the exception was taken
 
   private:
-    std::uint32_t joins_ = 0;  // awaiters that refer to it: the one who waits, and those who were cancelled just now
+    std::uint32_t joins_ = 0;  // awaiters that refer to this object: a waiting one, and cancelled ones not yet resumed
     spawned* next_spawned_;
     spawned** previous_spawned_;
     loop_operation* joiner_ = nullptr;
@@ -6931,11 +6945,11 @@ class spawned_task final : public spawned {
         task_.promise().belongs_to(*this);
     }
     T take() {
-        if (was_taken_) throw std::logic_error{"a spawned task has one result, and it was taken"};
+        if (was_taken_) throw std::logic_error{"join: the result of this task was taken already"};
         was_taken_ = true;
         return outcome_.take();
     }
-    /// The same, for somebody who was not cancelled with it.
+    /// Does the same as take(), but changes the exception as rethrow_outside() does.
     T take_outside(const char* what) {
         if (!was_taken_ && outcome_.exception()) {
             was_taken_ = true;
@@ -6955,7 +6969,7 @@ class spawned_task final : public spawned {
         new (&outcome_) result<T>;
         try {
             outcome_.set_exception(std::make_exception_ptr(cancelled{}));
-        } catch (...) {  // there is no memory for it
+        } catch (...) {  // no memory for the exception
             outcome_.set_exception(std::current_exception());
         }
     }
@@ -6967,17 +6981,17 @@ class spawned_task final : public spawned {
         } catch (...) {
             outcome_.set_exception(std::current_exception());
         }
-        task.destroy();  // now, and not with the handle: its parameters may hold connections
+        task.destroy();  // now, and not with the handle, because its parameters may own connections
         finish();
     }
 
     union {
-        std::coroutine_handle<task_promise<T>> task_;  // until it has ended
-        result<T> outcome_;                            // from then on
+        std::coroutine_handle<task_promise<T>> task_;  // until the task has ended
+        result<T> outcome_;                            // after that
     };
 };
 
-/// A share in a spawned task: the handle may be dropped before the awaiter has the result.
+/// Keeps a spawned task alive for an awaiter, because the handle may be dropped before the awaiter has the result.
 template <class T>
 class join_share {
   public:
@@ -7030,14 +7044,15 @@ class joining : public loop_operation {
     }
 
   private:
-    /// Returns why this task may not wait for the other task, or nullptr.
+    /// Returns why this task may not wait for the other task; nullptr if it may.
     [[nodiscard]] const char* why_not(const fiber& whose) const noexcept {
-        if (!task_) return "this handle has no task";
+        if (!task_) return "join: empty handle: default-constructed or moved from";
         if (task_->has_ended()) return nullptr;
-        if (task_->joiner_) return "two tasks wait for the end of one";
-        return &whose.loop() != &task_->loop() ? "this task belongs to another event loop" : nullptr;
+        if (task_->joiner_) return "join: another task already waits for this task";
+        return &whose.loop() != &task_->loop() ? "join: this task belongs to another event loop" : nullptr;
     }
-    /// When the task has ended, and this one has yet to hear of it, and nobody would use the result: it stays there.
+    /// Gives up the wait. If the joined task has ended and the waiting task is to be resumed, the wait succeeds all the
+    /// same. But if the result would be dropped (fiber::withdraw()), it stays with the joined task.
     void cancelled() noexcept override {
         const bool has_ended = task_->joiner_ != this;
         if (has_ended && !chain().is_withdrawn()) return;
@@ -7078,19 +7093,19 @@ bool join_handle<T>::has_ended() const noexcept {
 #endif  // NETNOTES_CORO_JOIN_HPP
 
 
-// netnotes/coro/sleep.hpp: a turn for the others, and a pause
+// netnotes/coro/sleep.hpp: a pause, and a turn for the other tasks
 // SPDX-License-Identifier: MIT
 //
-// One thread runs all tasks of a loop, so a task that computes for long, or calls sleep(3), stops all of them. These two
-// waits let the others run:
+// One thread runs all tasks of a loop. So a task that computes for long, or calls sleep(3), stops all of them. These
+// two waits let the other tasks run:
 //
-//     co_await sleep_for(100ms);      // the others run; this task goes on after 100 ms of the loop's clock
-//     co_await yield();               // each task that can run gets a turn, then this task goes on
+//     co_await sleep_for(100ms);      // this task is resumed after 100 ms on the loop's clock
+//     co_await yield();               // each task that is ready gets a turn, then this task is resumed
 //
 //        this task   ──── yield() ·················· ──── sleep_for(100ms) ··············· ────
-//        the others               ─────────────────                        ───── … ───────
+//        other tasks              ─────────────────                        ───── … ───────
 //
-// Example 24 runs with a clock that jumps to the next timer, so a demonstration of an hour takes no time.
+// Example 24 uses virtual time, where the clock jumps to the next timer. So a demonstration of an hour takes no time.
 //
 // On this page:  yield · sleep_for, sleep_until
 
@@ -7109,10 +7124,15 @@ class yielding;
 class sleeping;
 }  // namespace detail
 
-/// `co_await yield()` lets all others that can go on have their turn. Long computations should, now and then.
+/// `co_await yield()` suspends for one turn, so that every other task that is ready runs first. A long computation
+/// should call it now and then. Throws netnotes::cancelled.
 [[nodiscard]] detail::yielding yield() noexcept;
-/// Waits for a time, measured by the loop's clock: never shorter, and up to two milliseconds longer.
+/// `co_await sleep_for(time)` suspends for `time` on the loop's clock: never shorter, and up to two milliseconds longer
+/// if the loop is idle. Zero and less suspends for one turn. `never` sleeps until the task is cancelled. Throws
+/// netnotes::cancelled.
 [[nodiscard]] detail::sleeping sleep_for(wait_time time) noexcept;
+/// `co_await sleep_until(when)` suspends until this point in time on the loop's clock. Otherwise it is like
+/// sleep_for().
 [[nodiscard]] detail::sleeping sleep_until(time_point when) noexcept;
 
 // ========================================================================================================
@@ -7121,7 +7141,7 @@ class sleeping;
 
 namespace detail {
 
-class yielding {  // no operation: it never waits, its chain stands in the queue already
+class yielding {  // not an operation: its chain is in the ready queue at once, so there is no wait to cancel
   public:
     bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -7140,7 +7160,7 @@ class yielding {  // no operation: it never waits, its chain stands in the queue
 
 class sleeping final : public loop_operation, private loop_timer {
   public:
-    /// A time_point of no loop yet: which clock it is measured by the loop knows.
+    /// Sleeps for `time`, or until `when` if `time` is never. The loop's clock is known only when the wait begins.
     sleeping(duration time, time_point when) noexcept : time_{time}, when_{when} {}
     bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -7154,13 +7174,14 @@ class sleeping final : public loop_operation, private loop_timer {
         return true;
     }
     void await_resume() {
-        // A sleep whose time has come in the very turn in which the task of run() has ended: cancelling it came too late, but
-        // what it would go on with may be gone.
+        // If the timer expires in the turn in which the task of run() ends, cancelling the sleep comes too late. But
+        // the objects that this task uses may be destroyed by then, so it is cancelled here.
         if (was_cancelled_ || (has_expired_ && chain().is_cancelled() && chain().loop().main_has_ended())) throw_cancelled();
     }
 
   private:
-    /// Not inside this call: it may sleep again until a time that is past, and then its timer is due again.
+    /// Makes the task ready. It does not resume the task inside this call, because the task may sleep again until a
+    /// time that is past. Then its timer would expire again, without end.
     void expired() noexcept override {
         has_expired_ = true;
         go_on();
