@@ -19,6 +19,10 @@
 //     packet/bytes.hpp      numbers on the wire: network byte order
 //     packet/names.hpp      layers, failures, numbers of registries, MAC addresses
 //     packet/checksum.hpp   the checksums of the Internet and of Ethernet
+//     packet/record.hpp     a captured packet, and the time at which it was captured
+//     packet/pcap.hpp       pcap, the capture file that every tool reads
+//     packet/pcapng.hpp     pcapng, the capture file with interfaces and comments
+//     packet/capture.hpp    reading a capture file, whichever of the two formats it has
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -31,7 +35,11 @@
 
 #include "ip.hpp"
 #include "packet/bytes.hpp"
+#include "packet/capture.hpp"
 #include "packet/checksum.hpp"
 #include "packet/names.hpp"
+#include "packet/pcap.hpp"
+#include "packet/pcapng.hpp"
+#include "packet/record.hpp"
 
 #endif  // NETNOTES_PACKET_HPP

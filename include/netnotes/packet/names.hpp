@@ -73,7 +73,7 @@ class packet_failure {
     /// the failure: in this module it is always a literal. `offset` counts the bytes before the offending field.
     constexpr packet_failure(layer where, std::size_t offset, const char* pattern, std::uint32_t value = 0,
                              std::uint32_t limit = 0) noexcept
-        : pattern_{pattern}, offset_{static_cast<std::uint32_t>(offset)}, value_{value}, limit_{limit}, where_{where} {}
+        : pattern_{pattern}, offset_{offset}, value_{value}, limit_{limit}, where_{where} {}
     /// Reports that the capture ends inside a header. `present` bytes of the `needed` bytes are there, and the header
     /// begins at `offset`.
     [[nodiscard]] static constexpr packet_failure cut_short(layer where, std::size_t offset, std::size_t present,
@@ -96,7 +96,7 @@ class packet_failure {
     /// Returns the reason as it was given, with its placeholders; it is the same text for all failures of a kind.
     [[nodiscard]] constexpr std::string_view pattern() const noexcept { return pattern_ ? pattern_ : ""; }
     /// Moves the place by `bytes`: a header that was parsed alone begins there in its frame.
-    constexpr void shift(std::size_t bytes) noexcept { offset_ += static_cast<std::uint32_t>(bytes); }
+    constexpr void shift(std::size_t bytes) noexcept { offset_ += bytes; }
     /// Returns a sentence, for example `TCP: data offset is 3 words, below 5, at byte 46`. Returns "" for success.
     [[nodiscard]] std::string message() const;
 
@@ -108,7 +108,7 @@ class packet_failure {
 
   private:
     const char* pattern_ = nullptr;
-    std::uint32_t offset_ = 0;
+    std::size_t offset_ = 0;  // of a capture file, too, which may have more than 4 GiB
     std::uint32_t value_ = 0;
     std::uint32_t limit_ = 0;
     layer where_ = layer::payload;

@@ -13453,6 +13453,10 @@ class socket_iostream : public std::iostream {
 //     packet/bytes.hpp      numbers on the wire: network byte order
 //     packet/names.hpp      layers, failures, numbers of registries, MAC addresses
 //     packet/checksum.hpp   the checksums of the Internet and of Ethernet
+//     packet/record.hpp     a captured packet, and the time at which it was captured
+//     packet/pcap.hpp       pcap, the capture file that every tool reads
+//     packet/pcapng.hpp     pcapng, the capture file with interfaces and comments
+//     packet/capture.hpp    reading a capture file, whichever of the two formats it has
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -13570,41 +13574,106 @@ constexpr void store_little_64(std::byte* to, std::uint64_t value) noexcept { st
 
 #endif  // NETNOTES_PACKET_BYTES_HPP
 
-// netnotes/packet/checksum.hpp: how a receiver notices a damaged packet
+// netnotes/packet/capture.hpp: reading a capture file, whichever of the two formats it has
 // SPDX-License-Identifier: MIT
 //
-// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out of
-// the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
+// Two formats are in use, and their first bytes tell which one a file has:
 //
-//        4500 + 0073 + 0000 + 4000 + 4011 + 0000 + c0a8 + 0001 + c0a8 + 00c7  =  2479c
-//                                                                479c + 2     =  479e,  its complement is b861
+//        a1 b2 c3 d4, or another of four magics    pcap, pcap.hpp
+//        0a 0d 0d 0a                               pcapng, pcapng.hpp
 //
-// The receiver adds up everything, the checksum too. The result is ffff if nothing was damaged. The sum has two useful
-// properties. It does not depend on the order of bytes in memory, so whole machine words can be summed. And it can be
-// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new value.
+//        capture_reader reader{bytes};
+//        for (const capture_record& record : reader)
+//            std::cout << record.bytes.size() << " bytes on " << reader.interfaces()[record.interface_index].name();
+//        if (reader.is_cut_short()) std::cout << "the file ends within a packet";
 //
-// The checksum finds every single wrong bit, but it misses words that were swapped. UDP and TCP also sum a
-// *pseudo-header*: the addresses, the protocol and the length. So a packet that reaches a wrong host is noticed.
+// The reader takes bytes and opens no file. A program reads the file into memory, or maps it (mmap(2)).
 //
-// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it, so
-// captures seldom contain it.
-//
-// On this page:  internet_sum, internet_checksum · pseudo_header · updated_checksum · crc32 · checksum_state
-// The notes:     TCP报文首部 (检验和)
+// On this page:  capture_reader
+// The notes:     Wireshark (N84); example 30
 
-#ifndef NETNOTES_PACKET_CHECKSUM_HPP
-#define NETNOTES_PACKET_CHECKSUM_HPP
+#ifndef NETNOTES_PACKET_CAPTURE_HPP
+#define NETNOTES_PACKET_CAPTURE_HPP
 
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <variant>
+
+// netnotes/packet/pcap.hpp: pcap, the capture file that every tool reads
+// SPDX-License-Identifier: MIT
+//
+// tcpdump writes this format. A header of 24 bytes says how the rest is to be read. Then each packet follows its own
+// header of 16 bytes:
+//
+//        0          4       6       8             16          20          24
+//       ┌──────────┬───────┬───────┬─────────────┬───────────┬───────────┐
+//       │ a1b2c3d4 │   2   │   4   │ 0         0 │ snapshot  │ link type │   of the file
+//       └──────────┴───────┴───────┴─────────────┴───────────┴───────────┘
+//       ┌──────────┬──────────┬──────────┬──────────┬──────────────────┐
+//       │ seconds  │ fraction │ captured │ original │ the packet       │     of each packet
+//       └──────────┴──────────┴──────────┴──────────┴──────────────────┘
+//
+// The numbers have the byte order of the machine that wrote them. The first number, the *magic*, tells which: its bytes
+// are a1 b2 c3 d4 or d4 c3 b2 a1. The magic a1b23c4d says that the fraction counts nanoseconds instead of microseconds.
+// A reader that does not know this magic loses three digits.
+//
+// A program that is killed while it captures leaves a file that ends within a record. That is no broken file: the reader
+// returns every whole record, and then failure() is cut short.
+//
+// On this page:  pcap_reader · pcap_writer
+// Source:        draft-ietf-opsawg-pcap
+// The notes:     Wireshark (N84); example 30
+
+#ifndef NETNOTES_PACKET_PCAP_HPP
+#define NETNOTES_PACKET_PCAP_HPP
+
+#include <algorithm>
 #include <array>
-#include <bit>
-#include <concepts>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <iterator>
+#include <optional>
+#include <ostream>
+#include <span>
+#include <stdexcept>
+#include <utility>
+
+// netnotes/packet/record.hpp: a captured packet, and the time at which it was captured
+// SPDX-License-Identifier: MIT
+//
+// A capture file is a list of records. Each record has the bytes of a packet, its size on the wire, and a time. The
+// two sizes differ if the program that captured kept only the beginning of each packet (its *snapshot length*).
+//
+// A time in a file is a number of ticks. How long a tick is, differs from file to file, and in pcapng from interface to
+// interface. Its option if_tsresol has one byte:
+//
+//        bit 7       bits 6 to 0
+//       ┌───┬───────────────────┐
+//       │ 0 │         6         │    a tick has 10^-6 seconds, which is also what counts without the option
+//       ├───┼───────────────────┤
+//       │ 1 │        10         │    a tick has 2^-10 seconds
+//       └───┴───────────────────┘
+//
+// Here every time becomes a count of nanoseconds since 1970, rounded down. The ticks remain beside it.
+//
+// On this page:  capture_time · time_resolution · capture_interface, capture_record · capture_options
+// The notes:     Wireshark (N84); example 30
+
+#ifndef NETNOTES_PACKET_RECORD_HPP
+#define NETNOTES_PACKET_RECORD_HPP
+
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <optional>
 #include <span>
 #include <string_view>
-#include <type_traits>
-
 
 
 // netnotes/packet/names.hpp: the words that every chapter of packet uses
@@ -13682,7 +13751,7 @@ class packet_failure {
     /// the failure: in this module it is always a literal. `offset` counts the bytes before the offending field.
     constexpr packet_failure(layer where, std::size_t offset, const char* pattern, std::uint32_t value = 0,
                              std::uint32_t limit = 0) noexcept
-        : pattern_{pattern}, offset_{static_cast<std::uint32_t>(offset)}, value_{value}, limit_{limit}, where_{where} {}
+        : pattern_{pattern}, offset_{offset}, value_{value}, limit_{limit}, where_{where} {}
     /// Reports that the capture ends inside a header. `present` bytes of the `needed` bytes are there, and the header
     /// begins at `offset`.
     [[nodiscard]] static constexpr packet_failure cut_short(layer where, std::size_t offset, std::size_t present,
@@ -13705,7 +13774,7 @@ class packet_failure {
     /// Returns the reason as it was given, with its placeholders; it is the same text for all failures of a kind.
     [[nodiscard]] constexpr std::string_view pattern() const noexcept { return pattern_ ? pattern_ : ""; }
     /// Moves the place by `bytes`: a header that was parsed alone begins there in its frame.
-    constexpr void shift(std::size_t bytes) noexcept { offset_ += static_cast<std::uint32_t>(bytes); }
+    constexpr void shift(std::size_t bytes) noexcept { offset_ += bytes; }
     /// Returns a sentence, for example `TCP: data offset is 3 words, below 5, at byte 46`. Returns "" for success.
     [[nodiscard]] std::string message() const;
 
@@ -13717,7 +13786,7 @@ class packet_failure {
 
   private:
     const char* pattern_ = nullptr;
-    std::uint32_t offset_ = 0;
+    std::size_t offset_ = 0;  // of a capture file, too, which may have more than 4 GiB
     std::uint32_t value_ = 0;
     std::uint32_t limit_ = 0;
     layer where_ = layer::payload;
@@ -13936,6 +14005,854 @@ class mac_address : public netnotes::detail::printable<mac_address> {
 
 namespace netnotes::packet {
 
+/// A point in time, in nanoseconds since 1970-01-01 00:00 UTC. It can name the years from 1678 to 2261.
+using capture_time = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
+
+/// How long a tick of a capture file is. A regular value; no operation throws.
+class time_resolution {
+  public:
+    /// Creates 10^-6 seconds, which counts where a file names no resolution.
+    constexpr time_resolution() noexcept = default;
+    /// Takes the byte of the option if_tsresol (draft-ietf-opsawg-pcapng §4.2). Every byte is valid.
+    constexpr explicit time_resolution(std::uint8_t if_tsresol) noexcept : byte_{if_tsresol} {}
+    /// Returns 10^-9 seconds.
+    static constexpr time_resolution nanoseconds() noexcept { return time_resolution{9}; }
+
+    [[nodiscard]] constexpr std::uint8_t to_byte() const noexcept { return byte_; }  ///< as if_tsresol has it
+    [[nodiscard]] constexpr bool is_binary() const noexcept { return byte_ >= 0x80; }
+    /// Returns n of 10^-n or 2^-n seconds, from 0 to 127.
+    [[nodiscard]] constexpr unsigned exponent() const noexcept { return byte_ & 0x7fu; }
+
+    /// Returns the time of that many ticks after 1970, moved by `offset` seconds (if_tsoffset), rounded down to
+    /// nanoseconds. Returns nullopt if 64 bits of nanoseconds cannot hold the time.
+    [[nodiscard]] constexpr std::optional<capture_time> at(std::uint64_t ticks, std::int64_t offset = 0) const noexcept;
+
+    friend constexpr bool operator==(time_resolution, time_resolution) noexcept = default;
+
+  private:
+    std::uint8_t byte_ = 6;
+};
+
+namespace detail {
+
+/// Reads a number that begins at byte `at`. The bytes must be there.
+template <class Number>
+constexpr Number number_at(std::span<const std::byte> bytes, std::size_t at, bool big_endian) noexcept {
+    return big_endian ? load<Number, std::endian::big>(bytes.data() + at)
+                      : load<Number, std::endian::little>(bytes.data() + at);
+}
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+/// Returns true if the bytes, fewer than four, are those with which the big-endian number begins.
+constexpr bool begins_as(std::span<const std::byte> bytes, std::uint32_t number) noexcept {
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        if (bytes[i] != static_cast<std::byte>(number >> (24 - 8 * i))) return false;
+    return true;
+}
+/// Returns the size that an item of pcapng takes in the file: a multiple of 4.
+constexpr std::size_t padded(std::size_t size) noexcept { return (size + 3) & ~std::size_t{3}; }
+
+}  // namespace detail
+
+/// An option of a pcapng block: a number that says what it is, and its value without padding.
+struct capture_option {
+    static constexpr std::uint16_t end = 0, comment = 1, interface_name = 2, interface_description = 3,
+                                   interface_time_resolution = 9, interface_time_offset = 14, section_application = 4;
+    std::uint16_t code = 0;
+    std::span<const std::byte> value;
+
+    /// Returns the value as text. It may hold any bytes: use visible() before you print it.
+    [[nodiscard]] std::string_view text() const noexcept { return detail::as_text(value); }
+};
+
+/// The options of a block, read one after the other while you iterate. A broken option ends the list: what came before
+/// it stays. The bytes must outlive the list. Nothing here throws or allocates.
+class capture_options {
+  public:
+    constexpr capture_options() noexcept = default;
+    /// Takes the bytes behind a block's fixed part.
+    constexpr capture_options(std::span<const std::byte> bytes, bool big_endian) noexcept
+        : bytes_{bytes}, big_endian_{big_endian} {}
+
+    class iterator {
+      public:
+        using value_type = capture_option;
+        using difference_type = std::ptrdiff_t;
+        constexpr iterator() noexcept = default;
+        constexpr explicit iterator(const capture_options& whole) noexcept
+            : rest_{whole.bytes_}, big_endian_{whole.big_endian_} {
+            read();
+        }
+        constexpr const capture_option& operator*() const noexcept { return now_; }
+        constexpr const capture_option* operator->() const noexcept { return &now_; }
+        constexpr iterator& operator++() noexcept { return read(), *this; }
+        constexpr void operator++(int) noexcept { read(); }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept { return a.ended_; }
+
+      private:
+        constexpr void read() noexcept {
+            ended_ = true;
+            if (rest_.size() < 4) return;
+            now_.code = detail::number_at<std::uint16_t>(rest_, 0, big_endian_);
+            const std::size_t size = detail::number_at<std::uint16_t>(rest_, 2, big_endian_);
+            if (now_.code == capture_option::end || detail::padded(size) > rest_.size() - 4) return;
+            now_.value = rest_.subspan(4, size);
+            rest_ = rest_.subspan(4 + detail::padded(size));
+            ended_ = false;
+        }
+        std::span<const std::byte> rest_;
+        capture_option now_;
+        bool big_endian_ = false, ended_ = true;
+    };
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{*this}; }
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+
+    /// Returns the first option of this code, or nullopt.
+    [[nodiscard]] constexpr std::optional<capture_option> find(std::uint16_t code) const noexcept {
+        for (const capture_option& option : *this)
+            if (option.code == code) return option;
+        return std::nullopt;
+    }
+    /// Returns the text of the first option of this code, or an empty text.
+    [[nodiscard]] std::string_view text(std::uint16_t code) const noexcept {
+        const auto found = find(code);
+        return found ? found->text() : std::string_view{};
+    }
+
+  private:
+    std::span<const std::byte> bytes_;
+    bool big_endian_ = false;
+};
+
+/// Where packets were captured. A pcap file has a single interface without a name.
+struct capture_interface {
+    link_type link{};
+    std::uint32_t snapshot_length = 0;  ///< most bytes that were kept of a packet; 0 means all
+    time_resolution resolution{};
+    std::int64_t time_offset = 0;  ///< seconds, which every time of this interface lacks (if_tsoffset)
+    capture_options options{};     ///< of pcapng
+
+    /// Returns the name, such as `eth0`, or an empty text. Use visible() before you print it.
+    [[nodiscard]] std::string_view name() const noexcept { return options.text(capture_option::interface_name); }
+    [[nodiscard]] std::string_view description() const noexcept {
+        return options.text(capture_option::interface_description);
+    }
+};
+
+/// A captured packet. It points into the file's bytes, which must outlive it.
+struct capture_record {
+    std::span<const std::byte> bytes;  ///< what was captured
+    std::size_t original_size = 0;     ///< bytes on the wire, at least bytes.size() in a file that tells the truth
+    /// When it was captured. nullopt if the file does not say (a simple packet block), or if a capture_time cannot hold it.
+    std::optional<capture_time> time{};
+    std::uint64_t ticks = 0;          ///< the time as it stands in the file; see capture_interface::resolution
+    std::size_t interface_index = 0;  ///< into interfaces() of the reader, counted through all sections
+    link_type link{};                 ///< what the packet begins with
+    capture_options options{};        ///< of pcapng
+    std::size_t offset = 0;           ///< where the record begins in the file
+
+    /// Returns true if the capture kept less of the packet than was on the wire.
+    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return bytes.size() < original_size; }
+    /// Returns the first comment, or an empty text. Use visible() before you print it.
+    [[nodiscard]] std::string_view comment() const noexcept { return options.text(capture_option::comment); }
+};
+
+namespace detail {
+
+/// The common end of the readers' loops: `for (const capture_record& record : reader)`.
+template <class Reader>
+class record_iterator {
+  public:
+    using value_type = capture_record;
+    using difference_type = std::ptrdiff_t;
+    constexpr record_iterator() noexcept = default;
+    constexpr explicit record_iterator(Reader& reader) : reader_{&reader}, now_{reader.next()} {}
+    constexpr const capture_record& operator*() const noexcept { return *now_; }
+    constexpr const capture_record* operator->() const noexcept { return &*now_; }
+    constexpr record_iterator& operator++() { return now_ = reader_->next(), *this; }
+    constexpr void operator++(int) { now_ = reader_->next(); }
+    friend constexpr bool operator==(const record_iterator& a, std::default_sentinel_t) noexcept { return !a.now_; }
+
+  private:
+    Reader* reader_ = nullptr;
+    std::optional<capture_record> now_;
+};
+
+constexpr std::uint64_t power_of_ten(unsigned exponent) noexcept {  // exponent is 0 to 19
+    std::uint64_t power = 1;
+    while (exponent-- > 0) power *= 10;
+    return power;
+}
+
+}  // namespace detail
+
+constexpr std::optional<capture_time> time_resolution::at(std::uint64_t ticks, std::int64_t offset) const noexcept {
+    constexpr std::uint64_t billion = 1'000'000'000;
+    const unsigned n = exponent();
+    std::uint64_t seconds = 0, nanoseconds = 0;  // nanoseconds below a billion
+    if (!is_binary() && n <= 9) {
+        seconds = ticks / detail::power_of_ten(n);
+        nanoseconds = ticks % detail::power_of_ten(n) * detail::power_of_ten(9 - n);
+    } else if (!is_binary()) {
+        const std::uint64_t whole = n - 9 > 19 ? 0 : ticks / detail::power_of_ten(n - 9);
+        seconds = whole / billion;
+        nanoseconds = whole % billion;
+    } else {
+        seconds = n > 63 ? 0 : ticks >> n;
+        const std::uint64_t rest = n > 63 ? ticks : ticks & ((std::uint64_t{1} << n) - 1);
+        // rest * 10^9 / 2^n, where the product has up to 94 bits: its upper part holds what is above the lowest 32.
+        const std::uint64_t low = (rest & 0xffff'ffff) * billion, upper = (rest >> 32) * billion + (low >> 32);
+        if (n < 32)
+            nanoseconds = low >> n;  // rest has fewer than 32 bits
+        else if (n < 96)
+            nanoseconds = upper >> (n - 32);
+    }
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(billion) - 1;
+    // Both ends are compared before anything is added, so nothing overflows.
+    if (seconds > std::uint64_t{1} << 62 || offset > most || offset < -most - (std::int64_t{1} << 62))
+        return std::nullopt;
+    const std::int64_t sum = static_cast<std::int64_t>(seconds) + offset;
+    if (sum > most || sum < -most) return std::nullopt;
+    return capture_time{
+        std::chrono::nanoseconds{sum * static_cast<std::int64_t>(billion) + static_cast<std::int64_t>(nanoseconds)}};
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_RECORD_HPP
+
+
+namespace netnotes::packet {
+
+/// The largest packet that the common tools accept in a file whose header names no larger size: 262,144 bytes.
+inline constexpr std::uint32_t max_captured_size = 262'144;
+
+/// Reads a pcap file that lies in memory. It allocates nothing and throws nothing. The bytes must outlive the reader
+/// and its records.
+///
+///     pcap_reader reader{bytes};
+///     for (const capture_record& record : reader) …
+///     if (reader.failure()) std::cerr << reader.failure().message();
+class pcap_reader {
+  public:
+    /// Reads the header. If that fails, failure() is set and next() returns nullopt.
+    constexpr explicit pcap_reader(std::span<const std::byte> file) noexcept;
+
+    /// Returns true if the bytes begin as a pcap file does.
+    [[nodiscard]] static constexpr bool recognizes(std::span<const std::byte> file) noexcept {
+        return file.size() >= 4 && kind_of(file) != unknown;
+    }
+
+    /// Returns the next packet. Returns nullopt at the end, and after the first record that is cut short or malformed;
+    /// failure() then says why.
+    constexpr std::optional<capture_record> next() noexcept;
+    /// Reads on from the record that next() would return. A record that was read is not returned again.
+    [[nodiscard]] constexpr detail::record_iterator<pcap_reader> begin() noexcept {
+        return detail::record_iterator<pcap_reader>{*this};
+    }
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+
+    /// Returns why reading ended before the end of the file. It converts to false as long as no error was met.
+    [[nodiscard]] constexpr const packet_failure& failure() const noexcept { return failure_; }
+    /// Returns true if the file ended within its header or within a record.
+    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return failure_.is_cut_short(); }
+
+    [[nodiscard]] constexpr bool is_big_endian() const noexcept { return (kind_ & 2) != 0; }
+    /// Returns the only interface of the file, which has no name.
+    [[nodiscard]] constexpr std::span<const capture_interface> interfaces() const noexcept { return {&interface_, 1}; }
+    /// Returns how many bytes at the end of each packet are Ethernet's check sequence. Most files do not say: then 0.
+    [[nodiscard]] constexpr std::size_t check_sequence_size() const noexcept { return check_sequence_size_; }
+
+  private:
+    enum kind : unsigned { micro_little = 0, nano_little = 1, micro_big = 2, nano_big = 3, unknown = 4 };
+    static constexpr kind kind_of(std::span<const std::byte> file) noexcept {
+        switch (detail::number_at<std::uint32_t>(file, 0, true)) {
+            case 0xa1b2c3d4: return micro_big;
+            case 0xa1b23c4d: return nano_big;
+            case 0xd4c3b2a1: return micro_little;
+            case 0x4d3cb2a1: return nano_little;
+            default: return unknown;
+        }
+    }
+    template <class Number>
+    constexpr Number load(std::size_t at) const noexcept {
+        return detail::number_at<Number>(file_, at, is_big_endian());
+    }
+    constexpr std::nullopt_t fail(std::size_t offset, const char* pattern, std::uint32_t value = 0,
+                                  std::uint32_t limit = 0) noexcept {
+        failure_ = packet_failure{layer::capture, offset, pattern, value, limit};
+        return std::nullopt;
+    }
+    constexpr std::nullopt_t cut_short(std::size_t needed) noexcept {
+        failure_ = packet_failure::cut_short(layer::capture, at_, file_.size() - at_, needed);
+        return std::nullopt;
+    }
+
+    std::span<const std::byte> file_;
+    std::size_t at_ = 0;
+    kind kind_ = unknown;
+    unsigned minor_version_ = 4;
+    std::size_t check_sequence_size_ = 0;
+    capture_interface interface_;
+    packet_failure failure_;
+};
+
+/// Writes a pcap file with nanoseconds to a stream. The numbers are little-endian on every machine, so equal packets make
+/// equal files. The stream must outlive the writer. An error of the stream is the stream's: ask it, or let it throw.
+class pcap_writer {
+  public:
+    /// Writes the header. A packet longer than the snapshot length is cut, and its original size is kept.
+    explicit pcap_writer(std::ostream& out, link_type link = link_type::ethernet,
+                         std::uint32_t snapshot_length = max_captured_size)
+        : out_{&out}, snapshot_length_{snapshot_length} {
+        put(0xa1b23c4d, 2 | 4u << 16, 0, 0, snapshot_length, static_cast<std::uint32_t>(link));
+    }
+
+    /// Writes a packet of `original_size` bytes, which is the size of `bytes` if you do not say otherwise.
+    /// Throws std::out_of_range for a time before 1970 or after 2106-02-07, which the file cannot hold, and for an
+    /// original size above 4,294,967,295.
+    void write(capture_time time, std::span<const std::byte> bytes, std::optional<std::size_t> original_size = {}) {
+        const std::size_t original = original_size.value_or(bytes.size());
+        const auto nanoseconds = time.time_since_epoch().count();
+        if (nanoseconds < 0 || nanoseconds / 1'000'000'000 > 0xffff'ffff)
+            throw std::out_of_range{"a pcap file holds times from 1970 to 2106 only"};
+        if (original > 0xffff'ffff) throw std::out_of_range{"a pcap file holds packets below 4 GiB only"};
+        bytes = bytes.first(std::min<std::size_t>(bytes.size(), snapshot_length_));
+        put(static_cast<std::uint32_t>(nanoseconds / 1'000'000'000),
+            static_cast<std::uint32_t>(nanoseconds % 1'000'000'000), static_cast<std::uint32_t>(bytes.size()),
+            static_cast<std::uint32_t>(original));
+        out_->write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    }
+
+  private:
+    template <class... Numbers>
+    void put(Numbers... numbers) {
+        std::array<char, 4 * sizeof...(numbers)> bytes;
+        std::size_t at = 0;
+        for (const std::uint32_t number : {static_cast<std::uint32_t>(numbers)...})
+            for (unsigned shift = 0; shift < 32; shift += 8) bytes[at++] = static_cast<char>(number >> shift & 0xff);
+        out_->write(bytes.data(), bytes.size());
+    }
+    std::ostream* out_;
+    std::uint32_t snapshot_length_;
+};
+
+// ---- Reading -------------------------------------------------------------------------------------------
+
+constexpr pcap_reader::pcap_reader(std::span<const std::byte> file) noexcept : file_{file} {
+    if (file.size() < 4) {
+        if (detail::begins_as(file, 0xa1b2c3d4) || detail::begins_as(file, 0xa1b23c4d) ||
+            detail::begins_as(file, 0xd4c3b2a1) || detail::begins_as(file, 0x4d3cb2a1))
+            cut_short(24);
+        else
+            fail(0, "the file does not begin as a pcap file does");
+        return;
+    }
+    kind_ = kind_of(file);
+    if (kind_ == unknown) {
+        fail(0, "the file does not begin as a pcap file does");
+        return;
+    }
+    if (file.size() < 24) {
+        cut_short(24);
+        return;
+    }
+    if (load<std::uint16_t>(4) != 2) {
+        fail(4, "version is %, and # is known", load<std::uint16_t>(4), 2);
+        return;
+    }
+    minor_version_ = load<std::uint16_t>(6);
+    interface_.snapshot_length = load<std::uint32_t>(16);
+    const auto link = load<std::uint32_t>(20);
+    interface_.link = static_cast<link_type>(link & 0xffff);
+    if ((link & 0x0400'0000) != 0) check_sequence_size_ = link >> 28 << 1;  // it is counted in 16 bits
+    if ((kind_ & 1) != 0) interface_.resolution = time_resolution::nanoseconds();
+    at_ = 24;
+}
+
+constexpr std::optional<capture_record> pcap_reader::next() noexcept {
+    if (failure_ || at_ == file_.size()) return std::nullopt;
+    const std::size_t rest = file_.size() - at_;
+    if (rest < 16) return cut_short(16);
+    std::size_t size = load<std::uint32_t>(at_ + 8), original_size = load<std::uint32_t>(at_ + 12);
+    // Before version 2.3 the two sizes had changed places. In version 2.3 some programs wrote them one way, some the other.
+    if (minor_version_ < 3 || (minor_version_ == 3 && size > original_size)) std::swap(size, original_size);
+    const std::uint32_t largest = std::max(interface_.snapshot_length, max_captured_size);
+    if (size > largest) return fail(at_ + 8, "captured size is %, above #", static_cast<std::uint32_t>(size), largest);
+    if (size > rest - 16) return cut_short(16 + size);
+    capture_record record;
+    const std::uint64_t fraction = load<std::uint32_t>(at_ + 4);
+    const std::uint64_t ticks_of_a_second = (kind_ & 1) != 0 ? 1'000'000'000 : 1'000'000;
+    record.ticks = load<std::uint32_t>(at_) * ticks_of_a_second + fraction;
+    record.time = interface_.resolution.at(record.ticks);
+    record.bytes = file_.subspan(at_ + 16, size);
+    record.original_size = original_size;
+    record.link = interface_.link;
+    record.offset = at_;
+    at_ += 16 + size;
+    return record;
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_PCAP_HPP
+
+// netnotes/packet/pcapng.hpp: pcapng, the capture file with interfaces and comments
+// SPDX-License-Identifier: MIT
+//
+// Wireshark writes this format. The file is a row of blocks. Each begins with its type and ends with its length again,
+// so a reader can skip a block that it does not know:
+//
+//        4 bytes   4 bytes    length - 12 bytes, a multiple of 4                       4 bytes
+//       ┌────────┬──────────┬────────────────────────────────────────────────────────┬──────────┐
+//       │  type  │  length  │ fixed part │ data │ options: code, size, value; …; 0 0 │  length  │
+//       └────────┴──────────┴────────────────────────────────────────────────────────┴──────────┘
+//
+//        0a0d0d0a   begins a section: byte order, version. Joining two files gives a file with two sections.
+//        1          describes an interface: link type, snapshot length; options: its name, how long a tick is
+//        6          a packet: interface, time, sizes, bytes; options: comments
+//        3          a packet without a time, of the section's first interface
+//        2          a packet, as older programs wrote it
+//
+// Interfaces are numbered anew in each section. The reader here counts them through the whole file, so that an index
+// means one interface.
+//
+// On this page:  pcapng_reader · pcapng_writer
+// Source:        draft-ietf-opsawg-pcapng
+// The notes:     Wireshark (N84); example 30
+
+#ifndef NETNOTES_PACKET_PCAPNG_HPP
+#define NETNOTES_PACKET_PCAPNG_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <ostream>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+
+
+namespace netnotes::packet {
+
+/// Reads a pcapng file that lies in memory. It allocates a table of the interfaces and nothing else; the table takes at
+/// most eight bytes for each byte of the file. The bytes must outlive the reader and its records.
+class pcapng_reader {
+  public:
+    /// Begins before the first block; next() reads.
+    explicit pcapng_reader(std::span<const std::byte> file) noexcept : file_{file} {}
+
+    /// Returns true if the bytes begin as a pcapng file does.
+    [[nodiscard]] static constexpr bool recognizes(std::span<const std::byte> file) noexcept {
+        return file.size() >= 4 && detail::number_at<std::uint32_t>(file, 0, true) == section_header;
+    }
+
+    /// Returns the next packet and takes note of the sections and interfaces before it. Returns nullopt at the end, and
+    /// before the first block that is cut short or malformed; failure() then says why. Throws std::bad_alloc only.
+    std::optional<capture_record> next();
+    /// Reads on from the record that next() would return. A record that was read is not returned again.
+    [[nodiscard]] detail::record_iterator<pcapng_reader> begin() {
+        return detail::record_iterator<pcapng_reader>{*this};
+    }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+    /// Returns why reading ended before the end of the file. It converts to false as long as no error was met.
+    [[nodiscard]] const packet_failure& failure() const noexcept { return failure_; }
+    /// Returns true if the file ended within a block.
+    [[nodiscard]] bool is_cut_short() const noexcept { return failure_.is_cut_short(); }
+
+    /// Returns the byte order of the section that was read last.
+    [[nodiscard]] bool is_big_endian() const noexcept { return big_endian_; }
+    /// Returns the interfaces that were described before the record that was read last, of all sections.
+    [[nodiscard]] std::span<const capture_interface> interfaces() const noexcept { return interfaces_; }
+    /// Returns how many sections were begun.
+    [[nodiscard]] std::size_t section_count() const noexcept { return section_count_; }
+    /// Returns the options of the section that was read last: comments, and the application that wrote it.
+    [[nodiscard]] const capture_options& section_options() const noexcept { return section_options_; }
+
+  private:
+    static constexpr std::uint32_t section_header = 0x0a0d0d0a, interface_description = 1, obsolete_packet = 2,
+                                   simple_packet = 3, enhanced_packet = 6;
+    struct block {
+        std::uint32_t type = 0;
+        std::size_t offset = 0;           // in the file
+        std::span<const std::byte> body;  // between the two lengths
+    };
+
+    template <class Number>
+    [[nodiscard]] Number load(std::span<const std::byte> bytes, std::size_t at) const noexcept {
+        return detail::number_at<Number>(bytes, at, big_endian_);
+    }
+    std::nullopt_t fail(std::size_t offset, const char* pattern, std::size_t value = 0,
+                        std::uint32_t limit = 0) noexcept {
+        failure_ = packet_failure{layer::capture, offset, pattern, static_cast<std::uint32_t>(value), limit};
+        return std::nullopt;
+    }
+    std::nullopt_t cut_short(std::size_t needed) noexcept {
+        failure_ = packet_failure::cut_short(layer::capture, at_, file_.size() - at_, needed);
+        return std::nullopt;
+    }
+    std::optional<block> next_block() noexcept;
+    bool read_byte_order() noexcept;
+    bool read_section(const block& from) noexcept;
+    bool read_interface(const block& from);
+    std::optional<capture_record> read_packet(const block& from) noexcept;
+
+    std::span<const std::byte> file_;
+    std::size_t at_ = 0;
+    bool big_endian_ = false;
+    std::size_t section_count_ = 0;
+    std::size_t first_interface_ = 0;  // of the section
+    std::vector<capture_interface> interfaces_;
+    capture_options section_options_;
+    packet_failure failure_;
+};
+
+/// Writes a pcapng file with one section to a stream: named interfaces, comments, times in nanoseconds. The numbers are
+/// little-endian on every machine, so equal packets make equal files. The stream must outlive the writer. An error of
+/// the stream is the stream's: ask it, or let it throw.
+///
+///     pcapng_writer writer{file, {.application = "netnotes"}};
+///     const auto link = writer.add_interface({.name = "link h1–s1"});
+///     writer.write(link, time, bytes, {.comment = "this frame is lost on the way"});
+class pcapng_writer {
+  public:
+    struct section {
+        std::string_view comment{};      ///< UTF-8, as all texts here
+        std::string_view application{};  ///< the program that writes
+    };
+    struct interface {
+        std::string_view name{};
+        std::string_view description{};
+        std::string_view comment{};
+        link_type link = link_type::ethernet;
+        std::uint32_t snapshot_length = 0;  ///< a longer packet is cut; 0 means that no packet is
+    };
+    struct details {
+        std::string_view comment{};
+        std::optional<std::size_t> original_size{};  ///< bytes on the wire; the size of the packet if you do not say
+    };
+
+    /// Writes the section's header. Throws std::length_error for a text above 65,535 bytes, as each function here does.
+    explicit pcapng_writer(std::ostream& out) : pcapng_writer{out, section{}} {}
+    pcapng_writer(std::ostream& out, const section& about) : out_{&out} {
+        number(0x1a2b3c4d, 4);
+        number(1, 2);
+        number(0, 2);
+        number(std::numeric_limits<std::uint64_t>::max(), 8);  // the length of the section: not known
+        text(capture_option::comment, about.comment);
+        text(capture_option::section_application, about.application);
+        finish(0x0a0d0d0a);
+    }
+
+    /// Describes an interface and returns its number, counted from 0. You can add interfaces at any time.
+    std::uint32_t add_interface(const interface& about) {
+        number(static_cast<std::uint16_t>(about.link), 2);
+        number(0, 2);
+        number(about.snapshot_length, 4);
+        text(capture_option::comment, about.comment);
+        text(capture_option::interface_name, about.name);
+        text(capture_option::interface_description, about.description);
+        const char resolution = static_cast<char>(time_resolution::nanoseconds().to_byte());
+        text(capture_option::interface_time_resolution, {&resolution, 1});
+        finish(1);
+        snapshot_lengths_.push_back(about.snapshot_length);
+        return static_cast<std::uint32_t>(snapshot_lengths_.size() - 1);
+    }
+
+    /// Writes a packet. Throws std::out_of_range for an interface that was not added, for a time before 1970, and for a
+    /// packet of 4 GiB or more; then nothing was written.
+    void write(std::uint32_t interface_number, capture_time time, std::span<const std::byte> bytes) {
+        write(interface_number, time, bytes, details{});
+    }
+    void write(std::uint32_t interface_number, capture_time time, std::span<const std::byte> bytes,
+               const details& more) {
+        const std::size_t original = more.original_size.value_or(bytes.size());
+        const auto snapshot_length = snapshot_lengths_.at(interface_number);
+        if (time.time_since_epoch().count() < 0) throw std::out_of_range{"a pcapng file holds no times before 1970"};
+        if (snapshot_length != 0) bytes = bytes.first(std::min<std::size_t>(bytes.size(), snapshot_length));
+        if (original > 0xffff'ffff || bytes.size() > 0xffff'ff00 - max_text_size)
+            throw std::out_of_range{"a pcapng file holds packets below 4 GiB only"};
+        const auto ticks = static_cast<std::uint64_t>(time.time_since_epoch().count());
+        number(interface_number, 4);
+        number(ticks >> 32, 4);
+        number(ticks, 4);
+        number(bytes.size(), 4);
+        number(original, 4);
+        append(detail::as_text(bytes));
+        text(capture_option::comment, more.comment);
+        finish(6);
+    }
+
+  private:
+    static constexpr std::size_t max_text_size = 65'535;
+    void number(std::uint64_t value, unsigned size) {
+        for (; size > 0; --size, value >>= 8) body_ += static_cast<char>(value & 0xff);
+    }
+    void append(std::string_view bytes) {
+        body_ += bytes;
+        body_.append(detail::padded(bytes.size()) - bytes.size(), '\0');
+    }
+    void text(std::uint16_t code, std::string_view value) {
+        if (value.size() > max_text_size) {
+            body_.clear();
+            has_options_ = false;
+            throw std::length_error{"a text in a pcapng file has at most 65,535 bytes"};
+        }
+        if (value.empty()) return;
+        number(code, 2);
+        number(value.size(), 2);
+        append(value);
+        has_options_ = true;
+    }
+    void finish(std::uint32_t type) {
+        if (has_options_) number(0, 4);
+        has_options_ = false;
+        std::string whole;
+        whole.swap(body_);
+        const std::size_t length = whole.size() + 12;
+        number(type, 4);
+        number(length, 4);
+        out_->write(body_.data(), static_cast<std::streamsize>(body_.size()));
+        out_->write(whole.data(), static_cast<std::streamsize>(whole.size()));
+        out_->write(body_.data() + 4, 4);
+        whole.clear();
+        body_.swap(whole);  // its room is used again
+    }
+    std::ostream* out_;
+    std::string body_;
+    bool has_options_ = false;
+    std::vector<std::uint32_t> snapshot_lengths_;
+};
+
+// ---- Reading -------------------------------------------------------------------------------------------
+
+/// The byte order stands in the section's header itself, behind a type that reads the same from both sides.
+inline bool pcapng_reader::read_byte_order() noexcept {
+    switch (detail::number_at<std::uint32_t>(file_, at_ + 8, true)) {
+        case 0x1a2b3c4d: return big_endian_ = true, true;
+        case 0x4d3c2b1a: return big_endian_ = false, true;
+        default: return fail(at_ + 8, "the section names no byte order"), false;
+    }
+}
+
+inline std::optional<pcapng_reader::block> pcapng_reader::next_block() noexcept {
+    const std::size_t rest = file_.size() - at_;
+    if (section_count_ == 0) {  // is it such a file at all?
+        if (rest < 4 ? !detail::begins_as(file_, section_header) : !recognizes(file_))
+            return fail(0, "the file does not begin as a pcapng file does");
+    }
+    if (rest < 12) return cut_short(12);
+    if (detail::number_at<std::uint32_t>(file_, at_, true) == section_header && !read_byte_order()) return std::nullopt;
+    const auto whole = file_.subspan(at_);
+    const std::size_t length = load<std::uint32_t>(whole, 4);
+    if (length < 12) return fail(at_ + 4, "length of the block is %, below #", length, 12);
+    if (length % 4 != 0) return fail(at_ + 4, "length of the block is %, no multiple of #", length, 4);
+    if (length > rest) return cut_short(length);
+    if (load<std::uint32_t>(whole, length - 4) != length)
+        return fail(at_ + length - 4, "the block does not end with its length, %", length);
+    block found{load<std::uint32_t>(whole, 0), at_, whole.subspan(8, length - 12)};
+    at_ += length;
+    return found;
+}
+
+inline bool pcapng_reader::read_section(const block& from) noexcept {
+    if (from.body.size() < 16)
+        return fail(from.offset + 4, "length of the section header is %, below #", from.body.size() + 12, 28), false;
+    if (load<std::uint16_t>(from.body, 4) != 1)
+        return fail(from.offset + 12, "version is %, and # is known", load<std::uint16_t>(from.body, 4), 1), false;
+    ++section_count_;
+    first_interface_ = interfaces_.size();
+    section_options_ = capture_options{from.body.subspan(16), big_endian_};
+    return true;
+}
+
+inline bool pcapng_reader::read_interface(const block& from) {
+    if (from.body.size() < 8)
+        return fail(from.offset + 4, "length of the interface's block is %, below #", from.body.size() + 12, 20), false;
+    capture_interface found;
+    found.link = static_cast<link_type>(load<std::uint16_t>(from.body, 0));
+    found.snapshot_length = load<std::uint32_t>(from.body, 4);
+    found.options = capture_options{from.body.subspan(8), big_endian_};
+    if (const auto option = found.options.find(capture_option::interface_time_resolution)) {
+        if (option->value.size() != 1)
+            return fail(from.offset, "size of if_tsresol is %, and it should be #", option->value.size(), 1), false;
+        found.resolution = time_resolution{std::to_integer<std::uint8_t>(option->value[0])};
+    }
+    if (const auto option = found.options.find(capture_option::interface_time_offset)) {
+        if (option->value.size() != 8)
+            return fail(from.offset, "size of if_tsoffset is %, and it should be #", option->value.size(), 8), false;
+        found.time_offset = static_cast<std::int64_t>(load<std::uint64_t>(option->value, 0));
+    }
+    interfaces_.push_back(found);
+    return true;
+}
+
+inline std::optional<capture_record> pcapng_reader::read_packet(const block& from) noexcept {
+    const bool is_simple = from.type == simple_packet, is_obsolete = from.type == obsolete_packet;
+    const std::size_t fixed_size = is_simple ? 4 : 20;
+    const auto& body = from.body;
+    if (body.size() < fixed_size)
+        return fail(from.offset + 4, "length of the packet's block is %, below #", body.size() + 12,
+                    static_cast<std::uint32_t>(fixed_size + 12));
+    const std::size_t number = is_simple     ? 0
+                               : is_obsolete ? load<std::uint16_t>(body, 0)
+                                             : load<std::uint32_t>(body, 0);
+    if (number >= interfaces_.size() - first_interface_)
+        return fail(from.offset + 8, "interface is %, and the section has described #", number,
+                    static_cast<std::uint32_t>(interfaces_.size() - first_interface_));
+    capture_record record;
+    record.interface_index = first_interface_ + number;
+    const capture_interface& where = interfaces_[record.interface_index];
+    record.link = where.link;
+    record.offset = from.offset;
+    record.original_size = load<std::uint32_t>(body, fixed_size - 4);
+    std::size_t size = 0;
+    if (is_simple) {
+        size = record.original_size;
+        if (where.snapshot_length != 0) size = std::min<std::size_t>(size, where.snapshot_length);
+    } else {
+        record.ticks = std::uint64_t{load<std::uint32_t>(body, 4)} << 32 | load<std::uint32_t>(body, 8);
+        record.time = where.resolution.at(record.ticks, where.time_offset);
+        size = load<std::uint32_t>(body, 12);
+    }
+    if (size > body.size() - fixed_size)
+        return fail(from.offset + 4 + fixed_size, "size of the packet is %, and its block has room for #", size,
+                    static_cast<std::uint32_t>(body.size() - fixed_size));
+    record.bytes = body.subspan(fixed_size, size);
+    // Some programs forget to pad the packet if no option follows.
+    const std::size_t options = std::min(fixed_size + detail::padded(size), body.size());
+    if (!is_simple) record.options = capture_options{body.subspan(options), big_endian_};
+    return record;
+}
+
+inline std::optional<capture_record> pcapng_reader::next() {
+    if (failure_) return std::nullopt;
+    while (at_ < file_.size() || section_count_ == 0) {
+        const auto found = next_block();
+        if (!found) return std::nullopt;
+        switch (found->type) {
+            case section_header:
+                if (!read_section(*found)) return std::nullopt;
+                break;
+            case interface_description:
+                if (!read_interface(*found)) return std::nullopt;
+                break;
+            case obsolete_packet:
+            case simple_packet:
+            case enhanced_packet: return read_packet(*found);
+            default: break;  // names, statistics, secrets, and what others have thought of
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_PCAPNG_HPP
+
+
+
+namespace netnotes::packet {
+
+/// Reads a capture file of either format that lies in memory, packet by packet. The bytes must outlive the reader and
+/// its records. Different readers of the same bytes may be used in different threads.
+class capture_reader {
+  public:
+    /// Takes the whole file. If the format is unknown, next() returns nullopt and failure() says so.
+    explicit capture_reader(std::span<const std::byte> file) noexcept : reader_{chosen(file)} {}
+
+    /// Returns the next packet. Returns nullopt at the end, and after the last packet before an error; failure() then
+    /// names the error. Throws std::bad_alloc only, if the table of interfaces has no room.
+    std::optional<capture_record> next() { return is_pcapng() ? pcapng()->next() : pcap()->next(); }
+    /// Reads on from the record that next() would return. A record that was read is not returned again.
+    [[nodiscard]] detail::record_iterator<capture_reader> begin() {
+        return detail::record_iterator<capture_reader>{*this};
+    }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+    /// Returns true for pcapng, false for pcap and for a file of neither format.
+    [[nodiscard]] bool is_pcapng() const noexcept { return reader_.index() == 1; }
+    /// Returns the interfaces that are known so far. In pcapng an interface may be described behind the first packets.
+    [[nodiscard]] std::span<const capture_interface> interfaces() const noexcept {
+        return is_pcapng() ? pcapng()->interfaces() : pcap()->interfaces();
+    }
+    /// Returns why reading ended before the end of the file. It converts to false as long as no error was met.
+    [[nodiscard]] const packet_failure& failure() const noexcept {
+        return is_pcapng() ? pcapng()->failure() : pcap()->failure();
+    }
+    /// Returns true if the file ended within a header, a record or a block. Every whole record was returned before.
+    [[nodiscard]] bool is_cut_short() const noexcept { return failure().is_cut_short(); }
+    /// Returns the byte order of the file, or of its section that was read last.
+    [[nodiscard]] bool is_big_endian() const noexcept {
+        return is_pcapng() ? pcapng()->is_big_endian() : pcap()->is_big_endian();
+    }
+
+  private:
+    using either = std::variant<pcap_reader, pcapng_reader>;
+    static either chosen(std::span<const std::byte> file) noexcept {
+        if (!file.empty() && file[0] == std::byte{0x0a}) return pcapng_reader{file};
+        return pcap_reader{file};
+    }
+    [[nodiscard]] pcap_reader* pcap() noexcept { return std::get_if<0>(&reader_); }
+    [[nodiscard]] pcapng_reader* pcapng() noexcept { return std::get_if<1>(&reader_); }
+    [[nodiscard]] const pcap_reader* pcap() const noexcept { return std::get_if<0>(&reader_); }
+    [[nodiscard]] const pcapng_reader* pcapng() const noexcept { return std::get_if<1>(&reader_); }
+    either reader_;
+};
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_CAPTURE_HPP
+
+// netnotes/packet/checksum.hpp: how a receiver notices a damaged packet
+// SPDX-License-Identifier: MIT
+//
+// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out of
+// the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
+//
+//        4500 + 0073 + 0000 + 4000 + 4011 + 0000 + c0a8 + 0001 + c0a8 + 00c7  =  2479c
+//                                                                479c + 2     =  479e,  its complement is b861
+//
+// The receiver adds up everything, the checksum too. The result is ffff if nothing was damaged. The sum has two useful
+// properties. It does not depend on the order of bytes in memory, so whole machine words can be summed. And it can be
+// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new value.
+//
+// The checksum finds every single wrong bit, but it misses words that were swapped. UDP and TCP also sum a
+// *pseudo-header*: the addresses, the protocol and the length. So a packet that reaches a wrong host is noticed.
+//
+// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it, so
+// captures seldom contain it.
+//
+// On this page:  internet_sum, internet_checksum · pseudo_header · updated_checksum · crc32 · checksum_state
+// The notes:     TCP报文首部 (检验和)
+
+#ifndef NETNOTES_PACKET_CHECKSUM_HPP
+#define NETNOTES_PACKET_CHECKSUM_HPP
+
+#include <array>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+
+
+
+
+namespace netnotes::packet {
+
 namespace detail {
 
 /// Converts between a number as the wire holds it and the number that the processor loads from there.
@@ -14132,6 +15049,9 @@ inline constexpr auto crc32_table = [] {
 }  // namespace netnotes::packet
 
 #endif  // NETNOTES_PACKET_CHECKSUM_HPP
+
+
+
 
 
 
