@@ -1,23 +1,23 @@
-// netnotes/coro/connect.hpp: to a host by its name, without holding up the others
+// netnotes/coro/connect.hpp: connecting to a host by its name
 // SPDX-License-Identifier: MIT
 //
-// Sockets can be told not to block; the resolver cannot. getaddrinfo(3) reads files, asks name servers, waits seconds
-// for one that is down, and in a loop's thread a thousand others would wait with it. So it is called in a thread of its
-// own, and the loop hears of it when it is over:
-//
-//        co_await async_resolve("example.net", 80)      the task lies aside, the loop goes on
-//              │                                                       ^
-//              └──> a queue ──> one of 8 threads: getaddrinfo(3) ──────┘ posts what it has found
-//
-// Eight, however many ask: a crowd of clients with names that nobody answers for is not to become a crowd of threads.
-// There is none as long as nobody asks. And an address that is written down as one needs no thread at all.
-//
-// With the addresses at hand the same race as in tcp.hpp begins, Happy Eyeballs (RFC 8305), with a task for each
-// attempt; that this is a few lines here and two pages there is what structured concurrency is for:
+// A host name stands for several addresses, and some of them may not answer. A client that tries them in sequence waits
+// about two minutes for each dead address. So the attempts run as a race with a staggered start, Happy Eyeballs (RFC
+// 8305):
 //
 //     async_stream server = co_await with_timeout(5s, async_connect("example.net", 80));
 //
-// On this page:  async_resolve · async_connect
+//        async_resolve() ──> 2001:db8::1, 192.0.2.1, 2001:db8::2
+//
+//          0 ms   2001:db8::1  ──── SYN ───>  . . .             cancelled: another attempt has won
+//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     the result
+//                 2001:db8::2                                   would begin at 500 ms, or when an attempt fails
+//
+// Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race without
+// coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured concurrency.
+//
+// On this page:  async_connect
+// Below it:      coro/lookup.hpp (async_resolve), coro/group.hpp
 // The notes:     socket 简单服务器 (gethostname), TCP客户端; example 25
 
 #ifndef NETNOTES_CORO_CONNECT_HPP
@@ -42,14 +42,19 @@
 
 namespace netnotes {
 
-/// Connects to a host, as tcp_stream::connect() does: its addresses by turns of their families, the next one when one
-/// has failed or after `attempt_delay` (at least 10 ms), so that an address that does not answer never holds up the
-/// next one; the first that stands is it, and the others are closed. When none stands the error is the one that tells most, and what() says whose it is.
+/// Connects to a host and returns the first connection that is established, as tcp_stream::connect() does. The attempts
+/// begin one after the other, with the address families in turn. The next attempt begins when one has failed, or after
+/// `attempt_delay` (at least 10 ms). The remaining attempts are cancelled when one has succeeded.
 ///
-/// It has no limit of time but the system's, about two minutes: with_timeout() has. Cancelling closes all.
+/// Throws std::system_error if the lookup fails or if every attempt fails. It then reports the most informative error:
+/// refused first, then no answer, then no route. what() names the address.
+///
+/// It has no timeout of its own; the system's is about two minutes. Use with_timeout(). A cancellation ends all
+/// attempts.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
-/// The same for endpoints that one has already, in their order. errc::destination_address_required for none.
+/// Connects to the first of these endpoints that answers, and tries them in the given order. Throws
+/// errc::destination_address_required if the list is empty.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
 
@@ -62,9 +67,9 @@ namespace detail {
 struct connect_race {
     std::vector<endpoint> endpoints;
     async_stream winner;
-    attempt_end worst;  ///< of those that have failed
+    attempt_end worst;  ///< the most informative failure so far
     duration delay;
-    std::size_t failed = 0;
+    std::size_t failed = 0;      // attempts that have failed since the race last looked
     std::size_t connecting = 0;  // attempts that have a socket
     async_event changed;
 };
@@ -81,7 +86,7 @@ inline task<> attempt(connect_race& all, std::size_t which) {
             error = failure.code();
         }
         --all.connecting;
-        if (lacks_descriptors(error) && all.connecting > 0) {  // until another attempt has ended and left its own
+        if (lacks_descriptors(error) && all.connecting > 0) {  // another attempt will end and free its descriptor
             co_await sleep_for(all.delay);
             error.clear();
             is_over = false;
@@ -94,7 +99,7 @@ inline task<> attempt(connect_race& all, std::size_t which) {
 }
 
 inline task<> wait_for(async_event& what) { co_await what.wait(); }
-/// False when nothing has.
+/// Waits for the event. Returns false if it is not set within the time.
 inline task<bool> has_happened(async_event& what, duration at_most) {
     try {
         co_await with_timeout(at_most, wait_for(what));
@@ -107,7 +112,7 @@ inline task<bool> has_happened(async_event& what, duration at_most) {
 
 inline task<> run_race(connect_race& all, task_group& attempts) {
     const std::size_t count = all.endpoints.size();
-    std::size_t next = 0, to_begin = 1;  // another for each that has failed, and when for a while none has ended
+    std::size_t next = 0, to_begin = 1;  // one attempt for each failure, and one more when the delay has passed
     const auto may_begin = [&] { return next < count; };
     while (!all.winner.is_open() && (next < count || attempts.size() > 0)) {
         all.changed.reset();

@@ -8268,26 +8268,26 @@ inline async_stream& async_buffered_stream::stream() {
 
 #endif  // NETNOTES_CORO_BUFFERED_HPP
 
-// netnotes/coro/connect.hpp: to a host by its name, without holding up the others
+// netnotes/coro/connect.hpp: connecting to a host by its name
 // SPDX-License-Identifier: MIT
 //
-// Sockets can be told not to block; the resolver cannot. getaddrinfo(3) reads files, asks name servers, waits seconds
-// for one that is down, and in a loop's thread a thousand others would wait with it. So it is called in a thread of its
-// own, and the loop hears of it when it is over:
-//
-//        co_await async_resolve("example.net", 80)      the task lies aside, the loop goes on
-//              │                                                       ^
-//              └──> a queue ──> one of 8 threads: getaddrinfo(3) ──────┘ posts what it has found
-//
-// Eight, however many ask: a crowd of clients with names that nobody answers for is not to become a crowd of threads.
-// There is none as long as nobody asks. And an address that is written down as one needs no thread at all.
-//
-// With the addresses at hand the same race as in tcp.hpp begins, Happy Eyeballs (RFC 8305), with a task for each
-// attempt; that this is a few lines here and two pages there is what structured concurrency is for:
+// A host name stands for several addresses, and some of them may not answer. A client that tries them in sequence waits
+// about two minutes for each dead address. So the attempts run as a race with a staggered start, Happy Eyeballs (RFC
+// 8305):
 //
 //     async_stream server = co_await with_timeout(5s, async_connect("example.net", 80));
 //
-// On this page:  async_resolve · async_connect
+//        async_resolve() ──> 2001:db8::1, 192.0.2.1, 2001:db8::2
+//
+//          0 ms   2001:db8::1  ──── SYN ───>  . . .             cancelled: another attempt has won
+//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     the result
+//                 2001:db8::2                                   would begin at 500 ms, or when an attempt fails
+//
+// Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race without
+// coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured concurrency.
+//
+// On this page:  async_connect
+// Below it:      coro/lookup.hpp (async_resolve), coro/group.hpp
 // The notes:     socket 简单服务器 (gethostname), TCP客户端; example 25
 
 #ifndef NETNOTES_CORO_CONNECT_HPP
@@ -8831,11 +8831,12 @@ auto with_group(Body body) {
 
 #endif  // NETNOTES_CORO_GROUP_HPP
 
-// netnotes/coro/lookup.hpp: names, looked up without holding up the others
+// netnotes/coro/lookup.hpp: looking up names while other tasks run
 // SPDX-License-Identifier: MIT
 //
-// getaddrinfo(3) blocks its thread until a name server answers, for seconds if none does. A loop has one thread, so the
-// call runs in another thread, and only the task that asks waits:
+// A socket can be made non-blocking, but the resolver cannot. The function getaddrinfo(3) blocks its thread until a
+// name server answers, and for seconds if no server does. A loop has one thread, so all its tasks would wait. Therefore
+// the call runs in another thread, and only the task that asks waits:
 //
 //     const auto endpoints = co_await async_resolve("www.example.org", "80");
 //
@@ -8843,9 +8844,11 @@ auto with_group(Body body) {
 //                       │                                                           ↑
 //        a thread       └── getaddrinfo(3) ── asks /etc/hosts and the name servers ─┘
 //
-// A host that is a number needs no thread. A cancelled task goes on at once; its thread ends when the call returns.
+// At most 8 such threads run, so a crowd of clients does not become a crowd of threads. A thread ends when no lookup is
+// queued. A host that is an address needs no thread.
 //
 // On this page:  async_resolve
+// Above it:      coro/connect.hpp (async_connect)
 
 #ifndef NETNOTES_CORO_LOOKUP_HPP
 #define NETNOTES_CORO_LOOKUP_HPP
@@ -8871,15 +8874,18 @@ auto with_group(Body body) {
 
 namespace netnotes {
 
-/// resolve() of socket/address.hpp for tasks: the endpoints behind a host and a service, in the order in which they
-/// should be tried, or its errors. Others go on meanwhile, and a cancelled task does not wait for the answer: the
-/// lookup, which nothing can break off, ends by itself and is forgotten. At most 8 lookups of a process run at a time,
-/// forgotten ones as well; the others stand in line. A host that is an address, or empty, with a service that is a
-/// number is answered without waiting. std::system_error with errc::resource_unavailable_try_again when no thread can be had.
+/// Returns the endpoints of a host and a service, in the order in which to try them. It is the resolve() of
+/// socket/address.hpp for tasks, and throws the same errors. It suspends until the answer arrives. It does not suspend
+/// if the host is an address or empty and the service is a number or empty.
 ///
-/// The wait is real in a loop with virtual time, too, which does not stand still for it: there give addresses.
+/// A cancelled task does not wait for the answer. getaddrinfo() cannot be interrupted, so the lookup continues in its
+/// thread, and its result is discarded. At most 8 lookups of a process run at a time, abandoned lookups included;
+/// further lookups are queued. Throws errc::resource_unavailable_try_again if it cannot start a first thread.
+///
+/// A loop with virtual time does not wait for a lookup: its clock may jump while the lookup runs. Pass addresses there.
 [[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
                                                         resolve_hints hints = {});
+/// Returns the endpoints of a host and a port. A number above 65535 is an error, not a different port.
 template <std::integral Port>
 [[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, Port port, resolve_hints hints = {}) {
     return async_resolve(std::move(host), std::to_string(port), hints);
@@ -8895,7 +8901,7 @@ namespace detail {
 
 class lookup_threads;
 
-/// A name that is looked up for a task. It outlives the task's interest while a thread is at work on it.
+/// One lookup. If its task abandons it while a thread works on it, it lives until the thread has finished.
 class lookup final : public posted_call {
   public:
     lookup(std::string host, std::string service, resolve_hints hints) noexcept
@@ -8912,10 +8918,10 @@ class lookup final : public posted_call {
   private:
     friend lookup_threads;
     enum class state {
-        idle,     // nobody but its owner knows of it: not begun, or over
-        queued,   // in line for a thread
-        running,  // in a thread's hands, which posts it, or destroys it when nobody wants it any more
-        posted,   // on its way to the loop, which calls it
+        idle,     // not begun, or finished: only the owner has a pointer to it
+        queued,   // waits for a thread
+        running,  // a thread works on it, and then posts it, or deletes it if it was abandoned
+        posted,   // waits for the loop to call it
     };
     ~lookup() = default;
     void call() override;
@@ -8929,18 +8935,18 @@ class lookup final : public posted_call {
 
     std::string host_, service_;
     resolve_hints hints_;
-    waiting* waiting_ = nullptr;  // the loop's thread alone looks at it
+    waiting* waiting_ = nullptr;  // used only in the loop's thread
     lookup_threads* threads_ = nullptr;
-    // The rest is guarded by the threads' lock.
+    // The members below are guarded by lookup_threads::mutex_.
     scheduler* loop_ = nullptr;
     lookup* behind_ = nullptr;
-    lookup** place_ = nullptr;  // where its pointer stands: in the one before it, or at the head of the line
+    lookup** place_ = nullptr;  // the pointer that points to this lookup: the previous `behind_`, or `first_`
     state state_ = state::idle;
     bool is_wanted_ = true;
 };
 
-/// The threads that look up, and those who stand in line for them. There is one of it in a process, and it is never
-/// destroyed: a thread may be in the resolver when the program ends.
+/// The threads of all lookups, and the queue of lookups. A process has one object, which is never destroyed because a
+/// thread may still be in getaddrinfo() when the program ends.
 class lookup_threads {
   public:
     static constexpr int most = 8;
@@ -8948,14 +8954,15 @@ class lookup_threads {
     static lookup_threads& of_this_process() {
         static std::atomic<lookup_threads*> all{nullptr};
         lookup_threads* there = all.load();
-        // Of threads, fork() takes over only the one that has called it: what is said here of others is no longer true,
-        // and the lock may be in their hands.
+        // fork() copies only the thread that calls it. In the child this object counts threads that do not exist there,
+        // and one of them may hold the mutex. So the child makes a new object.
         if (there && there->process_ == ::getpid()) return *there;
         auto made = std::make_unique<lookup_threads>();
         return all.compare_exchange_strong(there, made.get()) ? *made.release() : *there;
     }
 
-    /// Throws std::system_error when there is no thread and none can be had.
+    /// Queues the lookup, and starts a thread if fewer than `most` run. Throws std::system_error if no thread runs and
+    /// none can be started.
     void begin(lookup& one, scheduler& loop) {
         const std::lock_guard lock{mutex_};
         if (running_ < most) {
@@ -8963,7 +8970,7 @@ class lookup_threads {
                 start();
                 ++running_;
             } catch (const std::system_error&) {
-                if (running_ == 0) throw;  // or else one of those that run comes to it
+                if (running_ == 0) throw;  // otherwise a running thread will take this lookup from the queue
             }
         }
         one.threads_ = this;
@@ -8973,6 +8980,7 @@ class lookup_threads {
         *end_ = &one;
         end_ = &one.behind_;
     }
+    /// Deletes the lookup now, or lets its thread or its loop delete it.
     void abandon(lookup* one) noexcept {
         const std::lock_guard lock{mutex_};
         one->is_wanted_ = false;
@@ -8985,7 +8993,7 @@ class lookup_threads {
     }
 
   private:
-    // Signals are for the threads that the program knows of: one of these may be the only one that is awake.
+    // The new thread blocks all signals, so that the kernel delivers them to the program's own threads.
     void start() {
         sigset_t all, before;
         ::sigfillset(&all);
@@ -9010,7 +9018,7 @@ class lookup_threads {
                 continue;
             }
             one->state_ = lookup::state::posted;
-            one->loop_->post_call(*one);  // under the lock: who abandons it waits for that, so the loop still lives
+            one->loop_->post_call(*one);  // under the lock: abandon() waits for it, so the loop still exists
         }
         --running_;
     }
@@ -9026,7 +9034,7 @@ class lookup_threads {
     lookup** end_ = &first_;
 };
 
-/// `co_await` waits until it is over, well or not.
+/// Awaiter: begins the lookup and suspends until it has finished, with a result or with an error.
 class lookup::waiting final : public loop_operation {
   public:
     explicit waiting(lookup& one) noexcept : one_{one} {}
@@ -9042,7 +9050,7 @@ class lookup::waiting final : public loop_operation {
             one_.error = refusal.code();
             return hear_at_once(waiter, whose);
         }
-        waits(waiter, whose);  // it is this thread that hears of the end, so this is not too late
+        waits(waiter, whose);  // not too late: the loop calls call() later, in this same thread
         one_.waiting_ = this;
         return true;
     }
@@ -9075,7 +9083,7 @@ inline void lookup::abandon::operator()(lookup* one) const noexcept {
         delete one;
 }
 
-/// Is there nobody to ask?
+/// Returns true if the answer needs no name server and no file.
 inline bool is_numeric(std::string_view host, std::string_view service) noexcept {
     return (host.empty() || ip_address::parse(host) || is_number_of_old(host)) &&
            (service.empty() || is_like_number(service));
@@ -9613,14 +9621,19 @@ channel<T>::~channel() {
 
 namespace netnotes {
 
-/// Connects to a host, as tcp_stream::connect() does: its addresses by turns of their families, the next one when one
-/// has failed or after `attempt_delay` (at least 10 ms), so that an address that does not answer never holds up the
-/// next one; the first that stands is it, and the others are closed. When none stands the error is the one that tells most, and what() says whose it is.
+/// Connects to a host and returns the first connection that is established, as tcp_stream::connect() does. The attempts
+/// begin one after the other, with the address families in turn. The next attempt begins when one has failed, or after
+/// `attempt_delay` (at least 10 ms). The remaining attempts are cancelled when one has succeeded.
 ///
-/// It has no limit of time but the system's, about two minutes: with_timeout() has. Cancelling closes all.
+/// Throws std::system_error if the lookup fails or if every attempt fails. It then reports the most informative error:
+/// refused first, then no answer, then no route. what() names the address.
+///
+/// It has no timeout of its own; the system's is about two minutes. Use with_timeout(). A cancellation ends all
+/// attempts.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
-/// The same for endpoints that one has already, in their order. errc::destination_address_required for none.
+/// Connects to the first of these endpoints that answers, and tries them in the given order. Throws
+/// errc::destination_address_required if the list is empty.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
 
@@ -9633,9 +9646,9 @@ namespace detail {
 struct connect_race {
     std::vector<endpoint> endpoints;
     async_stream winner;
-    attempt_end worst;  ///< of those that have failed
+    attempt_end worst;  ///< the most informative failure so far
     duration delay;
-    std::size_t failed = 0;
+    std::size_t failed = 0;      // attempts that have failed since the race last looked
     std::size_t connecting = 0;  // attempts that have a socket
     async_event changed;
 };
@@ -9652,7 +9665,7 @@ inline task<> attempt(connect_race& all, std::size_t which) {
             error = failure.code();
         }
         --all.connecting;
-        if (lacks_descriptors(error) && all.connecting > 0) {  // until another attempt has ended and left its own
+        if (lacks_descriptors(error) && all.connecting > 0) {  // another attempt will end and free its descriptor
             co_await sleep_for(all.delay);
             error.clear();
             is_over = false;
@@ -9665,7 +9678,7 @@ inline task<> attempt(connect_race& all, std::size_t which) {
 }
 
 inline task<> wait_for(async_event& what) { co_await what.wait(); }
-/// False when nothing has.
+/// Waits for the event. Returns false if it is not set within the time.
 inline task<bool> has_happened(async_event& what, duration at_most) {
     try {
         co_await with_timeout(at_most, wait_for(what));
@@ -9678,7 +9691,7 @@ inline task<bool> has_happened(async_event& what, duration at_most) {
 
 inline task<> run_race(connect_race& all, task_group& attempts) {
     const std::size_t count = all.endpoints.size();
-    std::size_t next = 0, to_begin = 1;  // another for each that has failed, and when for a while none has ended
+    std::size_t next = 0, to_begin = 1;  // one attempt for each failure, and one more when the delay has passed
     const auto may_begin = [&] { return next < count; };
     while (!all.winner.is_open() && (next < count || attempts.size() > 0)) {
         all.changed.reset();
