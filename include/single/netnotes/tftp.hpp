@@ -9938,14 +9938,18 @@ inline detail::sending_to async_datagram::send_to(const_buffer bytes, const sock
 // netnotes/coro/descriptor.hpp: any descriptor, for tasks
 // SPDX-License-Identifier: MIT
 //
-// A task can wait for other descriptors than sockets: a pipe to another program, a terminal, a timerfd, an inotify. Then it
-// reads them with the system call that belongs to each:
+// A task can wait for other descriptors than sockets: a pipe to another program, a terminal, a timerfd, an inotify.
+// Then it reads them with the system call that belongs to each:
 //
-//     async_descriptor input{loop, descriptor};              non-blocking, and yours
+//     async_descriptor input{loop, descriptor};              // `descriptor` is non-blocking, and you close it
 //     for (;;) {
 //         co_await input.readable();
-//         while ((size = ::read(descriptor, ...)) > 0) ...   until EAGAIN: only what is *new* is announced again
+//         while ((size = ::read(descriptor, ...)) > 0) ...   // until EAGAIN: only *new* bytes are reported again
 //     }
+//
+//        readable() ──> suspend ──> the loop sees new bytes ──> resume: read(2), read(2), ... EAGAIN
+//             ^                                                                                 │
+//             └─────────────────────────────────────────────────────────────────────────────────┘
 //
 // On this page:  async_descriptor
 // The notes:     select 回显服务器 waits for a keyboard and for sockets at once
@@ -9961,21 +9965,27 @@ inline detail::sending_to async_datagram::send_to(const_buffer bytes, const sock
 
 namespace netnotes {
 
-/// Waits for a descriptor of any kind that can be ready or not. The loop registers the descriptor once; it neither owns it
-/// nor makes it non-blocking. Destroy this object before you close the descriptor.
+/// Waits until a descriptor is ready. It does not own the descriptor and does not make it non-blocking. Destroy this
+/// object before you close the descriptor, and before the loop ends. Use it only in tasks of its loop. One task may
+/// wait to read while another waits to write; a second task in the same direction gets std::logic_error.
 class async_descriptor {
   public:
-    /// Throws std::system_error: errc::operation_not_permitted for a regular file, which is always ready.
+    /// Registers the descriptor with the loop. Throws std::system_error, for example errc::operation_not_permitted for
+    /// a regular file, which is always ready.
     async_descriptor(event_loop& loop, int descriptor);
     async_descriptor(async_descriptor&&) noexcept = default;
     async_descriptor& operator=(async_descriptor&&) noexcept = default;
 
     class waiting;
-    /// `co_await d.readable()`: until there is something to read, or the end, or an error. Then read until there is no
-    /// more (EAGAIN), for the next readable() waits for what is new.
+    /// `co_await d.readable()` suspends until there are bytes to read, or the end, or an error. Then read until EAGAIN,
+    /// because the next readable() waits for new bytes. Throws errc::timed_out, and netnotes::cancelled if the task is
+    /// cancelled. Throws errc::bad_file_descriptor if the object was moved from.
     [[nodiscard]] waiting readable() noexcept;
+    /// `co_await d.writable()` suspends until the descriptor takes bytes, or has an error. Then write until EAGAIN,
+    /// because the next writable() may wait for new room. Throws the same errors as readable().
     [[nodiscard]] waiting writable() noexcept;
-    /// Each wait from now on ends after so long, with errc::timed_out. `never` is for ever.
+    /// Limits every later wait to `timeout`: it then fails with errc::timed_out. `never` means no limit. Do not call it
+    /// on an object that was moved from.
     void set_timeout(wait_time timeout) { node_->set_timeout(timeout); }
 
   private:
@@ -10002,7 +10012,7 @@ class [[nodiscard]] async_descriptor::waiting : public detail::io_operation {
 
 inline async_descriptor::async_descriptor(event_loop& loop, int descriptor)
     : node_{new detail::io_node{loop, descriptor}} {
-    node_->writable = false;  // the poller will say so if it is
+    node_->writable = false;  // the back end reports it if the descriptor is writable
 }
 inline async_descriptor::waiting async_descriptor::readable() noexcept { return {node_ ? *node_ : detail::io_node::closed, waiting::direction::read}; }
 inline async_descriptor::waiting async_descriptor::writable() noexcept { return {node_ ? *node_ : detail::io_node::closed, waiting::direction::write}; }
@@ -11615,18 +11625,17 @@ task<> serve(endpoint where, Handler handler, serve_options options = {}) {
 
 #endif  // NETNOTES_CORO_SERVE_HPP
 
-// netnotes/coro/signal.hpp: what reaches a loop from outside
+// netnotes/coro/signal.hpp: waking a task from another thread or from a signal
 // SPDX-License-Identifier: MIT
 //
-// A signal handler interrupts the program anywhere, in the middle of malloc() perhaps, and so it may do next to nothing
-// (signal-safety(7)). Another thread may run at any time. Neither may touch what the tasks of a loop share. What both can
-// do is to set a bit and to wake the loop:
+// A signal handler interrupts the program anywhere, perhaps in the middle of malloc(), so it may call only a few
+// functions (signal-safety(7)). Another thread may run at any time. Neither of them may touch the data that the tasks
+// of a loop share. But both can set a bit and wake the loop:
 //
-//        signal handler  ──┐                                           ┌──> tasks that wait for it
+//        signal handler  ──┐                                           ┌──> tasks that wait for the bit
 //        another thread  ──┴── a bit, a place in a list, write(2) ──> loop
 //
-// async_signals makes of signals something to wait for, so that the answer to SIGHUP is a line in a task and not a
-// handler:
+// With async_signals a task waits for signals. So the answer to SIGHUP is a line in a task, not code in a handler:
 //
 //     task<> rereads_its_configuration() {
 //         async_signals signals{SIGHUP};
@@ -11637,7 +11646,8 @@ task<> serve(endpoint where, Handler handler, serve_options options = {}) {
 //     }
 //
 // On this page:  remote_event · async_signals
-// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); socket/stop.hpp is for those that only stop
+// Beside it:     socket/stop.hpp, for programs that use signals only to stop
+// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器)
 
 #ifndef NETNOTES_CORO_SIGNAL_HPP
 #define NETNOTES_CORO_SIGNAL_HPP
@@ -11661,36 +11671,36 @@ namespace netnotes {
 
 namespace detail {
 
-/// Word left for the tasks of a loop: some bits, and a bell that is rung once until it is heard. It outlives its owner
-/// while the loop has yet to hear it.
+/// A message to the tasks of a loop: 64 bits. It is posted to the loop once, until the loop has called it. It outlives
+/// its owner if the loop still has to call it.
 class remote_word final : public posted_call {
   public:
     explicit remote_word(event_loop& loop) noexcept : loop_{loop} {}
 
-    /// From anywhere, a signal handler too.
+    /// Sets the bits and wakes the loop. May be called by any thread and by a signal handler.
     void leave(std::uint64_t bits) noexcept {
         leaving_.fetch_add(1);
         bits_.fetch_or(bits);
         if (!is_posted_.exchange(true)) loop_.post_call(*this);
         leaving_.fetch_sub(1);
     }
-    /// One of the bits, which is then cleared; `none` when there is none.
+    /// Clears the lowest bit that is set and returns its number. Returns `none` if no bit is set.
     [[nodiscard]] int take() noexcept {
         const std::uint64_t bits = bits_.load();
         if (bits != 0) bits_.fetch_and(~(bits & (~bits + 1)));
         return std::countr_zero(bits);
     }
-    /// A task to which it was handed out was cancelled before it could take note: it goes to the next.
+    /// Sets a bit again and hands it to the next waiting task, because its task was cancelled before it resumed.
     void return_bit(int bit) noexcept;
     static constexpr int none = 64;
     wait_queue waiting;
 
     struct abandon {
         void operator()(remote_word* word) const noexcept {
-            // Its task may have heard of the word, and be done, before the one who leaves it has returned.
+            // The task may have received the bits and ended before leave() has returned in the other thread.
             while (word->leaving_.load() != 0) std::this_thread::yield();
             word->is_abandoned_ = true;
-            if (!word->is_posted_.exchange(true)) delete word;  // or else call() does
+            if (!word->is_posted_.exchange(true)) delete word;  // otherwise call() deletes it
         }
     };
 
@@ -11702,8 +11712,8 @@ class remote_word final : public posted_call {
     event_loop& loop_;
     std::atomic<std::uint64_t> bits_{0};
     std::atomic<bool> is_posted_{false};
-    std::atomic<int> leaving_{0};  // threads and handlers inside of leave()
-    bool is_abandoned_ = false;  // only the loop's thread looks at it
+    std::atomic<int> leaving_{0};  // threads and handlers inside leave()
+    bool is_abandoned_ = false;    // used only in the loop's thread
     static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a signal handler may not wait for a lock");
 };
 
@@ -11735,13 +11745,13 @@ class waiting_for_word : public wait_queue::waiter {
 
 inline void waiting_for_word::give_back() noexcept { word_.return_bit(bit_); }
 
-/// Whoever is woken has his bit already: another, who comes before he goes on, cannot take it from him.
+/// Gives each waiting task its bit before the task resumes. So no other task can take the bit in between.
 inline void remote_word::call() {
     if (is_abandoned_) {
         delete this;
         return;
     }
-    is_posted_.store(false);  // before the bits are looked at: what is left from now on rings again
+    is_posted_.store(false);  // before the bits are read: bits that are set from now on post this again
     hand_out();
 }
 inline void remote_word::return_bit(int bit) noexcept {
@@ -11760,33 +11770,38 @@ inline void remote_word::hand_out() noexcept {
 
 }  // namespace detail
 
-/// Something that happens outside of the loop, in another thread or in a signal handler. It is remembered until a task
-/// has taken note, once, however often it has happened by then. Belongs to a loop; only set() is for others, and nobody
-/// may call it when this object is being destroyed.
+/// An event that another thread or a signal handler sets, and for which tasks of a loop wait. It stays set until one
+/// task has received it. Several calls of set() before that count once.
+///
+/// Only set() may be called outside the loop's thread, and not while the object is being destroyed. The object must not
+/// outlive the loop.
 class remote_event {
   public:
     class waiting;
-    /// For the loop that runs in this thread, or another. Allocates.
+    /// Makes an event for the given loop, or for the loop that runs in this thread (std::logic_error if no loop runs).
+    /// Allocates memory.
     remote_event() : remote_event{event_loop::current()} {}
     explicit remote_event(event_loop& loop) : word_{new detail::remote_word{loop}} {}
 
-    /// From any thread, and from a signal handler. Does not wait and does not fail.
+    /// Sets the event and wakes the loop. May be called by any thread and by a signal handler. Does not block or throw.
     void set() noexcept { word_->leave(1); }
-    /// `co_await event.wait()`: until it has been set since the last wait. One task a time is woken.
+    /// `co_await event.wait()` suspends until the event is set, and clears it. Each set() resumes one task. Throws
+    /// netnotes::cancelled if the task is cancelled.
     [[nodiscard]] waiting wait() noexcept;
 
   private:
     std::unique_ptr<detail::remote_word, detail::remote_word::abandon> word_;
 };
 
-/// Signals as something to wait for. As long as it lives, they do nothing else: they do not end the program. One that
-/// comes several times before it is taken is taken once, as signals are. One object in a process for each signal, for
-/// signals belong to the process. It must go before its loop does.
+/// Catches signals, for tasks that wait for them. While the object exists, these signals have no other effect: they do
+/// not end the program. A signal that arrives several times before a task takes it counts once. A signal belongs to the
+/// whole process, so only one object in a process may catch it. The object must not outlive its loop.
 class async_signals {
   public:
     class waiting;
-    /// Throws std::logic_error when one of them has an owner already, std::system_error for what is no signal or cannot
-    /// be caught (SIGKILL, SIGSTOP).
+    /// Begins to catch the signals, for the given loop or the loop that runs in this thread. Throws std::logic_error if
+    /// another object catches one of them, or if no loop runs. Throws std::system_error (EINVAL) if a number is not a
+    /// signal, or if the signal cannot be caught (SIGKILL, SIGSTOP).
     template <std::convertible_to<int>... Signals>
     explicit async_signals(Signals... signals) : async_signals{event_loop::current(), signals...} {}
     template <std::convertible_to<int>... Signals>
@@ -11800,10 +11815,11 @@ class async_signals {
     }
     async_signals(const async_signals&) = delete;
     async_signals& operator=(const async_signals&) = delete;
-    /// Puts back what was in force before.
+    /// Restores the earlier handlers.
     ~async_signals() { give_back(); }
 
-    /// `int number = co_await signals.next()`: the next signal that comes or has come; of several the lowest.
+    /// `int number = co_await signals.next()` returns the number of a signal that has arrived, the lowest one first.
+    /// Suspends until there is one. Throws netnotes::cancelled if the task is cancelled.
     [[nodiscard]] waiting next() noexcept;
 
   private:
@@ -11843,10 +11859,10 @@ inline void async_signals::catch_signal(int number) {
     auto before = std::make_unique<struct sigaction>();
     detail::remote_word* none = nullptr;
     if (!owners[index].compare_exchange_strong(none, word_.get()))
-        throw std::logic_error{"this signal has an owner already"};
+        throw std::logic_error{"another async_signals object already catches this signal"};
     struct sigaction action {};
     action.sa_handler = handle;
-    action.sa_flags = SA_RESTART;  // it is the loop that is to notice, nobody else
+    action.sa_flags = SA_RESTART;  // only the loop notices the signal; blocking calls of other threads continue
     if (::sigaction(number, &action, before.get()) != 0) {
         const int error = errno;
         owners[index].store(nullptr);
@@ -11862,7 +11878,7 @@ inline void async_signals::give_back() noexcept {
         owners[index].store(nullptr);
     }
     while (handling.load() != 0) {
-    }  // in another thread, with a pointer to our word
+    }  // a handler in another thread may still use our word
 }
 inline void async_signals::handle(int number) noexcept {
     const int saved = errno;
