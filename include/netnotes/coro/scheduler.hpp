@@ -1,19 +1,19 @@
-// netnotes/coro/scheduler.hpp: whose turn it is
+// netnotes/coro/scheduler.hpp: which task is resumed next
 // SPDX-License-Identifier: MIT
 //
-// The part of an event loop that its tasks meet: a queue of those who can go on, a wheel of timers, a clock, and a word
-// with the one who waits for descriptors, whoever that is. What a task awaits is an *operation*; it lives in the frame
-// of the one who waits, and tells the scheduler when it is decided:
+// The scheduler is the part of an event loop that its tasks use. It has a queue of ready tasks, a timer wheel, a clock,
+// and the back end that waits for descriptors. A task awaits an *operation*, which is an object in the task's own
+// frame. The operation tells the scheduler when the wait has ended:
 //
-//        co_await op ──> op.waits(...)        the coroutine lies aside; op stands wherever it will be found:
-//                          │                  in a list, in the wheel, at a descriptor
-//                          ├── what it waits for has come: op.go_on(), and it stands in the queue
-//                          └── the task is cancelled:      op.cancelled(), the same
+//        co_await op ──> op.waits(...)        the coroutine is suspended; op enters a list, the timer wheel,
+//                          │                  or the node of a descriptor
+//                          ├── its event happens:      op.go_on(), and the task enters the ready queue
+//                          └── the task is cancelled:  op.cancelled(), which does the same
 //
-// So nothing here is allocated, and nothing is looked for: a switch costs a few nanoseconds.
+// So a wait needs no allocation and no search, and a switch between tasks costs a few nanoseconds.
 //
-// On this page:  for authors of awaitables: scheduler, loop_operation, loop_timer, posted_call
-// The notes:     协程问题 (who switches; 1:N); read coro/loop.hpp first
+// On this page:  for authors of awaitables: scheduler, loop_operation, loop_timer, posted_call, stepping
+// The notes:     协程问题 (which function switches; 1:N); read coro/loop.hpp first
 
 #ifndef NETNOTES_CORO_SCHEDULER_HPP
 #define NETNOTES_CORO_SCHEDULER_HPP
@@ -45,23 +45,23 @@ class loop_timer;
 class posted_call;
 class spawned;
 
-/// Whose turn it is, in one thread.
+/// Decides which task is resumed next, in one thread. Only post_call() may be called from other threads.
 class scheduler {
   public:
     scheduler(const scheduler&) = delete;
     scheduler& operator=(const scheduler&) = delete;
 
-    /// steady_clock's, or virtual time.
+    /// Returns the time of steady_clock, or virtual time.
     [[nodiscard]] time_point now() const noexcept { return is_virtual_ ? virtual_now_ : clock::now(); }
 
-    /// Goes on with it at the next turn.
+    /// Puts the chain in the ready queue, so that it is resumed at the next turn.
     void make_ready(fiber& chain) noexcept {
-        if (!ready_end_) return;  // the loop is being destroyed: nobody goes on any more
+        if (!ready_end_) return;  // all tasks are being destroyed
         chain.next_ready_ = nullptr;
         *ready_end_ = &chain;
         ready_end_ = &chain.next_ready_;
     }
-    /// Goes on with it now. It may be gone afterwards.
+    /// Resumes the chain inside this call. The chain may be destroyed when the call returns.
     void resume(const fiber& chain) noexcept {
         steps_ = steps_a_turn;
         if (slow_after_ == never)
@@ -69,21 +69,23 @@ class scheduler {
         else
             resume_watched(chain);
     }
-    /// May what has not had to wait go on at once? Not for ever, or a peer who always has something for us would keep
-    /// all others waiting.
+    /// Counts a step of the running task. Returns true if the task may continue without a wait, and false after
+    /// `steps_a_turn` steps. Otherwise a peer that always sends would keep all other tasks waiting.
     [[nodiscard]] bool take_step() noexcept { return --steps_ > 0; }
-    /// Whose turn has ended: tries again at the next one.
+    /// Makes the operations of `node` try again at the next turn.
     void look_again(io_node& node) noexcept;
-    /// The end of time never comes, not in virtual time either.
+    /// Arms the timer. With time_point::max() it never expires, not even in virtual time.
     void arm(loop_timer& what, time_point when) noexcept;
-    /// Room to receive into, for all tasks: what lies there is valid until the task that has received it waits.
+    /// Returns the buffer that all tasks receive into. Its bytes are valid until the task that has received them waits.
     [[nodiscard]] std::span<std::byte> lent_buffer() const noexcept { return {lent_.get(), lent_size}; }
-    /// Are these bytes there, or where a back end has lent them?
+    /// Returns true if these bytes are in lent_buffer(), or in a buffer that the back end has lent.
     [[nodiscard]] bool has_lent(std::span<const std::byte> bytes) const noexcept {
         return is_inside(bytes, lent_buffer()) || back_end_->has_lent(bytes);
     }
-    /// From any thread, and from a signal handler. Not again before it has been called.
+    /// Makes the loop call `call`. May be called from any thread and from a signal handler. Do not post the same object
+    /// again before the loop has called it.
     void post_call(posted_call& call) noexcept;
+    /// Returns the object that waits for descriptors.
     [[nodiscard]] io_back_end& back_end() const noexcept { return *back_end_; }
     /// Returns true from the moment when the task of run() has ended until run() returns.
     [[nodiscard]] bool main_has_ended() const noexcept { return main_has_ended_; }
@@ -120,23 +122,23 @@ class scheduler {
     timer_wheel timers_;
     time_point origin_ = clock::now();
     time_point virtual_now_ = origin_;
-    // Closed in this turn: events of the same batch, and awaiters, still name them.
+    // Nodes that were closed in this turn. Events of the same batch, and awaiters, may still refer to them.
     io_node* retired_ = nullptr;
-    io_node* pending_ = nullptr;  // with an operation that has had to leave its turn to others
+    io_node* pending_ = nullptr;  // nodes with an operation that had to give up its turn
     owner<std::byte[]> lent_;
     spawned* spawned_ = nullptr;  // list of tasks that have not ended or have a handle
     std::size_t size_ = 0;        // spawned tasks that have not ended
     const spawned* main_ = nullptr;  // the task of run()
     bool main_has_ended_ = false;
     std::exception_ptr failure_;
-    stop_event wake_;  // an eventfd is an eventfd
+    stop_event wake_;  // post_call() wakes the loop with it: a stop_event is an eventfd
     std::atomic<posted_call*> posted_{nullptr};
     std::atomic<bool> asleep_{false};
     std::atomic<int> posting_{0};  // threads inside of post_call()
     owner<io_back_end> back_end_;
 };
 
-/// Something that is to happen at a time.
+/// A timer that calls expired() when its time has come.
 class loop_timer : public timer {
   protected:
     friend scheduler;
@@ -145,7 +147,7 @@ class loop_timer : public timer {
     virtual void expired() noexcept = 0;
 };
 
-/// What another thread, or a signal handler, wants done.
+/// A call that another thread or a signal handler asks the loop to make: see scheduler::post_call().
 class posted_call {
   public:
     posted_call(const posted_call&) = delete;
@@ -155,30 +157,35 @@ class posted_call {
     friend scheduler;
     posted_call() noexcept = default;
     ~posted_call() = default;
+    /// Called once, in the loop's thread. What it throws ends the run.
     virtual void call() = 0;
-    /// The loop ends without having called it. What belongs to nobody else destroys itself, here as in call().
+    /// Called instead of call() if the loop is destroyed first. An object without another owner deletes itself, here
+    /// and in call().
     virtual void forget() noexcept { call(); }
 
   private:
     posted_call* next_ = nullptr;
 };
 
-/// An awaiter that waits for the loop.
+/// The base of awaiters whose task the loop resumes. go_on(), go_on_next() and go_on_now() end the wait, so cancelling
+/// comes too late after that.
 class loop_operation : public operation {
   public:
-    /// It is decided; the coroutine goes on at the next turn.
+    /// Ends the wait. The coroutine is resumed at the next turn.
     void go_on() noexcept {
         decided();
         chain().loop().make_ready(chain());
     }
-    /// The coroutine goes on at the next turn. Until then cancelled() may be called, and await_resume() is what decides.
+    /// Makes the coroutine ready, but does not end the wait: await_resume() must do that. Until then the wait can still
+    /// be cancelled.
     void comes_round() noexcept { chain().loop().make_ready(chain()); }
-    /// It is decided; the coroutine goes on as soon as the present one has returned to the loop.
+    /// Ends the wait. The coroutine is resumed as soon as the running coroutine has returned to the loop.
     void go_on_next() noexcept {
         decided();
         between.next = chain().goes_on_at();
     }
-    /// It is decided; the coroutine goes on inside this call, and this object may be gone when it returns.
+    /// Ends the wait. The coroutine is resumed inside this call, and this object may be destroyed when the call
+    /// returns.
     void go_on_now() noexcept {
         decided();
         chain().loop().resume(chain());
@@ -187,13 +194,13 @@ class loop_operation : public operation {
   protected:
     loop_operation() noexcept = default;
     ~loop_operation() = default;
-    /// For await_suspend() of a cancelled task: it hears of that at once; but one that swallows it again and again leaves
-    /// its turn to the others now and then.
+    /// Call in await_suspend() of a cancelled task, and return its result. The task is resumed at once, and
+    /// await_resume() throws. A task that swallows the exception many times must give up its turn now and then.
     static bool hear_at_once(std::coroutine_handle<> waiter, fiber& whose) noexcept {
         return !whose.loop().take_step() && leave_turn(waiter, whose);
     }
-    /// For await_suspend(), where there is nothing to wait for: the coroutine goes on a turn later, after all others that
-    /// are ready.
+    /// Call in await_suspend() if there is nothing to wait for, and return its result. The coroutine is resumed one
+    /// turn later, after all tasks that are ready now.
     static bool leave_turn(std::coroutine_handle<> waiter, fiber& whose) noexcept {
         whose.goes_on_at(waiter);
         whose.loop().make_ready(whose);
@@ -201,8 +208,8 @@ class loop_operation : public operation {
     }
 };
 
-/// Takes part in fairness: `co_await stepping{}` stands before an operation that may complete or fail without a wait. It
-/// suspends the task for one turn after many steps, and throws netnotes::cancelled if the task is cancelled.
+/// Keeps a task fair to the others. Write `co_await stepping{}` before an operation that may complete or fail without a
+/// wait. It suspends the task for one turn after many steps. Throws netnotes::cancelled if the task is cancelled.
 class stepping : public loop_operation {
   public:
     bool await_ready() const noexcept { return false; }
@@ -235,7 +242,7 @@ inline void scheduler::run_ready() noexcept {
     fiber* chain = std::exchange(ready_, nullptr);
     ready_end_ = &ready_;
     while (chain) {
-        fiber* const next = chain->next_ready_;  // it may end, or stand in the queue again
+        fiber* const next = chain->next_ready_;  // read first: resuming may destroy the chain, or queue it again
         resume(*chain);
         chain = next;
     }
@@ -271,11 +278,11 @@ inline void scheduler::run_timers() noexcept {
     while (timer* const due = timers_.take_due(passed)) static_cast<loop_timer*>(due)->expired();
 }
 
-// -- what comes from elsewhere
+// -- posted calls
 
-// Whoever posts looks whether the loop sleeps, after he has posted; the loop looks whether something was posted, after
-// it has said that it sleeps. So one of the two sees the other.
-// What was posted may end the loop before the poster has returned, so the loop waits for posting_ to be 0 before it goes.
+// The poster stores its call first and then checks asleep_. The loop sets asleep_ first and then checks posted_. With
+// this order at least one side sees the other (sequential consistency). A posted call may end the loop before
+// post_call() has returned. So the destructor of the loop waits until posting_ is 0.
 inline void scheduler::post_call(posted_call& call) noexcept {
     posting_.fetch_add(1);
     posted_call* before = posted_.load(std::memory_order_relaxed);
@@ -286,7 +293,7 @@ inline void scheduler::post_call(posted_call& call) noexcept {
 }
 inline void scheduler::run_posted() noexcept {
     posted_call* latest = posted_.exchange(nullptr);
-    posted_call* first = nullptr;  // the first to be posted is the first to be called
+    posted_call* first = nullptr;  // the call that was posted first is made first
     while (latest) {
         posted_call* const next = std::exchange(latest->next_, first);
         first = std::exchange(latest, next);
