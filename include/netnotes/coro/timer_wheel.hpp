@@ -1,18 +1,19 @@
 // netnotes/coro/timer_wheel.hpp: a hundred thousand timers
 // SPDX-License-Identifier: MIT
 //
-// Every connection has a timeout, and nearly none of them ever comes: timers are there to be cancelled. So arming and
-// cancelling must cost next to nothing, however many are armed. A sorted structure pays for an order that nobody asks
-// for. A wheel pays for none: time is cut into ticks, and a timer hangs in the slot of its tick, in a list.
+// Every connection has a timeout, and nearly every timeout is cancelled before it expires. So arming and cancelling
+// must cost almost nothing, even with many timers. A sorted structure sorts all timers, but the program needs only the
+// next one. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
 //
 //        level 0    64 slots of 1 tick each          the next 64 ticks
 //        level 1    64 slots of 64 ticks             the next 4,096
 //        level 2    64 slots of 4,096 ticks          ...
 //
-// A timer that is far away hangs in a coarse slot. When time comes to that slot its timers are hung anew, now one level
-// or more lower (they *cascade*), each a few times in its life, and only if it is not cancelled before. Which slots are
-// occupied is a 64-bit number a level, so the next one is found with a few instructions, not by walking.
-// (G. Varghese, T. Lauck: "Hashed and Hierarchical Timing Wheels", 1987.)
+// A timer that is far away is put in a coarse slot. When time reaches that slot, its timers *cascade*: they are put in
+// slots of a lower level. This happens to a timer only a few times, and never after it is cancelled. Each level marks
+// its occupied slots in the bits of a 64-bit number. So a few instructions find the next occupied slot.
+//
+// Source: G. Varghese, T. Lauck: "Hashed and Hierarchical Timing Wheels", 1987.
 //
 // On this page:  timer · timer_wheel
 
@@ -31,7 +32,7 @@
 namespace netnotes {
 
 namespace detail {
-/// A link of a circular list. The list itself is such a link too: it marks the beginning and the end.
+/// A link of a circular list. The head of the list is a link too: it marks the beginning and the end.
 struct timer_link {
     timer_link() noexcept = default;
     timer_link(const timer_link&) = delete;
@@ -42,7 +43,7 @@ struct timer_link {
         next->previous = previous;
         next = previous = this;
     }
-    /// As the last of the list.
+    /// Makes this link the last of the list. It must be alone.
     void append_to(timer_link& list) noexcept {
         previous = list.previous;
         next = &list;
@@ -53,17 +54,20 @@ struct timer_link {
 };
 }  // namespace detail
 
-/// Something that is to happen at a tick, as a member or a base of what it happens to; the wheel links it and owns
-/// nothing. It takes itself out when it is destroyed.
+/// A timer of a timer_wheel. Make it a member or a base of the object that has a timeout. The wheel links the timer,
+/// and does not own it. Use it in the thread of its wheel.
 class timer : private detail::timer_link {
   public:
+    /// Makes a timer that is not armed.
     timer() noexcept = default;
+    /// Cancels the timer.
     ~timer() { cancel(); }
 
+    /// Returns true from timer_wheel::arm() until take_due() returns the timer, or until it is cancelled.
     [[nodiscard]] bool is_armed() const noexcept { return !is_alone(); }
-    /// The tick for which it was armed last.
+    /// Returns the tick for which the timer was armed last; 0 if it was never armed.
     [[nodiscard]] std::uint64_t tick() const noexcept { return tick_; }
-    /// Takes it out of its wheel, if it is in one.
+    /// Removes the timer from its wheel. Has no effect if it is not armed.
     void cancel() noexcept { unlink(); }
 
   private:
@@ -71,38 +75,41 @@ class timer : private detail::timer_link {
     std::uint64_t tick_ = 0;
 };
 
-/// Timers by tick. What a tick is, is the caller's business; time begins at tick 0 and goes on by take_due(). Not for
-/// two threads at once. Arming and cancelling cost a few nanoseconds, however many are armed.
+/// Keeps timers and returns them when they expire. The caller decides how long a tick is. Time begins at tick 0, and
+/// only take_due() advances it. Arming and cancelling cost a few nanoseconds, even with many timers. For one thread at
+/// a time.
 class timer_wheel {
   public:
+    /// Makes a wheel without timers, at tick 0.
     timer_wheel() noexcept = default;
     timer_wheel(const timer_wheel&) = delete;
     timer_wheel& operator=(const timer_wheel&) = delete;
-    /// Those still armed are taken out.
+    /// Cancels the timers that are armed.
     ~timer_wheel();
 
-    /// Hangs it in for a tick; what is not in the future is due at once, behind what is due already. One that is armed
-    /// moves.
+    /// Arms the timer for `tick`. If it is armed already, it moves. A tick that is not after now() expires at once,
+    /// after the timers that have expired already.
     void arm(timer& what, std::uint64_t tick) noexcept;
-    /// Time has come to `tick`: gives one of the timers that are due, armed no more, those of an earlier tick first, and
-    /// those of the same tick in the order in which they were armed; nullptr when there are no more, and then now() is
-    /// `tick`. Time does not go back.
+    /// Advances to `tick` and returns one expired timer, which is now disarmed. Returns nullptr if no expired timer is
+    /// left; then now() is `tick`. Timers of an earlier tick come first. Timers of the same tick come in the order of
+    /// arming. A `tick` before now() does not move time back.
     [[nodiscard]] timer* take_due(std::uint64_t tick) noexcept;
-    /// When to look again: a tick that is not after the first timer's. It may be before, for timers that are far away
-    /// are hung anew on the way. None when no timer is armed.
+    /// Returns the tick at which to call take_due() again; nullopt if no timer is armed. It is never after the tick of
+    /// the first timer. It may be before that tick, because a timer that is far away cascades on its way.
     [[nodiscard]] std::optional<std::uint64_t> next_tick() noexcept;
+    /// Returns the present tick.
     [[nodiscard]] std::uint64_t now() const noexcept { return now_; }
 
   private:
-    static constexpr unsigned bits = 6;  // of a tick's number for each level
+    static constexpr unsigned bits = 6;  // number of bits of a tick for each level
     static constexpr std::size_t level_count = 64 / bits + 1;
     struct level {
         std::array<detail::timer_link, std::size_t{1} << bits> slots;
-        std::uint64_t occupied = 0;  // a bit a slot; it may still be set when the slot's last timer has been cancelled
+        std::uint64_t occupied = 0;  // one bit for each slot; it may stay set after the slot's last timer was cancelled
     };
     struct place {
         std::size_t level, slot;
-        std::uint64_t begin;  // its first tick
+        std::uint64_t begin;  // the first tick of the slot
     };
 
     void hang(timer& what) noexcept;
@@ -112,7 +119,7 @@ class timer_wheel {
     std::optional<place> next_place() noexcept;
 
     std::array<level, level_count> levels_;
-    unsigned occupied_levels_ = 0;  // a bit a level, likewise
+    unsigned occupied_levels_ = 0;  // one bit for each level; it may stay set as well
     detail::timer_link due_;
     std::uint64_t now_ = 0;
 };
@@ -121,8 +128,9 @@ class timer_wheel {
 // How it is done
 // ========================================================================================================
 
-/// The level is told by the highest bit in which the tick differs from now. So all timers of a level hang in slots
-/// ahead of the present one, all of a lower level come before all of a higher, and no slot is ever used for two rounds.
+/// Puts the timer in its slot. The highest bit in which its tick differs from now() decides the level. So every timer
+/// of a level is in a slot after the present slot. Every timer of a lower level expires before every timer of a higher
+/// level. No slot ever holds timers of two rounds.
 inline void timer_wheel::hang(timer& what) noexcept {
     if (what.tick_ <= now_) return what.append_to(due_);
     const std::size_t at = (static_cast<std::size_t>(std::bit_width(now_ ^ what.tick_)) - 1) / bits;
