@@ -5049,8 +5049,13 @@ static_assert(poller<epoll_poller>);
 // netnotes/coro/owner.hpp: a pointer that owns
 // SPDX-License-Identifier: MIT
 //
-// std::unique_ptr does the same, but <memory> costs the compiler more than all of this page's users together. The
-// chapters of coro/ need a tenth of it.
+// An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
+//
+//     owner<io_back_end> back_end{new epoll_back_end{loop}};      the owner has the object
+//     owner<io_back_end> other{std::move(back_end)};              now `other` has it, and back_end is empty
+//
+// std::unique_ptr does the same. But to compile <memory> takes longer than to compile all the code that needs an owner
+// here. The chapters of coro/ need only this small part of it.
 //
 // On this page:  owner
 
@@ -5062,16 +5067,17 @@ static_assert(poller<epoll_poller>);
 
 namespace netnotes::detail {
 
-/// Deletes an object.
+/// Releases an object with delete.
 template <class T>
 struct deleting {
     void operator()(T* object) const noexcept { delete object; }
 };
-/// Deletes an array.
+/// Releases an array with delete[].
 template <class T>
 struct deleting<T[]> {
     void operator()(T* first) const noexcept { delete[] first; }
 };
+/// Names the type of the object, or of an element if T is an array.
 template <class T>
 struct owned {
     using type = T;
@@ -5081,38 +5087,45 @@ struct owned<T[]> {
     using type = T;
 };
 
-/// Owns an object, or an array if T is `U[]`, and gives it to Release when the owner ends. It can be moved, not copied.
+/// Owns an object, or an array if T is `U[]`. Calls `Release{}(object)` when the owner is destroyed. It can be moved,
+/// not copied.
 template <class T, class Release = deleting<T>>
 class owner {
   public:
+    /// Names the type that the owner points to.
     using element = typename owned<T>::type;
 
     /// Makes an empty owner.
     constexpr owner() noexcept = default;
     /// Makes an empty owner.
     constexpr owner(std::nullptr_t) noexcept {}
-    /// Takes the object.
+    /// Takes the object. nullptr makes an empty owner.
     constexpr explicit owner(element* object) noexcept : object_{object} {}
+    /// Takes the object of `other`, which is empty afterwards.
     constexpr owner(owner&& other) noexcept : object_{other.release()} {}
+    /// Takes the object of `other`, which is empty afterwards, and releases the old object.
     constexpr owner& operator=(owner&& other) noexcept {
         reset(other.release());
         return *this;
     }
+    /// Releases the object, if there is one.
     constexpr ~owner() {
         if (object_) Release{}(object_);
     }
 
     /// Returns the object, which the caller now owns, and leaves this owner empty.
     [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
-    /// Takes `object`, then releases the old object.
+    /// Takes `object`, then releases the old object, if there is one.
     constexpr void reset(element* object = nullptr) noexcept {
         if (element* const old = std::exchange(object_, object)) Release{}(old);
     }
     /// Returns the object, which this owner keeps; nullptr if it is empty.
     [[nodiscard]] constexpr element* get() const noexcept { return object_; }
-    /// Refers to the object. The owner must not be empty.
+    /// Returns the object. The owner must not be empty.
     [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
+    /// Accesses a member of the object. The owner must not be empty.
     [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
+    /// Returns an element of the array. `index` is not checked.
     [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
     /// Returns true if it owns an object.
     constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
@@ -5125,22 +5138,22 @@ class owner {
 
 #endif  // NETNOTES_CORO_OWNER_HPP
 
-// netnotes/coro/scheduler.hpp: whose turn it is
+// netnotes/coro/scheduler.hpp: which task is resumed next
 // SPDX-License-Identifier: MIT
 //
-// The part of an event loop that its tasks meet: a queue of those who can go on, a wheel of timers, a clock, and a word
-// with the one who waits for descriptors, whoever that is. What a task awaits is an *operation*; it lives in the frame
-// of the one who waits, and tells the scheduler when it is decided:
+// The scheduler is the part of an event loop that its tasks use. It has a queue of ready tasks, a timer wheel, a clock,
+// and the back end that waits for descriptors. A task awaits an *operation*, which is an object in the task's own
+// frame. The operation tells the scheduler when the wait has ended:
 //
-//        co_await op ──> op.waits(...)        the coroutine lies aside; op stands wherever it will be found:
-//                          │                  in a list, in the wheel, at a descriptor
-//                          ├── what it waits for has come: op.go_on(), and it stands in the queue
-//                          └── the task is cancelled:      op.cancelled(), the same
+//        co_await op ──> op.waits(...)        the coroutine is suspended; op enters a list, the timer wheel,
+//                          │                  or the node of a descriptor
+//                          ├── its event happens:      op.go_on(), and the task enters the ready queue
+//                          └── the task is cancelled:  op.cancelled(), which does the same
 //
-// So nothing here is allocated, and nothing is looked for: a switch costs a few nanoseconds.
+// So a wait needs no allocation and no search, and a switch between tasks costs a few nanoseconds.
 //
-// On this page:  for authors of awaitables: scheduler, loop_operation, loop_timer, posted_call
-// The notes:     协程问题 (who switches; 1:N); read coro/loop.hpp first
+// On this page:  for authors of awaitables: scheduler, loop_operation, loop_timer, posted_call, stepping
+// The notes:     协程问题 (which function switches; 1:N); read coro/loop.hpp first
 
 #ifndef NETNOTES_CORO_SCHEDULER_HPP
 #define NETNOTES_CORO_SCHEDULER_HPP
@@ -5845,18 +5858,19 @@ detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
 // netnotes/coro/timer_wheel.hpp: a hundred thousand timers
 // SPDX-License-Identifier: MIT
 //
-// Every connection has a timeout, and nearly none of them ever comes: timers are there to be cancelled. So arming and
-// cancelling must cost next to nothing, however many are armed. A sorted structure pays for an order that nobody asks
-// for. A wheel pays for none: time is cut into ticks, and a timer hangs in the slot of its tick, in a list.
+// Every connection has a timeout, and nearly every timeout is cancelled before it expires. So arming and cancelling
+// must cost almost nothing, even with many timers. A sorted structure sorts all timers, but the program needs only the
+// next one. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
 //
 //        level 0    64 slots of 1 tick each          the next 64 ticks
 //        level 1    64 slots of 64 ticks             the next 4,096
 //        level 2    64 slots of 4,096 ticks          ...
 //
-// A timer that is far away hangs in a coarse slot. When time comes to that slot its timers are hung anew, now one level
-// or more lower (they *cascade*), each a few times in its life, and only if it is not cancelled before. Which slots are
-// occupied is a 64-bit number a level, so the next one is found with a few instructions, not by walking.
-// (G. Varghese, T. Lauck: "Hashed and Hierarchical Timing Wheels", 1987.)
+// A timer that is far away is put in a coarse slot. When time reaches that slot, its timers *cascade*: they are put in
+// slots of a lower level. This happens to a timer only a few times, and never after it is cancelled. Each level marks
+// its occupied slots in the bits of a 64-bit number. So a few instructions find the next occupied slot.
+//
+// Source: G. Varghese, T. Lauck: "Hashed and Hierarchical Timing Wheels", 1987.
 //
 // On this page:  timer · timer_wheel
 
@@ -5875,7 +5889,7 @@ detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
 namespace netnotes {
 
 namespace detail {
-/// A link of a circular list. The list itself is such a link too: it marks the beginning and the end.
+/// A link of a circular list. The head of the list is a link too: it marks the beginning and the end.
 struct timer_link {
     timer_link() noexcept = default;
     timer_link(const timer_link&) = delete;
@@ -5886,7 +5900,7 @@ struct timer_link {
         next->previous = previous;
         next = previous = this;
     }
-    /// As the last of the list.
+    /// Makes this link the last of the list. It must be alone.
     void append_to(timer_link& list) noexcept {
         previous = list.previous;
         next = &list;
@@ -5897,17 +5911,20 @@ struct timer_link {
 };
 }  // namespace detail
 
-/// Something that is to happen at a tick, as a member or a base of what it happens to; the wheel links it and owns
-/// nothing. It takes itself out when it is destroyed.
+/// A timer of a timer_wheel. Make it a member or a base of the object that has a timeout. The wheel links the timer,
+/// and does not own it. Use it in the thread of its wheel.
 class timer : private detail::timer_link {
   public:
+    /// Makes a timer that is not armed.
     timer() noexcept = default;
+    /// Cancels the timer.
     ~timer() { cancel(); }
 
+    /// Returns true from timer_wheel::arm() until take_due() returns the timer, or until it is cancelled.
     [[nodiscard]] bool is_armed() const noexcept { return !is_alone(); }
-    /// The tick for which it was armed last.
+    /// Returns the tick for which the timer was armed last; 0 if it was never armed.
     [[nodiscard]] std::uint64_t tick() const noexcept { return tick_; }
-    /// Takes it out of its wheel, if it is in one.
+    /// Removes the timer from its wheel. Has no effect if it is not armed.
     void cancel() noexcept { unlink(); }
 
   private:
@@ -5915,38 +5932,41 @@ class timer : private detail::timer_link {
     std::uint64_t tick_ = 0;
 };
 
-/// Timers by tick. What a tick is, is the caller's business; time begins at tick 0 and goes on by take_due(). Not for
-/// two threads at once. Arming and cancelling cost a few nanoseconds, however many are armed.
+/// Keeps timers and returns them when they expire. The caller decides how long a tick is. Time begins at tick 0, and
+/// only take_due() advances it. Arming and cancelling cost a few nanoseconds, even with many timers. For one thread at
+/// a time.
 class timer_wheel {
   public:
+    /// Makes a wheel without timers, at tick 0.
     timer_wheel() noexcept = default;
     timer_wheel(const timer_wheel&) = delete;
     timer_wheel& operator=(const timer_wheel&) = delete;
-    /// Those still armed are taken out.
+    /// Cancels the timers that are armed.
     ~timer_wheel();
 
-    /// Hangs it in for a tick; what is not in the future is due at once, behind what is due already. One that is armed
-    /// moves.
+    /// Arms the timer for `tick`. If it is armed already, it moves. A tick that is not after now() expires at once,
+    /// after the timers that have expired already.
     void arm(timer& what, std::uint64_t tick) noexcept;
-    /// Time has come to `tick`: gives one of the timers that are due, armed no more, those of an earlier tick first, and
-    /// those of the same tick in the order in which they were armed; nullptr when there are no more, and then now() is
-    /// `tick`. Time does not go back.
+    /// Advances to `tick` and returns one expired timer, which is now disarmed. Returns nullptr if no expired timer is
+    /// left; then now() is `tick`. Timers of an earlier tick come first. Timers of the same tick come in the order of
+    /// arming. A `tick` before now() does not move time back.
     [[nodiscard]] timer* take_due(std::uint64_t tick) noexcept;
-    /// When to look again: a tick that is not after the first timer's. It may be before, for timers that are far away
-    /// are hung anew on the way. None when no timer is armed.
+    /// Returns the tick at which to call take_due() again; nullopt if no timer is armed. It is never after the tick of
+    /// the first timer. It may be before that tick, because a timer that is far away cascades on its way.
     [[nodiscard]] std::optional<std::uint64_t> next_tick() noexcept;
+    /// Returns the present tick.
     [[nodiscard]] std::uint64_t now() const noexcept { return now_; }
 
   private:
-    static constexpr unsigned bits = 6;  // of a tick's number for each level
+    static constexpr unsigned bits = 6;  // number of bits of a tick for each level
     static constexpr std::size_t level_count = 64 / bits + 1;
     struct level {
         std::array<detail::timer_link, std::size_t{1} << bits> slots;
-        std::uint64_t occupied = 0;  // a bit a slot; it may still be set when the slot's last timer has been cancelled
+        std::uint64_t occupied = 0;  // one bit for each slot; it may stay set after the slot's last timer was cancelled
     };
     struct place {
         std::size_t level, slot;
-        std::uint64_t begin;  // its first tick
+        std::uint64_t begin;  // the first tick of the slot
     };
 
     void hang(timer& what) noexcept;
@@ -5956,7 +5976,7 @@ class timer_wheel {
     std::optional<place> next_place() noexcept;
 
     std::array<level, level_count> levels_;
-    unsigned occupied_levels_ = 0;  // a bit a level, likewise
+    unsigned occupied_levels_ = 0;  // one bit for each level; it may stay set as well
     detail::timer_link due_;
     std::uint64_t now_ = 0;
 };
@@ -5965,8 +5985,9 @@ class timer_wheel {
 // How it is done
 // ========================================================================================================
 
-/// The level is told by the highest bit in which the tick differs from now. So all timers of a level hang in slots
-/// ahead of the present one, all of a lower level come before all of a higher, and no slot is ever used for two rounds.
+/// Puts the timer in its slot. The highest bit in which its tick differs from now() decides the level. So every timer
+/// of a level is in a slot after the present slot. Every timer of a lower level expires before every timer of a higher
+/// level. No slot ever holds timers of two rounds.
 inline void timer_wheel::hang(timer& what) noexcept {
     if (what.tick_ <= now_) return what.append_to(due_);
     const std::size_t at = (static_cast<std::size_t>(std::bit_width(now_ ^ what.tick_)) - 1) / bits;
@@ -6048,23 +6069,23 @@ class loop_timer;
 class posted_call;
 class spawned;
 
-/// Whose turn it is, in one thread.
+/// Decides which task is resumed next, in one thread. Only post_call() may be called from other threads.
 class scheduler {
   public:
     scheduler(const scheduler&) = delete;
     scheduler& operator=(const scheduler&) = delete;
 
-    /// steady_clock's, or virtual time.
+    /// Returns the time of steady_clock, or virtual time.
     [[nodiscard]] time_point now() const noexcept { return is_virtual_ ? virtual_now_ : clock::now(); }
 
-    /// Goes on with it at the next turn.
+    /// Puts the chain in the ready queue, so that it is resumed at the next turn.
     void make_ready(fiber& chain) noexcept {
-        if (!ready_end_) return;  // the loop is being destroyed: nobody goes on any more
+        if (!ready_end_) return;  // all tasks are being destroyed
         chain.next_ready_ = nullptr;
         *ready_end_ = &chain;
         ready_end_ = &chain.next_ready_;
     }
-    /// Goes on with it now. It may be gone afterwards.
+    /// Resumes the chain inside this call. The chain may be destroyed when the call returns.
     void resume(const fiber& chain) noexcept {
         steps_ = steps_a_turn;
         if (slow_after_ == never)
@@ -6072,21 +6093,23 @@ class scheduler {
         else
             resume_watched(chain);
     }
-    /// May what has not had to wait go on at once? Not for ever, or a peer who always has something for us would keep
-    /// all others waiting.
+    /// Counts a step of the running task. Returns true if the task may continue without a wait, and false after
+    /// `steps_a_turn` steps. Otherwise a peer that always sends would keep all other tasks waiting.
     [[nodiscard]] bool take_step() noexcept { return --steps_ > 0; }
-    /// Whose turn has ended: tries again at the next one.
+    /// Makes the operations of `node` try again at the next turn.
     void look_again(io_node& node) noexcept;
-    /// The end of time never comes, not in virtual time either.
+    /// Arms the timer. With time_point::max() it never expires, not even in virtual time.
     void arm(loop_timer& what, time_point when) noexcept;
-    /// Room to receive into, for all tasks: what lies there is valid until the task that has received it waits.
+    /// Returns the buffer that all tasks receive into. Its bytes are valid until the task that has received them waits.
     [[nodiscard]] std::span<std::byte> lent_buffer() const noexcept { return {lent_.get(), lent_size}; }
-    /// Are these bytes there, or where a back end has lent them?
+    /// Returns true if these bytes are in lent_buffer(), or in a buffer that the back end has lent.
     [[nodiscard]] bool has_lent(std::span<const std::byte> bytes) const noexcept {
         return is_inside(bytes, lent_buffer()) || back_end_->has_lent(bytes);
     }
-    /// From any thread, and from a signal handler. Not again before it has been called.
+    /// Makes the loop call `call`. May be called from any thread and from a signal handler. Do not post the same object
+    /// again before the loop has called it.
     void post_call(posted_call& call) noexcept;
+    /// Returns the object that waits for descriptors.
     [[nodiscard]] io_back_end& back_end() const noexcept { return *back_end_; }
     /// Returns true from the moment when the task of run() has ended until run() returns.
     [[nodiscard]] bool main_has_ended() const noexcept { return main_has_ended_; }
@@ -6123,23 +6146,23 @@ class scheduler {
     timer_wheel timers_;
     time_point origin_ = clock::now();
     time_point virtual_now_ = origin_;
-    // Closed in this turn: events of the same batch, and awaiters, still name them.
+    // Nodes that were closed in this turn. Events of the same batch, and awaiters, may still refer to them.
     io_node* retired_ = nullptr;
-    io_node* pending_ = nullptr;  // with an operation that has had to leave its turn to others
+    io_node* pending_ = nullptr;  // nodes with an operation that had to give up its turn
     owner<std::byte[]> lent_;
     spawned* spawned_ = nullptr;  // list of tasks that have not ended or have a handle
     std::size_t size_ = 0;        // spawned tasks that have not ended
     const spawned* main_ = nullptr;  // the task of run()
     bool main_has_ended_ = false;
     std::exception_ptr failure_;
-    stop_event wake_;  // an eventfd is an eventfd
+    stop_event wake_;  // post_call() wakes the loop with it: a stop_event is an eventfd
     std::atomic<posted_call*> posted_{nullptr};
     std::atomic<bool> asleep_{false};
     std::atomic<int> posting_{0};  // threads inside of post_call()
     owner<io_back_end> back_end_;
 };
 
-/// Something that is to happen at a time.
+/// A timer that calls expired() when its time has come.
 class loop_timer : public timer {
   protected:
     friend scheduler;
@@ -6148,7 +6171,7 @@ class loop_timer : public timer {
     virtual void expired() noexcept = 0;
 };
 
-/// What another thread, or a signal handler, wants done.
+/// A call that another thread or a signal handler asks the loop to make: see scheduler::post_call().
 class posted_call {
   public:
     posted_call(const posted_call&) = delete;
@@ -6158,30 +6181,35 @@ class posted_call {
     friend scheduler;
     posted_call() noexcept = default;
     ~posted_call() = default;
+    /// Called once, in the loop's thread. What it throws ends the run.
     virtual void call() = 0;
-    /// The loop ends without having called it. What belongs to nobody else destroys itself, here as in call().
+    /// Called instead of call() if the loop is destroyed first. An object without another owner deletes itself, here
+    /// and in call().
     virtual void forget() noexcept { call(); }
 
   private:
     posted_call* next_ = nullptr;
 };
 
-/// An awaiter that waits for the loop.
+/// The base of awaiters whose task the loop resumes. go_on(), go_on_next() and go_on_now() end the wait, so cancelling
+/// comes too late after that.
 class loop_operation : public operation {
   public:
-    /// It is decided; the coroutine goes on at the next turn.
+    /// Ends the wait. The coroutine is resumed at the next turn.
     void go_on() noexcept {
         decided();
         chain().loop().make_ready(chain());
     }
-    /// The coroutine goes on at the next turn. Until then cancelled() may be called, and await_resume() is what decides.
+    /// Makes the coroutine ready, but does not end the wait: await_resume() must do that. Until then the wait can still
+    /// be cancelled.
     void comes_round() noexcept { chain().loop().make_ready(chain()); }
-    /// It is decided; the coroutine goes on as soon as the present one has returned to the loop.
+    /// Ends the wait. The coroutine is resumed as soon as the running coroutine has returned to the loop.
     void go_on_next() noexcept {
         decided();
         between.next = chain().goes_on_at();
     }
-    /// It is decided; the coroutine goes on inside this call, and this object may be gone when it returns.
+    /// Ends the wait. The coroutine is resumed inside this call, and this object may be destroyed when the call
+    /// returns.
     void go_on_now() noexcept {
         decided();
         chain().loop().resume(chain());
@@ -6190,13 +6218,13 @@ class loop_operation : public operation {
   protected:
     loop_operation() noexcept = default;
     ~loop_operation() = default;
-    /// For await_suspend() of a cancelled task: it hears of that at once; but one that swallows it again and again leaves
-    /// its turn to the others now and then.
+    /// Call in await_suspend() of a cancelled task, and return its result. The task is resumed at once, and
+    /// await_resume() throws. A task that swallows the exception many times must give up its turn now and then.
     static bool hear_at_once(std::coroutine_handle<> waiter, fiber& whose) noexcept {
         return !whose.loop().take_step() && leave_turn(waiter, whose);
     }
-    /// For await_suspend(), where there is nothing to wait for: the coroutine goes on a turn later, after all others that
-    /// are ready.
+    /// Call in await_suspend() if there is nothing to wait for, and return its result. The coroutine is resumed one
+    /// turn later, after all tasks that are ready now.
     static bool leave_turn(std::coroutine_handle<> waiter, fiber& whose) noexcept {
         whose.goes_on_at(waiter);
         whose.loop().make_ready(whose);
@@ -6204,8 +6232,8 @@ class loop_operation : public operation {
     }
 };
 
-/// Takes part in fairness: `co_await stepping{}` stands before an operation that may complete or fail without a wait. It
-/// suspends the task for one turn after many steps, and throws netnotes::cancelled if the task is cancelled.
+/// Keeps a task fair to the others. Write `co_await stepping{}` before an operation that may complete or fail without a
+/// wait. It suspends the task for one turn after many steps. Throws netnotes::cancelled if the task is cancelled.
 class stepping : public loop_operation {
   public:
     bool await_ready() const noexcept { return false; }
@@ -6238,7 +6266,7 @@ inline void scheduler::run_ready() noexcept {
     fiber* chain = std::exchange(ready_, nullptr);
     ready_end_ = &ready_;
     while (chain) {
-        fiber* const next = chain->next_ready_;  // it may end, or stand in the queue again
+        fiber* const next = chain->next_ready_;  // read first: resuming may destroy the chain, or queue it again
         resume(*chain);
         chain = next;
     }
@@ -6274,11 +6302,11 @@ inline void scheduler::run_timers() noexcept {
     while (timer* const due = timers_.take_due(passed)) static_cast<loop_timer*>(due)->expired();
 }
 
-// -- what comes from elsewhere
+// -- posted calls
 
-// Whoever posts looks whether the loop sleeps, after he has posted; the loop looks whether something was posted, after
-// it has said that it sleeps. So one of the two sees the other.
-// What was posted may end the loop before the poster has returned, so the loop waits for posting_ to be 0 before it goes.
+// The poster stores its call first and then checks asleep_. The loop sets asleep_ first and then checks posted_. With
+// this order at least one side sees the other (sequential consistency). A posted call may end the loop before
+// post_call() has returned. So the destructor of the loop waits until posting_ is 0.
 inline void scheduler::post_call(posted_call& call) noexcept {
     posting_.fetch_add(1);
     posted_call* before = posted_.load(std::memory_order_relaxed);
@@ -6289,7 +6317,7 @@ inline void scheduler::post_call(posted_call& call) noexcept {
 }
 inline void scheduler::run_posted() noexcept {
     posted_call* latest = posted_.exchange(nullptr);
-    posted_call* first = nullptr;  // the first to be posted is the first to be called
+    posted_call* first = nullptr;  // the call that was posted first is made first
     while (latest) {
         posted_call* const next = std::exchange(latest->next_, first);
         first = std::exchange(latest, next);
