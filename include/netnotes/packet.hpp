@@ -23,6 +23,8 @@
 //     packet/pcap.hpp       pcap, the capture file that every tool reads
 //     packet/pcapng.hpp     pcapng, the capture file with interfaces and comments
 //     packet/capture.hpp    reading a capture file, whichever of the two formats it has
+//     packet/view.hpp       what every view of a header can do; options
+//     packet/ethernet.hpp   Ethernet, VLAN tags, ARP
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -37,9 +39,11 @@
 #include "packet/bytes.hpp"
 #include "packet/capture.hpp"
 #include "packet/checksum.hpp"
+#include "packet/ethernet.hpp"
 #include "packet/names.hpp"
 #include "packet/pcap.hpp"
 #include "packet/pcapng.hpp"
 #include "packet/record.hpp"
+#include "packet/view.hpp"
 
 #endif  // NETNOTES_PACKET_HPP

@@ -15,6 +15,7 @@
 #include <memory>
 #include <span>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -35,7 +36,7 @@ inline std::vector<std::byte> hex(std::string_view text) {
         value = value << 4 | digit;
         if (++digits % 2 == 0) bytes.push_back(static_cast<std::byte>(value & 0xff));
     }
-    REQUIRE(digits % 2 == 0);
+    if (digits % 2 != 0) throw std::invalid_argument{"half a byte"};
     return bytes;
 }
 

@@ -45,6 +45,8 @@
 //     packet/pcap.hpp       pcap, the capture file that every tool reads
 //     packet/pcapng.hpp     pcapng, the capture file with interfaces and comments
 //     packet/capture.hpp    reading a capture file, whichever of the two formats it has
+//     packet/view.hpp       what every view of a header can do; options
+//     packet/ethernet.hpp   Ethernet, VLAN tags, ARP
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -3661,6 +3663,472 @@ inline constexpr auto crc32_table = [] {
 }  // namespace netnotes::packet
 
 #endif  // NETNOTES_PACKET_CHECKSUM_HPP
+
+// netnotes/packet/ethernet.hpp: from card to card
+// SPDX-License-Identifier: MIT
+//
+// An Ethernet frame goes from one network card to another card of the same link (IEEE 802.3 §3):
+//
+//        6 bytes        6 bytes     2 bytes     46 to 1500 bytes      4 bytes
+//       ┌──────────────┬───────────┬───────────┬─────────────────────┬──────┐
+//       │ destination  │  source   │ 0x0800    │ IPv4 packet         │ CRC  │
+//       └──────────────┴───────────┴───────────┴─────────────────────┴──────┘
+//
+// A shorter payload is padded to 46 bytes, so a reader must not take everything behind the header for payload: IP has its
+// own length. The third field has two meanings. From 0x0600 on it names the protocol (Ethernet II). Up to 1500 it is the
+// payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
+//
+// A switch that carries several virtual LANs puts a tag of four bytes behind the addresses (IEEE 802.1Q):
+//
+//       ┌──────────────┬───────────┬────────┬───┬─┬────────────┬───────────┬──────────
+//       │ destination  │  source   │ 0x8100 │pri│d│ identifier │ 0x0800    │ IPv4 …        pri: priority, 3 bits
+//       └──────────────┴───────────┴────────┴───┴─┴────────────┴───────────┴──────────     d: drop eligible, 1 bit
+//
+// The address resolution protocol asks which card has an IP address (RFC 826). The question goes to every card of the
+// link, the answer to the asking card only. Nothing proves that an answer is true: this is how ARP spoofing works.
+//
+// On this page:  ethernet_view · vlan_view · arp_operation, arp_view
+// The notes:     TCP/IP协议(族), ARP; 网络分析工具
+
+#ifndef NETNOTES_PACKET_ETHERNET_HPP
+#define NETNOTES_PACKET_ETHERNET_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+
+// netnotes/packet/view.hpp: what every view of a header can do
+// SPDX-License-Identifier: MIT
+//
+// A view looks at bytes that lie elsewhere: in a file, in a buffer, in an array. It holds their address and two sizes,
+// and copies nothing. The bytes must outlive the view.
+//
+//        bytes()   ┌──────────────── header() ───────────────┬───────── payload() ─────────┐
+//                  │ fixed fields            options         │ the next header, or data    │
+//                  └─────────────────────────────────────────┴─────────────────────────────┘
+//                  └─────────── header_size() ───────────────┘
+//
+// A view is made by its class's function parse(), which checks once whether the header is whole and consistent. If it is
+// not, parse() returns nullopt and says why. Every accessor then reads within the bounds, so it needs no check and cannot
+// fail. This is also why a view is fast: reading a field is one load and one swap of bytes.
+//
+//        packet_failure why;
+//        if (const auto header = tcp_view::parse(bytes, why))
+//            use(header->source_port());
+//        else
+//            std::cerr << why.message();         // TCP: data offset is 3 words, below 5, at byte 12
+//
+// Options are read lazily: a loop over options() looks at one option after the other. It stops at an option that is
+// broken, and failure() then says why. A header with a broken option is still a header, and its fields are readable.
+//
+// On this page:  header_view · option, option_range
+// The notes:     TCP报文首部 (选项)
+
+#ifndef NETNOTES_PACKET_VIEW_HPP
+#define NETNOTES_PACKET_VIEW_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+
+
+
+
+namespace netnotes::packet {
+
+namespace detail {
+/// Makes views of headers that were checked already.
+struct view_maker {
+    template <class View>
+    static constexpr View make(const std::byte* data, std::size_t header_size, std::size_t size) noexcept {
+        return View{data, header_size, size};
+    }
+    /// Returns the header's size, or 0 and the reason in `why`. The place counts from `data`.
+    template <class View>
+    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
+        return View::check(data, size, why);
+    }
+    template <class View>
+    static constexpr std::optional<View> parse(std::span<const std::byte> bytes, packet_failure& why) noexcept {
+        const std::size_t header_size = View::check(bytes.data(), bytes.size(), why);
+        if (header_size == 0) return std::nullopt;
+        return View{bytes.data(), header_size, bytes.size()};
+    }
+};
+}  // namespace detail
+
+/// The part that all views share: the bytes of a header and of what follows it. The view is valid as long as the bytes.
+class header_view {
+  public:
+    /// Returns the header and its payload.
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+    /// Returns the header with its options.
+    [[nodiscard]] constexpr std::span<const std::byte> header() const noexcept { return {data_, header_size_}; }
+    /// Returns what follows the header, as far as it is there.
+    [[nodiscard]] constexpr std::span<const std::byte> payload() const noexcept {
+        return {data_ + header_size_, size_ - header_size_};
+    }
+    /// Returns the header's size in bytes.
+    [[nodiscard]] constexpr std::size_t header_size() const noexcept { return header_size_; }
+
+  protected:
+    constexpr header_view(const std::byte* data, std::size_t header_size, std::size_t size) noexcept
+        : data_{data}, header_size_{static_cast<std::uint32_t>(header_size)}, size_{static_cast<std::uint32_t>(size)} {}
+    ~header_view() = default;
+    constexpr header_view(const header_view&) noexcept = default;
+    constexpr header_view& operator=(const header_view&) noexcept = default;
+
+    [[nodiscard]] constexpr std::uint8_t get_8(std::size_t at) const noexcept { return detail::load_8(data_ + at); }
+    [[nodiscard]] constexpr std::uint16_t get_16(std::size_t at) const noexcept { return detail::load_16(data_ + at); }
+    [[nodiscard]] constexpr std::uint32_t get_32(std::size_t at) const noexcept { return detail::load_32(data_ + at); }
+    [[nodiscard]] constexpr std::uint64_t get_48(std::size_t at) const noexcept { return detail::load_48(data_ + at); }
+    [[nodiscard]] constexpr std::uint64_t get_64(std::size_t at) const noexcept { return detail::load_64(data_ + at); }
+    [[nodiscard]] constexpr ipv4_address get_ipv4(std::size_t at) const noexcept { return ipv4_address{get_32(at)}; }
+    [[nodiscard]] constexpr ipv6_address get_ipv6(std::size_t at) const noexcept {
+        return ipv6_address{uint128{get_64(at), get_64(at + 8)}};
+    }
+    [[nodiscard]] constexpr std::span<const std::byte> get_bytes(std::size_t at, std::size_t count) const noexcept {
+        return {data_ + at, count};
+    }
+
+  private:
+    const std::byte* data_;
+    std::uint32_t header_size_;
+    std::uint32_t size_;
+};
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+/// An option of a header: its number, and the bytes behind number and length.
+struct option {
+    std::uint8_t kind = 0;
+    std::span<const std::byte> data;
+};
+
+namespace detail {
+
+/// What a step through options has found. `size` 0 is the end; then `pattern` tells whether an option is broken.
+struct option_step {
+    std::size_t size = 0;
+    option found{};
+    const char* pattern = nullptr;
+    std::uint32_t value = 0;
+    std::uint32_t limit = 0;
+};
+
+/// IPv4 and TCP: kind, length of the whole option, data. Kind 0 ends the list, kind 1 is a single byte (RFC 791 §3.1, RFC
+/// 9293 §3.1).
+template <layer Where>
+struct classic_options {
+    static constexpr layer where = Where;
+    static constexpr option_step step(std::span<const std::byte> rest) noexcept {
+        const std::uint8_t kind = load_8(rest.data());
+        if (kind == 0) return {};
+        if (kind == 1) return {1, {kind, {}}};
+        if (rest.size() < 2) return {0, {}, "option % has no length", kind};
+        const std::size_t length = load_8(rest.data() + 1);
+        if (length < 2) return {0, {}, "option % has the length #, below 2", kind, static_cast<std::uint32_t>(length)};
+        if (length > rest.size())
+            return {
+                0, {}, "option % needs # bytes, and the header ends before", kind, static_cast<std::uint32_t>(length)};
+        return {length, {kind, rest.subspan(2, length - 2)}};
+    }
+};
+
+/// IPv6 hop-by-hop and destination options: kind, length of the data, data. Kind 0 is a single byte (RFC 8200 §4.2).
+struct ipv6_options_form {
+    static constexpr layer where = layer::ipv6_extension;
+    static constexpr option_step step(std::span<const std::byte> rest) noexcept {
+        const std::uint8_t kind = load_8(rest.data());
+        if (kind == 0) return {1, {kind, {}}};
+        if (rest.size() < 2) return {0, {}, "option % has no length", kind};
+        const std::size_t length = load_8(rest.data() + 1);
+        if (length + 2 > rest.size())
+            return {0,
+                    {},
+                    "option % needs # bytes, and the header ends before",
+                    kind,
+                    static_cast<std::uint32_t>(length + 2)};
+        return {length + 2, {kind, rest.subspan(2, length)}};
+    }
+};
+
+/// Neighbour discovery: kind, length in units of eight bytes, data (RFC 4861 §4.6).
+struct neighbor_options_form {
+    static constexpr layer where = layer::icmpv6;
+    static constexpr option_step step(std::span<const std::byte> rest) noexcept {
+        const std::uint8_t kind = load_8(rest.data());
+        if (rest.size() < 2) return {0, {}, "option % has no length", kind};
+        const std::size_t length = load_8(rest.data() + 1) * std::size_t{8};
+        if (length == 0) return {0, {}, "option % has the length 0", kind};
+        if (length > rest.size())
+            return {
+                0, {}, "option % needs # bytes, and the message ends before", kind, static_cast<std::uint32_t>(length)};
+        return {length, {kind, rest.subspan(2, length - 2)}};
+    }
+};
+
+}  // namespace detail
+
+/// The options of a header, read one at a time. A loop over them ends at the end of the list, or at a broken option;
+/// failure() tells the two apart. The range is valid as long as the bytes of the frame.
+template <class Form>
+class option_range {
+  public:
+    class iterator {
+      public:
+        using value_type = option;
+        using difference_type = std::ptrdiff_t;
+        using iterator_category = std::input_iterator_tag;
+        using iterator_concept = std::forward_iterator_tag;
+        using pointer = const option*;
+        using reference = const option&;
+
+        constexpr iterator() noexcept = default;
+        constexpr const option& operator*() const noexcept { return step_.found; }
+        constexpr const option* operator->() const noexcept { return &step_.found; }
+        constexpr iterator& operator++() noexcept {
+            rest_ = rest_.subspan(step_.size);
+            step_ = rest_.empty() ? detail::option_step{} : Form::step(rest_);
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
+            return a.rest_.data() == b.rest_.data() && a.rest_.size() == b.rest_.size();
+        }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
+            return a.step_.size == 0;
+        }
+
+      private:
+        friend option_range;
+        constexpr explicit iterator(std::span<const std::byte> rest) noexcept
+            : rest_{rest}, step_{rest.empty() ? detail::option_step{} : Form::step(rest)} {}
+        std::span<const std::byte> rest_;
+        detail::option_step step_;
+    };
+
+    constexpr option_range() noexcept = default;
+    /// Takes the bytes of the options, which begin at byte `offset` of their header.
+    constexpr option_range(std::span<const std::byte> bytes, std::size_t offset) noexcept
+        : bytes_{bytes}, offset_{offset} {}
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{bytes_}; }
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
+    /// Returns all bytes of the options, padding included.
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return bytes_; }
+    /// Returns the first option with that number, or nullopt.
+    [[nodiscard]] constexpr std::optional<option> find(std::uint8_t kind) const noexcept {
+        for (const option& each : *this)
+            if (each.kind == kind) return each;
+        return std::nullopt;
+    }
+    /// Returns why the list cannot be read to its end, or success. The place counts from the beginning of the header.
+    [[nodiscard]] constexpr packet_failure failure() const noexcept {
+        iterator at = begin();
+        while (at != end()) ++at;
+        if (at.step_.pattern == nullptr) return {};
+        const auto place = offset_ + bytes_.size() - at.rest_.size();
+        return {Form::where, place, at.step_.pattern, at.step_.value, at.step_.limit};
+    }
+
+  private:
+    std::span<const std::byte> bytes_;
+    std::size_t offset_ = 0;
+};
+
+/// The options of TCP (RFC 9293 §3.1).
+using tcp_option_range = option_range<detail::classic_options<layer::tcp>>;
+/// The options of IPv4 (RFC 791 §3.1).
+using ipv4_option_range = option_range<detail::classic_options<layer::ipv4>>;
+/// The options of an extension header of IPv6 (RFC 8200 §4.2).
+using ipv6_option_range = option_range<detail::ipv6_options_form>;
+/// The options of neighbour discovery (RFC 4861 §4.6).
+using neighbor_option_range = option_range<detail::neighbor_options_form>;
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_VIEW_HPP
+
+
+namespace netnotes::packet {
+
+/// The header of an Ethernet frame: 14 bytes, without the CRC behind the frame (IEEE 802.3 §3.1).
+class ethernet_view : public header_view {
+  public:
+    /// Returns nullopt if fewer than 14 bytes are there; `why` then says so.
+    [[nodiscard]] static constexpr std::optional<ethernet_view> parse(std::span<const std::byte> bytes,
+                                                                      packet_failure& why) noexcept {
+        return detail::view_maker::parse<ethernet_view>(bytes, why);
+    }
+
+    [[nodiscard]] constexpr mac_address destination() const noexcept { return mac_address{get_48(0)}; }
+    [[nodiscard]] constexpr mac_address source() const noexcept { return mac_address{get_48(6)}; }
+    /// Returns the third field as it is: a protocol from 0x0600 on, a length up to 1500. Other values mean nothing.
+    [[nodiscard]] constexpr std::uint16_t type_or_length() const noexcept { return get_16(12); }
+    /// Returns true for an IEEE 802.3 frame, whose third field is the length of its payload.
+    [[nodiscard]] constexpr bool has_length() const noexcept { return type_or_length() <= 1500; }
+    /// Returns the protocol of the payload. Ask has_length() first; a length is no protocol.
+    [[nodiscard]] constexpr ether_type type() const noexcept { return static_cast<ether_type>(type_or_length()); }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte*, std::size_t size, packet_failure& why) noexcept {
+        if (size >= 14) return 14;
+        why = packet_failure::cut_short(layer::ethernet, 0, size, 14);
+        return 0;
+    }
+};
+
+/// The rest of a VLAN tag: two bytes of control information, and the type of what follows (IEEE 802.1Q §9.6). The type
+/// 0x8100 in front of it belongs to the header outside.
+class vlan_view : public header_view {
+  public:
+    /// Returns nullopt if fewer than 4 bytes are there; `why` then says so.
+    [[nodiscard]] static constexpr std::optional<vlan_view> parse(std::span<const std::byte> bytes,
+                                                                  packet_failure& why) noexcept {
+        return detail::view_maker::parse<vlan_view>(bytes, why);
+    }
+
+    /// Returns all 16 bits of control information.
+    [[nodiscard]] constexpr std::uint16_t control_information() const noexcept { return get_16(0); }
+    /// Returns the priority code point, 0 to 7.
+    [[nodiscard]] constexpr unsigned priority() const noexcept { return control_information() >> 13u; }
+    /// Returns the drop eligible indicator: a congested switch may drop this frame first.
+    [[nodiscard]] constexpr bool drop_eligible() const noexcept { return (control_information() & 0x1000) != 0; }
+    /// Returns the number of the virtual LAN, 0 to 4095. 0 stands for "priority only", and 4095 is reserved.
+    [[nodiscard]] constexpr unsigned identifier() const noexcept { return control_information() & 0x0fffu; }
+    /// Returns the field behind the tag, which has the meaning of ethernet_view::type_or_length().
+    [[nodiscard]] constexpr std::uint16_t type_or_length() const noexcept { return get_16(2); }
+    [[nodiscard]] constexpr bool has_length() const noexcept { return type_or_length() <= 1500; }
+    [[nodiscard]] constexpr ether_type type() const noexcept { return static_cast<ether_type>(type_or_length()); }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte*, std::size_t size, packet_failure& why) noexcept {
+        if (size >= 4) return 4;
+        why = packet_failure::cut_short(layer::vlan, 0, size, 4);
+        return 0;
+    }
+};
+
+/// Says what an ARP packet wants (RFC 826, RFC 903, RFC 2390).
+enum class arp_operation : std::uint16_t {
+    request = 1,
+    reply = 2,
+    reverse_request = 3,
+    reverse_reply = 4,
+    inverse_request = 8,
+    inverse_reply = 9,
+};
+
+/// Returns the name of the operation, or "" for a number that this module does not name.
+[[nodiscard]] constexpr std::string_view to_string(arp_operation operation) noexcept {
+    switch (operation) {
+        case arp_operation::request: return "request";
+        case arp_operation::reply: return "reply";
+        case arp_operation::reverse_request: return "reverse request";
+        case arp_operation::reverse_reply: return "reverse reply";
+        case arp_operation::inverse_request: return "inverse request";
+        case arp_operation::inverse_reply: return "inverse reply";
+    }
+    return "";
+}
+
+/// An ARP packet (RFC 826). The packet gives the sizes of its addresses itself. For Ethernet and IPv4 they are 6 and 4
+/// bytes, and then the typed accessors return the addresses. The accessors that return bytes work for all sizes.
+class arp_view : public header_view {
+  public:
+    /// Returns nullopt if the addresses, whose sizes the packet announces, are not all there; `why` then says so.
+    [[nodiscard]] static constexpr std::optional<arp_view> parse(std::span<const std::byte> bytes,
+                                                                 packet_failure& why) noexcept {
+        return detail::view_maker::parse<arp_view>(bytes, why);
+    }
+
+    /// Returns the kind of link: 1 is Ethernet.
+    [[nodiscard]] constexpr std::uint16_t hardware_type() const noexcept { return get_16(0); }
+    /// Returns the protocol whose addresses are asked for.
+    [[nodiscard]] constexpr ether_type protocol_type() const noexcept { return static_cast<ether_type>(get_16(2)); }
+    [[nodiscard]] constexpr std::uint8_t hardware_size() const noexcept { return get_8(4); }  ///< bytes
+    [[nodiscard]] constexpr std::uint8_t protocol_size() const noexcept { return get_8(5); }  ///< bytes
+    [[nodiscard]] constexpr arp_operation operation() const noexcept { return static_cast<arp_operation>(get_16(6)); }
+    /// Returns true for addresses of Ethernet and of IPv4, the only kind that is in use.
+    [[nodiscard]] constexpr bool is_ethernet_ipv4() const noexcept { return get_48(0) == 0x0001'0800'0604; }
+
+    [[nodiscard]] constexpr std::span<const std::byte> sender_hardware_bytes() const noexcept {
+        return get_bytes(8, hardware_size());
+    }
+    [[nodiscard]] constexpr std::span<const std::byte> sender_protocol_bytes() const noexcept {
+        return get_bytes(8u + hardware_size(), protocol_size());
+    }
+    [[nodiscard]] constexpr std::span<const std::byte> target_hardware_bytes() const noexcept {
+        return get_bytes(8u + hardware_size() + protocol_size(), hardware_size());
+    }
+    [[nodiscard]] constexpr std::span<const std::byte> target_protocol_bytes() const noexcept {
+        return get_bytes(8u + 2u * hardware_size() + protocol_size(), protocol_size());
+    }
+
+    /// Returns the card that sends. Returns 00:00:00:00:00:00 if a hardware address has not 6 bytes.
+    [[nodiscard]] constexpr mac_address sender_hardware_address() const noexcept {
+        return mac(sender_hardware_bytes());
+    }
+    /// Returns the IP address that the sender claims. Returns 0.0.0.0 if a protocol address has not 4 bytes.
+    [[nodiscard]] constexpr ipv4_address sender_protocol_address() const noexcept {
+        return ip(sender_protocol_bytes());
+    }
+    /// Returns the card that is addressed. A request holds zeros here, because this is its question.
+    [[nodiscard]] constexpr mac_address target_hardware_address() const noexcept {
+        return mac(target_hardware_bytes());
+    }
+    /// Returns the IP address whose card is wanted.
+    [[nodiscard]] constexpr ipv4_address target_protocol_address() const noexcept {
+        return ip(target_protocol_bytes());
+    }
+    /// Returns true if the sender announces or defends its own address: sender and target are the same (RFC 5227 §1.1).
+    [[nodiscard]] constexpr bool is_announcement() const noexcept {
+        return is_ethernet_ipv4() && sender_protocol_address() == target_protocol_address();
+    }
+    /// Returns true if the sender asks whether an address is free: it gives 0.0.0.0 for itself (RFC 5227 §2.1.1).
+    [[nodiscard]] constexpr bool is_probe() const noexcept {
+        return is_ethernet_ipv4() && operation() == arp_operation::request &&
+               sender_protocol_address().is_unspecified() && !target_protocol_address().is_unspecified();
+    }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
+        std::size_t needed = 8;
+        if (size >= needed) needed += 2u * (detail::load_8(data + 4) + detail::load_8(data + 5));
+        if (size >= needed) return needed;
+        why = packet_failure::cut_short(layer::arp, 0, size, needed);
+        return 0;
+    }
+    static constexpr mac_address mac(std::span<const std::byte> bytes) noexcept {
+        return bytes.size() == 6 ? mac_address{detail::load_48(bytes.data())} : mac_address{};
+    }
+    static constexpr ipv4_address ip(std::span<const std::byte> bytes) noexcept {
+        return bytes.size() == 4 ? ipv4_address{detail::load_32(bytes.data())} : ipv4_address{};
+    }
+};
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_ETHERNET_HPP
+
 
 
 
