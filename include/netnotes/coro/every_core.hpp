@@ -1,24 +1,25 @@
-// netnotes/coro/every_core.hpp: as many loops as there are processors
+// netnotes/coro/every_core.hpp: one loop for each processor
 // SPDX-License-Identifier: MIT
 //
-// A loop keeps one processor busy. For the others one does not share it, which would need a lock around everything that
-// is said above of "one thread"; one makes more of them:
+// A loop uses only one processor. To use the others, a program could share one loop among threads, but then all data of
+// the tasks would need locks. It is simpler to make one loop for each processor:
 //
 //        processor 0             processor 1             processor 2
 //        event_loop              event_loop              event_loop
 //        its listener            its listener            its listener         the same port: SO_REUSEPORT
-//            └───────────────────────┴───────────────────────┴── the kernel shares out the connections among them
+//            └───────────────────────┴───────────────────────┴── the kernel distributes the connections
 //
-// A connection stays with the loop that has accepted it, so its tasks never meet those of another thread. What all must
-// know (a count, a cache) is shared as between any threads. The kernel shares out by a hash of the addresses, not by
-// how busy a loop is: with a few heavy clients one loop may have them all.
+// A connection stays with the loop that has accepted it, so its tasks share no data with tasks of another thread. Data
+// that all threads need (a count, a cache) still needs a lock or an atomic. The kernel chooses the listener by a hash
+// of the addresses, not by the load of a loop. If a few clients cause most of the work, one loop may get all of them.
 //
 //     auto one = [&](event_loop&, unsigned index) {
 //         return serve(std::move(listeners[index]), echo);
 //     };
 //     run_on_every_core(one, stop);
 //
-// `listeners` has a tcp_listener with listen_options::reuse_port for each of core_count(); serve() is coro/serve.hpp's.
+// Here `listeners` is a vector of core_count() tcp_listeners, each made with listen_options::reuse_port. The function
+// serve() is in coro/serve.hpp.
 //
 // On this page:  every_core_options · core_count · run_on_every_core
 // The notes:     协程问题 (1:N: a coroutine server uses one processor); example 26
@@ -39,24 +40,29 @@
 
 namespace netnotes {
 
+/// The options of run_on_every_core().
 struct every_core_options {
-    unsigned threads = 0;  ///< 0: core_count()
-    /// Each thread on a processor of its own: the caches stay warm, but nobody evens out what else runs there.
+    unsigned threads = 0;  ///< the number of threads; 0 means core_count()
+    /// Binds each thread to one processor. Its caches stay warm, but the kernel can no longer move the thread to a
+    /// processor that is less busy.
     bool pinned = false;
-    loop_options loop = {};
+    loop_options loop = {};  ///< the options of every loop
 };
 
-/// The processors on which this process may run (sched_getaffinity(2)), which can be fewer than the machine has.
+/// Returns the number of processors on which this thread may run (sched_getaffinity(2)), at least 1. It can be smaller
+/// than the number of the machine's processors.
 [[nodiscard]] inline unsigned core_count() noexcept {
     cpu_set_t allowed;
     if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return std::max(1u, std::thread::hardware_concurrency());
     return static_cast<unsigned>(std::max(1, CPU_COUNT(&allowed)));
 }
 
-/// Calls `make(loop, index)` in each of so many threads, the caller's is the first, each with a loop of its own, and runs
-/// the task<> that it gives. Blocks until all have ended. A stop cancels all; false when that was the end of one. The
-/// first exception comes out, and it has requested the stop, for all. `make` is called from several threads at once.
-/// Throws std::system_error when the system refuses a thread or a descriptor.
+/// Runs a loop in each of `options.threads` threads; the first is the caller's thread. Each thread calls `make(loop,
+/// index)`, which returns the task<> to run. Several threads call `make` at the same time.
+///
+/// Blocks until all loops have ended. A stop request cancels the tasks of all loops. Returns false if a task of `make`
+/// ended by that cancellation. If a thread fails, the function requests `stop` itself, waits for the other threads, and
+/// throws the first exception. Throws std::system_error if the system refuses a thread or a descriptor.
 template <class Make>
 bool run_on_every_core(Make make, stop_event& stop, const every_core_options& options = {});
 
@@ -65,7 +71,8 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
 // ========================================================================================================
 
 namespace detail {
-/// Puts this thread on the index-th of the processors that it may use. A wish: where it is refused nothing is lost.
+/// Binds this thread to the index-th of the processors that it may use. Ignores errors, because the program also runs
+/// without the binding.
 inline void stay_on_core(unsigned index) noexcept {
     cpu_set_t allowed, one;
     if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
@@ -79,7 +86,7 @@ inline void stay_on_core(unsigned index) noexcept {
     }
 }
 
-/// Puts back where this thread may run: the first one is the caller's.
+/// Restores the set of processors on which this thread may run. It is needed because the first thread is the caller's.
 class affinity_of_caller {
   public:
     affinity_of_caller() noexcept : is_known_{::sched_getaffinity(0, sizeof before_, &before_) == 0} {}
@@ -136,7 +143,7 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
         } catch (...) {
             fails(std::current_exception());
         }
-        if (have_begun) run(0);  // also when another has failed already: whether a task is made is no matter of luck
+        if (have_begun) run(0);  // even if another thread has failed already, so that each thread calls make()
     }
     if (failure) std::rethrow_exception(failure);
     return has_ended_well;

@@ -9989,27 +9989,28 @@ inline async_descriptor::waiting async_descriptor::writable() noexcept { return 
 
 #endif  // NETNOTES_CORO_DESCRIPTOR_HPP
 
-// netnotes/coro/every_core.hpp: as many loops as there are processors
+// netnotes/coro/every_core.hpp: one loop for each processor
 // SPDX-License-Identifier: MIT
 //
-// A loop keeps one processor busy. For the others one does not share it, which would need a lock around everything that
-// is said above of "one thread"; one makes more of them:
+// A loop uses only one processor. To use the others, a program could share one loop among threads, but then all data of
+// the tasks would need locks. It is simpler to make one loop for each processor:
 //
 //        processor 0             processor 1             processor 2
 //        event_loop              event_loop              event_loop
 //        its listener            its listener            its listener         the same port: SO_REUSEPORT
-//            └───────────────────────┴───────────────────────┴── the kernel shares out the connections among them
+//            └───────────────────────┴───────────────────────┴── the kernel distributes the connections
 //
-// A connection stays with the loop that has accepted it, so its tasks never meet those of another thread. What all must
-// know (a count, a cache) is shared as between any threads. The kernel shares out by a hash of the addresses, not by
-// how busy a loop is: with a few heavy clients one loop may have them all.
+// A connection stays with the loop that has accepted it, so its tasks share no data with tasks of another thread. Data
+// that all threads need (a count, a cache) still needs a lock or an atomic. The kernel chooses the listener by a hash
+// of the addresses, not by the load of a loop. If a few clients cause most of the work, one loop may get all of them.
 //
 //     auto one = [&](event_loop&, unsigned index) {
 //         return serve(std::move(listeners[index]), echo);
 //     };
 //     run_on_every_core(one, stop);
 //
-// `listeners` has a tcp_listener with listen_options::reuse_port for each of core_count(); serve() is coro/serve.hpp's.
+// Here `listeners` is a vector of core_count() tcp_listeners, each made with listen_options::reuse_port. The function
+// serve() is in coro/serve.hpp.
 //
 // On this page:  every_core_options · core_count · run_on_every_core
 // The notes:     协程问题 (1:N: a coroutine server uses one processor); example 26
@@ -10030,24 +10031,29 @@ inline async_descriptor::waiting async_descriptor::writable() noexcept { return 
 
 namespace netnotes {
 
+/// The options of run_on_every_core().
 struct every_core_options {
-    unsigned threads = 0;  ///< 0: core_count()
-    /// Each thread on a processor of its own: the caches stay warm, but nobody evens out what else runs there.
+    unsigned threads = 0;  ///< the number of threads; 0 means core_count()
+    /// Binds each thread to one processor. Its caches stay warm, but the kernel can no longer move the thread to a
+    /// processor that is less busy.
     bool pinned = false;
-    loop_options loop = {};
+    loop_options loop = {};  ///< the options of every loop
 };
 
-/// The processors on which this process may run (sched_getaffinity(2)), which can be fewer than the machine has.
+/// Returns the number of processors on which this thread may run (sched_getaffinity(2)), at least 1. It can be smaller
+/// than the number of the machine's processors.
 [[nodiscard]] inline unsigned core_count() noexcept {
     cpu_set_t allowed;
     if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return std::max(1u, std::thread::hardware_concurrency());
     return static_cast<unsigned>(std::max(1, CPU_COUNT(&allowed)));
 }
 
-/// Calls `make(loop, index)` in each of so many threads, the caller's is the first, each with a loop of its own, and runs
-/// the task<> that it gives. Blocks until all have ended. A stop cancels all; false when that was the end of one. The
-/// first exception comes out, and it has requested the stop, for all. `make` is called from several threads at once.
-/// Throws std::system_error when the system refuses a thread or a descriptor.
+/// Runs a loop in each of `options.threads` threads; the first is the caller's thread. Each thread calls `make(loop,
+/// index)`, which returns the task<> to run. Several threads call `make` at the same time.
+///
+/// Blocks until all loops have ended. A stop request cancels the tasks of all loops. Returns false if a task of `make`
+/// ended by that cancellation. If a thread fails, the function requests `stop` itself, waits for the other threads, and
+/// throws the first exception. Throws std::system_error if the system refuses a thread or a descriptor.
 template <class Make>
 bool run_on_every_core(Make make, stop_event& stop, const every_core_options& options = {});
 
@@ -10056,7 +10062,8 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
 // ========================================================================================================
 
 namespace detail {
-/// Puts this thread on the index-th of the processors that it may use. A wish: where it is refused nothing is lost.
+/// Binds this thread to the index-th of the processors that it may use. Ignores errors, because the program also runs
+/// without the binding.
 inline void stay_on_core(unsigned index) noexcept {
     cpu_set_t allowed, one;
     if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
@@ -10070,7 +10077,7 @@ inline void stay_on_core(unsigned index) noexcept {
     }
 }
 
-/// Puts back where this thread may run: the first one is the caller's.
+/// Restores the set of processors on which this thread may run. It is needed because the first thread is the caller's.
 class affinity_of_caller {
   public:
     affinity_of_caller() noexcept : is_known_{::sched_getaffinity(0, sizeof before_, &before_) == 0} {}
@@ -10127,7 +10134,7 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
         } catch (...) {
             fails(std::current_exception());
         }
-        if (have_begun) run(0);  // also when another has failed already: whether a task is made is no matter of luck
+        if (have_begun) run(0);  // even if another thread has failed already, so that each thread calls make()
     }
     if (failure) std::rethrow_exception(failure);
     return has_ended_well;
@@ -10140,25 +10147,27 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
 // netnotes/coro/generator.hpp: functions that pause
 // SPDX-License-Identifier: MIT
 //
-// A function that is called begins, runs to its end and is gone, and its variables with it. A *coroutine* may stop in
-// the middle and be gone on with later: its variables live not on the stack but in a *frame* of its own, on the heap,
-// together with the place where it stopped. That is all. There is no second stack and no copy of the processor's
-// registers (the notes have it that a coroutine "carries its own CPU context"; so do the ones with a stack of their
-// own, such as Python's greenlet, but not Python's generators and not C++'s): to go on is a call, to pause a return.
+// A normal function runs from its beginning to its end, and then its variables are gone. A *coroutine* can stop in the
+// middle and continue later. Its variables do not live on the stack but in a *frame* on the heap. The frame also stores
+// the place where the coroutine stopped. To resume a coroutine is a call, and to pause it is a return.
 //
-//        generator: asymmetric. Whoever asks is          greenlet: symmetric. Each names
-//        always answered by a return to him              the next, nobody is the master
+// There is no second stack and no copy of the processor's registers. The notes say that a coroutine "carries its own
+// CPU context". That is true of coroutines with their own stack, such as Python's greenlets. It is not true of Python's
+// generators, nor of C++'s coroutines.
+//
+//        generator: asymmetric. co_yield                 greenlet: symmetric. Each coroutine names
+//        always returns to the caller of next()          the next one, and no caller is in charge
 //
 //          loop ── next() ──> coroutine                    run() ──> a ── switch_to(b) ──> b
-//            ^                    |                                   ^                    |
+//            ^                    │                                   ^                    │
 //            └── co_yield value ──┘                                   └── switch_to(a) ────┘
 //
-// Nobody but the program decides when (that is *co-operative*), so between two pauses nobody interferes, and who never
-// pauses lets nobody else go on.
+// A coroutine runs until it pauses: that is called *co-operative*. Between two pauses no other coroutine of the thread
+// can change its data. But a coroutine that never pauses keeps all others waiting.
 //
-// A coroutine's parameters are copied into its frame, but what a reference or a pointer refers to is not: it must live
-// as long as the coroutine. The same holds for what a lambda has captured: the lambda, not the frame, holds it. So a
-// coroutine's lambda captures nothing, and takes parameters.
+// The parameters of a coroutine are copied into its frame. The object behind a reference or a pointer is not copied, so
+// it must live as long as the coroutine. The same holds for a lambda's captures, because the lambda holds them and not
+// the frame. So write a lambda that is a coroutine without captures, and give it parameters.
 //
 // On this page:  generator · greenlet · switch_to
 // The notes:     协程简单例子 (a generator), greenlet 版协程 (greenlets); examples 22 and 23
@@ -10181,18 +10190,20 @@ namespace netnotes {
 
 // ---- The generator -------------------------------------------------------------------------------------
 
-/// Values, one after another, each computed when it is asked for:
+/// A sequence of values. Each value is computed when the caller asks for it:
 ///
 ///     generator<int> count_to(int last) { for (int i = 1; i <= last; ++i) co_yield i; }
 ///
-///     for (int i : count_to(3)) ...                                   as any range
-///     while (int* i = numbers.next()) ...                             or step by step, as Python's next()
+///     for (int i : count_to(3)) ...                                   as a range
+///     while (int* i = numbers.next()) ...                             or step by step, like Python's next()
 ///
-/// An input range: it is passed once. A second loop goes on behind the value at which the first was left. What is
-/// yielded is not copied when it is a temporary, so move-only values will do; of a `generator<T&>` one gets the very
-/// object. An exception of the coroutine comes out of the call that made it go on, and then the generator has ended.
-/// Destroying a generator in the middle destroys the coroutine's variables. For one thread at a time. `co_await` has
-/// no meaning inside and does not compile.
+/// A generator is an input range, so its values can be read only once. A second loop continues behind the value at
+/// which the first loop ended. A temporary is yielded without a copy, so T may be move-only. A `generator<T&>` yields
+/// the object itself.
+///
+/// If the coroutine throws, the exception leaves the call that resumed it, and the generator has ended. To destroy a
+/// generator in the middle destroys the coroutine's variables. Only one thread at a time may use a generator.
+/// `co_await` inside a generator does not compile.
 template <class T>
 class [[nodiscard]] generator {
   public:
@@ -10212,11 +10223,13 @@ class [[nodiscard]] generator {
     }
     void swap(generator& other) noexcept { std::swap(coroutine_, other.coroutine_); }
 
-    /// Lets the coroutine run to its next co_yield, and gives the address of what it yields, valid until it goes on; or
-    /// nullptr when it has ended. Throws what it throws.
+    /// Resumes the coroutine until its next co_yield. Returns the address of the yielded value, or nullptr if the
+    /// coroutine has ended. The value is valid until the coroutine is resumed again. Throws the exception of the
+    /// coroutine, and std::logic_error if the coroutine calls next() on its own generator.
     pointer next();
-    /// Runs to the first value; see next().
+    /// Calls next() and returns an iterator at that value. Throws the same as next().
     [[nodiscard]] iterator begin() { return iterator{next() ? coroutine_ : nullptr}; }
+    /// Returns the end of the range.
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
   private:
@@ -10226,8 +10239,9 @@ class [[nodiscard]] generator {
     std::coroutine_handle<promise_type> coroutine_;
 };
 
-/// It refers to the coroutine, not to the generator object: when the generator is moved or swapped, the iterator goes on
-/// with the same values. It must not be used when the generator that owns the coroutine is gone.
+/// Iterates over the values of a generator. It refers to the coroutine and not to the generator object, so it stays
+/// valid when the generator is moved or swapped. Do not use it after the generator that owns the coroutine is
+/// destroyed.
 template <class T>
 class generator<T>::iterator {
   public:
@@ -10243,7 +10257,7 @@ class generator<T>::iterator {
         return static_cast<reference>(*source_.promise().value_);
     }
     iterator& operator++() {
-        const auto source = std::exchange(source_, nullptr);  // at the end, if this throws
+        const auto source = std::exchange(source_, nullptr);  // if the next line throws, the iterator is at the end
         if (next_of(source)) source_ = source;
         return *this;
     }
@@ -10259,22 +10273,23 @@ class generator<T>::iterator {
 
 // ---- The greenlet --------------------------------------------------------------------------------------
 
-/// A coroutine that says who goes on when it pauses, as Python's greenlet does:
+/// A coroutine that names the next coroutine when it pauses, like Python's greenlet:
 ///
 ///     greenlet a_body(greenlet& b) { ...; co_await switch_to(b); ... }
 ///
-///     greenlet a, b;                        declared first, for each is to know the other
+///     greenlet a, b;                        // declared first, because each body needs the other greenlet
 ///     a = a_body(b);
 ///     b = b_body(a);
-///     a.run();                              until one of them ends; the others stay where they paused
+///     a.run();                              // until one of them ends; the other one stays paused
 ///
-/// For one thread at a time. Destroying one that has paused destroys its variables; none may destroy itself.
+/// Only one thread at a time may use a greenlet. To destroy a paused greenlet destroys its variables. A greenlet must
+/// not destroy itself.
 class [[nodiscard]] greenlet {
   public:
     class promise_type;
     class switching;
 
-    /// None: it can be assigned to, and not be run.
+    /// Creates an empty greenlet. It can be assigned to, but not run.
     greenlet() noexcept = default;
     greenlet(greenlet&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
     greenlet& operator=(greenlet&& other) noexcept {
@@ -10286,11 +10301,11 @@ class [[nodiscard]] greenlet {
     }
     void swap(greenlet& other) noexcept { std::swap(coroutine_, other.coroutine_); }
 
-    /// Lets it go on, and whomever it switches to, and so on, until one of them ends; and throws what that one throws.
-    /// Inside a greenlet it may be called too: then it is a run inside a run. Throws std::logic_error when the greenlet
-    /// is none, has ended, or is running already.
+    /// Resumes this greenlet, and then each greenlet that is switched to, until one of them ends. Throws the exception
+    /// of that greenlet. A greenlet may call run() too; then one run happens inside another. Throws std::logic_error if
+    /// this greenlet is empty, has ended, or is already running.
     void run();
-    /// Has it run to its end? One that is none has not.
+    /// Returns true if the greenlet has run to its end. Returns false for an empty greenlet.
     [[nodiscard]] bool finished() const noexcept { return coroutine_ && coroutine_.done(); }
 
   private:
@@ -10301,8 +10316,8 @@ class [[nodiscard]] greenlet {
     std::coroutine_handle<promise_type> coroutine_;
 };
 
-/// Inside a greenlet, `co_await switch_to(next)`: pauses here and goes on there, until somebody switches back. Throws
-/// std::logic_error, here, when `next` is none, has ended, or waits in a run() further out.
+/// `co_await switch_to(next)` inside a greenlet pauses this greenlet and resumes `next`, until another greenlet
+/// switches back. The co_await throws std::logic_error if `next` is empty, has ended, or waits in an outer run().
 [[nodiscard]] greenlet::switching switch_to(greenlet& next) noexcept;
 
 // ========================================================================================================
@@ -10317,18 +10332,19 @@ class generator<T>::promise_type {
     }
     std::suspend_always initial_suspend() const noexcept { return {}; }
     std::suspend_always final_suspend() const noexcept { return {}; }
-    /// What is yielded outlives the pause: a temporary lives to the end of the full expression, and the pause is in it.
+    /// Stores the address of the yielded object. A temporary lives until the end of the full expression, and the
+    /// coroutine pauses inside this expression. So the object outlives the pause.
     std::suspend_always yield_value(reference value) noexcept {
         value_ = std::addressof(value);
         return {};
     }
-    /// A variable of the coroutine may go on being used by it, so the one who asks gets a copy.
+    /// Yields a copy of a variable, because the coroutine may still use the variable.
     auto yield_value(const value_type& value) requires(!std::is_reference_v<T> &&
                                                        std::is_copy_constructible_v<value_type>) {
         return copied{value, value_};
     }
     void return_void() const noexcept {}
-    void unhandled_exception() const { throw; }  // out of next(), and the coroutine counts as ended
+    void unhandled_exception() const { throw; }  // leaves next(), and the coroutine counts as ended
     void await_transform() = delete;
 
   private:
@@ -10366,11 +10382,11 @@ typename generator<T>::pointer generator<T>::next_of(std::coroutine_handle<promi
     return coroutine.done() ? nullptr : promise.value_;
 }
 
-// The language has its own way of going from one coroutine to another, "symmetric transfer": await_suspend() returns
-// the next one's handle. It needs the compiler to make a jump of a call, and g++ does so from -O2 on and not under a
-// sanitizer; elsewhere each switch would leave a return address behind and the stack would overflow after some hundred
-// thousand of them. So a switch here is a return to run(), which calls the next. That costs a nanosecond, and the stack
-// never grows, with any compiler.
+// C++ has its own way to switch from one coroutine to another, "symmetric transfer": await_suspend() returns the handle
+// of the next coroutine. This works well only if the compiler turns the call into a jump. The compiler g++ does so from
+// -O2 on, but not with a sanitizer. Without the jump each switch leaves a return address on the stack, and it overflows
+// after about 100,000 switches. So here a switch is a return to run(), which calls the next greenlet. That costs a
+// nanosecond, and the stack never grows, with any compiler.
 
 class greenlet::promise_type {
   public:
@@ -10378,14 +10394,14 @@ class greenlet::promise_type {
     std::suspend_always initial_suspend() const noexcept { return {}; }
     std::suspend_always final_suspend() const noexcept { return {}; }
     void return_void() const noexcept {}
-    void unhandled_exception() const { throw; }  // out of resume(), and so out of run()
-    /// Nothing else is awaited here: nobody would know that this greenlet is to go on.
+    void unhandled_exception() const { throw; }  // leaves resume(), and so run()
+    /// Allows only co_await switch_to(). After any other co_await nothing would resume this greenlet.
     switching await_transform(switching next) const noexcept;
 
   private:
     friend greenlet;
     friend switching;
-    /// Where the run() that has called this greenlet looks for the next. None while it has paused.
+    /// The variable in which run() looks for the next greenlet. nullptr while this greenlet is paused.
     promise_type** next_ = nullptr;
 };
 
@@ -10394,7 +10410,7 @@ class [[nodiscard]] greenlet::switching {
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<promise_type> from) const {
         promise_type& current = from.promise();
-        if (next_.coroutine_ == from) return false;  // to itself: it just goes on
+        if (next_.coroutine_ == from) return false;  // a switch to itself does nothing
         promise_type& next = next_.to_be_continued();
         next.next_ = current.next_;
         *std::exchange(current.next_, nullptr) = &next;
