@@ -3,7 +3,7 @@
 //
 // A coroutine is a function that can pause and later continue where it paused. A generator pauses to return a value. A
 // task pauses to wait for an event. The event loop resumes each task when its event has happened, so one thread serves
-// thousands of clients. Each task still reads as if its client were the only client.
+// thousands of clients. The code of each task still reads as if there were only one client.
 //
 //        task<> echo(async_stream peer) {
 //            for (;;) {
@@ -13,30 +13,30 @@
 //            }
 //        }
 //
-//                      co_await recv(): nothing has arrived
+//                      co_await recv(): no bytes have arrived
 //        task of a  ──────────────────────────────────────────>  event loop    waits for all descriptors, with epoll
 //        task of b  <──────────────────────────────────────────                 or io_uring
 //                      bytes for b have arrived: resumes b
 //
-// If you use g++ 12, read the first page of coro/task.hpp before you write co_await. This compiler compiles some such
-// expressions wrongly, and prints no warning. That page names them.
+// If you use g++ 12, read the first page of coro/task.hpp before you write co_await. This compiler compiles some
+// expressions with co_await wrongly, and prints no warning. That page lists them.
 //
 // Chapters, lowest first:
 //     coro/generator.hpp       functions that pause: generators and greenlets
 //     coro/task.hpp            functions that wait
-//     coro/owner.hpp           a pointer that owns, in a tenth of <memory>
+//     coro/owner.hpp           a pointer that owns, without <memory>
 //     coro/timer_wheel.hpp     a hundred thousand timers
 //     coro/scheduler.hpp       which task is resumed next
-//     coro/io/back_end.hpp     what waits for descriptors: the interface
+//     coro/io/back_end.hpp     the interface of the code that waits for descriptors
 //     coro/io/operation.hpp    an operation that waits for a descriptor
 //     coro/io/epoll.hpp        the back end that waits with epoll
 //     coro/io/ring.hpp         the rings of io_uring
 //     coro/io/io_uring.hpp     the back end that waits with io_uring
 //     coro/join.hpp            the end of a task that was spawned
-//     coro/sleep.hpp           a turn for the others, and a pause
+//     coro/sleep.hpp           a pause, and a turn for the other tasks
 //     coro/loop.hpp            the event loop: run, spawn, post, virtual time
 //     coro/descriptor.hpp      any descriptor, for tasks
-//     coro/group.hpp           several tasks at once: all, the first, with a limit, in a group
+//     coro/group.hpp           several tasks at once: all results, the first result, a timeout, a group
 //     coro/sync.hpp            events, mutexes, semaphores, channels
 //     coro/signal.hpp          signals of the system, and values from other threads
 //     coro/io/socket.hpp       a socket as the loop knows it

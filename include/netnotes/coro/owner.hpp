@@ -3,11 +3,11 @@
 //
 // An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
 //
-//     owner<io_back_end> back_end{new epoll_back_end{loop}};      the owner has the object
-//     owner<io_back_end> other{std::move(back_end)};              now `other` has it, and back_end is empty
+//     owner<io_back_end> first{new epoll_back_end};       `first` owns the object
+//     owner<io_back_end> second{std::move(first)};        now `second` owns it, and `first` is empty
 //
-// std::unique_ptr does the same. But to compile <memory> takes longer than to compile all the code that needs an owner
-// here. The chapters of coro/ need only this small part of it.
+// std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
+// only an owner, such as coro/io/back_end.hpp, includes this page.
 //
 // On this page:  owner
 
