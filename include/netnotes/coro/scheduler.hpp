@@ -107,6 +107,7 @@ class scheduler {
     [[nodiscard]] duration time_to_next_timer() noexcept;
     [[nodiscard]] std::uint64_t tick_of(time_point when) const noexcept;  // not before `when`
     [[nodiscard]] std::uint64_t ticks_passed() const noexcept;
+    /// Ends the run with this exception, unless it already ends with an earlier exception.
     void fails(std::exception_ptr exception) noexcept {
         if (!failure_) failure_ = std::move(exception);
     }

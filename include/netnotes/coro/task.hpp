@@ -155,7 +155,9 @@ struct relay {
 };
 inline constinit thread_local relay between{};
 
+/// Throws netnotes::cancelled.
 [[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
+/// Throws std::logic_error for a task without a coroutine.
 [[noreturn]] inline void throw_empty_task() {
     throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
 }
@@ -170,22 +172,27 @@ class fiber {
     /// Cancels the chain. Its present wait throws netnotes::cancelled unless the wait has been decided already, and so
     /// does every later wait. The loop resumes the chain later, not inside this call.
     void cancel() noexcept;
+    /// Returns true after cancel() or withdraw().
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
     /// Cancels the chain and declares that its result will not be used. A value or permit that is reserved for the
     /// chain is then given back, although cancel() would come too late for that.
     void withdraw() noexcept;
+    /// Returns true after withdraw().
     [[nodiscard]] bool is_withdrawn() const noexcept { return withdrawn_; }
+    /// Returns the scheduler that resumes the chain. The chain must have begun.
     [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
     /// Returns the name that was given to spawn().
     [[nodiscard]] const char* name() const noexcept { return name_; }
     /// Sets the coroutine that resume() resumes. Code that suspends the chain calls this.
     void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
+    /// Returns the coroutine that resume() resumes.
     [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
     /// Resumes the chain. This object may be destroyed when the call returns.
     void resume() const { between.resume(goes_on_at_); }
 
   protected:
     fiber() noexcept = default;
+    /// Makes a chain of `loop`. `name` is not copied.
     fiber(scheduler& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
     /// Makes this chain a part of `parent`, which waits for it: takes over the loop and the name.
     void belongs_to(const fiber& parent) noexcept {
@@ -240,7 +247,9 @@ class operation {
         whose.waits_for_ = this;
         whose.goes_on_at(waiter);
     }
+    /// Returns true after the first waits().
     [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
+    /// Returns true from waits() until decided().
     [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
     /// Ends the wait: from now on cancelling comes too late. The caller must make sure that the coroutine is resumed.
     void decided() noexcept {
@@ -263,7 +272,9 @@ class operation {
 template <class Awaiter, class... Parts>
 class [[nodiscard]] awaited_once {
   public:
+    /// Takes the arguments of the awaiter's constructor.
     explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
+    /// Makes the awaiter when `co_await` begins.
     [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
 
   private:

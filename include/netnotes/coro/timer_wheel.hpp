@@ -37,7 +37,9 @@ struct timer_link {
     timer_link() noexcept = default;
     timer_link(const timer_link&) = delete;
     timer_link& operator=(const timer_link&) = delete;
+    /// Returns true if the list has no other link.
     [[nodiscard]] bool is_alone() const noexcept { return next == this; }
+    /// Removes this link from its list.
     void unlink() noexcept {
         previous->next = next;
         next->previous = previous;

@@ -45,7 +45,7 @@
 //
 // A coroutine is a function that can pause and later continue where it paused. A generator pauses to return a value. A
 // task pauses to wait for an event. The event loop resumes each task when its event has happened, so one thread serves
-// thousands of clients. Each task still reads as if its client were the only client.
+// thousands of clients. The code of each task still reads as if there were only one client.
 //
 //        task<> echo(async_stream peer) {
 //            for (;;) {
@@ -55,30 +55,30 @@
 //            }
 //        }
 //
-//                      co_await recv(): nothing has arrived
+//                      co_await recv(): no bytes have arrived
 //        task of a  ──────────────────────────────────────────>  event loop    waits for all descriptors, with epoll
 //        task of b  <──────────────────────────────────────────                 or io_uring
 //                      bytes for b have arrived: resumes b
 //
-// If you use g++ 12, read the first page of coro/task.hpp before you write co_await. This compiler compiles some such
-// expressions wrongly, and prints no warning. That page names them.
+// If you use g++ 12, read the first page of coro/task.hpp before you write co_await. This compiler compiles some
+// expressions with co_await wrongly, and prints no warning. That page lists them.
 //
 // Chapters, lowest first:
 //     coro/generator.hpp       functions that pause: generators and greenlets
 //     coro/task.hpp            functions that wait
-//     coro/owner.hpp           a pointer that owns, in a tenth of <memory>
+//     coro/owner.hpp           a pointer that owns, without <memory>
 //     coro/timer_wheel.hpp     a hundred thousand timers
 //     coro/scheduler.hpp       which task is resumed next
-//     coro/io/back_end.hpp     what waits for descriptors: the interface
+//     coro/io/back_end.hpp     the interface of the code that waits for descriptors
 //     coro/io/operation.hpp    an operation that waits for a descriptor
 //     coro/io/epoll.hpp        the back end that waits with epoll
 //     coro/io/ring.hpp         the rings of io_uring
 //     coro/io/io_uring.hpp     the back end that waits with io_uring
 //     coro/join.hpp            the end of a task that was spawned
-//     coro/sleep.hpp           a turn for the others, and a pause
+//     coro/sleep.hpp           a pause, and a turn for the other tasks
 //     coro/loop.hpp            the event loop: run, spawn, post, virtual time
 //     coro/descriptor.hpp      any descriptor, for tasks
-//     coro/group.hpp           several tasks at once: all, the first, with a limit, in a group
+//     coro/group.hpp           several tasks at once: all results, the first result, a timeout, a group
 //     coro/sync.hpp            events, mutexes, semaphores, channels
 //     coro/signal.hpp          signals of the system, and values from other threads
 //     coro/io/socket.hpp       a socket as the loop knows it
@@ -5011,11 +5011,11 @@ static_assert(poller<epoll_poller>);
 //
 // An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
 //
-//     owner<io_back_end> back_end{new epoll_back_end{loop}};      the owner has the object
-//     owner<io_back_end> other{std::move(back_end)};              now `other` has it, and back_end is empty
+//     owner<io_back_end> first{new epoll_back_end};       `first` owns the object
+//     owner<io_back_end> second{std::move(first)};        now `second` owns it, and `first` is empty
 //
-// std::unique_ptr does the same. But to compile <memory> takes longer than to compile all the code that needs an owner
-// here. The chapters of coro/ need only this small part of it.
+// std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
+// only an owner, such as coro/io/back_end.hpp, includes this page.
 //
 // On this page:  owner
 
@@ -5403,7 +5403,9 @@ struct relay {
 };
 inline constinit thread_local relay between{};
 
+/// Throws netnotes::cancelled.
 [[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
+/// Throws std::logic_error for a task without a coroutine.
 [[noreturn]] inline void throw_empty_task() {
     throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
 }
@@ -5418,22 +5420,27 @@ class fiber {
     /// Cancels the chain. Its present wait throws netnotes::cancelled unless the wait has been decided already, and so
     /// does every later wait. The loop resumes the chain later, not inside this call.
     void cancel() noexcept;
+    /// Returns true after cancel() or withdraw().
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
     /// Cancels the chain and declares that its result will not be used. A value or permit that is reserved for the
     /// chain is then given back, although cancel() would come too late for that.
     void withdraw() noexcept;
+    /// Returns true after withdraw().
     [[nodiscard]] bool is_withdrawn() const noexcept { return withdrawn_; }
+    /// Returns the scheduler that resumes the chain. The chain must have begun.
     [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
     /// Returns the name that was given to spawn().
     [[nodiscard]] const char* name() const noexcept { return name_; }
     /// Sets the coroutine that resume() resumes. Code that suspends the chain calls this.
     void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
+    /// Returns the coroutine that resume() resumes.
     [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
     /// Resumes the chain. This object may be destroyed when the call returns.
     void resume() const { between.resume(goes_on_at_); }
 
   protected:
     fiber() noexcept = default;
+    /// Makes a chain of `loop`. `name` is not copied.
     fiber(scheduler& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
     /// Makes this chain a part of `parent`, which waits for it: takes over the loop and the name.
     void belongs_to(const fiber& parent) noexcept {
@@ -5488,7 +5495,9 @@ class operation {
         whose.waits_for_ = this;
         whose.goes_on_at(waiter);
     }
+    /// Returns true after the first waits().
     [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
+    /// Returns true from waits() until decided().
     [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
     /// Ends the wait: from now on cancelling comes too late. The caller must make sure that the coroutine is resumed.
     void decided() noexcept {
@@ -5511,7 +5520,9 @@ class operation {
 template <class Awaiter, class... Parts>
 class [[nodiscard]] awaited_once {
   public:
+    /// Takes the arguments of the awaiter's constructor.
     explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
+    /// Makes the awaiter when `co_await` begins.
     [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
 
   private:
@@ -5854,7 +5865,9 @@ struct timer_link {
     timer_link() noexcept = default;
     timer_link(const timer_link&) = delete;
     timer_link& operator=(const timer_link&) = delete;
+    /// Returns true if the list has no other link.
     [[nodiscard]] bool is_alone() const noexcept { return next == this; }
+    /// Removes this link from its list.
     void unlink() noexcept {
         previous->next = next;
         next->previous = previous;
@@ -6091,6 +6104,7 @@ class scheduler {
     [[nodiscard]] duration time_to_next_timer() noexcept;
     [[nodiscard]] std::uint64_t tick_of(time_point when) const noexcept;  // not before `when`
     [[nodiscard]] std::uint64_t ticks_passed() const noexcept;
+    /// Ends the run with this exception, unless it already ends with an earlier exception.
     void fails(std::exception_ptr exception) noexcept {
         if (!failure_) failure_ = std::move(exception);
     }
