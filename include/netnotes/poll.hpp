@@ -1,7 +1,7 @@
 // netnotes/poll.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
 //
-// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in a single
+// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in one
 // call. It returns the descriptors that are ready: the next call on them does not have to wait.
 //
 //        a: nothing yet ───────┐
