@@ -104,13 +104,13 @@ class socket : public socket_handle {
     // -- as a client
 
     /// Opens a connection on a stream socket and waits until it is established or has failed. On a datagram socket,
-    /// fixes the peer of send() and recv(). After a failure make a new socket: POSIX leaves the state of this socket
-    /// open. Fails with errc::connection_refused, timed_out, network_unreachable, ...
+    /// fixes the peer of send() and recv(). Fails with errc::connection_refused, timed_out, network_unreachable, ...
+    /// After a failure make a new socket, because POSIX does not define the state of this socket. After
+    /// set_blocking(false) it fails with errc::operation_in_progress, and the kernel continues to connect.
     ///
-    /// A stream never connects to itself. If no program listens on a port of the range for clients, TCP can open a
-    /// connection from that port to that port. The socket then reads its own bytes (a simultaneous open, RFC 9293
-    /// §3.5). connect() resets such a connection and fails with errc::connection_refused, because no program listens
-    /// there.
+    /// A stream never connects to itself. TCP can connect a port of this host to the same port if no program listens
+    /// on it (a simultaneous open, RFC 9293 §3.5). The socket would then read its own bytes. So connect() resets such
+    /// a connection and fails with errc::connection_refused.
     void connect(const socket_address& where);
     void connect(const socket_address& where, std::error_code& error) noexcept;
 

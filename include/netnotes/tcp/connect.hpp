@@ -37,17 +37,17 @@ namespace netnotes {
 //
 //        resolve("example.net") -> 2001:db8::1, 2001:db8::2, 192.0.2.1
 //
-//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed: another was faster
-//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     this one
-//                 2001:db8::2                                   would have been next, at 500 ms or when one had failed
+//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed: 192.0.2.1 was faster
+//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     returned
+//                 2001:db8::2                                   not tried; its turn was at 500 ms, or after a failure
 
 /// The settings of connecting: how to try several addresses, and what ends it.
 struct connect_options {
-    wait_time timeout = never;  ///< for all attempts together; zero accepts only a connection made at once
+    wait_time timeout = never;  ///< For all attempts together. Zero accepts only a connection made at once.
     /// The time after which the next attempt begins beside this one: the Connection Attempt Delay of RFC 8305 §5,
     /// 250 ms recommended. Less than 10 ms counts as 10 ms.
     wait_time attempt_delay = std::chrono::milliseconds{250};
-    const stop_event* stop = nullptr;  ///< ends connecting, and only that, with errc::operation_canceled
+    const stop_event* stop = nullptr;  ///< Ends the connecting with errc::operation_canceled, not later calls.
 };
 
 /// Returns the endpoints in the order in which to try them (RFC 8305 §4). The families take turns, beginning with the

@@ -1,8 +1,8 @@
 // netnotes/tcp/state.hpp: options and live state of a connection
 // SPDX-License-Identifier: MIT
 //
-// Options of a connection, keep-alive, and the connection's live state: which of the eleven states it is in, its
-// round-trip times, windows and retransmissions (TCP_INFO, tcp(7)).
+// This chapter has options of a connection, keep-alive, and the connection's live state. The live state is the name of
+// the TCP state, round-trip times, windows and retransmissions (TCP_INFO, tcp(7)).
 //
 // On this page:  option::no_delay, user_timeout · keep_alive · linger · tcp_state · connection_info
 // The notes:     tcp十种状态 (states), 保活 (keep-alive); example 11
@@ -55,29 +55,33 @@ using keep_alive_idle = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPIDLE>;
 using keep_alive_interval = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPINTVL>;
 using keep_alive_count = number<IPPROTO_TCP, TCP_KEEPCNT>;
 
-/// The time after which the connection fails with errc::timed_out (RFC 5482, tcp(7)). It limits how long sent bytes may
-/// stay unacknowledged, and how long bytes may wait because the peer does not read and has no room. Zero leaves both
-/// to the system: net.ipv4.tcp_retries2 retransmissions take about a quarter of an hour. There is no limit while the
-/// peer's kernel answers that it has no room. With keep-alive on, this time replaces the count of unanswered probes.
+/// Ends the connection with errc::timed_out if sent bytes stay unacknowledged for this time (RFC 5482, tcp(7)). It also
+/// limits how long bytes may wait because the peer does not read, even if the peer's kernel answers. With keep-alive
+/// on, this time replaces the count of unanswered probes.
+///
+/// Zero means the system's limits. Retransmissions then end after about a quarter of an hour (net.ipv4.tcp_retries2).
+/// A peer that does not read has no limit while its kernel answers.
 using user_timeout = time<std::chrono::milliseconds, IPPROTO_TCP, TCP_USER_TIMEOUT>;
 }  // namespace option
 
-/// Keep-alive detects a peer that vanished without closing the connection. A side that only receives needs it: TCP
-/// sends nothing on an idle connection, so without keep-alive such a side never notices that the peer lost power.
+/// Keep-alive detects a peer that vanished without closing the connection. A side that only receives needs it. TCP
+/// sends nothing on an idle connection, so without keep-alive this side never notices that the peer lost power.
+///
 /// Keep-alive is *off* by default (RFC 9293 §3.8.4). When it is on and no segment has come from the peer for `idle`,
-/// the kernel sends a probe every `interval`. After `count` unanswered probes the connection ends and a receive fails
-/// with errc::timed_out. Any segment from the peer starts the count anew. The defaults are the defaults of Linux
-/// (tcp(7)), and they take 2 h 11 min 15 s.
+/// the kernel sends a probe, and repeats it every `interval`. If `count` probes stay unanswered, the connection ends
+/// and a receive fails with errc::timed_out. Any segment from the peer starts the count anew. The defaults are those
+/// of Linux (tcp(7)): a lost peer is detected after 2 h 11 min 15 s.
 ///
 /// An answer shows that the peer's *kernel* runs. Only the program's own answers show that the program runs: see
-/// set_timeout(). No probes are sent while sent bytes are unacknowledged; option::user_timeout limits that time.
+/// set_timeout(). The kernel sends no probes while sent bytes are unacknowledged; option::user_timeout limits that
+/// time.
 struct keep_alive {
     std::chrono::seconds idle{7200};    ///< 1 to 32767 s
     std::chrono::seconds interval{75};  ///< 1 to 32767 s
     int count = 9;                      ///< 1 to 127 probes
 
-    /// Returns the time from the peer's last segment to the end of the connection: idle, and `count` intervals. For numbers
-    /// out of range the result is the largest or the smallest number of seconds; nothing overflows.
+    /// Returns the time from the peer's last segment to the end of the connection: `idle` plus `count` intervals. A
+    /// result that does not fit becomes the largest or the smallest number of seconds.
     [[nodiscard]] constexpr std::chrono::seconds until_verdict() const noexcept {
         const auto exact = static_cast<long double>(idle.count()) + static_cast<long double>(interval.count()) * count;
         constexpr auto longest = std::chrono::seconds::max(), shortest = std::chrono::seconds::min();
@@ -90,31 +94,31 @@ struct keep_alive {
 
 // How a connection ends, and what becomes of bytes that were sent and are not yet acknowledged:
 //
-//   close()                                the kernel goes on sending them; the program does not learn the result
-//   close() with option::linger{3s}        waits up to 3 s for the acknowledgments, despite any timeout or stop.
-//                                          After 3 s it returns without an error.
-//   close() with option::linger{0s}        discards them and sends a reset: bytes under way are lost.
-//                                          The peer gets errc::connection_reset. On Linux it first reads the bytes
-//                                          that had arrived; elsewhere they may be lost, too. No TIME_WAIT is left.
-//   close() with unread bytes              a reset as well: read to the end first
-//   shutdown(send), then recv() until 0    the only way to *know* that the peer has read all and has closed, too
+//    close()                                the kernel continues to send them; the program does not learn the result
+//    close() with option::linger{3s}        waits up to 3 s for the acknowledgments, despite any timeout or stop.
+//                                           After 3 s it returns without an error.
+//    close() with option::linger{0s}        discards them and sends a reset: bytes under way are lost.
+//                                           The peer gets errc::connection_reset. On Linux it first reads the bytes
+//                                           that had arrived; elsewhere they may be lost, too. No TIME_WAIT is left.
+//    close() with unread bytes              a reset as well: read to the end first
+//    shutdown(send), then recv() until 0    the only way to *know* that the peer has read all and has closed, too
 
 // ---- The state of a connection -------------------------------------------------------------------------
 
 /// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are the
 /// kernel's, also in /proc/net/tcp.
 enum class tcp_state : std::uint8_t {
-    established = TCP_ESTABLISHED,  ///< both may send
-    syn_sent = TCP_SYN_SENT,        ///< connect() has sent a SYN and has no answer yet
-    syn_received = TCP_SYN_RECV,    ///< SYN received and answered; the last acknowledgment is missing
-    fin_wait_1 = TCP_FIN_WAIT1,     ///< we have sent a FIN, and it is not acknowledged
-    fin_wait_2 = TCP_FIN_WAIT2,     ///< our FIN is acknowledged; the peer may still send
-    time_wait = TCP_TIME_WAIT,      ///< both have closed, we first; old segments must expire
-    closed = TCP_CLOSE,             ///< no connection: not yet, or no longer
-    close_wait = TCP_CLOSE_WAIT,    ///< the peer has closed, and our program has not yet called close()
-    last_ack = TCP_LAST_ACK,        ///< we have closed, too; one acknowledgment is missing
-    listen = TCP_LISTEN,            ///< a listener; each connection has a state of its own
-    closing = TCP_CLOSING,          ///< both sides sent a FIN at the same time
+    established = TCP_ESTABLISHED,  ///< Both sides may send.
+    syn_sent = TCP_SYN_SENT,        ///< Our connect() has sent a SYN and has no answer yet.
+    syn_received = TCP_SYN_RECV,    ///< A SYN was received and answered; the last acknowledgment is missing.
+    fin_wait_1 = TCP_FIN_WAIT1,     ///< We have sent a FIN, and it is not acknowledged.
+    fin_wait_2 = TCP_FIN_WAIT2,     ///< Our FIN is acknowledged; the peer may still send.
+    time_wait = TCP_TIME_WAIT,      ///< Both sides have closed, and we closed first; old segments must expire.
+    closed = TCP_CLOSE,             ///< There is no connection: not yet, or no longer.
+    close_wait = TCP_CLOSE_WAIT,    ///< The peer has closed, and our program has not yet called close().
+    last_ack = TCP_LAST_ACK,        ///< We have closed, too; the last acknowledgment is missing.
+    listen = TCP_LISTEN,            ///< A listener. Each connection has its own state.
+    closing = TCP_CLOSING,          ///< Both sides sent a FIN at the same time.
 };
 /// Returns the state's name as in RFC 9293: "SYN-SENT", "FIN-WAIT-1", "CLOSED". Returns "UNKNOWN" for any other number.
 [[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
@@ -125,27 +129,27 @@ enum class tcp_state : std::uint8_t {
     return names[number < names.size() ? number : 0];
 }
 
-/// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). (C has a struct of the name tcp_info,
-/// outside of any namespace.) A field that the kernel does not report is zero, for example before Linux 4.19.
+/// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
+/// struct of that name outside of any namespace. A field that an older kernel does not report is zero.
 struct connection_info {
     tcp_state state = tcp_state::closed;
-    std::chrono::microseconds round_trip_time{};          ///< smoothed; zero before the first was measured
-    std::chrono::microseconds round_trip_variation{};     ///< its mean deviation
-    std::chrono::microseconds minimum_round_trip_time{};  ///< the least of recent measurements
-    std::chrono::microseconds retransmission_timeout{};   ///< wait for an acknowledgment before a retransmission
-    std::uint32_t maximum_segment_size = 0;               ///< bytes that we put into one segment at most
-    std::uint32_t congestion_window = 0;   ///< segments that may be under way without overloading the net
-    std::uint32_t peer_window = 0;         ///< bytes that the peer has room for (Linux 5.4)
-    std::uint32_t unacknowledged = 0;      ///< segments sent and not acknowledged
-    std::uint32_t lost = 0;                ///< how many of these are believed lost
-    std::uint32_t timeouts_in_a_row = 0;   ///< retransmissions of one segment without an answer
-    std::uint32_t retransmissions = 0;     ///< segments retransmitted since the connection began
-    std::uint32_t probes = 0;              ///< probes, of keep-alive or a closed window, not answered
-    std::uint32_t bytes_not_sent = 0;      ///< taken by send(), and not yet sent for the first time
-    std::uint64_t bytes_acknowledged = 0;  ///< our bytes that the peer acknowledged; the SYN counts as one
-    std::uint64_t bytes_received = 0;      ///< bytes from the peer; its FIN counts as one
-    std::uint32_t segments_sent = 0, segments_received = 0;            ///< all, empty ones too
-    std::uint32_t data_segments_sent = 0, data_segments_received = 0;  ///< only segments that carry bytes
+    std::chrono::microseconds round_trip_time{};          ///< Smoothed; zero before the first measurement.
+    std::chrono::microseconds round_trip_variation{};     ///< Mean deviation of the round-trip time.
+    std::chrono::microseconds minimum_round_trip_time{};  ///< The least of recent measurements.
+    std::chrono::microseconds retransmission_timeout{};   ///< Wait for an acknowledgment before a retransmission.
+    std::uint32_t maximum_segment_size = 0;               ///< The most bytes that we put into a segment.
+    std::uint32_t congestion_window = 0;   ///< Segments that may be under way without overloading the network.
+    std::uint32_t peer_window = 0;         ///< Bytes that the peer has room for (Linux 5.4).
+    std::uint32_t unacknowledged = 0;      ///< Segments sent and not acknowledged.
+    std::uint32_t lost = 0;                ///< Unacknowledged segments that the kernel believes lost.
+    std::uint32_t timeouts_in_a_row = 0;   ///< Retransmissions of the same segment without an answer.
+    std::uint32_t retransmissions = 0;     ///< Segments retransmitted since the connection began.
+    std::uint32_t probes = 0;              ///< Unanswered probes, of keep-alive or of a closed window.
+    std::uint32_t bytes_not_sent = 0;      ///< Bytes that send() took and the kernel has never sent yet.
+    std::uint64_t bytes_acknowledged = 0;  ///< Our bytes that the peer acknowledged; the SYN counts as a byte.
+    std::uint64_t bytes_received = 0;      ///< Bytes from the peer; its FIN counts as a byte.
+    std::uint32_t segments_sent = 0, segments_received = 0;            ///< All segments, empty segments too.
+    std::uint32_t data_segments_sent = 0, data_segments_received = 0;  ///< Only segments that carry bytes.
 };
 
 }  // namespace netnotes

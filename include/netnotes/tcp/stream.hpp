@@ -27,7 +27,7 @@
 // first run already, because on Linux it helps only if the earlier socket had it too.
 //
 // On this page:  tcp_stream · listen_options · tcp_listener
-// Below it:      tcp/state.hpp, options and live state; tcp/connect.hpp, the race of several addresses
+// Below it:      tcp/state.hpp, options and state; tcp/connect.hpp, several addresses
 // Above it:      server/blocking.hpp, servers that block; tcp/reader.hpp, lines and messages
 // The notes:     TCP三次握手 至 保活 (handshake, close, states, keep-alive), TCP长连接和短连接 (long and short
 //                connections), TCP服务器, TCP客户端 (server and client); examples 10, 11 and 12
@@ -82,15 +82,15 @@ class tcp_stream : private socket {
     /// addresses are tried in the order of interleave_families(). The next attempt begins when an attempt has failed,
     /// or after 250 ms without an answer. So a silent address never holds up the next address. The first connection
     /// that is established is returned, and the others are closed. A dead address costs 250 ms, not two minutes.
-    /// Each attempt needs a descriptor. If no descriptor is left, the next attempt waits until an attempt has ended.
+    /// Each attempt needs a descriptor. If no descriptor is left, the next attempt is tried again every 250 ms, and
+    /// whenever another attempt has failed.
     ///
     /// Resolving comes first. It blocks for seconds if no name server answers, and no stop can end it (getaddrinfo(3)).
     /// The timeout begins after it. All addresses of both families are therefore known when the first attempt begins,
     /// and the resolution delay of RFC 8305 §3 has no place here.
     ///
     /// If every attempt fails, the most informative error is reported. Refused comes first, then no answer, then no
-    /// route.
-    /// what() names the address of this error and the number of addresses.
+    /// route. what() names the address of this error and the number of addresses.
     static tcp_stream connect(const std::string& host, std::uint16_t port, wait_time timeout = never);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options,

@@ -207,11 +207,14 @@ class udp_socket : public multicast_socket {
     std::size_t send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
                               std::error_code& error) noexcept;
 
-    /// Lets the kernel deliver consecutive datagrams of one sender in one piece (UDP_GRO, udp(7), Linux 5.0).
-    /// The call recv_batch() takes the piece apart again, so it returns the same datagrams, and may return more than
-    /// its count. It cannot be undone. From now on a batch's size must be datagram_batch::any_size (else
-    /// errc::invalid_argument). recv_from() could not tell two datagrams from one, so it fails with
-    /// errc::operation_not_supported. This holds whether the kernel helps or not. Returns true if the kernel helps.
+    /// Lets the kernel deliver consecutive datagrams of one sender in one piece (UDP_GRO, udp(7), Linux 5.0). Returns
+    /// false if the kernel does not know the option. It cannot be switched off. Throws std::system_error, and then
+    /// nothing has changed.
+    ///
+    /// From now on, whatever the result, receive with recv_batch() only. It takes the piece apart again, so it returns
+    /// the same datagrams, perhaps more than its count. Its batch must have the size datagram_batch::any_size, or it
+    /// fails with errc::invalid_argument. recv_from() could not separate the datagrams of a piece, so it fails with
+    /// errc::operation_not_supported.
     bool enable_receive_offload();
     bool enable_receive_offload(std::error_code& error) noexcept;
 
