@@ -83,8 +83,9 @@ constexpr bool is_negative(Count count) noexcept {
 
 }  // namespace detail
 
-/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address stays,
-/// except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last address.
+/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address
+/// stays, except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last
+/// address.
 template <detail::address_value Address, detail::address_count Count>
 [[nodiscard]] constexpr Address operator+(const Address& address, Count count) {
     return detail::moved(address, !detail::is_negative(count), detail::magnitude(count));

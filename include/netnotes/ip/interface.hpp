@@ -31,8 +31,8 @@
 namespace netnotes {
 
 /// An address and the prefix length of the network in which it lies (RFC 4632 §3.1, RFC 4291 §2.3). A regular value: it
-/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of them
-/// blocks.
+/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of
+/// them blocks.
 class ip_interface : public detail::printable<ip_interface> {
   public:
     /// The longest text in bytes.
@@ -47,8 +47,8 @@ class ip_interface : public detail::printable<ip_interface> {
         if (prefix_length > address.width())
             throw std::invalid_argument{"prefix length beyond the width of the address"};
     }
-    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An address
-    /// alone has the longest prefix. Throws parse_error, which tells the position of the fault.
+    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An
+    /// address alone has the longest prefix. Throws parse_error, which tells the position of the fault.
     constexpr explicit ip_interface(std::string_view text) {
         parse_failure why;
         const auto read = parse(text, why);

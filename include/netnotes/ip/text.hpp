@@ -145,14 +145,14 @@ constexpr unsigned trailing_zeros(uint128 value) noexcept {
     return static_cast<unsigned>(value.low != 0 ? std::countr_zero(value.low) : 64 + std::countr_zero(value.high));
 }
 
-/// An IPv6 zone ("eth0", "2") kept inside the address: interface names have at most 15 characters
-/// (IFNAMSIZ is 16), so no allocation and no table of interned names is needed.
+/// An IPv6 zone ("eth0", "2"), kept inside the address. Interface names have at most 15 characters (IFNAMSIZ is 16), so
+/// the zone needs no allocation.
 struct zone_name {
     std::array<char, 15> text{};
     std::uint8_t size = 0;
     [[nodiscard]] constexpr std::string_view view() const noexcept { return {text.data(), size}; }
-    // By the characters that count: faster than the whole array for the usual zone, none, and a constant also
-    // where arrays are compared by libstdc++'s debug mode (g++ 12).
+    // Compares only the characters that are used. This is faster for the usual empty zone. It also stays constexpr in
+    // libstdc++'s debug mode (g++ 12), where comparing the arrays does not.
     friend constexpr bool operator==(const zone_name& a, const zone_name& b) noexcept { return a.view() == b.view(); }
     friend constexpr std::strong_ordering operator<=>(const zone_name& a, const zone_name& b) noexcept {
         return a.view().compare(b.view()) <=> 0;

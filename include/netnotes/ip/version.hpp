@@ -1,8 +1,8 @@
 // netnotes/ip/version.hpp: the version, which every chapter includes
 // SPDX-License-Identifier: MIT
 //
-// The test stands outside the include guard on purpose: if one-file headers of two releases meet in one program, the
-// compiler says so here, instead of reporting strange errors about classes that it knows twice.
+// The test stands outside the include guard on purpose. If one-file headers of two releases meet in one program, the
+// compiler reports that here. Otherwise it would report strange errors about classes that are defined twice.
 
 #if __cplusplus < 202002L
 #error "netnotes needs C++20: compile with -std=c++20"

@@ -34,12 +34,13 @@
 namespace netnotes {
 
 /// The limits of a reactor_server. A connection that does not take its answers queues at most high_water and the answer
-/// to one more read. With an echo handler and these numbers this is 128 KiB; 10,000 such connections take 1.3 GB.
-/// max_queue limits a handler whose answers are longer than the requests.
+/// to one more read. With an echo handler and these numbers this is 128 KiB; 10,000 such connections take 1.3 GB. The
+/// limit for a handler whose answers are longer than the requests is max_queue.
 struct reactor_options {
     /// Selects how the poller reports connections. With trigger::edge the server registers each connection once and
     /// reads until no bytes are left. With trigger::level it reads once for each event and tells the poller whenever it
-    /// starts or stops waiting to write. nullopt means edge if the poller has it (only epoll does), otherwise level.
+    /// starts or stops waiting to write. The default, nullopt, means edge if the poller has it (only epoll does),
+    /// otherwise level.
     std::optional<trigger> how{};
     std::size_t max_connections = 10'000;  ///< Clients beyond this number wait in the listener's queue.
     std::size_t high_water = 64 * 1024;    ///< Above this many queued bytes the server stops reading a connection.

@@ -71,9 +71,9 @@ class threaded_server {
     threaded_server& operator=(const threaded_server&) = delete;
 
     /// Serves until a stop is requested, then joins the threads. Call run() once. The stop also ends every call that
-    /// waits on a client's stream, with errc::operation_canceled. run() waits for a handler that does not use its
-    /// stream, because no thread can be ended from outside. Throws std::system_error if the listener does not listen,
-    /// or if no descriptor or memory is left to wait with. It throws only after it has joined all threads.
+    /// waits on a client's stream, with errc::operation_canceled. But no thread can be ended from outside, so run()
+    /// waits for a handler that does not use its stream. Throws std::system_error if the listener does not listen, or
+    /// if no descriptor or memory is left to wait with. It throws only after it has joined all threads.
     void run(const stop_event& stop);
 
   private:

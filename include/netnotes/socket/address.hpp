@@ -316,8 +316,8 @@ inline bool is_number_of_old(std::string_view host) noexcept {
 
 inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
                                      std::error_code& error) {
-    // (C would read only what stands before a NUL.)
-    // "*" is glibc's old word for an empty host: a name from a stranger must not reach this host by it.
+    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
+    // stranger could reach this host by it.
     if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
         detail::is_number_of_old(host)) {
         error = {EAI_NONAME, resolver_category()};

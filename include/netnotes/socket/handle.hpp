@@ -209,8 +209,9 @@ inline void socket_handle::fail(const std::error_code& error, const std::string&
     detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
 }
 
-/// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed. After a reset the
-/// kernel no longer knows it, and the own endpoint tells which connection it was: "recv from the peer of 192.0.2.7:40000".
+/// Throws with a text like "recv from 192.0.2.1:80: Connection reset by peer". The peer's address is read only now,
+/// because only an error needs it. After a reset the kernel no longer knows it. The text then names the own endpoint:
+/// "recv from the peer of 192.0.2.7:40000".
 inline void socket_handle::fail_with_peer(const std::error_code& error, const std::string& what) const {
     std::error_code unknown;
     const socket_address peer = peer_endpoint(unknown);
@@ -238,8 +239,8 @@ inline time_point socket_handle::end_of_call() const noexcept {
     return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
 }
 
-/// Returns the error that forbids a call to begin. Without this check a peer that always has bytes for us would carry
-/// the program past its deadline or a stop, because no wait would notice them.
+/// Returns the error that forbids a call to begin. If a peer always has bytes for us, no call waits. Without this check
+/// such a program would miss its deadline or a stop, because only a wait notices them.
 inline std::error_code socket_handle::forbidden() const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
     const time_point end = std::min(deadline_, answer_end_);

@@ -1,9 +1,9 @@
 // netnotes/socket/interfaces.hpp: the network interfaces of this machine
 // SPDX-License-Identifier: MIT
 //
-// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine. Each
-// interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on all of
-// them.
+// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
+// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
+// all of them.
 //
 //        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
 //            for (const net::interface_address& mine : each.addresses)
@@ -74,9 +74,9 @@ struct network_interface {
     return index;
 }
 
-/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's order.
-/// Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the kernel
-/// refuses (no memory, no descriptor). Threads may call it at once.
+/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's
+/// order. Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the
+/// kernel refuses (no memory, no descriptor). Threads may call it at once.
 [[nodiscard]] std::vector<network_interface> interfaces();
 /// Does the same, and reports a failure in `error` instead. Returns an empty list then.
 [[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
@@ -110,8 +110,8 @@ inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
     return length;
 }
 
-/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot be
-/// included together. So a header that is copied into programs includes neither.
+/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot
+/// be included together. So a header that is copied into programs includes neither.
 struct link_address {
     std::uint16_t family, protocol;
     std::int32_t interface;
@@ -135,10 +135,10 @@ inline std::string hardware_address_of(const sockaddr* from) {
     return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
 }
 
-/// getifaddrs(3) has one field for two meanings: ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do
-/// not decide, because an Ethernet link may have an address with a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`.
-/// A broadcast address ends in ones where the hosts are numbered (RFC 919 §7). A link of two, or one host alone, has no
-/// such address.
+/// Stores `other` as the peer or the broadcast address of `mine`. In getifaddrs(3) one field has both meanings:
+/// ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do not decide. An Ethernet link, too, may
+/// have a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`. The host bits of a broadcast address are all ones
+/// (RFC 919 §7). A network of two addresses, or of a single address, has no broadcast address.
 inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
     const network around = mine.address.network();
     if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
@@ -163,8 +163,8 @@ inline std::vector<network_interface> interfaces(std::error_code& error) {
         ifaddrs* list;
         ~guard() { ::freeifaddrs(list); }
     } freed{list};
-    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is an
-    // address of eth0 with a label, not an interface.
+    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is
+    // an address of eth0 with a label, not an interface.
     for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
         const std::string_view label{entry->ifa_name};
         const std::string_view name = label.substr(0, label.find(':'));

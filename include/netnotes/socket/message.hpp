@@ -1,8 +1,8 @@
 // netnotes/socket/message.hpp: what travels beside the bytes of a datagram
 // SPDX-License-Identifier: MIT
 //
-// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Two of them matter to every UDP server:
-// to which of the host's addresses a datagram came, and from which address the answer is to leave.
+// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Every UDP server needs two of them. The
+// first says to which of the host's addresses a datagram came. The second says from which address the answer leaves.
 //
 //        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
 //        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
@@ -25,8 +25,8 @@
 
 namespace netnotes::detail {
 
-/// The facts that the kernel reports beside a datagram's bytes: the address to which it came, and the size of each
-/// datagram if the kernel has merged several (UDP_GRO).
+/// The facts that the kernel reports beside a datagram's bytes. They are the address to which it came, and the size of
+/// each datagram if the kernel has merged several (UDP_GRO).
 struct datagram_notes {
     static constexpr std::size_t capacity =
         CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));

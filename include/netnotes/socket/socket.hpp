@@ -95,9 +95,9 @@ class socket : public socket_handle {
     /// Waits for the next connection and returns it. The new socket has no timeout. It does not wait if this socket
     /// does not, and the stop of this socket ends its calls, too. A connection that ended in the queue is skipped.
     ///
-    /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM), the first form tries again every 100 ms,
-    /// within the time that this socket may wait. So `for (;;) serve(listener.accept());` survives a crowd. The second
-    /// form reports the error.
+    /// If no descriptor or memory is left (EMFILE, ENFILE, ENOBUFS, ENOMEM), the first form tries again every 100 ms,
+    /// up to the socket's timeout. So `for (;;) serve(listener.accept());` survives many clients. The second form
+    /// reports the error.
     accepted accept();
     accepted accept(std::error_code& error) noexcept;
 
@@ -134,7 +134,7 @@ class socket : public socket_handle {
     std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
     /// Sends all bytes or fails. The timeout is for the whole call. On an error the second form returns how many bytes
     /// the kernel took, and what() of the first form says it. After a failed call that may wait, close() sends a reset,
-    /// unless a later call succeeds: an orderly end would say that all bytes were sent.
+    /// because an orderly end would say that all bytes were sent. A later call that succeeds cancels this.
     void send_all(const_buffer bytes);
     std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
 

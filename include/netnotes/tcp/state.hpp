@@ -69,8 +69,8 @@ using user_timeout = time<std::chrono::milliseconds, IPPROTO_TCP, TCP_USER_TIMEO
 ///
 /// Keep-alive is *off* by default (RFC 9293 §3.8.4). When it is on and no segment has come from the peer for `idle`,
 /// the kernel sends a probe, and repeats it every `interval`. If `count` probes stay unanswered, the connection ends
-/// and a receive fails with errc::timed_out. Any segment from the peer starts the count anew. The defaults are those
-/// of Linux (tcp(7)): a lost peer is detected after 2 h 11 min 15 s.
+/// and a receive fails with errc::timed_out. Any segment from the peer starts the count anew. Linux has the same
+/// defaults (tcp(7)). With them a lost peer is detected after 2 h 11 min 15 s.
 ///
 /// An answer shows that the peer's *kernel* runs. Only the program's own answers show that the program runs: see
 /// set_timeout(). The kernel sends no probes while sent bytes are unacknowledged; option::user_timeout limits that

@@ -39,8 +39,8 @@ inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
     return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
 }
 
-/// The other end of an exchange: its endpoint, and the address of this host to which it has written. send_to() and
-/// send_batch() answer from that address.
+/// The other end of an exchange: its endpoint, and the address of this host to which it has written. The calls
+/// send_to() and send_batch() answer from that address.
 class datagram_peer : public endpoint {
   public:
     constexpr datagram_peer() noexcept = default;

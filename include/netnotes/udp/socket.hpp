@@ -4,7 +4,7 @@
 // UDP adds two things to IP: ports, and a checksum. Both addresses are in IP's header; UDP's own 8 bytes are both
 // ports, the length, and the checksum (RFC 768). UDP keeps the borders of messages: one send is one receive, whole or
 // not at all. UDP promises no delivery: a datagram may be lost, arrive twice, or overtake another, without a report.
-// (The checksum keeps a *damaged* datagram from being delivered.) A program that needs more must do it itself, and must
+// The checksum keeps a *damaged* datagram from being delivered. A program that needs more must do it itself, and must
 // not flood a path that is full (RFC 8085 §3.1). The notes see UDP in local networks, but most such programs work
 // across the Internet: QUIC, WebRTC, NTP, WireGuard, DNS.
 //
@@ -16,7 +16,7 @@
 //
 // A datagram holds up to 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP) and 65,527 over IPv6. The notes
 // say "64 KB". Above the path's MTU, often 1,500, a datagram travels in fragments, and one lost fragment loses the
-// whole datagram (RFC 8085 §3.2). 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
+// whole datagram (RFC 8085 §3.2). Datagrams of 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
 //
 // *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, and send()
 // needs no address. If no program listens there (ICMP port unreachable), the next call fails with
@@ -85,9 +85,9 @@ struct udp_options {
     bool local_address = true;
 };
 
-/// A UDP socket. Its calls wait without a limit by default. set_timeout and set_deadline limit them
-/// (errc::timed_out), set_blocking(false) forbids waiting (errc::operation_would_block), and stop_with lets a stop end
-/// them (errc::operation_canceled). Two threads may share a socket: one thread sends and one thread receives.
+/// A UDP socket. Its calls wait without a limit by default. The functions set_timeout() and set_deadline() limit them
+/// (errc::timed_out). After set_blocking(false) no call waits (errc::operation_would_block). With stop_with() a stop
+/// ends them (errc::operation_canceled). Two threads may share a socket: one thread sends and one thread receives.
 ///
 /// A socket receives only from multicast groups that it has joined itself. Linux would otherwise deliver to a socket on
 /// the wildcard address what *any* program on the host has joined (IP_MULTICAST_ALL, ip(7)).
@@ -95,9 +95,9 @@ class udp_socket : public multicast_socket {
   public:
     /// Creates an empty socket: is_open() returns false.
     udp_socket() noexcept = default;
-    /// Creates a socket without an address. Its port is 0, so no peer can send to it yet. bind() gives it a port, or
-    /// its first send or connect() takes a port from the system's range. Before that, a receive gets no datagram.
-    /// Throws std::system_error.
+    /// Creates a socket without an address. Its port is 0, so no peer can send to it yet. The call bind() gives it a
+    /// port, or its first send or connect() takes a port from the system's range. Before that, a receive gets no
+    /// datagram. Throws std::system_error.
     explicit udp_socket(address_family family, udp_options options = {});
     udp_socket(address_family family, udp_options options, std::error_code& error) noexcept;
     /// Creates a socket and binds it to `where`. With port 0 the system chooses a port, which local_endpoint() returns.
@@ -155,10 +155,10 @@ class udp_socket : public multicast_socket {
     // -- sending
 
     /// Sends one datagram, whole or not at all. It waits only while the send buffer is full, which is seldom. A
-    /// datagram that was sent may still be lost, and a receiver may not exist. Throws std::system_error:
-    /// errc::message_size above the limit, which what() names; permission_denied to a broadcast address without
-    /// option::broadcast; invalid_argument to port 0, which no socket can have; network_unreachable. `flags` are the
-    /// flags of send(2).
+    /// datagram that was sent may still be lost, and a receiver may not exist. Throws std::system_error, for example
+    /// errc::message_size above the limit, which what() names. To a broadcast address without option::broadcast it is
+    /// permission_denied. To port 0, which no socket can have, it is invalid_argument. Without a route it is
+    /// network_unreachable. `flags` are the flags of send(2).
     ///
     /// To received::sender it leaves from the address that the sender has written to: `send_to(bytes, got.sender)`. To
     /// choose another address of this host, call `send_to(bytes, {to, from})`. It fails with errc::invalid_argument or
@@ -496,8 +496,8 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
             return sent;
         }
         error = send_merged(from(sent, together), size, address, from_where, until);
-        // A segment longer than the MTU, a device or a socket without checksums (EINVAL, EMSGSIZE, EIO): the batch
-        // below either succeeds or reports the real error.
+        // The kernel refuses a segment longer than the MTU, and a device or a socket without checksums (EINVAL,
+        // EMSGSIZE, EIO). The batch below then succeeds or reports the real error.
         constexpr std::array refusals{EINVAL, EMSGSIZE, EIO, EOPNOTSUPP, ENOPROTOOPT};
         if (error && std::find(refusals.begin(), refusals.end(), error.value()) != refusals.end()) break;
         if (error) return sent;

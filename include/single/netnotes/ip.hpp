@@ -3,8 +3,8 @@
 // netnotes/ip/version.hpp: the version, which every chapter includes
 // SPDX-License-Identifier: MIT
 //
-// The test stands outside the include guard on purpose: if one-file headers of two releases meet in one program, the
-// compiler says so here, instead of reporting strange errors about classes that it knows twice.
+// The test stands outside the include guard on purpose. If one-file headers of two releases meet in one program, the
+// compiler reports that here. Otherwise it would report strange errors about classes that are defined twice.
 
 #if __cplusplus < 202002L
 #error "netnotes needs C++20: compile with -std=c++20"
@@ -240,14 +240,14 @@ constexpr unsigned trailing_zeros(uint128 value) noexcept {
     return static_cast<unsigned>(value.low != 0 ? std::countr_zero(value.low) : 64 + std::countr_zero(value.high));
 }
 
-/// An IPv6 zone ("eth0", "2") kept inside the address: interface names have at most 15 characters
-/// (IFNAMSIZ is 16), so no allocation and no table of interned names is needed.
+/// An IPv6 zone ("eth0", "2"), kept inside the address. Interface names have at most 15 characters (IFNAMSIZ is 16), so
+/// the zone needs no allocation.
 struct zone_name {
     std::array<char, 15> text{};
     std::uint8_t size = 0;
     [[nodiscard]] constexpr std::string_view view() const noexcept { return {text.data(), size}; }
-    // By the characters that count: faster than the whole array for the usual zone, none, and a constant also
-    // where arrays are compared by libstdc++'s debug mode (g++ 12).
+    // Compares only the characters that are used. This is faster for the usual empty zone. It also stays constexpr in
+    // libstdc++'s debug mode (g++ 12), where comparing the arrays does not.
     friend constexpr bool operator==(const zone_name& a, const zone_name& b) noexcept { return a.view() == b.view(); }
     friend constexpr std::strong_ordering operator<=>(const zone_name& a, const zone_name& b) noexcept {
         return a.view().compare(b.view()) <=> 0;
@@ -735,8 +735,8 @@ class ipv4_address : public detail::printable<ipv4_address> {
     [[nodiscard]] constexpr bool is_shared() const noexcept { return in(0x64400000, 10); }
     /// Returns true in 198.18/15 (RFC 2544).
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return in(0xc6120000, 15); }
-    /// Returns true if the address may be reachable from everywhere. The IANA registry must not say otherwise, and a
-    /// multicast group must not be local to the link or to an organisation (RFC 5771, RFC 2365).
+    /// Returns true if the address may be reachable from everywhere, by the IANA registry. Returns false for a
+    /// multicast group that is local to the link or to an organisation (RFC 5771, RFC 2365).
     [[nodiscard]] constexpr bool is_global() const noexcept;
     /// Returns true if the address is global and belongs to a single host; see ipv6_address::is_global_unicast().
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
@@ -892,9 +892,9 @@ class ipv6_address : public detail::printable<ipv6_address> {
     [[nodiscard]] constexpr bool is_multicast() const noexcept {
         return ask(&ipv4_address::is_multicast, in(0xff00, 8));
     }
-    /// Returns true in the blocks that IANA's IPv6 address space registry marks "Reserved by IETF": all but 2000::/3,
-    /// fc00::/7, fe80::/9 and ff00::/8. (::1 lies in such a block, 0000::/8. fec0::/10 is such a block, too; see
-    /// is_site_local().)
+    /// Returns true in the blocks that IANA's IPv6 address space registry marks "Reserved by IETF". These are all
+    /// blocks but 2000::/3, fc00::/7, fe80::/9 and ff00::/8. (The block 0000::/8 contains ::1. The block fec0::/10 is
+    /// reserved, too; see is_site_local().)
     [[nodiscard]] constexpr bool is_reserved() const noexcept {
         return ask(&ipv4_address::is_reserved, !in(0x2000, 3) && !in(0xfc00, 7) && !in(0xfe80, 9) && !in(0xff00, 8));
     }
@@ -1169,8 +1169,9 @@ constexpr bool is_negative(Count count) noexcept {
 
 }  // namespace detail
 
-/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address stays,
-/// except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last address.
+/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address
+/// stays, except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last
+/// address.
 template <detail::address_value Address, detail::address_count Count>
 [[nodiscard]] constexpr Address operator+(const Address& address, Count count) {
     return detail::moved(address, !detail::is_negative(count), detail::magnitude(count));
@@ -1479,9 +1480,9 @@ class network : public detail::printable<network> {
             throw std::invalid_argument{"bits are set in the host part of the address of a network"};
         base_.value_ = base_.value_ & ~hosts_mask();
     }
-    /// Reads `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask `192.0.2.0/0.0.0.255`
-    /// (IPv4 only). An address without a prefix is the network of that address alone. A mask must be a run of ones and
-    /// then zeros. 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Reads `192.0.2.0/24` or `2001:db8::/32`. For IPv4 it also reads a netmask, `192.0.2.0/255.255.255.0`, or a host
+    /// mask, `192.0.2.0/0.0.0.255`. An address without a prefix is the network of that address alone. A netmask must
+    /// be a run of ones and then zeros. The mask 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
     /// Throws parse_error.
     constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
         parse_failure why;
@@ -1769,8 +1770,8 @@ consteval network operator""_net(const char* text, std::size_t size) { return ne
 namespace netnotes {
 
 /// An address and the prefix length of the network in which it lies (RFC 4632 §3.1, RFC 4291 §2.3). A regular value: it
-/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of them
-/// blocks.
+/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of
+/// them blocks.
 class ip_interface : public detail::printable<ip_interface> {
   public:
     /// The longest text in bytes.
@@ -1785,8 +1786,8 @@ class ip_interface : public detail::printable<ip_interface> {
         if (prefix_length > address.width())
             throw std::invalid_argument{"prefix length beyond the width of the address"};
     }
-    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An address
-    /// alone has the longest prefix. Throws parse_error, which tells the position of the fault.
+    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An
+    /// address alone has the longest prefix. Throws parse_error, which tells the position of the fault.
     constexpr explicit ip_interface(std::string_view text) {
         parse_failure why;
         const auto read = parse(text, why);

@@ -3,8 +3,8 @@
 // netnotes/ip/version.hpp: the version, which every chapter includes
 // SPDX-License-Identifier: MIT
 //
-// The test stands outside the include guard on purpose: if one-file headers of two releases meet in one program, the
-// compiler says so here, instead of reporting strange errors about classes that it knows twice.
+// The test stands outside the include guard on purpose. If one-file headers of two releases meet in one program, the
+// compiler reports that here. Otherwise it would report strange errors about classes that are defined twice.
 
 #if __cplusplus < 202002L
 #error "netnotes needs C++20: compile with -std=c++20"
@@ -23,7 +23,7 @@
 // netnotes/poll.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
 //
-// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in a single
+// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in one
 // call. It returns the descriptors that are ready: the next call on them does not have to wait.
 //
 //        a: nothing yet ───────┐
@@ -413,14 +413,14 @@ constexpr unsigned trailing_zeros(uint128 value) noexcept {
     return static_cast<unsigned>(value.low != 0 ? std::countr_zero(value.low) : 64 + std::countr_zero(value.high));
 }
 
-/// An IPv6 zone ("eth0", "2") kept inside the address: interface names have at most 15 characters
-/// (IFNAMSIZ is 16), so no allocation and no table of interned names is needed.
+/// An IPv6 zone ("eth0", "2"), kept inside the address. Interface names have at most 15 characters (IFNAMSIZ is 16), so
+/// the zone needs no allocation.
 struct zone_name {
     std::array<char, 15> text{};
     std::uint8_t size = 0;
     [[nodiscard]] constexpr std::string_view view() const noexcept { return {text.data(), size}; }
-    // By the characters that count: faster than the whole array for the usual zone, none, and a constant also
-    // where arrays are compared by libstdc++'s debug mode (g++ 12).
+    // Compares only the characters that are used. This is faster for the usual empty zone. It also stays constexpr in
+    // libstdc++'s debug mode (g++ 12), where comparing the arrays does not.
     friend constexpr bool operator==(const zone_name& a, const zone_name& b) noexcept { return a.view() == b.view(); }
     friend constexpr std::strong_ordering operator<=>(const zone_name& a, const zone_name& b) noexcept {
         return a.view().compare(b.view()) <=> 0;
@@ -908,8 +908,8 @@ class ipv4_address : public detail::printable<ipv4_address> {
     [[nodiscard]] constexpr bool is_shared() const noexcept { return in(0x64400000, 10); }
     /// Returns true in 198.18/15 (RFC 2544).
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return in(0xc6120000, 15); }
-    /// Returns true if the address may be reachable from everywhere. The IANA registry must not say otherwise, and a
-    /// multicast group must not be local to the link or to an organisation (RFC 5771, RFC 2365).
+    /// Returns true if the address may be reachable from everywhere, by the IANA registry. Returns false for a
+    /// multicast group that is local to the link or to an organisation (RFC 5771, RFC 2365).
     [[nodiscard]] constexpr bool is_global() const noexcept;
     /// Returns true if the address is global and belongs to a single host; see ipv6_address::is_global_unicast().
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
@@ -1065,9 +1065,9 @@ class ipv6_address : public detail::printable<ipv6_address> {
     [[nodiscard]] constexpr bool is_multicast() const noexcept {
         return ask(&ipv4_address::is_multicast, in(0xff00, 8));
     }
-    /// Returns true in the blocks that IANA's IPv6 address space registry marks "Reserved by IETF": all but 2000::/3,
-    /// fc00::/7, fe80::/9 and ff00::/8. (::1 lies in such a block, 0000::/8. fec0::/10 is such a block, too; see
-    /// is_site_local().)
+    /// Returns true in the blocks that IANA's IPv6 address space registry marks "Reserved by IETF". These are all
+    /// blocks but 2000::/3, fc00::/7, fe80::/9 and ff00::/8. (The block 0000::/8 contains ::1. The block fec0::/10 is
+    /// reserved, too; see is_site_local().)
     [[nodiscard]] constexpr bool is_reserved() const noexcept {
         return ask(&ipv4_address::is_reserved, !in(0x2000, 3) && !in(0xfc00, 7) && !in(0xfe80, 9) && !in(0xff00, 8));
     }
@@ -1751,8 +1751,8 @@ inline bool is_number_of_old(std::string_view host) noexcept {
 
 inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
                                      std::error_code& error) {
-    // (C would read only what stands before a NUL.)
-    // "*" is glibc's old word for an empty host: a name from a stranger must not reach this host by it.
+    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
+    // stranger could reach this host by it.
     if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
         detail::is_number_of_old(host)) {
         error = {EAI_NONAME, resolver_category()};
@@ -2517,8 +2517,9 @@ inline void socket_handle::fail(const std::error_code& error, const std::string&
     detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
 }
 
-/// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed. After a reset the
-/// kernel no longer knows it, and the own endpoint tells which connection it was: "recv from the peer of 192.0.2.7:40000".
+/// Throws with a text like "recv from 192.0.2.1:80: Connection reset by peer". The peer's address is read only now,
+/// because only an error needs it. After a reset the kernel no longer knows it. The text then names the own endpoint:
+/// "recv from the peer of 192.0.2.7:40000".
 inline void socket_handle::fail_with_peer(const std::error_code& error, const std::string& what) const {
     std::error_code unknown;
     const socket_address peer = peer_endpoint(unknown);
@@ -2546,8 +2547,8 @@ inline time_point socket_handle::end_of_call() const noexcept {
     return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
 }
 
-/// Returns the error that forbids a call to begin. Without this check a peer that always has bytes for us would carry
-/// the program past its deadline or a stop, because no wait would notice them.
+/// Returns the error that forbids a call to begin. If a peer always has bytes for us, no call waits. Without this check
+/// such a program would miss its deadline or a stop, because only a wait notices them.
 inline std::error_code socket_handle::forbidden() const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
     const time_point end = std::min(deadline_, answer_end_);
@@ -2712,8 +2713,8 @@ inline std::error_code socket_handle::take_error() noexcept {
 // netnotes/socket/message.hpp: what travels beside the bytes of a datagram
 // SPDX-License-Identifier: MIT
 //
-// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Two of them matter to every UDP server:
-// to which of the host's addresses a datagram came, and from which address the answer is to leave.
+// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Every UDP server needs two of them. The
+// first says to which of the host's addresses a datagram came. The second says from which address the answer leaves.
 //
 //        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
 //        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
@@ -2736,8 +2737,8 @@ inline std::error_code socket_handle::take_error() noexcept {
 
 namespace netnotes::detail {
 
-/// The facts that the kernel reports beside a datagram's bytes: the address to which it came, and the size of each
-/// datagram if the kernel has merged several (UDP_GRO).
+/// The facts that the kernel reports beside a datagram's bytes. They are the address to which it came, and the size of
+/// each datagram if the kernel has merged several (UDP_GRO).
 struct datagram_notes {
     static constexpr std::size_t capacity =
         CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
@@ -2871,22 +2872,22 @@ class socket : public socket_handle {
     /// Waits for the next connection and returns it. The new socket has no timeout. It does not wait if this socket
     /// does not, and the stop of this socket ends its calls, too. A connection that ended in the queue is skipped.
     ///
-    /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM), the first form tries again every 100 ms,
-    /// within the time that this socket may wait. So `for (;;) serve(listener.accept());` survives a crowd. The second
-    /// form reports the error.
+    /// If no descriptor or memory is left (EMFILE, ENFILE, ENOBUFS, ENOMEM), the first form tries again every 100 ms,
+    /// up to the socket's timeout. So `for (;;) serve(listener.accept());` survives many clients. The second form
+    /// reports the error.
     accepted accept();
     accepted accept(std::error_code& error) noexcept;
 
     // -- as a client
 
     /// Opens a connection on a stream socket and waits until it is established or has failed. On a datagram socket,
-    /// fixes the peer of send() and recv(). After a failure make a new socket: POSIX leaves the state of this socket
-    /// open. Fails with errc::connection_refused, timed_out, network_unreachable, ...
+    /// fixes the peer of send() and recv(). Fails with errc::connection_refused, timed_out, network_unreachable, ...
+    /// After a failure make a new socket, because POSIX does not define the state of this socket. After
+    /// set_blocking(false) it fails with errc::operation_in_progress, and the kernel continues to connect.
     ///
-    /// A stream never connects to itself. If no program listens on a port of the range for clients, TCP can open a
-    /// connection from that port to that port. The socket then reads its own bytes (a simultaneous open, RFC 9293
-    /// §3.5). connect() resets such a connection and fails with errc::connection_refused, because no program listens
-    /// there.
+    /// A stream never connects to itself. TCP can connect a port of this host to the same port if no program listens
+    /// on it (a simultaneous open, RFC 9293 §3.5). The socket would then read its own bytes. So connect() resets such
+    /// a connection and fails with errc::connection_refused.
     void connect(const socket_address& where);
     void connect(const socket_address& where, std::error_code& error) noexcept;
 
@@ -2910,7 +2911,7 @@ class socket : public socket_handle {
     std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
     /// Sends all bytes or fails. The timeout is for the whole call. On an error the second form returns how many bytes
     /// the kernel took, and what() of the first form says it. After a failed call that may wait, close() sends a reset,
-    /// unless a later call succeeds: an orderly end would say that all bytes were sent.
+    /// because an orderly end would say that all bytes were sent. A later call that succeeds cancels this.
     void send_all(const_buffer bytes);
     std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
 
@@ -3943,8 +3944,9 @@ constexpr bool is_negative(Count count) noexcept {
 
 }  // namespace detail
 
-/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address stays,
-/// except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last address.
+/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address
+/// stays, except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last
+/// address.
 template <detail::address_value Address, detail::address_count Count>
 [[nodiscard]] constexpr Address operator+(const Address& address, Count count) {
     return detail::moved(address, !detail::is_negative(count), detail::magnitude(count));
@@ -4088,9 +4090,9 @@ class network : public detail::printable<network> {
             throw std::invalid_argument{"bits are set in the host part of the address of a network"};
         base_.value_ = base_.value_ & ~hosts_mask();
     }
-    /// Reads `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask `192.0.2.0/0.0.0.255`
-    /// (IPv4 only). An address without a prefix is the network of that address alone. A mask must be a run of ones and
-    /// then zeros. 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Reads `192.0.2.0/24` or `2001:db8::/32`. For IPv4 it also reads a netmask, `192.0.2.0/255.255.255.0`, or a host
+    /// mask, `192.0.2.0/0.0.0.255`. An address without a prefix is the network of that address alone. A netmask must
+    /// be a run of ones and then zeros. The mask 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
     /// Throws parse_error.
     constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
         parse_failure why;
@@ -4378,8 +4380,8 @@ consteval network operator""_net(const char* text, std::size_t size) { return ne
 namespace netnotes {
 
 /// An address and the prefix length of the network in which it lies (RFC 4632 §3.1, RFC 4291 §2.3). A regular value: it
-/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of them
-/// blocks.
+/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of
+/// them blocks.
 class ip_interface : public detail::printable<ip_interface> {
   public:
     /// The longest text in bytes.
@@ -4394,8 +4396,8 @@ class ip_interface : public detail::printable<ip_interface> {
         if (prefix_length > address.width())
             throw std::invalid_argument{"prefix length beyond the width of the address"};
     }
-    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An address
-    /// alone has the longest prefix. Throws parse_error, which tells the position of the fault.
+    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An
+    /// address alone has the longest prefix. Throws parse_error, which tells the position of the fault.
     constexpr explicit ip_interface(std::string_view text) {
         parse_failure why;
         const auto read = parse(text, why);
@@ -4660,9 +4662,9 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 // netnotes/socket/interfaces.hpp: the network interfaces of this machine
 // SPDX-License-Identifier: MIT
 //
-// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine. Each
-// interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on all of
-// them.
+// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
+// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
+// all of them.
 //
 //        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
 //            for (const net::interface_address& mine : each.addresses)
@@ -4733,9 +4735,9 @@ struct network_interface {
     return index;
 }
 
-/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's order.
-/// Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the kernel
-/// refuses (no memory, no descriptor). Threads may call it at once.
+/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's
+/// order. Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the
+/// kernel refuses (no memory, no descriptor). Threads may call it at once.
 [[nodiscard]] std::vector<network_interface> interfaces();
 /// Does the same, and reports a failure in `error` instead. Returns an empty list then.
 [[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
@@ -4769,8 +4771,8 @@ inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
     return length;
 }
 
-/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot be
-/// included together. So a header that is copied into programs includes neither.
+/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot
+/// be included together. So a header that is copied into programs includes neither.
 struct link_address {
     std::uint16_t family, protocol;
     std::int32_t interface;
@@ -4794,10 +4796,10 @@ inline std::string hardware_address_of(const sockaddr* from) {
     return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
 }
 
-/// getifaddrs(3) has one field for two meanings: ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do
-/// not decide, because an Ethernet link may have an address with a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`.
-/// A broadcast address ends in ones where the hosts are numbered (RFC 919 §7). A link of two, or one host alone, has no
-/// such address.
+/// Stores `other` as the peer or the broadcast address of `mine`. In getifaddrs(3) one field has both meanings:
+/// ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do not decide. An Ethernet link, too, may
+/// have a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`. The host bits of a broadcast address are all ones
+/// (RFC 919 §7). A network of two addresses, or of a single address, has no broadcast address.
 inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
     const network around = mine.address.network();
     if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
@@ -4822,8 +4824,8 @@ inline std::vector<network_interface> interfaces(std::error_code& error) {
         ifaddrs* list;
         ~guard() { ::freeifaddrs(list); }
     } freed{list};
-    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is an
-    // address of eth0 with a label, not an interface.
+    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is
+    // an address of eth0 with a label, not an interface.
     for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
         const std::string_view label{entry->ifa_name};
         const std::string_view name = label.substr(0, label.find(':'));

@@ -3,8 +3,8 @@
 // netnotes/ip/version.hpp: the version, which every chapter includes
 // SPDX-License-Identifier: MIT
 //
-// The test stands outside the include guard on purpose: if one-file headers of two releases meet in one program, the
-// compiler says so here, instead of reporting strange errors about classes that it knows twice.
+// The test stands outside the include guard on purpose. If one-file headers of two releases meet in one program, the
+// compiler reports that here. Otherwise it would report strange errors about classes that are defined twice.
 
 #if __cplusplus < 202002L
 #error "netnotes needs C++20: compile with -std=c++20"
@@ -321,14 +321,14 @@ constexpr unsigned trailing_zeros(uint128 value) noexcept {
     return static_cast<unsigned>(value.low != 0 ? std::countr_zero(value.low) : 64 + std::countr_zero(value.high));
 }
 
-/// An IPv6 zone ("eth0", "2") kept inside the address: interface names have at most 15 characters
-/// (IFNAMSIZ is 16), so no allocation and no table of interned names is needed.
+/// An IPv6 zone ("eth0", "2"), kept inside the address. Interface names have at most 15 characters (IFNAMSIZ is 16), so
+/// the zone needs no allocation.
 struct zone_name {
     std::array<char, 15> text{};
     std::uint8_t size = 0;
     [[nodiscard]] constexpr std::string_view view() const noexcept { return {text.data(), size}; }
-    // By the characters that count: faster than the whole array for the usual zone, none, and a constant also
-    // where arrays are compared by libstdc++'s debug mode (g++ 12).
+    // Compares only the characters that are used. This is faster for the usual empty zone. It also stays constexpr in
+    // libstdc++'s debug mode (g++ 12), where comparing the arrays does not.
     friend constexpr bool operator==(const zone_name& a, const zone_name& b) noexcept { return a.view() == b.view(); }
     friend constexpr std::strong_ordering operator<=>(const zone_name& a, const zone_name& b) noexcept {
         return a.view().compare(b.view()) <=> 0;
@@ -816,8 +816,8 @@ class ipv4_address : public detail::printable<ipv4_address> {
     [[nodiscard]] constexpr bool is_shared() const noexcept { return in(0x64400000, 10); }
     /// Returns true in 198.18/15 (RFC 2544).
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return in(0xc6120000, 15); }
-    /// Returns true if the address may be reachable from everywhere. The IANA registry must not say otherwise, and a
-    /// multicast group must not be local to the link or to an organisation (RFC 5771, RFC 2365).
+    /// Returns true if the address may be reachable from everywhere, by the IANA registry. Returns false for a
+    /// multicast group that is local to the link or to an organisation (RFC 5771, RFC 2365).
     [[nodiscard]] constexpr bool is_global() const noexcept;
     /// Returns true if the address is global and belongs to a single host; see ipv6_address::is_global_unicast().
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
@@ -973,9 +973,9 @@ class ipv6_address : public detail::printable<ipv6_address> {
     [[nodiscard]] constexpr bool is_multicast() const noexcept {
         return ask(&ipv4_address::is_multicast, in(0xff00, 8));
     }
-    /// Returns true in the blocks that IANA's IPv6 address space registry marks "Reserved by IETF": all but 2000::/3,
-    /// fc00::/7, fe80::/9 and ff00::/8. (::1 lies in such a block, 0000::/8. fec0::/10 is such a block, too; see
-    /// is_site_local().)
+    /// Returns true in the blocks that IANA's IPv6 address space registry marks "Reserved by IETF". These are all
+    /// blocks but 2000::/3, fc00::/7, fe80::/9 and ff00::/8. (The block 0000::/8 contains ::1. The block fec0::/10 is
+    /// reserved, too; see is_site_local().)
     [[nodiscard]] constexpr bool is_reserved() const noexcept {
         return ask(&ipv4_address::is_reserved, !in(0x2000, 3) && !in(0xfc00, 7) && !in(0xfe80, 9) && !in(0xff00, 8));
     }
@@ -1250,8 +1250,9 @@ constexpr bool is_negative(Count count) noexcept {
 
 }  // namespace detail
 
-/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address stays,
-/// except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last address.
+/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address
+/// stays, except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last
+/// address.
 template <detail::address_value Address, detail::address_count Count>
 [[nodiscard]] constexpr Address operator+(const Address& address, Count count) {
     return detail::moved(address, !detail::is_negative(count), detail::magnitude(count));
@@ -1560,9 +1561,9 @@ class network : public detail::printable<network> {
             throw std::invalid_argument{"bits are set in the host part of the address of a network"};
         base_.value_ = base_.value_ & ~hosts_mask();
     }
-    /// Reads `192.0.2.0/24`, `2001:db8::/32`, a netmask `192.0.2.0/255.255.255.0` or a host mask `192.0.2.0/0.0.0.255`
-    /// (IPv4 only). An address without a prefix is the network of that address alone. A mask must be a run of ones and
-    /// then zeros. 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Reads `192.0.2.0/24` or `2001:db8::/32`. For IPv4 it also reads a netmask, `192.0.2.0/255.255.255.0`, or a host
+    /// mask, `192.0.2.0/0.0.0.255`. An address without a prefix is the network of that address alone. A netmask must
+    /// be a run of ones and then zeros. The mask 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
     /// Throws parse_error.
     constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
         parse_failure why;
@@ -1850,8 +1851,8 @@ consteval network operator""_net(const char* text, std::size_t size) { return ne
 namespace netnotes {
 
 /// An address and the prefix length of the network in which it lies (RFC 4632 §3.1, RFC 4291 §2.3). A regular value: it
-/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of them
-/// blocks.
+/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of
+/// them blocks.
 class ip_interface : public detail::printable<ip_interface> {
   public:
     /// The longest text in bytes.
@@ -1866,8 +1867,8 @@ class ip_interface : public detail::printable<ip_interface> {
         if (prefix_length > address.width())
             throw std::invalid_argument{"prefix length beyond the width of the address"};
     }
-    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An address
-    /// alone has the longest prefix. Throws parse_error, which tells the position of the fault.
+    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An
+    /// address alone has the longest prefix. Throws parse_error, which tells the position of the fault.
     constexpr explicit ip_interface(std::string_view text) {
         parse_failure why;
         const auto read = parse(text, why);
@@ -2444,8 +2445,8 @@ inline bool is_number_of_old(std::string_view host) noexcept {
 
 inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
                                      std::error_code& error) {
-    // (C would read only what stands before a NUL.)
-    // "*" is glibc's old word for an empty host: a name from a stranger must not reach this host by it.
+    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
+    // stranger could reach this host by it.
     if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
         detail::is_number_of_old(host)) {
         error = {EAI_NONAME, resolver_category()};
@@ -3244,8 +3245,9 @@ inline void socket_handle::fail(const std::error_code& error, const std::string&
     detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
 }
 
-/// "recv from 192.0.2.1:80: Connection reset by peer". The peer is asked for only now that it is needed. After a reset the
-/// kernel no longer knows it, and the own endpoint tells which connection it was: "recv from the peer of 192.0.2.7:40000".
+/// Throws with a text like "recv from 192.0.2.1:80: Connection reset by peer". The peer's address is read only now,
+/// because only an error needs it. After a reset the kernel no longer knows it. The text then names the own endpoint:
+/// "recv from the peer of 192.0.2.7:40000".
 inline void socket_handle::fail_with_peer(const std::error_code& error, const std::string& what) const {
     std::error_code unknown;
     const socket_address peer = peer_endpoint(unknown);
@@ -3273,8 +3275,8 @@ inline time_point socket_handle::end_of_call() const noexcept {
     return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
 }
 
-/// Returns the error that forbids a call to begin. Without this check a peer that always has bytes for us would carry
-/// the program past its deadline or a stop, because no wait would notice them.
+/// Returns the error that forbids a call to begin. If a peer always has bytes for us, no call waits. Without this check
+/// such a program would miss its deadline or a stop, because only a wait notices them.
 inline std::error_code socket_handle::forbidden() const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
     const time_point end = std::min(deadline_, answer_end_);
@@ -3439,9 +3441,9 @@ inline std::error_code socket_handle::take_error() noexcept {
 // netnotes/socket/interfaces.hpp: the network interfaces of this machine
 // SPDX-License-Identifier: MIT
 //
-// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine. Each
-// interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on all of
-// them.
+// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
+// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
+// all of them.
 //
 //        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
 //            for (const net::interface_address& mine : each.addresses)
@@ -3512,9 +3514,9 @@ struct network_interface {
     return index;
 }
 
-/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's order.
-/// Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the kernel
-/// refuses (no memory, no descriptor). Threads may call it at once.
+/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's
+/// order. Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the
+/// kernel refuses (no memory, no descriptor). Threads may call it at once.
 [[nodiscard]] std::vector<network_interface> interfaces();
 /// Does the same, and reports a failure in `error` instead. Returns an empty list then.
 [[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
@@ -3548,8 +3550,8 @@ inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
     return length;
 }
 
-/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot be
-/// included together. So a header that is copied into programs includes neither.
+/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot
+/// be included together. So a header that is copied into programs includes neither.
 struct link_address {
     std::uint16_t family, protocol;
     std::int32_t interface;
@@ -3573,10 +3575,10 @@ inline std::string hardware_address_of(const sockaddr* from) {
     return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
 }
 
-/// getifaddrs(3) has one field for two meanings: ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do
-/// not decide, because an Ethernet link may have an address with a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`.
-/// A broadcast address ends in ones where the hosts are numbered (RFC 919 §7). A link of two, or one host alone, has no
-/// such address.
+/// Stores `other` as the peer or the broadcast address of `mine`. In getifaddrs(3) one field has both meanings:
+/// ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do not decide. An Ethernet link, too, may
+/// have a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`. The host bits of a broadcast address are all ones
+/// (RFC 919 §7). A network of two addresses, or of a single address, has no broadcast address.
 inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
     const network around = mine.address.network();
     if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
@@ -3601,8 +3603,8 @@ inline std::vector<network_interface> interfaces(std::error_code& error) {
         ifaddrs* list;
         ~guard() { ::freeifaddrs(list); }
     } freed{list};
-    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is an
-    // address of eth0 with a label, not an interface.
+    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is
+    // an address of eth0 with a label, not an interface.
     for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
         const std::string_view label{entry->ifa_name};
         const std::string_view name = label.substr(0, label.find(':'));
@@ -3741,8 +3743,8 @@ inline std::vector<network_interface> interfaces() {
 // netnotes/socket/message.hpp: what travels beside the bytes of a datagram
 // SPDX-License-Identifier: MIT
 //
-// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Two of them matter to every UDP server:
-// to which of the host's addresses a datagram came, and from which address the answer is to leave.
+// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Every UDP server needs two of them. The
+// first says to which of the host's addresses a datagram came. The second says from which address the answer leaves.
 //
 //        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
 //        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
@@ -3765,8 +3767,8 @@ inline std::vector<network_interface> interfaces() {
 
 namespace netnotes::detail {
 
-/// The facts that the kernel reports beside a datagram's bytes: the address to which it came, and the size of each
-/// datagram if the kernel has merged several (UDP_GRO).
+/// The facts that the kernel reports beside a datagram's bytes. They are the address to which it came, and the size of
+/// each datagram if the kernel has merged several (UDP_GRO).
 struct datagram_notes {
     static constexpr std::size_t capacity =
         CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
@@ -3900,22 +3902,22 @@ class socket : public socket_handle {
     /// Waits for the next connection and returns it. The new socket has no timeout. It does not wait if this socket
     /// does not, and the stop of this socket ends its calls, too. A connection that ended in the queue is skipped.
     ///
-    /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM), the first form tries again every 100 ms,
-    /// within the time that this socket may wait. So `for (;;) serve(listener.accept());` survives a crowd. The second
-    /// form reports the error.
+    /// If no descriptor or memory is left (EMFILE, ENFILE, ENOBUFS, ENOMEM), the first form tries again every 100 ms,
+    /// up to the socket's timeout. So `for (;;) serve(listener.accept());` survives many clients. The second form
+    /// reports the error.
     accepted accept();
     accepted accept(std::error_code& error) noexcept;
 
     // -- as a client
 
     /// Opens a connection on a stream socket and waits until it is established or has failed. On a datagram socket,
-    /// fixes the peer of send() and recv(). After a failure make a new socket: POSIX leaves the state of this socket
-    /// open. Fails with errc::connection_refused, timed_out, network_unreachable, ...
+    /// fixes the peer of send() and recv(). Fails with errc::connection_refused, timed_out, network_unreachable, ...
+    /// After a failure make a new socket, because POSIX does not define the state of this socket. After
+    /// set_blocking(false) it fails with errc::operation_in_progress, and the kernel continues to connect.
     ///
-    /// A stream never connects to itself. If no program listens on a port of the range for clients, TCP can open a
-    /// connection from that port to that port. The socket then reads its own bytes (a simultaneous open, RFC 9293
-    /// §3.5). connect() resets such a connection and fails with errc::connection_refused, because no program listens
-    /// there.
+    /// A stream never connects to itself. TCP can connect a port of this host to the same port if no program listens
+    /// on it (a simultaneous open, RFC 9293 §3.5). The socket would then read its own bytes. So connect() resets such
+    /// a connection and fails with errc::connection_refused.
     void connect(const socket_address& where);
     void connect(const socket_address& where, std::error_code& error) noexcept;
 
@@ -3939,7 +3941,7 @@ class socket : public socket_handle {
     std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
     /// Sends all bytes or fails. The timeout is for the whole call. On an error the second form returns how many bytes
     /// the kernel took, and what() of the first form says it. After a failed call that may wait, close() sends a reset,
-    /// unless a later call succeeds: an orderly end would say that all bytes were sent.
+    /// because an orderly end would say that all bytes were sent. A later call that succeeds cancels this.
     void send_all(const_buffer bytes);
     std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
 
@@ -4400,17 +4402,17 @@ namespace netnotes {
 //
 //        resolve("example.net") -> 2001:db8::1, 2001:db8::2, 192.0.2.1
 //
-//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed: another was faster
-//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     this one
-//                 2001:db8::2                                   would have been next, at 500 ms or when one had failed
+//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed: 192.0.2.1 was faster
+//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     returned
+//                 2001:db8::2                                   not tried; its turn was at 500 ms, or after a failure
 
 /// The settings of connecting: how to try several addresses, and what ends it.
 struct connect_options {
-    wait_time timeout = never;  ///< for all attempts together; zero accepts only a connection made at once
+    wait_time timeout = never;  ///< For all attempts together. Zero accepts only a connection made at once.
     /// The time after which the next attempt begins beside this one: the Connection Attempt Delay of RFC 8305 §5,
     /// 250 ms recommended. Less than 10 ms counts as 10 ms.
     wait_time attempt_delay = std::chrono::milliseconds{250};
-    const stop_event* stop = nullptr;  ///< ends connecting, and only that, with errc::operation_canceled
+    const stop_event* stop = nullptr;  ///< Ends the connecting with errc::operation_canceled, not later calls.
 };
 
 /// Returns the endpoints in the order in which to try them (RFC 8305 §4). The families take turns, beginning with the
@@ -5104,8 +5106,8 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 // netnotes/tcp/state.hpp: options and live state of a connection
 // SPDX-License-Identifier: MIT
 //
-// Options of a connection, keep-alive, and the connection's live state: which of the eleven states it is in, its
-// round-trip times, windows and retransmissions (TCP_INFO, tcp(7)).
+// This chapter has options of a connection, keep-alive, and the connection's live state. The live state is the name of
+// the TCP state, round-trip times, windows and retransmissions (TCP_INFO, tcp(7)).
 //
 // On this page:  option::no_delay, user_timeout · keep_alive · linger · tcp_state · connection_info
 // The notes:     tcp十种状态 (states), 保活 (keep-alive); example 11
@@ -5158,29 +5160,33 @@ using keep_alive_idle = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPIDLE>;
 using keep_alive_interval = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPINTVL>;
 using keep_alive_count = number<IPPROTO_TCP, TCP_KEEPCNT>;
 
-/// The time after which the connection fails with errc::timed_out (RFC 5482, tcp(7)). It limits how long sent bytes may
-/// stay unacknowledged, and how long bytes may wait because the peer does not read and has no room. Zero leaves both
-/// to the system: net.ipv4.tcp_retries2 retransmissions take about a quarter of an hour. There is no limit while the
-/// peer's kernel answers that it has no room. With keep-alive on, this time replaces the count of unanswered probes.
+/// Ends the connection with errc::timed_out if sent bytes stay unacknowledged for this time (RFC 5482, tcp(7)). It also
+/// limits how long bytes may wait because the peer does not read, even if the peer's kernel answers. With keep-alive
+/// on, this time replaces the count of unanswered probes.
+///
+/// Zero means the system's limits. Retransmissions then end after about a quarter of an hour (net.ipv4.tcp_retries2).
+/// A peer that does not read has no limit while its kernel answers.
 using user_timeout = time<std::chrono::milliseconds, IPPROTO_TCP, TCP_USER_TIMEOUT>;
 }  // namespace option
 
-/// Keep-alive detects a peer that vanished without closing the connection. A side that only receives needs it: TCP
-/// sends nothing on an idle connection, so without keep-alive such a side never notices that the peer lost power.
+/// Keep-alive detects a peer that vanished without closing the connection. A side that only receives needs it. TCP
+/// sends nothing on an idle connection, so without keep-alive this side never notices that the peer lost power.
+///
 /// Keep-alive is *off* by default (RFC 9293 §3.8.4). When it is on and no segment has come from the peer for `idle`,
-/// the kernel sends a probe every `interval`. After `count` unanswered probes the connection ends and a receive fails
-/// with errc::timed_out. Any segment from the peer starts the count anew. The defaults are the defaults of Linux
-/// (tcp(7)), and they take 2 h 11 min 15 s.
+/// the kernel sends a probe, and repeats it every `interval`. If `count` probes stay unanswered, the connection ends
+/// and a receive fails with errc::timed_out. Any segment from the peer starts the count anew. Linux has the same
+/// defaults (tcp(7)). With them a lost peer is detected after 2 h 11 min 15 s.
 ///
 /// An answer shows that the peer's *kernel* runs. Only the program's own answers show that the program runs: see
-/// set_timeout(). No probes are sent while sent bytes are unacknowledged; option::user_timeout limits that time.
+/// set_timeout(). The kernel sends no probes while sent bytes are unacknowledged; option::user_timeout limits that
+/// time.
 struct keep_alive {
     std::chrono::seconds idle{7200};    ///< 1 to 32767 s
     std::chrono::seconds interval{75};  ///< 1 to 32767 s
     int count = 9;                      ///< 1 to 127 probes
 
-    /// Returns the time from the peer's last segment to the end of the connection: idle, and `count` intervals. For numbers
-    /// out of range the result is the largest or the smallest number of seconds; nothing overflows.
+    /// Returns the time from the peer's last segment to the end of the connection: `idle` plus `count` intervals. A
+    /// result that does not fit becomes the largest or the smallest number of seconds.
     [[nodiscard]] constexpr std::chrono::seconds until_verdict() const noexcept {
         const auto exact = static_cast<long double>(idle.count()) + static_cast<long double>(interval.count()) * count;
         constexpr auto longest = std::chrono::seconds::max(), shortest = std::chrono::seconds::min();
@@ -5193,31 +5199,31 @@ struct keep_alive {
 
 // How a connection ends, and what becomes of bytes that were sent and are not yet acknowledged:
 //
-//   close()                                the kernel goes on sending them; the program does not learn the result
-//   close() with option::linger{3s}        waits up to 3 s for the acknowledgments, despite any timeout or stop.
-//                                          After 3 s it returns without an error.
-//   close() with option::linger{0s}        discards them and sends a reset: bytes under way are lost.
-//                                          The peer gets errc::connection_reset. On Linux it first reads the bytes
-//                                          that had arrived; elsewhere they may be lost, too. No TIME_WAIT is left.
-//   close() with unread bytes              a reset as well: read to the end first
-//   shutdown(send), then recv() until 0    the only way to *know* that the peer has read all and has closed, too
+//    close()                                the kernel continues to send them; the program does not learn the result
+//    close() with option::linger{3s}        waits up to 3 s for the acknowledgments, despite any timeout or stop.
+//                                           After 3 s it returns without an error.
+//    close() with option::linger{0s}        discards them and sends a reset: bytes under way are lost.
+//                                           The peer gets errc::connection_reset. On Linux it first reads the bytes
+//                                           that had arrived; elsewhere they may be lost, too. No TIME_WAIT is left.
+//    close() with unread bytes              a reset as well: read to the end first
+//    shutdown(send), then recv() until 0    the only way to *know* that the peer has read all and has closed, too
 
 // ---- The state of a connection -------------------------------------------------------------------------
 
 /// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are the
 /// kernel's, also in /proc/net/tcp.
 enum class tcp_state : std::uint8_t {
-    established = TCP_ESTABLISHED,  ///< both may send
-    syn_sent = TCP_SYN_SENT,        ///< connect() has sent a SYN and has no answer yet
-    syn_received = TCP_SYN_RECV,    ///< SYN received and answered; the last acknowledgment is missing
-    fin_wait_1 = TCP_FIN_WAIT1,     ///< we have sent a FIN, and it is not acknowledged
-    fin_wait_2 = TCP_FIN_WAIT2,     ///< our FIN is acknowledged; the peer may still send
-    time_wait = TCP_TIME_WAIT,      ///< both have closed, we first; old segments must expire
-    closed = TCP_CLOSE,             ///< no connection: not yet, or no longer
-    close_wait = TCP_CLOSE_WAIT,    ///< the peer has closed, and our program has not yet called close()
-    last_ack = TCP_LAST_ACK,        ///< we have closed, too; one acknowledgment is missing
-    listen = TCP_LISTEN,            ///< a listener; each connection has a state of its own
-    closing = TCP_CLOSING,          ///< both sides sent a FIN at the same time
+    established = TCP_ESTABLISHED,  ///< Both sides may send.
+    syn_sent = TCP_SYN_SENT,        ///< Our connect() has sent a SYN and has no answer yet.
+    syn_received = TCP_SYN_RECV,    ///< A SYN was received and answered; the last acknowledgment is missing.
+    fin_wait_1 = TCP_FIN_WAIT1,     ///< We have sent a FIN, and it is not acknowledged.
+    fin_wait_2 = TCP_FIN_WAIT2,     ///< Our FIN is acknowledged; the peer may still send.
+    time_wait = TCP_TIME_WAIT,      ///< Both sides have closed, and we closed first; old segments must expire.
+    closed = TCP_CLOSE,             ///< There is no connection: not yet, or no longer.
+    close_wait = TCP_CLOSE_WAIT,    ///< The peer has closed, and our program has not yet called close().
+    last_ack = TCP_LAST_ACK,        ///< We have closed, too; the last acknowledgment is missing.
+    listen = TCP_LISTEN,            ///< A listener. Each connection has its own state.
+    closing = TCP_CLOSING,          ///< Both sides sent a FIN at the same time.
 };
 /// Returns the state's name as in RFC 9293: "SYN-SENT", "FIN-WAIT-1", "CLOSED". Returns "UNKNOWN" for any other number.
 [[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
@@ -5228,27 +5234,27 @@ enum class tcp_state : std::uint8_t {
     return names[number < names.size() ? number : 0];
 }
 
-/// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). (C has a struct of the name tcp_info,
-/// outside of any namespace.) A field that the kernel does not report is zero, for example before Linux 4.19.
+/// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
+/// struct of that name outside of any namespace. A field that an older kernel does not report is zero.
 struct connection_info {
     tcp_state state = tcp_state::closed;
-    std::chrono::microseconds round_trip_time{};          ///< smoothed; zero before the first was measured
-    std::chrono::microseconds round_trip_variation{};     ///< its mean deviation
-    std::chrono::microseconds minimum_round_trip_time{};  ///< the least of recent measurements
-    std::chrono::microseconds retransmission_timeout{};   ///< wait for an acknowledgment before a retransmission
-    std::uint32_t maximum_segment_size = 0;               ///< bytes that we put into one segment at most
-    std::uint32_t congestion_window = 0;   ///< segments that may be under way without overloading the net
-    std::uint32_t peer_window = 0;         ///< bytes that the peer has room for (Linux 5.4)
-    std::uint32_t unacknowledged = 0;      ///< segments sent and not acknowledged
-    std::uint32_t lost = 0;                ///< how many of these are believed lost
-    std::uint32_t timeouts_in_a_row = 0;   ///< retransmissions of one segment without an answer
-    std::uint32_t retransmissions = 0;     ///< segments retransmitted since the connection began
-    std::uint32_t probes = 0;              ///< probes, of keep-alive or a closed window, not answered
-    std::uint32_t bytes_not_sent = 0;      ///< taken by send(), and not yet sent for the first time
-    std::uint64_t bytes_acknowledged = 0;  ///< our bytes that the peer acknowledged; the SYN counts as one
-    std::uint64_t bytes_received = 0;      ///< bytes from the peer; its FIN counts as one
-    std::uint32_t segments_sent = 0, segments_received = 0;            ///< all, empty ones too
-    std::uint32_t data_segments_sent = 0, data_segments_received = 0;  ///< only segments that carry bytes
+    std::chrono::microseconds round_trip_time{};          ///< Smoothed; zero before the first measurement.
+    std::chrono::microseconds round_trip_variation{};     ///< Mean deviation of the round-trip time.
+    std::chrono::microseconds minimum_round_trip_time{};  ///< The least of recent measurements.
+    std::chrono::microseconds retransmission_timeout{};   ///< Wait for an acknowledgment before a retransmission.
+    std::uint32_t maximum_segment_size = 0;               ///< The most bytes that we put into a segment.
+    std::uint32_t congestion_window = 0;   ///< Segments that may be under way without overloading the network.
+    std::uint32_t peer_window = 0;         ///< Bytes that the peer has room for (Linux 5.4).
+    std::uint32_t unacknowledged = 0;      ///< Segments sent and not acknowledged.
+    std::uint32_t lost = 0;                ///< Unacknowledged segments that the kernel believes lost.
+    std::uint32_t timeouts_in_a_row = 0;   ///< Retransmissions of the same segment without an answer.
+    std::uint32_t retransmissions = 0;     ///< Segments retransmitted since the connection began.
+    std::uint32_t probes = 0;              ///< Unanswered probes, of keep-alive or of a closed window.
+    std::uint32_t bytes_not_sent = 0;      ///< Bytes that send() took and the kernel has never sent yet.
+    std::uint64_t bytes_acknowledged = 0;  ///< Our bytes that the peer acknowledged; the SYN counts as a byte.
+    std::uint64_t bytes_received = 0;      ///< Bytes from the peer; its FIN counts as a byte.
+    std::uint32_t segments_sent = 0, segments_received = 0;            ///< All segments, empty segments too.
+    std::uint32_t data_segments_sent = 0, data_segments_received = 0;  ///< Only segments that carry bytes.
 };
 
 }  // namespace netnotes
@@ -5284,7 +5290,7 @@ struct connection_info {
 // first run already, because on Linux it helps only if the earlier socket had it too.
 //
 // On this page:  tcp_stream · listen_options · tcp_listener
-// Below it:      tcp/state.hpp, options and live state; tcp/connect.hpp, the race of several addresses
+// Below it:      tcp/state.hpp, options and state; tcp/connect.hpp, several addresses
 // Above it:      server/blocking.hpp, servers that block; tcp/reader.hpp, lines and messages
 // The notes:     TCP三次握手 至 保活 (handshake, close, states, keep-alive), TCP长连接和短连接 (long and short
 //                connections), TCP服务器, TCP客户端 (server and client); examples 10, 11 and 12
@@ -5339,15 +5345,15 @@ class tcp_stream : private socket {
     /// addresses are tried in the order of interleave_families(). The next attempt begins when an attempt has failed,
     /// or after 250 ms without an answer. So a silent address never holds up the next address. The first connection
     /// that is established is returned, and the others are closed. A dead address costs 250 ms, not two minutes.
-    /// Each attempt needs a descriptor. If no descriptor is left, the next attempt waits until an attempt has ended.
+    /// Each attempt needs a descriptor. If no descriptor is left, the next attempt is tried again every 250 ms, and
+    /// whenever another attempt has failed.
     ///
     /// Resolving comes first. It blocks for seconds if no name server answers, and no stop can end it (getaddrinfo(3)).
     /// The timeout begins after it. All addresses of both families are therefore known when the first attempt begins,
     /// and the resolution delay of RFC 8305 §3 has no place here.
     ///
     /// If every attempt fails, the most informative error is reported. Refused comes first, then no answer, then no
-    /// route.
-    /// what() names the address of this error and the number of addresses.
+    /// route. what() names the address of this error and the number of addresses.
     static tcp_stream connect(const std::string& host, std::uint16_t port, wait_time timeout = never);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options,
