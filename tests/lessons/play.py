@@ -120,6 +120,16 @@ class Program:
     def interrupt(self):
         self.keys("\x03")  # Ctrl-C: the terminal sends SIGINT
 
+    def waits(self):
+        """Returns as soon as the program sleeps: it waits for the keyboard, a peer, or a time."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as status:
+                if status.read().rpartition(")")[2].split()[0] == "S":  # proc_pid_stat(5)
+                    return
+            time.sleep(0.001)
+        raise Failure(f"{self.name} never waits")
+
     def ends(self, status):
         """Waits for the program's end, with this exit status (minus the number of a signal). Returns all it wrote."""
         end = time.monotonic() + PATIENCE
