@@ -1,0 +1,95 @@
+"""The notes' QQ: two people at two terminals, who take turns."""
+import re
+import socket
+import struct
+
+from play import Lesson
+
+RESET = struct.pack("ii", 1, 0)  # struct linger: close() sends a reset
+
+with Lesson(__file__) as lesson:
+    # Without a server the client says so, and so it does for a name that does not exist.
+    assert "Connection refused" in lesson.start("client").ends(1)
+    assert lesson.start("client", "no such host").ends(1).count("client: ") == 1
+
+    # Two people take turns. The second client waits in the queue until the first has left.
+    server = lesson.start("server")
+    server.expect("等待客户端 (waiting for a client on port 6666; Ctrl-C ends)\n")
+    client = lesson.start("client")
+    client.expect("正在连接 (connecting to) localhost:6666 ...\n空行结束 (an empty line ends)\nsend: ")
+    second = lesson.start("client", "127.0.0.1")
+    second.expect("send: ")
+    second.type("first, please")
+    client.type("你好 \x1b[2J")
+    server.expect(re.compile(r"连接地址 \(connected\): 127\.0\.0\.1:\d+\nrecv: 你好 \\x1b\[2J\nsend: "))
+    server.type("早上好 \x07")
+    client.expect("received: 早上好 \\x07\nsend: ")
+    client.type("bye")
+    server.expect("recv: bye\nsend: ")
+    server.type("")  # an empty answer is an answer
+    client.expect("received: \nsend: ")
+    client.type("")  # an empty line ends
+    client.ends(0)
+    server.expect(re.compile(r"客户端已经关闭 \(disconnected\): 127\.0\.0\.1:\d+\n"))
+    server.expect("recv: first, please\nsend: ")
+    server.type("now")
+    second.expect("received: now\nsend: ")
+    second.end_of_input()
+    assert second.ends(0).endswith("send: \n")
+
+    # A message may arrive in pieces, and two may arrive at once.
+    with socket.create_connection(("127.0.0.1", 6666)) as peer, peer.makefile(encoding="utf-8") as answers:
+        peer.sendall(b"o")
+        peer.sendall(b"ne\r\ntwo\n")
+        server.expect("recv: one\nsend: ")
+        server.type("1")
+        server.expect("recv: two\nsend: ")
+        server.type("2")
+        assert [answers.readline(), answers.readline()] == ["1\n", "2\n"]
+        # A reset ends that conversation only.
+        peer.sendall(b"three\n")
+        server.expect("recv: three\nsend: ")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    server.type("into nothing")
+    server.expect("客户端已经关闭 (disconnected)")
+    # So does a message of more than 64 KiB.
+    with socket.create_connection(("127.0.0.1", 6666)) as peer:
+        try:
+            peer.sendall(b"x" * 200_000)
+        except OSError:
+            pass
+        server.expect(re.compile(r"客户端已经关闭 \(disconnected\): .*, Message too long\n"))
+
+    # A taken port is one sentence. Ctrl-C ends the server, also while it waits for a message, or for its user.
+    assert lesson.start("server").ends(1).endswith("server: bind 0.0.0.0:6666: Address already in use\n")
+    server.interrupt()
+    server.ends(0)
+    server = lesson.start("server")
+    server.expect("waiting for a client")
+    client = lesson.start("client")
+    server.expect("connected")
+    server.interrupt()
+    server.ends(0)
+    client.expect("send: ")
+    client.type("hello")
+    assert client.ends(1).count("client: ") == 1
+
+    server = lesson.start("server")
+    server.expect("waiting for a client")
+    client = lesson.start("client")
+    client.type("hello")
+    server.expect("recv: hello\nsend: ")
+    server.waits()
+    server.interrupt()
+    server.ends(0)
+    assert client.ends(1).endswith("client: the server has closed the connection\n")
+
+    # Ctrl-D at the server's prompt ends it as well.
+    server = lesson.start("server")
+    server.expect("waiting for a client")
+    client = lesson.start("client")
+    client.type("hello")
+    server.expect("recv: hello\nsend: ")
+    server.end_of_input()
+    server.ends(0)
+    client.ends(1)
