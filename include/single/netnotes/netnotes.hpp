@@ -4585,10 +4585,19 @@ inline tcp_listener::accepted tcp_listener::accept() {
 
 #endif  // NETNOTES_TCP_STREAM_HPP
 
-// netnotes/coro/io/socket.hpp: a socket as the loop knows it
+// netnotes/coro/io/socket.hpp: the common part of all sockets for tasks
 // SPDX-License-Identifier: MIT
 //
-// On this page:  borrowed_socket · async_socket · socket_operation · pausing_operation
+// async_stream, async_listener and async_datagram have the same base. It owns the socket and its node, and has the
+// calls that do not wait. A call that waits is an awaiter on top of socket_operation:
+//
+//        async_stream ────┐
+//        async_listener ──┼──> async_socket ──────> io_node ──> the loop
+//        async_datagram ──┘                            ^
+//        co_await recv(), ... ──> socket_operation ────┘
+//
+// On this page:  async_socket · for authors of awaitables: borrowed_socket · socket_operation · pausing_operation
+// Below it:      coro/io/operation.hpp
 
 #ifndef NETNOTES_CORO_IO_SOCKET_HPP
 #define NETNOTES_CORO_IO_SOCKET_HPP
@@ -4977,19 +4986,20 @@ static_assert(poller<epoll_poller>);
 // netnotes/coro/io/operation.hpp: waiting for a descriptor
 // SPDX-License-Identifier: MIT
 //
-// A call on a descriptor that would have to wait is put aside with the coroutine that makes it, and made again when the
-// descriptor is ready. So an awaiter of this kind is one function, attempt(): make the call, or say that it has to wait.
+// If a call on a descriptor would block, its coroutine is suspended. When the descriptor is ready, the call is made
+// again and the coroutine is resumed. So an awaiter needs only one function, attempt(). It makes the call, or returns
+// false if the call would block:
 //
-//        attempt() ──done──────────────────────────────────────────> go on
-//            │ would block, and is remembered: readable = false
-//            └──> stands at its io_node as reader or writer          (the coroutine lies aside)
-//                     │ the back end: readable = true
-//                     └──> attempt() again ──done──> go on
+//        attempt() ──done──────────────────────────────────────────> the task continues
+//            │ would block; the node notes: readable = false
+//            └──> the operation waits at its io_node                 (the coroutine is suspended)
+//                     │ the back end sets readable = true
+//                     └──> attempt() again ──done──> resume the task
 //
-// The node remembers what was learned of its descriptor, as edge-triggered events are told once: so a receive that would
-// find nothing is not made, and none is needed to find out.
+// An edge-triggered event is reported only once, so the node remembers it. A receive that would only return EAGAIN is
+// then skipped.
 //
-// On this page:  io_node · io_operation · io_awaiter, io_receiver
+// On this page:  for authors of awaitables: io_node · io_operation · io_awaiter, io_receiver
 // The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read coro/loop.hpp first
 
 #ifndef NETNOTES_CORO_IO_OPERATION_HPP
@@ -6324,34 +6334,39 @@ namespace netnotes::detail {
 
 class io_operation;
 
-/// A descriptor as the loop knows it, and what was learned of it.
+/// A descriptor of a loop: what is known of its state, and which operations wait for it.
 class io_node {
   public:
-    /// What it can be asked to do by a back end that receives and accepts for us.
+    /// What a completion back end can do with the descriptor by itself.
     enum class kind : unsigned char {
-        any,       ///< nothing: it is waited for. A datagram, a pipe, whatever it is
+        any,       ///< only wait: a datagram socket, a pipe, any other descriptor
         stream,    ///< receive
         listener,  ///< accept
     };
+    /// What happens to the descriptor when the node is retired.
     enum class ends_with : bool { nothing, close };
-    /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it is
-    /// retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
+    /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it
+    /// is retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
     io_node(scheduler& loop, int descriptor, kind what = kind::any, ends_with end = ends_with::nothing);
     io_node(const io_node&) = delete;
     io_node& operator=(const io_node&) = delete;
     static void* operator new(std::size_t size) { return frames.take(size); }
     static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
 
+    /// Returns the loop. The node must not be `closed`.
     [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
+    /// Returns the descriptor, or -1 if the node is `closed`.
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
-    /// Does an operation wait until it can receive, or send?
+    /// Returns true if an operation waits to read, or has_writer(): to write.
     [[nodiscard]] bool has_reader() const noexcept { return waiting_[0] != nullptr; }
     [[nodiscard]] bool has_writer() const noexcept { return waiting_[1] != nullptr; }
-    /// Who reads has to send first: he goes on when that is possible, too.
+    /// Notes that the reading operation must first send. It is then also resumed when the descriptor becomes writable.
     void let_reader_send(bool does) noexcept { reader_sends_ = does; }
+    /// Returns true if the reading operation must first send.
     [[nodiscard]] bool reader_sends() const noexcept { return reader_sends_; }
-    /// Each wait from now on ends after so long, with errc::timed_out.
+    /// Limits each later wait to `timeout`: it then fails with ETIMEDOUT. `never` means no limit. Allocates memory.
     void set_timeout(duration timeout);
+    /// Returns the limit of each wait, or `never`.
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
 
     /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
@@ -6364,30 +6379,38 @@ class io_node {
     };
 
     // For back ends.
+
+    /// Returns true if the socket was closed. The node still exists, because an event may refer to it.
     [[nodiscard]] bool is_retired() const noexcept { return is_retired_; }
     /// Remembers for the back end whether it has asked the system to report when the descriptor can be written to.
     void set_heard_to_write(bool is) noexcept { is_heard_to_write_ = is; }
+    /// Returns what set_heard_to_write() has set.
     [[nodiscard]] bool is_heard_to_write() const noexcept { return is_heard_to_write_; }
-    /// Something has come: those who wait try again.
+    /// Lets waiting operations attempt again, if the descriptor is ready for them. Resumes their tasks inside this
+    /// call.
     void awaken() noexcept;
-    /// After remove() has said that it is in hand: no more. It is destroyed at the end of the turn.
+    /// Is called by a back end whose remove() has returned false, when the kernel no longer uses the node. The loop
+    /// deletes the node at the end of the turn.
     void release() noexcept {
         is_in_hand_ = false;
         discard();
     }
-    io_intake* intake = nullptr;  ///< set by a back end that receives and accepts by itself
+    io_intake* intake = nullptr;  ///< set by a completion back end
 
     // For loops.
-    /// Those whose turn has ended try again.
+
+    /// Lets the operations attempt again that have left their turn to other tasks: see scheduler::look_again().
     static void run_pending(scheduler& loop) noexcept;
+    /// Deletes all nodes of the list.
     static void destroy_list(io_node* list) noexcept {
         while (list) delete std::exchange(list, list->next_);
     }
 
-    bool readable = false;  ///< there may be something to read; when there is not, an event will come
-    bool writable = true;
-    bool read_to_end = false;  ///< a short receive does not mean that there is no more, and no event would say so
+    bool readable = false;     ///< there may be bytes to read. If false, an event will report the next bytes
+    bool writable = true;      ///< the kernel may take bytes. If false, an event will report when it does
+    bool read_to_end = false;  ///< a short receive does not prove that no more bytes are there: read until EAGAIN
 
+    /// Returns the kind that was passed to the constructor.
     [[nodiscard]] kind what() const noexcept { return kind_; }
 
   private:
@@ -6417,12 +6440,13 @@ class io_node {
     bool closes_ : 1;
     int descriptor_;
     scheduler* loop_;  // nullptr only in `closed`
-    std::array<io_operation*, 2> waiting_{};  // who reads, who writes
-    io_node* next_ = nullptr;                 // among the retired, or the pending
+    std::array<io_operation*, 2> waiting_{};  // the operations that wait to read and to write
+    io_node* next_ = nullptr;                 // in the loop's list of retired or of pending nodes
     owner<limits> limits_;
 };
 
-/// A call on a descriptor that may have to wait.
+/// The base of awaiters that make a call on a descriptor and may have to wait for it. It lives in the coroutine's
+/// frame. One operation at a time may wait in each direction of a node.
 class io_operation : public loop_operation {
   public:
     bool await_ready() const noexcept { return false; }
@@ -6438,10 +6462,12 @@ class io_operation : public loop_operation {
         if (is_waiting()) [[unlikely]]
             leave_place();
     }
-    /// Makes the call, unless `node_` knows that it would have to wait. False when it has to: then `node_` knows that.
+    /// Makes the call, unless `node_` already knows that it would block. Returns true if the call is done or has failed
+    /// (error_). Returns false if it would block; then node_.readable or node_.writable is false.
     virtual bool attempt() noexcept = 0;
-    /// Makes a receiving call until it is done, has failed, or has to wait; where `readable` is said. A stream that has
-    /// given less than was asked for is empty, so the next call need not be made to hear so.
+    /// Repeats a receiving call until it is done, fails, or would block. Returns false if it would block. Call it only
+    /// if node_.readable is true. A stream that returned fewer bytes than `asked` is empty, so the next receive will
+    /// wait without a system call.
     template <class Call>
     bool receive(Call call, std::size_t& size, std::size_t asked) noexcept {
         do {
@@ -6456,12 +6482,12 @@ class io_operation : public loop_operation {
         } while (node_.readable);
         return false;
     }
-    /// Of a stream: some bytes, or 0 at its end.
+    /// Receives bytes of a stream and sets `size`, which is 0 at the end. Returns false if it would block.
     bool receive(mutable_buffer room, std::size_t& size) noexcept;
-    /// Like receive(), but sets `bytes` to where the bytes lie: in the loop's buffer, or in memory of the
-    /// back end.
+    /// Like receive(), but sets `bytes` to where the bytes lie: in the loop's buffer, or in memory of the back end.
     bool receive_lent(std::span<std::byte>& bytes) noexcept;
-    /// The same for a sending call, which keeps what it returns for itself.
+    /// Repeats a sending call until it is done, fails, or would block. Returns false if it would block. The call itself
+    /// stores how many bytes it has sent.
     template <class Call>
     bool transmit(Call call) noexcept {
         while (node_.writable) {
@@ -6471,8 +6497,8 @@ class io_operation : public loop_operation {
         return false;
     }
 
-    /// For await_resume() of an operation that has failed: its error, which it forgets, so that it can be awaited again.
-    /// Throws netnotes::cancelled where that is the reason.
+    /// For await_resume(): returns the error of a failed operation and clears it, so that the operation can be awaited
+    /// again. Throws netnotes::cancelled if the task was cancelled, and std::logic_error if the wait was refused.
     [[gnu::noinline]] std::error_code take_failure() {
         const int error = std::exchange(error_, 0);
         if (error == ECANCELED) throw_cancelled();
@@ -6480,7 +6506,8 @@ class io_operation : public loop_operation {
         return {error, std::system_category()};
     }
 
-    /// Of await_suspend() where nothing is to be done: a turn later, and as cancelled if the task is.
+    /// For await_suspend() if there is nothing to do. The task resumes one turn later. The operation fails if the node
+    /// is closed or the task is cancelled.
     template <class Promise>
     bool leave_at_once(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
@@ -6489,8 +6516,8 @@ class io_operation : public loop_operation {
         return leave_turn(waiter, whose);
     }
 
-    /// Of await_suspend(), for the derived class whose attempt() it is. Most calls need not wait, so the compiler is to
-    /// see through all of it.
+    /// For await_suspend(): attempts the call and returns true if the task has to wait. `Derived` is the class that
+    /// defines attempt(). Most calls need not wait, so the compiler should inline all of it.
     template <class Derived, class Promise>
     [[gnu::always_inline]] static bool begin(Derived& operation, std::coroutine_handle<Promise> waiter) {
         io_operation& self = operation;
@@ -6499,16 +6526,18 @@ class io_operation : public loop_operation {
             return self.was_cancelled(waiter, whose);
         if (self.place() || &whose.loop() != self.node_.loop_) [[unlikely]]
             return self.refuse(waiter, whose);
-        // What has come is taken when its task can go on with it, and not before: it may lie in the buffer that is lent.
+        // Before the call: received bytes may lie in the lent buffer, so the task must be able to use them at once.
         if (!whose.loop().take_step()) [[unlikely]]
             return self.leave_step(waiter, whose);
         if (operation.attempt()) [[likely]]
             return false;
-        self.put_aside(waiter, waiter.promise().chain());  // kept over the call it would cost those who need not wait
+        // Not `whose`: to keep it during attempt() would slow down the calls that need not wait.
+        self.put_aside(waiter, waiter.promise().chain());
         return true;
     }
-    /// The same, of one that receives and does nothing else, where it is known that nothing has come and nothing is to
-    /// be told to anybody: then it waits. That is what most receives do, for the one before took all there was.
+    /// Fast path of await_suspend() for an operation that only receives. If the node is known to be empty and the back
+    /// end need not be told, it suspends without a receive and returns true. Most receives end here, because the
+    /// receive before took all bytes. Returns false if the caller must use begin().
     template <class Promise>
     [[gnu::always_inline]] bool begin_wait(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
@@ -6521,15 +6550,15 @@ class io_operation : public loop_operation {
     }
 
     io_node& node_;
-    int error_ = 0;  // of errno
+    int error_ = 0;  // a value of errno, or of `refusal`; 0 means success
     direction direction_;
 
   private:
     friend io_node;
-    /// The operation fails, but the loop that retries it for ever has to leave its turn like any other.
+    /// Makes the operation fail. A task that retries it for ever still leaves its turn to other tasks now and then.
     bool refuse(std::coroutine_handle<> waiter, fiber& whose) noexcept;
     [[noreturn]] static void throw_refusal(int why);
-    enum refusal : int { other_loop = -1, two_tasks = -2 };  // values of error_ that are no errno
+    enum refusal : int { other_loop = -1, two_tasks = -2 };  // values of error_ that are not values of errno
     [[gnu::noinline]] bool failed() noexcept {
         if (errno == EINTR || detail::would_block(errno)) return false;
         error_ = errno;
@@ -6559,7 +6588,7 @@ class io_operation : public loop_operation {
         return hear_at_once(waiter, whose);
     }
     void arm_deadline() noexcept;
-    /// To a back end that knows of a wait only when it is told.
+    /// Tells the back end of the wait, if the back end does not watch for this event already.
     void tell_back_end() noexcept {
         const bool to_write = direction_ == direction::write || node_.reader_sends();
         if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop().back_end().needs(node_, to_write);
@@ -6570,7 +6599,7 @@ class io_operation : public loop_operation {
         error_ = error;
         go_on();
     }
-    /// Its place was left for that.
+    /// Attempts again, and resumes the task if the call is done. The caller has cleared place() before.
     void try_again() noexcept {
         if (attempt()) {
             cancel_deadline();
@@ -6581,7 +6610,8 @@ class io_operation : public loop_operation {
     }
 };
 
-/// For `class my_call final : public io_awaiter<my_call>` with a public attempt(): the compiler sees which one it is.
+/// The base of `class my_call final : public io_awaiter<my_call>` with a public attempt(). The compiler knows which
+/// attempt() it is and can inline it.
 template <class Derived, class Base = io_operation>
 class io_awaiter : public Base {
   public:
@@ -6594,7 +6624,7 @@ class io_awaiter : public Base {
     using Base::Base;
     [[gnu::always_inline]] ~io_awaiter() = default;
 };
-/// The same for one that only receives.
+/// Like io_awaiter, for an operation that only receives. It tries the fast path begin_wait() first.
 template <class Derived, class Base = io_operation>
 class io_receiver : public io_awaiter<Derived, Base> {
   public:
@@ -6626,7 +6656,7 @@ inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with en
 inline void io_node::leave() noexcept {
     is_retired_ = true;
     is_in_hand_ = !loop_->back_end().remove(*this);
-    // A task that still waits for it would wait for ever, on an object that is gone.
+    // A task that still waits would wait for ever, for an object that no longer exists.
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
     const int own = closes_ ? descriptor_ : -1;
@@ -6660,7 +6690,7 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
         node.is_pending_ = false;
         if (node.is_retired_)
             node.discard();
-        else {  // whatever is known of the descriptor: what is waited for may lie in a buffer above it
+        else {  // even if the descriptor is not ready: the bytes may lie in a buffer above it
             if (node.waiting_[0]) std::exchange(node.waiting_[0], nullptr)->try_again();
             if (node.waiting_[1] && !node.is_retired_) std::exchange(node.waiting_[1], nullptr)->try_again();
         }
@@ -7572,7 +7602,7 @@ join_handle<T> spawn(task<T> what, const char* name) {
 namespace netnotes {
 
 namespace detail {
-/// A descriptor for a call of socket.hpp's, which does not wait. It belongs to somebody else.
+/// Wraps a descriptor as a socket, for calls that do not wait. Does not own the descriptor and does not close it.
 class borrowed_socket {
   public:
     explicit borrowed_socket(int descriptor, bool is_ip = false) noexcept : socket_{descriptor, false} {
@@ -7587,24 +7617,34 @@ class borrowed_socket {
     socket socket_;
 };
 
+/// The common base of async_stream, async_listener and async_datagram: owns a socket. It can be moved, not copied. No
+/// call of this class suspends. All calls but is_open(), native_handle() and close() throw errc::bad_file_descriptor if
+/// the socket is closed. Only the loop's thread may use it.
 class async_socket {
   public:
+    /// Returns true if this object owns a socket.
     [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(node_); }
-    /// -1 when it is closed.
+    /// Returns the descriptor, or -1 if the socket is closed.
     [[nodiscard]] int native_handle() const noexcept { return node_ ? node_->descriptor() : -1; }
+    /// Sets an option of socket/options.hpp. Throws std::system_error if the system refuses it.
     template <class Option>
     void set_option(const Option& option) {
         borrow()->set_option(option);
     }
+    /// Returns the value of an option. Throws std::system_error if the system refuses.
     template <class Option>
     [[nodiscard]] auto get_option() const {
         return borrow()->template get_option<Option>();
     }
+    /// Returns the socket's own address. Throws std::system_error.
     [[nodiscard]] socket_address local_endpoint() const { return borrow()->local_endpoint(); }
-    /// Each call from now on waits at most so long for the peer, and then throws errc::timed_out. `never` is for ever.
+    /// Limits how long each later call waits for the peer: the call then throws errc::timed_out. `never` means no
+    /// limit.
     void set_timeout(wait_time timeout) { opened().set_timeout(timeout); }
+    /// Returns the limit of each call, or `never`.
     [[nodiscard]] duration timeout() const { return opened().timeout(); }
-    /// At once. A task that waits for it is told errc::bad_file_descriptor, and so is who uses it later.
+    /// Closes the socket at once. A task that is waiting on it, and every later call, fails with
+    /// errc::bad_file_descriptor.
     void close() noexcept { node_.reset(); }
     /// For authors of awaitables. Returns the node of this socket, or io_node::closed.
     [[nodiscard]] io_node& node() const noexcept { return node_ ? *node_ : io_node::closed; }
@@ -7615,7 +7655,7 @@ class async_socket {
     async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip)
         : node_{new io_node{loop, (made.set_blocking(false), made.native_handle()), what, io_node::ends_with::close}} {
         static_cast<void>(made.release());
-        // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
+        // On a Unix socket a receive also ends where a descriptor was passed (unix(7)), even if more bytes follow.
         node_->read_to_end = !is_ip;
     }
     [[nodiscard]] borrowed_socket borrow() const { return borrowed_socket{opened().descriptor()}; }
@@ -7638,20 +7678,22 @@ class async_socket {
     owner<io_node, io_node::retire> node_;
 };
 
+/// The base of awaiters on a socket. Its errors name the peer.
 class socket_operation : public io_operation {
   protected:
     using io_operation::io_operation;
     [[gnu::always_inline]] ~socket_operation() = default;
+    /// Throws the error of a failed operation. See fail().
     [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) {
         if (error_ != 0) [[unlikely]]
             fail(attempt);
     }
-    /// "recv from 192.0.2.1:80: Connection reset by peer"
+    /// Throws, for example, "recv from 192.0.2.1:80: Connection reset by peer".
     [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
         const std::error_code error = take_failure();
         socket_address peer;
         socklen_t size = socket_address::capacity;
-        // Of one that was closed the number may be another's by now.
+        // After close() the kernel may already have given this descriptor number to another socket.
         const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
         if (known) peer.resize(size);
         detail::throw_error(error, attempt, known ? " " : error.value() == EBADF ? " a closed socket" : " the peer",
@@ -7659,12 +7701,14 @@ class socket_operation : public io_operation {
     }
 };
 
-/// Nothing can be polled for room in the queue of another Unix socket (unix(7)): one looks again now and then.
+/// The base of operations that pause and try again when no event will come. For example, no event reports that another
+/// Unix socket's queue has room again (unix(7)).
 class pausing_operation : public socket_operation, private loop_timer {
   protected:
     using socket_operation::socket_operation;
     ~pausing_operation() = default;
     [[nodiscard]] bool is_pausing() const noexcept { return is_armed(); }
+    /// Starts a pause. When it ends, the operation attempts again.
     void pause(duration time = std::chrono::milliseconds{5}) noexcept {
         node_.loop().arm(*this, later(node_.loop().now(), time));
     }

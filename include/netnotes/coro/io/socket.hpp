@@ -1,7 +1,16 @@
-// netnotes/coro/io/socket.hpp: a socket as the loop knows it
+// netnotes/coro/io/socket.hpp: the common part of all sockets for tasks
 // SPDX-License-Identifier: MIT
 //
-// On this page:  borrowed_socket · async_socket · socket_operation · pausing_operation
+// async_stream, async_listener and async_datagram have the same base. It owns the socket and its node, and has the
+// calls that do not wait. A call that waits is an awaiter on top of socket_operation:
+//
+//        async_stream ────┐
+//        async_listener ──┼──> async_socket ──────> io_node ──> the loop
+//        async_datagram ──┘                            ^
+//        co_await recv(), ... ──> socket_operation ────┘
+//
+// On this page:  async_socket · for authors of awaitables: borrowed_socket · socket_operation · pausing_operation
+// Below it:      coro/io/operation.hpp
 
 #ifndef NETNOTES_CORO_IO_SOCKET_HPP
 #define NETNOTES_CORO_IO_SOCKET_HPP
@@ -23,7 +32,7 @@
 namespace netnotes {
 
 namespace detail {
-/// A descriptor for a call of socket.hpp's, which does not wait. It belongs to somebody else.
+/// Wraps a descriptor as a socket, for calls that do not wait. Does not own the descriptor and does not close it.
 class borrowed_socket {
   public:
     explicit borrowed_socket(int descriptor, bool is_ip = false) noexcept : socket_{descriptor, false} {
@@ -38,24 +47,34 @@ class borrowed_socket {
     socket socket_;
 };
 
+/// The common base of async_stream, async_listener and async_datagram: owns a socket. It can be moved, not copied. No
+/// call of this class suspends. All calls but is_open(), native_handle() and close() throw errc::bad_file_descriptor if
+/// the socket is closed. Only the loop's thread may use it.
 class async_socket {
   public:
+    /// Returns true if this object owns a socket.
     [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(node_); }
-    /// -1 when it is closed.
+    /// Returns the descriptor, or -1 if the socket is closed.
     [[nodiscard]] int native_handle() const noexcept { return node_ ? node_->descriptor() : -1; }
+    /// Sets an option of socket/options.hpp. Throws std::system_error if the system refuses it.
     template <class Option>
     void set_option(const Option& option) {
         borrow()->set_option(option);
     }
+    /// Returns the value of an option. Throws std::system_error if the system refuses.
     template <class Option>
     [[nodiscard]] auto get_option() const {
         return borrow()->template get_option<Option>();
     }
+    /// Returns the socket's own address. Throws std::system_error.
     [[nodiscard]] socket_address local_endpoint() const { return borrow()->local_endpoint(); }
-    /// Each call from now on waits at most so long for the peer, and then throws errc::timed_out. `never` is for ever.
+    /// Limits how long each later call waits for the peer: the call then throws errc::timed_out. `never` means no
+    /// limit.
     void set_timeout(wait_time timeout) { opened().set_timeout(timeout); }
+    /// Returns the limit of each call, or `never`.
     [[nodiscard]] duration timeout() const { return opened().timeout(); }
-    /// At once. A task that waits for it is told errc::bad_file_descriptor, and so is who uses it later.
+    /// Closes the socket at once. A task that is waiting on it, and every later call, fails with
+    /// errc::bad_file_descriptor.
     void close() noexcept { node_.reset(); }
     /// For authors of awaitables. Returns the node of this socket, or io_node::closed.
     [[nodiscard]] io_node& node() const noexcept { return node_ ? *node_ : io_node::closed; }
@@ -66,7 +85,7 @@ class async_socket {
     async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip)
         : node_{new io_node{loop, (made.set_blocking(false), made.native_handle()), what, io_node::ends_with::close}} {
         static_cast<void>(made.release());
-        // A Unix socket's receive also ends where a descriptor was passed (unix(7)), however much is behind it.
+        // On a Unix socket a receive also ends where a descriptor was passed (unix(7)), even if more bytes follow.
         node_->read_to_end = !is_ip;
     }
     [[nodiscard]] borrowed_socket borrow() const { return borrowed_socket{opened().descriptor()}; }
@@ -89,20 +108,22 @@ class async_socket {
     owner<io_node, io_node::retire> node_;
 };
 
+/// The base of awaiters on a socket. Its errors name the peer.
 class socket_operation : public io_operation {
   protected:
     using io_operation::io_operation;
     [[gnu::always_inline]] ~socket_operation() = default;
+    /// Throws the error of a failed operation. See fail().
     [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) {
         if (error_ != 0) [[unlikely]]
             fail(attempt);
     }
-    /// "recv from 192.0.2.1:80: Connection reset by peer"
+    /// Throws, for example, "recv from 192.0.2.1:80: Connection reset by peer".
     [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
         const std::error_code error = take_failure();
         socket_address peer;
         socklen_t size = socket_address::capacity;
-        // Of one that was closed the number may be another's by now.
+        // After close() the kernel may already have given this descriptor number to another socket.
         const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
         if (known) peer.resize(size);
         detail::throw_error(error, attempt, known ? " " : error.value() == EBADF ? " a closed socket" : " the peer",
@@ -110,12 +131,14 @@ class socket_operation : public io_operation {
     }
 };
 
-/// Nothing can be polled for room in the queue of another Unix socket (unix(7)): one looks again now and then.
+/// The base of operations that pause and try again when no event will come. For example, no event reports that another
+/// Unix socket's queue has room again (unix(7)).
 class pausing_operation : public socket_operation, private loop_timer {
   protected:
     using socket_operation::socket_operation;
     ~pausing_operation() = default;
     [[nodiscard]] bool is_pausing() const noexcept { return is_armed(); }
+    /// Starts a pause. When it ends, the operation attempts again.
     void pause(duration time = std::chrono::milliseconds{5}) noexcept {
         node_.loop().arm(*this, later(node_.loop().now(), time));
     }
