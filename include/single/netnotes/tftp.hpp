@@ -4705,15 +4705,17 @@ inline tcp_listener::accepted tcp_listener::accept() {
 // netnotes/coro/io/epoll.hpp: the back end that waits with epoll
 // SPDX-License-Identifier: MIT
 //
-// epoll(7) keeps a list of descriptors in the kernel. A wait returns the ready descriptors, however long
-// the list is. This back end registers each descriptor once, and the operations then make the calls themselves:
+// With epoll(7) the kernel keeps the list of descriptors. A wait returns only the ready descriptors, so it is fast even
+// if the list is long. This back end registers each descriptor once. The operations then make their calls themselves:
 //
 //        io_node ── add() ──> epoll_ctl(ADD)
 //        loop ───── wait() ─> epoll_wait ──> readable or writable ──> io_node::awaken() ──> the operation tries again
 //
-// It is the default of loop_options. io_uring.hpp has the other back end of the library.
+// It is the default of loop_options. The other back end of the library is in coro/io/io_uring.hpp.
 //
 // On this page:  io_backend::epoll
+// Below it:      poll/epoll.hpp, epoll_poller
+// The notes:     epoll版-TCP服务器 (the epoll server)
 
 #ifndef NETNOTES_CORO_IO_EPOLL_HPP
 #define NETNOTES_CORO_IO_EPOLL_HPP
@@ -5190,20 +5192,21 @@ class owner {
 // SPDX-License-Identifier: MIT
 //
 // A loop waits for descriptors through this interface and knows nothing of the system call behind it. A back end is one
-// file that implements it. The factory in loop_options chooses the back end, so a program contains no code of a back end
-// that it does not name.
+// file that implements it. The factory in loop_options chooses the back end, so a program contains no code of a back
+// end that it does not name.
 //
 //        event_loop ──────────────> io_back_end          prepare, watch, wait
 //        io_node ─────────────────> io_back_end          add, remove, needs
 //        io_operation ────────────> io_intake            receive, lend, accept: only if the back end does these itself
-//        io_node <───────────────── the implementer      readable, writable, awaken()
+//        io_node <───────────────── the back end         readable, writable, awaken()
 //
 // Two kinds of kernel interface fit. A readiness interface reports that a call would succeed, and the operation then
 // makes the call. A completion interface makes the call itself: its back end gives each node an io_intake, which holds
 // what the kernel has already received or accepted.
 //
 // On this page:  io_back_end · io_intake · io_backend_factory
-// The notes:     epoll版-TCP服务器
+// Above it:      coro/io/epoll.hpp, coro/io/io_uring.hpp
+// The notes:     epoll版-TCP服务器 (the epoll server)
 
 #ifndef NETNOTES_CORO_IO_BACK_END_HPP
 #define NETNOTES_CORO_IO_BACK_END_HPP
@@ -5226,8 +5229,8 @@ class io_node;
 class io_back_end;
 }  // namespace detail
 
-/// Makes the back end of a loop. Returns an empty owner and sets `refusal` if the kernel does not offer this back end; the
-/// loop then uses the default of loop_options. Throws std::system_error if the kernel refuses a descriptor.
+/// Makes the back end of a loop. Returns an empty owner and sets `refusal` if the kernel does not offer this back end;
+/// the loop then uses the default of loop_options. Throws std::system_error if the kernel refuses a descriptor.
 using io_backend_factory = detail::owner<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
 
 namespace detail {
@@ -5250,19 +5253,20 @@ class io_back_end {
     virtual void prepare() {}
     /// Starts to watch the node's descriptor. Throws std::system_error if the system refuses.
     virtual void add(io_node& node) = 0;
-    /// Stops watching the node; no operation waits for it any more. Is called before the descriptor is closed. Returns false
-    /// while the kernel still uses the node. Then the back end calls io_node::release() when the kernel has finished.
+    /// Stops watching the node; no operation waits for it any more. Is called before the descriptor is closed. Returns
+    /// false while the kernel still uses the node. Then the back end calls io_node::release() when the kernel has
+    /// finished.
     virtual bool remove(io_node& node) noexcept = 0;
     /// Tells the back end that an operation now waits for the node, to write or to read. If the back end cannot arrange
     /// that now, it calls scheduler::look_again(), and the operation tries again at the next turn.
     virtual void needs(io_node& node, bool to_write) noexcept = 0;
-    /// Watches a descriptor that ends a wait each time it is written to. The one with `is_stop` also sets take_stop().
-    /// Throws std::system_error if the system refuses.
+    /// Watches a descriptor that ends a wait each time it is written to. With `is_stop`, take_stop() then also returns
+    /// true. Throws std::system_error if the system refuses.
     virtual void watch(int descriptor, bool is_stop) = 0;
     /// Stops watching the descriptor of a stop.
     virtual void unwatch(int descriptor) noexcept = 0;
-    /// Waits for at most `timeout`. Notes in each node what has become possible and calls its awaken(). Returns true if it
-    /// has noted anything. Throws std::system_error if the system refuses to wait.
+    /// Waits for at most `timeout`. Sets `readable` and `writable` of each ready node and calls its awaken(). Returns
+    /// true if there was any event. Throws std::system_error if the system refuses to wait.
     virtual bool wait(duration timeout) = 0;
 
     /// Returns true, once, if a stop was requested since the last call.
@@ -6777,10 +6781,12 @@ inline bool io_operation::receive_lent(std::span<std::byte>& bytes) noexcept {
 
 namespace netnotes::detail {
 
-/// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading; for writing, too, when somebody has
-/// to wait until he can write. Most never have to, and a new connection would wake the loop to say that it can be written
-/// to, a datagram socket after every datagram that has left, a pipe after every one that was read: each for nobody. So
-/// with all but streams it ends when nobody waits any more. TCP is silent about it until a write finds no room again.
+/// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading. It is registered for writing only
+/// when an operation has to wait to write. Most write events are useless, because no task waits to write. They would wake
+/// the loop for each new connection, after each send of a datagram, and after each read at the other end of a pipe.
+///
+/// Therefore the back end stops watching for writing when no operation waits any more. Only streams and listeners stay
+/// registered, because TCP reports nothing until a write has found the buffer full again.
 class epoll_back_end final : public io_back_end {
   public:
     void add(io_node& node) override { poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge); }
@@ -6790,7 +6796,7 @@ class epoll_back_end final : public io_back_end {
     }
     void needs(io_node& node, bool to_write) noexcept override {
         if (!to_write || node.writable || node.is_heard_to_write() || hear_to_write(node, true)) return;
-        // Nobody will tell, so one looks, and again when it has to be tried again.
+        // epoll has refused, so no event will come. Look now, and let the operation try again at the next turn.
         pollfd now{node.descriptor(), POLLOUT, 0};
         const timespec at_once{};
         node.writable = ::ppoll(&now, 1, &at_once, nullptr) != 0;
@@ -6808,10 +6814,11 @@ class epoll_back_end final : public io_back_end {
         constexpr interest always = interest::read | interest::peer_done | interest::urgent;
         return node.is_heard_to_write() ? always | interest::write : always;
     }
-    /// False when the system refuses. What is ready by now is told.
+    /// Starts or stops to watch for writing. Returns false if the system refuses. If the descriptor is already
+    /// writable, the next wait reports it.
     bool hear_to_write(io_node& node, bool does) noexcept;
 
-    static constexpr std::uint64_t wake_token = 0;  // no node has this address, nor the next
+    static constexpr std::uint64_t wake_token = 0;  // no node has the address 0 or 1
     static constexpr std::uint64_t stop_token = 1;
     epoll_poller poller_;
 };
@@ -6832,7 +6839,7 @@ class epoll_back_end final : public io_back_end {
     return true;
 }
 
-// What is edge-triggered is told once, hence the notes that are kept in the node.
+// An edge-triggered event is reported only once, so the node stores it (readable, writable).
 inline bool epoll_back_end::wait(duration timeout) {
     const std::span<const event> events = poller_.wait(timeout);
     for (const event& happened : events) {
@@ -6845,7 +6852,7 @@ inline bool epoll_back_end::wait(duration timeout) {
         constexpr interest over = interest::hang_up | interest::error;
         if (any_of(happened.ready, interest::read | interest::peer_done | interest::urgent | over)) {
             node.readable = true;
-            // Of a stream the end may have come with its last bytes. A datagram socket has no end.
+            // The end of a stream may arrive in the same event as its last bytes. A datagram socket has no end.
             if (node.what() != io_node::kind::any && any_of(happened.ready, interest::peer_done | interest::urgent | over))
                 node.read_to_end = true;
         }
@@ -6860,8 +6867,9 @@ inline bool epoll_back_end::wait(duration timeout) {
 }  // namespace netnotes::detail
 
 namespace netnotes::io_backend {
-/// Readiness: "there is something to receive". One call to hear so, another to receive it. For loop_options::backend.
-/// Throws std::system_error when the kernel refuses a descriptor.
+/// Makes a back end that waits with epoll(7), for loop_options::backend. It is a readiness interface: a wait reports
+/// that bytes have arrived, and a second system call receives them. Throws std::system_error if the kernel refuses a
+/// descriptor.
 [[nodiscard]] inline detail::owner<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
     return detail::owner<detail::io_back_end>{new detail::epoll_back_end};
 }

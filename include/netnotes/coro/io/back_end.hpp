@@ -2,20 +2,21 @@
 // SPDX-License-Identifier: MIT
 //
 // A loop waits for descriptors through this interface and knows nothing of the system call behind it. A back end is one
-// file that implements it. The factory in loop_options chooses the back end, so a program contains no code of a back end
-// that it does not name.
+// file that implements it. The factory in loop_options chooses the back end, so a program contains no code of a back
+// end that it does not name.
 //
 //        event_loop ──────────────> io_back_end          prepare, watch, wait
 //        io_node ─────────────────> io_back_end          add, remove, needs
 //        io_operation ────────────> io_intake            receive, lend, accept: only if the back end does these itself
-//        io_node <───────────────── the implementer      readable, writable, awaken()
+//        io_node <───────────────── the back end         readable, writable, awaken()
 //
 // Two kinds of kernel interface fit. A readiness interface reports that a call would succeed, and the operation then
 // makes the call. A completion interface makes the call itself: its back end gives each node an io_intake, which holds
 // what the kernel has already received or accepted.
 //
 // On this page:  io_back_end · io_intake · io_backend_factory
-// The notes:     epoll版-TCP服务器
+// Above it:      coro/io/epoll.hpp, coro/io/io_uring.hpp
+// The notes:     epoll版-TCP服务器 (the epoll server)
 
 #ifndef NETNOTES_CORO_IO_BACK_END_HPP
 #define NETNOTES_CORO_IO_BACK_END_HPP
@@ -38,8 +39,8 @@ class io_node;
 class io_back_end;
 }  // namespace detail
 
-/// Makes the back end of a loop. Returns an empty owner and sets `refusal` if the kernel does not offer this back end; the
-/// loop then uses the default of loop_options. Throws std::system_error if the kernel refuses a descriptor.
+/// Makes the back end of a loop. Returns an empty owner and sets `refusal` if the kernel does not offer this back end;
+/// the loop then uses the default of loop_options. Throws std::system_error if the kernel refuses a descriptor.
 using io_backend_factory = detail::owner<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
 
 namespace detail {
@@ -62,19 +63,20 @@ class io_back_end {
     virtual void prepare() {}
     /// Starts to watch the node's descriptor. Throws std::system_error if the system refuses.
     virtual void add(io_node& node) = 0;
-    /// Stops watching the node; no operation waits for it any more. Is called before the descriptor is closed. Returns false
-    /// while the kernel still uses the node. Then the back end calls io_node::release() when the kernel has finished.
+    /// Stops watching the node; no operation waits for it any more. Is called before the descriptor is closed. Returns
+    /// false while the kernel still uses the node. Then the back end calls io_node::release() when the kernel has
+    /// finished.
     virtual bool remove(io_node& node) noexcept = 0;
     /// Tells the back end that an operation now waits for the node, to write or to read. If the back end cannot arrange
     /// that now, it calls scheduler::look_again(), and the operation tries again at the next turn.
     virtual void needs(io_node& node, bool to_write) noexcept = 0;
-    /// Watches a descriptor that ends a wait each time it is written to. The one with `is_stop` also sets take_stop().
-    /// Throws std::system_error if the system refuses.
+    /// Watches a descriptor that ends a wait each time it is written to. With `is_stop`, take_stop() then also returns
+    /// true. Throws std::system_error if the system refuses.
     virtual void watch(int descriptor, bool is_stop) = 0;
     /// Stops watching the descriptor of a stop.
     virtual void unwatch(int descriptor) noexcept = 0;
-    /// Waits for at most `timeout`. Notes in each node what has become possible and calls its awaken(). Returns true if it
-    /// has noted anything. Throws std::system_error if the system refuses to wait.
+    /// Waits for at most `timeout`. Sets `readable` and `writable` of each ready node and calls its awaken(). Returns
+    /// true if there was any event. Throws std::system_error if the system refuses to wait.
     virtual bool wait(duration timeout) = 0;
 
     /// Returns true, once, if a stop was requested since the last call.

@@ -1,15 +1,17 @@
 // netnotes/coro/io/epoll.hpp: the back end that waits with epoll
 // SPDX-License-Identifier: MIT
 //
-// epoll(7) keeps a list of descriptors in the kernel. A wait returns the ready descriptors, however long
-// the list is. This back end registers each descriptor once, and the operations then make the calls themselves:
+// With epoll(7) the kernel keeps the list of descriptors. A wait returns only the ready descriptors, so it is fast even
+// if the list is long. This back end registers each descriptor once. The operations then make their calls themselves:
 //
 //        io_node ── add() ──> epoll_ctl(ADD)
 //        loop ───── wait() ─> epoll_wait ──> readable or writable ──> io_node::awaken() ──> the operation tries again
 //
-// It is the default of loop_options. io_uring.hpp has the other back end of the library.
+// It is the default of loop_options. The other back end of the library is in coro/io/io_uring.hpp.
 //
 // On this page:  io_backend::epoll
+// Below it:      poll/epoll.hpp, epoll_poller
+// The notes:     epoll版-TCP服务器 (the epoll server)
 
 #ifndef NETNOTES_CORO_IO_EPOLL_HPP
 #define NETNOTES_CORO_IO_EPOLL_HPP
@@ -26,10 +28,12 @@
 
 namespace netnotes::detail {
 
-/// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading; for writing, too, when somebody has
-/// to wait until he can write. Most never have to, and a new connection would wake the loop to say that it can be written
-/// to, a datagram socket after every datagram that has left, a pipe after every one that was read: each for nobody. So
-/// with all but streams it ends when nobody waits any more. TCP is silent about it until a write finds no room again.
+/// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading. It is registered for writing only
+/// when an operation has to wait to write. Most write events are useless, because no task waits to write. They would wake
+/// the loop for each new connection, after each send of a datagram, and after each read at the other end of a pipe.
+///
+/// Therefore the back end stops watching for writing when no operation waits any more. Only streams and listeners stay
+/// registered, because TCP reports nothing until a write has found the buffer full again.
 class epoll_back_end final : public io_back_end {
   public:
     void add(io_node& node) override { poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge); }
@@ -39,7 +43,7 @@ class epoll_back_end final : public io_back_end {
     }
     void needs(io_node& node, bool to_write) noexcept override {
         if (!to_write || node.writable || node.is_heard_to_write() || hear_to_write(node, true)) return;
-        // Nobody will tell, so one looks, and again when it has to be tried again.
+        // epoll has refused, so no event will come. Look now, and let the operation try again at the next turn.
         pollfd now{node.descriptor(), POLLOUT, 0};
         const timespec at_once{};
         node.writable = ::ppoll(&now, 1, &at_once, nullptr) != 0;
@@ -57,10 +61,11 @@ class epoll_back_end final : public io_back_end {
         constexpr interest always = interest::read | interest::peer_done | interest::urgent;
         return node.is_heard_to_write() ? always | interest::write : always;
     }
-    /// False when the system refuses. What is ready by now is told.
+    /// Starts or stops to watch for writing. Returns false if the system refuses. If the descriptor is already
+    /// writable, the next wait reports it.
     bool hear_to_write(io_node& node, bool does) noexcept;
 
-    static constexpr std::uint64_t wake_token = 0;  // no node has this address, nor the next
+    static constexpr std::uint64_t wake_token = 0;  // no node has the address 0 or 1
     static constexpr std::uint64_t stop_token = 1;
     epoll_poller poller_;
 };
@@ -81,7 +86,7 @@ class epoll_back_end final : public io_back_end {
     return true;
 }
 
-// What is edge-triggered is told once, hence the notes that are kept in the node.
+// An edge-triggered event is reported only once, so the node stores it (readable, writable).
 inline bool epoll_back_end::wait(duration timeout) {
     const std::span<const event> events = poller_.wait(timeout);
     for (const event& happened : events) {
@@ -94,7 +99,7 @@ inline bool epoll_back_end::wait(duration timeout) {
         constexpr interest over = interest::hang_up | interest::error;
         if (any_of(happened.ready, interest::read | interest::peer_done | interest::urgent | over)) {
             node.readable = true;
-            // Of a stream the end may have come with its last bytes. A datagram socket has no end.
+            // The end of a stream may arrive in the same event as its last bytes. A datagram socket has no end.
             if (node.what() != io_node::kind::any && any_of(happened.ready, interest::peer_done | interest::urgent | over))
                 node.read_to_end = true;
         }
@@ -109,8 +114,9 @@ inline bool epoll_back_end::wait(duration timeout) {
 }  // namespace netnotes::detail
 
 namespace netnotes::io_backend {
-/// Readiness: "there is something to receive". One call to hear so, another to receive it. For loop_options::backend.
-/// Throws std::system_error when the kernel refuses a descriptor.
+/// Makes a back end that waits with epoll(7), for loop_options::backend. It is a readiness interface: a wait reports
+/// that bytes have arrived, and a second system call receives them. Throws std::system_error if the kernel refuses a
+/// descriptor.
 [[nodiscard]] inline detail::owner<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
     return detail::owner<detail::io_back_end>{new detail::epoll_back_end};
 }
