@@ -63,8 +63,8 @@ class client {
     /// Sends nothing yet. Port 69 unless the server has another.
     explicit client(const endpoint& server) : server_{server} {}
 
-    /// Reads the file of that name into the sink. Blocks, and returns how the transfer went. Throws std::system_error: a
-    /// tftp::error with the server's words, errc::timed_out if nothing is heard for settings::patience, or the sink's
+    /// Reads the file of that name into the sink. Blocks, and returns how the transfer went. Throws std::system_error:
+    /// a tftp::error with the server's words, errc::timed_out if nothing is heard for settings::patience, or the sink's
     /// error. Throws std::invalid_argument for a name that no request can carry.
     outcome get(std::string_view file_name, sink& into, const settings& wishes = {}, const request& more = {});
     /// Writes the bytes of the source to the file of that name. Blocks, returns and throws as get() does.
@@ -145,8 +145,8 @@ class transfer_socket {
             if (error) failure_ = error;
         }
     }
-    /// Takes what has come. Returns false if there may be more: the socket takes no more of what is to be sent, or a
-    /// flood comes and timers and a stop must have their turn.
+    /// Handles the received datagrams. Returns false if more may be waiting. This happens if the send buffer is full,
+    /// or after many datagrams, so that timers and a stop have their turn.
     bool receive(transfer& one, time_point now) noexcept {
         constexpr int rounds = 64;
         for (int round = 0; round < rounds; ++round) {

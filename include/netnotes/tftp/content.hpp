@@ -68,8 +68,8 @@ class memory_source final : public source {
 /// Keeps what comes in memory.
 class memory_sink final : public sink {
   public:
-    /// More than `most` bytes are refused (errc::no_space_on_device, to the peer "disk full"): how much comes is for the
-    /// peer to say.
+    /// More than `most` bytes are refused (errc::no_space_on_device, to the peer "disk full"): how much comes is for
+    /// the peer to say.
     explicit memory_sink(std::size_t most) noexcept : most_{most} {}
 
     /// Has all of it come?
@@ -171,8 +171,8 @@ void guarded(std::error_code& error, Call call) noexcept {
 }
 }  // namespace detail
 
-/// Asks a function for the next bytes: it fills the room from its front, gives how many it has filled, 0 at the end, and
-/// may throw.
+/// Gets the content from a function. The function fills `room` from its front and returns the number of bytes, or 0 at
+/// the end. It may throw.
 class function_source final : public source {
   public:
     using function = std::function<std::size_t(std::span<std::byte> room)>;

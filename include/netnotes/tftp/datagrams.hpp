@@ -1,22 +1,23 @@
 // netnotes/tftp/datagrams.hpp: how a TFTP server receives and sends
 // SPDX-License-Identifier: MIT
 //
-// What udp_socket does for one socket, a server of thousands does otherwise in two things.
+// A server with thousands of sockets does three things in another way than udp_socket.
 //
-// One room for all. What was received is dealt with before the next is, so the sockets need no buffers of their own;
-// and a call that brings less than there is room for has emptied the socket: the next need not be made to hear so.
+// A shared buffer. The server handles all received datagrams before it receives again, so its sockets need no own
+// buffers. If a call returns fewer datagrams than fit, the socket was empty, so the call that would return EAGAIN is
+// skipped.
 //
-// The address that was asked. A host has many, a server is bound to all of them (0.0.0.0), and the system would answer
-// from the one that is nearest to the client, who hears only what comes from the one he has written to. So each
-// datagram is asked to which address it came, and the answer is told to leave from there (IP_PKTINFO, ip(7); RFC 3542
-// §6.1):
+// The right address. A host has many addresses, and the server is bound to all of them (0.0.0.0). The system would
+// answer from the address that is nearest to the client. But the client takes an answer only from the address that it
+// asked. So the server reads the address to which each datagram came, and sends the answer from there (IP_PKTINFO,
+// ip(7); RFC 3542 §6.1):
 //
 //        client ── to 192.0.2.9 ──> eth0: 192.0.2.1, 192.0.2.9, a socket on 0.0.0.0
 //               <── from 192.0.2.9 ──                           and not from 192.0.2.1
 //
-// What the network says of what was sent. A router or the peer's host answers a datagram that cannot be delivered with
-// an ICMP message. The kernel keeps it in a queue of its own (IP_RECVERR, ip(7)), and the next call on the socket fails
-// with its error, once. That error says nothing about the datagram of that call, so the call is made again.
+// Errors from the network. If a datagram cannot be delivered, a router or the peer's host answers with an ICMP message.
+// The kernel keeps the message in an error queue (IP_RECVERR, ip(7)), and the next call on the socket fails once with
+// its error. That error says nothing about the datagram of that call, so the call is repeated.
 //
 // On this page:  destination · arrival · inbox · read_errors · send_run
 // Above it:      tftp/server.hpp
@@ -24,7 +25,7 @@
 #ifndef NETNOTES_TFTP_DATAGRAMS_HPP
 #define NETNOTES_TFTP_DATAGRAMS_HPP
 
-#include <time.h>  // the next one needs it
+#include <time.h>  // linux/errqueue.h needs it
 
 #include <linux/errqueue.h>
 #include <netinet/in.h>
@@ -50,7 +51,7 @@
 
 namespace netnotes::tftp::detail {
 
-/// Where an answer goes, and, of a socket with many addresses, from which of them.
+/// The address to which an answer goes, and the own address from which it leaves.
 struct destination {
     socket_address to{};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> from{};
@@ -69,24 +70,25 @@ struct destination {
     }
 };
 
-/// A datagram that has come.
+/// A received datagram. Only the server's own socket fills `answer`, `local` and `is_to_group`.
 struct arrival {
     std::span<const std::byte> bytes{};
-    endpoint sender{};         ///< an IPv4 sender as such
-    destination answer{};      ///< of the server's own socket
-    socket_address local{};    ///< the same: to which address it came; port 0
-    bool is_to_group = false;  ///< the same: to a broadcast or a multicast address
-    bool is_cut = false;       ///< longer than the room: `bytes` is its beginning
+    endpoint sender{};         ///< An IPv4 sender has its IPv4 address, not a mapped address.
+    destination answer{};      ///< The place to answer to.
+    socket_address local{};    ///< The own address to which the datagram came, with port 0.
+    bool is_to_group = false;  ///< The datagram came to a broadcast or a multicast address.
+    bool is_cut = false;       ///< The datagram was longer than the buffer: `bytes` is its beginning.
 };
 
-/// Is this the error of an ICMP message, which a call on a socket with IP_RECVERR reports instead of doing its work?
+/// Returns true for the error of an ICMP message. A call on a socket with IP_RECVERR reports it instead of its own
+/// result.
 inline bool is_of_icmp(int code) noexcept {
     return code == ECONNREFUSED || code == EHOSTUNREACH || code == ENETUNREACH || code == EHOSTDOWN ||
            code == ENOPROTOOPT || code == EPROTO || code == EACCES;
 }
 
-/// Asks the kernel to keep the ICMP messages about what this socket sends. Without them a server waits until its patience
-/// ends.
+/// Asks the kernel to keep the ICMP messages about the datagrams that this socket sends. Without them a server waits
+/// for a lost client until settings::patience ends.
 inline void keep_errors(netnotes::socket& of, address_family family) noexcept {
     constexpr int on = 1;
     std::error_code unimportant;
@@ -95,8 +97,8 @@ inline void keep_errors(netnotes::socket& of, address_family family) noexcept {
     if (family == address_family::inet6) of.set_option(IPPROTO_IPV6, IPV6_RECVERR, value, unimportant);
 }
 
-/// Takes the kept ICMP messages from the socket, at most 64 of them. Calls `each` with the endpoint to which the datagram
-/// had gone (an IPv4 endpoint as such), and with the error's number. Returns true if there was any.
+/// Takes at most 64 ICMP messages from the socket's error queue. Calls `each` with the endpoint to which the lost
+/// datagram was sent (IPv4 not as a mapped address), and with the error's number. Returns true if there was a message.
 template <class Each>
 bool read_errors(int descriptor, Each each) {
     constexpr int most = 64;
@@ -128,8 +130,8 @@ bool read_errors(int descriptor, Each each) {
     return count > 0;
 }
 
-/// Room for what comes, used again and again: one for all sockets of a kind, as what was received is dealt with at
-/// once.
+/// The shared buffer for received datagrams. All sockets of a kind can share it, because the server handles the
+/// datagrams at once.
 class inbox {
   public:
     inbox(std::size_t count, std::size_t size) : size_{size}, slots_(count), messages_(count) {
@@ -142,11 +144,12 @@ class inbox {
             messages_[i].msg_hdr.msg_control = slots_[i].control.data();
         }
     }
-    /// Hands over what is there, one by one. False when that was all; then an event will tell of more. `has_errors` is set
-    /// if ICMP messages wait for read_errors(): they make the call fail, and datagrams may wait behind them.
+    /// Receives datagrams and calls `each` for each of them. Returns false if the socket is empty; an event then
+    /// reports the next datagram. Sets `has_errors` if ICMP messages wait for read_errors(). They make the call fail,
+    /// and datagrams may wait behind them.
     template <class Each>
     bool receive(int descriptor, bool& has_errors, Each each) {
-        for (mmsghdr& message : messages_) {  // the kernel has written over them
+        for (mmsghdr& message : messages_) {  // the kernel overwrites these fields at each call
             message.msg_hdr.msg_namelen = socket_address::capacity;
             message.msg_hdr.msg_controllen = sizeof(slot::control);
             message.msg_hdr.msg_flags = 0;
@@ -207,21 +210,22 @@ class inbox {
         each(std::as_const(one));
     }
     static void came_to(arrival& one, in_pktinfo info) noexcept {
-        // A datagram that waited since before IP_PKTINFO was set has no local address. Not to lose it, what cannot be
-        // told (a subnet's broadcast address) counts as one's own; the kernel chooses where the answer comes from.
+        // A datagram that arrived before IP_PKTINFO was set has no local address. It is kept: an address that is
+        // neither a multicast group nor 255.255.255.255 counts as this host's own, even if it is a subnet's broadcast
+        // address. The kernel then chooses the address of the answer.
         if (info.ipi_spec_dst.s_addr == htonl(INADDR_ANY)) {
             one.is_to_group =
                 IN_MULTICAST(ntohl(info.ipi_addr.s_addr)) || info.ipi_addr.s_addr == htonl(INADDR_BROADCAST);
             return;
         }
-        // To a broadcast address, the local one is that from which one would answer.
+        // For a datagram to a broadcast address, ipi_spec_dst is the address from which to answer.
         one.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
         sockaddr_in local{};
         local.sin_family = AF_INET;
         local.sin_addr = info.ipi_spec_dst;
         std::memcpy(one.local.data(), &local, sizeof local);
         one.local.resize(sizeof local);
-        info.ipi_ifindex = 0;  // which way is the routing table's affair
+        info.ipi_ifindex = 0;  // the routing table chooses the interface
         info.ipi_addr = {};
         one.answer.answer_from(IPPROTO_IP, IP_PKTINFO, info);
     }
@@ -243,9 +247,9 @@ class inbox {
     std::vector<mmsghdr> messages_;
 };
 
-/// Sends a run of datagrams, in one call where the kernel can cut them apart; `merges` remembers when it could not.
-/// What was sent is taken off the run. False when there is no room for now. Whatever else goes wrong (no route, a
-/// firewall) may pass: then they are lost, as datagrams are. `has_errors` is set if a call reported an ICMP message.
+/// Sends a run of datagrams, in one call if the kernel can cut them apart. Sets `merges` to false if the kernel cannot.
+/// Removes the sent bytes from the run. Returns false if the send buffer is full. Other errors (no route, a firewall)
+/// may pass, so the datagrams count as sent and are lost. Sets `has_errors` if a call reported an ICMP message.
 inline bool send_run(int descriptor, const destination& where, transfer::outgoing& run, bool& merges,
                      bool& has_errors) noexcept {
     constexpr int max_reports = 2;
@@ -295,7 +299,7 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
         } else if (netnotes::detail::would_block(errno) || errno == ENOBUFS) {
             return false;
         } else if (together) {
-            merges = false;  // longer than the MTU, or a device that cannot: one by one, and then we see
+            merges = false;  // too long for the MTU, or the device cannot cut: sends the datagrams singly from now on
         } else if (errno != EINTR) {
             run.bytes = run.bytes.subspan(parts[0].iov_len);
         }

@@ -1,8 +1,8 @@
 // netnotes/tftp/delivery.hpp: from blocks to a file
 // SPDX-License-Identifier: MIT
 //
-// A receiver hands each new block to the sink. Before that it holds the block against the limits and against the size that
-// the writer has announced, and turns netascii into the lines of this system.
+// A receiver passes each new block to the sink. Before that it checks the block against the limits and the size that
+// the writer has announced. It also turns netascii into the line ends of this system.
 //
 //        block ──> is it within max_bytes, and within the announced size? ──> netascii ──> sink::write()
 //        last block ──> is the size as announced? ──> sink::finish()         the file gets its name now, and not before

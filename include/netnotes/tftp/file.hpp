@@ -1,9 +1,9 @@
 // netnotes/tftp/file.hpp: files that are whole or not there, in a folder that no name leaves
 // SPDX-License-Identifier: MIT
 //
-// A file that is opened for writing when the transfer begins is empty from then on. If the transfer fails, the old content
-// is lost. The notes' client does so, and leaves an empty file if the server has no such file. So the bytes go into
-// another file, in the same folder and without a name. It gets the name when all bytes are there:
+// A file that is opened for writing when the transfer begins is empty from then on. If the transfer fails, the old
+// content is lost. The notes' client does so, and leaves an empty file if the server has no such file. So the bytes go
+// into another file, in the same folder and without a name. It gets the name when all bytes are there:
 //
 //        (no name: O_TMPFILE)  <── write, write, write ... finish():  link(2), which never replaces,
 //        kernel.img                                                   and rename(2), which replaces in one step
@@ -11,10 +11,10 @@
 // A file without a name vanishes with the process that has it, even if that is killed. Where a file system knows no
 // such files it has a name that nobody asks for, ".tftp-part-...", until then.
 //
-// A name that comes from the network may lead anywhere: to `../../etc/shadow`, through a symbolic link, to a FIFO that
-// blocks its reader, to a device that acts when it is opened. A check of the name and then open(2) are two steps, and the
-// folder may change between them. So the name is walked. Each part is looked up below the part before it (openat(2)),
-// never through a link (O_NOFOLLOW), and without being opened yet (O_PATH). The check then looks at the descriptor, not at
+// A name from the network may lead anywhere. It may be `../../etc/shadow` or a symbolic link. It may name a FIFO that
+// blocks its reader, or a device that acts when it is opened. A check of the name and then open(2) are two steps, and
+// the folder may change between them. So each part of the name is looked up below the part before it (openat(2)), never
+// through a link (O_NOFOLLOW), and without being opened yet (O_PATH). The check then looks at the descriptor, not at
 // the name, and the same descriptor is opened if it is a regular file.
 //
 // On this page:  file_source · file_sink · existing_file · directory
@@ -115,8 +115,8 @@ class file_sink final : public sink {
     ~file_sink() override;
 
     void write(std::span<const std::byte> bytes, std::error_code& error) noexcept override;
-    /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved, because
-    /// otherwise a stranger could take the whole disk with one datagram.
+    /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved,
+    /// because otherwise a stranger could take the whole disk with one datagram.
     void expect(std::uint64_t size, std::error_code& error) noexcept override;
     /// Gives the file its name. Sets errc::file_exists if the name was taken meanwhile and the old file is to be kept.
     void finish(std::error_code& error) noexcept override;
@@ -139,16 +139,18 @@ class file_sink final : public sink {
     bool has_part_ = false;  // under that name; else it is without one, or done
 };
 
-/// A folder for strangers: what they name is in it or below it, or is refused. Names have parts with "/" between them;
-/// one in front is passed over, as TFTP servers do: "/a" is "a". Refused with errc::permission_denied, whatever there
-/// is: a part "..", a backslash (to some clients a separator), a NUL, a symbolic link anywhere, the names of files that
-/// are still being written. errc::is_a_directory: a folder. errc::operation_not_permitted: a device, a FIFO, a socket.
+/// A folder for strangers: a name can only reach files in the folder and below it. The parts of a name have "/" between
+/// them. A "/" in front is ignored, as TFTP servers do: "/a" is "a".
+///
+/// Calls refuse a name with errc::permission_denied if it has a part "..", a backslash (a separator for some clients)
+/// or a NUL. They do the same if any part is a symbolic link, or if the name belongs to a file that is still being
+/// written. A folder is errc::is_a_directory. A device, a FIFO or a socket is errc::operation_not_permitted.
 class directory {
   public:
-    /// The folder itself may be reached by links; it is opened here and now. Throws std::system_error.
+    /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.
     explicit directory(const std::string& path);
 
-    /// Throws std::system_error: what was said above, and errc::no_such_file_or_directory, ...
+    /// Opens a file for reading. Throws std::system_error with the errors above, errc::no_such_file_or_directory, ...
     [[nodiscard]] file_source open(std::string_view name) const;
     /// The folders of the name must be there.
     [[nodiscard]] file_sink create(std::string_view name, existing_file policy) const;
@@ -206,8 +208,9 @@ class descriptor_path {
     std::array<char, prefix.size() + 12> text_{};
 };
 
-/// Returns the file's size, or nullopt if what stat(2) says is a lie. A file of /proc says that it is empty, one of /sys
-/// that it has a page, and their content is made when it is read. So the last byte is asked for, and one behind it.
+/// Returns the file's size, or nullopt if the size from stat(2) is wrong. The content of files in /proc and /sys is
+/// made when it is read. Files in /proc report size 0, files in /sys the size of a page. So this reads the last byte
+/// and a byte behind it.
 inline std::optional<std::uint64_t> size_that_is_true(int file, off_t size) noexcept {
     constexpr int max_attempts = 3;
     for (int i = 0; i < max_attempts; ++i) {
@@ -363,8 +366,8 @@ inline void file_sink::flush(std::error_code& error) noexcept {
 }
 inline void file_sink::finish(std::error_code& error) noexcept {
     flush(error);
-    // NFS tells of a full disk only at close(2). So a duplicate is closed before the file gets its name: the file itself
-    // might be gone once it is closed.
+    // NFS tells of a full disk only at close(2). So a duplicate is closed before the file gets its name: the file
+    // itself might be gone once it is closed.
     if (error) return;
     if (const int same = ::dup(file_.number()); same >= 0 && ::close(same) != 0)
         error = {errno, std::system_category()};

@@ -25,8 +25,8 @@ namespace netnotes::tftp::detail {
 /// Who speaks: the end that has sent the request, or the end that has received it.
 enum class role : unsigned char { client, server };
 
-/// Returns the widest window that the settings allow. A window lies in memory, whole. And the numbers must suffice to tell
-/// its beginning from what comes behind its end: there are 65,536, or 65,535 where they roll over to 1.
+/// Returns the widest window that the settings allow. A whole window must fit into the allowed memory. All its blocks,
+/// and the next block, must also have different numbers. There are 65,536 numbers, or 65,535 if they roll over to 1.
 [[nodiscard]] inline std::uint16_t max_window(const settings& how, role who, std::uint16_t block_size,
                                               bool rolls_to_one) noexcept {
     constexpr std::size_t max_first_window = 64 * 1024;  // bytes, see settings::shared_port
@@ -42,7 +42,8 @@ enum class role : unsigned char { client, server };
     return static_cast<std::uint16_t>(std::clamp<std::size_t>(fit, 1, most));
 }
 
-/// Returns what a client asks for. `size` is the size of the file that it writes, 0 if it reads; nullopt: it is unknown.
+/// Returns what a client asks for. `size` is the size of the file that it writes, 0 if it reads; nullopt: it is
+/// unknown.
 [[nodiscard]] inline options wishes_of(const settings& how, mode what, std::optional<std::uint64_t> size) noexcept {
     options asked;
     if (!how.with_options) return asked;
@@ -58,8 +59,8 @@ enum class role : unsigned char { client, server };
     return asked;
 }
 
-/// Returns what a server grants of `asked`. `size` is the size of the file that it sends; a server that receives repeats
-/// the client's.
+/// Returns what a server grants of `asked`. `size` is the size of the file that it sends; a server that receives
+/// repeats the client's.
 [[nodiscard]] inline options grant(const options& asked, const settings& how, mode what, bool is_sender,
                                    std::optional<std::uint64_t> size) noexcept {
     options granted;
@@ -78,8 +79,8 @@ enum class role : unsigned char { client, server };
     return granted;
 }
 
-/// Returns true if a server may grant that to a client: less than was asked for, and nothing else. The size of a file that
-/// the client writes is repeated as it was (RFC 2349).
+/// Returns true if a server may grant that to a client: less than was asked for, and nothing else. The size of a file
+/// that the client writes is repeated as it was (RFC 2349).
 [[nodiscard]] inline bool is_acceptable(const packet& acknowledgment, const options& asked, bool is_reader) noexcept {
     const options& granted = acknowledgment.options;
     const auto fits = [](const auto& what, const auto& most) { return !what || (most && *what <= *most); };

@@ -1,8 +1,8 @@
 // netnotes/tftp/netascii.hpp: text as TFTP sends it
 // SPDX-License-Identifier: MIT
 //
-// In the mode netascii a file travels as lines of text. Both classes here convert piece by piece, so that a datagram may
-// end anywhere.
+// In the mode netascii a file travels as lines of text. Both classes here convert piece by piece, so that a datagram
+// may end anywhere.
 //
 //        "a\nb\rc"  ── netascii_encoder ──>  a CR LF b CR NUL c  ── netascii_decoder ──>  "a\nb\rc"
 //
@@ -18,8 +18,8 @@
 
 namespace netnotes::tftp {
 
-/// Converts text of this system to text of the network: "\n" becomes CR LF, and a CR becomes CR NUL. If only the first byte
-/// of a pair fits, the next call begins with the second byte.
+/// Converts text of this system to text of the network: "\n" becomes CR LF, and a CR becomes CR NUL. If only the first
+/// byte of a pair fits, the next call begins with the second byte.
 class netascii_encoder {
   public:
     struct progress {
@@ -38,8 +38,8 @@ class netascii_encoder {
 /// follows stays a CR.
 class netascii_decoder {
   public:
-    /// Converts in place and returns how many bytes are left. A CR that ended the last piece may turn out to be a byte of
-    /// the text: `before` then has that byte, and it belongs in front of the others.
+    /// Converts in place and returns how many bytes are left. The last piece may have ended with a CR that belongs to
+    /// the text. Then `before` has that byte, and the caller puts it in front of the others.
     std::size_t decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept;
     /// Ends the text. Returns the CR that was its last byte, or nullopt.
     [[nodiscard]] std::optional<std::byte> finish() noexcept {

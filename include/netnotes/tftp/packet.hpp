@@ -15,13 +15,13 @@
 //       └────────┴───────────┘    └────────┴──────┴─────────┴───┘  └────────┴───────────┴───┴─────────┴───┘
 //        acknowledgment            error                            option acknowledgment (RFC 2347)
 //
-// The notes list the first five (RFC 1350). The sixth, and error code 8, came with the options. RFC 2348 has block sizes up
-// to 65,464, RFC 2349 the size of the file and the time between attempts, RFC 7440 several blocks at a time. Only a short
-// block ends a file, so a file whose length is a multiple of the block size ends with an *empty* block. Names are counted
-// in bytes, not in characters: "文件.txt" has ten bytes.
+// The notes list the first five (RFC 1350). The sixth, and error code 8, came with the options. RFC 2348 adds block sizes
+// up to 65,464. RFC 2349 adds the size of the file and the time between attempts. RFC 7440 adds windows of several blocks.
+// Only a short block ends a file, so a file whose length is a multiple of the block size ends with an *empty* block.
+// Names are counted in bytes, not in characters: "文件.txt" has ten bytes.
 //
-// This page has values and bytes only: no socket, no file, no time. A datagram is read within its bounds, and refused if
-// it is malformed. Reading allocates nothing.
+// This page has values and bytes only: no socket, no file, no time. A datagram is read within its bounds, and refused
+// if it is malformed. Reading allocates nothing.
 //
 // On this page:  opcode · error · mode · options · packet, parse · write_...
 // The notes:     TFTP 协议介绍, TFTP数据包的格式; example 14
@@ -84,7 +84,8 @@ enum class mode {
 }
 
 inline constexpr std::uint16_t min_block_size = 8, max_block_size = 65'464, usual_block_size = 512;
-/// Of a request without its file name and mode: no option of ours is longer. A request has at most 512 bytes (RFC 2347).
+/// Of a request without its file name and mode: no option of ours is longer. A request has at most 512 bytes (RFC
+/// 2347).
 inline constexpr std::size_t max_request_size = 512;
 
 /// The options that a request asks for, or that an option acknowledgment grants. An absent option has its usual value.
@@ -108,10 +109,10 @@ struct packet {
     std::string_view file_name{};      ///< of a request; never empty
     std::optional<tftp::mode> mode{};  ///< of a request; nullopt for "mail" and for an unknown mode
     tftp::options options{};           ///< of a request or an option acknowledgment
-    /// Is there an option without a value, with a value out of its range, given more than once, or (in an acknowledgment)
-    /// with an unknown name? Such an option counts as absent; if it is given twice, both do, for which of them was meant?
-    /// (An option "may only be specified once", RFC 2347.) A request with a bad option is answered all the same; an
-    /// acknowledgment with one is to be refused.
+    /// True if an option has no value, has a value out of its range, or is given twice. In an acknowledgment an unknown
+    /// name counts, too. A bad option counts as absent. If an option is given twice, both count as absent: an option
+    /// "may only be specified once" (RFC 2347). A server still answers a request with a bad option. A client must
+    /// refuse an acknowledgment with a bad option.
     bool has_bad_option = false;
     std::uint16_t block = 0;  ///< of data or an acknowledgment
     std::span<const std::byte> data{};
@@ -121,10 +122,10 @@ struct packet {
 
 /// Reads a datagram. Returns nullopt for a datagram of an unknown kind or that is cut off, and for a request without
 /// name, mode, or last NUL. Some clients pad a datagram: NULs behind the last option are ignored. An
-/// option without a value counts as a bad one.
+/// option without a value counts as a bad option.
 [[nodiscard]] std::optional<packet> parse(std::span<const std::byte> datagram) noexcept;
-/// Does the datagram begin as a request does? If parse() cannot read it, a server answers error::illegal_operation: a
-/// client that hears nothing repeats itself until it gives up, and does not learn why.
+/// Returns true if the datagram begins as a request does. If parse() cannot read such a datagram, a server answers
+/// error::illegal_operation. Without an answer the client would repeat its request and never learn the reason.
 [[nodiscard]] bool begins_as_request(std::span<const std::byte> datagram) noexcept;
 
 // -- Writing. Each gives the bytes used of `room`, which must be large enough: max_request_size is, for all of them.

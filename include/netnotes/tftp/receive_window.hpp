@@ -1,8 +1,8 @@
 // netnotes/tftp/receive_window.hpp: which blocks a receiver takes, and when it acknowledges
 // SPDX-License-Identifier: MIT
 //
-// A receiver takes blocks in order, each once, and acknowledges the last block of a window. Of a gap it tells once: more
-// acknowledgments would make some senders send the same again and again (RFC 1123 §4.2.3.1, RFC 7440 §4).
+// A receiver takes blocks in order, each once, and acknowledges the last block of a window. It reports a gap only once,
+// because more acknowledgments would make some senders repeat the same blocks (RFC 1123 §4.2.3.1, RFC 7440 §4).
 //
 //        arrives    5   7   8          6   7   8   9
 //        says           acknowledgment 5, once      acknowledgment 9, if the window is 4

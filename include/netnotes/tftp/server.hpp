@@ -14,19 +14,19 @@
 //                                the timer ────> expired() ─┤
 //                <── a window ── sendmsg(2) <─── next()  <──┘
 //
-// Through a NAT that lets in only what comes from the port to which the client has written, the answers must come from
-// port 69, too. With `single_port` all transfers share one socket, and the client's address and port tell them apart.
+// Some NATs let in only datagrams from the port to which the client has written. Then the answers must come from port
+// 69, too. With `single_port` all transfers share one socket, and the client's address and port tell them apart.
 //
-// It answers from the address that was asked; see tftp/datagrams.hpp. A request to a broadcast or
-// multicast address is not answered at all (RFC 1123 §4.2.3.5).
+// The server answers from the address that was asked; see tftp/datagrams.hpp. It does not answer a request to a
+// broadcast or multicast address (RFC 1123 §4.2.3.5).
 //
 // A client that gets no answer repeats its request. While its transfer has not been acknowledged, an identical request
 // from the same port begins no second transfer. Once the client has acknowledged something, the same request means that
-// the client was started again, or that the network has delayed a copy. So a second transfer begins beside the first, and
-// the client decides: if it answers the second, the first is forgotten.
+// the client was started again, or that the network has delayed a copy. So a second transfer begins beside the first,
+// and the client decides: if it answers the second, the first is forgotten.
 //
 // A sender address can be forged. Then the answers go to a victim that did not ask, and they may be larger than the
-// request. What a forger can draw from this server:
+// request. A forger can cause these answers:
 //
 //        request of 10 bytes, no options     2 blocks (516 bytes each): 104 times its bytes
 //        request with options                3 option acknowledgments, each hardly longer than the request
@@ -35,13 +35,15 @@
 //                                            know (one of 28,232 with Linux's default range)
 //        ... the same with `single_port`     the first window, once: at most 64 KiB; then one datagram at each timeout
 //
-// To each address go at most server_options::unproven_rate bytes a second, beyond a beginning of four seconds' worth,
-// before a client there has acknowledged something. With `single_port` at most single_port_rate bytes a second go there in
-// all. What remains: a forger can have all of that sent to a victim, by many requests, and with `single_port` by forged
-// acknowledgments. A forger that knows a client's port can end its transfer by a forged error if it guesses the server's
-// port (with `single_port` it knows that). Under a flood of forged requests a new transfer keeps its place only until
-// max_transfers newer requests have come, so a client on a slow path may have to ask again. With `single_port` forged
-// acknowledgments also keep places, each until settings::patience ends.
+// Two rates limit these answers. Until a client at an address has acknowledged something, the server sends it at most
+// server_options::unproven_rate bytes a second, after a first burst of four seconds' worth. With `single_port` the
+// server sends at most single_port_rate bytes a second to an address in all.
+//
+// Some risks remain. A forger can have all these bytes sent to a victim, by many requests, and with `single_port` by
+// forged acknowledgments. A forger that knows a client's port can end its transfer by a forged error. For this it must
+// guess the server's port (with `single_port` it knows the port). Under a flood of forged requests a new transfer keeps
+// its place only until max_transfers newer requests have come. So a client on a slow path may have to ask again. With
+// `single_port` forged acknowledgments also keep places, each until settings::patience ends.
 //
 // On this page:  server
 // The notes:     TFTP下载过程 (port 69, and a new port for the transfer); example 14
@@ -75,18 +77,19 @@ class server {
 
     /// Returns the address and port to which it is bound.
     [[nodiscard]] endpoint local_endpoint() const;
-    /// Serves, in the loop that runs it, until it is cancelled or stop() is called. Then it answers no request any more.
-    /// Transfers that are under way go on for options.grace; then they are broken off with an error. It returns when the
-    /// last transfer has ended. If it was cancelled it throws netnotes::cancelled then; if its socket fails it throws
-    /// std::system_error.
+    /// Serves, in the loop that runs it, until it is cancelled or stop() is called. Then it answers no request any
+    /// more. Transfers that are under way go on for options.grace; then they are broken off with an error. It returns
+    /// when the last transfer has ended. If it was cancelled it throws netnotes::cancelled then; if its socket fails it
+    /// throws std::system_error.
     [[nodiscard]] task<> run();
     /// Begins a stop, after which run() returns. Call it in the loop's thread.
     void stop() noexcept;
 
     /// Returns how many transfers are under way.
     [[nodiscard]] std::size_t size() const noexcept;
-    /// Requests that were not answered, or whose transfer made room for another before the client had answered: because
-    /// there were too many transfers, no descriptors or no memory, or because too much has gone to their address: see server_options.
+    /// Returns the number of requests that were not answered, or whose transfer was dropped for a newer request before
+    /// the client had answered. The reasons are too many transfers, no descriptor, no memory, or too many bytes to
+    /// their address: see server_options.
     [[nodiscard]] std::uint64_t dropped() const noexcept;
 
   private:

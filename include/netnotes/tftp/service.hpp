@@ -52,8 +52,8 @@ struct transfer_record {
     outcome result{};
     duration took{};
 
-    /// Returns one line: `192.0.2.7:50123 reads "motd": 1024 bytes in 0.021 s, 1 × 512`. A stranger's words are escaped:
-    /// see quoted() and visible().
+    /// Returns one line: `192.0.2.7:50123 reads "motd": 1024 bytes in 0.021 s, 1 × 512`. A stranger's words are
+    /// escaped: see quoted() and visible().
     [[nodiscard]] std::string to_string() const;
 };
 
@@ -63,11 +63,12 @@ struct server_options {
                     .window_size = 64,
                     .dally = std::chrono::seconds{6},
                     .max_memory = std::size_t{512} << 10};
-    /// Transfers at once. A request beyond takes the place of the oldest transfer whose client has not answered yet. If
-    /// all have answered the request is not answered, nor is one for which there is no descriptor or no memory: the
-    /// client will repeat it, and there may be room then. (Allow three descriptors for each transfer in RLIMIT_NOFILE: one
-    /// socket, one file, and one socket of a finished transfer that stays for settings::dally. With `single_port` there
-    /// is no socket for each.)
+    /// The most transfers at once. A further request replaces the oldest transfer whose client has not answered yet. If
+    /// all clients have answered, or if no descriptor or memory is left, the request gets no answer. The client will
+    /// repeat it, and there may be room then.
+    ///
+    /// Allow three descriptors for each transfer in RLIMIT_NOFILE. These are a socket, a file, and the socket of a
+    /// finished transfer that stays for settings::dally. With `single_port` a transfer has no socket of its own.
     std::size_t max_transfers = 1000;
     /// Transfers of one address. A request beyond takes the place of the oldest one there whose client has not answered
     /// yet, or else is refused.
@@ -78,8 +79,8 @@ struct server_options {
     /// such that a window takes at most a quarter of a second.
     std::uint64_t rate = 0;
     std::uint64_t rate_each = 0;
-    /// Bytes per second to each address before a client there has acknowledged them, 0 for no limit. Four seconds' worth
-    /// may go at once. Bytes beyond that are not sent, and a new request is not answered.
+    /// Bytes per second to each address before a client there has acknowledged them, 0 for no limit. Four seconds'
+    /// worth may go at once. Bytes beyond that are not sent, and a new request is not answered.
     std::uint64_t unproven_rate = 256 << 10;
     /// All on one socket: see above.
     bool single_port = false;
@@ -88,8 +89,8 @@ struct server_options {
     std::uint64_t single_port_rate = 16 << 20;
     /// How long a stop lets those go on that are under way.
     duration grace = std::chrono::seconds{10};
-    /// Called with the record of each transfer when that is decided. A transfer whose client never answered has no record
-    /// if another request took its place: see dropped(). What it throws ends the server, and comes out of run().
+    /// Called with the record of each transfer when that is decided. A transfer whose client never answered has no
+    /// record if another request took its place: see dropped(). What it throws ends the server, and comes out of run().
     std::function<void(const transfer_record&)> log{};
 };
 

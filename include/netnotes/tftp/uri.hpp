@@ -22,9 +22,11 @@
 
 namespace netnotes::tftp {
 
-/// tftp://host[:port]/file[;mode=octet|netascii][?blksize=N&windowsize=N] (RFC 3617; the part behind "?" is ours: that RFC
-/// has no way to ask for options; timeout and rollover stand there as well). An IPv6 address stands in brackets, its zone
-/// behind %25 (RFC 6874) or, as people type it, behind a bare % where that cannot be mistaken; %xx is a byte.
+/// A URI of the form tftp://host[:port]/file[;mode=octet|netascii][?blksize=N&windowsize=N] (RFC 3617). The part behind
+/// "?" is our extension, because the RFC has no way to ask for options. It may also have `timeout` and `rollover`.
+///
+/// An IPv6 address stands in brackets. Its zone follows %25 (RFC 6874), or a bare % if that is not ambiguous, because
+/// people type it so. Elsewhere %xx is a byte.
 struct uri {
     std::string host{};  ///< without brackets; a zone behind %: "fe80::1%eth0"
     std::uint16_t port = tftp::port;
@@ -32,10 +34,10 @@ struct uri {
     tftp::mode mode = mode::octet;
     tftp::options options{};
 
-    /// Returns nullopt if the text is not a URI of TFTP; `why` then has the reason and its place. Not a word is read as something that it is not: a user (`me@host`) or a fragment
-    /// (`file#part`), of which TFTP knows nothing, is refused.
+    /// Reads a URI. Returns nullopt if the text is not a URI of TFTP; `why` then has the reason and its place. A user
+    /// (`me@host`) or a fragment (`file#part`) is refused, because TFTP has neither.
     [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
-    /// Throws parse_error.
+    /// Reads a URI. Throws parse_error.
     [[nodiscard]] static uri parse(std::string_view text);
 };
 
@@ -93,8 +95,8 @@ class uri_reader {  // (In a reason '%', '#' and '@' would stand for numbers, se
         result_.port = static_cast<std::uint16_t>(*port);
         return true;
     }
-    /// An address, and behind %25 its zone, in which %xx is a byte (RFC 6874). A bare % is taken for its beginning where
-    /// no hexadecimal digits follow: %2 is interface 2, but %25 is the %.
+    /// An address, and behind %25 its zone, in which %xx is a byte (RFC 6874). A bare % is taken for its beginning
+    /// where no hexadecimal digits follow: %2 is interface 2, but %25 is the %.
     bool read_ipv6(std::size_t begin, std::size_t end) {
         const std::size_t percent = std::min(text_.find('%', begin), end);
         result_.host = text_.substr(begin, percent - begin);

@@ -1,16 +1,17 @@
 // netnotes/tftp/window.hpp: which blocks a sender sends next, and when it sends a block again
 // SPDX-License-Identifier: MIT
 //
-// A window of blocks goes out, and one acknowledgment answers it (RFC 7440). An acknowledgment that comes early tells of a
-// gap: the receiver has everything up to its number, and lacks the next block. The sender then sends again from there.
+// A window of blocks goes out, and one acknowledgment answers it (RFC 7440). An acknowledgment that comes early tells
+// of a gap: the receiver has everything up to its number, and lacks the next block. The sender then sends again from
+// there.
 //
 //        sender                              receiver
 //          │ ── data 5, 6, 7, 8 ────────────>  │   6 is lost
 //          │ <─────────── acknowledgment 5 ──  │   drawn by 7, which the receiver did not expect
 //          │ ── data 6, 7, 8, 9 ────────────>  │
 //
-// An acknowledgment is not always that plain. EDK2, U-Boot and others acknowledge each block that they did not expect. So
-// a block that the network doubled looks like a gap. A block that is sent again without need draws one more
+// An acknowledgment is not always that plain. EDK2, U-Boot and others acknowledge each block that they did not expect.
+// So a block that the network doubled looks like a gap. A block that is sent again without need draws one more
 // acknowledgment. So the sender asks of each acknowledgment which datagram can have drawn it (as RACK does, RFC 8985):
 //   - It proves a gap only if a later datagram than the missing block can have drawn it. That datagram must have been
 //     sent long enough ago to be heard.
@@ -20,9 +21,9 @@
 //   - An acknowledgment of more than what was sent again shows that the restart was needless (RFC 4015).
 //   - A second loss of the same block is proved in the same way, and need not wait for the timer.
 //
-// If nothing is heard for the timeout, a single block goes out again: the last block first, then the first missing block,
-// and again the last. The answer shows where the receiver is. Some receivers are mute: they do not tell of a gap, and
-// repeat their last acknowledgment after a time of their own. The sender learns that time and waits for it.
+// If no answer comes for the timeout, a single block is sent again. First this is the last block, then the first
+// missing block, and then again the last. The answer shows where the receiver is. Some receivers do not report a gap;
+// they repeat their last acknowledgment after their own timeout. The sender learns that time and waits for it.
 //
 // What the sender is doing, and what changes that:
 //
@@ -63,11 +64,12 @@ class send_window {
 
     /// `timer` must outlive this.
     explicit send_window(retransmission_timeout& timer) noexcept : timer_{timer} {}
-    /// Begins with windows of `size` blocks of `datagram` bytes. `agreed` is the window that the receiver counts; a short
-    /// file needs less.
+    /// Begins with windows of `size` blocks of `datagram` bytes. `agreed` is the window that the receiver counts; a
+    /// short file needs less.
     void begin(std::uint64_t size, std::uint64_t agreed, std::uint64_t datagram, time_point now) noexcept;
 
-    /// Returns the blocks that may go out now, or a count of 0. A run that begins before next_new() is sent again alone.
+    /// Returns the blocks that may go out now, or a count of 0. A run that begins before next_new() is sent again
+    /// alone.
     [[nodiscard]] run next(time_point now) noexcept;
     /// Takes that a run went out, or the front of it.
     void sent(run what, time_point now) noexcept;
@@ -307,8 +309,8 @@ inline void send_window::measure(std::uint64_t upto, time_point now) noexcept {
     if (drawing > repeated_until_ && attempts_ == 0) timer_.measure(now - whole->sent_at, agreed_ * datagram_, true);
     if (pace_.is_known()) timer_.limit(2 * pace_.time_of(size_) + timer_.min());
 }
-/// While the rate is unknown each acknowledgment tells something of it: the link has carried the blocks of a piece up to
-/// `upto`, or the block that went out alone.
+/// Measures the rate while it is unknown. An acknowledgment shows that the link has carried the blocks of a piece up to
+/// `upto`, or the block that was sent alone.
 inline void send_window::measure_first(const piece& whole, std::uint64_t upto, time_point now) noexcept {
     if (agreed_ == 1) return;
     pace_.measure(now - whole.sent_at - timer_.round_trip(), upto - whole.first + 1, true);
@@ -410,7 +412,8 @@ inline void send_window::tells_gap(time_point now) noexcept {
     deadline_ = now + std::min(timer_.round_trip() + margin(), answer_time(now));
 }
 
-/// The answer to one block shows a gap. If it came late others were before that block, on a link that was taken for idle.
+/// The answer to one block shows a gap. If it came late others were before that block, on a link that was taken for
+/// idle.
 inline void send_window::restart_after_probe(time_point now) noexcept {
     const duration likely = timer_.round_trip() / 8 * 9 + pace_.time_of(4) + timer_.min() / 16;
     note_silence(now);

@@ -14799,8 +14799,8 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
 // netnotes/tftp/netascii.hpp: text as TFTP sends it
 // SPDX-License-Identifier: MIT
 //
-// In the mode netascii a file travels as lines of text. Both classes here convert piece by piece, so that a datagram may
-// end anywhere.
+// In the mode netascii a file travels as lines of text. Both classes here convert piece by piece, so that a datagram
+// may end anywhere.
 //
 //        "a\nb\rc"  ── netascii_encoder ──>  a CR LF b CR NUL c  ── netascii_decoder ──>  "a\nb\rc"
 //
@@ -14816,8 +14816,8 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
 
 namespace netnotes::tftp {
 
-/// Converts text of this system to text of the network: "\n" becomes CR LF, and a CR becomes CR NUL. If only the first byte
-/// of a pair fits, the next call begins with the second byte.
+/// Converts text of this system to text of the network: "\n" becomes CR LF, and a CR becomes CR NUL. If only the first
+/// byte of a pair fits, the next call begins with the second byte.
 class netascii_encoder {
   public:
     struct progress {
@@ -14836,8 +14836,8 @@ class netascii_encoder {
 /// follows stays a CR.
 class netascii_decoder {
   public:
-    /// Converts in place and returns how many bytes are left. A CR that ended the last piece may turn out to be a byte of
-    /// the text: `before` then has that byte, and it belongs in front of the others.
+    /// Converts in place and returns how many bytes are left. The last piece may have ended with a CR that belongs to
+    /// the text. Then `before` has that byte, and the caller puts it in front of the others.
     std::size_t decode(std::span<std::byte> bytes, std::optional<std::byte>& before) noexcept;
     /// Ends the text. Returns the CR that was its last byte, or nullopt.
     [[nodiscard]] std::optional<std::byte> finish() noexcept {
@@ -14922,13 +14922,13 @@ inline std::size_t netascii_decoder::decode(std::span<std::byte> bytes, std::opt
 //       └────────┴───────────┘    └────────┴──────┴─────────┴───┘  └────────┴───────────┴───┴─────────┴───┘
 //        acknowledgment            error                            option acknowledgment (RFC 2347)
 //
-// The notes list the first five (RFC 1350). The sixth, and error code 8, came with the options. RFC 2348 has block sizes up
-// to 65,464, RFC 2349 the size of the file and the time between attempts, RFC 7440 several blocks at a time. Only a short
-// block ends a file, so a file whose length is a multiple of the block size ends with an *empty* block. Names are counted
-// in bytes, not in characters: "文件.txt" has ten bytes.
+// The notes list the first five (RFC 1350). The sixth, and error code 8, came with the options. RFC 2348 adds block sizes
+// up to 65,464. RFC 2349 adds the size of the file and the time between attempts. RFC 7440 adds windows of several blocks.
+// Only a short block ends a file, so a file whose length is a multiple of the block size ends with an *empty* block.
+// Names are counted in bytes, not in characters: "文件.txt" has ten bytes.
 //
-// This page has values and bytes only: no socket, no file, no time. A datagram is read within its bounds, and refused if
-// it is malformed. Reading allocates nothing.
+// This page has values and bytes only: no socket, no file, no time. A datagram is read within its bounds, and refused
+// if it is malformed. Reading allocates nothing.
 //
 // On this page:  opcode · error · mode · options · packet, parse · write_...
 // The notes:     TFTP 协议介绍, TFTP数据包的格式; example 14
@@ -14991,7 +14991,8 @@ enum class mode {
 }
 
 inline constexpr std::uint16_t min_block_size = 8, max_block_size = 65'464, usual_block_size = 512;
-/// Of a request without its file name and mode: no option of ours is longer. A request has at most 512 bytes (RFC 2347).
+/// Of a request without its file name and mode: no option of ours is longer. A request has at most 512 bytes (RFC
+/// 2347).
 inline constexpr std::size_t max_request_size = 512;
 
 /// The options that a request asks for, or that an option acknowledgment grants. An absent option has its usual value.
@@ -15015,10 +15016,10 @@ struct packet {
     std::string_view file_name{};      ///< of a request; never empty
     std::optional<tftp::mode> mode{};  ///< of a request; nullopt for "mail" and for an unknown mode
     tftp::options options{};           ///< of a request or an option acknowledgment
-    /// Is there an option without a value, with a value out of its range, given more than once, or (in an acknowledgment)
-    /// with an unknown name? Such an option counts as absent; if it is given twice, both do, for which of them was meant?
-    /// (An option "may only be specified once", RFC 2347.) A request with a bad option is answered all the same; an
-    /// acknowledgment with one is to be refused.
+    /// True if an option has no value, has a value out of its range, or is given twice. In an acknowledgment an unknown
+    /// name counts, too. A bad option counts as absent. If an option is given twice, both count as absent: an option
+    /// "may only be specified once" (RFC 2347). A server still answers a request with a bad option. A client must
+    /// refuse an acknowledgment with a bad option.
     bool has_bad_option = false;
     std::uint16_t block = 0;  ///< of data or an acknowledgment
     std::span<const std::byte> data{};
@@ -15028,10 +15029,10 @@ struct packet {
 
 /// Reads a datagram. Returns nullopt for a datagram of an unknown kind or that is cut off, and for a request without
 /// name, mode, or last NUL. Some clients pad a datagram: NULs behind the last option are ignored. An
-/// option without a value counts as a bad one.
+/// option without a value counts as a bad option.
 [[nodiscard]] std::optional<packet> parse(std::span<const std::byte> datagram) noexcept;
-/// Does the datagram begin as a request does? If parse() cannot read it, a server answers error::illegal_operation: a
-/// client that hears nothing repeats itself until it gives up, and does not learn why.
+/// Returns true if the datagram begins as a request does. If parse() cannot read such a datagram, a server answers
+/// error::illegal_operation. Without an answer the client would repeat its request and never learn the reason.
 [[nodiscard]] bool begins_as_request(std::span<const std::byte> datagram) noexcept;
 
 // -- Writing. Each gives the bytes used of `room`, which must be large enough: max_request_size is, for all of them.
@@ -15523,8 +15524,8 @@ class block_ring {
 // netnotes/tftp/delivery.hpp: from blocks to a file
 // SPDX-License-Identifier: MIT
 //
-// A receiver hands each new block to the sink. Before that it holds the block against the limits and against the size that
-// the writer has announced, and turns netascii into the lines of this system.
+// A receiver passes each new block to the sink. Before that it checks the block against the limits and the size that
+// the writer has announced. It also turns netascii into the line ends of this system.
 //
 //        block ──> is it within max_bytes, and within the announced size? ──> netascii ──> sink::write()
 //        last block ──> is the size as announced? ──> sink::finish()         the file gets its name now, and not before
@@ -15766,8 +15767,8 @@ namespace netnotes::tftp::detail {
 /// Who speaks: the end that has sent the request, or the end that has received it.
 enum class role : unsigned char { client, server };
 
-/// Returns the widest window that the settings allow. A window lies in memory, whole. And the numbers must suffice to tell
-/// its beginning from what comes behind its end: there are 65,536, or 65,535 where they roll over to 1.
+/// Returns the widest window that the settings allow. A whole window must fit into the allowed memory. All its blocks,
+/// and the next block, must also have different numbers. There are 65,536 numbers, or 65,535 if they roll over to 1.
 [[nodiscard]] inline std::uint16_t max_window(const settings& how, role who, std::uint16_t block_size,
                                               bool rolls_to_one) noexcept {
     constexpr std::size_t max_first_window = 64 * 1024;  // bytes, see settings::shared_port
@@ -15783,7 +15784,8 @@ enum class role : unsigned char { client, server };
     return static_cast<std::uint16_t>(std::clamp<std::size_t>(fit, 1, most));
 }
 
-/// Returns what a client asks for. `size` is the size of the file that it writes, 0 if it reads; nullopt: it is unknown.
+/// Returns what a client asks for. `size` is the size of the file that it writes, 0 if it reads; nullopt: it is
+/// unknown.
 [[nodiscard]] inline options wishes_of(const settings& how, mode what, std::optional<std::uint64_t> size) noexcept {
     options asked;
     if (!how.with_options) return asked;
@@ -15799,8 +15801,8 @@ enum class role : unsigned char { client, server };
     return asked;
 }
 
-/// Returns what a server grants of `asked`. `size` is the size of the file that it sends; a server that receives repeats
-/// the client's.
+/// Returns what a server grants of `asked`. `size` is the size of the file that it sends; a server that receives
+/// repeats the client's.
 [[nodiscard]] inline options grant(const options& asked, const settings& how, mode what, bool is_sender,
                                    std::optional<std::uint64_t> size) noexcept {
     options granted;
@@ -15819,8 +15821,8 @@ enum class role : unsigned char { client, server };
     return granted;
 }
 
-/// Returns true if a server may grant that to a client: less than was asked for, and nothing else. The size of a file that
-/// the client writes is repeated as it was (RFC 2349).
+/// Returns true if a server may grant that to a client: less than was asked for, and nothing else. The size of a file
+/// that the client writes is repeated as it was (RFC 2349).
 [[nodiscard]] inline bool is_acceptable(const packet& acknowledgment, const options& asked, bool is_reader) noexcept {
     const options& granted = acknowledgment.options;
     const auto fits = [](const auto& what, const auto& most) { return !what || (most && *what <= *most); };
@@ -15921,8 +15923,8 @@ class outbox {
 // netnotes/tftp/receive_window.hpp: which blocks a receiver takes, and when it acknowledges
 // SPDX-License-Identifier: MIT
 //
-// A receiver takes blocks in order, each once, and acknowledges the last block of a window. Of a gap it tells once: more
-// acknowledgments would make some senders send the same again and again (RFC 1123 §4.2.3.1, RFC 7440 §4).
+// A receiver takes blocks in order, each once, and acknowledges the last block of a window. It reports a gap only once,
+// because more acknowledgments would make some senders repeat the same blocks (RFC 1123 §4.2.3.1, RFC 7440 §4).
 //
 //        arrives    5   7   8          6   7   8   9
 //        says           acknowledgment 5, once      acknowledgment 9, if the window is 4
@@ -16104,16 +16106,17 @@ class retransmission_timeout {
 // netnotes/tftp/window.hpp: which blocks a sender sends next, and when it sends a block again
 // SPDX-License-Identifier: MIT
 //
-// A window of blocks goes out, and one acknowledgment answers it (RFC 7440). An acknowledgment that comes early tells of a
-// gap: the receiver has everything up to its number, and lacks the next block. The sender then sends again from there.
+// A window of blocks goes out, and one acknowledgment answers it (RFC 7440). An acknowledgment that comes early tells
+// of a gap: the receiver has everything up to its number, and lacks the next block. The sender then sends again from
+// there.
 //
 //        sender                              receiver
 //          │ ── data 5, 6, 7, 8 ────────────>  │   6 is lost
 //          │ <─────────── acknowledgment 5 ──  │   drawn by 7, which the receiver did not expect
 //          │ ── data 6, 7, 8, 9 ────────────>  │
 //
-// An acknowledgment is not always that plain. EDK2, U-Boot and others acknowledge each block that they did not expect. So
-// a block that the network doubled looks like a gap. A block that is sent again without need draws one more
+// An acknowledgment is not always that plain. EDK2, U-Boot and others acknowledge each block that they did not expect.
+// So a block that the network doubled looks like a gap. A block that is sent again without need draws one more
 // acknowledgment. So the sender asks of each acknowledgment which datagram can have drawn it (as RACK does, RFC 8985):
 //   - It proves a gap only if a later datagram than the missing block can have drawn it. That datagram must have been
 //     sent long enough ago to be heard.
@@ -16123,9 +16126,9 @@ class retransmission_timeout {
 //   - An acknowledgment of more than what was sent again shows that the restart was needless (RFC 4015).
 //   - A second loss of the same block is proved in the same way, and need not wait for the timer.
 //
-// If nothing is heard for the timeout, a single block goes out again: the last block first, then the first missing block,
-// and again the last. The answer shows where the receiver is. Some receivers are mute: they do not tell of a gap, and
-// repeat their last acknowledgment after a time of their own. The sender learns that time and waits for it.
+// If no answer comes for the timeout, a single block is sent again. First this is the last block, then the first
+// missing block, and then again the last. The answer shows where the receiver is. Some receivers do not report a gap;
+// they repeat their last acknowledgment after their own timeout. The sender learns that time and waits for it.
 //
 // What the sender is doing, and what changes that:
 //
@@ -16296,11 +16299,12 @@ class send_window {
 
     /// `timer` must outlive this.
     explicit send_window(retransmission_timeout& timer) noexcept : timer_{timer} {}
-    /// Begins with windows of `size` blocks of `datagram` bytes. `agreed` is the window that the receiver counts; a short
-    /// file needs less.
+    /// Begins with windows of `size` blocks of `datagram` bytes. `agreed` is the window that the receiver counts; a
+    /// short file needs less.
     void begin(std::uint64_t size, std::uint64_t agreed, std::uint64_t datagram, time_point now) noexcept;
 
-    /// Returns the blocks that may go out now, or a count of 0. A run that begins before next_new() is sent again alone.
+    /// Returns the blocks that may go out now, or a count of 0. A run that begins before next_new() is sent again
+    /// alone.
     [[nodiscard]] run next(time_point now) noexcept;
     /// Takes that a run went out, or the front of it.
     void sent(run what, time_point now) noexcept;
@@ -16540,8 +16544,8 @@ inline void send_window::measure(std::uint64_t upto, time_point now) noexcept {
     if (drawing > repeated_until_ && attempts_ == 0) timer_.measure(now - whole->sent_at, agreed_ * datagram_, true);
     if (pace_.is_known()) timer_.limit(2 * pace_.time_of(size_) + timer_.min());
 }
-/// While the rate is unknown each acknowledgment tells something of it: the link has carried the blocks of a piece up to
-/// `upto`, or the block that went out alone.
+/// Measures the rate while it is unknown. An acknowledgment shows that the link has carried the blocks of a piece up to
+/// `upto`, or the block that was sent alone.
 inline void send_window::measure_first(const piece& whole, std::uint64_t upto, time_point now) noexcept {
     if (agreed_ == 1) return;
     pace_.measure(now - whole.sent_at - timer_.round_trip(), upto - whole.first + 1, true);
@@ -16643,7 +16647,8 @@ inline void send_window::tells_gap(time_point now) noexcept {
     deadline_ = now + std::min(timer_.round_trip() + margin(), answer_time(now));
 }
 
-/// The answer to one block shows a gap. If it came late others were before that block, on a link that was taken for idle.
+/// The answer to one block shows a gap. If it came late others were before that block, on a link that was taken for
+/// idle.
 inline void send_window::restart_after_probe(time_point now) noexcept {
     const duration likely = timer_.round_trip() / 8 * 9 + pace_.time_of(4) + timer_.min() / 16;
     note_silence(now);
@@ -17361,8 +17366,8 @@ class client {
     /// Sends nothing yet. Port 69 unless the server has another.
     explicit client(const endpoint& server) : server_{server} {}
 
-    /// Reads the file of that name into the sink. Blocks, and returns how the transfer went. Throws std::system_error: a
-    /// tftp::error with the server's words, errc::timed_out if nothing is heard for settings::patience, or the sink's
+    /// Reads the file of that name into the sink. Blocks, and returns how the transfer went. Throws std::system_error:
+    /// a tftp::error with the server's words, errc::timed_out if nothing is heard for settings::patience, or the sink's
     /// error. Throws std::invalid_argument for a name that no request can carry.
     outcome get(std::string_view file_name, sink& into, const settings& wishes = {}, const request& more = {});
     /// Writes the bytes of the source to the file of that name. Blocks, returns and throws as get() does.
@@ -17443,8 +17448,8 @@ class transfer_socket {
             if (error) failure_ = error;
         }
     }
-    /// Takes what has come. Returns false if there may be more: the socket takes no more of what is to be sent, or a
-    /// flood comes and timers and a stop must have their turn.
+    /// Handles the received datagrams. Returns false if more may be waiting. This happens if the send buffer is full,
+    /// or after many datagrams, so that timers and a stop have their turn.
     bool receive(transfer& one, time_point now) noexcept {
         constexpr int rounds = 64;
         for (int round = 0; round < rounds; ++round) {
@@ -17797,8 +17802,8 @@ class memory_source final : public source {
 /// Keeps what comes in memory.
 class memory_sink final : public sink {
   public:
-    /// More than `most` bytes are refused (errc::no_space_on_device, to the peer "disk full"): how much comes is for the
-    /// peer to say.
+    /// More than `most` bytes are refused (errc::no_space_on_device, to the peer "disk full"): how much comes is for
+    /// the peer to say.
     explicit memory_sink(std::size_t most) noexcept : most_{most} {}
 
     /// Has all of it come?
@@ -17900,8 +17905,8 @@ void guarded(std::error_code& error, Call call) noexcept {
 }
 }  // namespace detail
 
-/// Asks a function for the next bytes: it fills the room from its front, gives how many it has filled, 0 at the end, and
-/// may throw.
+/// Gets the content from a function. The function fills `room` from its front and returns the number of bytes, or 0 at
+/// the end. It may throw.
 class function_source final : public source {
   public:
     using function = std::function<std::size_t(std::span<std::byte> room)>;
@@ -17944,9 +17949,9 @@ class function_sink final : public sink {
 // netnotes/tftp/file.hpp: files that are whole or not there, in a folder that no name leaves
 // SPDX-License-Identifier: MIT
 //
-// A file that is opened for writing when the transfer begins is empty from then on. If the transfer fails, the old content
-// is lost. The notes' client does so, and leaves an empty file if the server has no such file. So the bytes go into
-// another file, in the same folder and without a name. It gets the name when all bytes are there:
+// A file that is opened for writing when the transfer begins is empty from then on. If the transfer fails, the old
+// content is lost. The notes' client does so, and leaves an empty file if the server has no such file. So the bytes go
+// into another file, in the same folder and without a name. It gets the name when all bytes are there:
 //
 //        (no name: O_TMPFILE)  <── write, write, write ... finish():  link(2), which never replaces,
 //        kernel.img                                                   and rename(2), which replaces in one step
@@ -17954,10 +17959,10 @@ class function_sink final : public sink {
 // A file without a name vanishes with the process that has it, even if that is killed. Where a file system knows no
 // such files it has a name that nobody asks for, ".tftp-part-...", until then.
 //
-// A name that comes from the network may lead anywhere: to `../../etc/shadow`, through a symbolic link, to a FIFO that
-// blocks its reader, to a device that acts when it is opened. A check of the name and then open(2) are two steps, and the
-// folder may change between them. So the name is walked. Each part is looked up below the part before it (openat(2)),
-// never through a link (O_NOFOLLOW), and without being opened yet (O_PATH). The check then looks at the descriptor, not at
+// A name from the network may lead anywhere. It may be `../../etc/shadow` or a symbolic link. It may name a FIFO that
+// blocks its reader, or a device that acts when it is opened. A check of the name and then open(2) are two steps, and
+// the folder may change between them. So each part of the name is looked up below the part before it (openat(2)), never
+// through a link (O_NOFOLLOW), and without being opened yet (O_PATH). The check then looks at the descriptor, not at
 // the name, and the same descriptor is opened if it is a regular file.
 //
 // On this page:  file_source · file_sink · existing_file · directory
@@ -18058,8 +18063,8 @@ class file_sink final : public sink {
     ~file_sink() override;
 
     void write(std::span<const std::byte> bytes, std::error_code& error) noexcept override;
-    /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved, because
-    /// otherwise a stranger could take the whole disk with one datagram.
+    /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved,
+    /// because otherwise a stranger could take the whole disk with one datagram.
     void expect(std::uint64_t size, std::error_code& error) noexcept override;
     /// Gives the file its name. Sets errc::file_exists if the name was taken meanwhile and the old file is to be kept.
     void finish(std::error_code& error) noexcept override;
@@ -18082,16 +18087,18 @@ class file_sink final : public sink {
     bool has_part_ = false;  // under that name; else it is without one, or done
 };
 
-/// A folder for strangers: what they name is in it or below it, or is refused. Names have parts with "/" between them;
-/// one in front is passed over, as TFTP servers do: "/a" is "a". Refused with errc::permission_denied, whatever there
-/// is: a part "..", a backslash (to some clients a separator), a NUL, a symbolic link anywhere, the names of files that
-/// are still being written. errc::is_a_directory: a folder. errc::operation_not_permitted: a device, a FIFO, a socket.
+/// A folder for strangers: a name can only reach files in the folder and below it. The parts of a name have "/" between
+/// them. A "/" in front is ignored, as TFTP servers do: "/a" is "a".
+///
+/// Calls refuse a name with errc::permission_denied if it has a part "..", a backslash (a separator for some clients)
+/// or a NUL. They do the same if any part is a symbolic link, or if the name belongs to a file that is still being
+/// written. A folder is errc::is_a_directory. A device, a FIFO or a socket is errc::operation_not_permitted.
 class directory {
   public:
-    /// The folder itself may be reached by links; it is opened here and now. Throws std::system_error.
+    /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.
     explicit directory(const std::string& path);
 
-    /// Throws std::system_error: what was said above, and errc::no_such_file_or_directory, ...
+    /// Opens a file for reading. Throws std::system_error with the errors above, errc::no_such_file_or_directory, ...
     [[nodiscard]] file_source open(std::string_view name) const;
     /// The folders of the name must be there.
     [[nodiscard]] file_sink create(std::string_view name, existing_file policy) const;
@@ -18149,8 +18156,9 @@ class descriptor_path {
     std::array<char, prefix.size() + 12> text_{};
 };
 
-/// Returns the file's size, or nullopt if what stat(2) says is a lie. A file of /proc says that it is empty, one of /sys
-/// that it has a page, and their content is made when it is read. So the last byte is asked for, and one behind it.
+/// Returns the file's size, or nullopt if the size from stat(2) is wrong. The content of files in /proc and /sys is
+/// made when it is read. Files in /proc report size 0, files in /sys the size of a page. So this reads the last byte
+/// and a byte behind it.
 inline std::optional<std::uint64_t> size_that_is_true(int file, off_t size) noexcept {
     constexpr int max_attempts = 3;
     for (int i = 0; i < max_attempts; ++i) {
@@ -18306,8 +18314,8 @@ inline void file_sink::flush(std::error_code& error) noexcept {
 }
 inline void file_sink::finish(std::error_code& error) noexcept {
     flush(error);
-    // NFS tells of a full disk only at close(2). So a duplicate is closed before the file gets its name: the file itself
-    // might be gone once it is closed.
+    // NFS tells of a full disk only at close(2). So a duplicate is closed before the file gets its name: the file
+    // itself might be gone once it is closed.
     if (error) return;
     if (const int same = ::dup(file_.number()); same >= 0 && ::close(same) != 0)
         error = {errno, std::system_category()};
@@ -18405,19 +18413,19 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 //                                the timer ────> expired() ─┤
 //                <── a window ── sendmsg(2) <─── next()  <──┘
 //
-// Through a NAT that lets in only what comes from the port to which the client has written, the answers must come from
-// port 69, too. With `single_port` all transfers share one socket, and the client's address and port tell them apart.
+// Some NATs let in only datagrams from the port to which the client has written. Then the answers must come from port
+// 69, too. With `single_port` all transfers share one socket, and the client's address and port tell them apart.
 //
-// It answers from the address that was asked; see tftp/datagrams.hpp. A request to a broadcast or
-// multicast address is not answered at all (RFC 1123 §4.2.3.5).
+// The server answers from the address that was asked; see tftp/datagrams.hpp. It does not answer a request to a
+// broadcast or multicast address (RFC 1123 §4.2.3.5).
 //
 // A client that gets no answer repeats its request. While its transfer has not been acknowledged, an identical request
 // from the same port begins no second transfer. Once the client has acknowledged something, the same request means that
-// the client was started again, or that the network has delayed a copy. So a second transfer begins beside the first, and
-// the client decides: if it answers the second, the first is forgotten.
+// the client was started again, or that the network has delayed a copy. So a second transfer begins beside the first,
+// and the client decides: if it answers the second, the first is forgotten.
 //
 // A sender address can be forged. Then the answers go to a victim that did not ask, and they may be larger than the
-// request. What a forger can draw from this server:
+// request. A forger can cause these answers:
 //
 //        request of 10 bytes, no options     2 blocks (516 bytes each): 104 times its bytes
 //        request with options                3 option acknowledgments, each hardly longer than the request
@@ -18426,13 +18434,15 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 //                                            know (one of 28,232 with Linux's default range)
 //        ... the same with `single_port`     the first window, once: at most 64 KiB; then one datagram at each timeout
 //
-// To each address go at most server_options::unproven_rate bytes a second, beyond a beginning of four seconds' worth,
-// before a client there has acknowledged something. With `single_port` at most single_port_rate bytes a second go there in
-// all. What remains: a forger can have all of that sent to a victim, by many requests, and with `single_port` by forged
-// acknowledgments. A forger that knows a client's port can end its transfer by a forged error if it guesses the server's
-// port (with `single_port` it knows that). Under a flood of forged requests a new transfer keeps its place only until
-// max_transfers newer requests have come, so a client on a slow path may have to ask again. With `single_port` forged
-// acknowledgments also keep places, each until settings::patience ends.
+// Two rates limit these answers. Until a client at an address has acknowledged something, the server sends it at most
+// server_options::unproven_rate bytes a second, after a first burst of four seconds' worth. With `single_port` the
+// server sends at most single_port_rate bytes a second to an address in all.
+//
+// Some risks remain. A forger can have all these bytes sent to a victim, by many requests, and with `single_port` by
+// forged acknowledgments. A forger that knows a client's port can end its transfer by a forged error. For this it must
+// guess the server's port (with `single_port` it knows the port). Under a flood of forged requests a new transfer keeps
+// its place only until max_transfers newer requests have come. So a client on a slow path may have to ask again. With
+// `single_port` forged acknowledgments also keep places, each until settings::patience ends.
 //
 // On this page:  server
 // The notes:     TFTP下载过程 (port 69, and a new port for the transfer); example 14
@@ -18530,22 +18540,23 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 // netnotes/tftp/datagrams.hpp: how a TFTP server receives and sends
 // SPDX-License-Identifier: MIT
 //
-// What udp_socket does for one socket, a server of thousands does otherwise in two things.
+// A server with thousands of sockets does three things in another way than udp_socket.
 //
-// One room for all. What was received is dealt with before the next is, so the sockets need no buffers of their own;
-// and a call that brings less than there is room for has emptied the socket: the next need not be made to hear so.
+// A shared buffer. The server handles all received datagrams before it receives again, so its sockets need no own
+// buffers. If a call returns fewer datagrams than fit, the socket was empty, so the call that would return EAGAIN is
+// skipped.
 //
-// The address that was asked. A host has many, a server is bound to all of them (0.0.0.0), and the system would answer
-// from the one that is nearest to the client, who hears only what comes from the one he has written to. So each
-// datagram is asked to which address it came, and the answer is told to leave from there (IP_PKTINFO, ip(7); RFC 3542
-// §6.1):
+// The right address. A host has many addresses, and the server is bound to all of them (0.0.0.0). The system would
+// answer from the address that is nearest to the client. But the client takes an answer only from the address that it
+// asked. So the server reads the address to which each datagram came, and sends the answer from there (IP_PKTINFO,
+// ip(7); RFC 3542 §6.1):
 //
 //        client ── to 192.0.2.9 ──> eth0: 192.0.2.1, 192.0.2.9, a socket on 0.0.0.0
 //               <── from 192.0.2.9 ──                           and not from 192.0.2.1
 //
-// What the network says of what was sent. A router or the peer's host answers a datagram that cannot be delivered with
-// an ICMP message. The kernel keeps it in a queue of its own (IP_RECVERR, ip(7)), and the next call on the socket fails
-// with its error, once. That error says nothing about the datagram of that call, so the call is made again.
+// Errors from the network. If a datagram cannot be delivered, a router or the peer's host answers with an ICMP message.
+// The kernel keeps the message in an error queue (IP_RECVERR, ip(7)), and the next call on the socket fails once with
+// its error. That error says nothing about the datagram of that call, so the call is repeated.
 //
 // On this page:  destination · arrival · inbox · read_errors · send_run
 // Above it:      tftp/server.hpp
@@ -18553,7 +18564,7 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 #ifndef NETNOTES_TFTP_DATAGRAMS_HPP
 #define NETNOTES_TFTP_DATAGRAMS_HPP
 
-#include <time.h>  // the next one needs it
+#include <time.h>  // linux/errqueue.h needs it
 
 #include <linux/errqueue.h>
 #include <netinet/in.h>
@@ -18579,7 +18590,7 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 
 namespace netnotes::tftp::detail {
 
-/// Where an answer goes, and, of a socket with many addresses, from which of them.
+/// The address to which an answer goes, and the own address from which it leaves.
 struct destination {
     socket_address to{};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> from{};
@@ -18598,24 +18609,25 @@ struct destination {
     }
 };
 
-/// A datagram that has come.
+/// A received datagram. Only the server's own socket fills `answer`, `local` and `is_to_group`.
 struct arrival {
     std::span<const std::byte> bytes{};
-    endpoint sender{};         ///< an IPv4 sender as such
-    destination answer{};      ///< of the server's own socket
-    socket_address local{};    ///< the same: to which address it came; port 0
-    bool is_to_group = false;  ///< the same: to a broadcast or a multicast address
-    bool is_cut = false;       ///< longer than the room: `bytes` is its beginning
+    endpoint sender{};         ///< An IPv4 sender has its IPv4 address, not a mapped address.
+    destination answer{};      ///< The place to answer to.
+    socket_address local{};    ///< The own address to which the datagram came, with port 0.
+    bool is_to_group = false;  ///< The datagram came to a broadcast or a multicast address.
+    bool is_cut = false;       ///< The datagram was longer than the buffer: `bytes` is its beginning.
 };
 
-/// Is this the error of an ICMP message, which a call on a socket with IP_RECVERR reports instead of doing its work?
+/// Returns true for the error of an ICMP message. A call on a socket with IP_RECVERR reports it instead of its own
+/// result.
 inline bool is_of_icmp(int code) noexcept {
     return code == ECONNREFUSED || code == EHOSTUNREACH || code == ENETUNREACH || code == EHOSTDOWN ||
            code == ENOPROTOOPT || code == EPROTO || code == EACCES;
 }
 
-/// Asks the kernel to keep the ICMP messages about what this socket sends. Without them a server waits until its patience
-/// ends.
+/// Asks the kernel to keep the ICMP messages about the datagrams that this socket sends. Without them a server waits
+/// for a lost client until settings::patience ends.
 inline void keep_errors(netnotes::socket& of, address_family family) noexcept {
     constexpr int on = 1;
     std::error_code unimportant;
@@ -18624,8 +18636,8 @@ inline void keep_errors(netnotes::socket& of, address_family family) noexcept {
     if (family == address_family::inet6) of.set_option(IPPROTO_IPV6, IPV6_RECVERR, value, unimportant);
 }
 
-/// Takes the kept ICMP messages from the socket, at most 64 of them. Calls `each` with the endpoint to which the datagram
-/// had gone (an IPv4 endpoint as such), and with the error's number. Returns true if there was any.
+/// Takes at most 64 ICMP messages from the socket's error queue. Calls `each` with the endpoint to which the lost
+/// datagram was sent (IPv4 not as a mapped address), and with the error's number. Returns true if there was a message.
 template <class Each>
 bool read_errors(int descriptor, Each each) {
     constexpr int most = 64;
@@ -18657,8 +18669,8 @@ bool read_errors(int descriptor, Each each) {
     return count > 0;
 }
 
-/// Room for what comes, used again and again: one for all sockets of a kind, as what was received is dealt with at
-/// once.
+/// The shared buffer for received datagrams. All sockets of a kind can share it, because the server handles the
+/// datagrams at once.
 class inbox {
   public:
     inbox(std::size_t count, std::size_t size) : size_{size}, slots_(count), messages_(count) {
@@ -18671,11 +18683,12 @@ class inbox {
             messages_[i].msg_hdr.msg_control = slots_[i].control.data();
         }
     }
-    /// Hands over what is there, one by one. False when that was all; then an event will tell of more. `has_errors` is set
-    /// if ICMP messages wait for read_errors(): they make the call fail, and datagrams may wait behind them.
+    /// Receives datagrams and calls `each` for each of them. Returns false if the socket is empty; an event then
+    /// reports the next datagram. Sets `has_errors` if ICMP messages wait for read_errors(). They make the call fail,
+    /// and datagrams may wait behind them.
     template <class Each>
     bool receive(int descriptor, bool& has_errors, Each each) {
-        for (mmsghdr& message : messages_) {  // the kernel has written over them
+        for (mmsghdr& message : messages_) {  // the kernel overwrites these fields at each call
             message.msg_hdr.msg_namelen = socket_address::capacity;
             message.msg_hdr.msg_controllen = sizeof(slot::control);
             message.msg_hdr.msg_flags = 0;
@@ -18736,21 +18749,22 @@ class inbox {
         each(std::as_const(one));
     }
     static void came_to(arrival& one, in_pktinfo info) noexcept {
-        // A datagram that waited since before IP_PKTINFO was set has no local address. Not to lose it, what cannot be
-        // told (a subnet's broadcast address) counts as one's own; the kernel chooses where the answer comes from.
+        // A datagram that arrived before IP_PKTINFO was set has no local address. It is kept: an address that is
+        // neither a multicast group nor 255.255.255.255 counts as this host's own, even if it is a subnet's broadcast
+        // address. The kernel then chooses the address of the answer.
         if (info.ipi_spec_dst.s_addr == htonl(INADDR_ANY)) {
             one.is_to_group =
                 IN_MULTICAST(ntohl(info.ipi_addr.s_addr)) || info.ipi_addr.s_addr == htonl(INADDR_BROADCAST);
             return;
         }
-        // To a broadcast address, the local one is that from which one would answer.
+        // For a datagram to a broadcast address, ipi_spec_dst is the address from which to answer.
         one.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
         sockaddr_in local{};
         local.sin_family = AF_INET;
         local.sin_addr = info.ipi_spec_dst;
         std::memcpy(one.local.data(), &local, sizeof local);
         one.local.resize(sizeof local);
-        info.ipi_ifindex = 0;  // which way is the routing table's affair
+        info.ipi_ifindex = 0;  // the routing table chooses the interface
         info.ipi_addr = {};
         one.answer.answer_from(IPPROTO_IP, IP_PKTINFO, info);
     }
@@ -18772,9 +18786,9 @@ class inbox {
     std::vector<mmsghdr> messages_;
 };
 
-/// Sends a run of datagrams, in one call where the kernel can cut them apart; `merges` remembers when it could not.
-/// What was sent is taken off the run. False when there is no room for now. Whatever else goes wrong (no route, a
-/// firewall) may pass: then they are lost, as datagrams are. `has_errors` is set if a call reported an ICMP message.
+/// Sends a run of datagrams, in one call if the kernel can cut them apart. Sets `merges` to false if the kernel cannot.
+/// Removes the sent bytes from the run. Returns false if the send buffer is full. Other errors (no route, a firewall)
+/// may pass, so the datagrams count as sent and are lost. Sets `has_errors` if a call reported an ICMP message.
 inline bool send_run(int descriptor, const destination& where, transfer::outgoing& run, bool& merges,
                      bool& has_errors) noexcept {
     constexpr int max_reports = 2;
@@ -18824,7 +18838,7 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
         } else if (netnotes::detail::would_block(errno) || errno == ENOBUFS) {
             return false;
         } else if (together) {
-            merges = false;  // longer than the MTU, or a device that cannot: one by one, and then we see
+            merges = false;  // too long for the MTU, or the device cannot cut: sends the datagrams singly from now on
         } else if (errno != EINTR) {
             run.bytes = run.bytes.subspan(parts[0].iov_len);
         }
@@ -18973,8 +18987,8 @@ struct transfer_record {
     outcome result{};
     duration took{};
 
-    /// Returns one line: `192.0.2.7:50123 reads "motd": 1024 bytes in 0.021 s, 1 × 512`. A stranger's words are escaped:
-    /// see quoted() and visible().
+    /// Returns one line: `192.0.2.7:50123 reads "motd": 1024 bytes in 0.021 s, 1 × 512`. A stranger's words are
+    /// escaped: see quoted() and visible().
     [[nodiscard]] std::string to_string() const;
 };
 
@@ -18984,11 +18998,12 @@ struct server_options {
                     .window_size = 64,
                     .dally = std::chrono::seconds{6},
                     .max_memory = std::size_t{512} << 10};
-    /// Transfers at once. A request beyond takes the place of the oldest transfer whose client has not answered yet. If
-    /// all have answered the request is not answered, nor is one for which there is no descriptor or no memory: the
-    /// client will repeat it, and there may be room then. (Allow three descriptors for each transfer in RLIMIT_NOFILE: one
-    /// socket, one file, and one socket of a finished transfer that stays for settings::dally. With `single_port` there
-    /// is no socket for each.)
+    /// The most transfers at once. A further request replaces the oldest transfer whose client has not answered yet. If
+    /// all clients have answered, or if no descriptor or memory is left, the request gets no answer. The client will
+    /// repeat it, and there may be room then.
+    ///
+    /// Allow three descriptors for each transfer in RLIMIT_NOFILE. These are a socket, a file, and the socket of a
+    /// finished transfer that stays for settings::dally. With `single_port` a transfer has no socket of its own.
     std::size_t max_transfers = 1000;
     /// Transfers of one address. A request beyond takes the place of the oldest one there whose client has not answered
     /// yet, or else is refused.
@@ -18999,8 +19014,8 @@ struct server_options {
     /// such that a window takes at most a quarter of a second.
     std::uint64_t rate = 0;
     std::uint64_t rate_each = 0;
-    /// Bytes per second to each address before a client there has acknowledged them, 0 for no limit. Four seconds' worth
-    /// may go at once. Bytes beyond that are not sent, and a new request is not answered.
+    /// Bytes per second to each address before a client there has acknowledged them, 0 for no limit. Four seconds'
+    /// worth may go at once. Bytes beyond that are not sent, and a new request is not answered.
     std::uint64_t unproven_rate = 256 << 10;
     /// All on one socket: see above.
     bool single_port = false;
@@ -19009,8 +19024,8 @@ struct server_options {
     std::uint64_t single_port_rate = 16 << 20;
     /// How long a stop lets those go on that are under way.
     duration grace = std::chrono::seconds{10};
-    /// Called with the record of each transfer when that is decided. A transfer whose client never answered has no record
-    /// if another request took its place: see dropped(). What it throws ends the server, and comes out of run().
+    /// Called with the record of each transfer when that is decided. A transfer whose client never answered has no
+    /// record if another request took its place: see dropped(). What it throws ends the server, and comes out of run().
     std::function<void(const transfer_record&)> log{};
 };
 
@@ -20068,18 +20083,19 @@ class server {
 
     /// Returns the address and port to which it is bound.
     [[nodiscard]] endpoint local_endpoint() const;
-    /// Serves, in the loop that runs it, until it is cancelled or stop() is called. Then it answers no request any more.
-    /// Transfers that are under way go on for options.grace; then they are broken off with an error. It returns when the
-    /// last transfer has ended. If it was cancelled it throws netnotes::cancelled then; if its socket fails it throws
-    /// std::system_error.
+    /// Serves, in the loop that runs it, until it is cancelled or stop() is called. Then it answers no request any
+    /// more. Transfers that are under way go on for options.grace; then they are broken off with an error. It returns
+    /// when the last transfer has ended. If it was cancelled it throws netnotes::cancelled then; if its socket fails it
+    /// throws std::system_error.
     [[nodiscard]] task<> run();
     /// Begins a stop, after which run() returns. Call it in the loop's thread.
     void stop() noexcept;
 
     /// Returns how many transfers are under way.
     [[nodiscard]] std::size_t size() const noexcept;
-    /// Requests that were not answered, or whose transfer made room for another before the client had answered: because
-    /// there were too many transfers, no descriptors or no memory, or because too much has gone to their address: see server_options.
+    /// Returns the number of requests that were not answered, or whose transfer was dropped for a newer request before
+    /// the client had answered. The reasons are too many transfers, no descriptor, no memory, or too many bytes to
+    /// their address: see server_options.
     [[nodiscard]] std::uint64_t dropped() const noexcept;
 
   private:
@@ -20126,9 +20142,11 @@ inline std::uint64_t server::dropped() const noexcept { return core_->dropped();
 
 namespace netnotes::tftp {
 
-/// tftp://host[:port]/file[;mode=octet|netascii][?blksize=N&windowsize=N] (RFC 3617; the part behind "?" is ours: that RFC
-/// has no way to ask for options; timeout and rollover stand there as well). An IPv6 address stands in brackets, its zone
-/// behind %25 (RFC 6874) or, as people type it, behind a bare % where that cannot be mistaken; %xx is a byte.
+/// A URI of the form tftp://host[:port]/file[;mode=octet|netascii][?blksize=N&windowsize=N] (RFC 3617). The part behind
+/// "?" is our extension, because the RFC has no way to ask for options. It may also have `timeout` and `rollover`.
+///
+/// An IPv6 address stands in brackets. Its zone follows %25 (RFC 6874), or a bare % if that is not ambiguous, because
+/// people type it so. Elsewhere %xx is a byte.
 struct uri {
     std::string host{};  ///< without brackets; a zone behind %: "fe80::1%eth0"
     std::uint16_t port = tftp::port;
@@ -20136,10 +20154,10 @@ struct uri {
     tftp::mode mode = mode::octet;
     tftp::options options{};
 
-    /// Returns nullopt if the text is not a URI of TFTP; `why` then has the reason and its place. Not a word is read as something that it is not: a user (`me@host`) or a fragment
-    /// (`file#part`), of which TFTP knows nothing, is refused.
+    /// Reads a URI. Returns nullopt if the text is not a URI of TFTP; `why` then has the reason and its place. A user
+    /// (`me@host`) or a fragment (`file#part`) is refused, because TFTP has neither.
     [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
-    /// Throws parse_error.
+    /// Reads a URI. Throws parse_error.
     [[nodiscard]] static uri parse(std::string_view text);
 };
 
@@ -20197,8 +20215,8 @@ class uri_reader {  // (In a reason '%', '#' and '@' would stand for numbers, se
         result_.port = static_cast<std::uint16_t>(*port);
         return true;
     }
-    /// An address, and behind %25 its zone, in which %xx is a byte (RFC 6874). A bare % is taken for its beginning where
-    /// no hexadecimal digits follow: %2 is interface 2, but %25 is the %.
+    /// An address, and behind %25 its zone, in which %xx is a byte (RFC 6874). A bare % is taken for its beginning
+    /// where no hexadecimal digits follow: %2 is interface 2, but %25 is the %.
     bool read_ipv6(std::size_t begin, std::size_t end) {
         const std::size_t percent = std::min(text_.find('%', begin), end);
         result_.host = text_.substr(begin, percent - begin);
