@@ -25,6 +25,8 @@
 //     packet/capture.hpp    reading a capture file, whichever of the two formats it has
 //     packet/view.hpp       what every view of a header can do; options
 //     packet/ethernet.hpp   Ethernet, VLAN tags, ARP
+//     packet/ipv4.hpp       the header of IPv4
+//     packet/udp.hpp        the header of UDP
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -40,10 +42,12 @@
 #include "packet/capture.hpp"
 #include "packet/checksum.hpp"
 #include "packet/ethernet.hpp"
+#include "packet/ipv4.hpp"
 #include "packet/names.hpp"
 #include "packet/pcap.hpp"
 #include "packet/pcapng.hpp"
 #include "packet/record.hpp"
+#include "packet/udp.hpp"
 #include "packet/view.hpp"
 
 #endif  // NETNOTES_PACKET_HPP

@@ -209,6 +209,15 @@ enum class checksum_state : std::uint8_t {
     return index < std::size(names) ? names[index] : "unknown";
 }
 
+namespace detail {
+/// Judges the checksum `field` of a segment that begins with the pseudo-header's sum.
+constexpr checksum_state state_of(internet_sum pseudo, std::span<const std::byte> segment,
+                                  std::uint16_t field) noexcept {
+    if (internet_sum{pseudo}.add(segment).sum() == 0xffff) return checksum_state::good;
+    return field == pseudo.sum() ? checksum_state::partial : checksum_state::bad;
+}
+}  // namespace detail
+
 // ---- The checksum of Ethernet --------------------------------------------------------------------------
 
 namespace detail {

@@ -55,7 +55,7 @@ struct view_maker {
     static constexpr std::optional<View> parse(std::span<const std::byte> bytes, packet_failure& why) noexcept {
         const std::size_t header_size = View::check(bytes.data(), bytes.size(), why);
         if (header_size == 0) return std::nullopt;
-        return View{bytes.data(), header_size, bytes.size()};
+        return View{bytes.data(), header_size, View::extent(bytes.data(), bytes.size())};
     }
 };
 }  // namespace detail
@@ -78,6 +78,8 @@ class header_view {
     constexpr header_view(const std::byte* data, std::size_t header_size, std::size_t size) noexcept
         : data_{data}, header_size_{static_cast<std::uint32_t>(header_size)}, size_{static_cast<std::uint32_t>(size)} {}
     ~header_view() = default;
+    /// How many of `size` bytes belong to header and payload. A header that has a length of its own says it here.
+    static constexpr std::size_t extent(const std::byte*, std::size_t size) noexcept { return size; }
     constexpr header_view(const header_view&) noexcept = default;
     constexpr header_view& operator=(const header_view&) noexcept = default;
 
