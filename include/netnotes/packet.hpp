@@ -27,6 +27,7 @@
 //     packet/ethernet.hpp   Ethernet, VLAN tags, ARP
 //     packet/ipv4.hpp       the header of IPv4
 //     packet/udp.hpp        the header of UDP
+//     packet/tcp.hpp        the header of TCP, its options, and sequence numbers
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -47,6 +48,7 @@
 #include "packet/pcap.hpp"
 #include "packet/pcapng.hpp"
 #include "packet/record.hpp"
+#include "packet/tcp.hpp"
 #include "packet/udp.hpp"
 #include "packet/view.hpp"
 
