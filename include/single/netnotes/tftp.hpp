@@ -10579,37 +10579,38 @@ inline void greenlet::run() {
 #endif  // NETNOTES_CORO_GENERATOR_HPP
 
 
-// netnotes/coro/io/io_uring.hpp: a loop that asks once, and is brought what comes
+// netnotes/coro/io/io_uring.hpp: the back end that lets the kernel receive
 // SPDX-License-Identifier: MIT
 //
-// epoll tells that there is something to receive; the receive is another system call, and so it goes for each of a
-// thousand connections. With io_uring (Linux 5.1; this page needs 6.1) a program writes what it wants done into a ring
-// of memory that it shares with the kernel, and finds what was done in another. One call, io_uring_enter(2), hands over
-// any number of requests and waits for completions of any others:
+// epoll reports that bytes have arrived. To receive them, the program needs another system call for each connection.
+// With io_uring (Linux 5.1; this page needs 6.1) a program writes requests into a ring of memory that it shares with
+// the kernel. The kernel carries them out and writes the results into a second ring. One call, io_uring_enter(2), hands
+// over any number of requests and waits for completions:
 //
 //        the loop                                             the kernel
 //          │  submission ring   [receive from 7, for ever]      │
 //          ├───────────────────────────────────────────────────>│
-//          │        io_uring_enter: "take these, wait for one"  │ bytes come for 7, for 9, for 12
+//          │        io_uring_enter: "take these, wait for one"  │ bytes arrive for 7, for 9, for 12
 //          │<───────────────────────────────────────────────────┤ and are copied into buffers of the pool
 //          │  completion ring   [7: 64 bytes in buffer 3] [9: 64 in 4] [12: 0, the end]
 //
-// A *multishot* request stays in force: one receive for the life of a connection, one accept for that of a listener. The
-// buffers are *provided*: the kernel takes one from a pool when bytes have come, so a connection that waits holds none.
-// recv() lends the task the buffer itself, so nothing is copied on the way.
+// A *multishot* request stays active: a connection needs one receive request for its whole life, and a listener one
+// accept request. The buffers are *provided*: the kernel takes a buffer from a pool when bytes arrive, so a waiting
+// connection holds no buffer. The task's recv() lends this very buffer, without a copy.
 //
-// What one must not forget:
-//   - The kernel goes on while nobody asks. Who receives nothing for long must have his request withdrawn, or his peer
-//     fills the pool; the same for a server that accepts no more.
-//   - Where the pool is empty the request ends. Then that connection is waited for and received from as with epoll.
-//   - Until a request has ended the kernel has the descriptor in hand: close(2) alone would not close the connection. So
-//     it is withdrawn first, and what stands for it in memory outlives its last completion.
-//   - Sending is done at once and directly, as with epoll: there the wish is certain and the answer immediate.
+// Four rules follow from this:
+//   - A multishot request keeps running even if the program does not read. The back end cancels the request if a
+//     connection is not read, because its peer would fill the pool, or if the program stops accepting on a listener.
+//   - If the pool is empty, the request ends. Then the connection is waited for and received from as with epoll.
+//   - While a request runs, the kernel uses the descriptor, and close(2) alone would not close the connection. So the
+//     request is cancelled first, and its node lives until its last completion.
+//   - Sends do not use the ring. The program sends directly, as with epoll, because most sends succeed at once.
 //
-// Containers and hardened systems forbid io_uring often (seccomp, kernel.io_uring_disabled): a loop then uses epoll.
+// Containers and hardened systems often forbid io_uring (seccomp, kernel.io_uring_disabled). A loop then uses epoll.
 //
-// On this page:  io_backend::io_uring · and under it: io_uring (the two rings) · receive_pool (the buffers)
-// The notes:     epoll版-TCP服务器, one step further; examples 26 and 27
+// On this page:  io_backend::io_uring
+// Below it:      coro/io/ring.hpp: io_uring (the two rings), receive_pool (the buffers)
+// The notes:     epoll版-TCP服务器 (the epoll server), one step further; examples 26 and 27
 
 #ifndef NETNOTES_CORO_IO_IO_URING_HPP
 #define NETNOTES_CORO_IO_IO_URING_HPP
@@ -10621,16 +10622,17 @@ inline void greenlet::run() {
 // netnotes/coro/io/ring.hpp: two rings of memory, shared with the kernel
 // SPDX-License-Identifier: MIT
 //
-// io_uring(7) is two rings in memory that the program and the kernel share. The program writes what it wants into one
-// ring, the kernel writes what has happened into the other. One system call hands over many requests:
+// io_uring(7) consists of two rings in memory that the program and the kernel share. The program writes requests into
+// one ring, and the kernel writes their results into the other. One system call hands over many requests:
 //
 //        program ── requests ──> [ submission ring ] ──> kernel
 //        program <── results ─── [ completion ring ] <── kernel
 //
-// The kernel receives into buffers of a pool, so an idle connection needs no buffer. These classes know nothing of tasks
-// or of the loop; io_uring.hpp uses them.
+// The kernel receives into buffers of a pool, so an idle connection needs no buffer. These classes know nothing of
+// tasks or of the loop; io_uring.hpp uses them.
 //
 // On this page:  io_uring (the two rings) · receive_pool (the buffers)
+// Above it:      coro/io/io_uring.hpp
 
 #ifndef NETNOTES_CORO_IO_RING_HPP
 #define NETNOTES_CORO_IO_RING_HPP
@@ -10659,11 +10661,12 @@ inline void greenlet::run() {
 
 namespace netnotes::detail {
 
-/// Memory of its own, from the system.
+/// Owns memory that the system has mapped with mmap(2).
 class mapping {
   public:
     mapping() noexcept = default;
-    /// Throws std::system_error. Without a descriptor it is zeroed and touched by nobody else.
+    /// Maps `size` bytes of the descriptor from `offset` on, shared with the kernel. Without a descriptor the memory is
+    /// private and zeroed. Throws std::system_error.
     explicit mapping(std::size_t size, int descriptor = -1, std::uint64_t offset = 0)
         : data_{::mmap(nullptr, size, PROT_READ | PROT_WRITE,
                        descriptor < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE, descriptor,
@@ -10682,7 +10685,7 @@ class mapping {
         if (size_ > 0) ::munmap(data_, size_);
     }
     [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(data_); }
-    /// What lies so many bytes from the beginning.
+    /// Returns a pointer to the T that lies `offset` bytes from the beginning.
     template <class T>
     [[nodiscard]] T* at(std::size_t offset) const noexcept {
         return reinterpret_cast<T*>(data() + offset);
@@ -10693,36 +10696,37 @@ class mapping {
     std::size_t size_ = 0;
 };
 
-/// The two rings, and the three system calls behind them. Each ring has a head and a tail that only grow; one side moves
-/// the one, the kernel the other, and what is between them is in the ring.
+/// The two rings, and the three system calls behind them. Each ring has a head and a tail, two numbers that only grow.
+/// The writer moves the tail, and the reader moves the head. The entries between them are in the ring.
 class io_uring {
   public:
-    /// Room for so many requests and completions, powers of two. It stands still until enable(). Throws
-    /// std::system_error.
+    /// Makes rings for this number of requests and completions, each a power of two. They are disabled until enable().
+    /// Throws std::system_error.
     io_uring(std::uint32_t requests, std::uint32_t completions);
     io_uring(const io_uring&) = delete;
     io_uring& operator=(const io_uring&) = delete;
     ~io_uring() { ::close(descriptor_); }
 
-    /// The thread that calls this is the one that may call enter().
+    /// Enables the rings. From now on only the calling thread may call enter(). Throws std::system_error.
     void enable() {
         if (call_register(IORING_REGISTER_ENABLE_RINGS, nullptr, 0) != 0)
             throw std::system_error{errno, std::system_category(), "io_uring_register"};
     }
-    /// Gives -1 and errno.
+    /// Calls io_uring_register(2). Returns its result; -1 means a failure, and errno says why.
     int call_register(unsigned operation, void* argument, unsigned count) const noexcept {
         return static_cast<int>(::syscall(__NR_io_uring_register, descriptor_, operation, argument, count));
     }
 
-    /// A request to fill in, all zero; nullptr when the ring is full.
+    /// Returns a request to fill in, all bytes zero. Returns nullptr if the ring is full.
     [[nodiscard]] io_uring_sqe* next_request() noexcept;
-    /// Makes requests of this name that were not handed over yet do nothing, namelessly. Were there any?
+    /// Turns requests with this name that were not handed over yet into requests that do nothing and have name 0.
+    /// Returns true if there were any.
     bool withdraw(std::uint64_t name) noexcept;
-    /// Hands over what was filled in, and waits for a completion, at most so long. Gives 0 or an error of errno: ETIME
-    /// and EINTR are none to worry about.
+    /// Hands over the filled requests, and waits for a completion for at most `timeout`. Returns 0 or a value of errno.
+    /// ETIME (no completion in time) and EINTR are harmless.
     int enter(duration timeout) noexcept;
 
-    /// Calls `handle(completion)` for those that are there. Others may come meanwhile.
+    /// Calls `handle(completion)` for each completion that was in the ring at the call. Returns true if there were any.
     template <class Handle>
     bool for_each_completion(Handle handle) {
         const std::uint32_t end = __atomic_load_n(completion_tail_, __ATOMIC_ACQUIRE);
@@ -10742,27 +10746,32 @@ class io_uring {
     io_uring_sqe* requests_ = nullptr;
     const io_uring_cqe* completions_ = nullptr;
     std::uint32_t request_mask_ = 0, completion_mask_ = 0;
-    std::uint32_t tail_ = 0;  // of the requests; the kernel sees it when we enter
+    std::uint32_t tail_ = 0;  // of the requests; enter() shows it to the kernel
     std::uint32_t *request_head_ = nullptr, *request_tail_ = nullptr;
     std::uint32_t *completion_head_ = nullptr, *completion_tail_ = nullptr;
 };
 
-/// The buffers that the kernel takes for what it receives, in the order in which they were given to it.
+/// The buffers into which the kernel receives. It uses them in the order in which they were given back.
 class receive_pool {
   public:
-    static constexpr std::uint16_t count = 1024;
-    static constexpr std::uint32_t size = 16 * 1024;  // of each; memory that was never written to is none
+    static constexpr std::uint16_t count = 1024;      // number of buffers
+    static constexpr std::uint32_t size = 16 * 1024;  // bytes in each; a page that was never written needs no memory
     static constexpr std::uint16_t group = 0;
-    static constexpr std::uint16_t none = 0xffff;
+    static constexpr std::uint16_t none = 0xffff;  // the id of no buffer
 
+    /// Registers the pool with the ring. Throws std::system_error.
     explicit receive_pool(io_uring& ring);
+    /// Returns the memory of all buffers.
     [[nodiscard]] std::span<std::byte> all() const noexcept { return {memory_.data(), std::size_t{count} * size}; }
+    /// Returns the memory of one buffer.
     [[nodiscard]] std::byte* data(std::uint16_t id) const noexcept { return memory_.data() + std::size_t{id} * size; }
+    /// Gives a buffer back to the kernel.
     void give_back(std::uint16_t id) noexcept;
 
+    /// Describes a buffer that the kernel has filled.
     struct filled {
         std::uint32_t length;
-        std::uint16_t next;  // the one received after it, for whom it was received
+        std::uint16_t next;  // the next filled buffer of the same connection
     };
     std::array<filled, count> received{};
 
@@ -10778,8 +10787,8 @@ class receive_pool {
 
 inline io_uring::io_uring(std::uint32_t requests, std::uint32_t completions) {
     io_uring_params parameters{};
-    // Completions are handled when we wait and at no other time, in the one thread there is: that saves the kernel its
-    // interrupts of us. R_DISABLED: the thread that makes a loop need not be the one that runs it.
+    // DEFER_TASKRUN: the kernel works on completions only inside enter(), so it does not interrupt the program.
+    // R_DISABLED: the thread that makes a loop need not be the thread that runs it.
     parameters.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER |
                        IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED;
     parameters.cq_entries = completions;
@@ -10800,7 +10809,8 @@ inline io_uring::io_uring(std::uint32_t requests, std::uint32_t completions) {
         completion_tail_ = rings_.at<std::uint32_t>(out.tail);
         request_mask_ = parameters.sq_entries - 1;
         completion_mask_ = parameters.cq_entries - 1;
-        // The ring holds numbers of requests, so that they could be handed over in another order. We need no other.
+        // The ring holds indices of requests, so requests could be handed over in another order. We need only this
+        // order.
         std::uint32_t* const order = rings_.at<std::uint32_t>(in.array);
         for (std::uint32_t i = 0; i < parameters.sq_entries; ++i) order[i] = i;
     } catch (...) {
@@ -10860,7 +10870,7 @@ inline void receive_pool::give_back(std::uint16_t id) noexcept {
     place.addr = reinterpret_cast<std::uintptr_t>(data(id));
     place.len = size;
     place.bid = id;
-    // The tail lies where the first entry has a field to spare.
+    // The kernel's tail lies in an unused field of the first entry.
     __atomic_store_n(&buffers_[0].resv, tail_, __ATOMIC_RELEASE);
 }
 
@@ -10872,9 +10882,14 @@ inline void receive_pool::give_back(std::uint16_t id) noexcept {
 
 
 namespace netnotes::io_backend {
-/// Completion: "here is what was received". Linux 6.1, where the administrator allows it; the first thread that runs such
-/// a loop is the only one that may (std::logic_error). For loop_options::backend:
+/// Makes a back end that waits with io_uring, for loop_options::backend. It is a completion interface: a wait returns
+/// bytes that the kernel has already received.
+///
 ///     event_loop loop{{.backend = io_backend::io_uring}};
+///
+/// It needs Linux 6.1 and a system that allows io_uring. Otherwise it returns an empty owner and sets `refusal`, and
+/// the loop uses epoll. Only the thread that first runs such a loop may run it again; in another thread run() throws
+/// std::logic_error.
 [[nodiscard]] inline detail::owner<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal);
 }  // namespace netnotes::io_backend
 
@@ -10899,12 +10914,12 @@ namespace netnotes::io_backend {
 
 namespace netnotes::detail {
 
-/// Waits with io_uring. For one thread: the first that waits.
+/// Waits with io_uring. Only the thread that waits first may use it.
 class io_uring_back_end final : public io_back_end {
   public:
     explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends_ = pool_.all(); }
 
-    // `inline` here, and not only below: else the compiler makes all of them, and their table, in each program.
+    // `inline` stands here and not only below. Otherwise every program contains all these functions and their table.
     inline ~io_uring_back_end() override;
     inline void prepare() override;
     inline void add(io_node& node) override;
@@ -10917,7 +10932,7 @@ class io_uring_back_end final : public io_back_end {
   private:
     class intake;
     static intake& intake_of(io_node& node) noexcept;
-    // The names of requests. Nodes lie at multiples of 16, so there is room for what else is to be known.
+    // The names of requests. The address of a node is a multiple of 16, so its low bits can hold the direction.
     static constexpr std::uint64_t nobody = 0, wake = 8, stop = 16, reading = 1, writing = 2, directions = 3;
     static std::uint64_t name(const io_node& node, std::uint64_t direction) noexcept {
         return reinterpret_cast<std::uintptr_t>(&node) | direction;
@@ -10942,14 +10957,14 @@ class io_uring_back_end final : public io_back_end {
     bool is_enabled_ = false;
     int wake_descriptor_ = -1;
     std::uint64_t runs_ = 0;
-    intake* in_hand_ = nullptr;  // of nodes that are retired, and of which the kernel has not let go: a list
+    intake* in_hand_ = nullptr;  // list: the intakes of retired nodes that the kernel still uses
 };
 
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
 
-/// What is in force for a node, and what it has brought.
+/// The active requests of a node, and the bytes or connections that they have delivered.
 class io_uring_back_end::intake final : public io_intake {
   public:
     intake(io_uring_back_end& owner, io_node& node) noexcept : owner_{owner}, node_{node} {}
@@ -10993,7 +11008,7 @@ class io_uring_back_end::intake final : public io_intake {
     }
     bool accept(int& descriptor, int& error) noexcept override {
         if (!connections_.empty()) {
-            descriptor = connections_.front();  // there are few; a hundred at the most, after a rush
+            descriptor = connections_.front();  // the list is short: a hundred at most, after a rush of clients
             connections_.erase(connections_.begin());
             return is_taken();
         }
@@ -11007,13 +11022,14 @@ class io_uring_back_end::intake final : public io_intake {
         return true;
     }
 
-    // What the kernel has brought.
+    /// Adds a buffer that the kernel has filled.
     void append(std::uint16_t id, std::uint32_t length) noexcept {
         owner_.pool_.received[id] = {length, receive_pool::none};
         (first_ == receive_pool::none ? first_ : owner_.pool_.received[last_].next) = id;
         last_ = id;
         ++count_;
     }
+    /// Adds a connection that the kernel has accepted. Closes it if there is no memory.
     void append_connection(int descriptor) noexcept {
         try {
             connections_.push_back(descriptor);
@@ -11021,11 +11037,13 @@ class io_uring_back_end::intake final : public io_intake {
             ::close(descriptor);
         }
     }
+    /// Notes what follows the delivered bytes: 0 is the end of the stream, otherwise a value of errno.
     void ends(int error) noexcept { outcome_ = error; }
+    /// Returns true if a task can take something without waiting.
     [[nodiscard]] bool has_any() const noexcept {
         return first_ != receive_pool::none || !connections_.empty() || outcome_ != nothing;
     }
-    /// More than anybody should leave lying about.
+    /// Returns true if more has been delivered than a node should hold, so its request must be cancelled.
     [[nodiscard]] bool is_full() const noexcept { return count_ > most || connections_.size() > most; }
 
     [[nodiscard]] io_node& node() const noexcept { return node_; }
@@ -11040,9 +11058,9 @@ class io_uring_back_end::intake final : public io_intake {
         if (next_) next_->place_ = place_;
     }
 
-    bool is_reading = false, is_writing = false;  // a request is in force
-    bool is_cancelling = false;                   // and we want it to end
-    bool is_polled = false;                       // it is waited for, or received from, as with epoll
+    bool is_reading = false, is_writing = false;  // a request is active
+    bool is_cancelling = false;                   // the reading request is being cancelled
+    bool is_polled = false;                       // the node is waited for and received from as with epoll
 
   private:
     static constexpr std::uint16_t most = 8;
@@ -11078,11 +11096,11 @@ class io_uring_back_end::intake final : public io_intake {
     io_uring_back_end& owner_;
     io_node& node_;
     std::uint16_t first_ = receive_pool::none, last_ = receive_pool::none, count_ = 0;
-    std::uint32_t offset_ = 0;  // into the first: so much of it was taken
-    int outcome_ = nothing;     // what comes behind them: 0 is the end, or an error of errno
+    std::uint32_t offset_ = 0;  // bytes of the first buffer that were already taken
+    int outcome_ = nothing;     // what follows the buffers: 0 is the end, otherwise a value of errno
     std::vector<int> connections_;
-    intake* next_ = nullptr;  // in a list, and what points to this one there
-    intake** place_ = nullptr;
+    intake* next_ = nullptr;    // in the list in_hand_
+    intake** place_ = nullptr;  // the pointer that points to this intake
 };
 
 inline io_uring_back_end::intake& io_uring_back_end::intake_of(io_node& node) noexcept {
@@ -11090,7 +11108,7 @@ inline io_uring_back_end::intake& io_uring_back_end::intake_of(io_node& node) no
 }
 
 inline io_uring_back_end::~io_uring_back_end() {
-    // The kernel knows them by name only, and nobody will ask any more what has become of their requests.
+    // Safe, because the kernel stores only the names of the nodes, and no completion will be handled any more.
     while (in_hand_) let_go(*in_hand_);
 }
 
@@ -11106,7 +11124,7 @@ inline void io_uring_back_end::add(io_node& node) {
     if (node.what() == io_node::kind::any) {
         struct stat status {};
         int error = ::fstat(node.descriptor(), &status) == 0 ? 0 : errno;
-        if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) error = EPERM;  // always ready; epoll says the same
+        if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) error = EPERM;  // always ready; epoll refuses it, too
         if (error != 0)
             throw_error({error, std::system_category()}, "wait for descriptor ", std::to_string(node.descriptor()));
     }
@@ -11115,7 +11133,8 @@ inline void io_uring_back_end::add(io_node& node) {
 
 inline bool io_uring_back_end::remove(io_node& node) noexcept {
     intake& in = intake_of(node);
-    // Requests that still lie in our half of the ring would be made of a descriptor that may be another's by then.
+    // The kernel has not seen the requests that are still in the ring. They must go, because their descriptor number
+    // may soon belong to another descriptor.
     if (in.is_reading && ring_.withdraw(name(node, reading))) in.is_reading = false;
     if (in.is_writing && ring_.withdraw(name(node, writing))) in.is_writing = false;
     if (!in.is_reading && !in.is_writing) {
@@ -11186,7 +11205,7 @@ inline void io_uring_back_end::needs(io_node& node, bool to_write) noexcept {
 
 inline void io_uring_back_end::watch(int descriptor, bool is_stop) {
     if (is_stop)
-        ++runs_;  // what is told of an earlier one is of no worth
+        ++runs_;  // completions that carry an earlier run number are ignored
     else
         wake_descriptor_ = descriptor;
     if (!request_poll(descriptor, POLLIN, is_stop ? stop_name() : wake, IORING_POLL_ADD_MULTI))
@@ -11201,7 +11220,7 @@ inline void io_uring_back_end::prepare() {
     if (!is_enabled_) ring_.enable();
     is_enabled_ = true;
     if (ring_.enter(duration::zero()) == EEXIST)
-        throw std::logic_error{"a loop with io_uring has one thread for all its life"};
+        throw std::logic_error{"a loop with io_uring must run in the thread that ran it first"};
 }
 inline bool io_uring_back_end::wait(duration timeout) {
     lend(receive_pool::none);
@@ -11238,7 +11257,7 @@ inline void io_uring_back_end::handle(const io_uring_cqe& completion) noexcept {
         return;
     }
     node.awaken();
-    // The request has ended, for whatever reason, and somebody still waits.
+    // If the request has ended and an operation still waits, a new request is needed.
     if (!node.is_retired() && node.has_reader()) needs(node, node.reader_sends());
 }
 
@@ -11262,7 +11281,7 @@ inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& compl
         in.append_connection(result);
     else if (result == -ENOBUFS || result == -EAGAIN || result == -EINTR || result == -EINVAL ||
              (result == -ECANCELED && !was_cancelled))
-        in.is_polled = true;  // no buffer, no multishot for this kind of socket, or it is the kernel that ends it
+        in.is_polled = true;  // no buffer is free, the socket allows no multishot, or the kernel ended the request
     else if (result <= 0 && result != -ECANCELED &&
              !(node.what() == io_node::kind::listener && is_passed_over(-result)))
         in.ends(-result);

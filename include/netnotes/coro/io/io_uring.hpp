@@ -1,34 +1,35 @@
-// netnotes/coro/io/io_uring.hpp: a loop that asks once, and is brought what comes
+// netnotes/coro/io/io_uring.hpp: the back end that lets the kernel receive
 // SPDX-License-Identifier: MIT
 //
-// epoll tells that there is something to receive; the receive is another system call, and so it goes for each of a
-// thousand connections. With io_uring (Linux 5.1; this page needs 6.1) a program writes what it wants done into a ring
-// of memory that it shares with the kernel, and finds what was done in another. One call, io_uring_enter(2), hands over
-// any number of requests and waits for completions of any others:
+// epoll reports that bytes have arrived. To receive them, the program needs another system call for each connection.
+// With io_uring (Linux 5.1; this page needs 6.1) a program writes requests into a ring of memory that it shares with
+// the kernel. The kernel carries them out and writes the results into a second ring. One call, io_uring_enter(2), hands
+// over any number of requests and waits for completions:
 //
 //        the loop                                             the kernel
 //          │  submission ring   [receive from 7, for ever]      │
 //          ├───────────────────────────────────────────────────>│
-//          │        io_uring_enter: "take these, wait for one"  │ bytes come for 7, for 9, for 12
+//          │        io_uring_enter: "take these, wait for one"  │ bytes arrive for 7, for 9, for 12
 //          │<───────────────────────────────────────────────────┤ and are copied into buffers of the pool
 //          │  completion ring   [7: 64 bytes in buffer 3] [9: 64 in 4] [12: 0, the end]
 //
-// A *multishot* request stays in force: one receive for the life of a connection, one accept for that of a listener. The
-// buffers are *provided*: the kernel takes one from a pool when bytes have come, so a connection that waits holds none.
-// recv() lends the task the buffer itself, so nothing is copied on the way.
+// A *multishot* request stays active: a connection needs one receive request for its whole life, and a listener one
+// accept request. The buffers are *provided*: the kernel takes a buffer from a pool when bytes arrive, so a waiting
+// connection holds no buffer. The task's recv() lends this very buffer, without a copy.
 //
-// What one must not forget:
-//   - The kernel goes on while nobody asks. Who receives nothing for long must have his request withdrawn, or his peer
-//     fills the pool; the same for a server that accepts no more.
-//   - Where the pool is empty the request ends. Then that connection is waited for and received from as with epoll.
-//   - Until a request has ended the kernel has the descriptor in hand: close(2) alone would not close the connection. So
-//     it is withdrawn first, and what stands for it in memory outlives its last completion.
-//   - Sending is done at once and directly, as with epoll: there the wish is certain and the answer immediate.
+// Four rules follow from this:
+//   - A multishot request keeps running even if the program does not read. The back end cancels the request if a
+//     connection is not read, because its peer would fill the pool, or if the program stops accepting on a listener.
+//   - If the pool is empty, the request ends. Then the connection is waited for and received from as with epoll.
+//   - While a request runs, the kernel uses the descriptor, and close(2) alone would not close the connection. So the
+//     request is cancelled first, and its node lives until its last completion.
+//   - Sends do not use the ring. The program sends directly, as with epoll, because most sends succeed at once.
 //
-// Containers and hardened systems forbid io_uring often (seccomp, kernel.io_uring_disabled): a loop then uses epoll.
+// Containers and hardened systems often forbid io_uring (seccomp, kernel.io_uring_disabled). A loop then uses epoll.
 //
-// On this page:  io_backend::io_uring · and under it: io_uring (the two rings) · receive_pool (the buffers)
-// The notes:     epoll版-TCP服务器, one step further; examples 26 and 27
+// On this page:  io_backend::io_uring
+// Below it:      coro/io/ring.hpp: io_uring (the two rings), receive_pool (the buffers)
+// The notes:     epoll版-TCP服务器 (the epoll server), one step further; examples 26 and 27
 
 #ifndef NETNOTES_CORO_IO_IO_URING_HPP
 #define NETNOTES_CORO_IO_IO_URING_HPP
@@ -40,9 +41,14 @@
 #include "ring.hpp"
 
 namespace netnotes::io_backend {
-/// Completion: "here is what was received". Linux 6.1, where the administrator allows it; the first thread that runs such
-/// a loop is the only one that may (std::logic_error). For loop_options::backend:
+/// Makes a back end that waits with io_uring, for loop_options::backend. It is a completion interface: a wait returns
+/// bytes that the kernel has already received.
+///
 ///     event_loop loop{{.backend = io_backend::io_uring}};
+///
+/// It needs Linux 6.1 and a system that allows io_uring. Otherwise it returns an empty owner and sets `refusal`, and
+/// the loop uses epoll. Only the thread that first runs such a loop may run it again; in another thread run() throws
+/// std::logic_error.
 [[nodiscard]] inline detail::owner<detail::io_back_end> io_uring(detail::scheduler& loop, std::error_code& refusal);
 }  // namespace netnotes::io_backend
 
@@ -67,12 +73,12 @@ namespace netnotes::io_backend {
 
 namespace netnotes::detail {
 
-/// Waits with io_uring. For one thread: the first that waits.
+/// Waits with io_uring. Only the thread that waits first may use it.
 class io_uring_back_end final : public io_back_end {
   public:
     explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends_ = pool_.all(); }
 
-    // `inline` here, and not only below: else the compiler makes all of them, and their table, in each program.
+    // `inline` stands here and not only below. Otherwise every program contains all these functions and their table.
     inline ~io_uring_back_end() override;
     inline void prepare() override;
     inline void add(io_node& node) override;
@@ -85,7 +91,7 @@ class io_uring_back_end final : public io_back_end {
   private:
     class intake;
     static intake& intake_of(io_node& node) noexcept;
-    // The names of requests. Nodes lie at multiples of 16, so there is room for what else is to be known.
+    // The names of requests. The address of a node is a multiple of 16, so its low bits can hold the direction.
     static constexpr std::uint64_t nobody = 0, wake = 8, stop = 16, reading = 1, writing = 2, directions = 3;
     static std::uint64_t name(const io_node& node, std::uint64_t direction) noexcept {
         return reinterpret_cast<std::uintptr_t>(&node) | direction;
@@ -110,14 +116,14 @@ class io_uring_back_end final : public io_back_end {
     bool is_enabled_ = false;
     int wake_descriptor_ = -1;
     std::uint64_t runs_ = 0;
-    intake* in_hand_ = nullptr;  // of nodes that are retired, and of which the kernel has not let go: a list
+    intake* in_hand_ = nullptr;  // list: the intakes of retired nodes that the kernel still uses
 };
 
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
 
-/// What is in force for a node, and what it has brought.
+/// The active requests of a node, and the bytes or connections that they have delivered.
 class io_uring_back_end::intake final : public io_intake {
   public:
     intake(io_uring_back_end& owner, io_node& node) noexcept : owner_{owner}, node_{node} {}
@@ -161,7 +167,7 @@ class io_uring_back_end::intake final : public io_intake {
     }
     bool accept(int& descriptor, int& error) noexcept override {
         if (!connections_.empty()) {
-            descriptor = connections_.front();  // there are few; a hundred at the most, after a rush
+            descriptor = connections_.front();  // the list is short: a hundred at most, after a rush of clients
             connections_.erase(connections_.begin());
             return is_taken();
         }
@@ -175,13 +181,14 @@ class io_uring_back_end::intake final : public io_intake {
         return true;
     }
 
-    // What the kernel has brought.
+    /// Adds a buffer that the kernel has filled.
     void append(std::uint16_t id, std::uint32_t length) noexcept {
         owner_.pool_.received[id] = {length, receive_pool::none};
         (first_ == receive_pool::none ? first_ : owner_.pool_.received[last_].next) = id;
         last_ = id;
         ++count_;
     }
+    /// Adds a connection that the kernel has accepted. Closes it if there is no memory.
     void append_connection(int descriptor) noexcept {
         try {
             connections_.push_back(descriptor);
@@ -189,11 +196,13 @@ class io_uring_back_end::intake final : public io_intake {
             ::close(descriptor);
         }
     }
+    /// Notes what follows the delivered bytes: 0 is the end of the stream, otherwise a value of errno.
     void ends(int error) noexcept { outcome_ = error; }
+    /// Returns true if a task can take something without waiting.
     [[nodiscard]] bool has_any() const noexcept {
         return first_ != receive_pool::none || !connections_.empty() || outcome_ != nothing;
     }
-    /// More than anybody should leave lying about.
+    /// Returns true if more has been delivered than a node should hold, so its request must be cancelled.
     [[nodiscard]] bool is_full() const noexcept { return count_ > most || connections_.size() > most; }
 
     [[nodiscard]] io_node& node() const noexcept { return node_; }
@@ -208,9 +217,9 @@ class io_uring_back_end::intake final : public io_intake {
         if (next_) next_->place_ = place_;
     }
 
-    bool is_reading = false, is_writing = false;  // a request is in force
-    bool is_cancelling = false;                   // and we want it to end
-    bool is_polled = false;                       // it is waited for, or received from, as with epoll
+    bool is_reading = false, is_writing = false;  // a request is active
+    bool is_cancelling = false;                   // the reading request is being cancelled
+    bool is_polled = false;                       // the node is waited for and received from as with epoll
 
   private:
     static constexpr std::uint16_t most = 8;
@@ -246,11 +255,11 @@ class io_uring_back_end::intake final : public io_intake {
     io_uring_back_end& owner_;
     io_node& node_;
     std::uint16_t first_ = receive_pool::none, last_ = receive_pool::none, count_ = 0;
-    std::uint32_t offset_ = 0;  // into the first: so much of it was taken
-    int outcome_ = nothing;     // what comes behind them: 0 is the end, or an error of errno
+    std::uint32_t offset_ = 0;  // bytes of the first buffer that were already taken
+    int outcome_ = nothing;     // what follows the buffers: 0 is the end, otherwise a value of errno
     std::vector<int> connections_;
-    intake* next_ = nullptr;  // in a list, and what points to this one there
-    intake** place_ = nullptr;
+    intake* next_ = nullptr;    // in the list in_hand_
+    intake** place_ = nullptr;  // the pointer that points to this intake
 };
 
 inline io_uring_back_end::intake& io_uring_back_end::intake_of(io_node& node) noexcept {
@@ -258,7 +267,7 @@ inline io_uring_back_end::intake& io_uring_back_end::intake_of(io_node& node) no
 }
 
 inline io_uring_back_end::~io_uring_back_end() {
-    // The kernel knows them by name only, and nobody will ask any more what has become of their requests.
+    // Safe, because the kernel stores only the names of the nodes, and no completion will be handled any more.
     while (in_hand_) let_go(*in_hand_);
 }
 
@@ -274,7 +283,7 @@ inline void io_uring_back_end::add(io_node& node) {
     if (node.what() == io_node::kind::any) {
         struct stat status {};
         int error = ::fstat(node.descriptor(), &status) == 0 ? 0 : errno;
-        if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) error = EPERM;  // always ready; epoll says the same
+        if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) error = EPERM;  // always ready; epoll refuses it, too
         if (error != 0)
             throw_error({error, std::system_category()}, "wait for descriptor ", std::to_string(node.descriptor()));
     }
@@ -283,7 +292,8 @@ inline void io_uring_back_end::add(io_node& node) {
 
 inline bool io_uring_back_end::remove(io_node& node) noexcept {
     intake& in = intake_of(node);
-    // Requests that still lie in our half of the ring would be made of a descriptor that may be another's by then.
+    // The kernel has not seen the requests that are still in the ring. They must go, because their descriptor number
+    // may soon belong to another descriptor.
     if (in.is_reading && ring_.withdraw(name(node, reading))) in.is_reading = false;
     if (in.is_writing && ring_.withdraw(name(node, writing))) in.is_writing = false;
     if (!in.is_reading && !in.is_writing) {
@@ -354,7 +364,7 @@ inline void io_uring_back_end::needs(io_node& node, bool to_write) noexcept {
 
 inline void io_uring_back_end::watch(int descriptor, bool is_stop) {
     if (is_stop)
-        ++runs_;  // what is told of an earlier one is of no worth
+        ++runs_;  // completions that carry an earlier run number are ignored
     else
         wake_descriptor_ = descriptor;
     if (!request_poll(descriptor, POLLIN, is_stop ? stop_name() : wake, IORING_POLL_ADD_MULTI))
@@ -369,7 +379,7 @@ inline void io_uring_back_end::prepare() {
     if (!is_enabled_) ring_.enable();
     is_enabled_ = true;
     if (ring_.enter(duration::zero()) == EEXIST)
-        throw std::logic_error{"a loop with io_uring has one thread for all its life"};
+        throw std::logic_error{"a loop with io_uring must run in the thread that ran it first"};
 }
 inline bool io_uring_back_end::wait(duration timeout) {
     lend(receive_pool::none);
@@ -406,7 +416,7 @@ inline void io_uring_back_end::handle(const io_uring_cqe& completion) noexcept {
         return;
     }
     node.awaken();
-    // The request has ended, for whatever reason, and somebody still waits.
+    // If the request has ended and an operation still waits, a new request is needed.
     if (!node.is_retired() && node.has_reader()) needs(node, node.reader_sends());
 }
 
@@ -430,7 +440,7 @@ inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& compl
         in.append_connection(result);
     else if (result == -ENOBUFS || result == -EAGAIN || result == -EINTR || result == -EINVAL ||
              (result == -ECANCELED && !was_cancelled))
-        in.is_polled = true;  // no buffer, no multishot for this kind of socket, or it is the kernel that ends it
+        in.is_polled = true;  // no buffer is free, the socket allows no multishot, or the kernel ended the request
     else if (result <= 0 && result != -ECANCELED &&
              !(node.what() == io_node::kind::listener && is_passed_over(-result)))
         in.ends(-result);

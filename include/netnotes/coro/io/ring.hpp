@@ -1,16 +1,17 @@
 // netnotes/coro/io/ring.hpp: two rings of memory, shared with the kernel
 // SPDX-License-Identifier: MIT
 //
-// io_uring(7) is two rings in memory that the program and the kernel share. The program writes what it wants into one
-// ring, the kernel writes what has happened into the other. One system call hands over many requests:
+// io_uring(7) consists of two rings in memory that the program and the kernel share. The program writes requests into
+// one ring, and the kernel writes their results into the other. One system call hands over many requests:
 //
 //        program ── requests ──> [ submission ring ] ──> kernel
 //        program <── results ─── [ completion ring ] <── kernel
 //
-// The kernel receives into buffers of a pool, so an idle connection needs no buffer. These classes know nothing of tasks
-// or of the loop; io_uring.hpp uses them.
+// The kernel receives into buffers of a pool, so an idle connection needs no buffer. These classes know nothing of
+// tasks or of the loop; io_uring.hpp uses them.
 //
 // On this page:  io_uring (the two rings) · receive_pool (the buffers)
+// Above it:      coro/io/io_uring.hpp
 
 #ifndef NETNOTES_CORO_IO_RING_HPP
 #define NETNOTES_CORO_IO_RING_HPP
@@ -39,11 +40,12 @@
 
 namespace netnotes::detail {
 
-/// Memory of its own, from the system.
+/// Owns memory that the system has mapped with mmap(2).
 class mapping {
   public:
     mapping() noexcept = default;
-    /// Throws std::system_error. Without a descriptor it is zeroed and touched by nobody else.
+    /// Maps `size` bytes of the descriptor from `offset` on, shared with the kernel. Without a descriptor the memory is
+    /// private and zeroed. Throws std::system_error.
     explicit mapping(std::size_t size, int descriptor = -1, std::uint64_t offset = 0)
         : data_{::mmap(nullptr, size, PROT_READ | PROT_WRITE,
                        descriptor < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE, descriptor,
@@ -62,7 +64,7 @@ class mapping {
         if (size_ > 0) ::munmap(data_, size_);
     }
     [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(data_); }
-    /// What lies so many bytes from the beginning.
+    /// Returns a pointer to the T that lies `offset` bytes from the beginning.
     template <class T>
     [[nodiscard]] T* at(std::size_t offset) const noexcept {
         return reinterpret_cast<T*>(data() + offset);
@@ -73,36 +75,37 @@ class mapping {
     std::size_t size_ = 0;
 };
 
-/// The two rings, and the three system calls behind them. Each ring has a head and a tail that only grow; one side moves
-/// the one, the kernel the other, and what is between them is in the ring.
+/// The two rings, and the three system calls behind them. Each ring has a head and a tail, two numbers that only grow.
+/// The writer moves the tail, and the reader moves the head. The entries between them are in the ring.
 class io_uring {
   public:
-    /// Room for so many requests and completions, powers of two. It stands still until enable(). Throws
-    /// std::system_error.
+    /// Makes rings for this number of requests and completions, each a power of two. They are disabled until enable().
+    /// Throws std::system_error.
     io_uring(std::uint32_t requests, std::uint32_t completions);
     io_uring(const io_uring&) = delete;
     io_uring& operator=(const io_uring&) = delete;
     ~io_uring() { ::close(descriptor_); }
 
-    /// The thread that calls this is the one that may call enter().
+    /// Enables the rings. From now on only the calling thread may call enter(). Throws std::system_error.
     void enable() {
         if (call_register(IORING_REGISTER_ENABLE_RINGS, nullptr, 0) != 0)
             throw std::system_error{errno, std::system_category(), "io_uring_register"};
     }
-    /// Gives -1 and errno.
+    /// Calls io_uring_register(2). Returns its result; -1 means a failure, and errno says why.
     int call_register(unsigned operation, void* argument, unsigned count) const noexcept {
         return static_cast<int>(::syscall(__NR_io_uring_register, descriptor_, operation, argument, count));
     }
 
-    /// A request to fill in, all zero; nullptr when the ring is full.
+    /// Returns a request to fill in, all bytes zero. Returns nullptr if the ring is full.
     [[nodiscard]] io_uring_sqe* next_request() noexcept;
-    /// Makes requests of this name that were not handed over yet do nothing, namelessly. Were there any?
+    /// Turns requests with this name that were not handed over yet into requests that do nothing and have name 0.
+    /// Returns true if there were any.
     bool withdraw(std::uint64_t name) noexcept;
-    /// Hands over what was filled in, and waits for a completion, at most so long. Gives 0 or an error of errno: ETIME
-    /// and EINTR are none to worry about.
+    /// Hands over the filled requests, and waits for a completion for at most `timeout`. Returns 0 or a value of errno.
+    /// ETIME (no completion in time) and EINTR are harmless.
     int enter(duration timeout) noexcept;
 
-    /// Calls `handle(completion)` for those that are there. Others may come meanwhile.
+    /// Calls `handle(completion)` for each completion that was in the ring at the call. Returns true if there were any.
     template <class Handle>
     bool for_each_completion(Handle handle) {
         const std::uint32_t end = __atomic_load_n(completion_tail_, __ATOMIC_ACQUIRE);
@@ -122,27 +125,32 @@ class io_uring {
     io_uring_sqe* requests_ = nullptr;
     const io_uring_cqe* completions_ = nullptr;
     std::uint32_t request_mask_ = 0, completion_mask_ = 0;
-    std::uint32_t tail_ = 0;  // of the requests; the kernel sees it when we enter
+    std::uint32_t tail_ = 0;  // of the requests; enter() shows it to the kernel
     std::uint32_t *request_head_ = nullptr, *request_tail_ = nullptr;
     std::uint32_t *completion_head_ = nullptr, *completion_tail_ = nullptr;
 };
 
-/// The buffers that the kernel takes for what it receives, in the order in which they were given to it.
+/// The buffers into which the kernel receives. It uses them in the order in which they were given back.
 class receive_pool {
   public:
-    static constexpr std::uint16_t count = 1024;
-    static constexpr std::uint32_t size = 16 * 1024;  // of each; memory that was never written to is none
+    static constexpr std::uint16_t count = 1024;      // number of buffers
+    static constexpr std::uint32_t size = 16 * 1024;  // bytes in each; a page that was never written needs no memory
     static constexpr std::uint16_t group = 0;
-    static constexpr std::uint16_t none = 0xffff;
+    static constexpr std::uint16_t none = 0xffff;  // the id of no buffer
 
+    /// Registers the pool with the ring. Throws std::system_error.
     explicit receive_pool(io_uring& ring);
+    /// Returns the memory of all buffers.
     [[nodiscard]] std::span<std::byte> all() const noexcept { return {memory_.data(), std::size_t{count} * size}; }
+    /// Returns the memory of one buffer.
     [[nodiscard]] std::byte* data(std::uint16_t id) const noexcept { return memory_.data() + std::size_t{id} * size; }
+    /// Gives a buffer back to the kernel.
     void give_back(std::uint16_t id) noexcept;
 
+    /// Describes a buffer that the kernel has filled.
     struct filled {
         std::uint32_t length;
-        std::uint16_t next;  // the one received after it, for whom it was received
+        std::uint16_t next;  // the next filled buffer of the same connection
     };
     std::array<filled, count> received{};
 
@@ -158,8 +166,8 @@ class receive_pool {
 
 inline io_uring::io_uring(std::uint32_t requests, std::uint32_t completions) {
     io_uring_params parameters{};
-    // Completions are handled when we wait and at no other time, in the one thread there is: that saves the kernel its
-    // interrupts of us. R_DISABLED: the thread that makes a loop need not be the one that runs it.
+    // DEFER_TASKRUN: the kernel works on completions only inside enter(), so it does not interrupt the program.
+    // R_DISABLED: the thread that makes a loop need not be the thread that runs it.
     parameters.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER |
                        IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED;
     parameters.cq_entries = completions;
@@ -180,7 +188,8 @@ inline io_uring::io_uring(std::uint32_t requests, std::uint32_t completions) {
         completion_tail_ = rings_.at<std::uint32_t>(out.tail);
         request_mask_ = parameters.sq_entries - 1;
         completion_mask_ = parameters.cq_entries - 1;
-        // The ring holds numbers of requests, so that they could be handed over in another order. We need no other.
+        // The ring holds indices of requests, so requests could be handed over in another order. We need only this
+        // order.
         std::uint32_t* const order = rings_.at<std::uint32_t>(in.array);
         for (std::uint32_t i = 0; i < parameters.sq_entries; ++i) order[i] = i;
     } catch (...) {
@@ -240,7 +249,7 @@ inline void receive_pool::give_back(std::uint16_t id) noexcept {
     place.addr = reinterpret_cast<std::uintptr_t>(data(id));
     place.len = size;
     place.bid = id;
-    // The tail lies where the first entry has a field to spare.
+    // The kernel's tail lies in an unused field of the first entry.
     __atomic_store_n(&buffers_[0].resv, tail_, __ATOMIC_RELEASE);
 }
 
