@@ -10,7 +10,8 @@ lesson: a line like
     <!-- server.cpp: "net::tcp_listener" to "accept()" -->
 
 stands above a block of code. The block holds the file's lines from the first line that contains the first text to the next
-line that contains the second text. <!-- server.cpp --> quotes the whole file.
+line that contains the second text. <!-- server.cpp --> quotes the whole file. A text that begins with ^ stands at the
+beginning of its line: "^}" is the end of a function.
 
 Every program of a lesson but demo.cpp begins with one of
 
@@ -50,8 +51,10 @@ def quoted(page, name, begin, end):
         return problem(page, f"quotes {name}, which is not there")
     lines = path.read_text(encoding="utf-8").splitlines()
     if begin:
-        first = next((i for i, line in enumerate(lines) if begin in line), None)
-        last = None if first is None else next((i for i in range(first, len(lines)) if end in lines[i]), None)
+        def holds(line, text):
+            return line.startswith(text[1:]) if text[0] == "^" else text in line
+        first = next((i for i, line in enumerate(lines) if holds(line, begin)), None)
+        last = None if first is None else next((i for i in range(first, len(lines)) if holds(lines[i], end)), None)
         if last is None:
             return problem(page, f'{name} has no lines from "{begin}" to "{end}"')
         lines = lines[first:last + 1]
