@@ -1,0 +1,61 @@
+// chat.cpp: two people chat, and both may type at any time (the notes: "单全双工信息收发", 30 lines)
+//
+//     chat [OWN_PORT]        OWN_PORT is 6666 if it is left out
+
+#include <netnotes/udp.hpp>
+
+#include <iostream>
+#include <thread>
+
+namespace net = netnotes;
+
+const std::string prompt = "发送 (send) >: ";
+const std::string nobody = "对方不在 (nobody is there: the last line is lost)";
+
+// Writes a line over the prompt, then the prompt again. The terminal keeps the text that is typed so far.
+void show(const std::string& line) { std::cout << "\r\x1b[K" + line + '\n' + prompt << std::flush; }
+
+void receive_until_stopped(net::udp_socket& socket) {
+    char buffer[4096];
+    for (std::error_code error; error != std::errc::operation_canceled;) {
+        const auto got = socket.recv_from(buffer, error);
+        if (error == std::errc::connection_refused) show(nobody);
+        if (!error) show("收到 (received) >: " + got.sender.to_string() + ": " + net::visible(net::as_text(got.bytes)));
+    }
+}
+
+void send_lines(net::udp_socket& socket) {
+    std::string line;
+    while (std::cout << prompt << std::flush && std::getline(std::cin, line)) {
+        std::error_code error;
+        socket.send(line, error);
+        if (error == std::errc::connection_refused) {  // this is about the line before, and this line is not sent yet
+            std::cout << nobody << '\n';
+            socket.send(line, error);
+        }
+        if (error) std::cout << "没有发送 (not sent): " << error.message() << '\n';
+    }
+}
+
+int main(int argc, char** argv) try {
+    const net::resolve_hints udp{net::address_family::inet, net::socket_type::datagram};
+    net::udp_socket socket{net::resolve("0.0.0.0", argc > 1 ? argv[1] : "6666", udp).front()};
+    std::string ip, port;
+    std::cout << "请输入对方IP (the other's IP or host name): " << std::flush;
+    if (!std::getline(std::cin, ip)) return 0;
+    std::cout << "请输入对方的port (the other's port): " << std::flush;
+    if (!std::getline(std::cin, port)) return 0;
+    socket.connect(net::resolve(ip, port, udp).front());  // datagrams of others are not let in
+
+    net::stop_event stop;
+    net::stop_on_signals signals{stop};  // Ctrl-C ends getline() and recv_from()
+    socket.stop_with(stop);
+    std::thread receiver{receive_until_stopped, std::ref(socket)};
+    send_lines(socket);
+    stop.request_stop();  // Ctrl-D ends send_lines(), and this ends recv_from()
+    receiver.join();
+    std::cout << '\n';
+} catch (const std::exception& error) {
+    std::cerr << "chat: " << error.what() << '\n';
+    return 1;
+}
