@@ -71,6 +71,8 @@ class async_buffered_stream {
     /// write() sends them. Both buffers are empty at first and grow from 4 KiB.
     explicit async_buffered_stream(async_stream stream, std::size_t limit = 64 * 1024,
                                    std::size_t high_water = 64 * 1024);
+    /// Takes over the stream and the buffers of another object, which is then without a stream. Views and waiting calls
+    /// stay valid.
     async_buffered_stream(async_buffered_stream&&) noexcept;
     async_buffered_stream& operator=(async_buffered_stream&&) noexcept;
     /// Closes the connection. Gathered bytes that were not flushed are lost, and then the connection ends in a reset.

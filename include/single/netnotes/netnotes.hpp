@@ -8112,6 +8112,8 @@ class async_buffered_stream {
     /// write() sends them. Both buffers are empty at first and grow from 4 KiB.
     explicit async_buffered_stream(async_stream stream, std::size_t limit = 64 * 1024,
                                    std::size_t high_water = 64 * 1024);
+    /// Takes over the stream and the buffers of another object, which is then without a stream. Views and waiting calls
+    /// stay valid.
     async_buffered_stream(async_buffered_stream&&) noexcept;
     async_buffered_stream& operator=(async_buffered_stream&&) noexcept;
     /// Closes the connection. Gathered bytes that were not flushed are lost, and then the connection ends in a reset.
@@ -10304,6 +10306,7 @@ class [[nodiscard]] generator {
     using reference = std::conditional_t<std::is_reference_v<T>, T, T&&>;
     using pointer = std::add_pointer_t<reference>;
 
+    /// Takes over the coroutine of `other`, which is then empty: its next() returns nullptr.
     generator(generator&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
     generator& operator=(generator&& other) noexcept {
         generator{std::move(other)}.swap(*this);
@@ -10344,15 +10347,18 @@ class generator<T>::iterator {
         source_ = std::exchange(other.source_, nullptr);
         return *this;
     }
+    /// Returns the value, which is valid until the coroutine is resumed. The iterator must not be at the end.
     [[nodiscard]] reference operator*() const noexcept {
         return static_cast<reference>(*source_.promise().value_);
     }
+    /// Resumes the coroutine until its next value; see generator::next().
     iterator& operator++() {
         const auto source = std::exchange(source_, nullptr);  // if the next line throws, the iterator is at the end
         if (next_of(source)) source_ = source;
         return *this;
     }
     void operator++(int) { ++*this; }
+    /// Returns true if the coroutine has ended.
     friend bool operator==(const iterator& at, std::default_sentinel_t) noexcept { return !at.source_; }
 
   private:
@@ -10382,6 +10388,7 @@ class [[nodiscard]] greenlet {
 
     /// Creates an empty greenlet. It can be assigned to, but not run.
     greenlet() noexcept = default;
+    /// Takes over the coroutine of `other`, which is then empty.
     greenlet(greenlet&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
     greenlet& operator=(greenlet&& other) noexcept {
         greenlet{std::move(other)}.swap(*this);
