@@ -23,6 +23,9 @@
 //     packet/pcap.hpp       pcap, the capture file that every tool reads
 //     packet/pcapng.hpp     pcapng, the capture file with interfaces and comments
 //     packet/capture.hpp    reading a capture file, whichever of the two formats it has
+//     packet/dns_name.hpp   names of DNS, as text and as they travel
+//     packet/dns.hpp        messages of the Domain Name System
+//     packet/dns_build.hpp  writing messages of the Domain Name System
 //     packet/view.hpp       what every view of a header can do; options
 //     packet/ethernet.hpp   Ethernet, VLAN tags, ARP
 //     packet/ipv4.hpp       the header of IPv4
@@ -42,6 +45,9 @@
 #include "packet/bytes.hpp"
 #include "packet/capture.hpp"
 #include "packet/checksum.hpp"
+#include "packet/dns.hpp"
+#include "packet/dns_build.hpp"
+#include "packet/dns_name.hpp"
 #include "packet/ethernet.hpp"
 #include "packet/ipv4.hpp"
 #include "packet/names.hpp"

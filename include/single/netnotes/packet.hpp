@@ -45,6 +45,9 @@
 //     packet/pcap.hpp       pcap, the capture file that every tool reads
 //     packet/pcapng.hpp     pcapng, the capture file with interfaces and comments
 //     packet/capture.hpp    reading a capture file, whichever of the two formats it has
+//     packet/dns_name.hpp   names of DNS, as text and as they travel
+//     packet/dns.hpp        messages of the Domain Name System
+//     packet/dns_build.hpp  writing messages of the Domain Name System
 //     packet/view.hpp       what every view of a header can do; options
 //     packet/ethernet.hpp   Ethernet, VLAN tags, ARP
 //     packet/ipv4.hpp       the header of IPv4
@@ -3676,6 +3679,1170 @@ inline constexpr auto crc32_table = [] {
 }  // namespace netnotes::packet
 
 #endif  // NETNOTES_PACKET_CHECKSUM_HPP
+
+// netnotes/packet/dns.hpp: messages of the Domain Name System
+// SPDX-License-Identifier: MIT
+//
+// A message is a header, the questions, and three lists of records. A response repeats the question:
+//
+//        ┌────────┬──────────────────┬───────────┬─────────┬───────────┬────────────┐
+//        │   id   │ flags            │ questions │ answers │ authority │ additional │   16 bits each
+//        ├────────┴──────────────────┴───────────┴─────────┴───────────┴────────────┤
+//        │ www.example.com  A  IN                                                   │   question
+//        │ www.example.com  A  IN  300 s  4 bytes: 192.0.2.1                        │   record: name, type, class,
+//        │ …                                                                        │   seconds to live, data
+//        └──────────────────────────────────────────────────────────────────────────┘
+//
+// The view checks the header when it is made. Questions and records are read while you iterate, because a name may have
+// any size. A list ends before a record that cannot be read; check() reads the whole message and says why.
+//
+//        packet_failure why;
+//        if (const auto message = dns_view::parse(datagram, why))
+//            for (const dns_record& record : message->answers())
+//                if (const auto address = record.address()) …
+//
+// Each accessor of a record is for one kind of data. It returns nullopt for another type, and for data that cannot be
+// read. Nothing here allocates or throws.
+//
+// On this page:  dns_type, dns_class … · dns_header · dns_question · dns_record and its data · dns_view
+// Source:        RFC 1035 §4, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 6891 (OPT)
+// The notes:     DNS (N61, N62); example 36
+
+#ifndef NETNOTES_PACKET_DNS_HPP
+#define NETNOTES_PACKET_DNS_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+
+// netnotes/packet/dns_name.hpp: names of DNS, as text and as they travel
+// SPDX-License-Identifier: MIT
+//
+// A name is a list of labels. On the wire each label follows its length, and the root, which has no label, ends it:
+//
+//        www.example.com     3 w w w  7 e x a m p l e  3 c o m  0
+//
+// A message names the same things again and again. So a name may end with a *pointer* instead: two bytes whose upper two
+// bits are set, and whose other 14 bits are a place in the message. There the name goes on.
+//
+//        at 12     7 e x a m p l e  3 c o m  0
+//        at 40     3 w w w  c0 0c                      www.example.com once more, in 6 bytes
+//
+// A hostile pointer points to itself, or two point to each other, and a careless reader never ends. Two rules end it. A
+// pointer must point before the labels that led to it. A whole name has at most 255 bytes. To count labels or
+// pointers would be too strict: a name below ip6.arpa has 34 labels.
+//
+// Upper and lower case are equal in comparisons, but a name keeps its letters as they came (RFC 4343). A label may hold
+// any byte. In text a dot within a label is written `\.`, and a byte that is not a visible character `\000` to `\255`.
+//
+// On this page:  dns_name_view · dns_name
+// Source:        RFC 1035 §3.1, §4.1.4, §5.1
+// The notes:     DNS (N61, N62); example 36
+
+#ifndef NETNOTES_PACKET_DNS_NAME_HPP
+#define NETNOTES_PACKET_DNS_NAME_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+
+
+
+
+namespace netnotes::packet {
+
+/// A name within a message, or within a dns_name. It points to the bytes, which must stay and must not change. It was
+/// checked when it was made, so reading it cannot fail. Nothing here allocates but to_string().
+class dns_name_view {
+  public:
+    static constexpr std::size_t max_size = 255;       ///< bytes of a name without pointers, its final 0 included
+    static constexpr std::size_t max_label_size = 63;  ///< bytes
+
+    /// Creates the root, a name without labels.
+    constexpr dns_name_view() noexcept = default;
+    /// Reads the name that begins at byte `at` of the message. On success `at` is the place behind the name. Otherwise
+    /// returns nullopt; `why` then says where the name is cut short or malformed.
+    static constexpr std::optional<dns_name_view> parse(std::span<const std::byte> message, std::size_t& at,
+                                                        packet_failure& why) noexcept;
+
+    /// The labels, from the left. Each is a span of 1 to 63 bytes.
+    class iterator {
+      public:
+        using value_type = std::span<const std::byte>;
+        using difference_type = std::ptrdiff_t;
+        constexpr iterator() noexcept = default;
+        constexpr std::span<const std::byte> operator*() const noexcept {
+            return message_.subspan(at_ + 1, detail::load_8(message_.data() + at_));
+        }
+        constexpr iterator& operator++() noexcept {
+            at_ += 1u + detail::load_8(message_.data() + at_);
+            return follow(), *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
+            return a.at_ == b.at_ && a.message_.data() == b.message_.data();
+        }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
+            return a.message_.empty() || a.message_[a.at_] == std::byte{0};
+        }
+
+      private:
+        friend dns_name_view;
+        constexpr iterator(std::span<const std::byte> message, std::size_t at) noexcept : message_{message}, at_{at} {
+            if (!message.empty()) follow();
+        }
+        constexpr void follow() noexcept {
+            while (detail::load_8(message_.data() + at_) >= 0xc0)
+                at_ = detail::load_16(message_.data() + at_) & 0x3fffu;
+        }
+        std::span<const std::byte> message_;
+        std::size_t at_ = 0;
+    };
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {message_, at_}; }
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+
+    [[nodiscard]] constexpr bool is_root() const noexcept { return begin() == end(); }
+    /// Returns how many bytes the name has without pointers, from 1 to 255.
+    [[nodiscard]] constexpr std::size_t wire_size() const noexcept { return size_; }
+    /// Returns `www.example.com`, without a dot at the end, and `.` for the root. The text is safe for a terminal.
+    [[nodiscard]] std::string to_string() const;
+
+    /// Returns true if the labels are equal; the case of the letters A to Z does not count.
+    friend constexpr bool operator==(const dns_name_view& a, const dns_name_view& b) noexcept {
+        return a.size_ == b.size_ && have_equal_labels(a.begin(), b.begin());
+    }
+    /// Returns a hash; equal names have equal hashes.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
+        std::uint64_t value = size_;
+        for (const auto label : *this)
+            for (const std::byte byte : label) value = netnotes::detail::mix(value ^ lower(byte)) + label.size();
+        return value;
+    }
+    /// Returns true if the name is `zone` or lies below it: www.example.com is within example.com.
+    [[nodiscard]] constexpr bool is_within(const dns_name_view& zone) const noexcept {
+        std::size_t rest = size_;
+        for (iterator label = begin(); rest >= zone.size_; rest -= 1 + (*label++).size()) {
+            if (rest == zone.size_) return have_equal_labels(label, zone.begin());
+            if (label == end()) break;
+        }
+        return false;
+    }
+
+  private:
+    friend class dns_name;
+    friend class dns_builder;
+    constexpr dns_name_view(std::span<const std::byte> message, std::size_t at, std::size_t size) noexcept
+        : message_{message}, at_{at}, size_{size} {}
+    static constexpr unsigned lower(std::byte byte) noexcept {
+        const auto value = std::to_integer<unsigned>(byte);
+        return value >= 'A' && value <= 'Z' ? value + ('a' - 'A') : value;
+    }
+    static constexpr bool have_equal_labels(iterator a, iterator b) noexcept {
+        for (; a != std::default_sentinel && b != std::default_sentinel; ++a, ++b) {
+            if (a == b) return true;  // the rest is the same memory
+            const auto x = *a, y = *b;
+            if (!std::equal(x.begin(), x.end(), y.begin(), y.end(),
+                            [](std::byte c, std::byte d) { return lower(c) == lower(d); }))
+                return false;
+        }
+        return a == std::default_sentinel && b == std::default_sentinel;
+    }
+
+    std::span<const std::byte> message_;
+    std::size_t at_ = 0;
+    std::size_t size_ = 1;
+};
+
+/// A name that owns its bytes: a regular value of 256 bytes without allocation. It is used to build messages, to compare
+/// with names in messages, and as a key.
+///
+///     constexpr dns_name server{"www.example.com"};
+///     if (record.name == server) …
+class dns_name : public netnotes::detail::printable<dns_name> {
+  public:
+    static constexpr std::size_t text_capacity = 4 * dns_name_view::max_size;  ///< room that any name's text needs
+
+    /// Creates the root.
+    constexpr dns_name() noexcept = default;
+    /// Reads `www.example.com`, with or without a dot at its end; "." is the root. `\.` is a dot within a label, `\\` a
+    /// backslash, and `\032` the byte of that decimal number. Throws parse_error.
+    constexpr explicit dns_name(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"DNS name", text, why};
+        *this = *read;
+    }
+    /// Copies a name out of a message.
+    constexpr explicit dns_name(const dns_name_view& name) noexcept {
+        std::size_t at = 0;
+        for (const auto label : name) {
+            bytes_[at++] = static_cast<std::byte>(label.size());
+            for (const std::byte byte : label) bytes_[at++] = byte;
+        }
+        bytes_[at] = std::byte{0};
+        size_ = static_cast<std::uint8_t>(at + 1);
+    }
+    /// Reads a text like the constructor, but returns nullopt for an unreadable text; `why` then names the error.
+    static constexpr std::optional<dns_name> parse(std::string_view text, parse_failure& why) noexcept;
+    static constexpr std::optional<dns_name> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns the name as it travels, without pointers. It is valid as long as this object.
+    [[nodiscard]] constexpr std::span<const std::byte> wire() const noexcept { return {bytes_.data(), size_}; }
+    [[nodiscard]] constexpr std::size_t wire_size() const noexcept { return size_; }
+    [[nodiscard]] constexpr bool is_root() const noexcept { return size_ == 1; }
+    /// Every function that takes a name of a message takes this name, too. The view is valid as long as this object.
+    constexpr operator dns_name_view() const noexcept { return {wire(), 0, size_}; }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return dns_name_view{*this}.hash(); }
+    constexpr char* write(char* out) const noexcept;
+    friend constexpr bool operator==(const dns_name& a, const dns_name& b) noexcept {
+        return dns_name_view{a} == dns_name_view{b};
+    }
+    friend constexpr bool operator==(const dns_name& a, const dns_name_view& b) noexcept {
+        return dns_name_view{a} == b;
+    }
+
+  private:
+    std::array<std::byte, dns_name_view::max_size> bytes_{};
+    std::uint8_t size_ = 1;
+};
+
+// ---- Reading and writing -------------------------------------------------------------------------------
+
+constexpr std::optional<dns_name_view> dns_name_view::parse(std::span<const std::byte> message, std::size_t& at,
+                                                            packet_failure& why) noexcept {
+    std::size_t size = 1, place = at;
+    std::size_t end = 0;     // behind the name; 0 until a pointer was followed
+    std::size_t limit = at;  // what a pointer must point before
+    for (;;) {
+        if (place >= message.size()) return why = packet_failure::cut_short(layer::dns, place, 0, 1), std::nullopt;
+        const unsigned length = detail::load_8(message.data() + place);
+        if (length == 0) break;
+        if (length >= 0xc0) {
+            if (message.size() - place < 2)
+                return why = packet_failure::cut_short(layer::dns, place, 1, 2), std::nullopt;
+            const unsigned target = detail::load_16(message.data() + place) & 0x3fffu;
+            if (target >= limit)
+                return why = packet_failure{layer::dns, place, "pointer to byte %, not before byte #", target,
+                                            static_cast<std::uint32_t>(limit)},
+                       std::nullopt;
+            if (end == 0) end = place + 2;
+            place = limit = target;
+            continue;
+        }
+        if (length > max_label_size)
+            return why = packet_failure{layer::dns, place, "label type is %, which is unknown", length >> 6},
+                   std::nullopt;
+        if (message.size() - place - 1 < length)
+            return why = packet_failure::cut_short(layer::dns, place, message.size() - place, length + 1), std::nullopt;
+        size += length + 1;
+        if (size > max_size)
+            return why = packet_failure{layer::dns, place, "the name has more than # bytes", 0, max_size}, std::nullopt;
+        place += length + 1;
+    }
+    const dns_name_view found{message, at, size};
+    at = end != 0 ? end : place + 1;
+    return found;
+}
+
+constexpr std::optional<dns_name> dns_name::parse(std::string_view text, parse_failure& why) noexcept {
+    dns_name read;
+    if (text == ".") return read;
+    const auto refuse = [&](std::string_view pattern, std::size_t position, std::uint32_t item = 0,
+                            std::uint32_t value = 0) {
+        why = parse_failure{pattern, position, item, value};
+        return std::nullopt;
+    };
+    if (text.empty()) return refuse("the name is empty", 0);
+    std::size_t length_at = 0, at = 1;  // of the label that is being read, and of its next byte
+    std::uint32_t label = 1;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const std::size_t start = i;
+        auto byte = static_cast<unsigned char>(text[i]);
+        if (byte == '.') {
+            if (at == length_at + 1) return refuse("label # is empty", i, label);
+            length_at = at++;
+            ++label;
+            continue;
+        }
+        if (byte == '\\') {
+            if (++i == text.size()) return refuse("nothing follows the backslash", start);
+            byte = static_cast<unsigned char>(text[i]);
+            if (byte >= '0' && byte <= '9') {
+                unsigned value = 0, digits = 0;
+                for (; digits < 3 && i < text.size() && text[i] >= '0' && text[i] <= '9'; ++digits, ++i)
+                    value = value * 10 + static_cast<unsigned>(text[i] - '0');
+                --i;
+                if (digits < 3) return refuse("three digits follow a backslash, or none", start);
+                if (value > 255) return refuse("the byte is %, above 255", start, 0, value);
+                byte = static_cast<unsigned char>(value);
+            }
+        }
+        const std::size_t length = at - length_at;  // with this byte
+        if (length > dns_name_view::max_label_size) return refuse("label # has more than 63 bytes", start, label);
+        if (at >= dns_name_view::max_size - 1) return refuse("the name has more than 255 bytes", start);
+        read.bytes_[at++] = static_cast<std::byte>(byte);
+        read.bytes_[length_at] = static_cast<std::byte>(length);
+    }
+    // Behind the last label, or behind a dot, comes the root.
+    const std::size_t end = at == length_at + 1 ? length_at : at;
+    read.bytes_[end] = std::byte{0};
+    read.size_ = static_cast<std::uint8_t>(end + 1);
+    return read;
+}
+
+constexpr char* dns_name::write(char* out) const noexcept {
+    if (is_root()) *out++ = '.';
+    bool is_first = true;
+    for (const auto label : dns_name_view{*this}) {
+        if (!is_first) *out++ = '.';
+        is_first = false;
+        for (const std::byte each : label) {
+            const auto byte = std::to_integer<unsigned>(each);
+            if (byte == '.' || byte == '\\') {
+                *out++ = '\\';
+            } else if (byte <= ' ' || byte > '~') {
+                *out++ = '\\';
+                *out++ = static_cast<char>('0' + byte / 100);
+                *out++ = static_cast<char>('0' + byte / 10 % 10);
+                *out++ = static_cast<char>('0' + byte % 10);
+                continue;
+            }
+            *out++ = static_cast<char>(byte);
+        }
+    }
+    return out;
+}
+
+inline std::string dns_name_view::to_string() const { return dns_name{*this}.to_string(); }
+
+}  // namespace netnotes::packet
+
+template <>
+struct std::hash<netnotes::packet::dns_name> {
+    std::size_t operator()(const netnotes::packet::dns_name& name) const noexcept {
+        return static_cast<std::size_t>(name.hash());
+    }
+};
+
+#endif  // NETNOTES_PACKET_DNS_NAME_HPP
+
+
+
+namespace netnotes::packet {
+
+/// The port of DNS, of UDP and of TCP. Over TCP each message follows its size in two bytes (RFC 1035 §4.2.2).
+inline constexpr std::uint16_t dns_port = 53;
+/// Most bytes of a message over UDP, if the query has no OPT record that allows more (RFC 1035 §4.2.1).
+inline constexpr std::size_t dns_udp_size = 512;
+
+/// The type of a record, or what a question asks for (IANA, "Resource Record (RR) TYPEs").
+enum class dns_type : std::uint16_t {
+    a = 1,       ///< an IPv4 address
+    ns = 2,      ///< the name of a server that has authority
+    cname = 5,   ///< this name is an alias of another name
+    soa = 6,     ///< how a zone is maintained
+    ptr = 12,    ///< the name of an address
+    mx = 15,     ///< a host that takes mail for this name
+    txt = 16,    ///< texts
+    aaaa = 28,   ///< an IPv6 address
+    srv = 33,    ///< host and port of a service
+    dname = 39,  ///< an alias of everything below a name
+    opt = 41,    ///< no record, but more header
+    ds = 43,
+    rrsig = 46,
+    nsec = 47,
+    dnskey = 48,
+    svcb = 64,
+    https = 65,
+    ixfr = 251,
+    axfr = 252,
+    any = 255,  ///< in questions: every type
+    caa = 257,
+};
+/// Returns the type's name as zone files have it, such as `AAAA`, or "" for a number that this module does not name.
+[[nodiscard]] constexpr std::string_view to_string(dns_type type) noexcept;
+
+/// Internet, in practice.
+enum class dns_class : std::uint16_t { internet = 1, chaos = 3, hesiod = 4, none = 254, any = 255 };
+
+enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
+
+/// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.
+enum class dns_response_code : std::uint16_t {
+    no_error = 0,
+    format_error = 1,
+    server_failure = 2,
+    name_error = 3,  ///< the name does not exist: NXDOMAIN
+    not_implemented = 4,
+    refused = 5,
+    bad_version = 16,
+};
+
+/// Which list of a message a record belongs to.
+enum class dns_section : std::uint8_t { answer, authority, additional };
+
+/// The first four bytes of a message, as values. The defaults make a query to a recursive server.
+struct dns_header {
+    std::uint16_t id = 0;
+    bool is_response = false;
+    dns_opcode opcode = dns_opcode::query;  ///< 4 bits
+    bool is_authoritative = false;
+    bool is_truncated = false;  ///< records are missing: ask again over TCP
+    bool is_recursion_desired = true;
+    bool is_recursion_available = false;
+    bool reserved = false;           ///< to be zero
+    bool is_authentic_data = false;  ///< RFC 4035 §3.2.3
+    bool is_checking_disabled = false;
+    dns_response_code response_code = dns_response_code::no_error;  ///< the lower 4 bits
+
+    /// Returns the 16 bits behind the id.
+    [[nodiscard]] constexpr std::uint16_t flags() const noexcept {
+        const auto bit = [](bool value, unsigned place) { return static_cast<unsigned>(value) << place; };
+        return static_cast<std::uint16_t>(
+            bit(is_response, 15) | (static_cast<unsigned>(opcode) & 15) << 11 | bit(is_authoritative, 10) |
+            bit(is_truncated, 9) | bit(is_recursion_desired, 8) | bit(is_recursion_available, 7) | bit(reserved, 6) |
+            bit(is_authentic_data, 5) | bit(is_checking_disabled, 4) | (static_cast<unsigned>(response_code) & 15));
+    }
+    [[nodiscard]] static constexpr dns_header from(std::uint16_t id, std::uint16_t flags) noexcept {
+        const auto bit = [&](unsigned place) { return (flags >> place & 1) != 0; };
+        return {.id = id,
+                .is_response = bit(15),
+                .opcode = static_cast<dns_opcode>(flags >> 11 & 15),
+                .is_authoritative = bit(10),
+                .is_truncated = bit(9),
+                .is_recursion_desired = bit(8),
+                .is_recursion_available = bit(7),
+                .reserved = bit(6),
+                .is_authentic_data = bit(5),
+                .is_checking_disabled = bit(4),
+                .response_code = static_cast<dns_response_code>(flags & 15)};
+    }
+    friend constexpr bool operator==(const dns_header&, const dns_header&) noexcept = default;
+};
+
+struct dns_question {
+    dns_name_view name{};
+    dns_type type{};
+    dns_class query_class{};
+};
+
+// ---- What records hold ---------------------------------------------------------------------------------
+
+/// MX (RFC 1035 §3.3.9): the host with the smallest preference is tried first.
+struct dns_mail_exchange {
+    std::uint16_t preference = 0;
+    dns_name_view exchange{};
+};
+/// SOA (RFC 1035 §3.3.13). All times are seconds.
+struct dns_start_of_authority {
+    dns_name_view primary_server{};
+    dns_name_view mailbox{};    ///< with a dot for the @: hostmaster.example.com
+    std::uint32_t serial = 0;   ///< grows with each change of the zone
+    std::uint32_t refresh = 0;  ///< after which a secondary server looks for a change
+    std::uint32_t retry = 0;
+    std::uint32_t expire = 0;
+    std::uint32_t minimum = 0;  ///< how long "this name does not exist" may be kept (RFC 2308)
+};
+/// SRV (RFC 2782): of equal priority, a host is chosen in proportion to its weight.
+struct dns_service {
+    std::uint16_t priority = 0;
+    std::uint16_t weight = 0;
+    std::uint16_t port = 0;
+    dns_name_view target{};  ///< the root if there is no such service
+};
+
+namespace detail {
+
+/// Items that follow each other in bytes that were checked before. `Item` has size_in() and from().
+template <class Item>
+class packed_list {
+  public:
+    class iterator {
+      public:
+        using value_type = typename Item::value_type;
+        using difference_type = std::ptrdiff_t;
+        constexpr iterator() noexcept = default;
+        constexpr explicit iterator(std::span<const std::byte> rest) noexcept : rest_{rest} {}
+        constexpr value_type operator*() const noexcept { return Item::from(rest_); }
+        constexpr iterator& operator++() noexcept { return rest_ = rest_.subspan(Item::size_in(rest_)), *this; }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
+            return a.rest_.data() == b.rest_.data() && a.rest_.size() == b.rest_.size();
+        }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
+            return a.rest_.empty();
+        }
+
+      private:
+        std::span<const std::byte> rest_;
+    };
+    constexpr packed_list() noexcept = default;
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{bytes_}; }
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return bytes_.empty(); }
+    /// Returns nullopt if the last item does not end with the bytes.
+    static constexpr std::optional<packed_list> check(std::span<const std::byte> bytes) noexcept {
+        packed_list list;
+        list.bytes_ = bytes;
+        while (!bytes.empty()) {
+            const std::size_t size = Item::size_in(bytes);
+            if (size > bytes.size()) return std::nullopt;
+            bytes = bytes.subspan(size);
+        }
+        return list;
+    }
+
+  private:
+    std::span<const std::byte> bytes_;
+};
+
+struct character_string {
+    using value_type = std::span<const std::byte>;
+    static constexpr std::size_t size_in(std::span<const std::byte> bytes) noexcept {
+        return 1u + load_8(bytes.data());
+    }
+    static constexpr value_type from(std::span<const std::byte> bytes) noexcept {
+        return bytes.subspan(1, load_8(bytes.data()));
+    }
+};
+
+}  // namespace detail
+
+/// An option of an OPT record (RFC 6891 §6.1.2), for example a cookie (10).
+struct dns_option {
+    std::uint16_t code = 0;
+    std::span<const std::byte> value{};
+
+    using value_type = dns_option;
+    static constexpr std::size_t size_in(std::span<const std::byte> bytes) noexcept {
+        return bytes.size() < 4 ? 4 : 4u + detail::load_16(bytes.data() + 2);
+    }
+    static constexpr dns_option from(std::span<const std::byte> bytes) noexcept {
+        return {detail::load_16(bytes.data()), bytes.subspan(4, size_in(bytes) - 4)};
+    }
+};
+/// The texts of a TXT record, each of 0 to 255 bytes. They may hold any bytes.
+using dns_texts = detail::packed_list<detail::character_string>;
+using dns_options = detail::packed_list<dns_option>;
+
+/// OPT (RFC 6891): more header, in the place of a record. Type and class have another meaning there.
+struct dns_extension {
+    std::uint16_t udp_payload_size = 1232;  ///< bytes that the sender can receive
+    std::uint8_t response_code_high = 0;    ///< the upper 8 of 12 bits
+    std::uint8_t version = 0;
+    bool is_dnssec_ok = false;  ///< the sender wants signatures (RFC 3225)
+    dns_options options{};
+};
+
+/// A record of a message. It points into the message, which must outlive it.
+class dns_record {
+  public:
+    dns_name_view name{};
+    dns_type type{};
+    dns_class record_class{};
+    std::uint32_t time_to_live = 0;  ///< seconds for which the record may be kept
+    dns_section section{};
+    std::span<const std::byte> data{};  ///< as it stands in the message: names in it may have pointers to elsewhere
+    std::size_t offset = 0;             ///< where the record begins in the message
+
+    /// Returns the address of an A or AAAA record.
+    [[nodiscard]] constexpr std::optional<ip_address> address() const noexcept;
+    /// Returns the name that an NS, CNAME, PTR or DNAME record holds.
+    [[nodiscard]] constexpr std::optional<dns_name_view> target() const noexcept;
+    [[nodiscard]] constexpr std::optional<dns_mail_exchange> mail_exchange() const noexcept;
+    /// Returns the texts of a TXT record, and an empty list for another type or if the data cannot be read.
+    [[nodiscard]] constexpr dns_texts texts() const noexcept;
+    [[nodiscard]] constexpr std::optional<dns_start_of_authority> start_of_authority() const noexcept;
+    [[nodiscard]] constexpr std::optional<dns_service> service() const noexcept;
+    [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
+
+    /// Returns why an accessor cannot read the data. The result converts to false if the data are right, and for a type
+    /// without an accessor.
+    [[nodiscard]] constexpr packet_failure check() const noexcept;
+
+  private:
+    friend class dns_view;
+    std::span<const std::byte> message_{};
+    [[nodiscard]] constexpr std::size_t data_at() const noexcept {
+        return static_cast<std::size_t>(data.data() - message_.data());
+    }
+    /// Reads `count` names, the last of which ends `behind` bytes before the data's end.
+    template <std::size_t Count>
+    constexpr std::optional<std::array<dns_name_view, Count>> names(std::size_t front, std::size_t behind,
+                                                                    packet_failure& why) const noexcept;
+    constexpr bool is_named() const noexcept {
+        return type == dns_type::ns || type == dns_type::cname || type == dns_type::ptr || type == dns_type::dname;
+    }
+};
+
+// ---- The view ------------------------------------------------------------------------------------------
+
+/// A message, read from bytes that must outlive it. Over TCP leave the two bytes of the size away.
+class dns_view {
+  public:
+    static constexpr std::size_t header_size = 12;
+
+    /// Checks that the header is there. Otherwise returns nullopt, and `why` is cut short.
+    static constexpr std::optional<dns_view> parse(std::span<const std::byte> message, packet_failure& why) noexcept {
+        if (message.size() < header_size)
+            return why = packet_failure::cut_short(layer::dns, 0, message.size(), header_size), std::nullopt;
+        return dns_view{message};
+    }
+
+    [[nodiscard]] constexpr std::uint16_t id() const noexcept { return word(0); }
+    [[nodiscard]] constexpr std::uint16_t flags() const noexcept { return word(2); }
+    [[nodiscard]] constexpr dns_header header() const noexcept { return dns_header::from(id(), flags()); }
+    // How many items the header announces. A list may have fewer, if the message cannot be read.
+    [[nodiscard]] constexpr std::uint16_t question_count() const noexcept { return word(4); }
+    [[nodiscard]] constexpr std::uint16_t answer_count() const noexcept { return word(6); }
+    [[nodiscard]] constexpr std::uint16_t authority_count() const noexcept { return word(8); }
+    [[nodiscard]] constexpr std::uint16_t additional_count() const noexcept { return word(10); }
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return message_; }
+
+    template <class Item>
+    class list;
+    [[nodiscard]] constexpr list<dns_question> questions() const noexcept;
+    /// Returns the records of all three lists; dns_record::section tells them apart.
+    [[nodiscard]] constexpr list<dns_record> records() const noexcept;
+    [[nodiscard]] constexpr list<dns_record> answers() const noexcept;
+    [[nodiscard]] constexpr list<dns_record> authorities() const noexcept;
+    [[nodiscard]] constexpr list<dns_record> additionals() const noexcept;
+    /// Returns the first OPT record's content, or nullopt.
+    [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
+
+    /// Reads every question and record, and the data of each type that has an accessor. Returns the first failure, or
+    /// an object that converts to false. Bytes behind the last record are no failure.
+    [[nodiscard]] constexpr packet_failure check() const noexcept;
+
+  private:
+    constexpr explicit dns_view(std::span<const std::byte> message) noexcept : message_{message} {}
+    [[nodiscard]] constexpr std::uint16_t word(std::size_t at) const noexcept {
+        return detail::load_16(message_.data() + at);
+    }
+    constexpr bool read(dns_question& to, std::size_t& at, packet_failure& why) const noexcept;
+    constexpr bool read(dns_record& to, std::size_t& at, packet_failure& why) const noexcept;
+    [[nodiscard]] constexpr dns_section section_of(std::size_t index) const noexcept {
+        return index < answer_count()                       ? dns_section::answer
+               : index < answer_count() + authority_count() ? dns_section::authority
+                                                            : dns_section::additional;
+    }
+    [[nodiscard]] constexpr std::size_t record_count() const noexcept {
+        return std::size_t{answer_count()} + authority_count() + additional_count();
+    }
+    [[nodiscard]] constexpr list<dns_record> records(std::size_t first, std::size_t count) const noexcept;
+
+    std::span<const std::byte> message_;
+};
+
+/// Questions or records, read one after the other while you iterate. The list ends before an item that cannot be read.
+template <class Item>
+class dns_view::list {
+  public:
+    class iterator {
+      public:
+        using value_type = Item;
+        using difference_type = std::ptrdiff_t;
+        constexpr iterator() noexcept = default;
+        constexpr const Item& operator*() const noexcept { return now_; }
+        constexpr const Item* operator->() const noexcept { return &now_; }
+        constexpr iterator& operator++() noexcept { return read(), *this; }
+        constexpr void operator++(int) noexcept { read(); }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept { return a.ended_; }
+
+      private:
+        friend list;
+        constexpr iterator(const list& whole, std::size_t at) noexcept
+            : message_{whole.message_}, at_{at}, index_{whole.first_}, last_{whole.first_ + whole.count_} {
+            read();
+        }
+        constexpr void read() noexcept {
+            packet_failure why;
+            ended_ = index_ == last_ || !message_.read(now_, at_, why);
+            if constexpr (requires { now_.section; })
+                if (!ended_) now_.section = message_.section_of(index_);
+            ++index_;
+        }
+        dns_view message_{std::span<const std::byte>{}};
+        std::size_t at_ = 0, index_ = 0, last_ = 0;
+        Item now_;
+        bool ended_ = true;
+    };
+    /// Skips what comes before the list, which takes the more time the longer that is.
+    [[nodiscard]] constexpr iterator begin() const noexcept;
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+
+  private:
+    friend dns_view;
+    constexpr list(const dns_view& message, std::size_t first, std::size_t count) noexcept
+        : message_{message}, first_{first}, count_{count} {}
+    dns_view message_;
+    std::size_t first_, count_;  // of questions, or of the records of all lists
+};
+
+// ---- Reading -------------------------------------------------------------------------------------------
+
+constexpr bool dns_view::read(dns_question& to, std::size_t& at, packet_failure& why) const noexcept {
+    const auto name = dns_name_view::parse(message_, at, why);
+    if (!name) return false;
+    if (message_.size() - at < 4)
+        return why = packet_failure::cut_short(layer::dns, at, message_.size() - at, 4), false;
+    to = {*name, static_cast<dns_type>(word(at)), static_cast<dns_class>(word(at + 2))};
+    at += 4;
+    return true;
+}
+
+constexpr bool dns_view::read(dns_record& to, std::size_t& at, packet_failure& why) const noexcept {
+    const std::size_t start = at;
+    const auto name = dns_name_view::parse(message_, at, why);
+    if (!name) return false;
+    const std::size_t rest = message_.size() - at;
+    if (rest < 10) return why = packet_failure::cut_short(layer::dns, at, rest, 10), false;
+    const std::size_t size = word(at + 8);
+    if (size > rest - 10) return why = packet_failure::cut_short(layer::dns, at + 10, rest - 10, size), false;
+    to.name = *name;
+    to.type = static_cast<dns_type>(word(at));
+    to.record_class = static_cast<dns_class>(word(at + 2));
+    to.time_to_live = detail::load_32(message_.data() + at + 4);
+    to.data = message_.subspan(at + 10, size);
+    to.offset = start;
+    to.message_ = message_;
+    at += 10 + size;
+    return true;
+}
+
+template <class Item>
+constexpr auto dns_view::list<Item>::begin() const noexcept -> iterator {
+    std::size_t at = header_size;
+    packet_failure why;
+    iterator nothing;
+    if constexpr (requires(Item item) { item.section; }) {
+        dns_question question;
+        for (std::size_t i = message_.question_count(); i > 0; --i)
+            if (!message_.read(question, at, why)) return nothing;
+        Item skipped;
+        for (std::size_t i = 0; i < first_; ++i)
+            if (!message_.read(skipped, at, why)) return nothing;
+    }
+    return iterator{*this, at};
+}
+
+constexpr dns_view::list<dns_question> dns_view::questions() const noexcept { return {*this, 0, question_count()}; }
+constexpr dns_view::list<dns_record> dns_view::records() const noexcept { return {*this, 0, record_count()}; }
+constexpr dns_view::list<dns_record> dns_view::answers() const noexcept { return {*this, 0, answer_count()}; }
+constexpr dns_view::list<dns_record> dns_view::authorities() const noexcept {
+    return {*this, answer_count(), authority_count()};
+}
+constexpr dns_view::list<dns_record> dns_view::additionals() const noexcept {
+    return {*this, std::size_t{answer_count()} + authority_count(), additional_count()};
+}
+
+constexpr std::optional<dns_extension> dns_view::extension() const noexcept {
+    for (const dns_record& record : additionals())
+        if (const auto found = record.extension()) return found;
+    return std::nullopt;
+}
+
+constexpr packet_failure dns_view::check() const noexcept {
+    packet_failure why;
+    std::size_t at = header_size;
+    dns_question question;
+    dns_record record;
+    for (std::size_t i = question_count(); i > 0; --i)
+        if (!read(question, at, why)) return why;
+    for (std::size_t i = record_count(); i > 0; --i) {
+        if (!read(record, at, why)) return why;
+        if (const auto found = record.check()) return found;
+    }
+    return why;
+}
+
+template <std::size_t Count>
+constexpr std::optional<std::array<dns_name_view, Count>> dns_record::names(std::size_t front, std::size_t behind,
+                                                                            packet_failure& why) const noexcept {
+    const std::size_t end = data_at() + data.size();
+    std::array<dns_name_view, Count> read;
+    if (data.size() < front + behind + Count)
+        return why = packet_failure{layer::dns, data_at(), "size of the data is %, below #",
+                                    static_cast<std::uint32_t>(data.size()),
+                                    static_cast<std::uint32_t>(front + behind + Count)},
+               std::nullopt;
+    std::size_t at = data_at() + front;
+    for (dns_name_view& each : read) {
+        const auto found = dns_name_view::parse(message_, at, why);
+        if (!found) return std::nullopt;
+        each = *found;
+    }
+    if (at + behind != end)
+        return why = packet_failure{layer::dns, at, "the last name does not end where the data say"}, std::nullopt;
+    return read;
+}
+
+constexpr std::optional<ip_address> dns_record::address() const noexcept {
+    if (type == dns_type::a && data.size() == 4) return ipv4_address{detail::load_32(data.data())};
+    if (type == dns_type::aaaa && data.size() == 16)
+        return ipv6_address{uint128{detail::load_64(data.data()), detail::load_64(data.data() + 8)}};
+    return std::nullopt;
+}
+constexpr std::optional<dns_name_view> dns_record::target() const noexcept {
+    packet_failure why;
+    const auto found = is_named() ? names<1>(0, 0, why) : std::nullopt;
+    return found ? std::optional{(*found)[0]} : std::nullopt;
+}
+constexpr std::optional<dns_mail_exchange> dns_record::mail_exchange() const noexcept {
+    packet_failure why;
+    const auto found = type == dns_type::mx ? names<1>(2, 0, why) : std::nullopt;
+    if (!found) return std::nullopt;
+    return dns_mail_exchange{detail::load_16(data.data()), (*found)[0]};
+}
+constexpr dns_texts dns_record::texts() const noexcept {
+    const auto found = type == dns_type::txt ? dns_texts::check(data) : std::nullopt;
+    return found.value_or(dns_texts{});
+}
+constexpr std::optional<dns_start_of_authority> dns_record::start_of_authority() const noexcept {
+    packet_failure why;
+    const auto found = type == dns_type::soa ? names<2>(0, 20, why) : std::nullopt;
+    if (!found) return std::nullopt;
+    const auto number = [&](std::size_t i) { return detail::load_32(data.data() + data.size() - 20 + 4 * i); };
+    return dns_start_of_authority{(*found)[0], (*found)[1], number(0), number(1), number(2), number(3), number(4)};
+}
+constexpr std::optional<dns_service> dns_record::service() const noexcept {
+    packet_failure why;
+    const auto found = type == dns_type::srv ? names<1>(6, 0, why) : std::nullopt;
+    if (!found) return std::nullopt;
+    const auto number = [&](std::size_t i) { return detail::load_16(data.data() + 2 * i); };
+    return dns_service{number(0), number(1), number(2), (*found)[0]};
+}
+constexpr std::optional<dns_extension> dns_record::extension() const noexcept {
+    const auto options = type == dns_type::opt ? dns_options::check(data) : std::nullopt;
+    if (!options) return std::nullopt;
+    return dns_extension{static_cast<std::uint16_t>(record_class), static_cast<std::uint8_t>(time_to_live >> 24),
+                         static_cast<std::uint8_t>(time_to_live >> 16 & 0xff), (time_to_live & 0x8000) != 0, *options};
+}
+
+constexpr packet_failure dns_record::check() const noexcept {
+    packet_failure why;
+    const auto wrong_size = [&](std::uint32_t size) {
+        return packet_failure{layer::dns, data_at(), "size of the data is %, and it should be #",
+                              static_cast<std::uint32_t>(data.size()), size};
+    };
+    switch (type) {
+        case dns_type::a: return data.size() == 4 ? why : wrong_size(4);
+        case dns_type::aaaa: return data.size() == 16 ? why : wrong_size(16);
+        case dns_type::ns:
+        case dns_type::cname:
+        case dns_type::ptr:
+        case dns_type::dname: names<1>(0, 0, why); break;
+        case dns_type::mx: names<1>(2, 0, why); break;
+        case dns_type::srv: names<1>(6, 0, why); break;
+        case dns_type::soa: names<2>(0, 20, why); break;
+        case dns_type::txt:
+            if (!dns_texts::check(data)) why = {layer::dns, data_at(), "the last text does not end with the data"};
+            break;
+        case dns_type::opt:
+            if (!extension()) why = {layer::dns, data_at(), "the last option does not end with the data"};
+            break;
+        default: break;
+    }
+    return why;
+}
+
+constexpr std::string_view to_string(dns_type type) noexcept {
+    switch (type) {
+        case dns_type::a: return "A";
+        case dns_type::ns: return "NS";
+        case dns_type::cname: return "CNAME";
+        case dns_type::soa: return "SOA";
+        case dns_type::ptr: return "PTR";
+        case dns_type::mx: return "MX";
+        case dns_type::txt: return "TXT";
+        case dns_type::aaaa: return "AAAA";
+        case dns_type::srv: return "SRV";
+        case dns_type::dname: return "DNAME";
+        case dns_type::opt: return "OPT";
+        case dns_type::ds: return "DS";
+        case dns_type::rrsig: return "RRSIG";
+        case dns_type::nsec: return "NSEC";
+        case dns_type::dnskey: return "DNSKEY";
+        case dns_type::svcb: return "SVCB";
+        case dns_type::https: return "HTTPS";
+        case dns_type::ixfr: return "IXFR";
+        case dns_type::axfr: return "AXFR";
+        case dns_type::any: return "ANY";
+        case dns_type::caa: return "CAA";
+    }
+    return "";
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_DNS_HPP
+
+// netnotes/packet/dns_build.hpp: writing messages of the Domain Name System
+// SPDX-License-Identifier: MIT
+//
+// The builder writes into the caller's bytes, and allocates nothing. A name whose end was written before ends with a
+// pointer to that place, as in dns_name.hpp:
+//
+//        std::array<std::byte, dns_udp_size> room;
+//        dns_builder response{room, {.id = query.id(), .is_response = true}};
+//        response.question(name, dns_type::a);
+//        response.address(dns_section::answer, name, 300, ipv4_address{"192.0.2.1"});
+//        socket.send_to(response.message(), peer);
+//
+// A record that does not fit is left out whole. The header then says that the message is truncated, and the client
+// asks again over TCP (RFC 2181 §9).
+//
+// On this page:  dns_builder
+// Source:        RFC 1035 §4
+// The notes:     DNS (N61, N62); example 36
+
+#ifndef NETNOTES_PACKET_DNS_BUILD_HPP
+#define NETNOTES_PACKET_DNS_BUILD_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+
+
+
+
+
+
+namespace netnotes::packet {
+
+/// Writes a message into bytes that the caller owns. Questions come first, then answers, authorities and additional
+/// records. Each function returns false if its item did not fit: then the message is as before, but marked as
+/// truncated. Throws std::invalid_argument for an item of an earlier section than the last.
+class dns_builder {
+  public:
+    /// Writes the header. Throws std::length_error if there is no room for its 12 bytes. More room than 65,535 bytes is
+    /// not used.
+    constexpr dns_builder(std::span<std::byte> room, const dns_header& header)
+        : room_{room.first(std::min<std::size_t>(room.size(), 65'535))} {
+        if (room.size() < dns_view::header_size) throw std::length_error{"a DNS message has at least 12 bytes"};
+        std::fill_n(room_.begin(), dns_view::header_size, std::byte{0});
+        detail::store_16(room_.data(), header.id);
+        detail::store_16(room_.data() + 2, header.flags());
+    }
+
+    constexpr bool question(const dns_name_view& name, dns_type type, dns_class query_class = dns_class::internet) {
+        begin(0);
+        put_name(name, true);
+        put_16(static_cast<std::uint16_t>(type));
+        put_16(static_cast<std::uint16_t>(query_class));
+        return finish();
+    }
+
+    /// Writes an A or AAAA record. The zone of an IPv6 address is dropped.
+    constexpr bool address(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
+                           const ip_address& address) {
+        begin_record(section, name, address.is_v4() ? dns_type::a : dns_type::aaaa, time_to_live);
+        if (address.is_v4()) {
+            put_32(address.v4().to_uint());
+        } else {
+            for (const std::uint8_t octet : address.v6().to_octets()) put(static_cast<std::byte>(octet));
+        }
+        return finish_record();
+    }
+    /// Writes a record whose data are one name: NS, CNAME, PTR, DNAME. Throws std::invalid_argument for another type.
+    constexpr bool target(dns_section section, dns_type type, const dns_name_view& name, std::uint32_t time_to_live,
+                          const dns_name_view& target) {
+        if (type != dns_type::ns && type != dns_type::cname && type != dns_type::ptr && type != dns_type::dname)
+            throw std::invalid_argument{"only NS, CNAME, PTR and DNAME records hold one name"};
+        begin_record(section, name, type, time_to_live);
+        put_name(target, type != dns_type::dname);  // RFC 6672 §2.5
+        return finish_record();
+    }
+    constexpr bool mail_exchange(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
+                                 const dns_mail_exchange& data) {
+        begin_record(section, name, dns_type::mx, time_to_live);
+        put_16(data.preference);
+        put_name(data.exchange, true);
+        return finish_record();
+    }
+    constexpr bool start_of_authority(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
+                                      const dns_start_of_authority& data) {
+        begin_record(section, name, dns_type::soa, time_to_live);
+        put_name(data.primary_server, true);
+        put_name(data.mailbox, true);
+        for (const auto number : {data.serial, data.refresh, data.retry, data.expire, data.minimum}) put_32(number);
+        return finish_record();
+    }
+    constexpr bool service(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
+                           const dns_service& data) {
+        begin_record(section, name, dns_type::srv, time_to_live);
+        put_16(data.priority);
+        put_16(data.weight);
+        put_16(data.port);
+        put_name(data.target, false);  // RFC 2782 forbids pointers here
+        return finish_record();
+    }
+    /// Writes a TXT record. Throws std::length_error for a text above 255 bytes. Without a text it holds one empty text.
+    constexpr bool texts(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
+                         std::initializer_list<std::string_view> texts) {
+        for (const std::string_view text : texts)
+            if (text.size() > 255) throw std::length_error{"a text of a TXT record has at most 255 bytes"};
+        begin_record(section, name, dns_type::txt, time_to_live);
+        if (texts.size() == 0) put(std::byte{0});
+        for (const std::string_view text : texts) {
+            put(static_cast<std::byte>(text.size()));
+            for (const char c : text) put(static_cast<std::byte>(c));
+        }
+        return finish_record();
+    }
+    /// Writes an OPT record, which belongs to the additional records.
+    constexpr bool extension(const dns_extension& data) {
+        begin_record(dns_section::additional, dns_name_view{}, dns_type::opt,
+                     std::uint32_t{data.response_code_high} << 24 | std::uint32_t{data.version} << 16 |
+                         (data.is_dnssec_ok ? 0x8000u : 0u),
+                     static_cast<dns_class>(data.udp_payload_size));
+        for (const dns_option& option : data.options) {
+            put_16(option.code);
+            put_16(static_cast<std::uint16_t>(option.value.size()));
+            put(option.value);
+        }
+        return finish_record();
+    }
+    /// Writes a record of any type. The data must hold no pointers into another message.
+    constexpr bool record(dns_section section, const dns_name_view& name, dns_type type, dns_class record_class,
+                          std::uint32_t time_to_live, std::span<const std::byte> data) {
+        begin_record(section, name, type, time_to_live, record_class);
+        put(data);
+        return finish_record();
+    }
+
+    /// Returns the message as it is now. It lies at the beginning of the caller's bytes.
+    [[nodiscard]] constexpr std::span<const std::byte> message() const noexcept { return room_.first(size_); }
+    /// Returns true if something did not fit.
+    [[nodiscard]] constexpr bool is_truncated() const noexcept { return (detail::load_8(room_.data() + 2) & 2) != 0; }
+
+  private:
+    constexpr void put(std::byte byte) noexcept {
+        if (at_ < room_.size())
+            room_[at_++] = byte;
+        else
+            fits_ = false;
+    }
+    constexpr void put(std::span<const std::byte> bytes) noexcept {
+        for (const std::byte byte : bytes) put(byte);
+    }
+    constexpr void put_16(std::uint16_t value) noexcept {
+        put(static_cast<std::byte>(value >> 8));
+        put(static_cast<std::byte>(value & 0xff));
+    }
+    constexpr void put_32(std::uint32_t value) noexcept {
+        put_16(static_cast<std::uint16_t>(value >> 16));
+        put_16(static_cast<std::uint16_t>(value & 0xffff));
+    }
+    /// Writes the labels up to the first place from which the rest of the name was written before.
+    constexpr void put_name(const dns_name_view& name, bool with_pointer) noexcept {
+        const std::size_t start = at_;
+        std::size_t label_count = 0;
+        auto label = name.begin();
+        for (; label != name.end(); ++label, ++label_count) {
+            const auto known = with_pointer ? find(label) : std::nullopt;
+            if (known) {
+                put_16(static_cast<std::uint16_t>(0xc000u | *known));
+                break;
+            }
+            put(static_cast<std::byte>((*label).size()));
+            put(*label);
+        }
+        if (label == name.end()) put(std::byte{0});
+        // Now that the name is complete, others can point to it.
+        if (!fits_) return;
+        for (std::size_t place = start; label_count > 0; --label_count) {
+            if (new_place_count_ == places_.size() || place >= 0x4000) break;
+            places_[new_place_count_++] = static_cast<std::uint16_t>(place);
+            place += 1u + detail::load_8(room_.data() + place);
+        }
+    }
+    [[nodiscard]] constexpr std::optional<std::uint16_t> find(const dns_name_view::iterator& label) const noexcept {
+        for (std::size_t i = 0; i < new_place_count_; ++i)
+            if (dns_name_view::have_equal_labels(label, dns_name_view{room_.first(at_), places_[i], 0}.begin()))
+                return places_[i];
+        return std::nullopt;
+    }
+    constexpr void begin(unsigned list) {
+        if (list < list_) throw std::invalid_argument{"the sections of a DNS message have an order"};
+        list_ = list;
+        at_ = size_;
+        fits_ = true;
+        new_place_count_ = place_count_;
+    }
+    constexpr bool finish() noexcept {
+        const std::size_t count_at = 4 + 2 * list_;
+        const auto count = detail::load_16(room_.data() + count_at);
+        if (!fits_ || count == 0xffff) {
+            room_[2] |= std::byte{2};
+            return false;
+        }
+        detail::store_16(room_.data() + count_at, static_cast<std::uint16_t>(count + 1));
+        size_ = at_;
+        place_count_ = new_place_count_;
+        return true;
+    }
+    constexpr void begin_record(dns_section section, const dns_name_view& name, dns_type type,
+                                std::uint32_t time_to_live, dns_class record_class = dns_class::internet) {
+        begin(1 + static_cast<unsigned>(section));
+        put_name(name, true);
+        put_16(static_cast<std::uint16_t>(type));
+        put_16(static_cast<std::uint16_t>(record_class));
+        put_32(time_to_live);
+        data_at_ = at_ + 2;
+        put_16(0);
+    }
+    constexpr bool finish_record() noexcept {
+        if (fits_) detail::store_16(room_.data() + data_at_ - 2, static_cast<std::uint16_t>(at_ - data_at_));
+        return finish();
+    }
+
+    std::span<std::byte> room_;
+    std::size_t size_ = dns_view::header_size;  // of the message
+    std::size_t at_ = dns_view::header_size;    // behind what was written of the item at hand
+    std::size_t data_at_ = 0;
+    unsigned list_ = 0;
+    bool fits_ = true;
+    std::array<std::uint16_t, 128> places_{};  // where labels begin; the first place_count_ are of finished items
+    std::size_t place_count_ = 0, new_place_count_ = 0;
+};
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_DNS_BUILD_HPP
+
 
 // netnotes/packet/ethernet.hpp: from card to card
 // SPDX-License-Identifier: MIT
