@@ -30,6 +30,7 @@
 //     packet/ethernet.hpp   Ethernet, VLAN tags, ARP
 //     packet/ipv4.hpp       the header of IPv4
 //     packet/ipv6.hpp       the header of IPv6 and its extension headers
+//     packet/icmp.hpp       ICMP and ICMPv6 with neighbour discovery
 //     packet/udp.hpp        the header of UDP
 //     packet/tcp.hpp        the header of TCP, its options, and sequence numbers
 //
@@ -50,6 +51,7 @@
 #include "packet/dns_build.hpp"
 #include "packet/dns_name.hpp"
 #include "packet/ethernet.hpp"
+#include "packet/icmp.hpp"
 #include "packet/ipv4.hpp"
 #include "packet/ipv6.hpp"
 #include "packet/names.hpp"

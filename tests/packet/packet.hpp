@@ -24,6 +24,7 @@
 namespace net = netnotes;
 namespace packet = netnotes::packet;
 using namespace net::literals;
+using namespace std::string_literals;
 using namespace std::string_view_literals;
 
 /// The bytes of a text of hexadecimal digits; blanks and other characters between them are skipped.
