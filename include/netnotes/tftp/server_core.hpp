@@ -476,13 +476,9 @@ void server_core::converse(const arrival& datagram, const packet& request, const
 }
 /// On the address to which the request came.
 inline netnotes::socket server_core::own_socket(const arrival& datagram, bool gets_windows) const {
-    socket_address local = datagram.local;
-    if (!local.is_ip()) {  // the kernel has not told
-        if (datagram.sender.address().is_v4())
-            local = endpoint{ipv4_address::any(), 0};
-        else
-            local = endpoint{ipv6_address::any(), 0};
-    }
+    ip_address from = datagram.local;
+    if (from.is_unspecified() && datagram.sender.address().is_v6()) from = ipv6_address::any();
+    const socket_address local = endpoint{from, 0};
     netnotes::socket made{local.family(), socket_type::datagram};
     made.bind(local);
     std::error_code as_much_as_allowed;

@@ -2801,7 +2801,12 @@ struct datagram_notes {
                 std::memcpy(&info, CMSG_DATA(part), sizeof info);
                 // For a broadcast or a group, the local address is the address from which to answer (ip(7)).
                 notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
-                notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+                // A datagram that came before IP_PKTINFO was set has no local address. Then a multicast group and
+                // 255.255.255.255 are recognised, and the broadcast address of a subnet counts as our own.
+                const std::uint32_t to = ntohl(info.ipi_addr.s_addr);
+                notes.is_to_group = info.ipi_spec_dst.s_addr == htonl(INADDR_ANY)
+                                        ? IN_MULTICAST(to) || to == INADDR_BROADCAST
+                                        : info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
             } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
                 in6_pktinfo info;
                 std::memcpy(&info, CMSG_DATA(part), sizeof info);
@@ -24612,25 +24617,13 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 
 
 
+
 namespace netnotes::tftp::detail {
 
 /// The address to which an answer goes, and the own address from which it leaves.
 struct destination {
     socket_address to{};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> from{};
-    std::size_t from_size = 0;
-
-    template <class Info>
-    void answer_from(int level, int type, const Info& info) noexcept {
-        cmsghdr header{};
-        header.cmsg_level = level;
-        header.cmsg_type = type;
-        header.cmsg_len = CMSG_LEN(sizeof info);
-        from = {};
-        std::memcpy(from.data(), &header, sizeof header);
-        std::memcpy(from.data() + CMSG_LEN(0), &info, sizeof info);
-        from_size = CMSG_SPACE(sizeof info);
-    }
+    netnotes::detail::source_note from{};
 };
 
 /// A received datagram. Only the server's own socket fills `answer`, `local` and `is_to_group`.
@@ -24638,7 +24631,7 @@ struct arrival {
     std::span<const std::byte> bytes{};
     endpoint sender{};         ///< An IPv4 sender has its IPv4 address, not a mapped address.
     destination answer{};      ///< The place to answer to.
-    socket_address local{};    ///< The own address to which the datagram came, with port 0.
+    ip_address local{};        ///< The own address to which the datagram came; 0.0.0.0 if it is not known.
     bool is_to_group = false;  ///< The datagram came to a broadcast or a multicast address.
     bool is_cut = false;       ///< The datagram was longer than the buffer: `bytes` is its beginning.
 };
@@ -24731,8 +24724,7 @@ class inbox {
     struct slot {
         iovec part;
         socket_address sender;
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) +
-                                              CMSG_SPACE(sizeof(in6_pktinfo))> control;
+        alignas(cmsghdr) netnotes::detail::datagram_notes::buffer control;
     };
 
     template <class Each>
@@ -24745,63 +24737,20 @@ class inbox {
         one.is_cut = (header.msg_flags & MSG_TRUNC) != 0;
         const endpoint sender = in.sender.ip();
         one.sender = {sender.address().unmapped(), sender.port()};
-        std::size_t each_size = 0;
-        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
-            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
-            if (is(IPPROTO_UDP, UDP_GRO)) {
-                int value = 0;
-                std::memcpy(&value, CMSG_DATA(part), sizeof value);
-                each_size = value > 0 ? static_cast<std::size_t>(value) : 0;
-            } else if (is(IPPROTO_IP, IP_PKTINFO)) {
-                in_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                came_to(one, info);
-            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO) && one.sender.address().is_v6()) {
-                in6_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
-                came_to(one, info);
-            }
-        }
+        const auto notes = netnotes::detail::datagram_notes::of(header);
+        one.local = notes.local;
+        one.is_to_group = notes.is_to_group;
         one.answer.to = in.sender;
+        std::error_code system_chooses;
+        one.answer.from.choose(notes.local, system_chooses);
         std::span<const std::byte> rest{bytes_.get() + index * size_,
                                         std::min<std::size_t>(messages_[index].msg_len, size_)};
-        for (; each_size > 0 && rest.size() > each_size; rest = rest.subspan(each_size)) {
-            one.bytes = rest.first(each_size);
+        for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment)) {
+            one.bytes = rest.first(notes.segment);
             each(std::as_const(one));
         }
         one.bytes = rest;
         each(std::as_const(one));
-    }
-    static void came_to(arrival& one, in_pktinfo info) noexcept {
-        // A datagram that arrived before IP_PKTINFO was set has no local address. It is kept: an address that is
-        // neither a multicast group nor 255.255.255.255 counts as this host's own, even if it is a subnet's broadcast
-        // address. The kernel then chooses the address of the answer.
-        if (info.ipi_spec_dst.s_addr == htonl(INADDR_ANY)) {
-            one.is_to_group =
-                IN_MULTICAST(ntohl(info.ipi_addr.s_addr)) || info.ipi_addr.s_addr == htonl(INADDR_BROADCAST);
-            return;
-        }
-        // For a datagram to a broadcast address, ipi_spec_dst is the address from which to answer.
-        one.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
-        sockaddr_in local{};
-        local.sin_family = AF_INET;
-        local.sin_addr = info.ipi_spec_dst;
-        std::memcpy(one.local.data(), &local, sizeof local);
-        one.local.resize(sizeof local);
-        info.ipi_ifindex = 0;  // the routing table chooses the interface
-        info.ipi_addr = {};
-        one.answer.answer_from(IPPROTO_IP, IP_PKTINFO, info);
-    }
-    static void came_to(arrival& one, in6_pktinfo info) noexcept {
-        one.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
-        if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) info.ipi6_ifindex = 0;
-        sockaddr_in6 local{};
-        local.sin6_family = AF_INET6;
-        local.sin6_addr = info.ipi6_addr;
-        local.sin6_scope_id = info.ipi6_ifindex;
-        std::memcpy(one.local.data(), &local, sizeof local);
-        one.local.resize(sizeof local);
-        one.answer.answer_from(IPPROTO_IPV6, IPV6_PKTINFO, info);
     }
 
     std::size_t size_;
@@ -24820,7 +24769,7 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
     constexpr std::size_t most = 16;
     std::array<iovec, most> parts;
     std::array<mmsghdr, most> messages;
-    alignas(cmsghdr) std::array<char, sizeof(destination::from) + CMSG_SPACE(sizeof(std::uint16_t))> control;
+    alignas(cmsghdr) std::array<char, netnotes::detail::source_note::capacity + CMSG_SPACE(sizeof(std::uint16_t))> control;
     while (!run.bytes.empty()) {
         const bool together = merges && run.bytes.size() > run.segment;
         std::size_t count = 0;
@@ -24834,8 +24783,8 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
             header.msg_namelen = where.to.size();
             header.msg_iov = &parts[count];
             header.msg_iovlen = 1;
-            header.msg_control = where.from_size > 0 ? const_cast<char*>(where.from.data()) : nullptr;
-            header.msg_controllen = static_cast<socklen_t>(where.from_size);
+            header.msg_control = where.from.size() > 0 ? const_cast<char*>(where.from.data()) : nullptr;
+            header.msg_controllen = static_cast<socklen_t>(where.from.size());
         }
         if (together) {
             const auto segment = static_cast<std::uint16_t>(run.segment);
@@ -24843,11 +24792,11 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
             cut.cmsg_level = IPPROTO_UDP;
             cut.cmsg_type = UDP_SEGMENT;
             cut.cmsg_len = CMSG_LEN(sizeof segment);
-            std::memcpy(control.data(), where.from.data(), where.from_size);
-            std::memcpy(control.data() + where.from_size, &cut, sizeof cut);
-            std::memcpy(control.data() + where.from_size + CMSG_LEN(0), &segment, sizeof segment);
+            std::memcpy(control.data(), where.from.data(), where.from.size());
+            std::memcpy(control.data() + where.from.size(), &cut, sizeof cut);
+            std::memcpy(control.data() + where.from.size() + CMSG_LEN(0), &segment, sizeof segment);
             messages[0].msg_hdr.msg_control = control.data();
-            messages[0].msg_hdr.msg_controllen = static_cast<socklen_t>(where.from_size + CMSG_SPACE(sizeof segment));
+            messages[0].msg_hdr.msg_controllen = static_cast<socklen_t>(where.from.size() + CMSG_SPACE(sizeof segment));
         }
         const int sent = count == 1
                              ? (::sendmsg(descriptor, &messages[0].msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1)
@@ -26007,13 +25956,9 @@ void server_core::converse(const arrival& datagram, const packet& request, const
 }
 /// On the address to which the request came.
 inline netnotes::socket server_core::own_socket(const arrival& datagram, bool gets_windows) const {
-    socket_address local = datagram.local;
-    if (!local.is_ip()) {  // the kernel has not told
-        if (datagram.sender.address().is_v4())
-            local = endpoint{ipv4_address::any(), 0};
-        else
-            local = endpoint{ipv6_address::any(), 0};
-    }
+    ip_address from = datagram.local;
+    if (from.is_unspecified() && datagram.sender.address().is_v6()) from = ipv6_address::any();
+    const socket_address local = endpoint{from, 0};
     netnotes::socket made{local.family(), socket_type::datagram};
     made.bind(local);
     std::error_code as_much_as_allowed;

@@ -3754,7 +3754,12 @@ struct datagram_notes {
                 std::memcpy(&info, CMSG_DATA(part), sizeof info);
                 // For a broadcast or a group, the local address is the address from which to answer (ip(7)).
                 notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
-                notes.is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+                // A datagram that came before IP_PKTINFO was set has no local address. Then a multicast group and
+                // 255.255.255.255 are recognised, and the broadcast address of a subnet counts as our own.
+                const std::uint32_t to = ntohl(info.ipi_addr.s_addr);
+                notes.is_to_group = info.ipi_spec_dst.s_addr == htonl(INADDR_ANY)
+                                        ? IN_MULTICAST(to) || to == INADDR_BROADCAST
+                                        : info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
             } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
                 in6_pktinfo info;
                 std::memcpy(&info, CMSG_DATA(part), sizeof info);
