@@ -24,7 +24,7 @@ int main() try {
     std::uint64_t next = 2;
     bool queued = false;  // clients may be waiting in the listener's queue
     while (!stop.stop_requested()) {
-        for (const auto& [token, ready] : poller.wait(queued ? net::duration{std::chrono::seconds{1}} : net::never)) {
+        for (const auto& [token, ready] : poller.wait(queued ? std::chrono::seconds{1} : net::never)) {
             if (token == at_listener) queued = true;
             if (token <= at_listener) continue;
             auto& [stream, address] = clients.at(token);
@@ -39,8 +39,8 @@ int main() try {
         }
         for (std::error_code error; queued && !error;) {  // until the queue is empty: edge-triggered
             auto accepted = listener.accept(error);
-            if (error == std::errc::operation_would_block) queued = false;
-            else if (error) std::cerr << "accept: " << error.message() << ", tries again" << std::endl;
+            queued = error != std::errc::operation_would_block;
+            if (error && queued) std::cerr << "accept: " << error.message() << ", tries again" << std::endl;
             if (error) continue;
             std::cout << "有新的客户端到来 (new client) " << accepted.peer << std::endl;
             poller.add(accepted.stream.native_handle(), net::interest::read, next, net::trigger::edge);

@@ -37,7 +37,7 @@ int main() try {
     std::uint64_t next = 2;
     bool paused = false;
     while (!stop.stop_requested()) {
-        const auto events = poller.wait(paused ? net::duration{std::chrono::seconds{1}} : net::never);
+        const auto events = poller.wait(paused ? std::chrono::seconds{1} : net::never);
         if (std::exchange(paused, false)) poller.modify(listener.native_handle(), net::interest::read, at_listener);
         for (const auto& [token, ready] : events) {
             std::error_code error;

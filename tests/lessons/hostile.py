@@ -16,7 +16,7 @@ def reset(client):
 
 
 @contextlib.contextmanager
-def without_descriptors(server, port, report="accept: Too many open files"):
+def without_descriptors(server, port, report=": Too many open files"):
     """A client connects, and no descriptor is left for it. The server reports that, pauses, and tries again.
 
     Inside the block there are descriptors again, and the client must be served soon."""
