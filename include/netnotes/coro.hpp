@@ -24,6 +24,7 @@
 // Chapters, lowest first:
 //     coro/generator.hpp       functions that pause: generators and greenlets
 //     coro/task.hpp            functions that wait
+//     coro/function.hpp        functions that return tasks
 //     coro/owner.hpp           a pointer that owns, without <memory>
 //     coro/timer_wheel.hpp     a hundred thousand timers
 //     coro/scheduler.hpp       which task is resumed next
@@ -64,6 +65,7 @@
 #include "coro/datagram.hpp"
 #include "coro/descriptor.hpp"
 #include "coro/every_core.hpp"
+#include "coro/function.hpp"
 #include "coro/generator.hpp"
 #include "coro/group.hpp"
 #include "coro/io/io_uring.hpp"

@@ -37,6 +37,7 @@
 #include <utility>
 #include <variant>
 
+#include "function.hpp"
 #include "loop.hpp"
 
 namespace netnotes {
@@ -94,6 +95,11 @@ class task_group {
     /// of the group are cancelled. After cancel() the task begins as cancelled. Does not suspend. Throws
     /// std::logic_error if `what` is empty, if the body has not begun, or if all tasks of the group have ended.
     void spawn(task<> what);
+    /// Begins the task that `what()` returns. The function lives as long as its task.
+    template <task_function Function>
+    void spawn(Function what) {
+        spawn(detail::call_in_frame(std::move(what)));
+    }
     /// Cancels all tasks of the group, with the body, and every task that is spawned later. A spawned task that ends by
     /// this cancellation is not a failure. If the body ends by it, with_group() throws std::system_error with
     /// errc::operation_canceled. Does not suspend.
@@ -113,7 +119,7 @@ class task_group {
 /// are spawned in the group, and waits until the last has ended. Returns the body's result, or throws the first
 /// exception of all these tasks. The body may end before the other tasks, so variables that they share must be outside
 /// of the body.
-template <class Body>
+template <task_function<task_group&> Body>
 [[nodiscard]] auto with_group(Body body);
 
 // ========================================================================================================
@@ -506,18 +512,11 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
     part<T> part_;
 };
 
-template <class T>
-struct result_of_task;
-template <class T>
-struct result_of_task<task<T>> {
-    using type = T;
-};
-
 }  // namespace detail
 
-template <class Body>
+template <task_function<task_group&> Body>
 auto with_group(Body body) {
-    using result = typename detail::result_of_task<std::invoke_result_t<Body&, task_group&>>::type;
+    using result = detail::task_result<Body, task_group&>;
     return detail::awaited_once<detail::waiting_for_group<Body, result>, Body>{std::move(body)};
 }
 

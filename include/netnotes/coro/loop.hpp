@@ -48,6 +48,7 @@
 #include <thread>
 #include <utility>
 
+#include "function.hpp"
 #include "io/epoll.hpp"
 #include "join.hpp"
 #include "scheduler.hpp"
@@ -99,12 +100,26 @@ class event_loop : public detail::scheduler {
     /// Does the same as run(main), but a stop request cancels all tasks, `main` too. Returns true if `main` returned,
     /// and false if it ended by netnotes::cancelled. `stop` must outlive the call.
     bool run(task<> main, const stop_event& stop);
+    /// Calls `main()`, which returns a task, and runs that task. The function lives as long as its task.
+    template <task_function Function>
+    decltype(auto) run(Function main) {
+        return run(detail::call_in_frame(std::move(main)));
+    }
+    template <task_function Function>
+    bool run(Function main, const stop_event& stop) {
+        return run(detail::call_in_frame(std::move(main)), stop);
+    }
 
     /// Adds a task, which begins at the next turn and runs concurrently with the others. Returns a handle to wait for
     /// it. Call in the loop's thread, inside or outside of run(). The watchdog reports `name`, which is not copied.
     /// Throws std::logic_error if the task is empty.
     template <class T>
     join_handle<T> spawn(task<T> what, const char* name = "");
+    /// Adds the task that `what()` returns. The function is called at the next turn and lives as long as its task.
+    template <task_function Function>
+    auto spawn(Function what, const char* name = "") {
+        return spawn(detail::call_in_frame(std::move(what)), name);
+    }
 
     /// Makes the loop call `what()` in its thread, soon, and returns at once. Call from any thread while the loop
     /// exists. Do not call it in a signal handler, because it allocates; use remote_event there. If `what()` throws,
@@ -141,10 +156,13 @@ class event_loop : public detail::scheduler {
     static inline constinit thread_local event_loop* current_ = nullptr;
 };
 
-/// Calls event_loop::current().spawn(): adds a task to the loop that runs in this thread. Throws std::logic_error
+/// Calls event_loop::current().spawn(): adds a task, or the task that a function returns, to the loop that runs in this
+/// thread. Throws std::logic_error
 /// outside of run(), or if the task is empty.
 template <class T>
 join_handle<T> spawn(task<T> what, const char* name = "");
+template <task_function Function>
+auto spawn(Function what, const char* name = "");
 
 // ========================================================================================================
 // How it is done
@@ -336,6 +354,10 @@ void event_loop::post(Function what) {
 }
 template <class T>
 join_handle<T> spawn(task<T> what, const char* name) {
+    return event_loop::current().spawn(std::move(what), name);
+}
+template <task_function Function>
+auto spawn(Function what, const char* name) {
     return event_loop::current().spawn(std::move(what), name);
 }
 
