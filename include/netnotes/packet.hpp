@@ -33,6 +33,8 @@
 //     packet/icmp.hpp       ICMP and ICMPv6 with neighbour discovery
 //     packet/udp.hpp        the header of UDP
 //     packet/tcp.hpp        the header of TCP, its options, and sequence numbers
+//     packet/pieces.hpp     bytes that arrive in any order
+//     packet/reassembly.hpp joining the fragments of IPv4 and IPv6
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -57,6 +59,8 @@
 #include "packet/names.hpp"
 #include "packet/pcap.hpp"
 #include "packet/pcapng.hpp"
+#include "packet/pieces.hpp"
+#include "packet/reassembly.hpp"
 #include "packet/record.hpp"
 #include "packet/tcp.hpp"
 #include "packet/udp.hpp"
