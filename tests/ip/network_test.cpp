@@ -107,7 +107,7 @@ TEST_CASE("an index counts from the first address of a network") {
     CHECK("2001:db8::ffff:ffff:ffff:0/112"_net[0xffff] == "2001:db8::ffff:ffff:ffff:ffff"_ip);
     CHECK("::/0"_net[0xffff'ffff'ffff'ffff] == "::ffff:ffff:ffff:ffff"_ip);
     CHECK("2001:db8::/65"_net[0x7fff'ffff'ffff'ffff] == "2001:db8::7fff:ffff:ffff:ffff"_ip);
-    CHECK_THROWS_WITH("2001:db8::/65"_net[0x8000'0000'0000'0000], "an index beyond the last address of the network");
+    CHECK_THROWS_WITH("2001:db8::/65"_net[0x8000'0000'0000'0000], "index beyond the last address of the network");
     CHECK_THROWS_AS("192.0.2.1/32"_net[1], std::out_of_range);
 }
 
@@ -377,8 +377,10 @@ TEST_CASE("ranges known from books and the largest ranges are summarized") {
     CHECK(in_texts("fe80::1%eth0", "fe80::2%eth0") == texts{"fe80::1/128", "fe80::2/128"});
     CHECK(in_texts("0.0.0.1", "255.255.255.254").size() == 62);
     CHECK(in_texts("::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe").size() == 254);
-    CHECK_THROWS_WITH(in_texts("10.0.0.1", "10.0.0.0"), "not a range of addresses");
-    CHECK_THROWS_WITH(in_texts("10.0.0.1", "::ffff:10.0.0.2"), "not a range of addresses");
+    CHECK_THROWS_WITH(in_texts("10.0.0.1", "10.0.0.0"),
+                      "not a range: last is below first, or of another family or zone");
+    CHECK_THROWS_WITH(in_texts("10.0.0.1", "::ffff:10.0.0.2"),
+                      "not a range: last is below first, or of another family or zone");
 }
 
 constexpr bool summarizes_at_compile_time() {
@@ -433,9 +435,9 @@ TEST_CASE("what is left without a network is written from the largest to the sma
     CHECK(excluded("192.0.2.0/28"_net, "192.0.2.0/28"_net).empty());
     CHECK(excluded("0.0.0.0/0"_net, "255.255.255.255/32"_net).size() == 32);
     CHECK(excluded("::/0"_net, "::1/128"_net).size() == 128);
-    CHECK_THROWS_WITH(excluded("192.0.2.0/28"_net, "192.0.2.16/32"_net), "the network to exclude lies outside");
-    CHECK_THROWS_WITH(excluded("192.0.2.0/28"_net, "192.0.2.0/27"_net), "the network to exclude lies outside");
-    CHECK_THROWS_WITH(excluded("::/0"_net, "192.0.2.0/28"_net), "the network to exclude lies outside");
+    CHECK_THROWS_WITH(excluded("192.0.2.0/28"_net, "192.0.2.16/32"_net), "the network to exclude is not inside");
+    CHECK_THROWS_WITH(excluded("192.0.2.0/28"_net, "192.0.2.0/27"_net), "the network to exclude is not inside");
+    CHECK_THROWS_WITH(excluded("::/0"_net, "192.0.2.0/28"_net), "the network to exclude is not inside");
 }
 
 TEST_CASE("what is left and what was taken out are together the whole") {

@@ -1324,7 +1324,7 @@ TEST_CASE("a server runs once at a time, and may run again") {
             } catch (const std::logic_error& failure) {
                 second = failure.what();
             }
-            CHECK(second == "this TFTP server runs already");
+            CHECK(second == "this TFTP server is already running");
             server.stop();
             co_await running.join();
         };

@@ -121,9 +121,9 @@ constexpr Address& operator-=(Address& address, Count count) {
 template <detail::address_value Address>
 [[nodiscard]] constexpr std::int64_t operator-(const Address& to, const Address& from) {
     if constexpr (std::same_as<Address, ip_address>)
-        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"an IPv4 and an IPv6 address have no distance"};
+        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"no distance between an IPv4 and an IPv6 address"};
     if (detail::with_number(to, {}) != detail::with_number(from, {}))
-        throw std::invalid_argument{"two addresses in different zones have no distance"};
+        throw std::invalid_argument{"no distance between addresses in different zones"};
     const bool is_above = to >= from;
     const uint128 distance =
         is_above ? detail::number_of(to) - detail::number_of(from) : detail::number_of(from) - detail::number_of(to);

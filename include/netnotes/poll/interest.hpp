@@ -168,7 +168,7 @@ inline void require_open(const char* attempt, int descriptor) {
     if (::fcntl(descriptor, F_GETFD) < 0) refuse(errno, attempt, descriptor);
 }
 inline void require_no_edge(trigger how, const char* attempt, int descriptor) {
-    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ", edge-triggered: that takes an epoll_poller");
+    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ": edge-triggered needs an epoll_poller");
 }
 }  // namespace detail
 

@@ -109,7 +109,7 @@ class select_poller {
     };
 
     [[noreturn]] static void refuse_number(const char* attempt, int descriptor) {
-        static_assert(FD_SETSIZE == 1024, "the text below, and the first page, name the number");
+        static_assert(FD_SETSIZE == 1024, "the text below and the first page name this number");
         detail::refuse(EOVERFLOW, attempt, descriptor, ": a descriptor must be below FD_SETSIZE, 1024");
     }
     bool is_present(int descriptor) const noexcept {

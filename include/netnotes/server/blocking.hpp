@@ -86,7 +86,7 @@ struct patience {
         : idle{idle_timeout},
           request{request_timeout.value_or(wait_time{idle_timeout > never / 4 ? never : 4 * idle_timeout})} {
         if (idle <= duration::zero() || request <= duration::zero())
-            throw std::invalid_argument{"a server that waits for no client"};
+            throw std::invalid_argument{"a server's idle_timeout and request_timeout must be above zero"};
     }
     void apply_to(tcp_stream& stream) const {
         stream.set_timeout(idle);

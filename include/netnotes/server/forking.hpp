@@ -75,7 +75,7 @@ class forking_server {
           handler_{std::move(handler)},
           options_{options},
           patience_{options.idle_timeout, options.request_timeout} {
-        if (options_.max_children == 0) throw std::invalid_argument{"a forking server without children"};
+        if (options_.max_children == 0) throw std::invalid_argument{"a forking server needs max_children above zero"};
     }
     forking_server(const forking_server&) = delete;
     forking_server& operator=(const forking_server&) = delete;

@@ -110,12 +110,12 @@ class reactor_server {
         if (options.low_water > options.high_water || options.high_water > options.max_queue ||
             options.read_size == 0 || options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
             options.request_timeout.value_or(wait_time{never}) <= duration::zero() || options.how == trigger::one_shot)
-            throw std::invalid_argument{"reactor options that contradict each other"};
+            throw std::invalid_argument{"reactor options are out of range or contradict each other"};
         if (!options.request_timeout)
             options.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
         if (!options.how) options.how = Poller::has_edge ? trigger::edge : trigger::level;
         if (options.how == trigger::edge && !Poller::has_edge)
-            throw std::invalid_argument{"a reactor with trigger::edge on a poller that has no edges"};
+            throw std::invalid_argument{"trigger::edge needs a poller with has_edge, for example epoll_poller"};
         if (!listener_.get_option<option::accepts_connections>())
             throw std::invalid_argument{"the socket of a reactor server does not listen"};
         shared_.options = options;

@@ -55,7 +55,7 @@ template <detail::handler_for_many Handler>
 class threaded_server {
     static_assert(detail::hears_errors<Handler> == detail::hears_errors<const Handler> &&
                       detail::hears_accept_errors<Handler> == detail::hears_accept_errors<const Handler>,
-                  "what the handler of a threaded server is told, it is told as const");
+                  "on_error and on_accept_error of a threaded server's handler must be const");
 
   public:
     /// Takes over the listener and the handler. Throws std::invalid_argument if max_threads is zero or a time limit is
@@ -65,7 +65,7 @@ class threaded_server {
           handler_{std::move(handler)},
           options_{options},
           patience_{options.idle_timeout, options.request_timeout} {
-        if (options_.max_threads == 0) throw std::invalid_argument{"a threaded server without threads"};
+        if (options_.max_threads == 0) throw std::invalid_argument{"a threaded server needs max_threads above zero"};
     }
     threaded_server(const threaded_server&) = delete;
     threaded_server& operator=(const threaded_server&) = delete;

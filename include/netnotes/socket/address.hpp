@@ -65,7 +65,7 @@ class unix_endpoint {
     /// Takes a path. Throws std::invalid_argument if it is empty, holds a NUL, or is longer than max_size.
     explicit unix_endpoint(std::string_view path) : unix_endpoint{path, false} {
         if (path.empty() || path.find('\0') != path.npos)
-            throw std::invalid_argument{"a socket's path is empty or holds a NUL"};
+            throw std::invalid_argument{"a socket's path is empty or contains a NUL"};
     }
     /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
     static unix_endpoint abstract(std::string_view name) { return {name, true}; }

@@ -83,7 +83,7 @@ class stop_event {
         errno = saved;
     }
 
-    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may not wait for a lock");
+    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler must not wait for a lock");
     int descriptor_;
     mutable std::atomic<bool> requested_{false};  // mutable: a signal requests it in a child that holds it const
 };
@@ -98,7 +98,7 @@ class stop_on_signals {
     explicit stop_on_signals(stop_event& event) {
         const stop_event* none = nullptr;
         if (!target.compare_exchange_strong(none, &event))
-            throw std::logic_error{"signals already stop something else"};
+            throw std::logic_error{"another stop_on_signals object exists"};
         struct sigaction action {};
         action.sa_handler = handle;
         // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.

@@ -43,7 +43,7 @@ namespace detail {
 template <class To, class Rep, class Period>
 constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
     if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
+        if (time.count() != time.count()) throw std::invalid_argument{"the duration is not a number (NaN)"};
         const std::chrono::duration<long double, typename To::period> exact{time};
         if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
         if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();

@@ -176,7 +176,7 @@ inline server_core::server_core(udp_socket&& bound, handlers&& serves, server_op
       requests_{options_.single_port ? std::size_t{16} : 32, options_.single_port ? std::size_t{65'535} : 1024} {}
 
 inline void server_core::begin(serving& waiter, event_loop& loop) {
-    if (waiter_) throw std::logic_error{"this TFTP server runs already"};
+    if (waiter_) throw std::logic_error{"this TFTP server is already running"};
     make_room_for_data();
     try {
         ready_.emplace(loop, socket_.native_handle());

@@ -248,7 +248,8 @@ inline transfer::transfer(const endpoint& peer, mode how, source* from, sink* in
       delivery_{into, how, settings_.max_bytes} {
     if (wishes.block_size < min_block_size || wishes.block_size > max_block_size || wishes.window_size == 0 ||
         wishes.timeout == 0 || wishes.rollover.value_or(0) > 1)
-        throw std::invalid_argument{"TFTP: a block size is from 8 to 65464, a window from 1 on, a timeout from 1 on"};
+        throw std::invalid_argument{
+            "TFTP: a block size must be 8 to 65464, a window and a timeout at least 1, a rollover 0 or 1"};
 }
 inline transfer::transfer(const endpoint& server, std::string_view file_name, mode how, sink& into,
                           const settings& wishes)
@@ -275,7 +276,7 @@ inline void transfer::request(opcode what, std::string_view file_name) {
     if (source_) result_.size = source_->size();
     asked_ = detail::wishes_of(settings_, mode_, source_ ? result_.size : std::uint64_t{0});
     if (!outbox_.prepare_request(what, file_name, mode_, asked_))
-        throw std::invalid_argument{"TFTP: no name for a file, or one that is too long"};
+        throw std::invalid_argument{"TFTP: the file name is empty, too long, or contains a NUL"};
 }
 
 /// Grants what was asked for, or as much of it as we allow. An option that was not asked for is not granted (RFC 2347).
@@ -395,7 +396,7 @@ inline void transfer::granted(const packet& what) noexcept {
     }
     if (!detail::is_acceptable(what, asked_, sink_ != nullptr))
         return fail(error::option_refused, make_error_code(error::option_refused),
-                    "the server grants what was not asked for");
+                    "the server granted an option that was not requested");
     measure_answer();
     agree_on(what.options);
     if (source_) {
@@ -458,7 +459,7 @@ inline void transfer::received(const packet& what) noexcept {
     }
     if (what.data.size() > result_.block_size)
         return fail(error::illegal_operation, make_error_code(error::illegal_operation),
-                    "a block is longer than was agreed on");
+                    "a block is longer than the agreed block size");
     received_.take();
     result_.blocks = received_.done();
     if (timed_block_ != 0 && received_.done() >= timed_block_) {
@@ -621,7 +622,7 @@ inline bool transfer::load() noexcept {
         case trouble::none: break;
         case trouble::read_failed: fail_here(failure, "the file cannot be read"); return false;
         case trouble::became_shorter:
-            fail(error::not_defined, std::make_error_code(std::errc::io_error), "the file has become shorter");
+            fail(error::not_defined, std::make_error_code(std::errc::io_error), "the file became shorter");
             return false;
         case trouble::too_long: fail_too_long(); return false;
     }

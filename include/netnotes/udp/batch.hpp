@@ -69,7 +69,7 @@ class datagram_batch {
 
 inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : size_{size} {
     if (count < 1 || count > 1024 || size < 1 || size > any_size)
-        throw std::invalid_argument{"a batch is of 1 to 1024 datagrams, of 1 to 65535 bytes"};
+        throw std::invalid_argument{"a batch must hold 1 to 1024 datagrams of 1 to 65535 bytes"};
     bytes_.reset(new std::byte[count * size]);  // not zeroed
     slots_.resize(count);
     messages_.resize(count);
