@@ -40,7 +40,7 @@ static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR =
 /// assignment are allowed.
 class epoll_poller {
   public:
-    static constexpr bool has_edge = true;
+    static constexpr bool has_edge = true;  ///< add() and modify() accept trigger::edge
     /// The most events that a wait() returns. The next wait() returns the rest, before it repeats earlier events. This
     /// makes a server fast: a single system call returns a whole batch.
     static constexpr std::size_t batch = 128;

@@ -36,7 +36,7 @@ static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x
 /// open. Only add() takes memory: 56 bytes for each descriptor, and 4 for each number up to the highest.
 class poll_poller {
   public:
-    static constexpr bool has_edge = false;
+    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
     // There is no batch size: each wait() reports all ready descriptors.
 
     /// Creates an empty poller. It has no descriptor and no memory of its own yet.

@@ -41,7 +41,7 @@ namespace netnotes {
 /// The object has about 25 kB, and takes no other memory.
 class select_poller {
   public:
-    static constexpr bool has_edge = false;
+    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
     /// The most events that a wait() returns: all ready descriptors.
     static constexpr std::size_t batch = FD_SETSIZE;
 
