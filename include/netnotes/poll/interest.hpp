@@ -111,8 +111,8 @@ struct event {
     interest ready = interest::none;
 };
 
-/// A set of descriptors that one thread waits for. Poller::has_edge says if it offers trigger::edge. The functions add()
-/// and modify() throw std::system_error:
+/// A set of descriptors that one thread waits for. Poller::has_edge says if it offers trigger::edge. The functions
+/// add() and modify() throw std::system_error:
 ///
 ///     errc::bad_file_descriptor        add: the descriptor is not open
 ///     errc::file_exists                add: the descriptor is in the poller already

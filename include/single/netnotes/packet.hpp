@@ -1251,9 +1251,9 @@ constexpr Address& operator-=(Address& address, Count count) {
 template <detail::address_value Address>
 [[nodiscard]] constexpr std::int64_t operator-(const Address& to, const Address& from) {
     if constexpr (std::same_as<Address, ip_address>)
-        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"an IPv4 and an IPv6 address have no distance"};
+        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"no distance between an IPv4 and an IPv6 address"};
     if (detail::with_number(to, {}) != detail::with_number(from, {}))
-        throw std::invalid_argument{"two addresses in different zones have no distance"};
+        throw std::invalid_argument{"no distance between addresses in different zones"};
     const bool is_above = to >= from;
     const uint128 distance =
         is_above ? detail::number_of(to) - detail::number_of(from) : detail::number_of(from) - detail::number_of(to);
@@ -1639,16 +1639,16 @@ class network : public detail::printable<network> {
     template <std::integral Index>
     requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
         if constexpr (std::is_signed_v<Index>)  // an implicit conversion would turn -1 into 2^64 - 1
-            if (index < 0) throw std::out_of_range{"a negative index into a network"};
+            if (index < 0) throw std::out_of_range{"negative index into a network"};
         const auto offset = static_cast<std::uint64_t>(index);
         if (address_count() && offset >= *address_count())
-            throw std::out_of_range{"an index beyond the last address of the network"};
+            throw std::out_of_range{"index beyond the last address of the network"};
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
     /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
     [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
-        if (index > hosts_mask()) throw std::out_of_range{"an index beyond the last address of the network"};
+        if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
         return {is_v6(), base_.value_ + index};
     }
 
@@ -1741,7 +1741,7 @@ constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
 template <class Output>
 constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
     if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
-        throw std::invalid_argument{"not a range of addresses"};
+        throw std::invalid_argument{"not a range: last is below first, or of another family or zone"};
     for (;;) {
         // The block that begins here is as large as both its alignment and the rest of the range allow.
         const auto rest = last.value_ - first.value_;
@@ -1778,7 +1778,7 @@ constexpr std::span<network> collapse(std::span<network> networks) {
 /// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
 template <class Output>
 constexpr Output exclude(const network& outer, const network& inner, Output out) {
-    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude lies outside"};
+    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
     for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
         for (const network half :
              network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))

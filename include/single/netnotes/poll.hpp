@@ -1500,7 +1500,7 @@ class unix_endpoint {
     /// Takes a path. Throws std::invalid_argument if it is empty, holds a NUL, or is longer than max_size.
     explicit unix_endpoint(std::string_view path) : unix_endpoint{path, false} {
         if (path.empty() || path.find('\0') != path.npos)
-            throw std::invalid_argument{"a socket's path is empty or holds a NUL"};
+            throw std::invalid_argument{"a socket's path is empty or contains a NUL"};
     }
     /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
     static unix_endpoint abstract(std::string_view name) { return {name, true}; }
@@ -1953,7 +1953,7 @@ namespace detail {
 template <class To, class Rep, class Period>
 constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
     if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
+        if (time.count() != time.count()) throw std::invalid_argument{"the duration is not a number (NaN)"};
         const std::chrono::duration<long double, typename To::period> exact{time};
         if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
         if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
@@ -2171,7 +2171,7 @@ class stop_event {
         errno = saved;
     }
 
-    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may not wait for a lock");
+    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler must not wait for a lock");
     int descriptor_;
     mutable std::atomic<bool> requested_{false};  // mutable: a signal requests it in a child that holds it const
 };
@@ -2186,7 +2186,7 @@ class stop_on_signals {
     explicit stop_on_signals(stop_event& event) {
         const stop_event* none = nullptr;
         if (!target.compare_exchange_strong(none, &event))
-            throw std::logic_error{"signals already stop something else"};
+            throw std::logic_error{"another stop_on_signals object exists"};
         struct sigaction action {};
         action.sa_handler = handle;
         // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
@@ -3306,7 +3306,8 @@ struct event {
     interest ready = interest::none;
 };
 
-/// A set of descriptors that one thread waits for. add() and modify() throw std::system_error:
+/// A set of descriptors that one thread waits for. Poller::has_edge says if it offers trigger::edge. The functions
+/// add() and modify() throw std::system_error:
 ///
 ///     errc::bad_file_descriptor        add: the descriptor is not open
 ///     errc::file_exists                add: the descriptor is in the poller already
@@ -3363,7 +3364,7 @@ inline void require_open(const char* attempt, int descriptor) {
     if (::fcntl(descriptor, F_GETFD) < 0) refuse(errno, attempt, descriptor);
 }
 inline void require_no_edge(trigger how, const char* attempt, int descriptor) {
-    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ", edge-triggered: that takes an epoll_poller");
+    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ": edge-triggered needs an epoll_poller");
 }
 }  // namespace detail
 
@@ -3384,7 +3385,7 @@ static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR =
 /// assignment are allowed.
 class epoll_poller {
   public:
-    static constexpr bool has_edge = true;
+    static constexpr bool has_edge = true;  ///< add() and modify() accept trigger::edge
     /// The most events that a wait() returns. The next wait() returns the rest, before it repeats earlier events. This
     /// makes a server fast: a single system call returns a whole batch.
     static constexpr std::size_t batch = 128;
@@ -3502,7 +3503,7 @@ static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x
 /// open. Only add() takes memory: 56 bytes for each descriptor, and 4 for each number up to the highest.
 class poll_poller {
   public:
-    static constexpr bool has_edge = false;
+    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
     // There is no batch size: each wait() reports all ready descriptors.
 
     /// Creates an empty poller. It has no descriptor and no memory of its own yet.
@@ -3651,7 +3652,7 @@ namespace netnotes {
 /// The object has about 25 kB, and takes no other memory.
 class select_poller {
   public:
-    static constexpr bool has_edge = false;
+    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
     /// The most events that a wait() returns: all ready descriptors.
     static constexpr std::size_t batch = FD_SETSIZE;
 
@@ -3719,7 +3720,7 @@ class select_poller {
     };
 
     [[noreturn]] static void refuse_number(const char* attempt, int descriptor) {
-        static_assert(FD_SETSIZE == 1024, "the text below, and the first page, name the number");
+        static_assert(FD_SETSIZE == 1024, "the text below and the first page name this number");
         detail::refuse(EOVERFLOW, attempt, descriptor, ": a descriptor must be below FD_SETSIZE, 1024");
     }
     bool is_present(int descriptor) const noexcept {
@@ -3987,9 +3988,9 @@ constexpr Address& operator-=(Address& address, Count count) {
 template <detail::address_value Address>
 [[nodiscard]] constexpr std::int64_t operator-(const Address& to, const Address& from) {
     if constexpr (std::same_as<Address, ip_address>)
-        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"an IPv4 and an IPv6 address have no distance"};
+        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"no distance between an IPv4 and an IPv6 address"};
     if (detail::with_number(to, {}) != detail::with_number(from, {}))
-        throw std::invalid_argument{"two addresses in different zones have no distance"};
+        throw std::invalid_argument{"no distance between addresses in different zones"};
     const bool is_above = to >= from;
     const uint128 distance =
         is_above ? detail::number_of(to) - detail::number_of(from) : detail::number_of(from) - detail::number_of(to);
@@ -4210,16 +4211,16 @@ class network : public detail::printable<network> {
     template <std::integral Index>
     requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
         if constexpr (std::is_signed_v<Index>)  // an implicit conversion would turn -1 into 2^64 - 1
-            if (index < 0) throw std::out_of_range{"a negative index into a network"};
+            if (index < 0) throw std::out_of_range{"negative index into a network"};
         const auto offset = static_cast<std::uint64_t>(index);
         if (address_count() && offset >= *address_count())
-            throw std::out_of_range{"an index beyond the last address of the network"};
+            throw std::out_of_range{"index beyond the last address of the network"};
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
     /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
     [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
-        if (index > hosts_mask()) throw std::out_of_range{"an index beyond the last address of the network"};
+        if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
         return {is_v6(), base_.value_ + index};
     }
 
@@ -4312,7 +4313,7 @@ constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
 template <class Output>
 constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
     if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
-        throw std::invalid_argument{"not a range of addresses"};
+        throw std::invalid_argument{"not a range: last is below first, or of another family or zone"};
     for (;;) {
         // The block that begins here is as large as both its alignment and the rest of the range allow.
         const auto rest = last.value_ - first.value_;
@@ -4349,7 +4350,7 @@ constexpr std::span<network> collapse(std::span<network> networks) {
 /// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
 template <class Output>
 constexpr Output exclude(const network& outer, const network& inner, Output out) {
-    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude lies outside"};
+    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
     for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
         for (const network half :
              network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))

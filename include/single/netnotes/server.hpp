@@ -1545,7 +1545,7 @@ class unix_endpoint {
     /// Takes a path. Throws std::invalid_argument if it is empty, holds a NUL, or is longer than max_size.
     explicit unix_endpoint(std::string_view path) : unix_endpoint{path, false} {
         if (path.empty() || path.find('\0') != path.npos)
-            throw std::invalid_argument{"a socket's path is empty or holds a NUL"};
+            throw std::invalid_argument{"a socket's path is empty or contains a NUL"};
     }
     /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
     static unix_endpoint abstract(std::string_view name) { return {name, true}; }
@@ -1998,7 +1998,7 @@ namespace detail {
 template <class To, class Rep, class Period>
 constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
     if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"a duration that is not a number"};
+        if (time.count() != time.count()) throw std::invalid_argument{"the duration is not a number (NaN)"};
         const std::chrono::duration<long double, typename To::period> exact{time};
         if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
         if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
@@ -2216,7 +2216,7 @@ class stop_event {
         errno = saved;
     }
 
-    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may not wait for a lock");
+    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler must not wait for a lock");
     int descriptor_;
     mutable std::atomic<bool> requested_{false};  // mutable: a signal requests it in a child that holds it const
 };
@@ -2231,7 +2231,7 @@ class stop_on_signals {
     explicit stop_on_signals(stop_event& event) {
         const stop_event* none = nullptr;
         if (!target.compare_exchange_strong(none, &event))
-            throw std::logic_error{"signals already stop something else"};
+            throw std::logic_error{"another stop_on_signals object exists"};
         struct sigaction action {};
         action.sa_handler = handle;
         // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
@@ -3351,7 +3351,8 @@ struct event {
     interest ready = interest::none;
 };
 
-/// A set of descriptors that one thread waits for. add() and modify() throw std::system_error:
+/// A set of descriptors that one thread waits for. Poller::has_edge says if it offers trigger::edge. The functions
+/// add() and modify() throw std::system_error:
 ///
 ///     errc::bad_file_descriptor        add: the descriptor is not open
 ///     errc::file_exists                add: the descriptor is in the poller already
@@ -3408,7 +3409,7 @@ inline void require_open(const char* attempt, int descriptor) {
     if (::fcntl(descriptor, F_GETFD) < 0) refuse(errno, attempt, descriptor);
 }
 inline void require_no_edge(trigger how, const char* attempt, int descriptor) {
-    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ", edge-triggered: that takes an epoll_poller");
+    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ": edge-triggered needs an epoll_poller");
 }
 }  // namespace detail
 
@@ -3429,7 +3430,7 @@ static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR =
 /// assignment are allowed.
 class epoll_poller {
   public:
-    static constexpr bool has_edge = true;
+    static constexpr bool has_edge = true;  ///< add() and modify() accept trigger::edge
     /// The most events that a wait() returns. The next wait() returns the rest, before it repeats earlier events. This
     /// makes a server fast: a single system call returns a whole batch.
     static constexpr std::size_t batch = 128;
@@ -3547,7 +3548,7 @@ static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x
 /// open. Only add() takes memory: 56 bytes for each descriptor, and 4 for each number up to the highest.
 class poll_poller {
   public:
-    static constexpr bool has_edge = false;
+    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
     // There is no batch size: each wait() reports all ready descriptors.
 
     /// Creates an empty poller. It has no descriptor and no memory of its own yet.
@@ -3696,7 +3697,7 @@ namespace netnotes {
 /// The object has about 25 kB, and takes no other memory.
 class select_poller {
   public:
-    static constexpr bool has_edge = false;
+    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
     /// The most events that a wait() returns: all ready descriptors.
     static constexpr std::size_t batch = FD_SETSIZE;
 
@@ -3764,7 +3765,7 @@ class select_poller {
     };
 
     [[noreturn]] static void refuse_number(const char* attempt, int descriptor) {
-        static_assert(FD_SETSIZE == 1024, "the text below, and the first page, name the number");
+        static_assert(FD_SETSIZE == 1024, "the text below and the first page name this number");
         detail::refuse(EOVERFLOW, attempt, descriptor, ": a descriptor must be below FD_SETSIZE, 1024");
     }
     bool is_present(int descriptor) const noexcept {
@@ -4032,9 +4033,9 @@ constexpr Address& operator-=(Address& address, Count count) {
 template <detail::address_value Address>
 [[nodiscard]] constexpr std::int64_t operator-(const Address& to, const Address& from) {
     if constexpr (std::same_as<Address, ip_address>)
-        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"an IPv4 and an IPv6 address have no distance"};
+        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"no distance between an IPv4 and an IPv6 address"};
     if (detail::with_number(to, {}) != detail::with_number(from, {}))
-        throw std::invalid_argument{"two addresses in different zones have no distance"};
+        throw std::invalid_argument{"no distance between addresses in different zones"};
     const bool is_above = to >= from;
     const uint128 distance =
         is_above ? detail::number_of(to) - detail::number_of(from) : detail::number_of(from) - detail::number_of(to);
@@ -4255,16 +4256,16 @@ class network : public detail::printable<network> {
     template <std::integral Index>
     requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
         if constexpr (std::is_signed_v<Index>)  // an implicit conversion would turn -1 into 2^64 - 1
-            if (index < 0) throw std::out_of_range{"a negative index into a network"};
+            if (index < 0) throw std::out_of_range{"negative index into a network"};
         const auto offset = static_cast<std::uint64_t>(index);
         if (address_count() && offset >= *address_count())
-            throw std::out_of_range{"an index beyond the last address of the network"};
+            throw std::out_of_range{"index beyond the last address of the network"};
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
     /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
     [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
-        if (index > hosts_mask()) throw std::out_of_range{"an index beyond the last address of the network"};
+        if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
         return {is_v6(), base_.value_ + index};
     }
 
@@ -4357,7 +4358,7 @@ constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
 template <class Output>
 constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
     if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
-        throw std::invalid_argument{"not a range of addresses"};
+        throw std::invalid_argument{"not a range: last is below first, or of another family or zone"};
     for (;;) {
         // The block that begins here is as large as both its alignment and the rest of the range allow.
         const auto rest = last.value_ - first.value_;
@@ -4394,7 +4395,7 @@ constexpr std::span<network> collapse(std::span<network> networks) {
 /// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
 template <class Output>
 constexpr Output exclude(const network& outer, const network& inner, Output out) {
-    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude lies outside"};
+    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
     for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
         for (const network half :
              network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
@@ -5930,7 +5931,7 @@ struct patience {
         : idle{idle_timeout},
           request{request_timeout.value_or(wait_time{idle_timeout > never / 4 ? never : 4 * idle_timeout})} {
         if (idle <= duration::zero() || request <= duration::zero())
-            throw std::invalid_argument{"a server that waits for no client"};
+            throw std::invalid_argument{"a server's idle_timeout and request_timeout must be above zero"};
     }
     void apply_to(tcp_stream& stream) const {
         stream.set_timeout(idle);
@@ -6352,7 +6353,7 @@ class forking_server {
           handler_{std::move(handler)},
           options_{options},
           patience_{options.idle_timeout, options.request_timeout} {
-        if (options_.max_children == 0) throw std::invalid_argument{"a forking server without children"};
+        if (options_.max_children == 0) throw std::invalid_argument{"a forking server needs max_children above zero"};
     }
     forking_server(const forking_server&) = delete;
     forking_server& operator=(const forking_server&) = delete;
@@ -6734,12 +6735,12 @@ class reactor_server {
         if (options.low_water > options.high_water || options.high_water > options.max_queue ||
             options.read_size == 0 || options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
             options.request_timeout.value_or(wait_time{never}) <= duration::zero() || options.how == trigger::one_shot)
-            throw std::invalid_argument{"reactor options that contradict each other"};
+            throw std::invalid_argument{"reactor options are out of range or contradict each other"};
         if (!options.request_timeout)
             options.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
         if (!options.how) options.how = Poller::has_edge ? trigger::edge : trigger::level;
         if (options.how == trigger::edge && !Poller::has_edge)
-            throw std::invalid_argument{"a reactor with trigger::edge on a poller that has no edges"};
+            throw std::invalid_argument{"trigger::edge needs a poller with has_edge, for example epoll_poller"};
         if (!listener_.get_option<option::accepts_connections>())
             throw std::invalid_argument{"the socket of a reactor server does not listen"};
         shared_.options = options;
@@ -7241,7 +7242,7 @@ template <detail::handler_for_many Handler>
 class threaded_server {
     static_assert(detail::hears_errors<Handler> == detail::hears_errors<const Handler> &&
                       detail::hears_accept_errors<Handler> == detail::hears_accept_errors<const Handler>,
-                  "what the handler of a threaded server is told, it is told as const");
+                  "on_error and on_accept_error of a threaded server's handler must be const");
 
   public:
     /// Takes over the listener and the handler. Throws std::invalid_argument if max_threads is zero or a time limit is
@@ -7251,7 +7252,7 @@ class threaded_server {
           handler_{std::move(handler)},
           options_{options},
           patience_{options.idle_timeout, options.request_timeout} {
-        if (options_.max_threads == 0) throw std::invalid_argument{"a threaded server without threads"};
+        if (options_.max_threads == 0) throw std::invalid_argument{"a threaded server needs max_threads above zero"};
     }
     threaded_server(const threaded_server&) = delete;
     threaded_server& operator=(const threaded_server&) = delete;
