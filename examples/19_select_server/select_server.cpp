@@ -27,7 +27,7 @@ int main() try {
     for (std::uint64_t next = 3; !stop.stop_requested();) {
         poller.modify(listener.native_handle(), is_short ? net::interest::none : net::interest::read, at_listener);
         for (const auto& [token, ready] : poller.wait(std::exchange(is_short, false) ? 1s : net::never)) {
-            if (token == at_keyboard) stop.request_stop();
+            if (token == at_keyboard && std::cin.ignore(4096, '\n')) stop.request_stop();  // takes the typed line
             try {
                 if (token == at_listener) {
                     auto stream = listener.accept().stream;
