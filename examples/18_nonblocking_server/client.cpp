@@ -1,0 +1,30 @@
+// client.cpp: opens many connections and sends numbers over all of them (the notes: "单进程服务器,非阻塞模式", 14 lines)
+
+#include <netnotes/tcp.hpp>
+
+#include <charconv>
+#include <iostream>
+#include <random>
+#include <thread>
+
+namespace net = netnotes;
+
+int main() try {
+    std::string host, number;
+    std::cout << "请输入服务器的ip (server): " << std::flush && std::getline(std::cin, host);
+    std::cout << "请输入要链接服务器的次数(例如1000) (connections): " << std::flush && std::getline(std::cin, number);
+    int count = 0;
+    const char* const end = number.data() + number.size();
+    if (std::from_chars(number.data(), end, count).ptr != end || count < 1)
+        throw std::runtime_error{net::quoted(number) + " is not a number of connections"};
+    std::vector<net::tcp_stream> streams;
+    for (int i = 1; i <= count; ++i) {
+        streams.push_back(net::tcp_stream::connect(host, 6666, std::chrono::seconds{10}));
+        std::cout << "正在连接 (connections): " << i << (i < count ? "\r" : "\n") << std::flush;
+    }
+    for (;; std::this_thread::sleep_for(std::chrono::seconds{1}))
+        for (net::tcp_stream& stream : streams) stream.send_all(std::to_string(std::random_device{}() % 101) + "\n");
+} catch (const std::exception& error) {
+    std::cerr << "client: " << error.what() << '\n';
+    return 1;
+}
