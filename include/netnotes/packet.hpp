@@ -35,6 +35,7 @@
 //     packet/tcp.hpp        the header of TCP, its options, and sequence numbers
 //     packet/pieces.hpp     bytes that arrive in any order
 //     packet/reassembly.hpp joining the fragments of IPv4 and IPv6
+//     packet/frame.hpp      a whole frame: dissect() finds every layer
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -53,6 +54,7 @@
 #include "packet/dns_build.hpp"
 #include "packet/dns_name.hpp"
 #include "packet/ethernet.hpp"
+#include "packet/frame.hpp"
 #include "packet/icmp.hpp"
 #include "packet/ipv4.hpp"
 #include "packet/ipv6.hpp"

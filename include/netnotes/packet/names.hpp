@@ -93,6 +93,15 @@ class packet_failure {
     [[nodiscard]] constexpr std::size_t offset() const noexcept { return offset_; }
     /// Returns true if more bytes would be needed and the capture has no more. Returns false for a malformed header.
     [[nodiscard]] constexpr bool is_cut_short() const noexcept { return is_cut_short_; }
+    /// Returns this failure as a malformed header, with another reason, at the beginning of the header that lacks bytes. A
+    /// length field, not the capture, has left too few bytes for it.
+    [[nodiscard]] constexpr packet_failure as_malformed(const char* pattern) const noexcept {
+        packet_failure other = *this;
+        other.pattern_ = pattern;
+        other.offset_ -= value_;
+        other.is_cut_short_ = false;
+        return other;
+    }
     /// Returns the reason as it was given, with its placeholders; it is the same text for all failures of a kind.
     [[nodiscard]] constexpr std::string_view pattern() const noexcept { return pattern_ ? pattern_ : ""; }
     /// Moves the place by `bytes`: a header that was parsed alone begins there in its frame.

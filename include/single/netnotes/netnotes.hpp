@@ -13726,6 +13726,7 @@ class socket_iostream : public std::iostream {
 //     packet/tcp.hpp        the header of TCP, its options, and sequence numbers
 //     packet/pieces.hpp     bytes that arrive in any order
 //     packet/reassembly.hpp joining the fragments of IPv4 and IPv6
+//     packet/frame.hpp      a whole frame: dissect() finds every layer
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -14040,6 +14041,15 @@ class packet_failure {
     [[nodiscard]] constexpr std::size_t offset() const noexcept { return offset_; }
     /// Returns true if more bytes would be needed and the capture has no more. Returns false for a malformed header.
     [[nodiscard]] constexpr bool is_cut_short() const noexcept { return is_cut_short_; }
+    /// Returns this failure as a malformed header, with another reason, at the beginning of the header that lacks bytes. A
+    /// length field, not the capture, has left too few bytes for it.
+    [[nodiscard]] constexpr packet_failure as_malformed(const char* pattern) const noexcept {
+        packet_failure other = *this;
+        other.pattern_ = pattern;
+        other.offset_ -= value_;
+        other.is_cut_short_ = false;
+        return other;
+    }
     /// Returns the reason as it was given, with its placeholders; it is the same text for all failures of a kind.
     [[nodiscard]] constexpr std::string_view pattern() const noexcept { return pattern_ ? pattern_ : ""; }
     /// Moves the place by `bytes`: a header that was parsed alone begins there in its frame.
@@ -16959,6 +16969,46 @@ class arp_view : public header_view {
 
 #endif  // NETNOTES_PACKET_ETHERNET_HPP
 
+// netnotes/packet/frame.hpp: a whole frame, layer by layer
+// SPDX-License-Identifier: MIT
+//
+// dissect() finds every header of a frame, from the outside to the inside:
+//
+//        captured: ┌──────────┬────────┬───────┬─────────────────┬─────────┐
+//                  │ Ethernet │  IPv4  │  TCP  │    payload()    │ trailer │
+//                  └──────────┴────────┴───────┴─────────────────┴─────────┘
+//                                                                └ payload_ended_by(): ipv4_total_length
+//
+//        const frame_view frame = dissect(bytes);
+//        if (const auto tcp = frame.tcp())
+//            std::cout << tcp->source_port() << '\n';
+//        if (frame.failure())
+//            std::cerr << frame.failure().message() << '\n';
+//
+// A frame that breaks off in the middle is still useful. The frame_view has the headers in front of the break. Its
+// payload is the rest of the bytes. A packet_failure names layer, reason and place. is_whole() is the strict question.
+//
+// Where a payload ends is not trivial. IPv4, IPv6, UDP and IEEE 802.3 have lengths. A short Ethernet frame is padded. A
+// capture may keep the beginning of each frame only. The smallest of these ends counts, and payload_ended_by() names it.
+//
+// Tunnels are not entered. The payload of the outer packet is the inner one, so call dissect() again.
+//
+// On this page:  length_source · frame_view · dissect
+// The notes:     TCP/IP协议(族), 各协议之间的关系, 网络分析工具
+
+#ifndef NETNOTES_PACKET_FRAME_HPP
+#define NETNOTES_PACKET_FRAME_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+
+
 // netnotes/packet/icmp.hpp: what hosts and routers tell each other about packets
 // SPDX-License-Identifier: MIT
 //
@@ -17712,6 +17762,884 @@ class ipv6_view : public header_view {
 #endif  // NETNOTES_PACKET_IPV6_HPP
 
 
+// netnotes/packet/tcp.hpp: from program to program, as a stream of numbered bytes
+// SPDX-License-Identifier: MIT
+//
+// A TCP segment carries bytes of a stream, and says which bytes of the other direction have arrived (RFC 9293 §3.1):
+//
+//         0                   1                   2                   3
+//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//        ┌───────────────────────────────┬───────────────────────────────┐
+//        │          source port          │       destination port        │
+//        ├───────────────────────────────┴───────────────────────────────┤
+//        │          sequence number: of the first byte, or of SYN        │
+//        ├───────────────────────────────────────────────────────────────┤
+//        │      acknowledgment number: of the next byte expected         │
+//        ├───────┬───────┬─┬─┬─┬─┬─┬─┬─┬─┬───────────────────────────────┤
+//        │ data  │       │C│E│U│A│P│R│S│F│            window:            │   the four bits between are reserved
+//        │ offset│       │W│C│R│C│S│S│Y│I│   bytes that the sender of    │
+//        │       │       │R│E│G│K│H│T│N│N│   this segment will accept    │
+//        ├───────┴───────┴─┴─┴─┴─┴─┴─┴─┴─┼───────────────────────────────┤
+//        │           checksum            │        urgent pointer         │
+//        ├───────────────────────────────┴───────────────────────────────┤
+//        │                    options, 0 to 40 bytes …                   │
+//        └───────────────────────────────────────────────────────────────┘
+//
+// The data offset is the header's length in words of four bytes, so data begins after 20 to 60 bytes. TCP has no length
+// of its own: IP's length ends the segment.
+//
+// Sequence numbers count modulo 2^32. After ffffffff comes 0, so "smaller" says nothing. Of two numbers that are less
+// than 2^31 apart, one is before the other (RFC 9293 §3.4). That relation is no order: a can be before b, b before c, and
+// c before a. The class sequence therefore has is_before(), and no operator <.
+//
+// On this page:  sequence · tcp_flag, tcp_flags · tcp_option · tcp_view
+// The notes:     TCP报文首部, TCP三次握手
+
+#ifndef NETNOTES_PACKET_TCP_HPP
+#define NETNOTES_PACKET_TCP_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+
+
+
+
+
+namespace netnotes::packet {
+
+// ---- Sequence numbers ----------------------------------------------------------------------------------
+
+/// The number of a byte in a TCP stream, modulo 2^32 (RFC 9293 §3.4). A value; comparisons other than == have names.
+class sequence {
+  public:
+    constexpr sequence() noexcept = default;
+    constexpr explicit sequence(std::uint32_t value) noexcept : value_{value} {}
+    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
+
+    /// Moves by a count of bytes. After 2^32 - 1 comes 0.
+    constexpr sequence& operator+=(std::uint32_t bytes) noexcept { return value_ += bytes, *this; }
+    constexpr sequence& operator-=(std::uint32_t bytes) noexcept { return value_ -= bytes, *this; }
+    friend constexpr sequence operator+(sequence a, std::uint32_t bytes) noexcept { return a += bytes; }
+    friend constexpr sequence operator-(sequence a, std::uint32_t bytes) noexcept { return a -= bytes; }
+    /// Returns how many bytes lead from `b` to `a`, at least -2^31 and below 2^31.
+    friend constexpr std::int32_t operator-(sequence a, sequence b) noexcept {
+        return static_cast<std::int32_t>(a.value_ - b.value_);
+    }
+    friend constexpr bool operator==(sequence, sequence) noexcept = default;
+
+    /// Returns true if fewer than 2^31 steps forward lead from this number to `other`, and at least one step.
+    [[nodiscard]] constexpr bool is_before(sequence other) const noexcept { return other - *this > 0; }
+    [[nodiscard]] constexpr bool is_after(sequence other) const noexcept { return other.is_before(*this); }
+    /// Returns true if the number is one of the `size` numbers that begin with `first`. `size` may be up to 2^32 - 1.
+    [[nodiscard]] constexpr bool is_in(sequence first, std::uint32_t size) const noexcept {
+        return value_ - first.value_ < size;
+    }
+
+  private:
+    std::uint32_t value_ = 0;
+};
+
+// ---- Flags ---------------------------------------------------------------------------------------------
+
+/// A flag of TCP, with its bit in the header's fourteenth byte (RFC 9293 §3.1).
+enum class tcp_flag : std::uint8_t {
+    fin = 0x01,  ///< the sender has sent its last byte
+    syn = 0x02,  ///< opens: the sequence number is the initial one
+    rst = 0x04,  ///< resets: the connection does not exist any more
+    psh = 0x08,  ///< the receiver should hand the data to the program at once
+    ack = 0x10,  ///< the acknowledgment number is valid; set in every segment but the first
+    urg = 0x20,  ///< the urgent pointer is valid
+    ece = 0x40,  ///< congestion was experienced; in a SYN: can do that (RFC 3168 §6.1)
+    cwr = 0x80,  ///< the congestion window was reduced
+};
+
+/// A set of flags: `tcp_flag::syn | tcp_flag::ack`. A regular value of one byte.
+class tcp_flags {
+  public:
+    constexpr tcp_flags() noexcept = default;
+    constexpr tcp_flags(tcp_flag flag) noexcept : bits_{static_cast<std::uint8_t>(flag)} {}
+    /// Takes the header's byte: bit 0 is FIN, bit 7 is CWR.
+    constexpr explicit tcp_flags(std::uint8_t bits) noexcept : bits_{bits} {}
+
+    [[nodiscard]] constexpr std::uint8_t to_uint() const noexcept { return bits_; }
+    /// Returns true if all flags of `others` are set.
+    [[nodiscard]] constexpr bool has(tcp_flags others) const noexcept { return (bits_ & others.bits_) == others.bits_; }
+    [[nodiscard]] constexpr bool fin() const noexcept { return has(tcp_flag::fin); }
+    [[nodiscard]] constexpr bool syn() const noexcept { return has(tcp_flag::syn); }
+    [[nodiscard]] constexpr bool rst() const noexcept { return has(tcp_flag::rst); }
+    [[nodiscard]] constexpr bool psh() const noexcept { return has(tcp_flag::psh); }
+    [[nodiscard]] constexpr bool ack() const noexcept { return has(tcp_flag::ack); }
+    [[nodiscard]] constexpr bool urg() const noexcept { return has(tcp_flag::urg); }
+    [[nodiscard]] constexpr bool ece() const noexcept { return has(tcp_flag::ece); }
+    [[nodiscard]] constexpr bool cwr() const noexcept { return has(tcp_flag::cwr); }
+
+    friend constexpr tcp_flags operator|(tcp_flags a, tcp_flags b) noexcept {
+        return tcp_flags{static_cast<std::uint8_t>(a.bits_ | b.bits_)};
+    }
+    friend constexpr tcp_flags operator&(tcp_flags a, tcp_flags b) noexcept {
+        return tcp_flags{static_cast<std::uint8_t>(a.bits_ & b.bits_)};
+    }
+    friend constexpr tcp_flags operator~(tcp_flags a) noexcept {
+        return tcp_flags{static_cast<std::uint8_t>(~a.bits_)};
+    }
+    friend constexpr bool operator==(tcp_flags, tcp_flags) noexcept = default;
+
+  private:
+    std::uint8_t bits_ = 0;
+};
+
+constexpr tcp_flags operator|(tcp_flag a, tcp_flag b) noexcept { return tcp_flags{a} | tcp_flags{b}; }
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+/// Numbers of TCP options (IANA's "TCP Option Kind Numbers"), as option::kind has them.
+enum class tcp_option : std::uint8_t {
+    end_of_list = 0,
+    no_operation = 1,
+    maximum_segment_size = 2,      ///< RFC 9293 §3.7.1
+    window_scale = 3,              ///< RFC 7323 §2.2
+    sack_permitted = 4,            ///< RFC 2018 §2
+    selective_acknowledgment = 5,  ///< RFC 2018 §3
+    timestamps = 8,                ///< RFC 7323 §3.2
+    md5_signature = 19,            ///< RFC 2385
+    user_timeout = 28,             ///< RFC 5482
+    authentication = 29,           ///< RFC 5925
+    multipath = 30,                ///< RFC 8684
+    fast_open = 34,                ///< RFC 7413
+};
+
+/// The two clocks of the option "timestamps" (RFC 7323 §3.2).
+struct tcp_timestamps {
+    std::uint32_t value = 0;       ///< the sender's clock
+    std::uint32_t echo_reply = 0;  ///< the last value that the sender has received
+    friend constexpr bool operator==(const tcp_timestamps&, const tcp_timestamps&) noexcept = default;
+};
+
+/// Bytes that arrived behind a gap (RFC 2018 §3): those from `first` to the one before `last`.
+struct tcp_block {
+    sequence first;
+    sequence last;
+    friend constexpr bool operator==(const tcp_block&, const tcp_block&) noexcept = default;
+};
+
+/// The blocks of a selective acknowledgment: the header has room for four.
+class tcp_blocks {
+  public:
+    [[nodiscard]] constexpr const tcp_block* begin() const noexcept { return blocks_.data(); }
+    [[nodiscard]] constexpr const tcp_block* end() const noexcept { return blocks_.data() + size_; }
+    [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] constexpr const tcp_block& operator[](std::size_t i) const noexcept { return blocks_[i]; }
+    /// Adds a block. A fifth block is dropped.
+    constexpr void push_back(const tcp_block& block) noexcept {
+        if (size_ < blocks_.size()) blocks_[size_++] = block;
+    }
+
+  private:
+    std::array<tcp_block, 4> blocks_{};
+    std::size_t size_ = 0;
+};
+
+// ---- The header ----------------------------------------------------------------------------------------
+
+/// The header of a TCP segment (RFC 9293 §3.1).
+class tcp_view : public header_view {
+  public:
+    /// Returns nullopt if the header is cut short, or if its data offset is below 5; `why` then says so.
+    [[nodiscard]] static constexpr std::optional<tcp_view> parse(std::span<const std::byte> bytes,
+                                                                 packet_failure& why) noexcept {
+        return detail::view_maker::parse<tcp_view>(bytes, why);
+    }
+
+    [[nodiscard]] constexpr std::uint16_t source_port() const noexcept { return get_16(0); }
+    [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept { return get_16(2); }
+    [[nodiscard]] constexpr sequence sequence_number() const noexcept { return sequence{get_32(4)}; }
+    /// Returns the number of the next byte that the sender expects. It is valid if flags().ack() is true.
+    [[nodiscard]] constexpr sequence acknowledgment_number() const noexcept { return sequence{get_32(8)}; }
+    /// Returns the header's length in words of four bytes, 5 to 15; header_size() has it in bytes.
+    [[nodiscard]] constexpr unsigned data_offset() const noexcept { return get_8(12) >> 4u; }
+    /// Returns the four bits between data offset and flags, which are 0 today. RFC 9768 uses the lowest of them.
+    [[nodiscard]] constexpr unsigned reserved() const noexcept { return get_8(12) & 0xfu; }
+    [[nodiscard]] constexpr tcp_flags flags() const noexcept { return tcp_flags{get_8(13)}; }
+    /// Returns how many bytes the sender of this segment will accept, before the window scale is applied.
+    [[nodiscard]] constexpr std::uint16_t window() const noexcept { return get_16(14); }
+    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(16); }
+    /// Returns the distance from the sequence number to the byte behind the urgent data; valid if flags().urg() is true.
+    [[nodiscard]] constexpr std::uint16_t urgent_pointer() const noexcept { return get_16(18); }
+    /// Returns the options, which are read lazily; see tcp_option for their numbers.
+    [[nodiscard]] constexpr tcp_option_range options() const noexcept {
+        return {get_bytes(20, header_size() - 20), 20};
+    }
+    /// Returns how many sequence numbers the segment occupies: its bytes, and one each for SYN and FIN (RFC 9293 §3.4).
+    [[nodiscard]] constexpr std::uint32_t segment_length() const noexcept {
+        return static_cast<std::uint32_t>(payload().size()) + (flags().syn() ? 1 : 0) + (flags().fin() ? 1 : 0);
+    }
+
+    /// Returns the largest segment that the sender accepts, in bytes of data. Only a SYN should have it.
+    [[nodiscard]] constexpr std::optional<std::uint16_t> maximum_segment_size() const noexcept {
+        const auto found = find(tcp_option::maximum_segment_size, 2);
+        if (!found) return std::nullopt;
+        return detail::load_16(found->data.data());
+    }
+    /// Returns by how many bits the sender's later windows must be shifted to the left. A value above 14 counts as 14 (RFC
+    /// 7323 §2.3); it is returned as it stands.
+    [[nodiscard]] constexpr std::optional<std::uint8_t> window_scale() const noexcept {
+        const auto found = find(tcp_option::window_scale, 1);
+        if (!found) return std::nullopt;
+        return detail::load_8(found->data.data());
+    }
+    /// Returns true if the sender of this SYN understands selective acknowledgments.
+    [[nodiscard]] constexpr bool is_sack_permitted() const noexcept {
+        return find(tcp_option::sack_permitted, 0).has_value();
+    }
+    [[nodiscard]] constexpr std::optional<tcp_timestamps> timestamps() const noexcept {
+        const auto found = find(tcp_option::timestamps, 8);
+        if (!found) return std::nullopt;
+        return tcp_timestamps{detail::load_32(found->data.data()), detail::load_32(found->data.data() + 4)};
+    }
+    /// Returns the blocks of the first selective acknowledgment, or no block.
+    [[nodiscard]] constexpr tcp_blocks selective_acknowledgments() const noexcept {
+        tcp_blocks blocks;
+        const auto found = options().find(static_cast<std::uint8_t>(tcp_option::selective_acknowledgment));
+        if (!found || found->data.size() % 8 != 0) return blocks;
+        for (std::size_t at = 0; at < found->data.size(); at += 8)
+            blocks.push_back({sequence{detail::load_32(found->data.data() + at)},
+                              sequence{detail::load_32(found->data.data() + at + 4)}});
+        return blocks;
+    }
+
+    /// Checks the checksum with the addresses of the IP header around it. The view must have the whole segment.
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(ipv4_address source,
+                                                                            ipv4_address destination) const noexcept {
+        return detail::state_of(pseudo_header(source, destination, ip_protocol::tcp, size()), bytes(), checksum());
+    }
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
+        const ipv6_address& source, const ipv6_address& destination) const noexcept {
+        return detail::state_of(pseudo_header(source, destination, ip_protocol::tcp, size()), bytes(), checksum());
+    }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
+        if (size < 20) [[unlikely]] {
+            why = packet_failure::cut_short(layer::tcp, 0, size, 20);
+            return 0;
+        }
+        const std::size_t header_size = detail::load_8(data + 12) / 16 * 4u;
+        if (header_size < 20 || header_size > size) [[unlikely]]
+            return refuse(header_size, size, why);
+        return header_size;
+    }
+    static constexpr std::size_t refuse(std::size_t header_size, std::size_t size, packet_failure& why) noexcept {
+        if (header_size < 20)
+            why = packet_failure{layer::tcp, 12, "data offset is % words, below #",
+                                 static_cast<std::uint32_t>(header_size / 4), 5};
+        else
+            why = packet_failure::cut_short(layer::tcp, 0, size, header_size);
+        return 0;
+    }
+    [[nodiscard]] constexpr std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(bytes().size()); }
+    /// The first option of that kind, if its data has the size that its RFC gives it.
+    [[nodiscard]] constexpr std::optional<option> find(tcp_option kind, std::size_t data_size) const noexcept {
+        const auto found = options().find(static_cast<std::uint8_t>(kind));
+        return found && found->data.size() == data_size ? found : std::nullopt;
+    }
+};
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_TCP_HPP
+
+// netnotes/packet/udp.hpp: from program to program, one message at a time
+// SPDX-License-Identifier: MIT
+//
+// UDP adds to IP only what is needed to find the program, and a checksum (RFC 768):
+//
+//         0                   1                   2                   3
+//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//        ┌───────────────────────────────┬───────────────────────────────┐
+//        │          source port          │       destination port        │
+//        ├───────────────────────────────┼───────────────────────────────┤
+//        │       length, 8 and more      │           checksum            │
+//        └───────────────────────────────┴───────────────────────────────┘
+//
+// Over IPv4 the checksum 0 means that the sender computed none. A checksum that happens to be 0 is sent as ffff, which is
+// the same number in one's complement. Over IPv6 a receiver discards a datagram without a checksum (RFC 8200 §8.1).
+//
+// On this page:  udp_view
+// The notes:     UDP, UDP特点
+
+#ifndef NETNOTES_PACKET_UDP_HPP
+#define NETNOTES_PACKET_UDP_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+
+
+
+
+
+namespace netnotes::packet {
+
+/// The header of a UDP datagram (RFC 768).
+class udp_view : public header_view {
+  public:
+    /// Returns nullopt if fewer than 8 bytes are there, or if the length is below 8; `why` then says so. A length of 0 is
+    /// accepted: a jumbogram has it (RFC 2675 §4). The payload then goes to the end of the bytes.
+    [[nodiscard]] static constexpr std::optional<udp_view> parse(std::span<const std::byte> bytes,
+                                                                 packet_failure& why) noexcept {
+        return detail::view_maker::parse<udp_view>(bytes, why);
+    }
+
+    [[nodiscard]] constexpr std::uint16_t source_port() const noexcept { return get_16(0); }
+    [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept { return get_16(2); }
+    /// Returns the length of header and payload in bytes, as the sender gave it.
+    [[nodiscard]] constexpr std::uint16_t length() const noexcept { return get_16(4); }
+    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(6); }
+    /// Returns true if payload bytes are missing: the length announces more than is there.
+    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return bytes().size() < length(); }
+
+    /// Checks the checksum with the addresses of the IPv4 header around it.
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(ipv4_address source,
+                                                                            ipv4_address destination) const noexcept {
+        if (checksum() == 0) return netnotes::packet::checksum_state::absent;
+        return state(pseudo_header(source, destination, ip_protocol::udp, size()));
+    }
+    /// Checks the checksum with the addresses of the IPv6 header around it. A missing checksum is bad.
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
+        const ipv6_address& source, const ipv6_address& destination) const noexcept {
+        if (checksum() == 0) return netnotes::packet::checksum_state::bad;
+        return state(pseudo_header(source, destination, ip_protocol::udp, size()));
+    }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
+        if (size < 8) [[unlikely]] {
+            why = packet_failure::cut_short(layer::udp, 0, size, 8);
+            return 0;
+        }
+        if (const std::uint32_t length = detail::load_16(data + 4); length - 1 < 7) [[unlikely]] {
+            why = packet_failure{layer::udp, 4, "length is % bytes, below #", length, 8};
+            return 0;
+        }
+        return 8;
+    }
+    static constexpr std::size_t extent(const std::byte* data, std::size_t size) noexcept {
+        const std::size_t length = detail::load_16(data + 4);
+        return length == 0 ? size : std::min(size, length);
+    }
+    [[nodiscard]] constexpr std::uint32_t size() const noexcept {
+        return length() != 0 ? length() : static_cast<std::uint32_t>(bytes().size());
+    }
+    [[nodiscard]] constexpr netnotes::packet::checksum_state state(internet_sum pseudo) const noexcept {
+        if (is_cut_short()) return netnotes::packet::checksum_state::unknown;
+        return detail::state_of(pseudo, bytes(), checksum());
+    }
+};
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_UDP_HPP
+
+
+
+namespace netnotes::packet {
+
+/// Says which length ended the payload of a frame.
+enum class length_source : std::uint8_t {
+    frame,                ///< no length: the payload goes to the end of the frame
+    capture,              ///< the capture ends before the payload does
+    ieee_802_3_length,    ///< the third field of an IEEE 802.3 frame
+    arp_address_sizes,    ///< an ARP packet ends behind its addresses
+    ipv4_total_length,    ///< the field of IPv4
+    ipv6_payload_length,  ///< the field of IPv6
+    udp_length,           ///< the field of UDP, which is smaller than IP's
+};
+
+/// Returns the name of the length, for example `IPv4 total length`.
+[[nodiscard]] constexpr std::string_view to_string(length_source which) noexcept {
+    constexpr std::string_view names[]{
+        "frame",     "capture", "IEEE 802.3 length", "ARP address sizes", "IPv4 total length", "IPv6 payload length",
+        "UDP length"};
+    const auto index = static_cast<std::size_t>(which);
+    return index < std::size(names) ? names[index] : "unknown length";
+}
+
+namespace detail {
+class dissector;
+}  // namespace detail
+
+/// A frame with the places of its headers. It is a value of 80 bytes, valid as long as the bytes of the frame. The
+/// function dissect() makes it.
+class frame_view {
+  public:
+    /// Returns the captured bytes.
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+    /// Returns how many bytes the frame had when it was captured.
+    [[nodiscard]] constexpr std::size_t size_on_the_wire() const noexcept { return wire_; }
+    /// Returns true if the frame has a readable header of that layer.
+    [[nodiscard]] constexpr bool has(layer which) const noexcept {
+        return (layers_ >> static_cast<unsigned>(which) & 1) != 0;
+    }
+
+    [[nodiscard]] constexpr std::optional<ethernet_view> ethernet() const noexcept {
+        if (!has(layer::ethernet)) return std::nullopt;
+        return detail::view_maker::make<ethernet_view>(data_, 14, size_);
+    }
+    /// Returns how many VLAN tags the frame has.
+    [[nodiscard]] constexpr std::size_t vlan_count() const noexcept { return vlan_count_; }
+    /// Returns a VLAN tag; the tag next to the addresses has index 0. Returns nullopt beyond the last tag.
+    [[nodiscard]] constexpr std::optional<vlan_view> vlan(std::size_t index = 0) const noexcept {
+        if (index >= vlan_count_) return std::nullopt;
+        const std::size_t at = 14 + 4 * index;
+        return detail::view_maker::make<vlan_view>(data_ + at, 4, size_ - at);
+    }
+    [[nodiscard]] constexpr std::optional<arp_view> arp() const noexcept {
+        if (!has(layer::arp)) return std::nullopt;
+        return detail::view_maker::make<arp_view>(data_ + network_, network_end_ - network_, network_end_ - network_);
+    }
+    /// Returns the IPv4 header; its payload() ends where the packet ends.
+    [[nodiscard]] constexpr std::optional<ipv4_view> ipv4() const noexcept {
+        if (!has(layer::ipv4)) return std::nullopt;
+        const std::size_t header_size = (detail::load_8(data_ + network_) & 0xfu) * 4;
+        return detail::view_maker::make<ipv4_view>(data_ + network_, header_size, network_end_ - network_);
+    }
+    /// Returns the IPv6 header; its payload() ends where the packet ends.
+    [[nodiscard]] constexpr std::optional<ipv6_view> ipv6() const noexcept {
+        if (!has(layer::ipv6)) return std::nullopt;
+        return detail::view_maker::make<ipv6_view>(data_ + network_, 40, network_end_ - network_);
+    }
+    [[nodiscard]] constexpr std::optional<icmp_view> icmp() const noexcept {
+        if (!has(layer::icmp)) return std::nullopt;
+        return detail::view_maker::make<icmp_view>(data_ + transport_, payload_ - transport_,
+                                                   payload_end_ - transport_);
+    }
+    [[nodiscard]] constexpr std::optional<icmpv6_view> icmpv6() const noexcept {
+        if (!has(layer::icmpv6)) return std::nullopt;
+        return detail::view_maker::make<icmpv6_view>(data_ + transport_, payload_ - transport_,
+                                                     payload_end_ - transport_);
+    }
+    [[nodiscard]] constexpr std::optional<udp_view> udp() const noexcept {
+        if (!has(layer::udp)) return std::nullopt;
+        return detail::view_maker::make<udp_view>(data_ + transport_, payload_ - transport_, payload_end_ - transport_);
+    }
+    [[nodiscard]] constexpr std::optional<tcp_view> tcp() const noexcept {
+        if (!has(layer::tcp)) return std::nullopt;
+        return detail::view_maker::make<tcp_view>(data_ + transport_, payload_ - transport_, payload_end_ - transport_);
+    }
+
+    /// Returns the protocol behind IP and its extension headers. Without IP it is ip_protocol::no_next_header.
+    [[nodiscard]] constexpr ip_protocol protocol() const noexcept { return protocol_; }
+    /// Returns true for a part of an IP packet. A first part has the header of its transport, a later part has not.
+    [[nodiscard]] constexpr bool is_fragment() const noexcept { return is_fragment_; }
+    /// Returns what follows the last readable header, as far as it was captured and as its length says.
+    [[nodiscard]] constexpr std::span<const std::byte> payload() const noexcept {
+        return {data_ + payload_, payload_end_ - payload_};
+    }
+    /// Returns which length ended the payload.
+    [[nodiscard]] constexpr length_source payload_ended_by() const noexcept { return ended_by_; }
+    /// Returns what follows the network's packet: padding of a short frame, or its CRC.
+    [[nodiscard]] constexpr std::span<const std::byte> trailer() const noexcept {
+        return {data_ + network_end_, size_ - network_end_};
+    }
+
+    /// Returns the first thing that is wrong, or success. Places count from the beginning of the frame.
+    [[nodiscard]] constexpr const packet_failure& failure() const noexcept { return failure_; }
+    /// Returns true if bytes are missing: the capture kept the frame's beginning only.
+    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return size_ < wire_; }
+    /// Returns true if every byte was captured and every header could be read.
+    [[nodiscard]] constexpr bool is_whole() const noexcept { return !failure_ && !is_cut_short(); }
+
+    /// Checks the checksum of the transport: TCP, UDP, ICMP or ICMPv6. Returns absent if the frame has none of these.
+    /// Returns unknown for a fragment, and if bytes are missing. The header of IPv4 has a checksum of its own, see
+    /// ipv4_view::header_checksum_state().
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state() const noexcept;
+
+    /// Returns where the header of the network layer begins, in bytes from the beginning of the frame.
+    [[nodiscard]] constexpr std::size_t network_offset() const noexcept { return network_; }
+    /// Returns where the header of the transport begins. Without a transport it is where the payload begins.
+    [[nodiscard]] constexpr std::size_t transport_offset() const noexcept { return transport_; }
+    /// Returns where the payload begins.
+    [[nodiscard]] constexpr std::size_t payload_offset() const noexcept { return payload_; }
+
+  private:
+    friend detail::dissector;
+    constexpr frame_view() noexcept = default;
+
+    [[nodiscard]] constexpr std::uint64_t sum_ipv6_addresses(std::uint64_t sum) const noexcept;
+
+    const std::byte* data_ = nullptr;
+    std::uint32_t size_ = 0;
+    std::uint32_t wire_ = 0;
+    std::uint32_t network_ = 0;
+    std::uint32_t network_end_ = 0;
+    std::uint32_t transport_ = 0;
+    std::uint32_t payload_ = 0;
+    std::uint32_t payload_end_ = 0;
+    std::uint16_t layers_ = 0;  // a bit for each layer
+    std::uint8_t vlan_count_ = 0;
+    length_source ended_by_ = length_source::frame;
+    ip_protocol protocol_ = ip_protocol::no_next_header;
+    bool is_fragment_ = false;
+    bool is_incomplete_ = false;  // a length announces more than is there
+    packet_failure failure_;
+};
+
+namespace detail {
+
+/// Walks through a frame from header to header. Its functions for rare cases are not inlined.
+class dissector {
+  public:
+    constexpr dissector(std::span<const std::byte> captured, std::size_t on_the_wire) noexcept {
+        frame_.data_ = captured.data();
+        frame_.size_ = static_cast<std::uint32_t>(captured.size());
+        frame_.wire_ = static_cast<std::uint32_t>(std::max(on_the_wire, captured.size()));
+        limit_ = frame_.size_;
+        wire_limit_ = frame_.wire_;
+    }
+
+    constexpr frame_view run(link_type link) noexcept {
+        std::uint32_t type = 0;
+        if (link == link_type::ethernet && frame_.size_ >= 14) [[likely]] {
+            add(layer::ethernet);
+            at_ = 14;
+            type = detail::load_16(frame_.data_ + 12);
+            if (type != ipv4 && type != ipv6) type = unwrap(type);
+        } else {
+            type = link_header(link);
+        }
+        frame_.network_ = frame_.transport_ = at_;
+        if (type == ipv4) [[likely]]
+            read_ipv4();
+        else if (type == ipv6)
+            read_ipv6();
+        else
+            read_other(type);
+        frame_.payload_ = at_;
+        frame_.payload_end_ = limit_;
+        return frame_;
+    }
+
+  private:
+    static constexpr std::uint32_t ipv4 = 0x0800, ipv6 = 0x86dd, arp = 0x0806;
+    static constexpr std::uint32_t unknown = 0x10000;  // no protocol that is read here
+
+    constexpr void add(layer which) noexcept {
+        frame_.layers_ = static_cast<std::uint16_t>(frame_.layers_ | 1u << static_cast<unsigned>(which));
+    }
+    constexpr const std::byte* here() const noexcept { return frame_.data_ + at_; }
+    constexpr std::uint32_t left() const noexcept { return limit_ - at_; }
+    constexpr bool capture_ends_here() const noexcept { return limit_ < wire_limit_; }
+
+    /// Keeps the first failure. `why` counts from the header that begins at at_.
+    [[gnu::cold, gnu::noinline]] constexpr void fail(packet_failure why) noexcept {
+        if (frame_.failure_) return;
+        if (why.is_cut_short() && !capture_ends_here())
+            why = why.as_malformed("the header needs # bytes, and % are left");
+        why.shift(at_);
+        frame_.failure_ = why;
+    }
+    /// A length of `announced` bytes from at_ on ends beyond the bytes that are there.
+    [[gnu::cold, gnu::noinline]] constexpr void exceed(layer where, std::size_t field, std::uint32_t announced,
+                                                       const char* pattern) noexcept {
+        frame_.is_incomplete_ = true;
+        if (announced > wire_limit_ - at_)
+            fail({where, field, pattern, announced, wire_limit_ - at_});
+        else
+            wire_limit_ = at_ + announced;
+        frame_.ended_by_ = capture_ends_here() ? length_source::capture : length_source::frame;
+    }
+
+    // ---- The link ----
+
+    [[gnu::noinline]] constexpr std::uint32_t unwrap(std::uint32_t type) noexcept {
+        while (type == 0x8100 || type == 0x88a8 || type == 0x9100) {
+            packet_failure why;
+            if (detail::view_maker::check<vlan_view>(here(), left(), why) == 0) return fail(why), unknown;
+            add(layer::vlan);
+            type = detail::load_16(here() + 2);
+            at_ += 4;
+            if (++frame_.vlan_count_ == 255) return unknown;
+        }
+        if (type > 1500) return type;
+        bound(type, layer::ethernet, length_source::ieee_802_3_length, at_ - 2);
+        // Logical link control with the subnetwork access protocol: ether_type behind eight bytes (RFC 1042).
+        if (left() < 8 || detail::load_48(here()) != 0xaaaa'0300'0000) return unknown;
+        type = detail::load_16(here() + 6);
+        at_ += 8;
+        return type;
+    }
+    /// Ends the frame's contents after `length` bytes.
+    constexpr void bound(std::uint32_t length, layer where, length_source source, std::size_t field) noexcept {
+        // fail() will add at_, but the field stands before it.
+        if (length > left()) return exceed(where, field - at_, length, "length is % bytes, and # are there");
+        limit_ = wire_limit_ = at_ + length;
+        frame_.ended_by_ = source;
+    }
+    [[gnu::noinline]] constexpr std::uint32_t link_header(link_type link) noexcept {
+        const auto need = [&](std::uint32_t bytes) {
+            if (left() >= bytes) return true;
+            fail(packet_failure::cut_short(layer::ethernet, 0, left(), bytes));
+            return false;
+        };
+        switch (link) {
+            case link_type::ethernet: return need(14), unknown;
+            case link_type::raw_ip: {
+                if (!need(1)) return unknown;
+                const unsigned version = detail::load_8(here()) >> 4u;
+                return version == 6 ? ipv6 : version == 4 ? ipv4 : unknown;
+            }
+            case link_type::raw_ipv4: return ipv4;
+            case link_type::raw_ipv6: return ipv6;
+            case link_type::null_loopback:
+            case link_type::loop: {
+                if (!need(4)) return unknown;
+                std::uint32_t family = detail::load_32(here());
+                if (family > 0xffff) family = detail::load_little_32(here());
+                at_ += 4;
+                // AF_INET is 2 everywhere; AF_INET6 is 10, 24, 28 or 30.
+                if (family == 2) return ipv4;
+                return family == 10 || family == 24 || family == 28 || family == 30 ? ipv6 : unknown;
+            }
+            case link_type::linux_cooked: {
+                if (!need(16)) return unknown;
+                at_ += 16;
+                return detail::load_16(here() - 2);
+            }
+            case link_type::linux_cooked_v2: {
+                if (!need(20)) return unknown;
+                at_ += 20;
+                return detail::load_16(here() - 20);
+            }
+        }
+        return unknown;
+    }
+
+    // ---- The network ----
+
+    [[gnu::noinline]] constexpr void read_other(std::uint32_t type) noexcept {
+        frame_.network_end_ = limit_;
+        if (capture_ends_here()) frame_.ended_by_ = length_source::capture;
+        if (type != arp) return cut_payload();
+        packet_failure why;
+        const std::size_t size = detail::view_maker::check<arp_view>(here(), left(), why);
+        if (size == 0) return fail(why);
+        add(layer::arp);
+        at_ += static_cast<std::uint32_t>(size);
+        frame_.transport_ = at_;
+        limit_ = frame_.network_end_ = at_;
+        frame_.ended_by_ = length_source::arp_address_sizes;
+    }
+
+    constexpr void read_ipv4() noexcept {
+        packet_failure why;
+        const auto size = static_cast<std::uint32_t>(detail::view_maker::check<ipv4_view>(here(), left(), why));
+        if (size == 0) [[unlikely]]
+            return refuse(why);
+        add(layer::ipv4);
+        const std::byte* const header = here();
+        end_network(detail::load_16(header + 2), layer::ipv4, 2, length_source::ipv4_total_length);
+        at_ += size;
+        frame_.protocol_ = static_cast<ip_protocol>(detail::load_8(header + 9));
+        const std::uint32_t fragment = detail::load_16(header + 6);
+        if ((fragment & 0x3fff) != 0) [[unlikely]] {
+            frame_.is_fragment_ = true;
+            if ((fragment & 0x1fff) != 0) return end_without_transport();
+        }
+        read_transport(frame_.protocol_);
+    }
+
+    constexpr void read_ipv6() noexcept {
+        packet_failure why;
+        if (detail::view_maker::check<ipv6_view>(here(), left(), why) == 0) [[unlikely]]
+            return refuse(why);
+        add(layer::ipv6);
+        const std::byte* const header = here();
+        const auto next = static_cast<ip_protocol>(detail::load_8(header + 6));
+        const std::uint32_t length = detail::load_16(header + 4);
+        const bool has_length = length != 0 || next == ip_protocol::no_next_header;
+        end_network(has_length ? length + 40 : 0, layer::ipv6, 4, length_source::ipv6_payload_length);
+        at_ += 40;
+        frame_.protocol_ = next;
+        if (is_ipv6_extension(next)) [[unlikely]]
+            return read_extensions(next);
+        read_transport(next);
+    }
+    [[gnu::noinline]] constexpr void read_extensions(ip_protocol next) noexcept {
+        bool is_later = false;
+        while (!is_later && is_ipv6_extension(next)) {
+            packet_failure why;
+            const auto header = ipv6_extension::parse(next, {here(), left()}, why);
+            frame_.protocol_ = next;
+            if (!header) {
+                fail(why);
+                return end_without_transport();
+            }
+            add(layer::ipv6_extension);
+            next = header->next_header();
+            frame_.is_fragment_ = frame_.is_fragment_ || header->is_part();
+            is_later = header->fragment_offset() != 0;
+            at_ += static_cast<std::uint32_t>(header->bytes().size());
+        }
+        frame_.protocol_ = next;
+        if (is_later) return end_without_transport();
+        read_transport(next);
+    }
+
+    /// Ends the packet after `length` bytes from at_ on; 0 means that it goes to the end.
+    constexpr void end_network(std::uint32_t length, layer where, std::size_t field, length_source source) noexcept {
+        if (length - 1 < left()) [[likely]] {
+            limit_ = wire_limit_ = at_ + length;
+            frame_.ended_by_ = source;
+        } else if (length != 0) {
+            exceed(where, field, length, "length is % bytes, and # are there");
+        } else if (capture_ends_here()) {
+            frame_.ended_by_ = length_source::capture;
+            frame_.is_incomplete_ = true;
+        }
+        frame_.network_end_ = limit_;
+    }
+    [[gnu::cold, gnu::noinline]] constexpr void refuse(const packet_failure& why) noexcept {
+        fail(why);
+        frame_.network_end_ = limit_;
+        if (capture_ends_here()) frame_.ended_by_ = length_source::capture;
+    }
+    constexpr void end_without_transport() noexcept {
+        frame_.transport_ = at_;
+        cut_payload();
+    }
+    /// Reports payload bytes that the capture has lost, unless a header has failed before.
+    constexpr void cut_payload() noexcept {
+        if (capture_ends_here()) [[unlikely]]
+            fail(packet_failure::cut_short(layer::payload, 0, left(), wire_limit_ - at_));
+    }
+
+    // ---- The transport ----
+
+    constexpr void read_transport(ip_protocol protocol) noexcept {
+        frame_.transport_ = at_;
+        if (protocol == ip_protocol::tcp) return read<tcp_view>(layer::tcp);
+        if (protocol == ip_protocol::udp) return read_udp();
+        if (protocol == ip_protocol::icmp && frame_.has(layer::ipv4)) return read<icmp_view>(layer::icmp);
+        if (protocol == ip_protocol::icmpv6 && frame_.has(layer::ipv6)) return read<icmpv6_view>(layer::icmpv6);
+        cut_payload();
+    }
+    template <class View>
+    constexpr void read(layer which) noexcept {
+        packet_failure why;
+        const std::size_t size = detail::view_maker::check<View>(here(), left(), why);
+        if (size == 0) [[unlikely]]
+            return fail(why);
+        add(which);
+        at_ += static_cast<std::uint32_t>(size);
+        cut_payload();
+    }
+    constexpr void read_udp() noexcept {
+        packet_failure why;
+        if (detail::view_maker::check<udp_view>(here(), left(), why) == 0) [[unlikely]]
+            return fail(why);
+        add(layer::udp);
+        const std::uint32_t length = detail::load_16(here() + 4);
+        if (length != left() && length != 0) [[unlikely]]
+            end_udp(length);
+        at_ += 8;
+        cut_payload();
+    }
+    [[gnu::noinline]] constexpr void end_udp(std::uint32_t length) noexcept {
+        if (length < left()) {
+            limit_ = wire_limit_ = at_ + length;
+            frame_.ended_by_ = length_source::udp_length;
+        } else if (!frame_.is_fragment_) {  // the later fragments have the rest
+            exceed(layer::udp, 4, length, "length is % bytes, and # are there");
+        }
+    }
+
+    frame_view frame_;
+    std::uint32_t at_ = 0;          // where the next header begins
+    std::uint32_t limit_ = 0;       // where the innermost length ends, within the captured bytes
+    std::uint32_t wire_limit_ = 0;  // the same on the wire: larger than limit_ if the capture lacks bytes
+};
+
+}  // namespace detail
+
+constexpr checksum_state frame_view::checksum_state() const noexcept {
+    using enum netnotes::packet::checksum_state;
+    const std::size_t size = payload_end_ - transport_;
+    const std::byte* const segment = data_ + transport_;
+    std::size_t field = 0;
+    if (has(layer::tcp))
+        field = 16;
+    else if (has(layer::udp))
+        field = 6;
+    else if (has(layer::icmp) || has(layer::icmpv6))
+        field = 2;
+    else
+        return absent;
+    const std::uint64_t value = detail::native<std::uint16_t>(segment + field);
+    if (has(layer::udp) && value == 0 && has(layer::ipv4)) return absent;
+    if (is_fragment_ || is_incomplete_) return unknown;
+
+    // Summed as the bytes stand in memory: the addresses lie one behind the other in both headers.
+    std::uint64_t pseudo = 0;
+    if (!has(layer::icmp)) {
+        pseudo = std::uint64_t{detail::wire_order(static_cast<std::uint16_t>(size))} +
+                 detail::wire_order(static_cast<std::uint16_t>(size >> 16)) +
+                 detail::wire_order(static_cast<std::uint16_t>(protocol_));
+        if (has(layer::ipv4))
+            pseudo = detail::sum_of(data_ + network_ + 12, 8, pseudo);
+        else
+            pseudo = sum_ipv6_addresses(pseudo);
+    }
+    const std::uint64_t sum = detail::sum_of(segment, size, pseudo);
+    if (has(layer::udp) && value == 0) return bad;  // over IPv6 (RFC 8200 §8.1)
+    if (detail::fold(sum) == 0xffff) return good;
+    if (!has(layer::icmp) && detail::fold(pseudo) == value) return partial;
+    return has(layer::ipv4) && ended_by_ == length_source::frame ? unknown : bad;  // segmentation offload
+}
+constexpr std::uint64_t frame_view::sum_ipv6_addresses(std::uint64_t sum) const noexcept {
+    sum = detail::sum_of(data_ + network_ + 8, 16, sum);
+    if (has(layer::ipv6_extension)) {
+        for (const ipv6_extension& each : ipv6()->extensions())
+            if (const auto end = each.final_destination()) {
+                const auto octets = end->to_octets();
+                for (std::size_t i = 0; i < octets.size(); i += 2)
+                    sum += detail::wire_order(static_cast<std::uint16_t>(octets[i] << 8 | octets[i + 1]));
+                return sum;
+            }
+    }
+    return detail::sum_of(data_ + network_ + 24, 16, sum);
+}
+
+/// Finds the headers of a frame of which `captured` bytes were kept and which had `on_the_wire` bytes. Never throws; what
+/// could not be read is in frame_view::failure(). The result is valid as long as the bytes.
+[[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> captured, std::size_t on_the_wire,
+                                           link_type link = link_type::ethernet) noexcept {
+    return detail::dissector{captured, on_the_wire}.run(link);
+}
+/// Finds the headers of a whole frame.
+[[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> frame,
+                                           link_type link = link_type::ethernet) noexcept {
+    return dissect(frame, frame.size(), link);
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_FRAME_HPP
+
+
+
+
+
 
 
 // netnotes/packet/pieces.hpp: bytes that arrive in any order
@@ -18139,394 +19067,7 @@ inline reassembly reassembler::add(const ip_fragment& fragment, capture_time now
 #endif  // NETNOTES_PACKET_REASSEMBLY_HPP
 
 
-// netnotes/packet/tcp.hpp: from program to program, as a stream of numbered bytes
-// SPDX-License-Identifier: MIT
-//
-// A TCP segment carries bytes of a stream, and says which bytes of the other direction have arrived (RFC 9293 §3.1):
-//
-//         0                   1                   2                   3
-//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
-//        ┌───────────────────────────────┬───────────────────────────────┐
-//        │          source port          │       destination port        │
-//        ├───────────────────────────────┴───────────────────────────────┤
-//        │          sequence number: of the first byte, or of SYN        │
-//        ├───────────────────────────────────────────────────────────────┤
-//        │      acknowledgment number: of the next byte expected         │
-//        ├───────┬───────┬─┬─┬─┬─┬─┬─┬─┬─┬───────────────────────────────┤
-//        │ data  │       │C│E│U│A│P│R│S│F│            window:            │   the four bits between are reserved
-//        │ offset│       │W│C│R│C│S│S│Y│I│   bytes that the sender of    │
-//        │       │       │R│E│G│K│H│T│N│N│   this segment will accept    │
-//        ├───────┴───────┴─┴─┴─┴─┴─┴─┴─┴─┼───────────────────────────────┤
-//        │           checksum            │        urgent pointer         │
-//        ├───────────────────────────────┴───────────────────────────────┤
-//        │                    options, 0 to 40 bytes …                   │
-//        └───────────────────────────────────────────────────────────────┘
-//
-// The data offset is the header's length in words of four bytes, so data begins after 20 to 60 bytes. TCP has no length
-// of its own: IP's length ends the segment.
-//
-// Sequence numbers count modulo 2^32. After ffffffff comes 0, so "smaller" says nothing. Of two numbers that are less
-// than 2^31 apart, one is before the other (RFC 9293 §3.4). That relation is no order: a can be before b, b before c, and
-// c before a. The class sequence therefore has is_before(), and no operator <.
-//
-// On this page:  sequence · tcp_flag, tcp_flags · tcp_option · tcp_view
-// The notes:     TCP报文首部, TCP三次握手
 
-#ifndef NETNOTES_PACKET_TCP_HPP
-#define NETNOTES_PACKET_TCP_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-
-
-
-
-
-
-namespace netnotes::packet {
-
-// ---- Sequence numbers ----------------------------------------------------------------------------------
-
-/// The number of a byte in a TCP stream, modulo 2^32 (RFC 9293 §3.4). A value; comparisons other than == have names.
-class sequence {
-  public:
-    constexpr sequence() noexcept = default;
-    constexpr explicit sequence(std::uint32_t value) noexcept : value_{value} {}
-    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
-
-    /// Moves by a count of bytes. After 2^32 - 1 comes 0.
-    constexpr sequence& operator+=(std::uint32_t bytes) noexcept { return value_ += bytes, *this; }
-    constexpr sequence& operator-=(std::uint32_t bytes) noexcept { return value_ -= bytes, *this; }
-    friend constexpr sequence operator+(sequence a, std::uint32_t bytes) noexcept { return a += bytes; }
-    friend constexpr sequence operator-(sequence a, std::uint32_t bytes) noexcept { return a -= bytes; }
-    /// Returns how many bytes lead from `b` to `a`, at least -2^31 and below 2^31.
-    friend constexpr std::int32_t operator-(sequence a, sequence b) noexcept {
-        return static_cast<std::int32_t>(a.value_ - b.value_);
-    }
-    friend constexpr bool operator==(sequence, sequence) noexcept = default;
-
-    /// Returns true if fewer than 2^31 steps forward lead from this number to `other`, and at least one step.
-    [[nodiscard]] constexpr bool is_before(sequence other) const noexcept { return other - *this > 0; }
-    [[nodiscard]] constexpr bool is_after(sequence other) const noexcept { return other.is_before(*this); }
-    /// Returns true if the number is one of the `size` numbers that begin with `first`. `size` may be up to 2^32 - 1.
-    [[nodiscard]] constexpr bool is_in(sequence first, std::uint32_t size) const noexcept {
-        return value_ - first.value_ < size;
-    }
-
-  private:
-    std::uint32_t value_ = 0;
-};
-
-// ---- Flags ---------------------------------------------------------------------------------------------
-
-/// A flag of TCP, with its bit in the header's fourteenth byte (RFC 9293 §3.1).
-enum class tcp_flag : std::uint8_t {
-    fin = 0x01,  ///< the sender has sent its last byte
-    syn = 0x02,  ///< opens: the sequence number is the initial one
-    rst = 0x04,  ///< resets: the connection does not exist any more
-    psh = 0x08,  ///< the receiver should hand the data to the program at once
-    ack = 0x10,  ///< the acknowledgment number is valid; set in every segment but the first
-    urg = 0x20,  ///< the urgent pointer is valid
-    ece = 0x40,  ///< congestion was experienced; in a SYN: can do that (RFC 3168 §6.1)
-    cwr = 0x80,  ///< the congestion window was reduced
-};
-
-/// A set of flags: `tcp_flag::syn | tcp_flag::ack`. A regular value of one byte.
-class tcp_flags {
-  public:
-    constexpr tcp_flags() noexcept = default;
-    constexpr tcp_flags(tcp_flag flag) noexcept : bits_{static_cast<std::uint8_t>(flag)} {}
-    /// Takes the header's byte: bit 0 is FIN, bit 7 is CWR.
-    constexpr explicit tcp_flags(std::uint8_t bits) noexcept : bits_{bits} {}
-
-    [[nodiscard]] constexpr std::uint8_t to_uint() const noexcept { return bits_; }
-    /// Returns true if all flags of `others` are set.
-    [[nodiscard]] constexpr bool has(tcp_flags others) const noexcept { return (bits_ & others.bits_) == others.bits_; }
-    [[nodiscard]] constexpr bool fin() const noexcept { return has(tcp_flag::fin); }
-    [[nodiscard]] constexpr bool syn() const noexcept { return has(tcp_flag::syn); }
-    [[nodiscard]] constexpr bool rst() const noexcept { return has(tcp_flag::rst); }
-    [[nodiscard]] constexpr bool psh() const noexcept { return has(tcp_flag::psh); }
-    [[nodiscard]] constexpr bool ack() const noexcept { return has(tcp_flag::ack); }
-    [[nodiscard]] constexpr bool urg() const noexcept { return has(tcp_flag::urg); }
-    [[nodiscard]] constexpr bool ece() const noexcept { return has(tcp_flag::ece); }
-    [[nodiscard]] constexpr bool cwr() const noexcept { return has(tcp_flag::cwr); }
-
-    friend constexpr tcp_flags operator|(tcp_flags a, tcp_flags b) noexcept {
-        return tcp_flags{static_cast<std::uint8_t>(a.bits_ | b.bits_)};
-    }
-    friend constexpr tcp_flags operator&(tcp_flags a, tcp_flags b) noexcept {
-        return tcp_flags{static_cast<std::uint8_t>(a.bits_ & b.bits_)};
-    }
-    friend constexpr tcp_flags operator~(tcp_flags a) noexcept {
-        return tcp_flags{static_cast<std::uint8_t>(~a.bits_)};
-    }
-    friend constexpr bool operator==(tcp_flags, tcp_flags) noexcept = default;
-
-  private:
-    std::uint8_t bits_ = 0;
-};
-
-constexpr tcp_flags operator|(tcp_flag a, tcp_flag b) noexcept { return tcp_flags{a} | tcp_flags{b}; }
-
-// ---- Options -------------------------------------------------------------------------------------------
-
-/// Numbers of TCP options (IANA's "TCP Option Kind Numbers"), as option::kind has them.
-enum class tcp_option : std::uint8_t {
-    end_of_list = 0,
-    no_operation = 1,
-    maximum_segment_size = 2,      ///< RFC 9293 §3.7.1
-    window_scale = 3,              ///< RFC 7323 §2.2
-    sack_permitted = 4,            ///< RFC 2018 §2
-    selective_acknowledgment = 5,  ///< RFC 2018 §3
-    timestamps = 8,                ///< RFC 7323 §3.2
-    md5_signature = 19,            ///< RFC 2385
-    user_timeout = 28,             ///< RFC 5482
-    authentication = 29,           ///< RFC 5925
-    multipath = 30,                ///< RFC 8684
-    fast_open = 34,                ///< RFC 7413
-};
-
-/// The two clocks of the option "timestamps" (RFC 7323 §3.2).
-struct tcp_timestamps {
-    std::uint32_t value = 0;       ///< the sender's clock
-    std::uint32_t echo_reply = 0;  ///< the last value that the sender has received
-    friend constexpr bool operator==(const tcp_timestamps&, const tcp_timestamps&) noexcept = default;
-};
-
-/// Bytes that arrived behind a gap (RFC 2018 §3): those from `first` to the one before `last`.
-struct tcp_block {
-    sequence first;
-    sequence last;
-    friend constexpr bool operator==(const tcp_block&, const tcp_block&) noexcept = default;
-};
-
-/// The blocks of a selective acknowledgment: the header has room for four.
-class tcp_blocks {
-  public:
-    [[nodiscard]] constexpr const tcp_block* begin() const noexcept { return blocks_.data(); }
-    [[nodiscard]] constexpr const tcp_block* end() const noexcept { return blocks_.data() + size_; }
-    [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] constexpr const tcp_block& operator[](std::size_t i) const noexcept { return blocks_[i]; }
-    /// Adds a block. A fifth block is dropped.
-    constexpr void push_back(const tcp_block& block) noexcept {
-        if (size_ < blocks_.size()) blocks_[size_++] = block;
-    }
-
-  private:
-    std::array<tcp_block, 4> blocks_{};
-    std::size_t size_ = 0;
-};
-
-// ---- The header ----------------------------------------------------------------------------------------
-
-/// The header of a TCP segment (RFC 9293 §3.1).
-class tcp_view : public header_view {
-  public:
-    /// Returns nullopt if the header is cut short, or if its data offset is below 5; `why` then says so.
-    [[nodiscard]] static constexpr std::optional<tcp_view> parse(std::span<const std::byte> bytes,
-                                                                 packet_failure& why) noexcept {
-        return detail::view_maker::parse<tcp_view>(bytes, why);
-    }
-
-    [[nodiscard]] constexpr std::uint16_t source_port() const noexcept { return get_16(0); }
-    [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept { return get_16(2); }
-    [[nodiscard]] constexpr sequence sequence_number() const noexcept { return sequence{get_32(4)}; }
-    /// Returns the number of the next byte that the sender expects. It is valid if flags().ack() is true.
-    [[nodiscard]] constexpr sequence acknowledgment_number() const noexcept { return sequence{get_32(8)}; }
-    /// Returns the header's length in words of four bytes, 5 to 15; header_size() has it in bytes.
-    [[nodiscard]] constexpr unsigned data_offset() const noexcept { return get_8(12) >> 4u; }
-    /// Returns the four bits between data offset and flags, which are 0 today. RFC 9768 uses the lowest of them.
-    [[nodiscard]] constexpr unsigned reserved() const noexcept { return get_8(12) & 0xfu; }
-    [[nodiscard]] constexpr tcp_flags flags() const noexcept { return tcp_flags{get_8(13)}; }
-    /// Returns how many bytes the sender of this segment will accept, before the window scale is applied.
-    [[nodiscard]] constexpr std::uint16_t window() const noexcept { return get_16(14); }
-    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(16); }
-    /// Returns the distance from the sequence number to the byte behind the urgent data; valid if flags().urg() is true.
-    [[nodiscard]] constexpr std::uint16_t urgent_pointer() const noexcept { return get_16(18); }
-    /// Returns the options, which are read lazily; see tcp_option for their numbers.
-    [[nodiscard]] constexpr tcp_option_range options() const noexcept {
-        return {get_bytes(20, header_size() - 20), 20};
-    }
-    /// Returns how many sequence numbers the segment occupies: its bytes, and one each for SYN and FIN (RFC 9293 §3.4).
-    [[nodiscard]] constexpr std::uint32_t segment_length() const noexcept {
-        return static_cast<std::uint32_t>(payload().size()) + (flags().syn() ? 1 : 0) + (flags().fin() ? 1 : 0);
-    }
-
-    /// Returns the largest segment that the sender accepts, in bytes of data. Only a SYN should have it.
-    [[nodiscard]] constexpr std::optional<std::uint16_t> maximum_segment_size() const noexcept {
-        const auto found = find(tcp_option::maximum_segment_size, 2);
-        if (!found) return std::nullopt;
-        return detail::load_16(found->data.data());
-    }
-    /// Returns by how many bits the sender's later windows must be shifted to the left. A value above 14 counts as 14 (RFC
-    /// 7323 §2.3); it is returned as it stands.
-    [[nodiscard]] constexpr std::optional<std::uint8_t> window_scale() const noexcept {
-        const auto found = find(tcp_option::window_scale, 1);
-        if (!found) return std::nullopt;
-        return detail::load_8(found->data.data());
-    }
-    /// Returns true if the sender of this SYN understands selective acknowledgments.
-    [[nodiscard]] constexpr bool is_sack_permitted() const noexcept {
-        return find(tcp_option::sack_permitted, 0).has_value();
-    }
-    [[nodiscard]] constexpr std::optional<tcp_timestamps> timestamps() const noexcept {
-        const auto found = find(tcp_option::timestamps, 8);
-        if (!found) return std::nullopt;
-        return tcp_timestamps{detail::load_32(found->data.data()), detail::load_32(found->data.data() + 4)};
-    }
-    /// Returns the blocks of the first selective acknowledgment, or no block.
-    [[nodiscard]] constexpr tcp_blocks selective_acknowledgments() const noexcept {
-        tcp_blocks blocks;
-        const auto found = options().find(static_cast<std::uint8_t>(tcp_option::selective_acknowledgment));
-        if (!found || found->data.size() % 8 != 0) return blocks;
-        for (std::size_t at = 0; at < found->data.size(); at += 8)
-            blocks.push_back({sequence{detail::load_32(found->data.data() + at)},
-                              sequence{detail::load_32(found->data.data() + at + 4)}});
-        return blocks;
-    }
-
-    /// Checks the checksum with the addresses of the IP header around it. The view must have the whole segment.
-    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(ipv4_address source,
-                                                                            ipv4_address destination) const noexcept {
-        return detail::state_of(pseudo_header(source, destination, ip_protocol::tcp, size()), bytes(), checksum());
-    }
-    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
-        const ipv6_address& source, const ipv6_address& destination) const noexcept {
-        return detail::state_of(pseudo_header(source, destination, ip_protocol::tcp, size()), bytes(), checksum());
-    }
-
-  private:
-    friend detail::view_maker;
-    using header_view::header_view;
-    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
-        if (size < 20) [[unlikely]] {
-            why = packet_failure::cut_short(layer::tcp, 0, size, 20);
-            return 0;
-        }
-        const std::size_t header_size = detail::load_8(data + 12) / 16 * 4u;
-        if (header_size < 20 || header_size > size) [[unlikely]]
-            return refuse(header_size, size, why);
-        return header_size;
-    }
-    static constexpr std::size_t refuse(std::size_t header_size, std::size_t size, packet_failure& why) noexcept {
-        if (header_size < 20)
-            why = packet_failure{layer::tcp, 12, "data offset is % words, below #",
-                                 static_cast<std::uint32_t>(header_size / 4), 5};
-        else
-            why = packet_failure::cut_short(layer::tcp, 0, size, header_size);
-        return 0;
-    }
-    [[nodiscard]] constexpr std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(bytes().size()); }
-    /// The first option of that kind, if its data has the size that its RFC gives it.
-    [[nodiscard]] constexpr std::optional<option> find(tcp_option kind, std::size_t data_size) const noexcept {
-        const auto found = options().find(static_cast<std::uint8_t>(kind));
-        return found && found->data.size() == data_size ? found : std::nullopt;
-    }
-};
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_TCP_HPP
-
-// netnotes/packet/udp.hpp: from program to program, one message at a time
-// SPDX-License-Identifier: MIT
-//
-// UDP adds to IP only what is needed to find the program, and a checksum (RFC 768):
-//
-//         0                   1                   2                   3
-//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
-//        ┌───────────────────────────────┬───────────────────────────────┐
-//        │          source port          │       destination port        │
-//        ├───────────────────────────────┼───────────────────────────────┤
-//        │       length, 8 and more      │           checksum            │
-//        └───────────────────────────────┴───────────────────────────────┘
-//
-// Over IPv4 the checksum 0 means that the sender computed none. A checksum that happens to be 0 is sent as ffff, which is
-// the same number in one's complement. Over IPv6 a receiver discards a datagram without a checksum (RFC 8200 §8.1).
-//
-// On this page:  udp_view
-// The notes:     UDP, UDP特点
-
-#ifndef NETNOTES_PACKET_UDP_HPP
-#define NETNOTES_PACKET_UDP_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-
-
-
-
-
-
-namespace netnotes::packet {
-
-/// The header of a UDP datagram (RFC 768).
-class udp_view : public header_view {
-  public:
-    /// Returns nullopt if fewer than 8 bytes are there, or if the length is below 8; `why` then says so. A length of 0 is
-    /// accepted: a jumbogram has it (RFC 2675 §4). The payload then goes to the end of the bytes.
-    [[nodiscard]] static constexpr std::optional<udp_view> parse(std::span<const std::byte> bytes,
-                                                                 packet_failure& why) noexcept {
-        return detail::view_maker::parse<udp_view>(bytes, why);
-    }
-
-    [[nodiscard]] constexpr std::uint16_t source_port() const noexcept { return get_16(0); }
-    [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept { return get_16(2); }
-    /// Returns the length of header and payload in bytes, as the sender gave it.
-    [[nodiscard]] constexpr std::uint16_t length() const noexcept { return get_16(4); }
-    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(6); }
-    /// Returns true if payload bytes are missing: the length announces more than is there.
-    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return bytes().size() < length(); }
-
-    /// Checks the checksum with the addresses of the IPv4 header around it.
-    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(ipv4_address source,
-                                                                            ipv4_address destination) const noexcept {
-        if (checksum() == 0) return netnotes::packet::checksum_state::absent;
-        return state(pseudo_header(source, destination, ip_protocol::udp, size()));
-    }
-    /// Checks the checksum with the addresses of the IPv6 header around it. A missing checksum is bad.
-    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
-        const ipv6_address& source, const ipv6_address& destination) const noexcept {
-        if (checksum() == 0) return netnotes::packet::checksum_state::bad;
-        return state(pseudo_header(source, destination, ip_protocol::udp, size()));
-    }
-
-  private:
-    friend detail::view_maker;
-    using header_view::header_view;
-    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
-        if (size < 8) [[unlikely]] {
-            why = packet_failure::cut_short(layer::udp, 0, size, 8);
-            return 0;
-        }
-        if (const std::uint32_t length = detail::load_16(data + 4); length - 1 < 7) [[unlikely]] {
-            why = packet_failure{layer::udp, 4, "length is % bytes, below #", length, 8};
-            return 0;
-        }
-        return 8;
-    }
-    static constexpr std::size_t extent(const std::byte* data, std::size_t size) noexcept {
-        const std::size_t length = detail::load_16(data + 4);
-        return length == 0 ? size : std::min(size, length);
-    }
-    [[nodiscard]] constexpr std::uint32_t size() const noexcept {
-        return length() != 0 ? length() : static_cast<std::uint32_t>(bytes().size());
-    }
-    [[nodiscard]] constexpr netnotes::packet::checksum_state state(internet_sum pseudo) const noexcept {
-        if (is_cut_short()) return netnotes::packet::checksum_state::unknown;
-        return detail::state_of(pseudo, bytes(), checksum());
-    }
-};
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_UDP_HPP
 
 
 

@@ -1,0 +1,530 @@
+// netnotes/packet/frame.hpp: a whole frame, layer by layer
+// SPDX-License-Identifier: MIT
+//
+// dissect() finds every header of a frame, from the outside to the inside:
+//
+//        captured: ┌──────────┬────────┬───────┬─────────────────┬─────────┐
+//                  │ Ethernet │  IPv4  │  TCP  │    payload()    │ trailer │
+//                  └──────────┴────────┴───────┴─────────────────┴─────────┘
+//                                                                └ payload_ended_by(): ipv4_total_length
+//
+//        const frame_view frame = dissect(bytes);
+//        if (const auto tcp = frame.tcp())
+//            std::cout << tcp->source_port() << '\n';
+//        if (frame.failure())
+//            std::cerr << frame.failure().message() << '\n';
+//
+// A frame that breaks off in the middle is still useful. The frame_view has the headers in front of the break. Its
+// payload is the rest of the bytes. A packet_failure names layer, reason and place. is_whole() is the strict question.
+//
+// Where a payload ends is not trivial. IPv4, IPv6, UDP and IEEE 802.3 have lengths. A short Ethernet frame is padded. A
+// capture may keep the beginning of each frame only. The smallest of these ends counts, and payload_ended_by() names it.
+//
+// Tunnels are not entered. The payload of the outer packet is the inner one, so call dissect() again.
+//
+// On this page:  length_source · frame_view · dissect
+// The notes:     TCP/IP协议(族), 各协议之间的关系, 网络分析工具
+
+#ifndef NETNOTES_PACKET_FRAME_HPP
+#define NETNOTES_PACKET_FRAME_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "../ip/address.hpp"
+#include "checksum.hpp"
+#include "ethernet.hpp"
+#include "icmp.hpp"
+#include "ipv4.hpp"
+#include "ipv6.hpp"
+#include "names.hpp"
+#include "tcp.hpp"
+#include "udp.hpp"
+#include "view.hpp"
+
+namespace netnotes::packet {
+
+/// Says which length ended the payload of a frame.
+enum class length_source : std::uint8_t {
+    frame,                ///< no length: the payload goes to the end of the frame
+    capture,              ///< the capture ends before the payload does
+    ieee_802_3_length,    ///< the third field of an IEEE 802.3 frame
+    arp_address_sizes,    ///< an ARP packet ends behind its addresses
+    ipv4_total_length,    ///< the field of IPv4
+    ipv6_payload_length,  ///< the field of IPv6
+    udp_length,           ///< the field of UDP, which is smaller than IP's
+};
+
+/// Returns the name of the length, for example `IPv4 total length`.
+[[nodiscard]] constexpr std::string_view to_string(length_source which) noexcept {
+    constexpr std::string_view names[]{
+        "frame",     "capture", "IEEE 802.3 length", "ARP address sizes", "IPv4 total length", "IPv6 payload length",
+        "UDP length"};
+    const auto index = static_cast<std::size_t>(which);
+    return index < std::size(names) ? names[index] : "unknown length";
+}
+
+namespace detail {
+class dissector;
+}  // namespace detail
+
+/// A frame with the places of its headers. It is a value of 80 bytes, valid as long as the bytes of the frame. The
+/// function dissect() makes it.
+class frame_view {
+  public:
+    /// Returns the captured bytes.
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+    /// Returns how many bytes the frame had when it was captured.
+    [[nodiscard]] constexpr std::size_t size_on_the_wire() const noexcept { return wire_; }
+    /// Returns true if the frame has a readable header of that layer.
+    [[nodiscard]] constexpr bool has(layer which) const noexcept {
+        return (layers_ >> static_cast<unsigned>(which) & 1) != 0;
+    }
+
+    [[nodiscard]] constexpr std::optional<ethernet_view> ethernet() const noexcept {
+        if (!has(layer::ethernet)) return std::nullopt;
+        return detail::view_maker::make<ethernet_view>(data_, 14, size_);
+    }
+    /// Returns how many VLAN tags the frame has.
+    [[nodiscard]] constexpr std::size_t vlan_count() const noexcept { return vlan_count_; }
+    /// Returns a VLAN tag; the tag next to the addresses has index 0. Returns nullopt beyond the last tag.
+    [[nodiscard]] constexpr std::optional<vlan_view> vlan(std::size_t index = 0) const noexcept {
+        if (index >= vlan_count_) return std::nullopt;
+        const std::size_t at = 14 + 4 * index;
+        return detail::view_maker::make<vlan_view>(data_ + at, 4, size_ - at);
+    }
+    [[nodiscard]] constexpr std::optional<arp_view> arp() const noexcept {
+        if (!has(layer::arp)) return std::nullopt;
+        return detail::view_maker::make<arp_view>(data_ + network_, network_end_ - network_, network_end_ - network_);
+    }
+    /// Returns the IPv4 header; its payload() ends where the packet ends.
+    [[nodiscard]] constexpr std::optional<ipv4_view> ipv4() const noexcept {
+        if (!has(layer::ipv4)) return std::nullopt;
+        const std::size_t header_size = (detail::load_8(data_ + network_) & 0xfu) * 4;
+        return detail::view_maker::make<ipv4_view>(data_ + network_, header_size, network_end_ - network_);
+    }
+    /// Returns the IPv6 header; its payload() ends where the packet ends.
+    [[nodiscard]] constexpr std::optional<ipv6_view> ipv6() const noexcept {
+        if (!has(layer::ipv6)) return std::nullopt;
+        return detail::view_maker::make<ipv6_view>(data_ + network_, 40, network_end_ - network_);
+    }
+    [[nodiscard]] constexpr std::optional<icmp_view> icmp() const noexcept {
+        if (!has(layer::icmp)) return std::nullopt;
+        return detail::view_maker::make<icmp_view>(data_ + transport_, payload_ - transport_,
+                                                   payload_end_ - transport_);
+    }
+    [[nodiscard]] constexpr std::optional<icmpv6_view> icmpv6() const noexcept {
+        if (!has(layer::icmpv6)) return std::nullopt;
+        return detail::view_maker::make<icmpv6_view>(data_ + transport_, payload_ - transport_,
+                                                     payload_end_ - transport_);
+    }
+    [[nodiscard]] constexpr std::optional<udp_view> udp() const noexcept {
+        if (!has(layer::udp)) return std::nullopt;
+        return detail::view_maker::make<udp_view>(data_ + transport_, payload_ - transport_, payload_end_ - transport_);
+    }
+    [[nodiscard]] constexpr std::optional<tcp_view> tcp() const noexcept {
+        if (!has(layer::tcp)) return std::nullopt;
+        return detail::view_maker::make<tcp_view>(data_ + transport_, payload_ - transport_, payload_end_ - transport_);
+    }
+
+    /// Returns the protocol behind IP and its extension headers. Without IP it is ip_protocol::no_next_header.
+    [[nodiscard]] constexpr ip_protocol protocol() const noexcept { return protocol_; }
+    /// Returns true for a part of an IP packet. A first part has the header of its transport, a later part has not.
+    [[nodiscard]] constexpr bool is_fragment() const noexcept { return is_fragment_; }
+    /// Returns what follows the last readable header, as far as it was captured and as its length says.
+    [[nodiscard]] constexpr std::span<const std::byte> payload() const noexcept {
+        return {data_ + payload_, payload_end_ - payload_};
+    }
+    /// Returns which length ended the payload.
+    [[nodiscard]] constexpr length_source payload_ended_by() const noexcept { return ended_by_; }
+    /// Returns what follows the network's packet: padding of a short frame, or its CRC.
+    [[nodiscard]] constexpr std::span<const std::byte> trailer() const noexcept {
+        return {data_ + network_end_, size_ - network_end_};
+    }
+
+    /// Returns the first thing that is wrong, or success. Places count from the beginning of the frame.
+    [[nodiscard]] constexpr const packet_failure& failure() const noexcept { return failure_; }
+    /// Returns true if bytes are missing: the capture kept the frame's beginning only.
+    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return size_ < wire_; }
+    /// Returns true if every byte was captured and every header could be read.
+    [[nodiscard]] constexpr bool is_whole() const noexcept { return !failure_ && !is_cut_short(); }
+
+    /// Checks the checksum of the transport: TCP, UDP, ICMP or ICMPv6. Returns absent if the frame has none of these.
+    /// Returns unknown for a fragment, and if bytes are missing. The header of IPv4 has a checksum of its own, see
+    /// ipv4_view::header_checksum_state().
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state() const noexcept;
+
+    /// Returns where the header of the network layer begins, in bytes from the beginning of the frame.
+    [[nodiscard]] constexpr std::size_t network_offset() const noexcept { return network_; }
+    /// Returns where the header of the transport begins. Without a transport it is where the payload begins.
+    [[nodiscard]] constexpr std::size_t transport_offset() const noexcept { return transport_; }
+    /// Returns where the payload begins.
+    [[nodiscard]] constexpr std::size_t payload_offset() const noexcept { return payload_; }
+
+  private:
+    friend detail::dissector;
+    constexpr frame_view() noexcept = default;
+
+    [[nodiscard]] constexpr std::uint64_t sum_ipv6_addresses(std::uint64_t sum) const noexcept;
+
+    const std::byte* data_ = nullptr;
+    std::uint32_t size_ = 0;
+    std::uint32_t wire_ = 0;
+    std::uint32_t network_ = 0;
+    std::uint32_t network_end_ = 0;
+    std::uint32_t transport_ = 0;
+    std::uint32_t payload_ = 0;
+    std::uint32_t payload_end_ = 0;
+    std::uint16_t layers_ = 0;  // a bit for each layer
+    std::uint8_t vlan_count_ = 0;
+    length_source ended_by_ = length_source::frame;
+    ip_protocol protocol_ = ip_protocol::no_next_header;
+    bool is_fragment_ = false;
+    bool is_incomplete_ = false;  // a length announces more than is there
+    packet_failure failure_;
+};
+
+namespace detail {
+
+/// Walks through a frame from header to header. Its functions for rare cases are not inlined.
+class dissector {
+  public:
+    constexpr dissector(std::span<const std::byte> captured, std::size_t on_the_wire) noexcept {
+        frame_.data_ = captured.data();
+        frame_.size_ = static_cast<std::uint32_t>(captured.size());
+        frame_.wire_ = static_cast<std::uint32_t>(std::max(on_the_wire, captured.size()));
+        limit_ = frame_.size_;
+        wire_limit_ = frame_.wire_;
+    }
+
+    constexpr frame_view run(link_type link) noexcept {
+        std::uint32_t type = 0;
+        if (link == link_type::ethernet && frame_.size_ >= 14) [[likely]] {
+            add(layer::ethernet);
+            at_ = 14;
+            type = detail::load_16(frame_.data_ + 12);
+            if (type != ipv4 && type != ipv6) type = unwrap(type);
+        } else {
+            type = link_header(link);
+        }
+        frame_.network_ = frame_.transport_ = at_;
+        if (type == ipv4) [[likely]]
+            read_ipv4();
+        else if (type == ipv6)
+            read_ipv6();
+        else
+            read_other(type);
+        frame_.payload_ = at_;
+        frame_.payload_end_ = limit_;
+        return frame_;
+    }
+
+  private:
+    static constexpr std::uint32_t ipv4 = 0x0800, ipv6 = 0x86dd, arp = 0x0806;
+    static constexpr std::uint32_t unknown = 0x10000;  // no protocol that is read here
+
+    constexpr void add(layer which) noexcept {
+        frame_.layers_ = static_cast<std::uint16_t>(frame_.layers_ | 1u << static_cast<unsigned>(which));
+    }
+    constexpr const std::byte* here() const noexcept { return frame_.data_ + at_; }
+    constexpr std::uint32_t left() const noexcept { return limit_ - at_; }
+    constexpr bool capture_ends_here() const noexcept { return limit_ < wire_limit_; }
+
+    /// Keeps the first failure. `why` counts from the header that begins at at_.
+    [[gnu::cold, gnu::noinline]] constexpr void fail(packet_failure why) noexcept {
+        if (frame_.failure_) return;
+        if (why.is_cut_short() && !capture_ends_here())
+            why = why.as_malformed("the header needs # bytes, and % are left");
+        why.shift(at_);
+        frame_.failure_ = why;
+    }
+    /// A length of `announced` bytes from at_ on ends beyond the bytes that are there.
+    [[gnu::cold, gnu::noinline]] constexpr void exceed(layer where, std::size_t field, std::uint32_t announced,
+                                                       const char* pattern) noexcept {
+        frame_.is_incomplete_ = true;
+        if (announced > wire_limit_ - at_)
+            fail({where, field, pattern, announced, wire_limit_ - at_});
+        else
+            wire_limit_ = at_ + announced;
+        frame_.ended_by_ = capture_ends_here() ? length_source::capture : length_source::frame;
+    }
+
+    // ---- The link ----
+
+    [[gnu::noinline]] constexpr std::uint32_t unwrap(std::uint32_t type) noexcept {
+        while (type == 0x8100 || type == 0x88a8 || type == 0x9100) {
+            packet_failure why;
+            if (detail::view_maker::check<vlan_view>(here(), left(), why) == 0) return fail(why), unknown;
+            add(layer::vlan);
+            type = detail::load_16(here() + 2);
+            at_ += 4;
+            if (++frame_.vlan_count_ == 255) return unknown;
+        }
+        if (type > 1500) return type;
+        bound(type, layer::ethernet, length_source::ieee_802_3_length, at_ - 2);
+        // Logical link control with the subnetwork access protocol: ether_type behind eight bytes (RFC 1042).
+        if (left() < 8 || detail::load_48(here()) != 0xaaaa'0300'0000) return unknown;
+        type = detail::load_16(here() + 6);
+        at_ += 8;
+        return type;
+    }
+    /// Ends the frame's contents after `length` bytes.
+    constexpr void bound(std::uint32_t length, layer where, length_source source, std::size_t field) noexcept {
+        // fail() will add at_, but the field stands before it.
+        if (length > left()) return exceed(where, field - at_, length, "length is % bytes, and # are there");
+        limit_ = wire_limit_ = at_ + length;
+        frame_.ended_by_ = source;
+    }
+    [[gnu::noinline]] constexpr std::uint32_t link_header(link_type link) noexcept {
+        const auto need = [&](std::uint32_t bytes) {
+            if (left() >= bytes) return true;
+            fail(packet_failure::cut_short(layer::ethernet, 0, left(), bytes));
+            return false;
+        };
+        switch (link) {
+            case link_type::ethernet: return need(14), unknown;
+            case link_type::raw_ip: {
+                if (!need(1)) return unknown;
+                const unsigned version = detail::load_8(here()) >> 4u;
+                return version == 6 ? ipv6 : version == 4 ? ipv4 : unknown;
+            }
+            case link_type::raw_ipv4: return ipv4;
+            case link_type::raw_ipv6: return ipv6;
+            case link_type::null_loopback:
+            case link_type::loop: {
+                if (!need(4)) return unknown;
+                std::uint32_t family = detail::load_32(here());
+                if (family > 0xffff) family = detail::load_little_32(here());
+                at_ += 4;
+                // AF_INET is 2 everywhere; AF_INET6 is 10, 24, 28 or 30.
+                if (family == 2) return ipv4;
+                return family == 10 || family == 24 || family == 28 || family == 30 ? ipv6 : unknown;
+            }
+            case link_type::linux_cooked: {
+                if (!need(16)) return unknown;
+                at_ += 16;
+                return detail::load_16(here() - 2);
+            }
+            case link_type::linux_cooked_v2: {
+                if (!need(20)) return unknown;
+                at_ += 20;
+                return detail::load_16(here() - 20);
+            }
+        }
+        return unknown;
+    }
+
+    // ---- The network ----
+
+    [[gnu::noinline]] constexpr void read_other(std::uint32_t type) noexcept {
+        frame_.network_end_ = limit_;
+        if (capture_ends_here()) frame_.ended_by_ = length_source::capture;
+        if (type != arp) return cut_payload();
+        packet_failure why;
+        const std::size_t size = detail::view_maker::check<arp_view>(here(), left(), why);
+        if (size == 0) return fail(why);
+        add(layer::arp);
+        at_ += static_cast<std::uint32_t>(size);
+        frame_.transport_ = at_;
+        limit_ = frame_.network_end_ = at_;
+        frame_.ended_by_ = length_source::arp_address_sizes;
+    }
+
+    constexpr void read_ipv4() noexcept {
+        packet_failure why;
+        const auto size = static_cast<std::uint32_t>(detail::view_maker::check<ipv4_view>(here(), left(), why));
+        if (size == 0) [[unlikely]]
+            return refuse(why);
+        add(layer::ipv4);
+        const std::byte* const header = here();
+        end_network(detail::load_16(header + 2), layer::ipv4, 2, length_source::ipv4_total_length);
+        at_ += size;
+        frame_.protocol_ = static_cast<ip_protocol>(detail::load_8(header + 9));
+        const std::uint32_t fragment = detail::load_16(header + 6);
+        if ((fragment & 0x3fff) != 0) [[unlikely]] {
+            frame_.is_fragment_ = true;
+            if ((fragment & 0x1fff) != 0) return end_without_transport();
+        }
+        read_transport(frame_.protocol_);
+    }
+
+    constexpr void read_ipv6() noexcept {
+        packet_failure why;
+        if (detail::view_maker::check<ipv6_view>(here(), left(), why) == 0) [[unlikely]]
+            return refuse(why);
+        add(layer::ipv6);
+        const std::byte* const header = here();
+        const auto next = static_cast<ip_protocol>(detail::load_8(header + 6));
+        const std::uint32_t length = detail::load_16(header + 4);
+        const bool has_length = length != 0 || next == ip_protocol::no_next_header;
+        end_network(has_length ? length + 40 : 0, layer::ipv6, 4, length_source::ipv6_payload_length);
+        at_ += 40;
+        frame_.protocol_ = next;
+        if (is_ipv6_extension(next)) [[unlikely]]
+            return read_extensions(next);
+        read_transport(next);
+    }
+    [[gnu::noinline]] constexpr void read_extensions(ip_protocol next) noexcept {
+        bool is_later = false;
+        while (!is_later && is_ipv6_extension(next)) {
+            packet_failure why;
+            const auto header = ipv6_extension::parse(next, {here(), left()}, why);
+            frame_.protocol_ = next;
+            if (!header) {
+                fail(why);
+                return end_without_transport();
+            }
+            add(layer::ipv6_extension);
+            next = header->next_header();
+            frame_.is_fragment_ = frame_.is_fragment_ || header->is_part();
+            is_later = header->fragment_offset() != 0;
+            at_ += static_cast<std::uint32_t>(header->bytes().size());
+        }
+        frame_.protocol_ = next;
+        if (is_later) return end_without_transport();
+        read_transport(next);
+    }
+
+    /// Ends the packet after `length` bytes from at_ on; 0 means that it goes to the end.
+    constexpr void end_network(std::uint32_t length, layer where, std::size_t field, length_source source) noexcept {
+        if (length - 1 < left()) [[likely]] {
+            limit_ = wire_limit_ = at_ + length;
+            frame_.ended_by_ = source;
+        } else if (length != 0) {
+            exceed(where, field, length, "length is % bytes, and # are there");
+        } else if (capture_ends_here()) {
+            frame_.ended_by_ = length_source::capture;
+            frame_.is_incomplete_ = true;
+        }
+        frame_.network_end_ = limit_;
+    }
+    [[gnu::cold, gnu::noinline]] constexpr void refuse(const packet_failure& why) noexcept {
+        fail(why);
+        frame_.network_end_ = limit_;
+        if (capture_ends_here()) frame_.ended_by_ = length_source::capture;
+    }
+    constexpr void end_without_transport() noexcept {
+        frame_.transport_ = at_;
+        cut_payload();
+    }
+    /// Reports payload bytes that the capture has lost, unless a header has failed before.
+    constexpr void cut_payload() noexcept {
+        if (capture_ends_here()) [[unlikely]]
+            fail(packet_failure::cut_short(layer::payload, 0, left(), wire_limit_ - at_));
+    }
+
+    // ---- The transport ----
+
+    constexpr void read_transport(ip_protocol protocol) noexcept {
+        frame_.transport_ = at_;
+        if (protocol == ip_protocol::tcp) return read<tcp_view>(layer::tcp);
+        if (protocol == ip_protocol::udp) return read_udp();
+        if (protocol == ip_protocol::icmp && frame_.has(layer::ipv4)) return read<icmp_view>(layer::icmp);
+        if (protocol == ip_protocol::icmpv6 && frame_.has(layer::ipv6)) return read<icmpv6_view>(layer::icmpv6);
+        cut_payload();
+    }
+    template <class View>
+    constexpr void read(layer which) noexcept {
+        packet_failure why;
+        const std::size_t size = detail::view_maker::check<View>(here(), left(), why);
+        if (size == 0) [[unlikely]]
+            return fail(why);
+        add(which);
+        at_ += static_cast<std::uint32_t>(size);
+        cut_payload();
+    }
+    constexpr void read_udp() noexcept {
+        packet_failure why;
+        if (detail::view_maker::check<udp_view>(here(), left(), why) == 0) [[unlikely]]
+            return fail(why);
+        add(layer::udp);
+        const std::uint32_t length = detail::load_16(here() + 4);
+        if (length != left() && length != 0) [[unlikely]]
+            end_udp(length);
+        at_ += 8;
+        cut_payload();
+    }
+    [[gnu::noinline]] constexpr void end_udp(std::uint32_t length) noexcept {
+        if (length < left()) {
+            limit_ = wire_limit_ = at_ + length;
+            frame_.ended_by_ = length_source::udp_length;
+        } else if (!frame_.is_fragment_) {  // the later fragments have the rest
+            exceed(layer::udp, 4, length, "length is % bytes, and # are there");
+        }
+    }
+
+    frame_view frame_;
+    std::uint32_t at_ = 0;          // where the next header begins
+    std::uint32_t limit_ = 0;       // where the innermost length ends, within the captured bytes
+    std::uint32_t wire_limit_ = 0;  // the same on the wire: larger than limit_ if the capture lacks bytes
+};
+
+}  // namespace detail
+
+constexpr checksum_state frame_view::checksum_state() const noexcept {
+    using enum netnotes::packet::checksum_state;
+    const std::size_t size = payload_end_ - transport_;
+    const std::byte* const segment = data_ + transport_;
+    std::size_t field = 0;
+    if (has(layer::tcp))
+        field = 16;
+    else if (has(layer::udp))
+        field = 6;
+    else if (has(layer::icmp) || has(layer::icmpv6))
+        field = 2;
+    else
+        return absent;
+    const std::uint64_t value = detail::native<std::uint16_t>(segment + field);
+    if (has(layer::udp) && value == 0 && has(layer::ipv4)) return absent;
+    if (is_fragment_ || is_incomplete_) return unknown;
+
+    // Summed as the bytes stand in memory: the addresses lie one behind the other in both headers.
+    std::uint64_t pseudo = 0;
+    if (!has(layer::icmp)) {
+        pseudo = std::uint64_t{detail::wire_order(static_cast<std::uint16_t>(size))} +
+                 detail::wire_order(static_cast<std::uint16_t>(size >> 16)) +
+                 detail::wire_order(static_cast<std::uint16_t>(protocol_));
+        if (has(layer::ipv4))
+            pseudo = detail::sum_of(data_ + network_ + 12, 8, pseudo);
+        else
+            pseudo = sum_ipv6_addresses(pseudo);
+    }
+    const std::uint64_t sum = detail::sum_of(segment, size, pseudo);
+    if (has(layer::udp) && value == 0) return bad;  // over IPv6 (RFC 8200 §8.1)
+    if (detail::fold(sum) == 0xffff) return good;
+    if (!has(layer::icmp) && detail::fold(pseudo) == value) return partial;
+    return has(layer::ipv4) && ended_by_ == length_source::frame ? unknown : bad;  // segmentation offload
+}
+constexpr std::uint64_t frame_view::sum_ipv6_addresses(std::uint64_t sum) const noexcept {
+    sum = detail::sum_of(data_ + network_ + 8, 16, sum);
+    if (has(layer::ipv6_extension)) {
+        for (const ipv6_extension& each : ipv6()->extensions())
+            if (const auto end = each.final_destination()) {
+                const auto octets = end->to_octets();
+                for (std::size_t i = 0; i < octets.size(); i += 2)
+                    sum += detail::wire_order(static_cast<std::uint16_t>(octets[i] << 8 | octets[i + 1]));
+                return sum;
+            }
+    }
+    return detail::sum_of(data_ + network_ + 24, 16, sum);
+}
+
+/// Finds the headers of a frame of which `captured` bytes were kept and which had `on_the_wire` bytes. Never throws; what
+/// could not be read is in frame_view::failure(). The result is valid as long as the bytes.
+[[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> captured, std::size_t on_the_wire,
+                                           link_type link = link_type::ethernet) noexcept {
+    return detail::dissector{captured, on_the_wire}.run(link);
+}
+/// Finds the headers of a whole frame.
+[[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> frame,
+                                           link_type link = link_type::ethernet) noexcept {
+    return dissect(frame, frame.size(), link);
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_FRAME_HPP
