@@ -29,7 +29,8 @@ int main() try {
     show("第一台   (first host) ", network.first_host());
     show("最后一台 (last host)  ", network.last_host());
     if (network.broadcast()) show("网络广播 (broadcast)  ", *network.broadcast());
-    std::cout << network << ": " << *network.address_count() << " addresses, " << *network.host_count() << " for hosts\n";
+    std::cout << network << ": " << *network.address_count() << " addresses, " << *network.host_count()
+              << " for hosts\n";
 } catch (const std::exception& error) {
     std::cerr << "subnet: " << error.what() << '\n';
     return 1;

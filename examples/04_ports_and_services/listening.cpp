@@ -31,6 +31,7 @@ int main() {
         if (state != 0x0A) continue;  // 0A is LISTEN
         const net::service* const known = net::find_service(port, net::transport::tcp);
         // The kernel prints the four bytes as one number of this processor, so ntohl() puts them in order.
-        std::cout << net::endpoint{net::ipv4_address{ntohl(address)}, port} << ' ' << (known ? known->name : "") << '\n';
+        std::cout << net::endpoint{net::ipv4_address{ntohl(address)}, port} << ' ' << (known ? known->name : "")
+                  << '\n';
     }
 }

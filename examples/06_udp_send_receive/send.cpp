@@ -18,8 +18,8 @@ int main(int argc, char** argv) try {
     if (!std::getline(std::cin, line)) return 0;  // Ctrl-D
 
     socket.send_to(line, to);  // the system now gives the socket a port
-    std::cout << "已发送 (sent) " << line.size() << " bytes to " << to << " from port " << socket.local_endpoint().port()
-              << "; UDP does not report whether they arrive\n";
+    std::cout << "已发送 (sent) " << line.size() << " bytes to " << to << " from port "
+              << socket.local_endpoint().port() << "; UDP does not report whether they arrive\n";
 } catch (const std::exception& error) {
     std::cerr << "send: " << error.what() << '\n';
     return 1;

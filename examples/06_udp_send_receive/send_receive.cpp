@@ -22,7 +22,8 @@ int main(int argc, char** argv) try {
     std::cout << "等待回复 (waiting at most 10 s for an answer) ..." << std::endl;
     char buffer[1024];  // the most that is kept of one datagram
     const auto answer = socket.recv_from(buffer);
-    std::cout << "接收到的数据 (received): " << net::visible(net::as_text(answer.bytes)) << " from " << answer.sender << '\n';
+    std::cout << "接收到的数据 (received): " << net::visible(net::as_text(answer.bytes)) << " from " << answer.sender
+              << '\n';
 } catch (const std::exception& error) {
     std::cerr << "send_receive: " << error.what() << '\n';
     return 1;
