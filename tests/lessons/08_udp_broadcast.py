@@ -60,3 +60,23 @@ with Lesson(__file__) as lesson:
     sender.ends(0)
     assert "broadcast: resolve no.such.host.invalid:6666: " in lesson.start("broadcast", "no.such.host.invalid").ends(1)
     assert "broadcast: resolve [::1]:6666: " in lesson.start("broadcast", "::1").ends(1)
+
+    # A member of a group gets what is sent to the group; a receiver beside it does not.
+    receiver, member = lesson.start("receiver"), lesson.start("member", "lo")
+    receiver.expect("waiting")
+    member.expect("等待多点广播 (waiting for datagrams to 239.255.77.1 port 6666; Ctrl-C ends)\n")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+        sender.settimeout(30)
+        sender.sendto(b"members \x07", ("239.255.77.1", 6666))
+        member.expect(re.compile(r"接收到的数据 \(received\): members \\x07 from 127\.0\.0\.1:\d+\n"))
+        assert sender.recv(100) == b"here"
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sender.sendto(b"all", (EVERYONE, 6666))
+        for program in receiver, member:
+            program.expect("(received): all from ")
+    for program in receiver, member:
+        program.interrupt()
+        program.ends(0)
+    assert "members" not in receiver.heard
+    assert "member: interface nosuch0: No such device\n" in lesson.start("member", "nosuch0").ends(1)
