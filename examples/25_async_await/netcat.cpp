@@ -1,0 +1,58 @@
+// netcat.cpp: sends what you type and shows what the server says, at the same time (beyond the notes)
+//
+//     netcat HOST PORT        Ctrl-D ends what you send
+
+#include <netnotes/coro.hpp>
+
+#include <unistd.h>
+
+#include <iostream>
+
+namespace net = netnotes;
+using namespace std::chrono_literals;
+
+net::task<> type(net::async_stream& server, bool& has_ended) {
+    net::poll_poller input;
+    input.add(0, net::interest::read, 0);           // 0 is standard input
+    std::optional<net::async_descriptor> keyboard;  // a file is always ready, and the loop cannot wait for it
+    for (char buffer[4096]; !has_ended;) {
+        if (input.wait(0s).empty()) {
+            if (!keyboard) keyboard.emplace(net::event_loop::current(), 0);
+            co_await keyboard->readable();
+        }
+        const auto size = ::read(0, buffer, sizeof buffer);
+        has_ended = size <= 0;
+        if (!has_ended) co_await server.send_all(std::span{buffer}.first(static_cast<std::size_t>(size)));
+    }
+    server.shutdown(net::shutdown_direction::send);  // the server reads the end, and can still answer
+    co_await net::sleep_for(net::never);
+}
+
+net::task<> show(net::async_stream& server) {
+    for (;;) {
+        auto bytes = co_await server.recv();
+        if (bytes.empty()) co_return;
+        std::string text{net::as_text(bytes)};
+        for (std::size_t end; (end = text.find('\n')) != text.npos; text.erase(0, end + 1))
+            std::cout << net::visible(text.substr(0, end)) << '\n';
+        std::cout << net::visible(text) << std::flush;
+    }
+}
+
+net::task<> talk(std::string host, std::uint16_t port) {
+    std::cerr << "正在连接 (connecting to) " << host << ':' << port << " ..." << std::endl;
+    net::async_stream server = co_await net::with_timeout(10s, net::async_connect(host, port));
+    bool has_ended = false;
+    co_await net::when_any(type(server, has_ended), show(server));  // whichever ends first cancels the other
+    if (!has_ended) throw std::runtime_error{"the server has closed the connection"};
+}
+
+int main(int argc, char** argv) try {
+    const auto where = net::endpoint::parse("0.0.0.0:" + std::string{argc == 3 ? argv[2] : ""});
+    if (!where) throw std::invalid_argument{"usage: netcat HOST PORT"};
+    net::event_loop loop;
+    loop.run(talk(argv[1], where->port()));
+} catch (const std::exception& error) {
+    std::cerr << "netcat: " << error.what() << '\n';
+    return 1;
+}

@@ -1,0 +1,69 @@
+"""Several web servers are asked at once; a netcat has a keyboard and a socket in one loop."""
+import re
+import socket
+
+from play import Lesson
+
+with Lesson(__file__) as lesson:
+    # Both servers answer only when both have been asked, so a program that asks one after the other hangs.
+    with socket.create_server(("127.0.0.1", 7788)) as one, socket.create_server(("127.0.0.1", 8888)) as two:
+        fetch = lesson.start("fetch", "localhost:7788", "127.0.0.1:8888", "127.0.0.1:1234", "localhost:x", "localhost:")
+        fetch.expect("正在连接 (connecting to) 5 servers ...")
+        peers = [one.accept()[0], two.accept()[0]]
+        for peer, host in zip(peers, (b"localhost", b"127.0.0.1")):
+            assert peer.recv(1000) == b"GET / HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n"
+        peers[0].sendall(b"HTTP/1.1 200 \x1b[2J\r\n\r\n")
+        peers[0].sendall(b"x" * 100_000)
+        peers[1].sendall(b"nonsense")
+        for peer in peers:
+            peer.close()
+        text = fetch.ends(0)
+        assert re.search(r"^localhost:7788  \d+ ms  HTTP/1.1 200 \\x1b\[2J, 100021 bytes$", text, re.M), text
+        assert re.search(r"^127.0.0.1:8888  \d+ ms  nonsense, 8 bytes$", text, re.M), text
+        assert re.search(r"^127.0.0.1:1234  \d+ ms  .*Connection refused$", text, re.M), text
+        assert len(re.findall(r"^localhost:x?  \d+ ms  this is not HOST:PORT", text, re.M)) == 2, text
+
+    with socket.create_server(("127.0.0.1", 7788)) as listener:
+        # Both directions at once; Ctrl-D ends one of them.
+        netcat = lesson.start("netcat", "localhost", "7788")
+        netcat.expect("正在连接 (connecting to) localhost:7788 ...")
+        peer = listener.accept()[0]
+        peer.sendall("你好 \x1b[2J\nand ".encode())
+        netcat.expect("你好 \\x1b[2J\nand ")
+        netcat.keys("one\ntwo\n")
+        heard = b""
+        while len(heard) < 8:
+            heard += peer.recv(100)
+        assert heard == b"one\ntwo\n"
+        netcat.end_of_input()
+        assert peer.recv(100) == b""
+        peer.sendall(b"goodbye\n")
+        peer.close()
+        netcat.expect("goodbye\n")
+        netcat.ends(0)
+
+        # A server that goes first is noticed at once, an orderly end and a reset.
+        for linger, words in (None, "the server has closed the connection"), (b"\1\0\0\0\0\0\0\0", "Connection reset by peer"):
+            netcat = lesson.start("netcat", "127.0.0.1", "7788")
+            peer = listener.accept()[0]
+            if linger:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            peer.close()
+            assert words in netcat.ends(1)
+
+        # A file and a pipe are inputs, too.
+        for how in "file", "pipe":
+            program = f"'{lesson.folder}/netcat' 127.0.0.1 7788"
+            command = f"{program} < '{__file__}'" if how == "file" else f"cat '{__file__}' | {program}"
+            netcat = lesson.start("/bin/sh", "-c", command)
+            peer = listener.accept()[0]
+            heard = b""
+            while piece := peer.recv(1000):
+                heard += piece
+            assert heard == open(__file__, "rb").read()
+            peer.close()
+            netcat.ends(0)
+
+    assert "Connection refused" in lesson.start("netcat", "localhost", "7788").ends(1)
+    for wrong in (), ("localhost",), ("localhost", "x"), ("localhost", "70000"), ("localhost", ""):
+        assert lesson.start("netcat", *wrong).ends(1) == "netcat: usage: netcat HOST PORT\n"
