@@ -36,6 +36,7 @@
 //     packet/pieces.hpp     bytes that arrive in any order
 //     packet/reassembly.hpp joining the fragments of IPv4 and IPv6
 //     packet/frame.hpp      a whole frame: dissect() finds every layer
+//     packet/follow.hpp     following TCP streams through a capture
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -54,6 +55,7 @@
 #include "packet/dns_build.hpp"
 #include "packet/dns_name.hpp"
 #include "packet/ethernet.hpp"
+#include "packet/follow.hpp"
 #include "packet/frame.hpp"
 #include "packet/icmp.hpp"
 #include "packet/ipv4.hpp"

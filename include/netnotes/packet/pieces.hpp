@@ -97,6 +97,17 @@ class pieces {
             if (done.different++ == 0) done.difference_at = at + i;
         }
     }
+    /// Counts the bytes that are held already, and how many of them differ. Keeps nothing.
+    void compare_with(insertion& done, std::uint64_t at, std::span<const std::byte> bytes) const noexcept {
+        auto piece = held_.upper_bound(at);
+        if (piece != held_.begin()) --piece;
+        for (; piece != held_.end() && piece->first < at + bytes.size(); ++piece) {
+            const std::uint64_t from = std::max(piece->first, at);
+            if (from >= piece->first + piece->second.size()) continue;
+            compare(done, from, bytes.subspan(static_cast<std::size_t>(from - at)),
+                    std::span<const std::byte>{piece->second}.subspan(static_cast<std::size_t>(from - piece->first)));
+        }
+    }
     /// Removes the first piece and returns its bytes. There must be a piece.
     std::vector<std::byte> take_first() noexcept {
         std::vector<std::byte> bytes = std::move(held_.begin()->second);

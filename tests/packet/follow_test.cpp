@@ -1,0 +1,388 @@
+// TCP streams: order, gaps, retransmissions, overlaps that differ, ends, ports that are used again, and the memory.
+// SPDX-License-Identifier: MIT
+
+#include "packet.hpp"
+
+#include <netnotes/packet/follow.hpp>
+
+#include <random>
+
+using packet::stream_event;
+using packet::stream_side;
+using packet::tcp_flag;
+using packet::tcp_flags;
+using packet::tcp_follower;
+using kind = packet::stream_event::kind;
+using namespace std::string_literals;
+
+namespace {
+
+std::string text_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+constexpr std::uint32_t client_start = 0xffff'fff0, server_start = 5000;  // the client's numbers pass zero
+
+/// A follower, and in words what it reports: `C:hello` are data of the client.
+class watcher {
+  public:
+    explicit watcher(const packet::follow_limits& limits = {}) : follower{limits} {}
+
+    /// A segment of a side. `number` counts from the first byte behind the SYN, as does `acknowledged` of the other side.
+    watcher& segment(char side, int number, std::string_view text, tcp_flags flags = tcp_flag::ack,
+                     int acknowledged = 0, std::size_t missing = 0) {
+        return raw(side, (side == 'C' ? client_start : server_start) + 1 + static_cast<std::uint32_t>(number),
+                   (side == 'C' ? server_start : client_start) + 1 + static_cast<std::uint32_t>(acknowledged), text,
+                   flags, missing);
+    }
+    watcher& raw(char side, std::uint32_t number, std::uint32_t acknowledged, std::string_view text, tcp_flags flags,
+                 std::size_t missing = 0, std::uint16_t client_port = 40000) {
+        std::vector<std::byte> bytes(20);
+        const bool is_client = side == 'C';
+        packet::detail::store_16(bytes.data(), is_client ? client_port : 80);
+        packet::detail::store_16(bytes.data() + 2, is_client ? 80 : client_port);
+        packet::detail::store_32(bytes.data() + 4, number);
+        packet::detail::store_32(bytes.data() + 8, acknowledged);
+        bytes[12] = std::byte{0x50};
+        bytes[13] = std::byte{flags.to_uint()};
+        for (const char c : text) bytes.push_back(static_cast<std::byte>(c));
+        const exact_copy copy{bytes};
+        packet::packet_failure why;
+        const net::ip_address near = "192.0.2.1"_ip, far = "192.0.2.2"_ip;
+        follower.add({.source = is_client ? near : far,
+                      .destination = is_client ? far : near,
+                      .header = *packet::tcp_view::parse(copy, why),
+                      .payload_size = text.size() + missing},
+                     [&](const stream_event& event) { note(event); });
+        CHECK(follower.memory() <= max_memory);
+        return *this;
+    }
+    watcher& handshake() {
+        segment('C', -1, "", tcp_flag::syn).segment('S', -1, "", tcp_flag::syn | tcp_flag::ack);
+        segment('C', 0, "");
+        (void)words();
+        return *this;
+    }
+    watcher& finish() {
+        follower.finish([&](const stream_event& event) { note(event); });
+        return *this;
+    }
+    /// Returns the events since the last call.
+    std::string words() { return std::exchange(words_, ""); }
+    [[nodiscard]] std::string said(char side) const { return side == 'C' ? client : server; }
+
+    tcp_follower follower;
+    std::size_t max_memory = std::size_t{64} << 20;
+    std::string client, server;
+    std::size_t lost = 0;
+
+  private:
+    void note(const stream_event& event) {
+        const bool is_client = event.side == stream_side::client;
+        const std::string side = is_client ? "C" : "S";
+        const std::string size = std::to_string(event.size);
+        const std::string at = std::to_string(
+            static_cast<std::int32_t>(event.at.to_uint() - (is_client ? client_start : server_start) - 1));
+        constexpr std::string_view reasons[]{"acknowledged", "memory", "end"};
+        switch (event.what) {
+            case kind::opened: words_ += side + " opens " + std::to_string(event.stream.number); break;
+            case kind::data:
+                words_ += side + ":" + text_of(event.bytes);
+                (is_client ? client : server) += text_of(event.bytes);
+                break;
+            case kind::gap:
+                words_ += side + " gap " + size + " " + std::string{reasons[static_cast<std::size_t>(event.reason)]};
+                lost += event.size;
+                break;
+            case kind::retransmission: words_ += side + " again " + size + " at " + at; break;
+            case kind::conflict: words_ += side + " differs " + size + " at " + at; break;
+            case kind::outside: words_ += side + " outside"; break;
+            case kind::finished: words_ += side + " fin"; break;
+            case kind::reset: words_ += side + " rst"; break;
+            case kind::dropped: words_ += "dropped " + std::to_string(event.stream.number); break;
+        }
+        words_ += "|";
+    }
+    std::string words_;
+};
+
+}  // namespace
+
+// ---- The plain course --------------------------------------------------------------------------------------
+
+TEST_CASE("a whole connection is followed from SYN to FIN") {
+    watcher to;
+    to.segment('C', -1, "", tcp_flag::syn).segment('S', -1, "", tcp_flag::syn | tcp_flag::ack).segment('C', 0, "");
+    CHECK(to.words() == "C opens 0|");
+    to.segment('C', 0, "GET /").segment('S', 0, "200", tcp_flag::ack, 5).segment('C', 5, "", tcp_flag::ack, 3);
+    CHECK(to.words() == "C:GET /|S:200|");
+    to.segment('C', 5, "!", tcp_flag::fin | tcp_flag::ack, 3).segment('S', 3, "", tcp_flag::fin | tcp_flag::ack, 7);
+    CHECK(to.words() == "C:!|C fin|S fin|");
+    to.segment('C', 7, "", tcp_flag::ack, 4);
+    CHECK(to.words() == "");
+    CHECK(to.follower.size() == 1);
+}
+
+TEST_CASE("a stream whose beginning is missing belongs to the side that was seen first") {
+    watcher to;
+    to.segment('S', 100, "hello").segment('C', 7, "you");
+    CHECK(to.words() == "C opens 0|C:hello|S:you|");
+    watcher other;  // an answer to a SYN tells who the client is
+    other.segment('S', -1, "", tcp_flag::syn | tcp_flag::ack).segment('C', 0, "hi").segment('S', 0, "ho");
+    CHECK(other.words() == "S opens 0|C:hi|S:ho|");
+}
+
+TEST_CASE("segments of each order give the same bytes") {
+    std::mt19937 random{11};
+    for (int round = 0; round < 300; ++round) {
+        std::string text;
+        for (std::size_t i = 1 + random() % 2000; i > 0; --i) text += static_cast<char>('0' + random() % 10);
+        std::vector<std::pair<int, std::string>> parts;
+        for (std::size_t at = 0; at < text.size();) {
+            const std::size_t size = 1 + random() % 100;
+            parts.emplace_back(static_cast<int>(at), text.substr(at, size));
+            at += size;
+        }
+        for (std::size_t extra = random() % 10; extra > 0; --extra) {  // repeated, and cut elsewhere
+            const std::size_t at = random() % text.size();
+            parts.emplace_back(static_cast<int>(at), text.substr(at, 2 + random() % 300));
+        }
+        std::shuffle(parts.begin(), parts.end(), random);
+        watcher to;
+        to.handshake();
+        for (const auto& [at, part] : parts) to.segment('C', at, part);
+        const std::string words = to.words();
+        CHECK(to.said('C') == text);
+        CHECK(words.find("gap") == std::string::npos);
+        CHECK(words.find("differs") == std::string::npos);
+    }
+}
+
+TEST_CASE(
+    "a FIN that arrives before the last bytes ends the stream behind them, and is no sign of loss (PcapPlusPlus "
+    "1333)") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 3, "def", tcp_flag::fin | tcp_flag::ack);
+    CHECK(to.words() == "");
+    to.segment('S', 0, "", tcp_flag::fin | tcp_flag::ack, 0);
+    CHECK(to.words() == "S fin|");
+    to.segment('C', 0, "abc");
+    CHECK(to.words() == "C:abc|C:def|C fin|");
+    to.segment('C', 6, "ghi");
+    CHECK(to.words() == "C outside|");
+    to.segment('C', 3, "def", tcp_flag::fin | tcp_flag::ack);
+    CHECK(to.words() == "C again 3 at 3|");
+}
+
+// ---- Gaps --------------------------------------------------------------------------------------------------
+
+TEST_CASE("a gap is given up when the receiver acknowledges behind it, not when it speaks (PcapPlusPlus 851)") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 0, "abc").segment('C', 6, "ghi");
+    CHECK(to.words() == "C:abc|");
+    to.segment('S', 0, "hello", tcp_flag::ack, 3).segment('S', 5, "?", tcp_flag::ack, 6);
+    CHECK(to.words() == "S:hello|S:?|");
+    to.segment('S', 6, "", tcp_flag::ack, 9);
+    CHECK(to.words() == "C gap 3 acknowledged|C:ghi|");
+    to.segment('C', 3, "def");  // late: it is reported as repeated, for its place is over
+    CHECK(to.words() == "C again 3 at 3|");
+    to.segment('C', 9, "jkl");
+    CHECK(to.words() == "C:jkl|");
+}
+
+TEST_CASE("an acknowledgment gives up one gap after the other") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 2, "c").segment('C', 4, "e").segment('C', 6, "g", tcp_flag::fin | tcp_flag::ack);
+    to.segment('S', 0, "", tcp_flag::ack, 5);
+    CHECK(to.words() == "C gap 2 acknowledged|C:c|C gap 1 acknowledged|C:e|");
+    to.segment('S', 0, "", tcp_flag::ack, 8);
+    CHECK(to.words() == "C gap 1 acknowledged|C:g|C fin|");
+    watcher other;  // all that is missing lies before the FIN
+    other.handshake();
+    other.segment('C', 4, "", tcp_flag::fin | tcp_flag::ack).segment('S', 0, "", tcp_flag::ack, 4);
+    CHECK(other.words() == "");
+    other.segment('S', 0, "", tcp_flag::ack, 5);
+    CHECK(other.words() == "C gap 4 acknowledged|C fin|");
+}
+
+TEST_CASE("the end of the capture reports what waits behind gaps") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 2, "c").segment('S', 3, "d", tcp_flag::fin | tcp_flag::ack).finish();
+    CHECK(to.words() == "C gap 2 end|C:c|S gap 3 end|S:d|S fin|");
+    to.finish();
+    CHECK(to.words() == "");
+}
+
+TEST_CASE("a segment that the capture has cut short leaves a gap") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 0, "abc", tcp_flag::ack, 0, 7).segment('C', 10, "k").segment('S', 0, "", tcp_flag::ack, 11);
+    CHECK(to.words() == "C:abc|C gap 7 acknowledged|C:k|");
+    to.segment('C', 11, "l", tcp_flag::fin | tcp_flag::ack, 0, 4).segment('S', 0, "", tcp_flag::ack, 17);
+    CHECK(to.words() == "C:l|C gap 4 acknowledged|C fin|");
+}
+
+// ---- Repetitions -------------------------------------------------------------------------------------------
+
+TEST_CASE("retransmissions are reported, and only their new bytes are data") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 0, "abcdef").segment('C', 0, "abcdef").segment('C', 4, "efgh");
+    CHECK(to.words() == "C:abcdef|C again 6 at 0|C again 2 at 4|C:gh|");
+    to.segment('C', 10, "kl").segment('C', 9, "jkl").segment('C', 8, "ijklm");
+    CHECK(to.words() == "C again 2 at 9|C again 3 at 8|C:i|C:j|C:kl|C:m|");
+    to.segment('C', -1, "", tcp_flag::syn);
+    CHECK(to.words() == "");
+}
+
+TEST_CASE("of bytes that differ the first count, and the difference is reported (PyPCAPKit 443)") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 0, "abcdef").segment('C', 2, "cXYfgh");
+    CHECK(to.words() == "C:abcdef|C again 4 at 2|C differs 2 at 3|C:gh|");
+    to.segment('C', 10, "klm").segment('C', 9, "jkZ");  // behind a gap
+    CHECK(to.words() == "C again 2 at 9|C differs 1 at 11|");
+    to.segment('C', 8, "iJkl");  // fills the gap: what waited behind it came first
+    CHECK(to.words() == "C again 3 at 8|C differs 1 at 9|C:i|C:j|C:klm|");
+    CHECK(to.said('C') == "abcdefghijklm");
+}
+
+TEST_CASE("a retransmission is compared with as many bytes as the history holds") {
+    watcher to{{.max_memory = std::size_t{64} << 20, .history = 4}};
+    to.handshake();
+    to.segment('C', 0, "abcdefgh").segment('C', 0, "ABCDEFgh");
+    CHECK(to.words() == "C:abcdefgh|C again 8 at 0|C differs 2 at 4|");
+    to.segment('C', 0, "XXXX");
+    CHECK(to.words() == "C again 4 at 0|");
+    to.segment('C', 8, "i").segment('C', 4, "EFGHIJ");
+    CHECK(to.words() == "C:i|C again 5 at 4|C differs 4 at 5|C:J|");
+    watcher blind{{.max_memory = std::size_t{64} << 20, .history = 0}};
+    blind.handshake();
+    blind.segment('C', 0, "abc").segment('C', 0, "ABC");
+    CHECK(blind.words() == "C:abc|C again 3 at 0|");
+}
+
+TEST_CASE("a keep-alive is no retransmission, whatever its byte is") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 0, "abc").segment('C', 2, "\0"sv).segment('C', 2, "").segment('C', 3, "d");
+    CHECK(to.words() == "C:abc|C:d|");
+}
+
+TEST_CASE("segments from before the first one in the capture are old") {
+    watcher to;
+    to.segment('C', 100, "def").segment('C', 97, "abcdefghi");
+    CHECK(to.words() == "C opens 0|C:def|C again 3 at 97|C again 3 at 100|C:ghi|");
+    to.segment('C', 90, "abc");
+    CHECK(to.words() == "C again 3 at 90|");
+}
+
+// ---- Ends, and what does not belong ------------------------------------------------------------------------
+
+TEST_CASE("a reset is reported once, and a forged reset with another number is outside") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 0, "abcdef");
+    to.segment('C', 3, "", tcp_flag::rst);
+    CHECK(to.words() == "C:abcdef|C outside|");
+    to.segment('C', 6, "", tcp_flag::rst).segment('C', 6, "", tcp_flag::rst);
+    CHECK(to.words() == "C rst|");
+    watcher refused;
+    refused.segment('C', -1, "", tcp_flag::syn).raw('S', 0, client_start + 1, "", tcp_flag::rst | tcp_flag::ack);
+    CHECK(refused.words() == "C opens 0|S rst|");
+}
+
+TEST_CASE("a segment whose numbers are far away is outside and is not kept") {
+    watcher to;
+    to.handshake();
+    const std::size_t before = to.follower.memory();
+    to.raw('C', client_start + 1 + (1u << 30) + 1, 0, "far", tcp_flag::ack);
+    CHECK(to.words() == "C outside|");
+    to.raw('C', client_start - (1u << 30) - 1, 0, "old", tcp_flag::ack);
+    CHECK(to.words() == "C outside|");
+    CHECK(to.follower.memory() == before);
+    to.raw('C', client_start + 1 + (1u << 30), 0, "near", tcp_flag::ack);
+    CHECK(to.words() == "");
+    CHECK(to.follower.memory() > before);
+}
+
+TEST_CASE("a SYN with another number, or after an end, begins a new stream on the same ports") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 0, "abc").segment('C', 5, "f");
+    (void)to.words();
+    to.segment('C', -1, "", tcp_flag::syn);  // a retransmission
+    CHECK(to.words() == "");
+    to.raw('C', 77, 0, "", tcp_flag::syn);
+    CHECK(to.words() == "C gap 2 end|C:f|C opens 1|");
+    to.raw('S', 9, 78, "", tcp_flag::syn | tcp_flag::ack).raw('C', 78, 10, "new", tcp_flag::ack);
+    CHECK(to.words() == "C:new|");
+    to.raw('C', 81, 10, "", tcp_flag::rst);
+    to.raw('C', 77, 0, "", tcp_flag::syn);  // the same number after a reset
+    CHECK(to.words() == "C rst|C opens 2|");
+    CHECK(to.follower.size() == 1);
+}
+
+TEST_CASE("streams of other ports are other streams") {
+    watcher to;
+    for (std::uint16_t port = 1; port <= 3; ++port) to.raw('C', 1, 0, "", tcp_flag::syn, 0, port);
+    CHECK(to.words() == "C opens 0|C opens 1|C opens 2|");
+    to.raw('S', 5, 2, "", tcp_flag::syn | tcp_flag::ack, 0, 2).raw('S', 6, 2, "two", tcp_flag::ack, 0, 2);
+    CHECK(to.words() == "S:two|");
+    CHECK(to.follower.size() == 3);
+}
+
+// ---- Memory ------------------------------------------------------------------------------------------------
+
+TEST_CASE("a stream behind a gap takes no more memory than allowed, and loses nothing else (gopacket 444)") {
+    watcher to{{.max_memory = 20'000, .history = 0}};
+    to.max_memory = 20'000;
+    to.handshake();
+    std::string expected;
+    for (int i = 0; i < 1000; ++i) {
+        const std::string part(100, static_cast<char>('a' + i % 26));
+        to.segment('C', 10 + i * 100, part);
+        expected += part;
+    }
+    CHECK(to.words().starts_with("C gap 10 memory|C:aaaa"));
+    to.finish();
+    CHECK(to.lost == 10);
+    CHECK(to.said('C') == expected);
+}
+
+TEST_CASE("a single segment larger than the memory is reported behind its gap") {
+    watcher to{{.max_memory = 3000, .history = 500}};
+    to.max_memory = 3000;
+    to.handshake();
+    const std::string large(4000, 'x');
+    to.segment('C', 0, "a").segment('C', 3, "d").segment('C', 10, large);
+    CHECK(to.words() == "C:a|C gap 2 memory|C:d|C gap 6 memory|C:" + large + "|");
+    to.segment('C', 4010, "y");
+    CHECK(to.words() == "C:y|");
+}
+
+TEST_CASE("of many streams the longest silent are dropped, with what they had") {
+    watcher to{{.max_memory = 100'000, .history = 0}};
+    to.max_memory = 100'000;
+    std::size_t dropped = 0;
+    for (std::uint16_t port = 1; port <= 1000; ++port) {
+        to.raw('C', 1, 0, "", tcp_flag::syn, 0, port).raw('C', 12, 0, "hello", tcp_flag::ack, 0, port);
+        const std::string words = to.words();
+        if (words.find("dropped") != std::string::npos) {
+            ++dropped;
+            CHECK(words.find("C gap 10 memory|C:hello|dropped ") != std::string::npos);
+        }
+    }
+    CHECK(dropped > 500);
+    CHECK(to.follower.size() > 50);
+    to.raw('C', 2, 0, "0123456789", tcp_flag::ack, 0, 1000);  // the newest is still there
+    CHECK(to.words() == "C:0123456789|C:hello|");
+    watcher nothing{{.max_memory = 10, .history = 0}};
+    nothing.handshake().segment('C', 0, "abc");
+    CHECK(nothing.words() == "");
+    CHECK(nothing.follower.size() == 0);
+}
