@@ -1,8 +1,7 @@
 // examples/01_first_socket/demo.cpp: what a socket is, and the small number that stands for it
 //
-// The notes' first program makes a TCP and a UDP socket and says so. This one does the same, and then looks at
-// what it has made: which other kinds there are, what the number is that the program now holds, who gives it
-// back, and what a socket is *not* until it is told whom to talk to. At the end two processes talk.
+// The notes' first program makes a TCP socket and a UDP socket. This demonstration does the same. Then it shows which
+// other kinds of sockets exist, which number the program holds, and when the socket is closed.
 //
 //   Python                                  here
 //   socket.socket(AF_INET, SOCK_STREAM)     net::socket{net::address_family::inet, net::socket_type::stream}
@@ -12,16 +11,14 @@
 // The notes:     网络编程 (network programming), socket, Python创建socket (making a socket in Python),
 //                创建socket 例子 (the first program)
 // Type:          demo
-// You will see:  what demo.txt shows, with the descriptors' real numbers in it
+// You will see:  what demo.txt shows, with the real descriptor numbers
 //
-// The notes call a socket one end of a two-way *connection*. It is an end of a conversation, and that need not
-// be a connection: a UDP socket never has one, and a socket just made has none yet. They also tell of a second,
-// higher level, the module SocketServer (socketserver since Python 3). Here that is tcp.hpp: example 15.
+// The notes call a socket one end of a two-way *connection*. A socket need not have a connection: a UDP socket never has
+// one, and a new socket has no peer yet.
 
 #include "../demo.hpp"
 
 #include <fcntl.h>
-#include <sys/wait.h>
 
 #include <filesystem>
 
@@ -35,7 +32,7 @@ using enum net::socket_type;
 
 /// The kernel shows every process its own open descriptors as a directory (proc(5)).
 std::ptrdiff_t open_descriptors() {
-    // To be read, the directory itself is opened too; that one does not count.
+    // The iterator opens the directory itself. This descriptor does not count.
     return std::distance(std::filesystem::directory_iterator{"/proc/self/fd"}, {}) - 1;
 }
 
@@ -45,13 +42,13 @@ void the_first_program() {
     say("tcp socket created!");
     const net::socket udp_socket{inet, datagram};
     say("udp socket created!");
-    // The notes never close theirs. Here the end of this function does.
+    // The notes never close their sockets. Here the destructors close both.
 }
 
 // The notes name AF_UNIX and AF_INET, and say that a type is "with connection" (SOCK_STREAM) or "without"
-// (SOCK_DGRAM). There is IPv6 beside them, and a type that has a connection and yet keeps messages apart.
+// (SOCK_DGRAM). IPv6 is missing, and so is the type that has a connection and keeps messages apart.
 void which_kinds_there_are() {
-    heading("Python创建socket: a family and a type, and which there are");
+    heading("Python创建socket: families and types");
     const struct {
         const char* name;
         net::address_family family;
@@ -61,12 +58,12 @@ void which_kinds_there_are() {
         {"IPv4  datagram          UDP", inet, datagram},
         {"IPv6  stream            TCP", inet6, stream},
         {"IPv6  datagram          UDP", inet6, datagram},
-        {"Unix  stream            as TCP, inside one machine", local, stream},
-        {"Unix  datagram          as UDP, inside one machine; there it is reliable", local, datagram},
+        {"Unix  stream            like TCP, inside one machine", local, stream},
+        {"Unix  datagram          like UDP, inside one machine; reliable there", local, datagram},
         {"Unix  sequenced packet  a connection that keeps messages apart", local, sequenced_packet},
     };
     for (const auto& kind : kinds) {
-        // The form with an error code, because a system may well be built without IPv6.
+        // This form reports the error instead of throwing, because a system may have no IPv6.
         std::error_code error;
         const net::socket made{kind.family, kind.type, 0, error};
         say(error ? "not here  " : "created   ", kind.name, error ? ": " + error.message() : "");
@@ -74,90 +71,48 @@ void which_kinds_there_are() {
 }
 
 void what_a_descriptor_is() {
-    heading("What the program holds: a descriptor");
+    heading("The program holds a descriptor");
     const auto before = open_descriptors();
 
     net::socket first{inet, stream};
     const net::socket second{inet, stream};
     say("one socket is descriptor ", first.native_handle(), ", the next is descriptor ", second.native_handle());
 
-    // A new descriptor is the lowest number that is free, for files and sockets alike (open(2)). So a number
-    // says nothing about what it stands for, and one that was given back soon stands for something else.
+    // A new descriptor is the lowest free number, for files and sockets alike (open(2)). So a number soon stands for a
+    // different object after close().
     const int number = first.native_handle();
     first.close();
     const int file = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (file < 0) throw std::system_error{errno, std::system_category(), "open /dev/null"};
-    say("close the first and open a file: the file is descriptor ", file,
+    say("the first is closed and a file is opened: the file is descriptor ", file,
         file == number ? ", the same number" : ", another number");
     ::close(file);
 
     {
         net::socket third{inet, stream};
-        const net::socket new_owner = std::move(third);  // a socket can be moved, never copied: it has one owner
-        const bool still = third.is_open();              // NOLINT(bugprone-use-after-move): that is the question
-        say("after a move: the old owner ", still ? "still has it" : "has nothing", ", the new one has descriptor ",
+        const net::socket new_owner =
+            std::move(third);                // a socket can be moved but not copied, so it has a single owner
+        const bool still = third.is_open();  // NOLINT(bugprone-use-after-move): shown on purpose
+        say("after a move: the old owner ", still ? "still has it" : "has nothing", ", the new owner has descriptor ",
             new_owner.native_handle());
         say("open now: ", open_descriptors() - before, " more than before");
     }
-    // A second close() of the same number would hit whoever has been given it meanwhile. Both destructors ran,
-    // and only the one that still owned something closed it.
-    say("that scope has ended, its socket is closed: ", open_descriptors() - before, " more than before");
+    // A second close() of the same number would close a different object. Both destructors ran, and only the owner's
+    // destructor closed the socket.
+    say("the scope has ended, its socket is closed: ", open_descriptors() - before, " more than before");
 }
 
 void not_a_connection() {
-    heading("socket: a new one is an end of nothing yet");
+    heading("socket: a new socket has no peer");
     const net::socket fresh{inet, stream};
-    say("its own address:    ", fresh.local_endpoint().to_string(), ", which is to say none");
+    say("its own address:    ", fresh.local_endpoint().to_string(), ", which means no address");
     std::error_code error;
     static_cast<void>(fresh.peer_endpoint(error));
     say("its peer's address: ", error.message());
 }
 
-// The notes' ways for processes of one machine to communicate are "queues, and synchronisation (mutexes,
-// condition variables)". The latter carry no data. Pipes, shared memory and Unix sockets are missing; here is
-// the last: two sockets that are connected from the start (socketpair(2)).
-void parent_and_child() {
-    heading("网络编程: two processes exchange a line");
-    int counter = 1;
-    auto [parents, childs] = net::socket_pair();
-    const pid_t child = ::fork();
-    if (child < 0) throw std::system_error{errno, std::system_category(), "fork"};
-
-    if (child == 0) {
-        // From here on there are two processes, each with a copy of all memory and of all descriptors. A
-        // conversation is over only when the *last* descriptor of an end is closed, so both give back the end
-        // that is not theirs: with `parents` still open here, the child would wait for itself.
-        try {
-            parents.close();
-            counter = 2;
-            childs.send_all("my counter is " + std::to_string(counter) + "\n");
-            char buffer[100];
-            while (childs.recv(buffer) > 0) continue;  // until the parent has closed its end
-            ::_exit(0);  // and not return: what the parent has still to do is not to be done twice
-        } catch (const std::exception&) {
-            ::_exit(1);
-        }
-    }
-
-    childs.close();
-    char buffer[100];
-    std::string line;
-    while (!line.ends_with('\n')) {  // one recv() may bring only a part of the line
-        const std::size_t size = parents.recv(buffer);
-        if (size == 0) throw std::runtime_error{"the child has left in the middle of its line"};
-        line.append(buffer, size);
-    }
-    parents.close();
-    int status = 0;
-    ::waitpid(child, &status, 0);  // a child that nobody waits for stays behind as a zombie
-
-    say("the child says:  ", line.substr(0, line.size() - 1));
-    say("the parent says: mine is still ", counter, " (processes share no memory, so they have to talk)");
-    say("the child has ended with status ", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
-}
-
 void borders_between_messages() {
-    heading("The type decides what a receive gives");
+    heading("The type decides what a receive returns");
     for (const auto type : {stream, sequenced_packet}) {
         auto [left, right] = net::socket_pair(type);
         left.send_all("one");
@@ -172,7 +127,7 @@ void borders_between_messages() {
 constexpr std::string_view help = R"(usage: demo
        demo --help
 
-Makes the first sockets and shows what they are: kinds, descriptors, two processes that talk.
+Makes the first sockets and shows their kinds and their descriptors.
 )";
 
 }  // namespace
@@ -185,7 +140,6 @@ int main(int argc, char** argv) {
         which_kinds_there_are();
         what_a_descriptor_is();
         not_a_connection();
-        parent_and_child();
         borders_between_messages();
         say("\nopen at the end: ", open_descriptors() - before, " descriptors more than at the start");
     });
