@@ -1,18 +1,16 @@
-// examples/02_ip_addresses/demo.cpp: an address is a number, and what the number tells
+// examples/02_ip_addresses/demo.cpp: an address is a number, and the number has a meaning
 //
-// Takes addresses apart: the number, its bits, the class, the special-purpose range, the IPv4 address that sits
-// inside an IPv6 one. Without an argument it is a tour of what the notes say about addresses, put right where
-// they are wrong. All that it knows about an address comes from ip.hpp, which asks the operating system nothing.
+// Takes addresses apart: the number, its bits, the class, the special-purpose range, and an IPv4 address inside an IPv6
+// address. Without an argument it is a tour of the notes' statements about addresses, with corrections. It uses ip.hpp
+// and makes no system call.
 //
 // The notes:     IP地址 (IP addresses), A类IP地址 to E类IP地址 (the classes A to E), 私有ip (private addresses),
 //                注意 (loopback)
 // Type:          demo                                 the tour
-//                demo 192.168.1.77 2001:db8::1        all that can be said about these two
-//                demo --mine                          the addresses of this computer's interfaces
-//                demo - < addresses.txt               a table for other programs, a line an address
-// You will see:  what demo.txt shows: the table of the classes with the right numbers, the addresses
-//                that cannot be reached from everywhere, texts that only look like an address and are refused,
-//                and the one canonical text of an IPv6 address that has many
+//                demo 192.168.1.77 2001:db8::1        the details of these two addresses
+//                demo - < addresses.txt               a table for other programs, one line for each address
+// You will see:  what demo.txt shows: the table of the classes with the right numbers, addresses that are not global,
+//                texts that only look like an address, and the canonical text of IPv6 addresses
 
 #include "../demo.hpp"
 
@@ -34,26 +32,24 @@ namespace {
 
 constexpr std::string_view help =
     "usage: demo [ADDRESS...]\n"
-    "       demo --mine\n"
     "       demo -\n"
     "\n"
     "Without an argument: a tour of IPv4 and IPv6 addresses.\n"
-    "ADDRESS...  tells all about each address. An unreadable one is reported on standard error, the others\n"
-    "            are told about all the same, and the exit status is 1.\n"
-    "--mine      lists the addresses of this computer's interfaces.\n"
-    "-           reads an address a line from standard input and writes a line of tab-separated fields:\n"
+    "ADDRESS...  shows the details of each address. A text that is no address is reported on standard error.\n"
+    "            Then the exit status is 1, but the other addresses are shown.\n"
+    "-           reads one address from each line of standard input and writes a line of tab-separated fields:\n"
     "                input, canonical form, version, class, properties\n"
-    "            or, for a line that is no address,\n"
+    "            or, if the line is no address,\n"
     "                input, invalid, reason\n"
-    "            The version is 4 or 6; the class A to E, '-' for IPv6. The properties are separated by\n"
-    "            commas, '-' for none. A carriage return at the end of a line is dropped. In the input as\n"
-    "            it is repeated, \\x1b and the like stand for characters that no terminal should see, and\n"
-    "            '...' for what follows the first 256 bytes. Invalid lines do not change the exit status.\n";
+    "            The version is 4 or 6. The class is A to E, or '-' for IPv6. Commas separate the properties,\n"
+    "            and '-' means that there is no property. A carriage return at the end of a line is dropped.\n"
+    "            In the repeated input, \\x1b and the like stand for control characters. '...' stands for the\n"
+    "            bytes after the first 256. Invalid lines do not change the exit status.\n";
 
-// ---- What an address is --------------------------------------------------------------------------------
+// ---- The parts of an address --------------------------------------------------------------------------------
 
-/// Two properties are questions that only IPv4 knows; they are asked of ::ffff:a.b.c.d too, as ip.hpp does
-/// with the others, for a filter must not be fooled by the way in which an address is written.
+/// Asks a question that only ipv4_address has, also for ::ffff:a.b.c.d. A filter must not depend on how an address is
+/// written.
 bool ask_ipv4(const net::ip_address& address, bool (net::ipv4_address::*question)() const noexcept) {
     const net::ip_address plain = address.unmapped();
     return plain.is_v4() && (plain.v4().*question)();
@@ -90,7 +86,7 @@ std::string properties_of(const net::ip_address& address) {
 
 char class_letter(net::ipv4_address address) { return static_cast<char>(address.address_class()); }
 
-/// 192.168.0.0/16, Private-Use (RFC 1918), not globally reachable
+/// Returns a text such as "192.168.0.0/16, Private-Use (RFC 1918), not globally reachable".
 std::string registry_row(const net::ip_address& address) {
     const net::special_range* const range = net::find_special_range(address);
     if (!range) return address.is_multicast() ? "none: a multicast group" : "none: an ordinary address";
@@ -98,9 +94,9 @@ std::string registry_row(const net::ip_address& address) {
            (range->globally_reachable ? "globally reachable" : "not globally reachable");
 }
 
-/// The number in decimal: 128 bits are too many for any type, so it is done as at school, digit by digit.
+/// Returns the number in decimal. No type of the language holds 128 bits, so it computes digit by digit.
 std::string decimal(std::span<const std::uint8_t> octets) {
-    std::string digits{"0"};  // the lowest first
+    std::string digits{"0"};  // the lowest digit first
     for (unsigned carry : octets) {
         for (char& digit : digits) {
             carry += static_cast<unsigned>(digit - '0') * 256;
@@ -149,7 +145,7 @@ void describe(const net::ipv6_address& address) {
     fact("all its digits", address.exploded());
     fact("as a number", decimal(octets));
     binary_fact(octets);
-    if (!address.zone().empty()) fact("zone", address.zone(), ": on another link it is another address");
+    if (!address.zone().empty()) fact("zone", address.zone(), ": on a different link it is a different address");
     if (const auto inside = address.ipv4_mapped())
         fact("holds", *inside, ", IPv4-mapped; registry row of that: ", registry_row(*inside));
     if (const auto inside = address.six_to_four()) fact("holds", *inside, ", the router of a 6to4 site");
@@ -170,15 +166,15 @@ void describe(const net::ip_address& address) {
 void tour_numbers() {
     heading("IP地址: an address is a number");
     say("The notes call an IP address a string of digits that marks a computer. It is a number of 32 bits\n"
-        "(128 in IPv6), and it marks an interface: a computer has one for its network card, one for its\n"
-        "radio, one for loopback (RFC 1122 §3.3.4.1). `demo --mine` lists yours.\n");
+        "(128 in IPv6), and it marks an interface. A computer has an interface for its network card, for its\n"
+        "radio and for loopback (RFC 1122 §3.3.4.1). The program my_addresses lists them.\n");
     describe("192.168.1.1"_ip);
 }
 
 void tour_classes() {
     heading("A类IP地址 至 E类IP地址: the classes A to E");
-    say("Until 1993 the first bits of an address said how long its network part was. The table, computed,\n"
-        "and below each line what the notes print:\n");
+    say("Until 1993 the first bits of an address told the length of its network part. Here is the table, computed,\n"
+        "with the notes' numbers below each line:\n");
     const auto line = [](auto name, auto bits, auto from, auto to, const auto& networks, const auto& hosts) {
         say(std::left, std::setw(7), name, std::setw(6), bits, std::setw(11), from, std::setw(17), to, std::right,
             std::setw(9), networks, std::setw(15), hosts);
@@ -198,15 +194,15 @@ void tour_classes() {
     }
     static_assert((1u << 24) - 2 == 16'777'214);
     static_assert(net::ipv4_address{0b11011111'11111111'11111110'11111110} == net::ipv4_address{223, 255, 254, 254});
-    say("\nA: the notes say 1,677,214 hosts; it is 16,777,214 = 2^24 - 2. And the class begins at 0.0.0.0: of\n"
-        "   its 128 networks 0 and 127 have a special meaning, so 126 are left to give out (RFC 6890).\n"
-        "B: 16,384 networks is right, but it counts 128.0.0.0/16, which the range of the notes leaves out. That\n"
-        "   one was reserved once and is ordinary now (RFC 5735).\n"
-        "C: likewise 2,097,152 counts 192.0.0.0/24, which is kept for protocols (RFC 6890). In binary the notes\n"
-        "   end the class with 11011111 11111111 11111110 11111110. That is 223.255.254.254.\n"
-        "   For all classes they print the first and the last host, and not the ends.\n"
-        "D: all of 224.0.0.0/4. A group has no hosts, so nothing is to be left out (RFC 1112 §4).\n"
-        "E: 240.0.0.0/4, reserved; but 255.255.255.255, the limited broadcast, lies in it (RFC 919 §7).");
+    say("\nA: the notes say 1,677,214 hosts, but 2^24 - 2 is 16,777,214. The class begins at 0.0.0.0. Of its 128\n"
+        "   networks, 0 and 127 have a special meaning, so 126 networks remain (RFC 6890).\n"
+        "B: the number 16,384 is right. It counts 128.0.0.0/16, which the notes' range leaves out. That network\n"
+        "   was reserved once and is ordinary now (RFC 5735).\n"
+        "C: the number 2,097,152 counts 192.0.0.0/24, which is reserved for protocols (RFC 6890). In binary the\n"
+        "   notes end the class with 11011111 11111111 11111110 11111110. That is 223.255.254.254.\n"
+        "   For all classes the notes print the first and the last host, not the ends of the class.\n"
+        "D: all of 224.0.0.0/4. A group has no hosts, so no address is left out (RFC 1112 §4).\n"
+        "E: 240.0.0.0/4 is reserved, but it contains the limited broadcast, 255.255.255.255 (RFC 919 §7).");
 
     std::array<unsigned, 5> counted{};
     for (unsigned octet = 0; octet < 256; ++octet)
@@ -215,36 +211,36 @@ void tour_classes() {
     for (std::size_t i = 0; i < counted.size(); ++i)
         counts += std::string{i == 0 ? ": " : ", "} + static_cast<char>('A' + i) + ' ' + std::to_string(counted[i]);
     say("\nCounted over all 256 first octets", counts, '.');
-    say("Today a network has the length that it needs (CIDR, RFC 4632): example 03.");
+    say("Today a network has the length that it needs (CIDR, RFC 4632): lesson 03.");
 }
 
 void tour_private() {
-    heading("私有ip: private addresses, and what else is not global");
-    say("The notes' three private ranges are right (RFC 1918). Each with its ends and their neighbours:\n");
+    heading("私有ip: private addresses, and others that are not global");
+    say("The notes' three private ranges are right (RFC 1918). Here are their ends and the neighbours:\n");
     for (const net::network block : {"10.0.0.0/8"_net, "172.16.0.0/12"_net, "192.168.0.0/16"_net}) {
         std::cout << "  " << std::left << std::setw(15) << block;
         for (const auto& address : {*block.first().previous(), block.first(), block.last(), *block.last().next()})
             std::cout << "  " << address << (address.is_private() ? " yes" : " no");
         say();
     }
-    say("\nBut they are not the only addresses that cannot be reached from everywhere:\n");
+    say("\nMore addresses cannot be reached from everywhere:\n");
     for (const net::ip_address& address :
          {"100.64.0.1"_ip, "169.254.7.7"_ip, "192.0.2.1"_ip, "192.0.0.9"_ip, "198.18.0.1"_ip, "255.255.255.255"_ip,
           "8.8.8.8"_ip, "fd00::1"_ip, "fe80::1"_ip, "2001:db8::1"_ip, "2600::1"_ip})
         say("  ", std::left, std::setw(16), address, registry_row(address));
-    say("\n192.0.0.9 shows that the row with the longest prefix decides: all around it 192.0.0.0/24 is not global.");
+    say("\nThe row with the longest prefix decides: 192.0.0.9 is global, the rest of 192.0.0.0/24 is not.");
 
     heading("注意: loopback");
-    say("The notes: 127.0.0.1 to 127.255.255.255. The block is 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3).\n"
-        "Two servers on one computer can have the same port, one on 127.0.0.1 and one on 127.0.0.2: example 04\n"
-        "shows it. IPv6 has no block but a single address, ::1.\n");
+    say("The notes say 127.0.0.1 to 127.255.255.255. The block is all of 127.0.0.0/8 (RFC 1122 §3.2.1.3). Two\n"
+        "servers on one computer can use the same port on 127.0.0.1 and on 127.0.0.2: see lesson 04. IPv6 has a\n"
+        "single loopback address, ::1.\n");
     for (const auto& address :
          {"126.255.255.255"_ip, "127.0.0.0"_ip, "127.255.255.255"_ip, "128.0.0.0"_ip, "::1"_ip, "::2"_ip})
         say("  ", std::left, std::setw(16), address, address.is_loopback() ? "loopback" : "not loopback");
 
     heading("D类地址用于多点广播: multicast");
-    say("Whoever wants to hear a group joins it. That is no broadcast: the others hear nothing. How far a group\n"
-        "reaches is in its number:\n");
+    say("A socket joins a group to receive its datagrams. This is not a broadcast, because only members receive\n"
+        "them. The address of a group tells how far it reaches:\n");
     const struct {
         net::ip_address group;
         std::string_view reach;
@@ -258,10 +254,10 @@ void tour_private() {
 }
 
 void tour_parsing() {
-    heading("What is not an address");
-    say("192.168.010.1 is 192.168.8.1 to the C library, since a leading zero means octal in C. If a filter and\n"
-        "a server disagree about a text, the filter is of no use (RFC 6943 §3.1.1). So netnotes takes only the\n"
-        "four numbers, and says what it dislikes. 1922.168.1.3 is a misprint of the notes.\n");
+    heading("Texts that are not an address");
+    say("The C library reads 192.168.010.1 as 192.168.8.1, because a leading zero means octal in C. If a filter\n"
+        "and a server read a text differently, the filter is of no use (RFC 6943 §3.1.1). So netnotes takes only\n"
+        "four decimal numbers, and says why it refuses a text. 1922.168.1.3 is a misprint of the notes.\n");
     for (const char* text : {"192.168.1.3", "192.168.010.1", "10.1", "0x7f.0.0.1", "1922.168.1.3", "1.2.3.256"}) {
         net::parse_failure why;
         const auto address = net::ip_address::parse(text, why);
@@ -275,9 +271,9 @@ void tour_parsing() {
 
 void tour_ipv6() {
     heading("IPv6");
-    say("Eight groups of sixteen bits in hexadecimal. Leading zeros may go, and one run of zero groups may\n"
-        "become '::'. So an address has many texts and one canonical form (RFC 5952), here on the right: the\n"
-        "longest run, the first of equals, and never a single group.\n");
+    say("An IPv6 address has eight groups of sixteen bits in hexadecimal. Leading zeros may be left out, and a\n"
+        "run of zero groups may become '::'. So an address has many texts and a single canonical form (RFC 5952),\n"
+        "here on the right. It shortens the longest run, or the first of equal runs, and never a single group.\n");
     for (const std::string_view text :
          {"2001:0DB8:0000:0000:0000:0000:0000:0001", "2001:db8:0:0:1:0:0:1", "2001:db8:0:1:1:1:1:1", "0:0:0:0:0:0:0:0",
           "::ffff:c000:201", "64:ff9b::192.0.2.1", "1::2::3", "1:2:3:4:5:6:7", "12345::", "fe80::1%"}) {
@@ -286,17 +282,17 @@ void tour_ipv6() {
         say("  ", std::left, std::setw(41), text, address ? address->to_string() : "refused: " + why.message());
     }
 
-    say("\nA dual-stack socket shows its IPv4 peers as IPv4-mapped addresses. They are other values, and yet a\n"
-        "filter must see what is inside:\n");
+    say("\nA dual-stack socket shows its IPv4 peers as IPv4-mapped addresses. These are different values, but a\n"
+        "filter must look at the address inside:\n");
     constexpr auto plain = "127.0.0.1"_ip, mapped = "::ffff:127.0.0.1"_ip;
     say("  ", mapped, " == ", plain, "             ", mapped == plain ? "yes" : "no");
     say("  ", mapped, ".unmapped() == ", plain, "  ", mapped.unmapped() == plain ? "yes" : "no");
     say("  ", mapped, ".is_loopback()           ", mapped.is_loopback() ? "yes" : "no");
 
-    say("\nEvery link has its own fe80::/10, so an address there needs a zone, the interface (RFC 4007):\n");
+    say("\nEvery link has its own fe80::/10, so a link-local address needs a zone: the interface (RFC 4007):\n");
     say("  fe80::1%eth0 == fe80::1%wlan0  ", "fe80::1%eth0"_ip == "fe80::1%wlan0"_ip ? "yes" : "no");
 
-    say("\nAnd all that can be said about one address; Teredo once carried IPv6 through IPv4 (RFC 4380):\n");
+    say("\nHere are the details of an address of Teredo, which once carried IPv6 through IPv4 (RFC 4380):\n");
     describe("2001:0:4136:e378:8000:63bf:3fff:fdd2"_ip);
 }
 
@@ -310,7 +306,7 @@ void demonstrate() {
 
 // ---- The other ways to use it --------------------------------------------------------------------------
 
-/// Returns whether all of them could be read.
+/// Returns true if all texts are addresses.
 bool describe_all(const std::vector<std::string>& texts) {
     bool all_valid = true;
     for (const std::string& text : texts) {
@@ -323,13 +319,6 @@ bool describe_all(const std::vector<std::string>& texts) {
         }
     }
     return all_valid;
-}
-
-void describe_mine() {
-    for (const net::network_interface& each : net::interfaces())
-        for (const net::interface_address& mine : each.addresses)
-            say(std::left, std::setw(16), each.name, std::setw(40), mine.address.address(),
-                properties_of(mine.address.address()));
 }
 
 void tabulate() {
@@ -353,10 +342,7 @@ int main(int argc, char** argv) {
     bool all_valid = true;
     const int status = example::run(argc, argv, help, [&](example::arguments& words) {
         if (words.empty()) return demonstrate();
-        const bool mine = words.flag("--mine");
         const auto texts = words.rest();
-        if (mine != texts.empty()) throw example::usage_error{"--mine stands alone"};
-        if (mine) return describe_mine();
         if (texts == std::vector<std::string>{"-"}) return tabulate();
         if (std::find(texts.begin(), texts.end(), "-") != texts.end()) throw example::usage_error{"- stands alone"};
         all_valid = describe_all(texts);

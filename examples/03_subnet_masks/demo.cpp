@@ -1,18 +1,18 @@
 // examples/03_subnet_masks/demo.cpp: where the network part of an address ends and the host part begins
 //
-// A mask cuts an address in two. This draws the cut in binary, counts what is on either side of it, and does
-// what people otherwise do on paper: splits networks, joins them, and picks the route for a destination. Without
-// an argument it works through the numbers of the notes, and shows two places where they go wrong.
+// A mask cuts an address into two parts. This demonstration draws the cut in binary and counts both parts. It splits
+// networks, joins them, and picks the route for a destination. It uses the numbers of the notes, and shows two places
+// where the notes are wrong.
 //
 // The notes:     子网掩码 (subnet masks), 子网掩码是“255.255.255.0”的网络 (the network of 255.255.255.0), 注意 (sizes)
 // Type:          demo                                         the tour
-//                demo 192.168.1.77/255.255.255.0              all about this network
+//                demo 192.168.1.77/255.255.255.0              the details of this network
 //                demo --split 26 192.168.1.0/24               its subnets of that length
-//                demo --contains 10.1.2.3 10.0.0.0/8          does it contain the address?
+//                demo --contains 10.1.2.3 10.0.0.0/8          whether it contains the address
 //                demo --summarize 10.0.0.5 10.0.0.20          the fewest networks for a range
 //                demo - < networks.txt                        a table for other programs
-// You will see:  what demo.txt shows: 192.168.1.1 cut in two, networks of one, two, 254 and 2,046
-//                hosts and of 2^64 addresses, and a table of routes at work
+// You will see:  what demo.txt shows: 192.168.1.1 cut in two, networks of one, two, 254 and 2,046 hosts and of 2^64
+//                addresses, and a table of routes
 
 #include "../demo.hpp"
 
@@ -29,7 +29,7 @@ using example::say;
 
 namespace {
 
-/// More lines than that nobody reads; and 2001:db8::/32 has as many subnets /96 as there are grains of sand.
+/// A split into more than 2^16 subnets is refused: 2001:db8::/32 has 2^64 subnets of length 96.
 constexpr unsigned max_split_bits = 16;
 
 constexpr std::string_view help =
@@ -40,29 +40,28 @@ constexpr std::string_view help =
     "       demo -\n"
     "\n"
     "Without an argument: a tour of subnet masks.\n"
-    "NETWORK  is written 192.168.1.0/24, 192.168.1.0/255.255.255.0 or 2001:db8::/32. Of an address with bits\n"
-    "         set in its host part, the network in which it lies is taken; an address alone is a network of\n"
-    "         one. An unreadable one is reported on standard error, the others are dealt with all the same,\n"
-    "         and the exit status is 1.\n"
+    "NETWORK  is written 192.168.1.0/24, 192.168.1.0/255.255.255.0 or 2001:db8::/32. An address with bits in its\n"
+    "         host part stands for its network. An address without a prefix stands for a network of one address.\n"
+    "         A text that is no network is reported on standard error. Then the exit status is 1, but the other\n"
+    "         networks are shown.\n"
     "NETWORK...          shows mask, host mask, first and last host, broadcast address and counts.\n"
-    "--split LENGTH      lists the subnets of that prefix length, one a line. More than 65,536 subnets of one\n"
-    "                    network are refused: split it in two steps.\n"
-    "--contains ADDRESS  says for each network whether the address lies in it, yes or no. The exit status is\n"
-    "                    0 if it lies in all of them, else 1. An IPv4-mapped address is an IPv6 address here.\n"
+    "--split LENGTH      lists the subnets of that prefix length, one on each line. It refuses more than 65,536\n"
+    "                    subnets of one network: split it in two steps.\n"
+    "--contains ADDRESS  says yes or no for each network. The exit status is 0 if all networks contain the\n"
+    "                    address, else 1. An IPv4-mapped address counts as an IPv6 address.\n"
     "--summarize         lists the fewest networks that hold exactly the addresses from FIRST to LAST.\n"
-    "-                   reads a network a line from standard input and writes a line of tab-separated fields:\n"
+    "-                   reads one network from each line and writes a line of tab-separated fields:\n"
     "                        network, netmask, host mask, last address, number of addresses\n"
-    "                    The last address is the broadcast address, where the network has one. A line that is\n"
+    "                    The last address is the broadcast address, if the network has one. A line that is\n"
     "                    no network gives\n"
     "                        input, invalid, reason\n"
-    "                    A carriage return at the end of a line is dropped. In the input as it is repeated,\n"
-    "                    \\x1b and the like stand for characters that no terminal should see, and '...' for\n"
-    "                    what follows the first 256 bytes. Invalid lines do not change the exit status.\n";
+    "                    A carriage return at the end of a line is dropped. In the repeated input, \\x1b and\n"
+    "                    the like stand for control characters. '...' stands for the bytes after the first\n"
+    "                    256. Invalid lines do not change the exit status.\n";
 
-// ---- What a network is ---------------------------------------------------------------------------------
+// ---- The parts of a network ----------------------------------------------------------------------------
 
-/// The bits of an address, with a bar where the network part ends and the host part begins. The 128 bits of IPv6
-/// take two lines.
+/// Returns the bits of an address, with a bar where the network part ends. The 128 bits of IPv6 take two lines.
 std::string drawn(const net::ip_address& address, unsigned prefix_length, std::string_view between_lines) {
     std::string bits;
     unsigned place = 0;
@@ -87,10 +86,10 @@ std::string grouped(std::string digits) {  // 65536 is 65,536
 
 std::string host_count_of(const net::network& block) {
     if (const auto hosts = block.host_count()) return grouped(std::to_string(*hosts));
-    return "all but the first";  // of an IPv6 network that 64 bits cannot count
+    return "all but the first";  // an IPv6 network whose hosts 64 bits cannot count
 }
 
-/// `written` is the address as it stood before the slash.
+/// Shows a network. `written` is the address that stood before the slash.
 void describe(const net::network& block, const net::ip_address& written) {
     const auto row = [&](std::string_view name, const net::ip_address& address, bool drawn_for_ipv6 = false) {
         if (block.is_v4())
@@ -117,20 +116,20 @@ void describe(const net::network& block, const net::ip_address& written) {
 
 void tour_cut() {
     heading("子网掩码: a mask cuts an address in two");
-    say("The notes' address 192.168.1.1 with the mask 255.255.255.0. Where the mask has ones, the network part,\n"
-        "which all addresses of the network share; where it has zeros, the host part:\n");
+    say("Here is the notes' address 192.168.1.1 with the mask 255.255.255.0. The ones of the mask cover the\n"
+        "network part, which all addresses of the network share. The zeros cover the host part:\n");
     describe(net::network{"192.168.1.1/255.255.255.0", net::host_bits::cleared}, "192.168.1.1"_ip);
-    say("\nThe host part all zeros names the network, all ones is its broadcast address; that leaves 254.\n"
-        "24 ones in a row need not be written out: /24 says the same. Anything but a row is no mask:\n");
+    say("\nA host part of zeros names the network, and a host part of ones is its broadcast address. So 254 remain.\n"
+        "/24 is a shorter form of 24 ones in a row. A mask must be such a row:\n");
     net::parse_failure why;
     for (const std::string_view text : {"192.168.1.0/255.0.255.0", "192.168.1.0/33", "192.168.1.1/24"})
         if (!net::network::parse(text, net::host_bits::refused, why))
             say("  ", std::left, std::setw(25), text, "refused: ", why.message());
-    say("\nThe last is refused unless one asks for the network in which that address lies.");
+    say("\nThe last text is an address in a network. net::host_bits::cleared accepts it.");
 }
 
 void tour_sizes() {
-    heading("How many hosts: not always two fewer");
+    heading("The number of hosts: not always two fewer");
     static_assert("192.0.2.0/30"_net.host_count() == 2);
     static_assert("192.0.2.0/31"_net.host_count() == 2);
     static_assert("192.0.2.1/32"_net.host_count() == 1);
@@ -139,38 +138,37 @@ void tour_sizes() {
         "  hosts");
     for (const net::network& block : {"10.0.0.0/8"_net, "172.16.0.0/16"_net, "192.168.0.0/21"_net, "192.168.1.0/24"_net,
                                       "192.0.2.0/30"_net, "192.0.2.0/31"_net, "192.0.2.1/32"_net, "2001:db8::/64"_net})
-        say(std::left, std::setw(18), block, std::setw(17),
-            block.is_v4() ? block.netmask().to_string() : "(nobody writes it)", std::right, std::setw(27),
-            grouped(block.address_count_string()), "  ", host_count_of(block));
+        say(std::left, std::setw(18), block, std::setw(17), block.is_v4() ? block.netmask().to_string() : "(not used)",
+            std::right, std::setw(27), grouped(block.address_count_string()), "  ", host_count_of(block));
     say("\nA cable between two routers needs no broadcast: a /31 has two hosts (RFC 3021), and a /32 is one host.\n"
-        "An IPv6 network is a /64 nearly everywhere and has no broadcast address; only its first address is\n"
-        "taken, for \"any router here\" (RFC 4291 §2.6.1).");
+        "An IPv6 network is a /64 nearly everywhere and has no broadcast address. Only its first address is\n"
+        "reserved, for \"any router here\" (RFC 4291 §2.6.1).");
 }
 
 void tour_choice() {
     heading("注意: which mask for how many computers");
-    say("For 1,500 computers the notes advise 255.255.0.0, which is 65,534 hosts in one broadcast domain. The\n"
-        "smallest networks that fit:\n");
+    say("For 1,500 computers the notes advise 255.255.0.0. That puts 65,534 hosts into one broadcast domain. Here\n"
+        "are the smallest networks that fit:\n");
     for (const unsigned hosts : {2u, 100u, 254u, 255u, 1500u, 65534u}) {
         const net::network block{net::ipv4_address::any(), *net::network::prefix_length_for_hosts(hosts)};
         say("  ", std::right, std::setw(6), grouped(std::to_string(hosts)), " hosts: /", block.prefix_length(), "  ",
             std::left, std::setw(16), block.netmask(), "room for ", host_count_of(block));
     }
-    say("\nThe router is one of the hosts: a /24 is for 253 computers and their router.\n");
+    say("\nThe router is a host, too: a /24 has room for 253 computers and their router.\n");
 
-    say("The notes call a mask too large when it makes the subnet large. It is the other way round: more ones,\n"
-        "a larger number, a smaller network. For every packet the sender asks one question, is the destination\n"
-        "in my own network (RFC 1122 §3.3.1.1)? The same host, 10.1.2.2, with three masks:\n");
+    say("The notes call a mask too large if the subnet is large. But a larger mask has more ones, and its network\n"
+        "is smaller. For every packet the sender asks one question: is the destination in my own network\n"
+        "(RFC 1122 §3.3.1.1)? Here is the host 10.1.2.2 with three masks:\n");
     for (const net::network& own : {"10.0.0.0/8"_net, "10.1.2.0/24"_net, "10.1.2.0/30"_net})
         for (const net::ip_address& destination : {"10.77.0.9"_ip, "10.1.2.50"_ip})
             say("  ", std::left, std::setw(16), own.netmask(), "to ", std::setw(10), destination,
-                own.contains(destination) ? "  on my link: ask there by ARP who has it" : "  elsewhere: to the router");
-    say("\nIf the true mask is 255.255.255.0, the first line is the notes' case. They say that the packets circle\n"
-        "in the subnet until they time out. But no packet is sent: ARP asks three times, a second apart, nobody\n"
-        "answers (unless a router does for others, RFC 1027), and the program is told \"No route to host\"\n"
-        "(EHOSTUNREACH; arp(7), mcast_solicit). The last line is the other mistake: the packet goes by way of\n"
-        "the router, which forwards it and sends back an ICMP redirect (RFC 1812 §5.2.7.2). A host that has no\n"
-        "router is told \"Network is unreachable\" at once (ENETUNREACH).");
+                own.contains(destination) ? "  on my link: ARP asks for it" : "  on a different link: to the router");
+    say("\nLet the true mask be 255.255.255.0. Then the first line is the notes' case of a mask for too many hosts. They say that\n"
+        "the packets circle in the subnet until they time out. But no IP packet leaves. ARP asks three times, a\n"
+        "second apart, and no host answers, unless a router answers for other hosts (RFC 1027). The program gets\n"
+        "\"No route to host\" (EHOSTUNREACH; arp(7), mcast_solicit). The last line is the opposite case. The packet\n"
+        "goes to the router, which forwards it and sends back an ICMP redirect (RFC 1812 §5.2.7.2). Without a\n"
+        "router the program gets \"Network is unreachable\" at once (ENETUNREACH).");
 }
 
 void list(std::string_view what, const std::vector<net::network>& networks) {
@@ -180,7 +178,7 @@ void list(std::string_view what, const std::vector<net::network>& networks) {
 }
 
 void tour_arithmetic() {
-    heading("Splitting, joining, taking away");
+    heading("To split, to join and to exclude networks");
     constexpr auto office = "192.168.1.0/24"_net;
     std::vector<net::network> result;
     for (const net::network& part : office.subnets(26)) result.push_back(part);
@@ -192,9 +190,9 @@ void tour_arithmetic() {
 
     std::array networks{"10.0.1.0/24"_net, "10.0.0.0/25"_net, "10.0.0.128/25"_net, "10.0.1.64/26"_net,
                         "10.0.4.0/24"_net};
-    list("These, in any order and overlapping:\n ", {networks.begin(), networks.end()});
+    list("These networks overlap and have no order:\n ", {networks.begin(), networks.end()});
     const auto collapsed = net::collapse(networks);
-    list("are together:\n ", {collapsed.begin(), collapsed.end()});
+    list("The fewest networks with the same addresses:\n ", {collapsed.begin(), collapsed.end()});
 
     result.clear();
     net::exclude(office, "192.168.1.64/27"_net, std::back_inserter(result));
@@ -203,8 +201,8 @@ void tour_arithmetic() {
 
 void tour_routes() {
     heading("The longest prefix wins");
-    say("A router's table may hold several networks that contain a destination. The most exact one, that with\n"
-        "the longest prefix, counts (RFC 1812 §5.2.4.3); 0.0.0.0/0 contains everything and so counts last.\n");
+    say("Several networks of a router's table may contain a destination. The router takes the network with the\n"
+        "longest prefix (RFC 1812 §5.2.4.3). 0.0.0.0/0 contains every address, so it is the last choice.\n");
     struct route {
         net::network where;
         std::string_view way;
@@ -212,7 +210,7 @@ void tour_routes() {
     constexpr route routes[] = {{"0.0.0.0/0"_net, "the provider"},
                                 {"10.0.0.0/8"_net, "the company's backbone"},
                                 {"10.1.0.0/16"_net, "the branch office"},
-                                {"10.1.2.0/24"_net, "this very link"}};
+                                {"10.1.2.0/24"_net, "this link"}};
     for (const net::ip_address& destination : {"10.1.2.3"_ip, "10.1.77.1"_ip, "10.200.0.1"_ip, "198.51.100.7"_ip}) {
         const route* best = nullptr;
         for (const route& candidate : routes)
@@ -237,7 +235,7 @@ struct typed_network {
     net::ip_address written;
 };
 
-/// The readable ones; `all_valid` tells whether there were others, which have been reported.
+/// Returns the networks among the texts. Reports the other texts on standard error and sets `all_valid` to false.
 std::vector<typed_network> read_networks(const std::vector<std::string>& texts, bool& all_valid) {
     if (texts.empty()) throw example::usage_error{"a network is missing"};
     std::vector<typed_network> networks;
@@ -260,10 +258,9 @@ net::ip_address to_address(std::string_view what, const std::string& text) {
 }
 
 void split(const std::vector<typed_network>& networks, unsigned length) {
-    for (const auto& [block, written] : networks) {  // all of them first: refused is better than begun
+    for (const auto& [block, written] : networks) {  // checks all networks before it prints the first
         const std::string whole = block.to_string(), parts = std::string{"/"}.append(std::to_string(length));
-        if (length < block.prefix_length())
-            throw example::usage_error{parts + " is larger than " + whole + ", not a part of it"};
+        if (length < block.prefix_length()) throw example::usage_error{parts + " is larger than " + whole};
         if (length > block.address().width())
             throw example::usage_error{parts + " is longer than the addresses of " + whole};
         if (length - block.prefix_length() > max_split_bits)
@@ -282,7 +279,7 @@ void summarize(const std::vector<std::string>& ends) {
 }
 
 void tabulate() {
-    // A number of addresses is a power of two, and there are 129 of them: each is worked out once.
+    // A number of addresses is a power of two. So there are 129 numbers, and each is computed once.
     std::array<std::string, 129> counts;
     for (unsigned bits = 0; bits <= 128; ++bits)
         counts[bits] = net::network{net::ipv6_address::any(), 128 - bits}.address_count_string();
@@ -299,7 +296,7 @@ void tabulate() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    bool all_well = true;  // what was asked for has been done, and the answer was yes
+    bool all_well = true;  // every text is a network, and every answer is yes
     const int status = example::run(argc, argv, help, [&](example::arguments& words) {
         if (words.empty()) return demonstrate();
         const auto length = words.number("--split", 0, 128);
