@@ -37,6 +37,7 @@
 //     packet/reassembly.hpp joining the fragments of IPv4 and IPv6
 //     packet/frame.hpp      a whole frame: dissect() finds every layer
 //     packet/follow.hpp     following TCP streams through a capture
+//     packet/build.hpp      frames made of plain values
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -48,6 +49,7 @@
 #endif
 
 #include "ip.hpp"
+#include "packet/build.hpp"
 #include "packet/bytes.hpp"
 #include "packet/capture.hpp"
 #include "packet/checksum.hpp"

@@ -59,6 +59,7 @@
 //     packet/reassembly.hpp joining the fragments of IPv4 and IPv6
 //     packet/frame.hpp      a whole frame: dissect() finds every layer
 //     packet/follow.hpp     following TCP streams through a capture
+//     packet/build.hpp      frames made of plain values
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -2092,6 +2093,83 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 
 #endif  // NETNOTES_IP_HPP
 
+// netnotes/packet/build.hpp: frames made of plain values
+// SPDX-License-Identifier: MIT
+//
+// A header is a struct whose members have the names of the RFC and useful defaults. write() puts headers and payload one
+// behind the other:
+//
+//        std::vector<std::byte> frame;
+//        write(frame, ethernet{.destination = router, .source = card},
+//              ipv4{.source = "192.0.2.1"_ip.v4(), .destination = "198.51.100.7"_ip.v4()},
+//              tcp{.source_port = 40944, .destination_port = 80, .flags = tcp_flag::syn,
+//                  .options = tcp_options{}.maximum_segment_size(1460).sack_permitted()},
+//              "payload");
+//
+// Lengths, offsets, checksums and the numbers of the next protocol are std::optional members. Those without a value are
+// computed. Those with a value are written as they are, so a test can tell any lie:
+//
+//        udp{.source_port = 53, .length = 7}            // a length that no receiver should accept
+//        ipv4{.total_length = 0, .header_checksum = 0}
+//
+// The function from() makes the struct of a view and copies every bit, also reserved bits, the checksum and the padding
+// of options. So a header that was parsed can be changed in one place and written again.
+//
+// On this page:  header_options, ipv4_options, tcp_options · ethernet · vlan · arp · ipv4 · ipv6 · ipv6_header ·
+//                ipv6_fragment · icmp · icmpv6 · udp · tcp · trailer · write
+// The notes:     TCP报文首部
+
+#ifndef NETNOTES_PACKET_BUILD_HPP
+#define NETNOTES_PACKET_BUILD_HPP
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+
+// netnotes/packet/checksum.hpp: how a receiver notices a damaged packet
+// SPDX-License-Identifier: MIT
+//
+// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out of
+// the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
+//
+//        4500 + 0073 + 0000 + 4000 + 4011 + 0000 + c0a8 + 0001 + c0a8 + 00c7  =  2479c
+//                                                                479c + 2     =  479e,  its complement is b861
+//
+// The receiver adds up everything, the checksum too. The result is ffff if nothing was damaged. The sum has two useful
+// properties. It does not depend on the order of bytes in memory, so whole machine words can be summed. And it can be
+// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new value.
+//
+// The checksum finds every single wrong bit, but it misses words that were swapped. UDP and TCP also sum a
+// *pseudo-header*: the addresses, the protocol and the length. So a packet that reaches a wrong host is noticed.
+//
+// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it, so
+// captures seldom contain it.
+//
+// On this page:  internet_sum, internet_checksum · pseudo_header · updated_checksum · crc32 · checksum_state
+// The notes:     TCP报文首部 (检验和)
+
+#ifndef NETNOTES_PACKET_CHECKSUM_HPP
+#define NETNOTES_PACKET_CHECKSUM_HPP
+
+#include <array>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+
 // netnotes/packet/bytes.hpp: numbers on the wire
 // SPDX-License-Identifier: MIT
 //
@@ -2200,108 +2278,6 @@ constexpr void store_little_64(std::byte* to, std::uint64_t value) noexcept { st
 }  // namespace netnotes::packet
 
 #endif  // NETNOTES_PACKET_BYTES_HPP
-
-// netnotes/packet/capture.hpp: reading a capture file, whichever of the two formats it has
-// SPDX-License-Identifier: MIT
-//
-// Two formats are in use, and their first bytes tell which one a file has:
-//
-//        a1 b2 c3 d4, or another of four magics    pcap, pcap.hpp
-//        0a 0d 0d 0a                               pcapng, pcapng.hpp
-//
-//        capture_reader reader{bytes};
-//        for (const capture_record& record : reader)
-//            std::cout << record.bytes.size() << " bytes on " << reader.interfaces()[record.interface_index].name();
-//        if (reader.is_cut_short()) std::cout << "the file ends within a packet";
-//
-// The reader takes bytes and opens no file. A program reads the file into memory, or maps it (mmap(2)).
-//
-// On this page:  capture_reader
-// The notes:     Wireshark (N84); example 30
-
-#ifndef NETNOTES_PACKET_CAPTURE_HPP
-#define NETNOTES_PACKET_CAPTURE_HPP
-
-#include <cstddef>
-#include <iterator>
-#include <optional>
-#include <span>
-#include <variant>
-
-// netnotes/packet/pcap.hpp: pcap, the capture file that every tool reads
-// SPDX-License-Identifier: MIT
-//
-// tcpdump writes this format. A header of 24 bytes says how the rest is to be read. Then each packet follows its own
-// header of 16 bytes:
-//
-//        0          4       6       8             16          20          24
-//       ┌──────────┬───────┬───────┬─────────────┬───────────┬───────────┐
-//       │ a1b2c3d4 │   2   │   4   │ 0         0 │ snapshot  │ link type │   of the file
-//       └──────────┴───────┴───────┴─────────────┴───────────┴───────────┘
-//       ┌──────────┬──────────┬──────────┬──────────┬──────────────────┐
-//       │ seconds  │ fraction │ captured │ original │ the packet       │     of each packet
-//       └──────────┴──────────┴──────────┴──────────┴──────────────────┘
-//
-// The numbers have the byte order of the machine that wrote them. The first number, the *magic*, tells which: its bytes
-// are a1 b2 c3 d4 or d4 c3 b2 a1. The magic a1b23c4d says that the fraction counts nanoseconds instead of microseconds.
-// A reader that does not know this magic loses three digits.
-//
-// A program that is killed while it captures leaves a file that ends within a record. That is no broken file: the reader
-// returns every whole record, and then failure() is cut short.
-//
-// On this page:  pcap_reader · pcap_writer
-// Source:        draft-ietf-opsawg-pcap
-// The notes:     Wireshark (N84); example 30
-
-#ifndef NETNOTES_PACKET_PCAP_HPP
-#define NETNOTES_PACKET_PCAP_HPP
-
-#include <algorithm>
-#include <array>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <optional>
-#include <ostream>
-#include <span>
-#include <stdexcept>
-#include <utility>
-
-// netnotes/packet/record.hpp: a captured packet, and the time at which it was captured
-// SPDX-License-Identifier: MIT
-//
-// A capture file is a list of records. Each record has the bytes of a packet, its size on the wire, and a time. The
-// two sizes differ if the program that captured kept only the beginning of each packet (its *snapshot length*).
-//
-// A time in a file is a number of ticks. How long a tick is, differs from file to file, and in pcapng from interface to
-// interface. Its option if_tsresol has one byte:
-//
-//        bit 7       bits 6 to 0
-//       ┌───┬───────────────────┐
-//       │ 0 │         6         │    a tick has 10^-6 seconds, which is also what counts without the option
-//       ├───┼───────────────────┤
-//       │ 1 │        10         │    a tick has 2^-10 seconds
-//       └───┴───────────────────┘
-//
-// Here every time becomes a count of nanoseconds since 1970, rounded down. The ticks remain beside it.
-//
-// On this page:  capture_time · time_resolution · capture_interface, capture_record · capture_options
-// The notes:     Wireshark (N84); example 30
-
-#ifndef NETNOTES_PACKET_RECORD_HPP
-#define NETNOTES_PACKET_RECORD_HPP
-
-#include <bit>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <limits>
-#include <optional>
-#include <span>
-#include <string_view>
-
 
 // netnotes/packet/names.hpp: the words that every chapter of packet uses
 // SPDX-License-Identifier: MIT
@@ -2637,6 +2613,2467 @@ class mac_address : public netnotes::detail::printable<mac_address> {
 }  // namespace netnotes::packet
 
 #endif  // NETNOTES_PACKET_NAMES_HPP
+
+
+namespace netnotes::packet {
+
+namespace detail {
+
+/// Converts between a number as the wire holds it and the number that the processor loads from there.
+constexpr std::uint16_t wire_order(std::uint16_t value) noexcept {
+    return std::endian::native == std::endian::big ? value : static_cast<std::uint16_t>(value << 8 | value >> 8);
+}
+constexpr std::uint32_t fold_32(std::uint64_t sum) noexcept {
+    const std::uint64_t once = (sum & 0xffff'ffff) + (sum >> 32);
+    return static_cast<std::uint32_t>(once + (once >> 32));
+}
+/// Brings a sum of 64 bits back to 16 bits by adding its carries. Only the sum 0 becomes 0.
+constexpr std::uint16_t fold(std::uint64_t sum) noexcept {
+    const std::uint32_t half = fold_32(sum);
+    const std::uint32_t once = (half & 0xffff) + (half >> 16);
+    return static_cast<std::uint16_t>(once + (once >> 16));
+}
+constexpr std::uint64_t add_with_carry(std::uint64_t sum, std::uint64_t word) noexcept {
+    sum += word;
+    return sum + (sum < word ? 1 : 0);
+}
+template <class Word>
+constexpr std::uint64_t native(const std::byte* from) noexcept {
+    return load<Word, std::endian::native>(from);
+}
+
+/// Returns the one's complement sum of the bytes, in the processor's order, not folded. An odd byte at the end counts as
+/// if a zero followed it (RFC 1071 §1).
+constexpr std::uint64_t sum_of(const std::byte* from, std::size_t size, std::uint64_t sum = 0) noexcept {
+    // The carries are counted beside the sum and added at the end: an addition and a carry for each eight bytes.
+    std::uint64_t carries = 0;
+    const auto add = [&](std::uint64_t word) {
+        sum += word;
+        carries += sum < word ? 1 : 0;
+    };
+    while (size >= 32) {
+        add(native<std::uint64_t>(from));
+        add(native<std::uint64_t>(from + 8));
+        add(native<std::uint64_t>(from + 16));
+        add(native<std::uint64_t>(from + 24));
+        from += 32;
+        size -= 32;
+    }
+    if (size >= 16) {
+        add(native<std::uint64_t>(from));
+        add(native<std::uint64_t>(from + 8));
+        from += 16;
+        size -= 16;
+    }
+    if (size >= 8) {
+        add(native<std::uint64_t>(from));
+        from += 8;
+        size -= 8;
+    }
+    std::uint64_t rest = carries;  // at most 7 bytes more: three terms, which cannot overflow
+    if (size >= 4) {
+        rest += native<std::uint32_t>(from);
+        from += 4;
+        size -= 4;
+    }
+    if (size >= 2) {
+        rest += native<std::uint16_t>(from);
+        from += 2;
+        size -= 2;
+    }
+    if (size > 0) rest += wire_order(static_cast<std::uint16_t>(load_8(from) << 8));
+    return add_with_carry(sum, rest);
+}
+
+}  // namespace detail
+
+// ---- The checksum of the Internet ----------------------------------------------------------------------
+
+/// Adds up the pieces of a packet (RFC 1071). A piece may have an odd number of bytes: the next piece continues in the
+/// middle of a 16-bit number. A regular value.
+class internet_sum {
+  public:
+    constexpr internet_sum() noexcept = default;
+
+    /// Adds bytes.
+    constexpr internet_sum& add(std::span<const std::byte> piece) noexcept {
+        const std::uint64_t sum = detail::sum_of(piece.data(), piece.size());
+        sum_ = detail::add_with_carry(sum_, is_odd_ ? detail::swapped(detail::fold(sum)) : sum);
+        is_odd_ ^= piece.size() % 2 != 0;
+        return *this;
+    }
+    /// Adds a number of 16 bits, which stands on the wire with the byte of the larger weight first.
+    constexpr internet_sum& add(std::uint16_t number) noexcept {
+        const std::uint16_t wire = detail::wire_order(number);
+        sum_ = detail::add_with_carry(sum_, is_odd_ ? detail::swapped(wire) : wire);
+        return *this;
+    }
+    /// Adds a number of 32 bits.
+    constexpr internet_sum& add(std::uint32_t number) noexcept {
+        return add(static_cast<std::uint16_t>(number >> 16)).add(static_cast<std::uint16_t>(number));
+    }
+    /// Adds an address, four bytes.
+    constexpr internet_sum& add(ipv4_address address) noexcept { return add(address.to_uint()); }
+    /// Adds an address, sixteen bytes. The zone is not sent and not added.
+    constexpr internet_sum& add(const ipv6_address& address) noexcept {
+        const uint128 value = address.to_uint();
+        for (const std::uint64_t half : {value.high, value.low})
+            add(static_cast<std::uint32_t>(half >> 32)).add(static_cast<std::uint32_t>(half));
+        return *this;
+    }
+
+    /// Returns the sum of 16 bits with all carries added. It is 0xffff for a packet whose checksum is right.
+    [[nodiscard]] constexpr std::uint16_t sum() const noexcept { return detail::wire_order(detail::fold(sum_)); }
+    /// Returns the sum's complement, which a sender puts into the header. The header's own field must have been 0.
+    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return static_cast<std::uint16_t>(~sum()); }
+
+    /// Compares sums, not the pieces that led to them.
+    friend constexpr bool operator==(const internet_sum& a, const internet_sum& b) noexcept {
+        return a.sum() == b.sum() && a.is_odd_ == b.is_odd_;
+    }
+
+  private:
+    std::uint64_t sum_ = 0;  // in the processor's order of bytes
+    bool is_odd_ = false;    // the next byte belongs to the lower half of a number
+};
+
+/// Returns the checksum of the bytes (RFC 1071). Begin with the pseudo_header() for UDP, TCP and ICMPv6. For bytes that
+/// contain a correct checksum the result is 0.
+[[nodiscard]] constexpr std::uint16_t internet_checksum(std::span<const std::byte> bytes,
+                                                        internet_sum begin = {}) noexcept {
+    return begin.add(bytes).checksum();
+}
+
+/// Returns the sum of what UDP and TCP add in front of their own header: addresses, protocol, and the length in bytes of
+/// header and data (RFC 9293 §3.1, RFC 768).
+[[nodiscard]] constexpr internet_sum pseudo_header(ipv4_address source, ipv4_address destination, ip_protocol protocol,
+                                                   std::uint32_t length) noexcept {
+    return internet_sum{}.add(source).add(destination).add(static_cast<std::uint16_t>(protocol)).add(length);
+}
+/// Returns the sum for IPv6 (RFC 8200 §8.1). If the packet has a routing header, `destination` is the last address of the
+/// route.
+[[nodiscard]] constexpr internet_sum pseudo_header(const ipv6_address& source, const ipv6_address& destination,
+                                                   ip_protocol protocol, std::uint32_t length) noexcept {
+    return internet_sum{}.add(source).add(destination).add(length).add(static_cast<std::uint16_t>(protocol));
+}
+
+/// Returns the checksum after a 16- or 32-bit number of the packet changed from `before` to `after` (RFC 1624, equation
+/// 3). The number must begin at an even byte. A router that decrements the time to live needs no more than this. UDP's
+/// checksum 0 means "no checksum", so do not update it.
+template <class Number>
+requires(std::same_as<Number, std::uint16_t> || std::same_as<Number, std::uint32_t>)
+    [[nodiscard]] constexpr std::uint16_t
+    updated_checksum(std::uint16_t checksum, Number before, Number after) noexcept {
+    return internet_sum{}
+        .add(static_cast<std::uint16_t>(~checksum))
+        .add(static_cast<Number>(~before))
+        .add(after)
+        .checksum();
+}
+
+/// Says what a checksum tells about a packet.
+enum class checksum_state : std::uint8_t {
+    good,
+    bad,      ///< the packet was damaged, rewritten without care, or the sender lied
+    absent,   ///< UDP over IPv4 without a checksum, or a layer that has none
+    partial,  ///< only the pseudo-header is summed: the sending card computes the rest (offload), after the capture
+    unknown,  ///< not all summed bytes are there: a fragment, or a frame that was cut short
+};
+
+/// Returns the name of the state, for example `good`.
+[[nodiscard]] constexpr std::string_view to_string(checksum_state state) noexcept {
+    constexpr std::string_view names[]{"good", "bad", "absent", "partial", "unknown"};
+    const auto index = static_cast<std::size_t>(state);
+    return index < std::size(names) ? names[index] : "unknown";
+}
+
+namespace detail {
+/// Judges the checksum `field` of a segment that begins with the pseudo-header's sum.
+constexpr checksum_state state_of(internet_sum pseudo, std::span<const std::byte> segment,
+                                  std::uint16_t field) noexcept {
+    if (internet_sum{pseudo}.add(segment).sum() == 0xffff) return checksum_state::good;
+    return field == pseudo.sum() ? checksum_state::partial : checksum_state::bad;
+}
+}  // namespace detail
+
+// ---- The checksum of Ethernet --------------------------------------------------------------------------
+
+namespace detail {
+inline constexpr auto crc32_table = [] {
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t byte = 0; byte < 256; ++byte) {
+        std::uint32_t value = byte;
+        for (int bit = 0; bit < 8; ++bit) value = value >> 1 ^ ((value & 1) != 0 ? 0xedb8'8320 : 0);
+        table[byte] = value;
+    }
+    return table;
+}();
+}  // namespace detail
+
+/// Returns the CRC-32 of Ethernet, which stands behind the frame with the byte of the smallest weight first (IEEE 802.3
+/// §3.2.9). A longer text may be computed piece by piece: `before` is the result for the pieces in front of this one.
+[[nodiscard]] constexpr std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before = 0) noexcept {
+    std::uint32_t value = ~before;
+    for (const std::byte each : bytes)
+        value = value >> 8 ^ detail::crc32_table[(value ^ std::to_integer<std::uint32_t>(each)) & 0xff];
+    return ~value;
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_CHECKSUM_HPP
+
+// netnotes/packet/ethernet.hpp: from card to card
+// SPDX-License-Identifier: MIT
+//
+// An Ethernet frame goes from one network card to another card of the same link (IEEE 802.3 §3):
+//
+//        6 bytes        6 bytes     2 bytes     46 to 1500 bytes      4 bytes
+//       ┌──────────────┬───────────┬───────────┬─────────────────────┬──────┐
+//       │ destination  │  source   │ 0x0800    │ IPv4 packet         │ CRC  │
+//       └──────────────┴───────────┴───────────┴─────────────────────┴──────┘
+//
+// A shorter payload is padded to 46 bytes, so a reader must not take everything behind the header for payload: IP has its
+// own length. The third field has two meanings. From 0x0600 on it names the protocol (Ethernet II). Up to 1500 it is the
+// payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
+//
+// A switch that carries several virtual LANs puts a tag of four bytes behind the addresses (IEEE 802.1Q):
+//
+//       ┌──────────────┬───────────┬────────┬───┬─┬────────────┬───────────┬──────────
+//       │ destination  │  source   │ 0x8100 │pri│d│ identifier │ 0x0800    │ IPv4 …        pri: priority, 3 bits
+//       └──────────────┴───────────┴────────┴───┴─┴────────────┴───────────┴──────────     d: drop eligible, 1 bit
+//
+// The address resolution protocol asks which card has an IP address (RFC 826). The question goes to every card of the
+// link, the answer to the asking card only. Nothing proves that an answer is true: this is how ARP spoofing works.
+//
+// On this page:  ethernet_view · vlan_view · arp_operation, arp_view
+// The notes:     TCP/IP协议(族), ARP; 网络分析工具
+
+#ifndef NETNOTES_PACKET_ETHERNET_HPP
+#define NETNOTES_PACKET_ETHERNET_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+
+// netnotes/packet/view.hpp: what every view of a header can do
+// SPDX-License-Identifier: MIT
+//
+// A view looks at bytes that lie elsewhere: in a file, in a buffer, in an array. It holds their address and two sizes,
+// and copies nothing. The bytes must outlive the view.
+//
+//        bytes()   ┌──────────────── header() ───────────────┬───────── payload() ─────────┐
+//                  │ fixed fields            options         │ the next header, or data    │
+//                  └─────────────────────────────────────────┴─────────────────────────────┘
+//                  └─────────── header_size() ───────────────┘
+//
+// A view is made by its class's function parse(), which checks once whether the header is whole and consistent. If it is
+// not, parse() returns nullopt and says why. Every accessor then reads within the bounds, so it needs no check and cannot
+// fail. This is also why a view is fast: reading a field is one load and one swap of bytes.
+//
+//        packet_failure why;
+//        if (const auto header = tcp_view::parse(bytes, why))
+//            use(header->source_port());
+//        else
+//            std::cerr << why.message();         // TCP: data offset is 3 words, below 5, at byte 12
+//
+// Options are read lazily: a loop over options() looks at one option after the other. It stops at an option that is
+// broken, and failure() then says why. A header with a broken option is still a header, and its fields are readable.
+//
+// On this page:  header_view · option, option_range
+// The notes:     TCP报文首部 (选项)
+
+#ifndef NETNOTES_PACKET_VIEW_HPP
+#define NETNOTES_PACKET_VIEW_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+
+
+
+
+namespace netnotes::packet {
+
+namespace detail {
+/// Makes views of headers that were checked already.
+struct view_maker {
+    template <class View>
+    static constexpr View make(const std::byte* data, std::size_t header_size, std::size_t size) noexcept {
+        return View{data, header_size, size};
+    }
+    /// Returns the header's size, or 0 and the reason in `why`. The place counts from `data`.
+    template <class View>
+    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
+        return View::check(data, size, why);
+    }
+    template <class View>
+    static constexpr std::optional<View> parse(std::span<const std::byte> bytes, packet_failure& why) noexcept {
+        const std::size_t header_size = View::check(bytes.data(), bytes.size(), why);
+        if (header_size == 0) return std::nullopt;
+        return View{bytes.data(), header_size, View::extent(bytes.data(), bytes.size())};
+    }
+};
+}  // namespace detail
+
+/// The part that all views share: the bytes of a header and of what follows it. The view is valid as long as the bytes.
+class header_view {
+  public:
+    /// Returns the header and its payload.
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+    /// Returns the header with its options.
+    [[nodiscard]] constexpr std::span<const std::byte> header() const noexcept { return {data_, header_size_}; }
+    /// Returns what follows the header, as far as it is there.
+    [[nodiscard]] constexpr std::span<const std::byte> payload() const noexcept {
+        return {data_ + header_size_, size_ - header_size_};
+    }
+    /// Returns the header's size in bytes.
+    [[nodiscard]] constexpr std::size_t header_size() const noexcept { return header_size_; }
+
+  protected:
+    constexpr header_view(const std::byte* data, std::size_t header_size, std::size_t size) noexcept
+        : data_{data}, header_size_{static_cast<std::uint32_t>(header_size)}, size_{static_cast<std::uint32_t>(size)} {}
+    ~header_view() = default;
+    /// How many of `size` bytes belong to header and payload. A header that has a length of its own says it here.
+    static constexpr std::size_t extent(const std::byte*, std::size_t size) noexcept { return size; }
+    constexpr header_view(const header_view&) noexcept = default;
+    constexpr header_view& operator=(const header_view&) noexcept = default;
+
+    [[nodiscard]] constexpr std::uint8_t get_8(std::size_t at) const noexcept { return detail::load_8(data_ + at); }
+    [[nodiscard]] constexpr std::uint16_t get_16(std::size_t at) const noexcept { return detail::load_16(data_ + at); }
+    [[nodiscard]] constexpr std::uint32_t get_32(std::size_t at) const noexcept { return detail::load_32(data_ + at); }
+    [[nodiscard]] constexpr std::uint64_t get_48(std::size_t at) const noexcept { return detail::load_48(data_ + at); }
+    [[nodiscard]] constexpr std::uint64_t get_64(std::size_t at) const noexcept { return detail::load_64(data_ + at); }
+    [[nodiscard]] constexpr ipv4_address get_ipv4(std::size_t at) const noexcept { return ipv4_address{get_32(at)}; }
+    [[nodiscard]] constexpr ipv6_address get_ipv6(std::size_t at) const noexcept {
+        return ipv6_address{uint128{get_64(at), get_64(at + 8)}};
+    }
+    [[nodiscard]] constexpr std::span<const std::byte> get_bytes(std::size_t at, std::size_t count) const noexcept {
+        return {data_ + at, count};
+    }
+
+  private:
+    const std::byte* data_;
+    std::uint32_t header_size_;
+    std::uint32_t size_;
+};
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+/// An option of a header: its number, and the bytes behind number and length.
+struct option {
+    std::uint8_t kind = 0;
+    std::span<const std::byte> data;
+};
+
+namespace detail {
+
+/// What a step through options has found. `size` 0 is the end; then `pattern` tells whether an option is broken.
+struct option_step {
+    std::size_t size = 0;
+    option found{};
+    const char* pattern = nullptr;
+    std::uint32_t value = 0;
+    std::uint32_t limit = 0;
+};
+
+/// IPv4 and TCP: kind, length of the whole option, data. Kind 0 ends the list, kind 1 is a single byte (RFC 791 §3.1, RFC
+/// 9293 §3.1).
+template <layer Where>
+struct classic_options {
+    static constexpr layer where = Where;
+    static constexpr option_step step(std::span<const std::byte> rest) noexcept {
+        const std::uint8_t kind = load_8(rest.data());
+        if (kind == 0) return {};
+        if (kind == 1) return {1, {kind, {}}};
+        if (rest.size() < 2) return {0, {}, "option % has no length", kind};
+        const std::size_t length = load_8(rest.data() + 1);
+        if (length < 2) return {0, {}, "option % has the length #, below 2", kind, static_cast<std::uint32_t>(length)};
+        if (length > rest.size())
+            return {
+                0, {}, "option % needs # bytes, and the header ends before", kind, static_cast<std::uint32_t>(length)};
+        return {length, {kind, rest.subspan(2, length - 2)}};
+    }
+};
+
+/// IPv6 hop-by-hop and destination options: kind, length of the data, data. Kind 0 is a single byte (RFC 8200 §4.2).
+struct ipv6_options_form {
+    static constexpr layer where = layer::ipv6_extension;
+    static constexpr option_step step(std::span<const std::byte> rest) noexcept {
+        const std::uint8_t kind = load_8(rest.data());
+        if (kind == 0) return {1, {kind, {}}};
+        if (rest.size() < 2) return {0, {}, "option % has no length", kind};
+        const std::size_t length = load_8(rest.data() + 1);
+        if (length + 2 > rest.size())
+            return {0,
+                    {},
+                    "option % needs # bytes, and the header ends before",
+                    kind,
+                    static_cast<std::uint32_t>(length + 2)};
+        return {length + 2, {kind, rest.subspan(2, length)}};
+    }
+};
+
+/// Neighbour discovery: kind, length in units of eight bytes, data (RFC 4861 §4.6).
+struct neighbor_options_form {
+    static constexpr layer where = layer::icmpv6;
+    static constexpr option_step step(std::span<const std::byte> rest) noexcept {
+        const std::uint8_t kind = load_8(rest.data());
+        if (rest.size() < 2) return {0, {}, "option % has no length", kind};
+        const std::size_t length = load_8(rest.data() + 1) * std::size_t{8};
+        if (length == 0) return {0, {}, "option % has the length 0", kind};
+        if (length > rest.size())
+            return {
+                0, {}, "option % needs # bytes, and the message ends before", kind, static_cast<std::uint32_t>(length)};
+        return {length, {kind, rest.subspan(2, length - 2)}};
+    }
+};
+
+}  // namespace detail
+
+/// The options of a header, read one at a time. A loop over them ends at the end of the list, or at a broken option;
+/// failure() tells the two apart. The range is valid as long as the bytes of the frame.
+template <class Form>
+class option_range {
+  public:
+    class iterator {
+      public:
+        using value_type = option;
+        using difference_type = std::ptrdiff_t;
+        using iterator_category = std::input_iterator_tag;
+        using iterator_concept = std::forward_iterator_tag;
+        using pointer = const option*;
+        using reference = const option&;
+
+        constexpr iterator() noexcept = default;
+        constexpr const option& operator*() const noexcept { return step_.found; }
+        constexpr const option* operator->() const noexcept { return &step_.found; }
+        constexpr iterator& operator++() noexcept {
+            rest_ = rest_.subspan(step_.size);
+            step_ = rest_.empty() ? detail::option_step{} : Form::step(rest_);
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
+            return a.rest_.data() == b.rest_.data() && a.rest_.size() == b.rest_.size();
+        }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
+            return a.step_.size == 0;
+        }
+
+      private:
+        friend option_range;
+        constexpr explicit iterator(std::span<const std::byte> rest) noexcept
+            : rest_{rest}, step_{rest.empty() ? detail::option_step{} : Form::step(rest)} {}
+        std::span<const std::byte> rest_;
+        detail::option_step step_;
+    };
+
+    constexpr option_range() noexcept = default;
+    /// Takes the bytes of the options, which begin at byte `offset` of their header.
+    constexpr option_range(std::span<const std::byte> bytes, std::size_t offset) noexcept
+        : bytes_{bytes}, offset_{offset} {}
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{bytes_}; }
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
+    /// Returns all bytes of the options, padding included.
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return bytes_; }
+    /// Returns the first option with that number, or nullopt.
+    [[nodiscard]] constexpr std::optional<option> find(std::uint8_t kind) const noexcept {
+        for (const option& each : *this)
+            if (each.kind == kind) return each;
+        return std::nullopt;
+    }
+    /// Returns why the list cannot be read to its end, or success. The place counts from the beginning of the header.
+    [[nodiscard]] constexpr packet_failure failure() const noexcept {
+        iterator at = begin();
+        while (at != end()) ++at;
+        if (at.step_.pattern == nullptr) return {};
+        const auto place = offset_ + bytes_.size() - at.rest_.size();
+        return {Form::where, place, at.step_.pattern, at.step_.value, at.step_.limit};
+    }
+
+  private:
+    std::span<const std::byte> bytes_;
+    std::size_t offset_ = 0;
+};
+
+/// The options of TCP (RFC 9293 §3.1).
+using tcp_option_range = option_range<detail::classic_options<layer::tcp>>;
+/// The options of IPv4 (RFC 791 §3.1).
+using ipv4_option_range = option_range<detail::classic_options<layer::ipv4>>;
+/// The options of an extension header of IPv6 (RFC 8200 §4.2).
+using ipv6_option_range = option_range<detail::ipv6_options_form>;
+/// The options of neighbour discovery (RFC 4861 §4.6).
+using neighbor_option_range = option_range<detail::neighbor_options_form>;
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_VIEW_HPP
+
+
+namespace netnotes::packet {
+
+/// The header of an Ethernet frame: 14 bytes, without the CRC behind the frame (IEEE 802.3 §3.1).
+class ethernet_view : public header_view {
+  public:
+    /// Returns nullopt if fewer than 14 bytes are there; `why` then says so.
+    [[nodiscard]] static constexpr std::optional<ethernet_view> parse(std::span<const std::byte> bytes,
+                                                                      packet_failure& why) noexcept {
+        return detail::view_maker::parse<ethernet_view>(bytes, why);
+    }
+
+    [[nodiscard]] constexpr mac_address destination() const noexcept { return mac_address{get_48(0)}; }
+    [[nodiscard]] constexpr mac_address source() const noexcept { return mac_address{get_48(6)}; }
+    /// Returns the third field as it is: a protocol from 0x0600 on, a length up to 1500. Other values mean nothing.
+    [[nodiscard]] constexpr std::uint16_t type_or_length() const noexcept { return get_16(12); }
+    /// Returns true for an IEEE 802.3 frame, whose third field is the length of its payload.
+    [[nodiscard]] constexpr bool has_length() const noexcept { return type_or_length() <= 1500; }
+    /// Returns the protocol of the payload. Ask has_length() first; a length is no protocol.
+    [[nodiscard]] constexpr ether_type type() const noexcept { return static_cast<ether_type>(type_or_length()); }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte*, std::size_t size, packet_failure& why) noexcept {
+        if (size >= 14) return 14;
+        why = packet_failure::cut_short(layer::ethernet, 0, size, 14);
+        return 0;
+    }
+};
+
+/// The rest of a VLAN tag: two bytes of control information, and the type of what follows (IEEE 802.1Q §9.6). The type
+/// 0x8100 in front of it belongs to the header outside.
+class vlan_view : public header_view {
+  public:
+    /// Returns nullopt if fewer than 4 bytes are there; `why` then says so.
+    [[nodiscard]] static constexpr std::optional<vlan_view> parse(std::span<const std::byte> bytes,
+                                                                  packet_failure& why) noexcept {
+        return detail::view_maker::parse<vlan_view>(bytes, why);
+    }
+
+    /// Returns all 16 bits of control information.
+    [[nodiscard]] constexpr std::uint16_t control_information() const noexcept { return get_16(0); }
+    /// Returns the priority code point, 0 to 7.
+    [[nodiscard]] constexpr unsigned priority() const noexcept { return control_information() >> 13u; }
+    /// Returns the drop eligible indicator: a congested switch may drop this frame first.
+    [[nodiscard]] constexpr bool drop_eligible() const noexcept { return (control_information() & 0x1000) != 0; }
+    /// Returns the number of the virtual LAN, 0 to 4095. 0 stands for "priority only", and 4095 is reserved.
+    [[nodiscard]] constexpr unsigned identifier() const noexcept { return control_information() & 0x0fffu; }
+    /// Returns the field behind the tag, which has the meaning of ethernet_view::type_or_length().
+    [[nodiscard]] constexpr std::uint16_t type_or_length() const noexcept { return get_16(2); }
+    [[nodiscard]] constexpr bool has_length() const noexcept { return type_or_length() <= 1500; }
+    [[nodiscard]] constexpr ether_type type() const noexcept { return static_cast<ether_type>(type_or_length()); }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte*, std::size_t size, packet_failure& why) noexcept {
+        if (size >= 4) return 4;
+        why = packet_failure::cut_short(layer::vlan, 0, size, 4);
+        return 0;
+    }
+};
+
+/// Says what an ARP packet wants (RFC 826, RFC 903, RFC 2390).
+enum class arp_operation : std::uint16_t {
+    request = 1,
+    reply = 2,
+    reverse_request = 3,
+    reverse_reply = 4,
+    inverse_request = 8,
+    inverse_reply = 9,
+};
+
+/// Returns the name of the operation, or "" for a number that this module does not name.
+[[nodiscard]] constexpr std::string_view to_string(arp_operation operation) noexcept {
+    switch (operation) {
+        case arp_operation::request: return "request";
+        case arp_operation::reply: return "reply";
+        case arp_operation::reverse_request: return "reverse request";
+        case arp_operation::reverse_reply: return "reverse reply";
+        case arp_operation::inverse_request: return "inverse request";
+        case arp_operation::inverse_reply: return "inverse reply";
+    }
+    return "";
+}
+
+/// An ARP packet (RFC 826). The packet gives the sizes of its addresses itself. For Ethernet and IPv4 they are 6 and 4
+/// bytes, and then the typed accessors return the addresses. The accessors that return bytes work for all sizes.
+class arp_view : public header_view {
+  public:
+    /// Returns nullopt if the addresses, whose sizes the packet announces, are not all there; `why` then says so.
+    [[nodiscard]] static constexpr std::optional<arp_view> parse(std::span<const std::byte> bytes,
+                                                                 packet_failure& why) noexcept {
+        return detail::view_maker::parse<arp_view>(bytes, why);
+    }
+
+    /// Returns the kind of link: 1 is Ethernet.
+    [[nodiscard]] constexpr std::uint16_t hardware_type() const noexcept { return get_16(0); }
+    /// Returns the protocol whose addresses are asked for.
+    [[nodiscard]] constexpr ether_type protocol_type() const noexcept { return static_cast<ether_type>(get_16(2)); }
+    [[nodiscard]] constexpr std::uint8_t hardware_size() const noexcept { return get_8(4); }  ///< bytes
+    [[nodiscard]] constexpr std::uint8_t protocol_size() const noexcept { return get_8(5); }  ///< bytes
+    [[nodiscard]] constexpr arp_operation operation() const noexcept { return static_cast<arp_operation>(get_16(6)); }
+    /// Returns true for addresses of Ethernet and of IPv4, the only kind that is in use.
+    [[nodiscard]] constexpr bool is_ethernet_ipv4() const noexcept { return get_48(0) == 0x0001'0800'0604; }
+
+    [[nodiscard]] constexpr std::span<const std::byte> sender_hardware_bytes() const noexcept {
+        return get_bytes(8, hardware_size());
+    }
+    [[nodiscard]] constexpr std::span<const std::byte> sender_protocol_bytes() const noexcept {
+        return get_bytes(8u + hardware_size(), protocol_size());
+    }
+    [[nodiscard]] constexpr std::span<const std::byte> target_hardware_bytes() const noexcept {
+        return get_bytes(8u + hardware_size() + protocol_size(), hardware_size());
+    }
+    [[nodiscard]] constexpr std::span<const std::byte> target_protocol_bytes() const noexcept {
+        return get_bytes(8u + 2u * hardware_size() + protocol_size(), protocol_size());
+    }
+
+    /// Returns the card that sends. Returns 00:00:00:00:00:00 if a hardware address has not 6 bytes.
+    [[nodiscard]] constexpr mac_address sender_hardware_address() const noexcept {
+        return mac(sender_hardware_bytes());
+    }
+    /// Returns the IP address that the sender claims. Returns 0.0.0.0 if a protocol address has not 4 bytes.
+    [[nodiscard]] constexpr ipv4_address sender_protocol_address() const noexcept {
+        return ip(sender_protocol_bytes());
+    }
+    /// Returns the card that is addressed. A request holds zeros here, because this is its question.
+    [[nodiscard]] constexpr mac_address target_hardware_address() const noexcept {
+        return mac(target_hardware_bytes());
+    }
+    /// Returns the IP address whose card is wanted.
+    [[nodiscard]] constexpr ipv4_address target_protocol_address() const noexcept {
+        return ip(target_protocol_bytes());
+    }
+    /// Returns true if the sender announces or defends its own address: sender and target are the same (RFC 5227 §1.1).
+    [[nodiscard]] constexpr bool is_announcement() const noexcept {
+        return is_ethernet_ipv4() && sender_protocol_address() == target_protocol_address();
+    }
+    /// Returns true if the sender asks whether an address is free: it gives 0.0.0.0 for itself (RFC 5227 §2.1.1).
+    [[nodiscard]] constexpr bool is_probe() const noexcept {
+        return is_ethernet_ipv4() && operation() == arp_operation::request &&
+               sender_protocol_address().is_unspecified() && !target_protocol_address().is_unspecified();
+    }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
+        std::size_t needed = 8;
+        if (size >= needed) needed += 2u * (detail::load_8(data + 4) + detail::load_8(data + 5));
+        if (size >= needed) return needed;
+        why = packet_failure::cut_short(layer::arp, 0, size, needed);
+        return 0;
+    }
+    static constexpr mac_address mac(std::span<const std::byte> bytes) noexcept {
+        return bytes.size() == 6 ? mac_address{detail::load_48(bytes.data())} : mac_address{};
+    }
+    static constexpr ipv4_address ip(std::span<const std::byte> bytes) noexcept {
+        return bytes.size() == 4 ? ipv4_address{detail::load_32(bytes.data())} : ipv4_address{};
+    }
+};
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_ETHERNET_HPP
+
+// netnotes/packet/icmp.hpp: what hosts and routers tell each other about packets
+// SPDX-License-Identifier: MIT
+//
+// IP drops packets without a word; ICMP reports some of the losses (RFC 792 for IPv4, RFC 4443 for IPv6). All messages
+// begin alike:
+//
+//         0                   1                   2                   3
+//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//        ┌───────────────┬───────────────┬───────────────────────────────┐
+//        │     type      │     code      │           checksum            │
+//        ├───────────────┴───────────────┼───────────────────────────────┤
+//        │          identifier           │        sequence number        │   of an echo; other types use it otherwise
+//        ├───────────────────────────────┴───────────────────────────────┤
+//        │                   data, or the packet in question …           │
+//        └───────────────────────────────────────────────────────────────┘
+//
+// ping sends echo requests, and the host answers each with its data. An error quotes the beginning of the packet that
+// caused it: its IP header and at least eight bytes more, in which the ports stand. So the sender knows which of its
+// connections is meant. No error answers an error, or two hosts could go on for ever.
+//
+// For IPv6, ICMPv6 has also the work of ARP: neighbour discovery finds cards and routers (RFC 4861).
+//
+// On this page:  icmp_type, icmp_view · icmpv6_type, icmpv6_view · router_advertisement, prefix_information
+// The notes:     TCP/IP协议(族), 各协议之间的关系
+
+#ifndef NETNOTES_PACKET_ICMP_HPP
+#define NETNOTES_PACKET_ICMP_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+
+
+
+
+namespace netnotes::packet {
+
+// ---- ICMP ----------------------------------------------------------------------------------------------
+
+/// Types of ICMP messages (RFC 792; IANA's "ICMP Type Numbers").
+enum class icmp_type : std::uint8_t {
+    echo_reply = 0,
+    destination_unreachable = 3,
+    source_quench = 4,  ///< deprecated by RFC 6633
+    redirect = 5,
+    echo_request = 8,
+    router_advertisement = 9,
+    router_solicitation = 10,
+    time_exceeded = 11,
+    parameter_problem = 12,
+    timestamp_request = 13,
+    timestamp_reply = 14,
+};
+
+/// Returns the name of the type, or "" for a number that this module does not name.
+[[nodiscard]] constexpr std::string_view to_string(icmp_type type) noexcept {
+    switch (type) {
+        case icmp_type::echo_reply: return "echo reply";
+        case icmp_type::destination_unreachable: return "destination unreachable";
+        case icmp_type::source_quench: return "source quench";
+        case icmp_type::redirect: return "redirect";
+        case icmp_type::echo_request: return "echo request";
+        case icmp_type::router_advertisement: return "router advertisement";
+        case icmp_type::router_solicitation: return "router solicitation";
+        case icmp_type::time_exceeded: return "time exceeded";
+        case icmp_type::parameter_problem: return "parameter problem";
+        case icmp_type::timestamp_request: return "timestamp request";
+        case icmp_type::timestamp_reply: return "timestamp reply";
+    }
+    return "";
+}
+
+/// An ICMP message (RFC 792). The header has 8 bytes; the meaning of the last four depends on the type.
+class icmp_view : public header_view {
+  public:
+    /// Returns nullopt if fewer than 8 bytes are there; `why` then says so.
+    [[nodiscard]] static constexpr std::optional<icmp_view> parse(std::span<const std::byte> bytes,
+                                                                  packet_failure& why) noexcept {
+        return detail::view_maker::parse<icmp_view>(bytes, why);
+    }
+
+    [[nodiscard]] constexpr icmp_type type() const noexcept { return static_cast<icmp_type>(get_8(0)); }
+    [[nodiscard]] constexpr std::uint8_t code() const noexcept { return get_8(1); }
+    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(2); }
+    /// Returns the last four bytes of the header as a number.
+    [[nodiscard]] constexpr std::uint32_t rest_of_header() const noexcept { return get_32(4); }
+    /// Returns the number by which ping knows its own echoes; valid if is_echo() is true.
+    [[nodiscard]] constexpr std::uint16_t identifier() const noexcept { return get_16(4); }
+    /// Returns the number of the echo; valid if is_echo() is true.
+    [[nodiscard]] constexpr std::uint16_t sequence_number() const noexcept { return get_16(6); }
+    [[nodiscard]] constexpr bool is_echo() const noexcept {
+        return type() == icmp_type::echo_request || type() == icmp_type::echo_reply;
+    }
+    /// Returns true if the message reports an error and quotes the packet that caused it.
+    [[nodiscard]] constexpr bool is_error() const noexcept {
+        return type() == icmp_type::destination_unreachable || type() == icmp_type::source_quench ||
+               type() == icmp_type::redirect || type() == icmp_type::time_exceeded ||
+               type() == icmp_type::parameter_problem;
+    }
+    /// Returns the beginning of the packet that caused the error, from its IP header on. It is empty for other messages.
+    [[nodiscard]] constexpr std::span<const std::byte> quoted() const noexcept {
+        return is_error() ? payload() : std::span<const std::byte>{};
+    }
+    /// Returns the largest packet that the next link takes (RFC 1191 §4), if this message is "fragmentation needed".
+    [[nodiscard]] constexpr std::optional<std::uint16_t> next_hop_mtu() const noexcept {
+        if (type() != icmp_type::destination_unreachable || code() != 4) return std::nullopt;
+        return get_16(6);
+    }
+    /// Returns the better router that a redirect names.
+    [[nodiscard]] constexpr std::optional<ipv4_address> gateway() const noexcept {
+        if (type() != icmp_type::redirect) return std::nullopt;
+        return get_ipv4(4);
+    }
+    /// Returns the place of the byte in the quoted packet that caused a parameter problem.
+    [[nodiscard]] constexpr std::optional<std::uint8_t> pointer() const noexcept {
+        if (type() != icmp_type::parameter_problem) return std::nullopt;
+        return get_8(4);
+    }
+    /// Returns good or bad. The view must have the whole message, which the checksum covers.
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state() const noexcept {
+        return internet_checksum(bytes()) == 0 ? netnotes::packet::checksum_state::good
+                                               : netnotes::packet::checksum_state::bad;
+    }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte*, std::size_t size, packet_failure& why) noexcept {
+        if (size >= 8) return 8;
+        why = packet_failure::cut_short(layer::icmp, 0, size, 8);
+        return 0;
+    }
+};
+
+// ---- ICMPv6 --------------------------------------------------------------------------------------------
+
+/// Types of ICMPv6 messages (RFC 4443, RFC 4861; IANA's "ICMPv6 Parameters"). Types below 128 are errors.
+enum class icmpv6_type : std::uint8_t {
+    destination_unreachable = 1,
+    packet_too_big = 2,
+    time_exceeded = 3,
+    parameter_problem = 4,
+    echo_request = 128,
+    echo_reply = 129,
+    multicast_listener_query = 130,
+    multicast_listener_report = 131,
+    multicast_listener_done = 132,
+    router_solicitation = 133,
+    router_advertisement = 134,
+    neighbor_solicitation = 135,
+    neighbor_advertisement = 136,
+    redirect = 137,
+    multicast_listener_report_v2 = 143,
+};
+
+/// Returns the name of the type, or "" for a number that this module does not name.
+[[nodiscard]] constexpr std::string_view to_string(icmpv6_type type) noexcept {
+    switch (type) {
+        case icmpv6_type::destination_unreachable: return "destination unreachable";
+        case icmpv6_type::packet_too_big: return "packet too big";
+        case icmpv6_type::time_exceeded: return "time exceeded";
+        case icmpv6_type::parameter_problem: return "parameter problem";
+        case icmpv6_type::echo_request: return "echo request";
+        case icmpv6_type::echo_reply: return "echo reply";
+        case icmpv6_type::multicast_listener_query: return "multicast listener query";
+        case icmpv6_type::multicast_listener_report: return "multicast listener report";
+        case icmpv6_type::multicast_listener_done: return "multicast listener done";
+        case icmpv6_type::router_solicitation: return "router solicitation";
+        case icmpv6_type::router_advertisement: return "router advertisement";
+        case icmpv6_type::neighbor_solicitation: return "neighbor solicitation";
+        case icmpv6_type::neighbor_advertisement: return "neighbor advertisement";
+        case icmpv6_type::redirect: return "redirect";
+        case icmpv6_type::multicast_listener_report_v2: return "multicast listener report v2";
+    }
+    return "";
+}
+
+/// What a router says about its link (RFC 4861 §4.2). Times are in the units of the names.
+struct router_advertisement {
+    std::uint8_t current_hop_limit = 0;  ///< what hosts should use; 0 says nothing
+    bool managed = false;                ///< addresses come from DHCPv6
+    bool other_configuration = false;    ///< DHCPv6 has other information
+    std::uint16_t router_lifetime_seconds = 0;
+    std::uint32_t reachable_milliseconds = 0;
+    std::uint32_t retransmission_milliseconds = 0;
+};
+
+/// A prefix of a link, an option of router advertisements (RFC 4861 §4.6.2).
+struct prefix_information {
+    ipv6_address prefix;
+    std::uint8_t prefix_length = 0;
+    bool on_link = false;     ///< hosts reach these addresses without a router
+    bool autonomous = false;  ///< hosts may make themselves an address from it (RFC 4862)
+    std::uint32_t valid_seconds = 0;
+    std::uint32_t preferred_seconds = 0;
+};
+
+/// An ICMPv6 message (RFC 4443). Accessors of a type return nullopt for messages of other types, and for messages that
+/// are too short to have the field.
+class icmpv6_view : public header_view {
+  public:
+    /// Returns nullopt if fewer than 8 bytes are there; `why` then says so.
+    [[nodiscard]] static constexpr std::optional<icmpv6_view> parse(std::span<const std::byte> bytes,
+                                                                    packet_failure& why) noexcept {
+        return detail::view_maker::parse<icmpv6_view>(bytes, why);
+    }
+
+    [[nodiscard]] constexpr icmpv6_type type() const noexcept { return static_cast<icmpv6_type>(get_8(0)); }
+    [[nodiscard]] constexpr std::uint8_t code() const noexcept { return get_8(1); }
+    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(2); }
+    /// Returns the last four bytes of the header as a number.
+    [[nodiscard]] constexpr std::uint32_t rest_of_header() const noexcept { return get_32(4); }
+    /// Returns the number by which ping knows its own echoes; valid if is_echo() is true.
+    [[nodiscard]] constexpr std::uint16_t identifier() const noexcept { return get_16(4); }
+    /// Returns the number of the echo; valid if is_echo() is true.
+    [[nodiscard]] constexpr std::uint16_t sequence_number() const noexcept { return get_16(6); }
+    [[nodiscard]] constexpr bool is_echo() const noexcept {
+        return type() == icmpv6_type::echo_request || type() == icmpv6_type::echo_reply;
+    }
+    /// Returns true if the message reports an error and quotes the packet that caused it.
+    [[nodiscard]] constexpr bool is_error() const noexcept { return get_8(0) < 128; }
+    /// Returns the beginning of the packet that caused the error, from its IPv6 header on.
+    [[nodiscard]] constexpr std::span<const std::byte> quoted() const noexcept {
+        return is_error() ? payload() : std::span<const std::byte>{};
+    }
+    /// Returns the largest packet that the next link takes, if this message is "packet too big" (RFC 8201).
+    [[nodiscard]] constexpr std::optional<std::uint32_t> mtu() const noexcept {
+        if (type() != icmpv6_type::packet_too_big) return std::nullopt;
+        return get_32(4);
+    }
+    /// Returns the place of the byte in the quoted packet that caused a parameter problem.
+    [[nodiscard]] constexpr std::optional<std::uint32_t> pointer() const noexcept {
+        if (type() != icmpv6_type::parameter_problem) return std::nullopt;
+        return get_32(4);
+    }
+
+    /// Returns the address whose card is wanted or announced, or the better router of a redirect (RFC 4861 §4.3 to §4.5).
+    [[nodiscard]] constexpr std::optional<ipv6_address> target_address() const noexcept {
+        const bool has_target = type() == icmpv6_type::neighbor_solicitation ||
+                                type() == icmpv6_type::neighbor_advertisement || type() == icmpv6_type::redirect;
+        if (!has_target || bytes().size() < 24) return std::nullopt;
+        return get_ipv6(8);
+    }
+    /// Returns true if the sender of a neighbour advertisement is a router.
+    [[nodiscard]] constexpr bool is_router() const noexcept { return advertises() && (get_8(4) & 0x80) != 0; }
+    /// Returns true if a neighbour advertisement answers a solicitation.
+    [[nodiscard]] constexpr bool is_solicited() const noexcept { return advertises() && (get_8(4) & 0x40) != 0; }
+    /// Returns true if a neighbour advertisement replaces what the receiver knows.
+    [[nodiscard]] constexpr bool is_override() const noexcept { return advertises() && (get_8(4) & 0x20) != 0; }
+    [[nodiscard]] constexpr std::optional<netnotes::packet::router_advertisement> router_advertisement()
+        const noexcept {
+        if (type() != icmpv6_type::router_advertisement || bytes().size() < 16) return std::nullopt;
+        return netnotes::packet::router_advertisement{
+            get_8(4), (get_8(5) & 0x80) != 0, (get_8(5) & 0x40) != 0, get_16(6), get_32(8), get_32(12)};
+    }
+    /// Returns the options of neighbour discovery. Other messages have no options.
+    [[nodiscard]] constexpr neighbor_option_range options() const noexcept {
+        const std::size_t from = options_offset();
+        if (from == 0 || from > bytes().size()) return {};
+        return {bytes().subspan(from), from};
+    }
+    /// Returns the card of the sender (option 1) or of the target (option 2).
+    [[nodiscard]] constexpr std::optional<mac_address> source_link_layer_address() const noexcept { return card(1); }
+    [[nodiscard]] constexpr std::optional<mac_address> target_link_layer_address() const noexcept { return card(2); }
+    /// Returns the first prefix of a router advertisement (option 3).
+    [[nodiscard]] constexpr std::optional<netnotes::packet::prefix_information> prefix_information() const noexcept {
+        const auto found = options().find(3);
+        if (!found || found->data.size() != 30) return std::nullopt;
+        const std::byte* const at = found->data.data();
+        const auto flags = detail::load_8(at + 1);
+        return netnotes::packet::prefix_information{
+            ipv6_address{uint128{detail::load_64(at + 14), detail::load_64(at + 22)}},
+            detail::load_8(at),
+            (flags & 0x80) != 0,
+            (flags & 0x40) != 0,
+            detail::load_32(at + 2),
+            detail::load_32(at + 6)};
+    }
+
+    /// Checks the checksum with the addresses of the IPv6 header around it. The view must have the whole message.
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
+        const ipv6_address& source, const ipv6_address& destination) const noexcept {
+        return detail::state_of(
+            pseudo_header(source, destination, ip_protocol::icmpv6, static_cast<std::uint32_t>(bytes().size())),
+            bytes(), checksum());
+    }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte*, std::size_t size, packet_failure& why) noexcept {
+        if (size >= 8) return 8;
+        why = packet_failure::cut_short(layer::icmpv6, 0, size, 8);
+        return 0;
+    }
+    [[nodiscard]] constexpr bool advertises() const noexcept { return type() == icmpv6_type::neighbor_advertisement; }
+    [[nodiscard]] constexpr std::size_t options_offset() const noexcept {
+        switch (type()) {
+            case icmpv6_type::router_solicitation: return 8;
+            case icmpv6_type::router_advertisement: return 16;
+            case icmpv6_type::neighbor_solicitation:
+            case icmpv6_type::neighbor_advertisement: return 24;
+            case icmpv6_type::redirect: return 40;
+            default: return 0;
+        }
+    }
+    [[nodiscard]] constexpr std::optional<mac_address> card(std::uint8_t kind) const noexcept {
+        const auto found = options().find(kind);
+        if (!found || found->data.size() != 6) return std::nullopt;
+        return mac_address{detail::load_48(found->data.data())};
+    }
+};
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_ICMP_HPP
+
+// netnotes/packet/ipv4.hpp: from host to host, over IPv4
+// SPDX-License-Identifier: MIT
+//
+// An IPv4 packet goes from host to host through any number of routers (RFC 791 §3.1):
+//
+//         0                   1                   2                   3
+//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//        ┌───────┬───────┬───────────┬───┬───────────────────────────────┐
+//        │version│length │  services │ecn│         total length          │   length: of the header, in words of 4 bytes
+//        ├───────┴───────┴───────────┴───┼─┬─┬─┬─────────────────────────┤
+//        │        identification         │0│D│M│     fragment offset     │   D: do not fragment, M: more fragments
+//        ├───────────────┬───────────────┼─┴─┴─┴─────────────────────────┤
+//        │ time to live  │   protocol    │        header checksum        │   protocol: 6 TCP, 17 UDP, 1 ICMP
+//        ├───────────────┴───────────────┴───────────────────────────────┤
+//        │                        source address                         │
+//        ├───────────────────────────────────────────────────────────────┤
+//        │                      destination address                      │
+//        ├───────────────────────────────────────────────────────────────┤
+//        │                   options, 0 to 40 bytes …                    │
+//        └───────────────────────────────────────────────────────────────┘
+//
+// Each router decrements the time to live. At 0 it drops the packet and tells the sender by ICMP: a loop of routes ends
+// so, and traceroute uses it. A packet that is too long for a link may be sent in fragments; only the destination joins
+// them.
+//
+// Bytes behind the total length are no payload: they are the padding of a short Ethernet frame, or its CRC. A total length
+// of 0 occurs in captures of the sending host: its card splits one large packet later and fills in the lengths
+// (segmentation offload). Then the payload goes to the end of the bytes.
+//
+// On this page:  ipv4_option · ipv4_view
+// The notes:     TCP/IP协议(族), IP地址
+
+#ifndef NETNOTES_PACKET_IPV4_HPP
+#define NETNOTES_PACKET_IPV4_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+
+
+
+
+
+namespace netnotes::packet {
+
+/// Numbers of IPv4 options (RFC 791 §3.1, IANA's "IP Option Numbers"), as option::kind has them.
+enum class ipv4_option : std::uint8_t {
+    end_of_list = 0,
+    no_operation = 1,
+    record_route = 7,
+    timestamp = 68,
+    loose_source_route = 131,
+    strict_source_route = 137,
+    router_alert = 148,  ///< RFC 2113
+};
+
+/// The header of an IPv4 packet (RFC 791 §3.1).
+class ipv4_view : public header_view {
+  public:
+    /// Returns nullopt if the header is cut short, has another version than 4, or announces impossible lengths; `why`
+    /// then says so. The payload may be shorter than announced: the view has what is there.
+    [[nodiscard]] static constexpr std::optional<ipv4_view> parse(std::span<const std::byte> bytes,
+                                                                  packet_failure& why) noexcept {
+        return detail::view_maker::parse<ipv4_view>(bytes, why);
+    }
+
+    [[nodiscard]] constexpr unsigned version() const noexcept { return get_8(0) >> 4u; }  ///< always 4
+    /// Returns the header's length in words of four bytes, 5 to 15; header_size() has it in bytes.
+    [[nodiscard]] constexpr unsigned internet_header_length() const noexcept { return get_8(0) & 0xfu; }
+    /// Returns the whole second byte. RFC 791 called it type of service; it is now split into the next two fields.
+    [[nodiscard]] constexpr std::uint8_t type_of_service() const noexcept { return get_8(1); }
+    /// Returns the differentiated services code point, 0 to 63: how urgent the packet is (RFC 2474 §3).
+    [[nodiscard]] constexpr unsigned differentiated_services() const noexcept { return get_8(1) >> 2u; }
+    /// Returns the congestion field, 0 to 3: 0 not capable, 1 and 2 capable, 3 congestion experienced (RFC 3168 §5).
+    [[nodiscard]] constexpr unsigned congestion_notification() const noexcept { return get_8(1) & 3u; }
+    /// Returns the length of header and payload in bytes, as the sender gave it. 0: see the head of this page.
+    [[nodiscard]] constexpr std::uint16_t total_length() const noexcept { return get_16(2); }
+    /// Returns the number that all fragments of a packet share.
+    [[nodiscard]] constexpr std::uint16_t identification() const noexcept { return get_16(4); }
+    /// Returns the bit that must be 0 (RFC 791 §3.1; RFC 3514, of the first of April, calls it the evil bit).
+    [[nodiscard]] constexpr bool reserved() const noexcept { return (get_8(6) & 0x80) != 0; }
+    [[nodiscard]] constexpr bool dont_fragment() const noexcept { return (get_8(6) & 0x40) != 0; }
+    [[nodiscard]] constexpr bool more_fragments() const noexcept { return (get_8(6) & 0x20) != 0; }
+    /// Returns the fragment's place in bytes. The header counts in units of eight bytes; this is the product.
+    [[nodiscard]] constexpr std::uint32_t fragment_offset() const noexcept { return (get_16(6) & 0x1fffu) * 8u; }
+    /// Returns true for a part of a packet, the first part too.
+    [[nodiscard]] constexpr bool is_fragment() const noexcept { return (get_16(6) & 0x3fff) != 0; }
+    /// Returns how many routers the packet may still pass.
+    [[nodiscard]] constexpr std::uint8_t time_to_live() const noexcept { return get_8(8); }
+    [[nodiscard]] constexpr ip_protocol protocol() const noexcept { return static_cast<ip_protocol>(get_8(9)); }
+    [[nodiscard]] constexpr std::uint16_t header_checksum() const noexcept { return get_16(10); }
+    [[nodiscard]] constexpr ipv4_address source() const noexcept { return get_ipv4(12); }
+    [[nodiscard]] constexpr ipv4_address destination() const noexcept { return get_ipv4(16); }
+    /// Returns the options, which are read lazily; see ipv4_option for their numbers.
+    [[nodiscard]] constexpr ipv4_option_range options() const noexcept {
+        return {get_bytes(20, header_size() - 20), 20};
+    }
+    /// Returns good or bad. The checksum covers the header only.
+    [[nodiscard]] constexpr checksum_state header_checksum_state() const noexcept {
+        const std::uint64_t sum = detail::sum_of(header().data(), header_size());
+        return detail::fold(sum) == 0xffff ? checksum_state::good : checksum_state::bad;
+    }
+    /// Returns true if payload bytes are missing: the total length announces more than is there.
+    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return bytes().size() < total_length(); }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
+        if (size < 20) [[unlikely]]
+            return refuse(data, size, why);
+        const std::size_t first = detail::load_8(data), header_size = (first & 0xf) * 4,
+                          total = detail::load_16(data + 2);
+        if (first >> 4 != 4 || header_size < 20 || header_size > size || (total < header_size && total != 0))
+            [[unlikely]]
+            return refuse(data, size, why);
+        return header_size;
+    }
+    static constexpr std::size_t refuse(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
+        const unsigned first = size > 0 ? detail::load_8(data) : 0x45u;
+        const unsigned words = first & 0xf;
+        if (first >> 4 != 4)
+            why = packet_failure{layer::ipv4, 0, "version is %, not #", first >> 4, 4};
+        else if (words < 5)
+            why = packet_failure{layer::ipv4, 0, "header length is % words, below #", words, 5};
+        else if (size < words * 4)
+            why = packet_failure::cut_short(layer::ipv4, 0, size, std::max(20u, words * 4));
+        else
+            why = packet_failure{layer::ipv4, 2, "total length is % bytes, below the # bytes of the header",
+                                 detail::load_16(data + 2), words * 4};
+        return 0;
+    }
+    static constexpr std::size_t extent(const std::byte* data, std::size_t size) noexcept {
+        const std::size_t total = detail::load_16(data + 2);
+        return total == 0 ? size : std::min(size, total);
+    }
+};
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_IPV4_HPP
+
+// netnotes/packet/ipv6.hpp: from host to host, over IPv6
+// SPDX-License-Identifier: MIT
+//
+// The header of IPv6 always has 40 bytes (RFC 8200 §3):
+//
+//         0                   1                   2                   3
+//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//        ┌───────┬───────────────┬───────────────────────────────────────┐
+//        │version│ traffic class │              flow label               │
+//        ├───────┴───────────────┴───────┬───────────────┬───────────────┤
+//        │        payload length         │  next header  │   hop limit   │
+//        ├───────────────────────────────┴───────────────┴───────────────┤
+//        │                   source address, 16 bytes                    │
+//        ├───────────────────────────────────────────────────────────────┤
+//        │                 destination address, 16 bytes                 │
+//        └───────────────────────────────────────────────────────────────┘
+//
+// What IPv4 keeps in options stands in extension headers. Each names the next one, and the last names TCP, UDP or ICMPv6:
+//
+//        IPv6          hop-by-hop       fragment         TCP
+//        next: 0  ───> next: 44   ───>  next: 6   ───>   …
+//
+// Routers do not fragment IPv6 packets and compute no checksum. A sender that needs fragments adds the fragment header
+// itself. A router reports a packet that is too large by ICMPv6.
+//
+// A payload length of 0 is a jumbogram (RFC 2675), or segmentation offload in a capture of the sending host. Then the
+// payload goes to the end of the bytes.
+//
+// On this page:  ipv6_view · ipv6_extension, ipv6_extension_range
+// The notes:     TCP/IP协议(族), IP地址
+
+#ifndef NETNOTES_PACKET_IPV6_HPP
+#define NETNOTES_PACKET_IPV6_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+
+
+
+
+
+namespace netnotes::packet {
+
+// ---- Extension headers ---------------------------------------------------------------------------------
+
+/// Returns true if an extension header of that number may stand between IPv6 and the protocol that it carries. ESP is not
+/// among them: what follows it is encrypted.
+[[nodiscard]] constexpr bool is_ipv6_extension(ip_protocol protocol) noexcept {
+    switch (protocol) {
+        case ip_protocol::hop_by_hop:
+        case ip_protocol::routing:
+        case ip_protocol::fragment:
+        case ip_protocol::authentication:
+        case ip_protocol::destination_options:
+        case ip_protocol::mobility:
+        case ip_protocol::host_identity:
+        case ip_protocol::shim6: return true;
+        default: return false;
+    }
+}
+
+/// An extension header of IPv6 (RFC 8200 §4). Accessors of a kind return 0, false or an empty range for other kinds.
+class ipv6_extension {
+  public:
+    constexpr ipv6_extension() noexcept = default;
+    /// Returns nullopt if the header is cut short, or if `kind` is no extension header; `why` then says so. `bytes` begin
+    /// with the header.
+    [[nodiscard]] static constexpr std::optional<ipv6_extension> parse(ip_protocol kind,
+                                                                       std::span<const std::byte> bytes,
+                                                                       packet_failure& why) noexcept {
+        std::size_t needed = 8;
+        if (!is_ipv6_extension(kind)) {
+            why = packet_failure{layer::ipv6_extension, 0, "protocol % is no extension header",
+                                 static_cast<std::uint32_t>(kind)};
+            return std::nullopt;
+        }
+        if (bytes.size() >= 2 && kind != ip_protocol::fragment) {
+            const std::size_t units = detail::load_8(bytes.data() + 1);
+            // The authentication header counts words of four bytes and leaves two out (RFC 4302 §2.2).
+            needed = kind == ip_protocol::authentication ? (units + 2) * 4 : (units + 1) * 8;
+        }
+        if (bytes.size() < needed) {
+            why = packet_failure::cut_short(layer::ipv6_extension, 0, bytes.size(), needed);
+            return std::nullopt;
+        }
+        return ipv6_extension{kind, bytes.first(needed)};
+    }
+
+    /// Returns which extension this is. The header in front of it names it.
+    [[nodiscard]] constexpr ip_protocol kind() const noexcept { return kind_; }
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return bytes_; }
+    /// Returns what follows: a further extension header, or the protocol of the payload.
+    [[nodiscard]] constexpr ip_protocol next_header() const noexcept { return static_cast<ip_protocol>(get_8(0)); }
+
+    /// Returns the options of a hop-by-hop or destination options header.
+    [[nodiscard]] constexpr ipv6_option_range options() const noexcept {
+        if (kind_ != ip_protocol::hop_by_hop && kind_ != ip_protocol::destination_options) return {};
+        return {bytes_.subspan(2), 2};
+    }
+
+    /// Returns a fragment's place in bytes (RFC 8200 §4.5).
+    [[nodiscard]] constexpr std::uint32_t fragment_offset() const noexcept {
+        return is_fragment() ? (detail::load_16(bytes_.data() + 2) & 0xfff8u) : 0;
+    }
+    [[nodiscard]] constexpr bool more_fragments() const noexcept { return is_fragment() && (get_8(3) & 1) != 0; }
+    /// Returns the number that all fragments of a packet share.
+    [[nodiscard]] constexpr std::uint32_t identification() const noexcept {
+        return is_fragment() ? detail::load_32(bytes_.data() + 4) : 0;
+    }
+    /// Returns true if only a part of the packet follows. A fragment header may also stand in front of a whole packet (an
+    /// atomic fragment, RFC 6946).
+    [[nodiscard]] constexpr bool is_part() const noexcept { return fragment_offset() != 0 || more_fragments(); }
+
+    /// Returns the kind of a routing header: 0 source route, deprecated (RFC 5095); 2 mobile IPv6; 4 segment routing.
+    [[nodiscard]] constexpr std::uint8_t routing_type() const noexcept { return is_routing() ? get_8(2) : 0; }
+    /// Returns how many stops remain.
+    [[nodiscard]] constexpr std::uint8_t segments_left() const noexcept { return is_routing() ? get_8(3) : 0; }
+    /// Returns the address at which the route ends, which the checksum of UDP and TCP covers (RFC 8200 §8.1). Returns
+    /// nullopt if no stop remains, or for a kind of route that this module does not know. Then the packet's own
+    /// destination counts.
+    [[nodiscard]] constexpr std::optional<ipv6_address> final_destination() const noexcept {
+        if (segments_left() == 0 || bytes_.size() < 24) return std::nullopt;
+        std::size_t at = 8;                                                    // segment routing: the list is reversed
+        if (routing_type() == 0) at = (bytes_.size() - 8) / 16 * 16 - 16 + 8;  // source route: the last address
+        if (routing_type() != 0 && routing_type() != 2 && routing_type() != 4) return std::nullopt;
+        return ipv6_address{uint128{detail::load_64(bytes_.data() + at), detail::load_64(bytes_.data() + at + 8)}};
+    }
+
+  private:
+    constexpr ipv6_extension(ip_protocol kind, std::span<const std::byte> bytes) noexcept
+        : bytes_{bytes}, kind_{kind} {}
+    [[nodiscard]] constexpr std::uint8_t get_8(std::size_t at) const noexcept {
+        return bytes_.empty() ? std::uint8_t{0} : detail::load_8(bytes_.data() + at);
+    }
+    [[nodiscard]] constexpr bool is_fragment() const noexcept { return kind_ == ip_protocol::fragment; }
+    [[nodiscard]] constexpr bool is_routing() const noexcept { return kind_ == ip_protocol::routing; }
+
+    std::span<const std::byte> bytes_;
+    ip_protocol kind_ = ip_protocol::no_next_header;
+};
+
+/// The extension headers of a packet, one after the other. A loop ends in front of the payload, behind the header of a
+/// fragment that is not the first, or at a header that is cut short; failure() tells the last case.
+class ipv6_extension_range {
+  public:
+    class iterator {
+      public:
+        using value_type = ipv6_extension;
+        using difference_type = std::ptrdiff_t;
+        using iterator_category = std::input_iterator_tag;
+        using iterator_concept = std::forward_iterator_tag;
+        using pointer = const ipv6_extension*;
+        using reference = const ipv6_extension&;
+
+        constexpr iterator() noexcept = default;
+        constexpr const ipv6_extension& operator*() const noexcept { return found_; }
+        constexpr const ipv6_extension* operator->() const noexcept { return &found_; }
+        constexpr iterator& operator++() noexcept {
+            rest_ = rest_.subspan(found_.bytes().size());
+            next_ = found_.next_header();
+            look(found_.fragment_offset() != 0);
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
+            return a.rest_.data() == b.rest_.data() && a.has_ended_ == b.has_ended_;
+        }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept { return a.has_ended_; }
+
+      private:
+        friend ipv6_extension_range;
+        constexpr iterator(ip_protocol next, std::span<const std::byte> rest) noexcept : rest_{rest}, next_{next} {
+            look(false);
+        }
+        constexpr void look(bool is_later_fragment) noexcept {
+            found_ = {};
+            has_ended_ = true;
+            if (is_later_fragment || !is_ipv6_extension(next_)) return;
+            const auto read = ipv6_extension::parse(next_, rest_, failure_);
+            if (read) found_ = *read;
+            has_ended_ = !read;
+        }
+        std::span<const std::byte> rest_;
+        ipv6_extension found_;
+        packet_failure failure_;
+        ip_protocol next_ = ip_protocol::no_next_header;
+        bool has_ended_ = true;
+    };
+
+    /// What stands behind the extension headers.
+    struct end_of_chain {
+        ip_protocol protocol = ip_protocol::no_next_header;  ///< of the payload
+        std::span<const std::byte> payload;
+        packet_failure failure;  ///< why a header could not be read; its place counts from the first extension header
+    };
+
+    /// Takes the number of the first header and the bytes behind the IPv6 header.
+    constexpr ipv6_extension_range(ip_protocol first, std::span<const std::byte> bytes) noexcept
+        : bytes_{bytes}, first_{first} {}
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, bytes_}; }
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
+    /// Walks over all extension headers and returns what follows them.
+    [[nodiscard]] constexpr end_of_chain last() const noexcept {
+        iterator at = begin();
+        while (at != end()) ++at;
+        at.failure_.shift(at.failure_ ? bytes_.size() - at.rest_.size() : 0);
+        return {at.next_, at.rest_, at.failure_};
+    }
+    /// Returns why a header could not be read, or success. The place counts from the first extension header.
+    [[nodiscard]] constexpr packet_failure failure() const noexcept { return last().failure; }
+
+  private:
+    std::span<const std::byte> bytes_;
+    ip_protocol first_;
+};
+
+// ---- The header ----------------------------------------------------------------------------------------
+
+/// The header of an IPv6 packet (RFC 8200 §3).
+class ipv6_view : public header_view {
+  public:
+    /// Returns nullopt if the header is cut short or has another version than 6; `why` then says so. The payload may be
+    /// shorter than announced: the view has what is there.
+    [[nodiscard]] static constexpr std::optional<ipv6_view> parse(std::span<const std::byte> bytes,
+                                                                  packet_failure& why) noexcept {
+        return detail::view_maker::parse<ipv6_view>(bytes, why);
+    }
+
+    [[nodiscard]] constexpr unsigned version() const noexcept { return get_8(0) >> 4u; }  ///< always 6
+    /// Returns the traffic class, whose parts are the next two fields.
+    [[nodiscard]] constexpr std::uint8_t traffic_class() const noexcept {
+        return static_cast<std::uint8_t>(get_16(0) >> 4);
+    }
+    /// Returns the differentiated services code point, 0 to 63 (RFC 2474 §3).
+    [[nodiscard]] constexpr unsigned differentiated_services() const noexcept { return traffic_class() >> 2u; }
+    /// Returns the congestion field, 0 to 3 (RFC 3168 §5).
+    [[nodiscard]] constexpr unsigned congestion_notification() const noexcept { return traffic_class() & 3u; }
+    /// Returns the number of 20 bits that all packets of a flow share (RFC 6437).
+    [[nodiscard]] constexpr std::uint32_t flow_label() const noexcept { return get_32(0) & 0xfffffu; }
+    /// Returns the length in bytes of everything behind this header, extension headers included.
+    [[nodiscard]] constexpr std::uint16_t payload_length() const noexcept { return get_16(4); }
+    /// Returns the protocol of what follows, which may be an extension header.
+    [[nodiscard]] constexpr ip_protocol next_header() const noexcept { return static_cast<ip_protocol>(get_8(6)); }
+    /// Returns how many routers the packet may still pass.
+    [[nodiscard]] constexpr std::uint8_t hop_limit() const noexcept { return get_8(7); }
+    [[nodiscard]] constexpr ipv6_address source() const noexcept { return get_ipv6(8); }
+    [[nodiscard]] constexpr ipv6_address destination() const noexcept { return get_ipv6(24); }
+    /// Returns the extension headers. Their last() has the protocol and the payload behind them.
+    [[nodiscard]] constexpr ipv6_extension_range extensions() const noexcept { return {next_header(), payload()}; }
+    /// Returns true if payload bytes are missing: the payload length announces more than is there.
+    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return payload().size() < payload_length(); }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
+        if (size >= 40 && detail::load_8(data) >> 4 == 6) [[likely]]
+            return 40;
+        if (size > 0 && detail::load_8(data) >> 4 != 6)
+            why = packet_failure{layer::ipv6, 0, "version is %, not #", detail::load_8(data) / 16u, 6};
+        else
+            why = packet_failure::cut_short(layer::ipv6, 0, size, 40);
+        return 0;
+    }
+    static constexpr std::size_t extent(const std::byte* data, std::size_t size) noexcept {
+        const std::size_t length = detail::load_16(data + 4);
+        return length == 0 && load_next(data) != ip_protocol::no_next_header ? size : std::min(size, 40 + length);
+    }
+    static constexpr ip_protocol load_next(const std::byte* data) noexcept {
+        return static_cast<ip_protocol>(detail::load_8(data + 6));
+    }
+};
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_IPV6_HPP
+
+
+// netnotes/packet/tcp.hpp: from program to program, as a stream of numbered bytes
+// SPDX-License-Identifier: MIT
+//
+// A TCP segment carries bytes of a stream, and says which bytes of the other direction have arrived (RFC 9293 §3.1):
+//
+//         0                   1                   2                   3
+//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//        ┌───────────────────────────────┬───────────────────────────────┐
+//        │          source port          │       destination port        │
+//        ├───────────────────────────────┴───────────────────────────────┤
+//        │          sequence number: of the first byte, or of SYN        │
+//        ├───────────────────────────────────────────────────────────────┤
+//        │      acknowledgment number: of the next byte expected         │
+//        ├───────┬───────┬─┬─┬─┬─┬─┬─┬─┬─┬───────────────────────────────┤
+//        │ data  │       │C│E│U│A│P│R│S│F│            window:            │   the four bits between are reserved
+//        │ offset│       │W│C│R│C│S│S│Y│I│   bytes that the sender of    │
+//        │       │       │R│E│G│K│H│T│N│N│   this segment will accept    │
+//        ├───────┴───────┴─┴─┴─┴─┴─┴─┴─┴─┼───────────────────────────────┤
+//        │           checksum            │        urgent pointer         │
+//        ├───────────────────────────────┴───────────────────────────────┤
+//        │                    options, 0 to 40 bytes …                   │
+//        └───────────────────────────────────────────────────────────────┘
+//
+// The data offset is the header's length in words of four bytes, so data begins after 20 to 60 bytes. TCP has no length
+// of its own: IP's length ends the segment.
+//
+// Sequence numbers count modulo 2^32. After ffffffff comes 0, so "smaller" says nothing. Of two numbers that are less
+// than 2^31 apart, one is before the other (RFC 9293 §3.4). That relation is no order: a can be before b, b before c, and
+// c before a. The class sequence therefore has is_before(), and no operator <.
+//
+// On this page:  sequence · tcp_flag, tcp_flags · tcp_option · tcp_view
+// The notes:     TCP报文首部, TCP三次握手
+
+#ifndef NETNOTES_PACKET_TCP_HPP
+#define NETNOTES_PACKET_TCP_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+
+
+
+
+
+namespace netnotes::packet {
+
+// ---- Sequence numbers ----------------------------------------------------------------------------------
+
+/// The number of a byte in a TCP stream, modulo 2^32 (RFC 9293 §3.4). A value; comparisons other than == have names.
+class sequence {
+  public:
+    constexpr sequence() noexcept = default;
+    constexpr explicit sequence(std::uint32_t value) noexcept : value_{value} {}
+    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
+
+    /// Moves by a count of bytes. After 2^32 - 1 comes 0.
+    constexpr sequence& operator+=(std::uint32_t bytes) noexcept { return value_ += bytes, *this; }
+    constexpr sequence& operator-=(std::uint32_t bytes) noexcept { return value_ -= bytes, *this; }
+    friend constexpr sequence operator+(sequence a, std::uint32_t bytes) noexcept { return a += bytes; }
+    friend constexpr sequence operator-(sequence a, std::uint32_t bytes) noexcept { return a -= bytes; }
+    /// Returns how many bytes lead from `b` to `a`, at least -2^31 and below 2^31.
+    friend constexpr std::int32_t operator-(sequence a, sequence b) noexcept {
+        return static_cast<std::int32_t>(a.value_ - b.value_);
+    }
+    friend constexpr bool operator==(sequence, sequence) noexcept = default;
+
+    /// Returns true if fewer than 2^31 steps forward lead from this number to `other`, and at least one step.
+    [[nodiscard]] constexpr bool is_before(sequence other) const noexcept { return other - *this > 0; }
+    [[nodiscard]] constexpr bool is_after(sequence other) const noexcept { return other.is_before(*this); }
+    /// Returns true if the number is one of the `size` numbers that begin with `first`. `size` may be up to 2^32 - 1.
+    [[nodiscard]] constexpr bool is_in(sequence first, std::uint32_t size) const noexcept {
+        return value_ - first.value_ < size;
+    }
+
+  private:
+    std::uint32_t value_ = 0;
+};
+
+// ---- Flags ---------------------------------------------------------------------------------------------
+
+/// A flag of TCP, with its bit in the header's fourteenth byte (RFC 9293 §3.1).
+enum class tcp_flag : std::uint8_t {
+    fin = 0x01,  ///< the sender has sent its last byte
+    syn = 0x02,  ///< opens: the sequence number is the initial one
+    rst = 0x04,  ///< resets: the connection does not exist any more
+    psh = 0x08,  ///< the receiver should hand the data to the program at once
+    ack = 0x10,  ///< the acknowledgment number is valid; set in every segment but the first
+    urg = 0x20,  ///< the urgent pointer is valid
+    ece = 0x40,  ///< congestion was experienced; in a SYN: can do that (RFC 3168 §6.1)
+    cwr = 0x80,  ///< the congestion window was reduced
+};
+
+/// A set of flags: `tcp_flag::syn | tcp_flag::ack`. A regular value of one byte.
+class tcp_flags {
+  public:
+    constexpr tcp_flags() noexcept = default;
+    constexpr tcp_flags(tcp_flag flag) noexcept : bits_{static_cast<std::uint8_t>(flag)} {}
+    /// Takes the header's byte: bit 0 is FIN, bit 7 is CWR.
+    constexpr explicit tcp_flags(std::uint8_t bits) noexcept : bits_{bits} {}
+
+    [[nodiscard]] constexpr std::uint8_t to_uint() const noexcept { return bits_; }
+    /// Returns true if all flags of `others` are set.
+    [[nodiscard]] constexpr bool has(tcp_flags others) const noexcept { return (bits_ & others.bits_) == others.bits_; }
+    [[nodiscard]] constexpr bool fin() const noexcept { return has(tcp_flag::fin); }
+    [[nodiscard]] constexpr bool syn() const noexcept { return has(tcp_flag::syn); }
+    [[nodiscard]] constexpr bool rst() const noexcept { return has(tcp_flag::rst); }
+    [[nodiscard]] constexpr bool psh() const noexcept { return has(tcp_flag::psh); }
+    [[nodiscard]] constexpr bool ack() const noexcept { return has(tcp_flag::ack); }
+    [[nodiscard]] constexpr bool urg() const noexcept { return has(tcp_flag::urg); }
+    [[nodiscard]] constexpr bool ece() const noexcept { return has(tcp_flag::ece); }
+    [[nodiscard]] constexpr bool cwr() const noexcept { return has(tcp_flag::cwr); }
+
+    friend constexpr tcp_flags operator|(tcp_flags a, tcp_flags b) noexcept {
+        return tcp_flags{static_cast<std::uint8_t>(a.bits_ | b.bits_)};
+    }
+    friend constexpr tcp_flags operator&(tcp_flags a, tcp_flags b) noexcept {
+        return tcp_flags{static_cast<std::uint8_t>(a.bits_ & b.bits_)};
+    }
+    friend constexpr tcp_flags operator~(tcp_flags a) noexcept {
+        return tcp_flags{static_cast<std::uint8_t>(~a.bits_)};
+    }
+    friend constexpr bool operator==(tcp_flags, tcp_flags) noexcept = default;
+
+  private:
+    std::uint8_t bits_ = 0;
+};
+
+constexpr tcp_flags operator|(tcp_flag a, tcp_flag b) noexcept { return tcp_flags{a} | tcp_flags{b}; }
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+/// Numbers of TCP options (IANA's "TCP Option Kind Numbers"), as option::kind has them.
+enum class tcp_option : std::uint8_t {
+    end_of_list = 0,
+    no_operation = 1,
+    maximum_segment_size = 2,      ///< RFC 9293 §3.7.1
+    window_scale = 3,              ///< RFC 7323 §2.2
+    sack_permitted = 4,            ///< RFC 2018 §2
+    selective_acknowledgment = 5,  ///< RFC 2018 §3
+    timestamps = 8,                ///< RFC 7323 §3.2
+    md5_signature = 19,            ///< RFC 2385
+    user_timeout = 28,             ///< RFC 5482
+    authentication = 29,           ///< RFC 5925
+    multipath = 30,                ///< RFC 8684
+    fast_open = 34,                ///< RFC 7413
+};
+
+/// The two clocks of the option "timestamps" (RFC 7323 §3.2).
+struct tcp_timestamps {
+    std::uint32_t value = 0;       ///< the sender's clock
+    std::uint32_t echo_reply = 0;  ///< the last value that the sender has received
+    friend constexpr bool operator==(const tcp_timestamps&, const tcp_timestamps&) noexcept = default;
+};
+
+/// Bytes that arrived behind a gap (RFC 2018 §3): those from `first` to the one before `last`.
+struct tcp_block {
+    sequence first;
+    sequence last;
+    friend constexpr bool operator==(const tcp_block&, const tcp_block&) noexcept = default;
+};
+
+/// The blocks of a selective acknowledgment: the header has room for four.
+class tcp_blocks {
+  public:
+    [[nodiscard]] constexpr const tcp_block* begin() const noexcept { return blocks_.data(); }
+    [[nodiscard]] constexpr const tcp_block* end() const noexcept { return blocks_.data() + size_; }
+    [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] constexpr const tcp_block& operator[](std::size_t i) const noexcept { return blocks_[i]; }
+    /// Adds a block. A fifth block is dropped.
+    constexpr void push_back(const tcp_block& block) noexcept {
+        if (size_ < blocks_.size()) blocks_[size_++] = block;
+    }
+
+  private:
+    std::array<tcp_block, 4> blocks_{};
+    std::size_t size_ = 0;
+};
+
+// ---- The header ----------------------------------------------------------------------------------------
+
+/// The header of a TCP segment (RFC 9293 §3.1).
+class tcp_view : public header_view {
+  public:
+    /// Returns nullopt if the header is cut short, or if its data offset is below 5; `why` then says so.
+    [[nodiscard]] static constexpr std::optional<tcp_view> parse(std::span<const std::byte> bytes,
+                                                                 packet_failure& why) noexcept {
+        return detail::view_maker::parse<tcp_view>(bytes, why);
+    }
+
+    [[nodiscard]] constexpr std::uint16_t source_port() const noexcept { return get_16(0); }
+    [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept { return get_16(2); }
+    [[nodiscard]] constexpr sequence sequence_number() const noexcept { return sequence{get_32(4)}; }
+    /// Returns the number of the next byte that the sender expects. It is valid if flags().ack() is true.
+    [[nodiscard]] constexpr sequence acknowledgment_number() const noexcept { return sequence{get_32(8)}; }
+    /// Returns the header's length in words of four bytes, 5 to 15; header_size() has it in bytes.
+    [[nodiscard]] constexpr unsigned data_offset() const noexcept { return get_8(12) >> 4u; }
+    /// Returns the four bits between data offset and flags, which are 0 today. RFC 9768 uses the lowest of them.
+    [[nodiscard]] constexpr unsigned reserved() const noexcept { return get_8(12) & 0xfu; }
+    [[nodiscard]] constexpr tcp_flags flags() const noexcept { return tcp_flags{get_8(13)}; }
+    /// Returns how many bytes the sender of this segment will accept, before the window scale is applied.
+    [[nodiscard]] constexpr std::uint16_t window() const noexcept { return get_16(14); }
+    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(16); }
+    /// Returns the distance from the sequence number to the byte behind the urgent data; valid if flags().urg() is true.
+    [[nodiscard]] constexpr std::uint16_t urgent_pointer() const noexcept { return get_16(18); }
+    /// Returns the options, which are read lazily; see tcp_option for their numbers.
+    [[nodiscard]] constexpr tcp_option_range options() const noexcept {
+        return {get_bytes(20, header_size() - 20), 20};
+    }
+    /// Returns how many sequence numbers the segment occupies: its bytes, and one each for SYN and FIN (RFC 9293 §3.4).
+    [[nodiscard]] constexpr std::uint32_t segment_length() const noexcept {
+        return static_cast<std::uint32_t>(payload().size()) + (flags().syn() ? 1 : 0) + (flags().fin() ? 1 : 0);
+    }
+
+    /// Returns the largest segment that the sender accepts, in bytes of data. Only a SYN should have it.
+    [[nodiscard]] constexpr std::optional<std::uint16_t> maximum_segment_size() const noexcept {
+        const auto found = find(tcp_option::maximum_segment_size, 2);
+        if (!found) return std::nullopt;
+        return detail::load_16(found->data.data());
+    }
+    /// Returns by how many bits the sender's later windows must be shifted to the left. A value above 14 counts as 14 (RFC
+    /// 7323 §2.3); it is returned as it stands.
+    [[nodiscard]] constexpr std::optional<std::uint8_t> window_scale() const noexcept {
+        const auto found = find(tcp_option::window_scale, 1);
+        if (!found) return std::nullopt;
+        return detail::load_8(found->data.data());
+    }
+    /// Returns true if the sender of this SYN understands selective acknowledgments.
+    [[nodiscard]] constexpr bool is_sack_permitted() const noexcept {
+        return find(tcp_option::sack_permitted, 0).has_value();
+    }
+    [[nodiscard]] constexpr std::optional<tcp_timestamps> timestamps() const noexcept {
+        const auto found = find(tcp_option::timestamps, 8);
+        if (!found) return std::nullopt;
+        return tcp_timestamps{detail::load_32(found->data.data()), detail::load_32(found->data.data() + 4)};
+    }
+    /// Returns the blocks of the first selective acknowledgment, or no block.
+    [[nodiscard]] constexpr tcp_blocks selective_acknowledgments() const noexcept {
+        tcp_blocks blocks;
+        const auto found = options().find(static_cast<std::uint8_t>(tcp_option::selective_acknowledgment));
+        if (!found || found->data.size() % 8 != 0) return blocks;
+        for (std::size_t at = 0; at < found->data.size(); at += 8)
+            blocks.push_back({sequence{detail::load_32(found->data.data() + at)},
+                              sequence{detail::load_32(found->data.data() + at + 4)}});
+        return blocks;
+    }
+
+    /// Checks the checksum with the addresses of the IP header around it. The view must have the whole segment.
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(ipv4_address source,
+                                                                            ipv4_address destination) const noexcept {
+        return detail::state_of(pseudo_header(source, destination, ip_protocol::tcp, size()), bytes(), checksum());
+    }
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
+        const ipv6_address& source, const ipv6_address& destination) const noexcept {
+        return detail::state_of(pseudo_header(source, destination, ip_protocol::tcp, size()), bytes(), checksum());
+    }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
+        if (size < 20) [[unlikely]] {
+            why = packet_failure::cut_short(layer::tcp, 0, size, 20);
+            return 0;
+        }
+        const std::size_t header_size = detail::load_8(data + 12) / 16 * 4u;
+        if (header_size < 20 || header_size > size) [[unlikely]]
+            return refuse(header_size, size, why);
+        return header_size;
+    }
+    static constexpr std::size_t refuse(std::size_t header_size, std::size_t size, packet_failure& why) noexcept {
+        if (header_size < 20)
+            why = packet_failure{layer::tcp, 12, "data offset is % words, below #",
+                                 static_cast<std::uint32_t>(header_size / 4), 5};
+        else
+            why = packet_failure::cut_short(layer::tcp, 0, size, header_size);
+        return 0;
+    }
+    [[nodiscard]] constexpr std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(bytes().size()); }
+    /// The first option of that kind, if its data has the size that its RFC gives it.
+    [[nodiscard]] constexpr std::optional<option> find(tcp_option kind, std::size_t data_size) const noexcept {
+        const auto found = options().find(static_cast<std::uint8_t>(kind));
+        return found && found->data.size() == data_size ? found : std::nullopt;
+    }
+};
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_TCP_HPP
+
+// netnotes/packet/udp.hpp: from program to program, one message at a time
+// SPDX-License-Identifier: MIT
+//
+// UDP adds to IP only what is needed to find the program, and a checksum (RFC 768):
+//
+//         0                   1                   2                   3
+//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//        ┌───────────────────────────────┬───────────────────────────────┐
+//        │          source port          │       destination port        │
+//        ├───────────────────────────────┼───────────────────────────────┤
+//        │       length, 8 and more      │           checksum            │
+//        └───────────────────────────────┴───────────────────────────────┘
+//
+// Over IPv4 the checksum 0 means that the sender computed none. A checksum that happens to be 0 is sent as ffff, which is
+// the same number in one's complement. Over IPv6 a receiver discards a datagram without a checksum (RFC 8200 §8.1).
+//
+// On this page:  udp_view
+// The notes:     UDP, UDP特点
+
+#ifndef NETNOTES_PACKET_UDP_HPP
+#define NETNOTES_PACKET_UDP_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+
+
+
+
+
+namespace netnotes::packet {
+
+/// The header of a UDP datagram (RFC 768).
+class udp_view : public header_view {
+  public:
+    /// Returns nullopt if fewer than 8 bytes are there, or if the length is below 8; `why` then says so. A length of 0 is
+    /// accepted: a jumbogram has it (RFC 2675 §4). The payload then goes to the end of the bytes.
+    [[nodiscard]] static constexpr std::optional<udp_view> parse(std::span<const std::byte> bytes,
+                                                                 packet_failure& why) noexcept {
+        return detail::view_maker::parse<udp_view>(bytes, why);
+    }
+
+    [[nodiscard]] constexpr std::uint16_t source_port() const noexcept { return get_16(0); }
+    [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept { return get_16(2); }
+    /// Returns the length of header and payload in bytes, as the sender gave it.
+    [[nodiscard]] constexpr std::uint16_t length() const noexcept { return get_16(4); }
+    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(6); }
+    /// Returns true if payload bytes are missing: the length announces more than is there.
+    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return bytes().size() < length(); }
+
+    /// Checks the checksum with the addresses of the IPv4 header around it.
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(ipv4_address source,
+                                                                            ipv4_address destination) const noexcept {
+        if (checksum() == 0) return netnotes::packet::checksum_state::absent;
+        return state(pseudo_header(source, destination, ip_protocol::udp, size()));
+    }
+    /// Checks the checksum with the addresses of the IPv6 header around it. A missing checksum is bad.
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
+        const ipv6_address& source, const ipv6_address& destination) const noexcept {
+        if (checksum() == 0) return netnotes::packet::checksum_state::bad;
+        return state(pseudo_header(source, destination, ip_protocol::udp, size()));
+    }
+
+  private:
+    friend detail::view_maker;
+    using header_view::header_view;
+    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
+        if (size < 8) [[unlikely]] {
+            why = packet_failure::cut_short(layer::udp, 0, size, 8);
+            return 0;
+        }
+        if (const std::uint32_t length = detail::load_16(data + 4); length - 1 < 7) [[unlikely]] {
+            why = packet_failure{layer::udp, 4, "length is % bytes, below #", length, 8};
+            return 0;
+        }
+        return 8;
+    }
+    static constexpr std::size_t extent(const std::byte* data, std::size_t size) noexcept {
+        const std::size_t length = detail::load_16(data + 4);
+        return length == 0 ? size : std::min(size, length);
+    }
+    [[nodiscard]] constexpr std::uint32_t size() const noexcept {
+        return length() != 0 ? length() : static_cast<std::uint32_t>(bytes().size());
+    }
+    [[nodiscard]] constexpr netnotes::packet::checksum_state state(internet_sum pseudo) const noexcept {
+        if (is_cut_short()) return netnotes::packet::checksum_state::unknown;
+        return detail::state_of(pseudo, bytes(), checksum());
+    }
+};
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_UDP_HPP
+
+
+
+namespace netnotes::packet {
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+/// The bytes of the options of IPv4 or TCP: at most 40. Options that do not fit are dropped, and fits() is false then.
+/// write() pads with zeros to a multiple of four bytes.
+class header_options {
+  public:
+    static constexpr std::size_t capacity = 40;  ///< bytes
+
+    constexpr header_options() noexcept = default;
+    /// Copies bytes as they are, padding included.
+    constexpr explicit header_options(std::span<const std::byte> raw) noexcept { append(raw); }
+
+    /// Appends bytes as they are.
+    constexpr void append(std::span<const std::byte> raw) noexcept {
+        fits_ = fits_ && raw.size() <= capacity - size_;
+        if (!fits_) return;
+        std::copy(raw.begin(), raw.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(size_));
+        size_ += raw.size();
+    }
+    /// Appends an option of a single byte: 0 ends the list, 1 does nothing.
+    constexpr void append(std::uint8_t kind) noexcept {
+        const std::byte byte{kind};
+        append(std::span{&byte, 1});
+    }
+    /// Appends an option with its length and data. `data` has at most 38 bytes.
+    constexpr void append(std::uint8_t kind, std::span<const std::byte> data) noexcept {
+        const std::array head{std::byte{kind}, static_cast<std::byte>(data.size() + 2)};
+        fits_ = fits_ && data.size() + head.size() <= capacity - size_;
+        append(head);
+        append(data);
+    }
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return {bytes_.data(), size_}; }
+    /// Returns the size with padding, a multiple of four.
+    [[nodiscard]] constexpr std::size_t padded_size() const noexcept { return (size_ + 3) / 4 * 4; }
+    /// Returns false if an option was dropped.
+    [[nodiscard]] constexpr bool fits() const noexcept { return fits_; }
+
+  protected:
+    template <class... Numbers>
+    constexpr void append_numbers(std::uint8_t kind, Numbers... numbers) noexcept {
+        std::array<std::byte, (sizeof(Numbers) + ... + 0)> data{};
+        std::byte* to = data.data();
+        ((detail::store<std::endian::big>(to, numbers), to += sizeof numbers), ...);
+        append(kind, data);
+    }
+
+  private:
+    std::array<std::byte, capacity> bytes_{};
+    std::size_t size_ = 0;
+    bool fits_ = true;
+};
+
+/// The options of an IPv4 header.
+class ipv4_options : public header_options {
+  public:
+    using header_options::header_options;
+    /// Asks each router to look into the packet (RFC 2113).
+    constexpr ipv4_options& router_alert() noexcept {
+        append_numbers(static_cast<std::uint8_t>(ipv4_option::router_alert), std::uint16_t{0});
+        return *this;
+    }
+};
+
+/// The options of a TCP header. The calls can be chained.
+class tcp_options : public header_options {
+  public:
+    using header_options::header_options;
+    constexpr tcp_options& no_operation() noexcept { return append(1), *this; }
+    constexpr tcp_options& maximum_segment_size(std::uint16_t bytes) noexcept { return add(2, bytes); }
+    constexpr tcp_options& window_scale(std::uint8_t bits) noexcept { return add(3, bits); }
+    constexpr tcp_options& sack_permitted() noexcept { return add(4); }
+    constexpr tcp_options& timestamps(std::uint32_t value, std::uint32_t echo_reply) noexcept {
+        return add(8, value, echo_reply);
+    }
+    constexpr tcp_options& selective_acknowledgment(const tcp_block& block) noexcept {
+        return add(5, block.first.to_uint(), block.last.to_uint());
+    }
+
+  private:
+    template <class... Numbers>
+    constexpr tcp_options& add(std::uint8_t kind, Numbers... numbers) noexcept {
+        append_numbers(kind, numbers...);
+        return *this;
+    }
+};
+
+// ---- Headers -------------------------------------------------------------------------------------------
+
+/// An Ethernet header. Without a type it gets the type of the next header. In front of other bytes it gets their length
+/// (IEEE 802.3).
+struct ethernet {
+    mac_address destination = mac_address::broadcast();
+    mac_address source{};
+    std::optional<ether_type> type{};
+    [[nodiscard]] static constexpr ethernet from(const ethernet_view& view) noexcept {
+        return {view.destination(), view.source(), view.type()};
+    }
+};
+
+/// A VLAN tag. The header in front of it gets the type 0x8100 for it, unless it has a type.
+struct vlan {
+    std::uint16_t identifier = 0;  ///< 0 to 4095
+    std::uint8_t priority = 0;     ///< 0 to 7
+    bool drop_eligible = false;
+    std::optional<ether_type> type{};
+    [[nodiscard]] static constexpr vlan from(const vlan_view& view) noexcept {
+        return {static_cast<std::uint16_t>(view.identifier()), static_cast<std::uint8_t>(view.priority()),
+                view.drop_eligible(), view.type()};
+    }
+};
+
+/// An ARP packet for Ethernet and IPv4.
+struct arp {
+    arp_operation operation = arp_operation::request;
+    mac_address sender_hardware_address{};
+    ipv4_address sender_protocol_address{};
+    mac_address target_hardware_address{};
+    ipv4_address target_protocol_address{};
+    /// Copies a packet for which view.is_ethernet_ipv4() is true. Others lose their sizes.
+    [[nodiscard]] static constexpr arp from(const arp_view& view) noexcept {
+        return {view.operation(), view.sender_hardware_address(), view.sender_protocol_address(),
+                view.target_hardware_address(), view.target_protocol_address()};
+    }
+};
+
+/// An IPv4 header.
+struct ipv4 {
+    std::uint8_t version = 4;
+    std::optional<std::uint8_t> internet_header_length{};  ///< words of four bytes
+    std::uint8_t type_of_service = 0;
+    std::optional<std::uint16_t> total_length{};  ///< bytes, header included
+    std::uint16_t identification = 0;
+    bool reserved = false;
+    bool dont_fragment = false;
+    bool more_fragments = false;
+    std::uint32_t fragment_offset = 0;  ///< bytes, a multiple of eight
+    std::uint8_t time_to_live = 64;
+    std::optional<ip_protocol> protocol{};
+    std::optional<std::uint16_t> header_checksum{};
+    ipv4_address source{};
+    ipv4_address destination{};
+    ipv4_options options{};
+    [[nodiscard]] static constexpr ipv4 from(const ipv4_view& view) noexcept {
+        return {static_cast<std::uint8_t>(view.version()),
+                static_cast<std::uint8_t>(view.internet_header_length()),
+                view.type_of_service(),
+                view.total_length(),
+                view.identification(),
+                view.reserved(),
+                view.dont_fragment(),
+                view.more_fragments(),
+                view.fragment_offset(),
+                view.time_to_live(),
+                view.protocol(),
+                view.header_checksum(),
+                view.source(),
+                view.destination(),
+                ipv4_options{view.options().bytes()}};
+    }
+};
+
+/// An IPv6 header.
+struct ipv6 {
+    std::uint8_t version = 6;
+    std::uint8_t traffic_class = 0;
+    std::uint32_t flow_label = 0;                   ///< 20 bits
+    std::optional<std::uint16_t> payload_length{};  ///< bytes, without this header
+    std::optional<ip_protocol> next_header{};
+    std::uint8_t hop_limit = 64;
+    ipv6_address source{};
+    ipv6_address destination{};
+    [[nodiscard]] static constexpr ipv6 from(const ipv6_view& view) noexcept {
+        return {static_cast<std::uint8_t>(view.version()),
+                view.traffic_class(),
+                view.flow_label(),
+                view.payload_length(),
+                view.next_header(),
+                view.hop_limit(),
+                view.source(),
+                view.destination()};
+    }
+};
+
+/// An extension header of IPv6. `contents` are its bytes behind the second one, and are not copied: they must live until
+/// write() returns. Their size is 6 and a multiple of eight more.
+struct ipv6_header {
+    ip_protocol kind = ip_protocol::hop_by_hop;
+    std::optional<ip_protocol> next_header{};
+    std::optional<std::uint8_t> length{};  ///< units of eight bytes behind the first eight
+    std::span<const std::byte> contents{};
+    [[nodiscard]] static constexpr ipv6_header from(const ipv6_extension& view) noexcept {
+        return {view.kind(), view.next_header(), detail::load_8(view.bytes().data() + 1), view.bytes().subspan(2)};
+    }
+};
+
+/// The extension header of a fragment.
+struct ipv6_fragment {
+    std::optional<ip_protocol> next_header{};
+    std::uint32_t fragment_offset = 0;  ///< bytes, a multiple of eight
+    bool more_fragments = false;
+    std::uint32_t identification = 0;
+};
+
+/// An ICMP message: a header, and what follows as payload.
+struct icmp {
+    icmp_type type = icmp_type::echo_request;
+    std::uint8_t code = 0;
+    std::optional<std::uint16_t> checksum{};
+    std::uint32_t rest_of_header = 0;  ///< of an echo: identifier << 16 | sequence number
+    [[nodiscard]] static constexpr icmp from(const icmp_view& view) noexcept {
+        return {view.type(), view.code(), view.checksum(), view.rest_of_header()};
+    }
+};
+
+/// An ICMPv6 message: a header, and what follows as payload.
+struct icmpv6 {
+    icmpv6_type type = icmpv6_type::echo_request;
+    std::uint8_t code = 0;
+    std::optional<std::uint16_t> checksum{};
+    std::uint32_t rest_of_header = 0;  ///< of an echo: identifier << 16 | sequence number
+    [[nodiscard]] static constexpr icmpv6 from(const icmpv6_view& view) noexcept {
+        return {view.type(), view.code(), view.checksum(), view.rest_of_header()};
+    }
+};
+
+/// A UDP header.
+struct udp {
+    std::uint16_t source_port = 0;
+    std::uint16_t destination_port = 0;
+    std::optional<std::uint16_t> length{};    ///< bytes, header included
+    std::optional<std::uint16_t> checksum{};  ///< 0 sends a datagram without a checksum
+    [[nodiscard]] static constexpr udp from(const udp_view& view) noexcept {
+        return {view.source_port(), view.destination_port(), view.length(), view.checksum()};
+    }
+};
+
+/// A TCP header.
+struct tcp {
+    std::uint16_t source_port = 0;
+    std::uint16_t destination_port = 0;
+    sequence sequence_number{};
+    sequence acknowledgment_number{};
+    std::optional<std::uint8_t> data_offset{};  ///< words of four bytes
+    std::uint8_t reserved = 0;                  ///< 4 bits
+    tcp_flags flags{};
+    std::uint16_t window = 65535;
+    std::optional<std::uint16_t> checksum{};
+    std::uint16_t urgent_pointer = 0;
+    tcp_options options{};
+    [[nodiscard]] static constexpr tcp from(const tcp_view& view) noexcept {
+        return {view.source_port(),
+                view.destination_port(),
+                view.sequence_number(),
+                view.acknowledgment_number(),
+                static_cast<std::uint8_t>(view.data_offset()),
+                static_cast<std::uint8_t>(view.reserved()),
+                view.flags(),
+                view.window(),
+                view.checksum(),
+                view.urgent_pointer(),
+                tcp_options{view.options().bytes()}};
+    }
+};
+
+/// Bytes behind the packet, which no length counts: padding, or the CRC. It must be the last argument of write().
+struct trailer {
+    std::span<const std::byte> bytes{};
+};
+
+// ---- Writing -------------------------------------------------------------------------------------------
+
+namespace detail {
+
+template <class Layer, class... Others>
+concept any_of = (std::same_as<Layer, Others> || ...);
+template <class Layer>
+concept header_struct =
+    any_of<Layer, ethernet, vlan, arp, ipv4, ipv6, ipv6_header, ipv6_fragment, icmp, icmpv6, udp, tcp>;
+template <class Layer>
+concept payload_bytes = std::convertible_to<const Layer&, std::span<const std::byte>> ||
+    std::convertible_to<const Layer&, std::string_view>;
+/// What write() accepts.
+template <class Layer>
+concept writable = header_struct<Layer> || payload_bytes<Layer> || std::same_as<Layer, trailer>;
+
+constexpr std::size_t size_of(const ethernet&) noexcept { return 14; }
+constexpr std::size_t size_of(const vlan&) noexcept { return 4; }
+constexpr std::size_t size_of(const arp&) noexcept { return 28; }
+constexpr std::size_t size_of(const ipv4& header) noexcept { return 20 + header.options.padded_size(); }
+constexpr std::size_t size_of(const ipv6&) noexcept { return 40; }
+constexpr std::size_t size_of(const ipv6_header& header) noexcept { return 2 + header.contents.size(); }
+constexpr std::size_t size_of(const ipv6_fragment&) noexcept { return 8; }
+constexpr std::size_t size_of(const icmp&) noexcept { return 8; }
+constexpr std::size_t size_of(const icmpv6&) noexcept { return 8; }
+constexpr std::size_t size_of(const udp&) noexcept { return 8; }
+constexpr std::size_t size_of(const tcp& header) noexcept { return 20 + header.options.padded_size(); }
+constexpr std::size_t size_of(const trailer& last) noexcept { return last.bytes.size(); }
+template <payload_bytes Payload>
+constexpr std::size_t size_of(const Payload& payload) noexcept {
+    if constexpr (std::convertible_to<const Payload&, std::span<const std::byte>>)
+        return std::span<const std::byte>{payload}.size();
+    else
+        return std::string_view{payload}.size();
+}
+
+/// The number under which Ethernet knows what follows; nullopt if it has none.
+constexpr std::optional<ether_type> ether_type_of(const auto& next) noexcept {
+    using next_type = std::remove_cvref_t<decltype(next)>;
+    if constexpr (std::same_as<next_type, ipv4>) return ether_type::ipv4;
+    if constexpr (std::same_as<next_type, ipv6>) return ether_type::ipv6;
+    if constexpr (std::same_as<next_type, arp>) return ether_type::arp;
+    if constexpr (std::same_as<next_type, vlan>) return ether_type::vlan;
+    return std::nullopt;
+}
+/// The number under which IP knows what follows.
+constexpr ip_protocol ip_protocol_of(const auto& next) noexcept {
+    using next_type = std::remove_cvref_t<decltype(next)>;
+    if constexpr (std::same_as<next_type, ipv6_header>) return next.kind;
+    if constexpr (std::same_as<next_type, ipv6_fragment>) return ip_protocol::fragment;
+    if constexpr (std::same_as<next_type, tcp>) return ip_protocol::tcp;
+    if constexpr (std::same_as<next_type, udp>) return ip_protocol::udp;
+    if constexpr (std::same_as<next_type, icmp>) return ip_protocol::icmp;
+    if constexpr (std::same_as<next_type, icmpv6>) return ip_protocol::icmpv6;
+    if constexpr (std::same_as<next_type, ipv4>) return ip_protocol::ipv4;
+    if constexpr (std::same_as<next_type, ipv6>) return ip_protocol::ipv6;
+    return ip_protocol{253};  // for experiments (RFC 3692)
+}
+
+/// Writes layers from the outside to the inside. A header is completed when everything behind it is written.
+class frame_writer {
+  public:
+    constexpr explicit frame_writer(std::byte* to) noexcept : to_{to} {}
+
+    constexpr void write() noexcept { end_ = to_; }
+    template <class Layer, class... Rest>
+    constexpr void write(const Layer& layer, const Rest&... rest) noexcept {
+        std::byte* const begin = to_;
+        if constexpr (header_struct<Layer>) {
+            to_ += size_of(layer);
+            surround(layer);
+            write(rest...);
+            put(layer, begin, static_cast<std::size_t>(end_ - begin), rest...);
+        } else if constexpr (std::same_as<Layer, trailer>) {
+            static_assert(sizeof...(Rest) == 0, "a trailer is the last argument");
+            std::copy(layer.bytes.begin(), layer.bytes.end(), to_);
+            end_ = to_;
+        } else {
+            to_ += size_of(layer);
+            if constexpr (std::convertible_to<const Layer&, std::span<const std::byte>>) {
+                const std::span<const std::byte> bytes{layer};
+                std::copy(bytes.begin(), bytes.end(), begin);
+            } else {
+                const std::string_view text{layer};
+                std::transform(text.begin(), text.end(), begin, [](char c) { return static_cast<std::byte>(c); });
+            }
+            write(rest...);
+        }
+    }
+
+  private:
+    // The addresses that the checksum of a transport covers.
+    constexpr void surround(const auto&) noexcept {}
+    constexpr void surround(const ipv4& header) noexcept {
+        addresses_ = internet_sum{}.add(header.source).add(header.destination);
+    }
+    constexpr void surround(const ipv6& header) noexcept {
+        source_ = internet_sum{}.add(header.source);
+        addresses_ = internet_sum{source_}.add(header.destination);
+    }
+    constexpr void surround(const ipv6_header& header) noexcept {
+        // A route's contents: kind, stops that remain, four bytes, addresses.
+        if (header.kind != ip_protocol::routing || header.contents.size() < 22) return;
+        const auto left = load_8(header.contents.data() + 1);
+        const auto kind = load_8(header.contents.data());
+        const std::size_t addresses = (header.contents.size() - 6) / 16;
+        if (left == 0 || (kind != 0 && kind != 2 && kind != 4)) return;
+        addresses_ = internet_sum{source_}.add(header.contents.subspan(6 + (kind == 0 ? addresses - 1 : 0) * 16, 16));
+    }
+    constexpr std::uint16_t transport_checksum(const std::byte* from, std::size_t size, ip_protocol protocol) noexcept {
+        return internet_sum{addresses_}
+            .add(static_cast<std::uint16_t>(protocol))
+            .add(static_cast<std::uint32_t>(size))
+            .add(std::span{from, size})
+            .checksum();
+    }
+    static constexpr ether_type type_of(std::optional<ether_type> given, std::size_t size,
+                                        const auto&... rest) noexcept {
+        if (given) return *given;
+        std::optional<ether_type> found;
+        first_of([&](const auto& next) { found = ether_type_of(next); }, rest...);
+        return found.value_or(static_cast<ether_type>(size));
+    }
+    static constexpr ip_protocol protocol_of(std::optional<ip_protocol> given, const auto&... rest) noexcept {
+        ip_protocol found = ip_protocol::no_next_header;
+        first_of([&](const auto& next) { found = ip_protocol_of(next); }, rest...);
+        return given.value_or(found);
+    }
+    static constexpr void first_of(auto&&) noexcept {}
+    static constexpr void first_of(auto&& use, const auto& first, const auto&...) noexcept { use(first); }
+
+    // Each completes a header at `at`, behind which everything up to `size` bytes is written.
+    static constexpr void put(const ethernet& header, std::byte* at, std::size_t size, const auto&... rest) noexcept {
+        store_48(at, header.destination.to_uint());
+        store_48(at + 6, header.source.to_uint());
+        store_16(at + 12, static_cast<std::uint16_t>(type_of(header.type, size - 14, rest...)));
+    }
+    static constexpr void put(const vlan& header, std::byte* at, std::size_t size, const auto&... rest) noexcept {
+        const unsigned control =
+            unsigned{header.priority} << 13 | (header.drop_eligible ? 0x1000u : 0u) | (header.identifier & 0xfffu);
+        store_16(at, static_cast<std::uint16_t>(control));
+        store_16(at + 2, static_cast<std::uint16_t>(type_of(header.type, size - 4, rest...)));
+    }
+    static constexpr void put(const arp& packet, std::byte* at, std::size_t, const auto&...) noexcept {
+        store_48(at, 0x0001'0800'0604);  // Ethernet, IPv4, and the sizes of their addresses
+        store_16(at + 6, static_cast<std::uint16_t>(packet.operation));
+        store_48(at + 8, packet.sender_hardware_address.to_uint());
+        store_32(at + 14, packet.sender_protocol_address.to_uint());
+        store_48(at + 18, packet.target_hardware_address.to_uint());
+        store_32(at + 24, packet.target_protocol_address.to_uint());
+    }
+    static constexpr void put(const ipv4& header, std::byte* at, std::size_t size, const auto&... rest) noexcept {
+        const std::size_t header_size = size_of(header);
+        const auto words = header.internet_header_length.value_or(static_cast<std::uint8_t>(header_size / 4));
+        store_8(at, static_cast<std::uint8_t>(unsigned{header.version} << 4 | (words & 0xfu)));
+        store_8(at + 1, header.type_of_service);
+        store_16(at + 2, header.total_length.value_or(static_cast<std::uint16_t>(size)));
+        store_16(at + 4, header.identification);
+        const std::uint32_t flags = (header.reserved ? 0x8000u : 0u) | (header.dont_fragment ? 0x4000u : 0u) |
+                                    (header.more_fragments ? 0x2000u : 0u);
+        store_16(at + 6, static_cast<std::uint16_t>(flags | (header.fragment_offset / 8 & 0x1fff)));
+        store_8(at + 8, header.time_to_live);
+        store_8(at + 9, static_cast<std::uint8_t>(protocol_of(header.protocol, rest...)));
+        store_16(at + 10, 0);
+        store_32(at + 12, header.source.to_uint());
+        store_32(at + 16, header.destination.to_uint());
+        put_options(header.options, at + 20);
+        store_16(at + 10, header.header_checksum.value_or(internet_checksum({at, header_size})));
+    }
+    static constexpr void put(const ipv6& header, std::byte* at, std::size_t size, const auto&... rest) noexcept {
+        store_32(at, std::uint32_t{header.version} << 28 | std::uint32_t{header.traffic_class} << 20 |
+                         (header.flow_label & 0xfffff));
+        store_16(at + 4, header.payload_length.value_or(static_cast<std::uint16_t>(size - 40)));
+        store_8(at + 6, static_cast<std::uint8_t>(protocol_of(header.next_header, rest...)));
+        store_8(at + 7, header.hop_limit);
+        for (const auto& [address, place] : {std::pair{&header.source, 8}, std::pair{&header.destination, 24}}) {
+            store_64(at + place, address->to_uint().high);
+            store_64(at + place + 8, address->to_uint().low);
+        }
+    }
+    static constexpr void put(const ipv6_header& header, std::byte* at, std::size_t, const auto&... rest) noexcept {
+        const std::size_t header_size = size_of(header);
+        const std::size_t units =
+            header.kind == ip_protocol::authentication ? header_size / 4 - 2 : (header_size + 7) / 8 - 1;
+        store_8(at, static_cast<std::uint8_t>(protocol_of(header.next_header, rest...)));
+        store_8(at + 1, header.length.value_or(static_cast<std::uint8_t>(units)));
+        std::copy(header.contents.begin(), header.contents.end(), at + 2);
+    }
+    static constexpr void put(const ipv6_fragment& header, std::byte* at, std::size_t, const auto&... rest) noexcept {
+        store_8(at, static_cast<std::uint8_t>(protocol_of(header.next_header, rest...)));
+        store_8(at + 1, 0);
+        store_16(at + 2,
+                 static_cast<std::uint16_t>((header.fragment_offset & 0xfff8) | (header.more_fragments ? 1 : 0)));
+        store_32(at + 4, header.identification);
+    }
+    static constexpr void put(const icmp& message, std::byte* at, std::size_t size, const auto&...) noexcept {
+        put_message(message, at);
+        if (!message.checksum) store_16(at + 2, internet_checksum({at, size}));
+    }
+    constexpr void put(const icmpv6& message, std::byte* at, std::size_t size, const auto&...) noexcept {
+        put_message(message, at);
+        if (!message.checksum) store_16(at + 2, transport_checksum(at, size, ip_protocol::icmpv6));
+    }
+    constexpr void put(const udp& header, std::byte* at, std::size_t size, const auto&...) noexcept {
+        store_16(at, header.source_port);
+        store_16(at + 2, header.destination_port);
+        store_16(at + 4, header.length.value_or(static_cast<std::uint16_t>(size)));
+        store_16(at + 6, header.checksum.value_or(0));
+        if (header.checksum) return;
+        const std::uint16_t checksum = transport_checksum(at, size, ip_protocol::udp);
+        store_16(at + 6, checksum == 0 ? std::uint16_t{0xffff} : checksum);  // 0 means: no checksum (RFC 768)
+    }
+    constexpr void put(const tcp& header, std::byte* at, std::size_t size, const auto&...) noexcept {
+        const auto words = header.data_offset.value_or(static_cast<std::uint8_t>(size_of(header) / 4));
+        store_16(at, header.source_port);
+        store_16(at + 2, header.destination_port);
+        store_32(at + 4, header.sequence_number.to_uint());
+        store_32(at + 8, header.acknowledgment_number.to_uint());
+        store_8(at + 12, static_cast<std::uint8_t>(unsigned{words} << 4 | (header.reserved & 0xfu)));
+        store_8(at + 13, header.flags.to_uint());
+        store_16(at + 14, header.window);
+        store_16(at + 16, header.checksum.value_or(0));
+        store_16(at + 18, header.urgent_pointer);
+        put_options(header.options, at + 20);
+        if (!header.checksum) store_16(at + 16, transport_checksum(at, size, ip_protocol::tcp));
+    }
+    static constexpr void put_message(const auto& message, std::byte* at) noexcept {
+        store_8(at, static_cast<std::uint8_t>(message.type));
+        store_8(at + 1, message.code);
+        store_16(at + 2, message.checksum.value_or(0));
+        store_32(at + 4, message.rest_of_header);
+    }
+    static constexpr void put_options(const header_options& options, std::byte* at) noexcept {
+        const auto bytes = options.bytes();
+        std::fill(std::copy(bytes.begin(), bytes.end(), at), at + options.padded_size(), std::byte{0});
+    }
+
+    std::byte* to_;
+    std::byte* end_ = nullptr;  // behind what the lengths count
+    internet_sum source_;
+    internet_sum addresses_;
+};
+
+}  // namespace detail
+
+/// Writes headers and payload, in this order, into `out`. Returns the number of bytes, or 0 if they do not fit. The
+/// payload is anything that converts to a span of bytes or to a std::string_view. Allocates nothing.
+template <detail::writable... Layers>
+constexpr std::size_t write(std::span<std::byte> out, const Layers&... layers) noexcept {
+    const std::size_t size = (detail::size_of(layers) + ... + 0);
+    if (size > out.size()) return 0;
+    detail::frame_writer{out.data()}.write(layers...);
+    return size;
+}
+/// Appends headers and payload to `out`. Returns the number of bytes appended.
+template <detail::writable... Layers>
+constexpr std::size_t write(std::vector<std::byte>& out, const Layers&... layers) {
+    const std::size_t before = out.size();
+    out.resize(before + (detail::size_of(layers) + ... + 0));
+    return write(std::span{out}.subspan(before), layers...);
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_BUILD_HPP
+
+
+// netnotes/packet/capture.hpp: reading a capture file, whichever of the two formats it has
+// SPDX-License-Identifier: MIT
+//
+// Two formats are in use, and their first bytes tell which one a file has:
+//
+//        a1 b2 c3 d4, or another of four magics    pcap, pcap.hpp
+//        0a 0d 0d 0a                               pcapng, pcapng.hpp
+//
+//        capture_reader reader{bytes};
+//        for (const capture_record& record : reader)
+//            std::cout << record.bytes.size() << " bytes on " << reader.interfaces()[record.interface_index].name();
+//        if (reader.is_cut_short()) std::cout << "the file ends within a packet";
+//
+// The reader takes bytes and opens no file. A program reads the file into memory, or maps it (mmap(2)).
+//
+// On this page:  capture_reader
+// The notes:     Wireshark (N84); example 30
+
+#ifndef NETNOTES_PACKET_CAPTURE_HPP
+#define NETNOTES_PACKET_CAPTURE_HPP
+
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <variant>
+
+// netnotes/packet/pcap.hpp: pcap, the capture file that every tool reads
+// SPDX-License-Identifier: MIT
+//
+// tcpdump writes this format. A header of 24 bytes says how the rest is to be read. Then each packet follows its own
+// header of 16 bytes:
+//
+//        0          4       6       8             16          20          24
+//       ┌──────────┬───────┬───────┬─────────────┬───────────┬───────────┐
+//       │ a1b2c3d4 │   2   │   4   │ 0         0 │ snapshot  │ link type │   of the file
+//       └──────────┴───────┴───────┴─────────────┴───────────┴───────────┘
+//       ┌──────────┬──────────┬──────────┬──────────┬──────────────────┐
+//       │ seconds  │ fraction │ captured │ original │ the packet       │     of each packet
+//       └──────────┴──────────┴──────────┴──────────┴──────────────────┘
+//
+// The numbers have the byte order of the machine that wrote them. The first number, the *magic*, tells which: its bytes
+// are a1 b2 c3 d4 or d4 c3 b2 a1. The magic a1b23c4d says that the fraction counts nanoseconds instead of microseconds.
+// A reader that does not know this magic loses three digits.
+//
+// A program that is killed while it captures leaves a file that ends within a record. That is no broken file: the reader
+// returns every whole record, and then failure() is cut short.
+//
+// On this page:  pcap_reader · pcap_writer
+// Source:        draft-ietf-opsawg-pcap
+// The notes:     Wireshark (N84); example 30
+
+#ifndef NETNOTES_PACKET_PCAP_HPP
+#define NETNOTES_PACKET_PCAP_HPP
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <ostream>
+#include <span>
+#include <stdexcept>
+#include <utility>
+
+// netnotes/packet/record.hpp: a captured packet, and the time at which it was captured
+// SPDX-License-Identifier: MIT
+//
+// A capture file is a list of records. Each record has the bytes of a packet, its size on the wire, and a time. The
+// two sizes differ if the program that captured kept only the beginning of each packet (its *snapshot length*).
+//
+// A time in a file is a number of ticks. How long a tick is, differs from file to file, and in pcapng from interface to
+// interface. Its option if_tsresol has one byte:
+//
+//        bit 7       bits 6 to 0
+//       ┌───┬───────────────────┐
+//       │ 0 │         6         │    a tick has 10^-6 seconds, which is also what counts without the option
+//       ├───┼───────────────────┤
+//       │ 1 │        10         │    a tick has 2^-10 seconds
+//       └───┴───────────────────┘
+//
+// Here every time becomes a count of nanoseconds since 1970, rounded down. The ticks remain beside it.
+//
+// On this page:  capture_time · time_resolution · capture_interface, capture_record · capture_options
+// The notes:     Wireshark (N84); example 30
+
+#ifndef NETNOTES_PACKET_RECORD_HPP
+#define NETNOTES_PACKET_RECORD_HPP
+
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
 
 
 namespace netnotes::packet {
@@ -3448,252 +5885,6 @@ class capture_reader {
 
 #endif  // NETNOTES_PACKET_CAPTURE_HPP
 
-// netnotes/packet/checksum.hpp: how a receiver notices a damaged packet
-// SPDX-License-Identifier: MIT
-//
-// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out of
-// the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
-//
-//        4500 + 0073 + 0000 + 4000 + 4011 + 0000 + c0a8 + 0001 + c0a8 + 00c7  =  2479c
-//                                                                479c + 2     =  479e,  its complement is b861
-//
-// The receiver adds up everything, the checksum too. The result is ffff if nothing was damaged. The sum has two useful
-// properties. It does not depend on the order of bytes in memory, so whole machine words can be summed. And it can be
-// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new value.
-//
-// The checksum finds every single wrong bit, but it misses words that were swapped. UDP and TCP also sum a
-// *pseudo-header*: the addresses, the protocol and the length. So a packet that reaches a wrong host is noticed.
-//
-// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it, so
-// captures seldom contain it.
-//
-// On this page:  internet_sum, internet_checksum · pseudo_header · updated_checksum · crc32 · checksum_state
-// The notes:     TCP报文首部 (检验和)
-
-#ifndef NETNOTES_PACKET_CHECKSUM_HPP
-#define NETNOTES_PACKET_CHECKSUM_HPP
-
-#include <array>
-#include <bit>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <span>
-#include <string_view>
-#include <type_traits>
-
-
-
-
-
-namespace netnotes::packet {
-
-namespace detail {
-
-/// Converts between a number as the wire holds it and the number that the processor loads from there.
-constexpr std::uint16_t wire_order(std::uint16_t value) noexcept {
-    return std::endian::native == std::endian::big ? value : static_cast<std::uint16_t>(value << 8 | value >> 8);
-}
-constexpr std::uint32_t fold_32(std::uint64_t sum) noexcept {
-    const std::uint64_t once = (sum & 0xffff'ffff) + (sum >> 32);
-    return static_cast<std::uint32_t>(once + (once >> 32));
-}
-/// Brings a sum of 64 bits back to 16 bits by adding its carries. Only the sum 0 becomes 0.
-constexpr std::uint16_t fold(std::uint64_t sum) noexcept {
-    const std::uint32_t half = fold_32(sum);
-    const std::uint32_t once = (half & 0xffff) + (half >> 16);
-    return static_cast<std::uint16_t>(once + (once >> 16));
-}
-constexpr std::uint64_t add_with_carry(std::uint64_t sum, std::uint64_t word) noexcept {
-    sum += word;
-    return sum + (sum < word ? 1 : 0);
-}
-template <class Word>
-constexpr std::uint64_t native(const std::byte* from) noexcept {
-    return load<Word, std::endian::native>(from);
-}
-
-/// Returns the one's complement sum of the bytes, in the processor's order, not folded. An odd byte at the end counts as
-/// if a zero followed it (RFC 1071 §1).
-constexpr std::uint64_t sum_of(const std::byte* from, std::size_t size, std::uint64_t sum = 0) noexcept {
-    // The carries are counted beside the sum and added at the end: an addition and a carry for each eight bytes.
-    std::uint64_t carries = 0;
-    const auto add = [&](std::uint64_t word) {
-        sum += word;
-        carries += sum < word ? 1 : 0;
-    };
-    while (size >= 32) {
-        add(native<std::uint64_t>(from));
-        add(native<std::uint64_t>(from + 8));
-        add(native<std::uint64_t>(from + 16));
-        add(native<std::uint64_t>(from + 24));
-        from += 32;
-        size -= 32;
-    }
-    if (size >= 16) {
-        add(native<std::uint64_t>(from));
-        add(native<std::uint64_t>(from + 8));
-        from += 16;
-        size -= 16;
-    }
-    if (size >= 8) {
-        add(native<std::uint64_t>(from));
-        from += 8;
-        size -= 8;
-    }
-    std::uint64_t rest = carries;  // at most 7 bytes more: three terms, which cannot overflow
-    if (size >= 4) {
-        rest += native<std::uint32_t>(from);
-        from += 4;
-        size -= 4;
-    }
-    if (size >= 2) {
-        rest += native<std::uint16_t>(from);
-        from += 2;
-        size -= 2;
-    }
-    if (size > 0) rest += wire_order(static_cast<std::uint16_t>(load_8(from) << 8));
-    return add_with_carry(sum, rest);
-}
-
-}  // namespace detail
-
-// ---- The checksum of the Internet ----------------------------------------------------------------------
-
-/// Adds up the pieces of a packet (RFC 1071). A piece may have an odd number of bytes: the next piece continues in the
-/// middle of a 16-bit number. A regular value.
-class internet_sum {
-  public:
-    constexpr internet_sum() noexcept = default;
-
-    /// Adds bytes.
-    constexpr internet_sum& add(std::span<const std::byte> piece) noexcept {
-        const std::uint64_t sum = detail::sum_of(piece.data(), piece.size());
-        sum_ = detail::add_with_carry(sum_, is_odd_ ? detail::swapped(detail::fold(sum)) : sum);
-        is_odd_ ^= piece.size() % 2 != 0;
-        return *this;
-    }
-    /// Adds a number of 16 bits, which stands on the wire with the byte of the larger weight first.
-    constexpr internet_sum& add(std::uint16_t number) noexcept {
-        const std::uint16_t wire = detail::wire_order(number);
-        sum_ = detail::add_with_carry(sum_, is_odd_ ? detail::swapped(wire) : wire);
-        return *this;
-    }
-    /// Adds a number of 32 bits.
-    constexpr internet_sum& add(std::uint32_t number) noexcept {
-        return add(static_cast<std::uint16_t>(number >> 16)).add(static_cast<std::uint16_t>(number));
-    }
-    /// Adds an address, four bytes.
-    constexpr internet_sum& add(ipv4_address address) noexcept { return add(address.to_uint()); }
-    /// Adds an address, sixteen bytes. The zone is not sent and not added.
-    constexpr internet_sum& add(const ipv6_address& address) noexcept {
-        const uint128 value = address.to_uint();
-        for (const std::uint64_t half : {value.high, value.low})
-            add(static_cast<std::uint32_t>(half >> 32)).add(static_cast<std::uint32_t>(half));
-        return *this;
-    }
-
-    /// Returns the sum of 16 bits with all carries added. It is 0xffff for a packet whose checksum is right.
-    [[nodiscard]] constexpr std::uint16_t sum() const noexcept { return detail::wire_order(detail::fold(sum_)); }
-    /// Returns the sum's complement, which a sender puts into the header. The header's own field must have been 0.
-    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return static_cast<std::uint16_t>(~sum()); }
-
-    /// Compares sums, not the pieces that led to them.
-    friend constexpr bool operator==(const internet_sum& a, const internet_sum& b) noexcept {
-        return a.sum() == b.sum() && a.is_odd_ == b.is_odd_;
-    }
-
-  private:
-    std::uint64_t sum_ = 0;  // in the processor's order of bytes
-    bool is_odd_ = false;    // the next byte belongs to the lower half of a number
-};
-
-/// Returns the checksum of the bytes (RFC 1071). Begin with the pseudo_header() for UDP, TCP and ICMPv6. For bytes that
-/// contain a correct checksum the result is 0.
-[[nodiscard]] constexpr std::uint16_t internet_checksum(std::span<const std::byte> bytes,
-                                                        internet_sum begin = {}) noexcept {
-    return begin.add(bytes).checksum();
-}
-
-/// Returns the sum of what UDP and TCP add in front of their own header: addresses, protocol, and the length in bytes of
-/// header and data (RFC 9293 §3.1, RFC 768).
-[[nodiscard]] constexpr internet_sum pseudo_header(ipv4_address source, ipv4_address destination, ip_protocol protocol,
-                                                   std::uint32_t length) noexcept {
-    return internet_sum{}.add(source).add(destination).add(static_cast<std::uint16_t>(protocol)).add(length);
-}
-/// Returns the sum for IPv6 (RFC 8200 §8.1). If the packet has a routing header, `destination` is the last address of the
-/// route.
-[[nodiscard]] constexpr internet_sum pseudo_header(const ipv6_address& source, const ipv6_address& destination,
-                                                   ip_protocol protocol, std::uint32_t length) noexcept {
-    return internet_sum{}.add(source).add(destination).add(length).add(static_cast<std::uint16_t>(protocol));
-}
-
-/// Returns the checksum after a 16- or 32-bit number of the packet changed from `before` to `after` (RFC 1624, equation
-/// 3). The number must begin at an even byte. A router that decrements the time to live needs no more than this. UDP's
-/// checksum 0 means "no checksum", so do not update it.
-template <class Number>
-requires(std::same_as<Number, std::uint16_t> || std::same_as<Number, std::uint32_t>)
-    [[nodiscard]] constexpr std::uint16_t
-    updated_checksum(std::uint16_t checksum, Number before, Number after) noexcept {
-    return internet_sum{}
-        .add(static_cast<std::uint16_t>(~checksum))
-        .add(static_cast<Number>(~before))
-        .add(after)
-        .checksum();
-}
-
-/// Says what a checksum tells about a packet.
-enum class checksum_state : std::uint8_t {
-    good,
-    bad,      ///< the packet was damaged, rewritten without care, or the sender lied
-    absent,   ///< UDP over IPv4 without a checksum, or a layer that has none
-    partial,  ///< only the pseudo-header is summed: the sending card computes the rest (offload), after the capture
-    unknown,  ///< not all summed bytes are there: a fragment, or a frame that was cut short
-};
-
-/// Returns the name of the state, for example `good`.
-[[nodiscard]] constexpr std::string_view to_string(checksum_state state) noexcept {
-    constexpr std::string_view names[]{"good", "bad", "absent", "partial", "unknown"};
-    const auto index = static_cast<std::size_t>(state);
-    return index < std::size(names) ? names[index] : "unknown";
-}
-
-namespace detail {
-/// Judges the checksum `field` of a segment that begins with the pseudo-header's sum.
-constexpr checksum_state state_of(internet_sum pseudo, std::span<const std::byte> segment,
-                                  std::uint16_t field) noexcept {
-    if (internet_sum{pseudo}.add(segment).sum() == 0xffff) return checksum_state::good;
-    return field == pseudo.sum() ? checksum_state::partial : checksum_state::bad;
-}
-}  // namespace detail
-
-// ---- The checksum of Ethernet --------------------------------------------------------------------------
-
-namespace detail {
-inline constexpr auto crc32_table = [] {
-    std::array<std::uint32_t, 256> table{};
-    for (std::uint32_t byte = 0; byte < 256; ++byte) {
-        std::uint32_t value = byte;
-        for (int bit = 0; bit < 8; ++bit) value = value >> 1 ^ ((value & 1) != 0 ? 0xedb8'8320 : 0);
-        table[byte] = value;
-    }
-    return table;
-}();
-}  // namespace detail
-
-/// Returns the CRC-32 of Ethernet, which stands behind the frame with the byte of the smallest weight first (IEEE 802.3
-/// §3.2.9). A longer text may be computed piece by piece: `before` is the result for the pieces in front of this one.
-[[nodiscard]] constexpr std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before = 0) noexcept {
-    std::uint32_t value = ~before;
-    for (const std::byte each : bytes)
-        value = value >> 8 ^ detail::crc32_table[(value ^ std::to_integer<std::uint32_t>(each)) & 0xff];
-    return ~value;
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_CHECKSUM_HPP
 
 // netnotes/packet/dns.hpp: messages of the Domain Name System
 // SPDX-License-Identifier: MIT
@@ -4859,472 +7050,6 @@ class dns_builder {
 #endif  // NETNOTES_PACKET_DNS_BUILD_HPP
 
 
-// netnotes/packet/ethernet.hpp: from card to card
-// SPDX-License-Identifier: MIT
-//
-// An Ethernet frame goes from one network card to another card of the same link (IEEE 802.3 §3):
-//
-//        6 bytes        6 bytes     2 bytes     46 to 1500 bytes      4 bytes
-//       ┌──────────────┬───────────┬───────────┬─────────────────────┬──────┐
-//       │ destination  │  source   │ 0x0800    │ IPv4 packet         │ CRC  │
-//       └──────────────┴───────────┴───────────┴─────────────────────┴──────┘
-//
-// A shorter payload is padded to 46 bytes, so a reader must not take everything behind the header for payload: IP has its
-// own length. The third field has two meanings. From 0x0600 on it names the protocol (Ethernet II). Up to 1500 it is the
-// payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
-//
-// A switch that carries several virtual LANs puts a tag of four bytes behind the addresses (IEEE 802.1Q):
-//
-//       ┌──────────────┬───────────┬────────┬───┬─┬────────────┬───────────┬──────────
-//       │ destination  │  source   │ 0x8100 │pri│d│ identifier │ 0x0800    │ IPv4 …        pri: priority, 3 bits
-//       └──────────────┴───────────┴────────┴───┴─┴────────────┴───────────┴──────────     d: drop eligible, 1 bit
-//
-// The address resolution protocol asks which card has an IP address (RFC 826). The question goes to every card of the
-// link, the answer to the asking card only. Nothing proves that an answer is true: this is how ARP spoofing works.
-//
-// On this page:  ethernet_view · vlan_view · arp_operation, arp_view
-// The notes:     TCP/IP协议(族), ARP; 网络分析工具
-
-#ifndef NETNOTES_PACKET_ETHERNET_HPP
-#define NETNOTES_PACKET_ETHERNET_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string_view>
-
-
-
-// netnotes/packet/view.hpp: what every view of a header can do
-// SPDX-License-Identifier: MIT
-//
-// A view looks at bytes that lie elsewhere: in a file, in a buffer, in an array. It holds their address and two sizes,
-// and copies nothing. The bytes must outlive the view.
-//
-//        bytes()   ┌──────────────── header() ───────────────┬───────── payload() ─────────┐
-//                  │ fixed fields            options         │ the next header, or data    │
-//                  └─────────────────────────────────────────┴─────────────────────────────┘
-//                  └─────────── header_size() ───────────────┘
-//
-// A view is made by its class's function parse(), which checks once whether the header is whole and consistent. If it is
-// not, parse() returns nullopt and says why. Every accessor then reads within the bounds, so it needs no check and cannot
-// fail. This is also why a view is fast: reading a field is one load and one swap of bytes.
-//
-//        packet_failure why;
-//        if (const auto header = tcp_view::parse(bytes, why))
-//            use(header->source_port());
-//        else
-//            std::cerr << why.message();         // TCP: data offset is 3 words, below 5, at byte 12
-//
-// Options are read lazily: a loop over options() looks at one option after the other. It stops at an option that is
-// broken, and failure() then says why. A header with a broken option is still a header, and its fields are readable.
-//
-// On this page:  header_view · option, option_range
-// The notes:     TCP报文首部 (选项)
-
-#ifndef NETNOTES_PACKET_VIEW_HPP
-#define NETNOTES_PACKET_VIEW_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <optional>
-#include <span>
-
-
-
-
-namespace netnotes::packet {
-
-namespace detail {
-/// Makes views of headers that were checked already.
-struct view_maker {
-    template <class View>
-    static constexpr View make(const std::byte* data, std::size_t header_size, std::size_t size) noexcept {
-        return View{data, header_size, size};
-    }
-    /// Returns the header's size, or 0 and the reason in `why`. The place counts from `data`.
-    template <class View>
-    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
-        return View::check(data, size, why);
-    }
-    template <class View>
-    static constexpr std::optional<View> parse(std::span<const std::byte> bytes, packet_failure& why) noexcept {
-        const std::size_t header_size = View::check(bytes.data(), bytes.size(), why);
-        if (header_size == 0) return std::nullopt;
-        return View{bytes.data(), header_size, View::extent(bytes.data(), bytes.size())};
-    }
-};
-}  // namespace detail
-
-/// The part that all views share: the bytes of a header and of what follows it. The view is valid as long as the bytes.
-class header_view {
-  public:
-    /// Returns the header and its payload.
-    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
-    /// Returns the header with its options.
-    [[nodiscard]] constexpr std::span<const std::byte> header() const noexcept { return {data_, header_size_}; }
-    /// Returns what follows the header, as far as it is there.
-    [[nodiscard]] constexpr std::span<const std::byte> payload() const noexcept {
-        return {data_ + header_size_, size_ - header_size_};
-    }
-    /// Returns the header's size in bytes.
-    [[nodiscard]] constexpr std::size_t header_size() const noexcept { return header_size_; }
-
-  protected:
-    constexpr header_view(const std::byte* data, std::size_t header_size, std::size_t size) noexcept
-        : data_{data}, header_size_{static_cast<std::uint32_t>(header_size)}, size_{static_cast<std::uint32_t>(size)} {}
-    ~header_view() = default;
-    /// How many of `size` bytes belong to header and payload. A header that has a length of its own says it here.
-    static constexpr std::size_t extent(const std::byte*, std::size_t size) noexcept { return size; }
-    constexpr header_view(const header_view&) noexcept = default;
-    constexpr header_view& operator=(const header_view&) noexcept = default;
-
-    [[nodiscard]] constexpr std::uint8_t get_8(std::size_t at) const noexcept { return detail::load_8(data_ + at); }
-    [[nodiscard]] constexpr std::uint16_t get_16(std::size_t at) const noexcept { return detail::load_16(data_ + at); }
-    [[nodiscard]] constexpr std::uint32_t get_32(std::size_t at) const noexcept { return detail::load_32(data_ + at); }
-    [[nodiscard]] constexpr std::uint64_t get_48(std::size_t at) const noexcept { return detail::load_48(data_ + at); }
-    [[nodiscard]] constexpr std::uint64_t get_64(std::size_t at) const noexcept { return detail::load_64(data_ + at); }
-    [[nodiscard]] constexpr ipv4_address get_ipv4(std::size_t at) const noexcept { return ipv4_address{get_32(at)}; }
-    [[nodiscard]] constexpr ipv6_address get_ipv6(std::size_t at) const noexcept {
-        return ipv6_address{uint128{get_64(at), get_64(at + 8)}};
-    }
-    [[nodiscard]] constexpr std::span<const std::byte> get_bytes(std::size_t at, std::size_t count) const noexcept {
-        return {data_ + at, count};
-    }
-
-  private:
-    const std::byte* data_;
-    std::uint32_t header_size_;
-    std::uint32_t size_;
-};
-
-// ---- Options -------------------------------------------------------------------------------------------
-
-/// An option of a header: its number, and the bytes behind number and length.
-struct option {
-    std::uint8_t kind = 0;
-    std::span<const std::byte> data;
-};
-
-namespace detail {
-
-/// What a step through options has found. `size` 0 is the end; then `pattern` tells whether an option is broken.
-struct option_step {
-    std::size_t size = 0;
-    option found{};
-    const char* pattern = nullptr;
-    std::uint32_t value = 0;
-    std::uint32_t limit = 0;
-};
-
-/// IPv4 and TCP: kind, length of the whole option, data. Kind 0 ends the list, kind 1 is a single byte (RFC 791 §3.1, RFC
-/// 9293 §3.1).
-template <layer Where>
-struct classic_options {
-    static constexpr layer where = Where;
-    static constexpr option_step step(std::span<const std::byte> rest) noexcept {
-        const std::uint8_t kind = load_8(rest.data());
-        if (kind == 0) return {};
-        if (kind == 1) return {1, {kind, {}}};
-        if (rest.size() < 2) return {0, {}, "option % has no length", kind};
-        const std::size_t length = load_8(rest.data() + 1);
-        if (length < 2) return {0, {}, "option % has the length #, below 2", kind, static_cast<std::uint32_t>(length)};
-        if (length > rest.size())
-            return {
-                0, {}, "option % needs # bytes, and the header ends before", kind, static_cast<std::uint32_t>(length)};
-        return {length, {kind, rest.subspan(2, length - 2)}};
-    }
-};
-
-/// IPv6 hop-by-hop and destination options: kind, length of the data, data. Kind 0 is a single byte (RFC 8200 §4.2).
-struct ipv6_options_form {
-    static constexpr layer where = layer::ipv6_extension;
-    static constexpr option_step step(std::span<const std::byte> rest) noexcept {
-        const std::uint8_t kind = load_8(rest.data());
-        if (kind == 0) return {1, {kind, {}}};
-        if (rest.size() < 2) return {0, {}, "option % has no length", kind};
-        const std::size_t length = load_8(rest.data() + 1);
-        if (length + 2 > rest.size())
-            return {0,
-                    {},
-                    "option % needs # bytes, and the header ends before",
-                    kind,
-                    static_cast<std::uint32_t>(length + 2)};
-        return {length + 2, {kind, rest.subspan(2, length)}};
-    }
-};
-
-/// Neighbour discovery: kind, length in units of eight bytes, data (RFC 4861 §4.6).
-struct neighbor_options_form {
-    static constexpr layer where = layer::icmpv6;
-    static constexpr option_step step(std::span<const std::byte> rest) noexcept {
-        const std::uint8_t kind = load_8(rest.data());
-        if (rest.size() < 2) return {0, {}, "option % has no length", kind};
-        const std::size_t length = load_8(rest.data() + 1) * std::size_t{8};
-        if (length == 0) return {0, {}, "option % has the length 0", kind};
-        if (length > rest.size())
-            return {
-                0, {}, "option % needs # bytes, and the message ends before", kind, static_cast<std::uint32_t>(length)};
-        return {length, {kind, rest.subspan(2, length - 2)}};
-    }
-};
-
-}  // namespace detail
-
-/// The options of a header, read one at a time. A loop over them ends at the end of the list, or at a broken option;
-/// failure() tells the two apart. The range is valid as long as the bytes of the frame.
-template <class Form>
-class option_range {
-  public:
-    class iterator {
-      public:
-        using value_type = option;
-        using difference_type = std::ptrdiff_t;
-        using iterator_category = std::input_iterator_tag;
-        using iterator_concept = std::forward_iterator_tag;
-        using pointer = const option*;
-        using reference = const option&;
-
-        constexpr iterator() noexcept = default;
-        constexpr const option& operator*() const noexcept { return step_.found; }
-        constexpr const option* operator->() const noexcept { return &step_.found; }
-        constexpr iterator& operator++() noexcept {
-            rest_ = rest_.subspan(step_.size);
-            step_ = rest_.empty() ? detail::option_step{} : Form::step(rest_);
-            return *this;
-        }
-        constexpr iterator operator++(int) noexcept {
-            const iterator before = *this;
-            ++*this;
-            return before;
-        }
-        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
-            return a.rest_.data() == b.rest_.data() && a.rest_.size() == b.rest_.size();
-        }
-        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
-            return a.step_.size == 0;
-        }
-
-      private:
-        friend option_range;
-        constexpr explicit iterator(std::span<const std::byte> rest) noexcept
-            : rest_{rest}, step_{rest.empty() ? detail::option_step{} : Form::step(rest)} {}
-        std::span<const std::byte> rest_;
-        detail::option_step step_;
-    };
-
-    constexpr option_range() noexcept = default;
-    /// Takes the bytes of the options, which begin at byte `offset` of their header.
-    constexpr option_range(std::span<const std::byte> bytes, std::size_t offset) noexcept
-        : bytes_{bytes}, offset_{offset} {}
-
-    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{bytes_}; }
-    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
-    [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
-    /// Returns all bytes of the options, padding included.
-    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return bytes_; }
-    /// Returns the first option with that number, or nullopt.
-    [[nodiscard]] constexpr std::optional<option> find(std::uint8_t kind) const noexcept {
-        for (const option& each : *this)
-            if (each.kind == kind) return each;
-        return std::nullopt;
-    }
-    /// Returns why the list cannot be read to its end, or success. The place counts from the beginning of the header.
-    [[nodiscard]] constexpr packet_failure failure() const noexcept {
-        iterator at = begin();
-        while (at != end()) ++at;
-        if (at.step_.pattern == nullptr) return {};
-        const auto place = offset_ + bytes_.size() - at.rest_.size();
-        return {Form::where, place, at.step_.pattern, at.step_.value, at.step_.limit};
-    }
-
-  private:
-    std::span<const std::byte> bytes_;
-    std::size_t offset_ = 0;
-};
-
-/// The options of TCP (RFC 9293 §3.1).
-using tcp_option_range = option_range<detail::classic_options<layer::tcp>>;
-/// The options of IPv4 (RFC 791 §3.1).
-using ipv4_option_range = option_range<detail::classic_options<layer::ipv4>>;
-/// The options of an extension header of IPv6 (RFC 8200 §4.2).
-using ipv6_option_range = option_range<detail::ipv6_options_form>;
-/// The options of neighbour discovery (RFC 4861 §4.6).
-using neighbor_option_range = option_range<detail::neighbor_options_form>;
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_VIEW_HPP
-
-
-namespace netnotes::packet {
-
-/// The header of an Ethernet frame: 14 bytes, without the CRC behind the frame (IEEE 802.3 §3.1).
-class ethernet_view : public header_view {
-  public:
-    /// Returns nullopt if fewer than 14 bytes are there; `why` then says so.
-    [[nodiscard]] static constexpr std::optional<ethernet_view> parse(std::span<const std::byte> bytes,
-                                                                      packet_failure& why) noexcept {
-        return detail::view_maker::parse<ethernet_view>(bytes, why);
-    }
-
-    [[nodiscard]] constexpr mac_address destination() const noexcept { return mac_address{get_48(0)}; }
-    [[nodiscard]] constexpr mac_address source() const noexcept { return mac_address{get_48(6)}; }
-    /// Returns the third field as it is: a protocol from 0x0600 on, a length up to 1500. Other values mean nothing.
-    [[nodiscard]] constexpr std::uint16_t type_or_length() const noexcept { return get_16(12); }
-    /// Returns true for an IEEE 802.3 frame, whose third field is the length of its payload.
-    [[nodiscard]] constexpr bool has_length() const noexcept { return type_or_length() <= 1500; }
-    /// Returns the protocol of the payload. Ask has_length() first; a length is no protocol.
-    [[nodiscard]] constexpr ether_type type() const noexcept { return static_cast<ether_type>(type_or_length()); }
-
-  private:
-    friend detail::view_maker;
-    using header_view::header_view;
-    static constexpr std::size_t check(const std::byte*, std::size_t size, packet_failure& why) noexcept {
-        if (size >= 14) return 14;
-        why = packet_failure::cut_short(layer::ethernet, 0, size, 14);
-        return 0;
-    }
-};
-
-/// The rest of a VLAN tag: two bytes of control information, and the type of what follows (IEEE 802.1Q §9.6). The type
-/// 0x8100 in front of it belongs to the header outside.
-class vlan_view : public header_view {
-  public:
-    /// Returns nullopt if fewer than 4 bytes are there; `why` then says so.
-    [[nodiscard]] static constexpr std::optional<vlan_view> parse(std::span<const std::byte> bytes,
-                                                                  packet_failure& why) noexcept {
-        return detail::view_maker::parse<vlan_view>(bytes, why);
-    }
-
-    /// Returns all 16 bits of control information.
-    [[nodiscard]] constexpr std::uint16_t control_information() const noexcept { return get_16(0); }
-    /// Returns the priority code point, 0 to 7.
-    [[nodiscard]] constexpr unsigned priority() const noexcept { return control_information() >> 13u; }
-    /// Returns the drop eligible indicator: a congested switch may drop this frame first.
-    [[nodiscard]] constexpr bool drop_eligible() const noexcept { return (control_information() & 0x1000) != 0; }
-    /// Returns the number of the virtual LAN, 0 to 4095. 0 stands for "priority only", and 4095 is reserved.
-    [[nodiscard]] constexpr unsigned identifier() const noexcept { return control_information() & 0x0fffu; }
-    /// Returns the field behind the tag, which has the meaning of ethernet_view::type_or_length().
-    [[nodiscard]] constexpr std::uint16_t type_or_length() const noexcept { return get_16(2); }
-    [[nodiscard]] constexpr bool has_length() const noexcept { return type_or_length() <= 1500; }
-    [[nodiscard]] constexpr ether_type type() const noexcept { return static_cast<ether_type>(type_or_length()); }
-
-  private:
-    friend detail::view_maker;
-    using header_view::header_view;
-    static constexpr std::size_t check(const std::byte*, std::size_t size, packet_failure& why) noexcept {
-        if (size >= 4) return 4;
-        why = packet_failure::cut_short(layer::vlan, 0, size, 4);
-        return 0;
-    }
-};
-
-/// Says what an ARP packet wants (RFC 826, RFC 903, RFC 2390).
-enum class arp_operation : std::uint16_t {
-    request = 1,
-    reply = 2,
-    reverse_request = 3,
-    reverse_reply = 4,
-    inverse_request = 8,
-    inverse_reply = 9,
-};
-
-/// Returns the name of the operation, or "" for a number that this module does not name.
-[[nodiscard]] constexpr std::string_view to_string(arp_operation operation) noexcept {
-    switch (operation) {
-        case arp_operation::request: return "request";
-        case arp_operation::reply: return "reply";
-        case arp_operation::reverse_request: return "reverse request";
-        case arp_operation::reverse_reply: return "reverse reply";
-        case arp_operation::inverse_request: return "inverse request";
-        case arp_operation::inverse_reply: return "inverse reply";
-    }
-    return "";
-}
-
-/// An ARP packet (RFC 826). The packet gives the sizes of its addresses itself. For Ethernet and IPv4 they are 6 and 4
-/// bytes, and then the typed accessors return the addresses. The accessors that return bytes work for all sizes.
-class arp_view : public header_view {
-  public:
-    /// Returns nullopt if the addresses, whose sizes the packet announces, are not all there; `why` then says so.
-    [[nodiscard]] static constexpr std::optional<arp_view> parse(std::span<const std::byte> bytes,
-                                                                 packet_failure& why) noexcept {
-        return detail::view_maker::parse<arp_view>(bytes, why);
-    }
-
-    /// Returns the kind of link: 1 is Ethernet.
-    [[nodiscard]] constexpr std::uint16_t hardware_type() const noexcept { return get_16(0); }
-    /// Returns the protocol whose addresses are asked for.
-    [[nodiscard]] constexpr ether_type protocol_type() const noexcept { return static_cast<ether_type>(get_16(2)); }
-    [[nodiscard]] constexpr std::uint8_t hardware_size() const noexcept { return get_8(4); }  ///< bytes
-    [[nodiscard]] constexpr std::uint8_t protocol_size() const noexcept { return get_8(5); }  ///< bytes
-    [[nodiscard]] constexpr arp_operation operation() const noexcept { return static_cast<arp_operation>(get_16(6)); }
-    /// Returns true for addresses of Ethernet and of IPv4, the only kind that is in use.
-    [[nodiscard]] constexpr bool is_ethernet_ipv4() const noexcept { return get_48(0) == 0x0001'0800'0604; }
-
-    [[nodiscard]] constexpr std::span<const std::byte> sender_hardware_bytes() const noexcept {
-        return get_bytes(8, hardware_size());
-    }
-    [[nodiscard]] constexpr std::span<const std::byte> sender_protocol_bytes() const noexcept {
-        return get_bytes(8u + hardware_size(), protocol_size());
-    }
-    [[nodiscard]] constexpr std::span<const std::byte> target_hardware_bytes() const noexcept {
-        return get_bytes(8u + hardware_size() + protocol_size(), hardware_size());
-    }
-    [[nodiscard]] constexpr std::span<const std::byte> target_protocol_bytes() const noexcept {
-        return get_bytes(8u + 2u * hardware_size() + protocol_size(), protocol_size());
-    }
-
-    /// Returns the card that sends. Returns 00:00:00:00:00:00 if a hardware address has not 6 bytes.
-    [[nodiscard]] constexpr mac_address sender_hardware_address() const noexcept {
-        return mac(sender_hardware_bytes());
-    }
-    /// Returns the IP address that the sender claims. Returns 0.0.0.0 if a protocol address has not 4 bytes.
-    [[nodiscard]] constexpr ipv4_address sender_protocol_address() const noexcept {
-        return ip(sender_protocol_bytes());
-    }
-    /// Returns the card that is addressed. A request holds zeros here, because this is its question.
-    [[nodiscard]] constexpr mac_address target_hardware_address() const noexcept {
-        return mac(target_hardware_bytes());
-    }
-    /// Returns the IP address whose card is wanted.
-    [[nodiscard]] constexpr ipv4_address target_protocol_address() const noexcept {
-        return ip(target_protocol_bytes());
-    }
-    /// Returns true if the sender announces or defends its own address: sender and target are the same (RFC 5227 §1.1).
-    [[nodiscard]] constexpr bool is_announcement() const noexcept {
-        return is_ethernet_ipv4() && sender_protocol_address() == target_protocol_address();
-    }
-    /// Returns true if the sender asks whether an address is free: it gives 0.0.0.0 for itself (RFC 5227 §2.1.1).
-    [[nodiscard]] constexpr bool is_probe() const noexcept {
-        return is_ethernet_ipv4() && operation() == arp_operation::request &&
-               sender_protocol_address().is_unspecified() && !target_protocol_address().is_unspecified();
-    }
-
-  private:
-    friend detail::view_maker;
-    using header_view::header_view;
-    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
-        std::size_t needed = 8;
-        if (size >= needed) needed += 2u * (detail::load_8(data + 4) + detail::load_8(data + 5));
-        if (size >= needed) return needed;
-        why = packet_failure::cut_short(layer::arp, 0, size, needed);
-        return 0;
-    }
-    static constexpr mac_address mac(std::span<const std::byte> bytes) noexcept {
-        return bytes.size() == 6 ? mac_address{detail::load_48(bytes.data())} : mac_address{};
-    }
-    static constexpr ipv4_address ip(std::span<const std::byte> bytes) noexcept {
-        return bytes.size() == 4 ? ipv4_address{detail::load_32(bytes.data())} : ipv4_address{};
-    }
-};
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_ETHERNET_HPP
 
 // netnotes/packet/follow.hpp: following TCP streams through a capture
 // SPDX-License-Identifier: MIT
@@ -5504,297 +7229,6 @@ class pieces {
 
 #endif  // NETNOTES_PACKET_PIECES_HPP
 
-// netnotes/packet/tcp.hpp: from program to program, as a stream of numbered bytes
-// SPDX-License-Identifier: MIT
-//
-// A TCP segment carries bytes of a stream, and says which bytes of the other direction have arrived (RFC 9293 §3.1):
-//
-//         0                   1                   2                   3
-//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
-//        ┌───────────────────────────────┬───────────────────────────────┐
-//        │          source port          │       destination port        │
-//        ├───────────────────────────────┴───────────────────────────────┤
-//        │          sequence number: of the first byte, or of SYN        │
-//        ├───────────────────────────────────────────────────────────────┤
-//        │      acknowledgment number: of the next byte expected         │
-//        ├───────┬───────┬─┬─┬─┬─┬─┬─┬─┬─┬───────────────────────────────┤
-//        │ data  │       │C│E│U│A│P│R│S│F│            window:            │   the four bits between are reserved
-//        │ offset│       │W│C│R│C│S│S│Y│I│   bytes that the sender of    │
-//        │       │       │R│E│G│K│H│T│N│N│   this segment will accept    │
-//        ├───────┴───────┴─┴─┴─┴─┴─┴─┴─┴─┼───────────────────────────────┤
-//        │           checksum            │        urgent pointer         │
-//        ├───────────────────────────────┴───────────────────────────────┤
-//        │                    options, 0 to 40 bytes …                   │
-//        └───────────────────────────────────────────────────────────────┘
-//
-// The data offset is the header's length in words of four bytes, so data begins after 20 to 60 bytes. TCP has no length
-// of its own: IP's length ends the segment.
-//
-// Sequence numbers count modulo 2^32. After ffffffff comes 0, so "smaller" says nothing. Of two numbers that are less
-// than 2^31 apart, one is before the other (RFC 9293 §3.4). That relation is no order: a can be before b, b before c, and
-// c before a. The class sequence therefore has is_before(), and no operator <.
-//
-// On this page:  sequence · tcp_flag, tcp_flags · tcp_option · tcp_view
-// The notes:     TCP报文首部, TCP三次握手
-
-#ifndef NETNOTES_PACKET_TCP_HPP
-#define NETNOTES_PACKET_TCP_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-
-
-
-
-
-
-namespace netnotes::packet {
-
-// ---- Sequence numbers ----------------------------------------------------------------------------------
-
-/// The number of a byte in a TCP stream, modulo 2^32 (RFC 9293 §3.4). A value; comparisons other than == have names.
-class sequence {
-  public:
-    constexpr sequence() noexcept = default;
-    constexpr explicit sequence(std::uint32_t value) noexcept : value_{value} {}
-    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
-
-    /// Moves by a count of bytes. After 2^32 - 1 comes 0.
-    constexpr sequence& operator+=(std::uint32_t bytes) noexcept { return value_ += bytes, *this; }
-    constexpr sequence& operator-=(std::uint32_t bytes) noexcept { return value_ -= bytes, *this; }
-    friend constexpr sequence operator+(sequence a, std::uint32_t bytes) noexcept { return a += bytes; }
-    friend constexpr sequence operator-(sequence a, std::uint32_t bytes) noexcept { return a -= bytes; }
-    /// Returns how many bytes lead from `b` to `a`, at least -2^31 and below 2^31.
-    friend constexpr std::int32_t operator-(sequence a, sequence b) noexcept {
-        return static_cast<std::int32_t>(a.value_ - b.value_);
-    }
-    friend constexpr bool operator==(sequence, sequence) noexcept = default;
-
-    /// Returns true if fewer than 2^31 steps forward lead from this number to `other`, and at least one step.
-    [[nodiscard]] constexpr bool is_before(sequence other) const noexcept { return other - *this > 0; }
-    [[nodiscard]] constexpr bool is_after(sequence other) const noexcept { return other.is_before(*this); }
-    /// Returns true if the number is one of the `size` numbers that begin with `first`. `size` may be up to 2^32 - 1.
-    [[nodiscard]] constexpr bool is_in(sequence first, std::uint32_t size) const noexcept {
-        return value_ - first.value_ < size;
-    }
-
-  private:
-    std::uint32_t value_ = 0;
-};
-
-// ---- Flags ---------------------------------------------------------------------------------------------
-
-/// A flag of TCP, with its bit in the header's fourteenth byte (RFC 9293 §3.1).
-enum class tcp_flag : std::uint8_t {
-    fin = 0x01,  ///< the sender has sent its last byte
-    syn = 0x02,  ///< opens: the sequence number is the initial one
-    rst = 0x04,  ///< resets: the connection does not exist any more
-    psh = 0x08,  ///< the receiver should hand the data to the program at once
-    ack = 0x10,  ///< the acknowledgment number is valid; set in every segment but the first
-    urg = 0x20,  ///< the urgent pointer is valid
-    ece = 0x40,  ///< congestion was experienced; in a SYN: can do that (RFC 3168 §6.1)
-    cwr = 0x80,  ///< the congestion window was reduced
-};
-
-/// A set of flags: `tcp_flag::syn | tcp_flag::ack`. A regular value of one byte.
-class tcp_flags {
-  public:
-    constexpr tcp_flags() noexcept = default;
-    constexpr tcp_flags(tcp_flag flag) noexcept : bits_{static_cast<std::uint8_t>(flag)} {}
-    /// Takes the header's byte: bit 0 is FIN, bit 7 is CWR.
-    constexpr explicit tcp_flags(std::uint8_t bits) noexcept : bits_{bits} {}
-
-    [[nodiscard]] constexpr std::uint8_t to_uint() const noexcept { return bits_; }
-    /// Returns true if all flags of `others` are set.
-    [[nodiscard]] constexpr bool has(tcp_flags others) const noexcept { return (bits_ & others.bits_) == others.bits_; }
-    [[nodiscard]] constexpr bool fin() const noexcept { return has(tcp_flag::fin); }
-    [[nodiscard]] constexpr bool syn() const noexcept { return has(tcp_flag::syn); }
-    [[nodiscard]] constexpr bool rst() const noexcept { return has(tcp_flag::rst); }
-    [[nodiscard]] constexpr bool psh() const noexcept { return has(tcp_flag::psh); }
-    [[nodiscard]] constexpr bool ack() const noexcept { return has(tcp_flag::ack); }
-    [[nodiscard]] constexpr bool urg() const noexcept { return has(tcp_flag::urg); }
-    [[nodiscard]] constexpr bool ece() const noexcept { return has(tcp_flag::ece); }
-    [[nodiscard]] constexpr bool cwr() const noexcept { return has(tcp_flag::cwr); }
-
-    friend constexpr tcp_flags operator|(tcp_flags a, tcp_flags b) noexcept {
-        return tcp_flags{static_cast<std::uint8_t>(a.bits_ | b.bits_)};
-    }
-    friend constexpr tcp_flags operator&(tcp_flags a, tcp_flags b) noexcept {
-        return tcp_flags{static_cast<std::uint8_t>(a.bits_ & b.bits_)};
-    }
-    friend constexpr tcp_flags operator~(tcp_flags a) noexcept {
-        return tcp_flags{static_cast<std::uint8_t>(~a.bits_)};
-    }
-    friend constexpr bool operator==(tcp_flags, tcp_flags) noexcept = default;
-
-  private:
-    std::uint8_t bits_ = 0;
-};
-
-constexpr tcp_flags operator|(tcp_flag a, tcp_flag b) noexcept { return tcp_flags{a} | tcp_flags{b}; }
-
-// ---- Options -------------------------------------------------------------------------------------------
-
-/// Numbers of TCP options (IANA's "TCP Option Kind Numbers"), as option::kind has them.
-enum class tcp_option : std::uint8_t {
-    end_of_list = 0,
-    no_operation = 1,
-    maximum_segment_size = 2,      ///< RFC 9293 §3.7.1
-    window_scale = 3,              ///< RFC 7323 §2.2
-    sack_permitted = 4,            ///< RFC 2018 §2
-    selective_acknowledgment = 5,  ///< RFC 2018 §3
-    timestamps = 8,                ///< RFC 7323 §3.2
-    md5_signature = 19,            ///< RFC 2385
-    user_timeout = 28,             ///< RFC 5482
-    authentication = 29,           ///< RFC 5925
-    multipath = 30,                ///< RFC 8684
-    fast_open = 34,                ///< RFC 7413
-};
-
-/// The two clocks of the option "timestamps" (RFC 7323 §3.2).
-struct tcp_timestamps {
-    std::uint32_t value = 0;       ///< the sender's clock
-    std::uint32_t echo_reply = 0;  ///< the last value that the sender has received
-    friend constexpr bool operator==(const tcp_timestamps&, const tcp_timestamps&) noexcept = default;
-};
-
-/// Bytes that arrived behind a gap (RFC 2018 §3): those from `first` to the one before `last`.
-struct tcp_block {
-    sequence first;
-    sequence last;
-    friend constexpr bool operator==(const tcp_block&, const tcp_block&) noexcept = default;
-};
-
-/// The blocks of a selective acknowledgment: the header has room for four.
-class tcp_blocks {
-  public:
-    [[nodiscard]] constexpr const tcp_block* begin() const noexcept { return blocks_.data(); }
-    [[nodiscard]] constexpr const tcp_block* end() const noexcept { return blocks_.data() + size_; }
-    [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] constexpr const tcp_block& operator[](std::size_t i) const noexcept { return blocks_[i]; }
-    /// Adds a block. A fifth block is dropped.
-    constexpr void push_back(const tcp_block& block) noexcept {
-        if (size_ < blocks_.size()) blocks_[size_++] = block;
-    }
-
-  private:
-    std::array<tcp_block, 4> blocks_{};
-    std::size_t size_ = 0;
-};
-
-// ---- The header ----------------------------------------------------------------------------------------
-
-/// The header of a TCP segment (RFC 9293 §3.1).
-class tcp_view : public header_view {
-  public:
-    /// Returns nullopt if the header is cut short, or if its data offset is below 5; `why` then says so.
-    [[nodiscard]] static constexpr std::optional<tcp_view> parse(std::span<const std::byte> bytes,
-                                                                 packet_failure& why) noexcept {
-        return detail::view_maker::parse<tcp_view>(bytes, why);
-    }
-
-    [[nodiscard]] constexpr std::uint16_t source_port() const noexcept { return get_16(0); }
-    [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept { return get_16(2); }
-    [[nodiscard]] constexpr sequence sequence_number() const noexcept { return sequence{get_32(4)}; }
-    /// Returns the number of the next byte that the sender expects. It is valid if flags().ack() is true.
-    [[nodiscard]] constexpr sequence acknowledgment_number() const noexcept { return sequence{get_32(8)}; }
-    /// Returns the header's length in words of four bytes, 5 to 15; header_size() has it in bytes.
-    [[nodiscard]] constexpr unsigned data_offset() const noexcept { return get_8(12) >> 4u; }
-    /// Returns the four bits between data offset and flags, which are 0 today. RFC 9768 uses the lowest of them.
-    [[nodiscard]] constexpr unsigned reserved() const noexcept { return get_8(12) & 0xfu; }
-    [[nodiscard]] constexpr tcp_flags flags() const noexcept { return tcp_flags{get_8(13)}; }
-    /// Returns how many bytes the sender of this segment will accept, before the window scale is applied.
-    [[nodiscard]] constexpr std::uint16_t window() const noexcept { return get_16(14); }
-    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(16); }
-    /// Returns the distance from the sequence number to the byte behind the urgent data; valid if flags().urg() is true.
-    [[nodiscard]] constexpr std::uint16_t urgent_pointer() const noexcept { return get_16(18); }
-    /// Returns the options, which are read lazily; see tcp_option for their numbers.
-    [[nodiscard]] constexpr tcp_option_range options() const noexcept {
-        return {get_bytes(20, header_size() - 20), 20};
-    }
-    /// Returns how many sequence numbers the segment occupies: its bytes, and one each for SYN and FIN (RFC 9293 §3.4).
-    [[nodiscard]] constexpr std::uint32_t segment_length() const noexcept {
-        return static_cast<std::uint32_t>(payload().size()) + (flags().syn() ? 1 : 0) + (flags().fin() ? 1 : 0);
-    }
-
-    /// Returns the largest segment that the sender accepts, in bytes of data. Only a SYN should have it.
-    [[nodiscard]] constexpr std::optional<std::uint16_t> maximum_segment_size() const noexcept {
-        const auto found = find(tcp_option::maximum_segment_size, 2);
-        if (!found) return std::nullopt;
-        return detail::load_16(found->data.data());
-    }
-    /// Returns by how many bits the sender's later windows must be shifted to the left. A value above 14 counts as 14 (RFC
-    /// 7323 §2.3); it is returned as it stands.
-    [[nodiscard]] constexpr std::optional<std::uint8_t> window_scale() const noexcept {
-        const auto found = find(tcp_option::window_scale, 1);
-        if (!found) return std::nullopt;
-        return detail::load_8(found->data.data());
-    }
-    /// Returns true if the sender of this SYN understands selective acknowledgments.
-    [[nodiscard]] constexpr bool is_sack_permitted() const noexcept {
-        return find(tcp_option::sack_permitted, 0).has_value();
-    }
-    [[nodiscard]] constexpr std::optional<tcp_timestamps> timestamps() const noexcept {
-        const auto found = find(tcp_option::timestamps, 8);
-        if (!found) return std::nullopt;
-        return tcp_timestamps{detail::load_32(found->data.data()), detail::load_32(found->data.data() + 4)};
-    }
-    /// Returns the blocks of the first selective acknowledgment, or no block.
-    [[nodiscard]] constexpr tcp_blocks selective_acknowledgments() const noexcept {
-        tcp_blocks blocks;
-        const auto found = options().find(static_cast<std::uint8_t>(tcp_option::selective_acknowledgment));
-        if (!found || found->data.size() % 8 != 0) return blocks;
-        for (std::size_t at = 0; at < found->data.size(); at += 8)
-            blocks.push_back({sequence{detail::load_32(found->data.data() + at)},
-                              sequence{detail::load_32(found->data.data() + at + 4)}});
-        return blocks;
-    }
-
-    /// Checks the checksum with the addresses of the IP header around it. The view must have the whole segment.
-    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(ipv4_address source,
-                                                                            ipv4_address destination) const noexcept {
-        return detail::state_of(pseudo_header(source, destination, ip_protocol::tcp, size()), bytes(), checksum());
-    }
-    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
-        const ipv6_address& source, const ipv6_address& destination) const noexcept {
-        return detail::state_of(pseudo_header(source, destination, ip_protocol::tcp, size()), bytes(), checksum());
-    }
-
-  private:
-    friend detail::view_maker;
-    using header_view::header_view;
-    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
-        if (size < 20) [[unlikely]] {
-            why = packet_failure::cut_short(layer::tcp, 0, size, 20);
-            return 0;
-        }
-        const std::size_t header_size = detail::load_8(data + 12) / 16 * 4u;
-        if (header_size < 20 || header_size > size) [[unlikely]]
-            return refuse(header_size, size, why);
-        return header_size;
-    }
-    static constexpr std::size_t refuse(std::size_t header_size, std::size_t size, packet_failure& why) noexcept {
-        if (header_size < 20)
-            why = packet_failure{layer::tcp, 12, "data offset is % words, below #",
-                                 static_cast<std::uint32_t>(header_size / 4), 5};
-        else
-            why = packet_failure::cut_short(layer::tcp, 0, size, header_size);
-        return 0;
-    }
-    [[nodiscard]] constexpr std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(bytes().size()); }
-    /// The first option of that kind, if its data has the size that its RFC gives it.
-    [[nodiscard]] constexpr std::optional<option> find(tcp_option kind, std::size_t data_size) const noexcept {
-        const auto found = options().find(static_cast<std::uint8_t>(kind));
-        return found && found->data.size() == data_size ? found : std::nullopt;
-    }
-};
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_TCP_HPP
 
 
 namespace netnotes::packet {
@@ -6266,856 +7700,11 @@ inline void tcp_follower::flush(stream& in, stream_event::gap_reason reason, con
 
 
 
-// netnotes/packet/icmp.hpp: what hosts and routers tell each other about packets
-// SPDX-License-Identifier: MIT
-//
-// IP drops packets without a word; ICMP reports some of the losses (RFC 792 for IPv4, RFC 4443 for IPv6). All messages
-// begin alike:
-//
-//         0                   1                   2                   3
-//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
-//        ┌───────────────┬───────────────┬───────────────────────────────┐
-//        │     type      │     code      │           checksum            │
-//        ├───────────────┴───────────────┼───────────────────────────────┤
-//        │          identifier           │        sequence number        │   of an echo; other types use it otherwise
-//        ├───────────────────────────────┴───────────────────────────────┤
-//        │                   data, or the packet in question …           │
-//        └───────────────────────────────────────────────────────────────┘
-//
-// ping sends echo requests, and the host answers each with its data. An error quotes the beginning of the packet that
-// caused it: its IP header and at least eight bytes more, in which the ports stand. So the sender knows which of its
-// connections is meant. No error answers an error, or two hosts could go on for ever.
-//
-// For IPv6, ICMPv6 has also the work of ARP: neighbour discovery finds cards and routers (RFC 4861).
-//
-// On this page:  icmp_type, icmp_view · icmpv6_type, icmpv6_view · router_advertisement, prefix_information
-// The notes:     TCP/IP协议(族), 各协议之间的关系
 
-#ifndef NETNOTES_PACKET_ICMP_HPP
-#define NETNOTES_PACKET_ICMP_HPP
 
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string_view>
 
 
 
-
-
-
-namespace netnotes::packet {
-
-// ---- ICMP ----------------------------------------------------------------------------------------------
-
-/// Types of ICMP messages (RFC 792; IANA's "ICMP Type Numbers").
-enum class icmp_type : std::uint8_t {
-    echo_reply = 0,
-    destination_unreachable = 3,
-    source_quench = 4,  ///< deprecated by RFC 6633
-    redirect = 5,
-    echo_request = 8,
-    router_advertisement = 9,
-    router_solicitation = 10,
-    time_exceeded = 11,
-    parameter_problem = 12,
-    timestamp_request = 13,
-    timestamp_reply = 14,
-};
-
-/// Returns the name of the type, or "" for a number that this module does not name.
-[[nodiscard]] constexpr std::string_view to_string(icmp_type type) noexcept {
-    switch (type) {
-        case icmp_type::echo_reply: return "echo reply";
-        case icmp_type::destination_unreachable: return "destination unreachable";
-        case icmp_type::source_quench: return "source quench";
-        case icmp_type::redirect: return "redirect";
-        case icmp_type::echo_request: return "echo request";
-        case icmp_type::router_advertisement: return "router advertisement";
-        case icmp_type::router_solicitation: return "router solicitation";
-        case icmp_type::time_exceeded: return "time exceeded";
-        case icmp_type::parameter_problem: return "parameter problem";
-        case icmp_type::timestamp_request: return "timestamp request";
-        case icmp_type::timestamp_reply: return "timestamp reply";
-    }
-    return "";
-}
-
-/// An ICMP message (RFC 792). The header has 8 bytes; the meaning of the last four depends on the type.
-class icmp_view : public header_view {
-  public:
-    /// Returns nullopt if fewer than 8 bytes are there; `why` then says so.
-    [[nodiscard]] static constexpr std::optional<icmp_view> parse(std::span<const std::byte> bytes,
-                                                                  packet_failure& why) noexcept {
-        return detail::view_maker::parse<icmp_view>(bytes, why);
-    }
-
-    [[nodiscard]] constexpr icmp_type type() const noexcept { return static_cast<icmp_type>(get_8(0)); }
-    [[nodiscard]] constexpr std::uint8_t code() const noexcept { return get_8(1); }
-    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(2); }
-    /// Returns the last four bytes of the header as a number.
-    [[nodiscard]] constexpr std::uint32_t rest_of_header() const noexcept { return get_32(4); }
-    /// Returns the number by which ping knows its own echoes; valid if is_echo() is true.
-    [[nodiscard]] constexpr std::uint16_t identifier() const noexcept { return get_16(4); }
-    /// Returns the number of the echo; valid if is_echo() is true.
-    [[nodiscard]] constexpr std::uint16_t sequence_number() const noexcept { return get_16(6); }
-    [[nodiscard]] constexpr bool is_echo() const noexcept {
-        return type() == icmp_type::echo_request || type() == icmp_type::echo_reply;
-    }
-    /// Returns true if the message reports an error and quotes the packet that caused it.
-    [[nodiscard]] constexpr bool is_error() const noexcept {
-        return type() == icmp_type::destination_unreachable || type() == icmp_type::source_quench ||
-               type() == icmp_type::redirect || type() == icmp_type::time_exceeded ||
-               type() == icmp_type::parameter_problem;
-    }
-    /// Returns the beginning of the packet that caused the error, from its IP header on. It is empty for other messages.
-    [[nodiscard]] constexpr std::span<const std::byte> quoted() const noexcept {
-        return is_error() ? payload() : std::span<const std::byte>{};
-    }
-    /// Returns the largest packet that the next link takes (RFC 1191 §4), if this message is "fragmentation needed".
-    [[nodiscard]] constexpr std::optional<std::uint16_t> next_hop_mtu() const noexcept {
-        if (type() != icmp_type::destination_unreachable || code() != 4) return std::nullopt;
-        return get_16(6);
-    }
-    /// Returns the better router that a redirect names.
-    [[nodiscard]] constexpr std::optional<ipv4_address> gateway() const noexcept {
-        if (type() != icmp_type::redirect) return std::nullopt;
-        return get_ipv4(4);
-    }
-    /// Returns the place of the byte in the quoted packet that caused a parameter problem.
-    [[nodiscard]] constexpr std::optional<std::uint8_t> pointer() const noexcept {
-        if (type() != icmp_type::parameter_problem) return std::nullopt;
-        return get_8(4);
-    }
-    /// Returns good or bad. The view must have the whole message, which the checksum covers.
-    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state() const noexcept {
-        return internet_checksum(bytes()) == 0 ? netnotes::packet::checksum_state::good
-                                               : netnotes::packet::checksum_state::bad;
-    }
-
-  private:
-    friend detail::view_maker;
-    using header_view::header_view;
-    static constexpr std::size_t check(const std::byte*, std::size_t size, packet_failure& why) noexcept {
-        if (size >= 8) return 8;
-        why = packet_failure::cut_short(layer::icmp, 0, size, 8);
-        return 0;
-    }
-};
-
-// ---- ICMPv6 --------------------------------------------------------------------------------------------
-
-/// Types of ICMPv6 messages (RFC 4443, RFC 4861; IANA's "ICMPv6 Parameters"). Types below 128 are errors.
-enum class icmpv6_type : std::uint8_t {
-    destination_unreachable = 1,
-    packet_too_big = 2,
-    time_exceeded = 3,
-    parameter_problem = 4,
-    echo_request = 128,
-    echo_reply = 129,
-    multicast_listener_query = 130,
-    multicast_listener_report = 131,
-    multicast_listener_done = 132,
-    router_solicitation = 133,
-    router_advertisement = 134,
-    neighbor_solicitation = 135,
-    neighbor_advertisement = 136,
-    redirect = 137,
-    multicast_listener_report_v2 = 143,
-};
-
-/// Returns the name of the type, or "" for a number that this module does not name.
-[[nodiscard]] constexpr std::string_view to_string(icmpv6_type type) noexcept {
-    switch (type) {
-        case icmpv6_type::destination_unreachable: return "destination unreachable";
-        case icmpv6_type::packet_too_big: return "packet too big";
-        case icmpv6_type::time_exceeded: return "time exceeded";
-        case icmpv6_type::parameter_problem: return "parameter problem";
-        case icmpv6_type::echo_request: return "echo request";
-        case icmpv6_type::echo_reply: return "echo reply";
-        case icmpv6_type::multicast_listener_query: return "multicast listener query";
-        case icmpv6_type::multicast_listener_report: return "multicast listener report";
-        case icmpv6_type::multicast_listener_done: return "multicast listener done";
-        case icmpv6_type::router_solicitation: return "router solicitation";
-        case icmpv6_type::router_advertisement: return "router advertisement";
-        case icmpv6_type::neighbor_solicitation: return "neighbor solicitation";
-        case icmpv6_type::neighbor_advertisement: return "neighbor advertisement";
-        case icmpv6_type::redirect: return "redirect";
-        case icmpv6_type::multicast_listener_report_v2: return "multicast listener report v2";
-    }
-    return "";
-}
-
-/// What a router says about its link (RFC 4861 §4.2). Times are in the units of the names.
-struct router_advertisement {
-    std::uint8_t current_hop_limit = 0;  ///< what hosts should use; 0 says nothing
-    bool managed = false;                ///< addresses come from DHCPv6
-    bool other_configuration = false;    ///< DHCPv6 has other information
-    std::uint16_t router_lifetime_seconds = 0;
-    std::uint32_t reachable_milliseconds = 0;
-    std::uint32_t retransmission_milliseconds = 0;
-};
-
-/// A prefix of a link, an option of router advertisements (RFC 4861 §4.6.2).
-struct prefix_information {
-    ipv6_address prefix;
-    std::uint8_t prefix_length = 0;
-    bool on_link = false;     ///< hosts reach these addresses without a router
-    bool autonomous = false;  ///< hosts may make themselves an address from it (RFC 4862)
-    std::uint32_t valid_seconds = 0;
-    std::uint32_t preferred_seconds = 0;
-};
-
-/// An ICMPv6 message (RFC 4443). Accessors of a type return nullopt for messages of other types, and for messages that
-/// are too short to have the field.
-class icmpv6_view : public header_view {
-  public:
-    /// Returns nullopt if fewer than 8 bytes are there; `why` then says so.
-    [[nodiscard]] static constexpr std::optional<icmpv6_view> parse(std::span<const std::byte> bytes,
-                                                                    packet_failure& why) noexcept {
-        return detail::view_maker::parse<icmpv6_view>(bytes, why);
-    }
-
-    [[nodiscard]] constexpr icmpv6_type type() const noexcept { return static_cast<icmpv6_type>(get_8(0)); }
-    [[nodiscard]] constexpr std::uint8_t code() const noexcept { return get_8(1); }
-    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(2); }
-    /// Returns the last four bytes of the header as a number.
-    [[nodiscard]] constexpr std::uint32_t rest_of_header() const noexcept { return get_32(4); }
-    /// Returns the number by which ping knows its own echoes; valid if is_echo() is true.
-    [[nodiscard]] constexpr std::uint16_t identifier() const noexcept { return get_16(4); }
-    /// Returns the number of the echo; valid if is_echo() is true.
-    [[nodiscard]] constexpr std::uint16_t sequence_number() const noexcept { return get_16(6); }
-    [[nodiscard]] constexpr bool is_echo() const noexcept {
-        return type() == icmpv6_type::echo_request || type() == icmpv6_type::echo_reply;
-    }
-    /// Returns true if the message reports an error and quotes the packet that caused it.
-    [[nodiscard]] constexpr bool is_error() const noexcept { return get_8(0) < 128; }
-    /// Returns the beginning of the packet that caused the error, from its IPv6 header on.
-    [[nodiscard]] constexpr std::span<const std::byte> quoted() const noexcept {
-        return is_error() ? payload() : std::span<const std::byte>{};
-    }
-    /// Returns the largest packet that the next link takes, if this message is "packet too big" (RFC 8201).
-    [[nodiscard]] constexpr std::optional<std::uint32_t> mtu() const noexcept {
-        if (type() != icmpv6_type::packet_too_big) return std::nullopt;
-        return get_32(4);
-    }
-    /// Returns the place of the byte in the quoted packet that caused a parameter problem.
-    [[nodiscard]] constexpr std::optional<std::uint32_t> pointer() const noexcept {
-        if (type() != icmpv6_type::parameter_problem) return std::nullopt;
-        return get_32(4);
-    }
-
-    /// Returns the address whose card is wanted or announced, or the better router of a redirect (RFC 4861 §4.3 to §4.5).
-    [[nodiscard]] constexpr std::optional<ipv6_address> target_address() const noexcept {
-        const bool has_target = type() == icmpv6_type::neighbor_solicitation ||
-                                type() == icmpv6_type::neighbor_advertisement || type() == icmpv6_type::redirect;
-        if (!has_target || bytes().size() < 24) return std::nullopt;
-        return get_ipv6(8);
-    }
-    /// Returns true if the sender of a neighbour advertisement is a router.
-    [[nodiscard]] constexpr bool is_router() const noexcept { return advertises() && (get_8(4) & 0x80) != 0; }
-    /// Returns true if a neighbour advertisement answers a solicitation.
-    [[nodiscard]] constexpr bool is_solicited() const noexcept { return advertises() && (get_8(4) & 0x40) != 0; }
-    /// Returns true if a neighbour advertisement replaces what the receiver knows.
-    [[nodiscard]] constexpr bool is_override() const noexcept { return advertises() && (get_8(4) & 0x20) != 0; }
-    [[nodiscard]] constexpr std::optional<netnotes::packet::router_advertisement> router_advertisement()
-        const noexcept {
-        if (type() != icmpv6_type::router_advertisement || bytes().size() < 16) return std::nullopt;
-        return netnotes::packet::router_advertisement{
-            get_8(4), (get_8(5) & 0x80) != 0, (get_8(5) & 0x40) != 0, get_16(6), get_32(8), get_32(12)};
-    }
-    /// Returns the options of neighbour discovery. Other messages have no options.
-    [[nodiscard]] constexpr neighbor_option_range options() const noexcept {
-        const std::size_t from = options_offset();
-        if (from == 0 || from > bytes().size()) return {};
-        return {bytes().subspan(from), from};
-    }
-    /// Returns the card of the sender (option 1) or of the target (option 2).
-    [[nodiscard]] constexpr std::optional<mac_address> source_link_layer_address() const noexcept { return card(1); }
-    [[nodiscard]] constexpr std::optional<mac_address> target_link_layer_address() const noexcept { return card(2); }
-    /// Returns the first prefix of a router advertisement (option 3).
-    [[nodiscard]] constexpr std::optional<netnotes::packet::prefix_information> prefix_information() const noexcept {
-        const auto found = options().find(3);
-        if (!found || found->data.size() != 30) return std::nullopt;
-        const std::byte* const at = found->data.data();
-        const auto flags = detail::load_8(at + 1);
-        return netnotes::packet::prefix_information{
-            ipv6_address{uint128{detail::load_64(at + 14), detail::load_64(at + 22)}},
-            detail::load_8(at),
-            (flags & 0x80) != 0,
-            (flags & 0x40) != 0,
-            detail::load_32(at + 2),
-            detail::load_32(at + 6)};
-    }
-
-    /// Checks the checksum with the addresses of the IPv6 header around it. The view must have the whole message.
-    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
-        const ipv6_address& source, const ipv6_address& destination) const noexcept {
-        return detail::state_of(
-            pseudo_header(source, destination, ip_protocol::icmpv6, static_cast<std::uint32_t>(bytes().size())),
-            bytes(), checksum());
-    }
-
-  private:
-    friend detail::view_maker;
-    using header_view::header_view;
-    static constexpr std::size_t check(const std::byte*, std::size_t size, packet_failure& why) noexcept {
-        if (size >= 8) return 8;
-        why = packet_failure::cut_short(layer::icmpv6, 0, size, 8);
-        return 0;
-    }
-    [[nodiscard]] constexpr bool advertises() const noexcept { return type() == icmpv6_type::neighbor_advertisement; }
-    [[nodiscard]] constexpr std::size_t options_offset() const noexcept {
-        switch (type()) {
-            case icmpv6_type::router_solicitation: return 8;
-            case icmpv6_type::router_advertisement: return 16;
-            case icmpv6_type::neighbor_solicitation:
-            case icmpv6_type::neighbor_advertisement: return 24;
-            case icmpv6_type::redirect: return 40;
-            default: return 0;
-        }
-    }
-    [[nodiscard]] constexpr std::optional<mac_address> card(std::uint8_t kind) const noexcept {
-        const auto found = options().find(kind);
-        if (!found || found->data.size() != 6) return std::nullopt;
-        return mac_address{detail::load_48(found->data.data())};
-    }
-};
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_ICMP_HPP
-
-// netnotes/packet/ipv4.hpp: from host to host, over IPv4
-// SPDX-License-Identifier: MIT
-//
-// An IPv4 packet goes from host to host through any number of routers (RFC 791 §3.1):
-//
-//         0                   1                   2                   3
-//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
-//        ┌───────┬───────┬───────────┬───┬───────────────────────────────┐
-//        │version│length │  services │ecn│         total length          │   length: of the header, in words of 4 bytes
-//        ├───────┴───────┴───────────┴───┼─┬─┬─┬─────────────────────────┤
-//        │        identification         │0│D│M│     fragment offset     │   D: do not fragment, M: more fragments
-//        ├───────────────┬───────────────┼─┴─┴─┴─────────────────────────┤
-//        │ time to live  │   protocol    │        header checksum        │   protocol: 6 TCP, 17 UDP, 1 ICMP
-//        ├───────────────┴───────────────┴───────────────────────────────┤
-//        │                        source address                         │
-//        ├───────────────────────────────────────────────────────────────┤
-//        │                      destination address                      │
-//        ├───────────────────────────────────────────────────────────────┤
-//        │                   options, 0 to 40 bytes …                    │
-//        └───────────────────────────────────────────────────────────────┘
-//
-// Each router decrements the time to live. At 0 it drops the packet and tells the sender by ICMP: a loop of routes ends
-// so, and traceroute uses it. A packet that is too long for a link may be sent in fragments; only the destination joins
-// them.
-//
-// Bytes behind the total length are no payload: they are the padding of a short Ethernet frame, or its CRC. A total length
-// of 0 occurs in captures of the sending host: its card splits one large packet later and fills in the lengths
-// (segmentation offload). Then the payload goes to the end of the bytes.
-//
-// On this page:  ipv4_option · ipv4_view
-// The notes:     TCP/IP协议(族), IP地址
-
-#ifndef NETNOTES_PACKET_IPV4_HPP
-#define NETNOTES_PACKET_IPV4_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-
-
-
-
-
-
-namespace netnotes::packet {
-
-/// Numbers of IPv4 options (RFC 791 §3.1, IANA's "IP Option Numbers"), as option::kind has them.
-enum class ipv4_option : std::uint8_t {
-    end_of_list = 0,
-    no_operation = 1,
-    record_route = 7,
-    timestamp = 68,
-    loose_source_route = 131,
-    strict_source_route = 137,
-    router_alert = 148,  ///< RFC 2113
-};
-
-/// The header of an IPv4 packet (RFC 791 §3.1).
-class ipv4_view : public header_view {
-  public:
-    /// Returns nullopt if the header is cut short, has another version than 4, or announces impossible lengths; `why`
-    /// then says so. The payload may be shorter than announced: the view has what is there.
-    [[nodiscard]] static constexpr std::optional<ipv4_view> parse(std::span<const std::byte> bytes,
-                                                                  packet_failure& why) noexcept {
-        return detail::view_maker::parse<ipv4_view>(bytes, why);
-    }
-
-    [[nodiscard]] constexpr unsigned version() const noexcept { return get_8(0) >> 4u; }  ///< always 4
-    /// Returns the header's length in words of four bytes, 5 to 15; header_size() has it in bytes.
-    [[nodiscard]] constexpr unsigned internet_header_length() const noexcept { return get_8(0) & 0xfu; }
-    /// Returns the whole second byte. RFC 791 called it type of service; it is now split into the next two fields.
-    [[nodiscard]] constexpr std::uint8_t type_of_service() const noexcept { return get_8(1); }
-    /// Returns the differentiated services code point, 0 to 63: how urgent the packet is (RFC 2474 §3).
-    [[nodiscard]] constexpr unsigned differentiated_services() const noexcept { return get_8(1) >> 2u; }
-    /// Returns the congestion field, 0 to 3: 0 not capable, 1 and 2 capable, 3 congestion experienced (RFC 3168 §5).
-    [[nodiscard]] constexpr unsigned congestion_notification() const noexcept { return get_8(1) & 3u; }
-    /// Returns the length of header and payload in bytes, as the sender gave it. 0: see the head of this page.
-    [[nodiscard]] constexpr std::uint16_t total_length() const noexcept { return get_16(2); }
-    /// Returns the number that all fragments of a packet share.
-    [[nodiscard]] constexpr std::uint16_t identification() const noexcept { return get_16(4); }
-    /// Returns the bit that must be 0 (RFC 791 §3.1; RFC 3514, of the first of April, calls it the evil bit).
-    [[nodiscard]] constexpr bool reserved() const noexcept { return (get_8(6) & 0x80) != 0; }
-    [[nodiscard]] constexpr bool dont_fragment() const noexcept { return (get_8(6) & 0x40) != 0; }
-    [[nodiscard]] constexpr bool more_fragments() const noexcept { return (get_8(6) & 0x20) != 0; }
-    /// Returns the fragment's place in bytes. The header counts in units of eight bytes; this is the product.
-    [[nodiscard]] constexpr std::uint32_t fragment_offset() const noexcept { return (get_16(6) & 0x1fffu) * 8u; }
-    /// Returns true for a part of a packet, the first part too.
-    [[nodiscard]] constexpr bool is_fragment() const noexcept { return (get_16(6) & 0x3fff) != 0; }
-    /// Returns how many routers the packet may still pass.
-    [[nodiscard]] constexpr std::uint8_t time_to_live() const noexcept { return get_8(8); }
-    [[nodiscard]] constexpr ip_protocol protocol() const noexcept { return static_cast<ip_protocol>(get_8(9)); }
-    [[nodiscard]] constexpr std::uint16_t header_checksum() const noexcept { return get_16(10); }
-    [[nodiscard]] constexpr ipv4_address source() const noexcept { return get_ipv4(12); }
-    [[nodiscard]] constexpr ipv4_address destination() const noexcept { return get_ipv4(16); }
-    /// Returns the options, which are read lazily; see ipv4_option for their numbers.
-    [[nodiscard]] constexpr ipv4_option_range options() const noexcept {
-        return {get_bytes(20, header_size() - 20), 20};
-    }
-    /// Returns good or bad. The checksum covers the header only.
-    [[nodiscard]] constexpr checksum_state header_checksum_state() const noexcept {
-        const std::uint64_t sum = detail::sum_of(header().data(), header_size());
-        return detail::fold(sum) == 0xffff ? checksum_state::good : checksum_state::bad;
-    }
-    /// Returns true if payload bytes are missing: the total length announces more than is there.
-    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return bytes().size() < total_length(); }
-
-  private:
-    friend detail::view_maker;
-    using header_view::header_view;
-    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
-        if (size < 20) [[unlikely]]
-            return refuse(data, size, why);
-        const std::size_t first = detail::load_8(data), header_size = (first & 0xf) * 4,
-                          total = detail::load_16(data + 2);
-        if (first >> 4 != 4 || header_size < 20 || header_size > size || (total < header_size && total != 0))
-            [[unlikely]]
-            return refuse(data, size, why);
-        return header_size;
-    }
-    static constexpr std::size_t refuse(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
-        const unsigned first = size > 0 ? detail::load_8(data) : 0x45u;
-        const unsigned words = first & 0xf;
-        if (first >> 4 != 4)
-            why = packet_failure{layer::ipv4, 0, "version is %, not #", first >> 4, 4};
-        else if (words < 5)
-            why = packet_failure{layer::ipv4, 0, "header length is % words, below #", words, 5};
-        else if (size < words * 4)
-            why = packet_failure::cut_short(layer::ipv4, 0, size, std::max(20u, words * 4));
-        else
-            why = packet_failure{layer::ipv4, 2, "total length is % bytes, below the # bytes of the header",
-                                 detail::load_16(data + 2), words * 4};
-        return 0;
-    }
-    static constexpr std::size_t extent(const std::byte* data, std::size_t size) noexcept {
-        const std::size_t total = detail::load_16(data + 2);
-        return total == 0 ? size : std::min(size, total);
-    }
-};
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_IPV4_HPP
-
-// netnotes/packet/ipv6.hpp: from host to host, over IPv6
-// SPDX-License-Identifier: MIT
-//
-// The header of IPv6 always has 40 bytes (RFC 8200 §3):
-//
-//         0                   1                   2                   3
-//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
-//        ┌───────┬───────────────┬───────────────────────────────────────┐
-//        │version│ traffic class │              flow label               │
-//        ├───────┴───────────────┴───────┬───────────────┬───────────────┤
-//        │        payload length         │  next header  │   hop limit   │
-//        ├───────────────────────────────┴───────────────┴───────────────┤
-//        │                   source address, 16 bytes                    │
-//        ├───────────────────────────────────────────────────────────────┤
-//        │                 destination address, 16 bytes                 │
-//        └───────────────────────────────────────────────────────────────┘
-//
-// What IPv4 keeps in options stands in extension headers. Each names the next one, and the last names TCP, UDP or ICMPv6:
-//
-//        IPv6          hop-by-hop       fragment         TCP
-//        next: 0  ───> next: 44   ───>  next: 6   ───>   …
-//
-// Routers do not fragment IPv6 packets and compute no checksum. A sender that needs fragments adds the fragment header
-// itself. A router reports a packet that is too large by ICMPv6.
-//
-// A payload length of 0 is a jumbogram (RFC 2675), or segmentation offload in a capture of the sending host. Then the
-// payload goes to the end of the bytes.
-//
-// On this page:  ipv6_view · ipv6_extension, ipv6_extension_range
-// The notes:     TCP/IP协议(族), IP地址
-
-#ifndef NETNOTES_PACKET_IPV6_HPP
-#define NETNOTES_PACKET_IPV6_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <optional>
-#include <span>
-
-
-
-
-
-namespace netnotes::packet {
-
-// ---- Extension headers ---------------------------------------------------------------------------------
-
-/// Returns true if an extension header of that number may stand between IPv6 and the protocol that it carries. ESP is not
-/// among them: what follows it is encrypted.
-[[nodiscard]] constexpr bool is_ipv6_extension(ip_protocol protocol) noexcept {
-    switch (protocol) {
-        case ip_protocol::hop_by_hop:
-        case ip_protocol::routing:
-        case ip_protocol::fragment:
-        case ip_protocol::authentication:
-        case ip_protocol::destination_options:
-        case ip_protocol::mobility:
-        case ip_protocol::host_identity:
-        case ip_protocol::shim6: return true;
-        default: return false;
-    }
-}
-
-/// An extension header of IPv6 (RFC 8200 §4). Accessors of a kind return 0, false or an empty range for other kinds.
-class ipv6_extension {
-  public:
-    constexpr ipv6_extension() noexcept = default;
-    /// Returns nullopt if the header is cut short, or if `kind` is no extension header; `why` then says so. `bytes` begin
-    /// with the header.
-    [[nodiscard]] static constexpr std::optional<ipv6_extension> parse(ip_protocol kind,
-                                                                       std::span<const std::byte> bytes,
-                                                                       packet_failure& why) noexcept {
-        std::size_t needed = 8;
-        if (!is_ipv6_extension(kind)) {
-            why = packet_failure{layer::ipv6_extension, 0, "protocol % is no extension header",
-                                 static_cast<std::uint32_t>(kind)};
-            return std::nullopt;
-        }
-        if (bytes.size() >= 2 && kind != ip_protocol::fragment) {
-            const std::size_t units = detail::load_8(bytes.data() + 1);
-            // The authentication header counts words of four bytes and leaves two out (RFC 4302 §2.2).
-            needed = kind == ip_protocol::authentication ? (units + 2) * 4 : (units + 1) * 8;
-        }
-        if (bytes.size() < needed) {
-            why = packet_failure::cut_short(layer::ipv6_extension, 0, bytes.size(), needed);
-            return std::nullopt;
-        }
-        return ipv6_extension{kind, bytes.first(needed)};
-    }
-
-    /// Returns which extension this is. The header in front of it names it.
-    [[nodiscard]] constexpr ip_protocol kind() const noexcept { return kind_; }
-    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return bytes_; }
-    /// Returns what follows: a further extension header, or the protocol of the payload.
-    [[nodiscard]] constexpr ip_protocol next_header() const noexcept { return static_cast<ip_protocol>(get_8(0)); }
-
-    /// Returns the options of a hop-by-hop or destination options header.
-    [[nodiscard]] constexpr ipv6_option_range options() const noexcept {
-        if (kind_ != ip_protocol::hop_by_hop && kind_ != ip_protocol::destination_options) return {};
-        return {bytes_.subspan(2), 2};
-    }
-
-    /// Returns a fragment's place in bytes (RFC 8200 §4.5).
-    [[nodiscard]] constexpr std::uint32_t fragment_offset() const noexcept {
-        return is_fragment() ? (detail::load_16(bytes_.data() + 2) & 0xfff8u) : 0;
-    }
-    [[nodiscard]] constexpr bool more_fragments() const noexcept { return is_fragment() && (get_8(3) & 1) != 0; }
-    /// Returns the number that all fragments of a packet share.
-    [[nodiscard]] constexpr std::uint32_t identification() const noexcept {
-        return is_fragment() ? detail::load_32(bytes_.data() + 4) : 0;
-    }
-    /// Returns true if only a part of the packet follows. A fragment header may also stand in front of a whole packet (an
-    /// atomic fragment, RFC 6946).
-    [[nodiscard]] constexpr bool is_part() const noexcept { return fragment_offset() != 0 || more_fragments(); }
-
-    /// Returns the kind of a routing header: 0 source route, deprecated (RFC 5095); 2 mobile IPv6; 4 segment routing.
-    [[nodiscard]] constexpr std::uint8_t routing_type() const noexcept { return is_routing() ? get_8(2) : 0; }
-    /// Returns how many stops remain.
-    [[nodiscard]] constexpr std::uint8_t segments_left() const noexcept { return is_routing() ? get_8(3) : 0; }
-    /// Returns the address at which the route ends, which the checksum of UDP and TCP covers (RFC 8200 §8.1). Returns
-    /// nullopt if no stop remains, or for a kind of route that this module does not know. Then the packet's own
-    /// destination counts.
-    [[nodiscard]] constexpr std::optional<ipv6_address> final_destination() const noexcept {
-        if (segments_left() == 0 || bytes_.size() < 24) return std::nullopt;
-        std::size_t at = 8;                                                    // segment routing: the list is reversed
-        if (routing_type() == 0) at = (bytes_.size() - 8) / 16 * 16 - 16 + 8;  // source route: the last address
-        if (routing_type() != 0 && routing_type() != 2 && routing_type() != 4) return std::nullopt;
-        return ipv6_address{uint128{detail::load_64(bytes_.data() + at), detail::load_64(bytes_.data() + at + 8)}};
-    }
-
-  private:
-    constexpr ipv6_extension(ip_protocol kind, std::span<const std::byte> bytes) noexcept
-        : bytes_{bytes}, kind_{kind} {}
-    [[nodiscard]] constexpr std::uint8_t get_8(std::size_t at) const noexcept {
-        return bytes_.empty() ? std::uint8_t{0} : detail::load_8(bytes_.data() + at);
-    }
-    [[nodiscard]] constexpr bool is_fragment() const noexcept { return kind_ == ip_protocol::fragment; }
-    [[nodiscard]] constexpr bool is_routing() const noexcept { return kind_ == ip_protocol::routing; }
-
-    std::span<const std::byte> bytes_;
-    ip_protocol kind_ = ip_protocol::no_next_header;
-};
-
-/// The extension headers of a packet, one after the other. A loop ends in front of the payload, behind the header of a
-/// fragment that is not the first, or at a header that is cut short; failure() tells the last case.
-class ipv6_extension_range {
-  public:
-    class iterator {
-      public:
-        using value_type = ipv6_extension;
-        using difference_type = std::ptrdiff_t;
-        using iterator_category = std::input_iterator_tag;
-        using iterator_concept = std::forward_iterator_tag;
-        using pointer = const ipv6_extension*;
-        using reference = const ipv6_extension&;
-
-        constexpr iterator() noexcept = default;
-        constexpr const ipv6_extension& operator*() const noexcept { return found_; }
-        constexpr const ipv6_extension* operator->() const noexcept { return &found_; }
-        constexpr iterator& operator++() noexcept {
-            rest_ = rest_.subspan(found_.bytes().size());
-            next_ = found_.next_header();
-            look(found_.fragment_offset() != 0);
-            return *this;
-        }
-        constexpr iterator operator++(int) noexcept {
-            const iterator before = *this;
-            ++*this;
-            return before;
-        }
-        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
-            return a.rest_.data() == b.rest_.data() && a.has_ended_ == b.has_ended_;
-        }
-        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept { return a.has_ended_; }
-
-      private:
-        friend ipv6_extension_range;
-        constexpr iterator(ip_protocol next, std::span<const std::byte> rest) noexcept : rest_{rest}, next_{next} {
-            look(false);
-        }
-        constexpr void look(bool is_later_fragment) noexcept {
-            found_ = {};
-            has_ended_ = true;
-            if (is_later_fragment || !is_ipv6_extension(next_)) return;
-            const auto read = ipv6_extension::parse(next_, rest_, failure_);
-            if (read) found_ = *read;
-            has_ended_ = !read;
-        }
-        std::span<const std::byte> rest_;
-        ipv6_extension found_;
-        packet_failure failure_;
-        ip_protocol next_ = ip_protocol::no_next_header;
-        bool has_ended_ = true;
-    };
-
-    /// What stands behind the extension headers.
-    struct end_of_chain {
-        ip_protocol protocol = ip_protocol::no_next_header;  ///< of the payload
-        std::span<const std::byte> payload;
-        packet_failure failure;  ///< why a header could not be read; its place counts from the first extension header
-    };
-
-    /// Takes the number of the first header and the bytes behind the IPv6 header.
-    constexpr ipv6_extension_range(ip_protocol first, std::span<const std::byte> bytes) noexcept
-        : bytes_{bytes}, first_{first} {}
-    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, bytes_}; }
-    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
-    [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
-    /// Walks over all extension headers and returns what follows them.
-    [[nodiscard]] constexpr end_of_chain last() const noexcept {
-        iterator at = begin();
-        while (at != end()) ++at;
-        at.failure_.shift(at.failure_ ? bytes_.size() - at.rest_.size() : 0);
-        return {at.next_, at.rest_, at.failure_};
-    }
-    /// Returns why a header could not be read, or success. The place counts from the first extension header.
-    [[nodiscard]] constexpr packet_failure failure() const noexcept { return last().failure; }
-
-  private:
-    std::span<const std::byte> bytes_;
-    ip_protocol first_;
-};
-
-// ---- The header ----------------------------------------------------------------------------------------
-
-/// The header of an IPv6 packet (RFC 8200 §3).
-class ipv6_view : public header_view {
-  public:
-    /// Returns nullopt if the header is cut short or has another version than 6; `why` then says so. The payload may be
-    /// shorter than announced: the view has what is there.
-    [[nodiscard]] static constexpr std::optional<ipv6_view> parse(std::span<const std::byte> bytes,
-                                                                  packet_failure& why) noexcept {
-        return detail::view_maker::parse<ipv6_view>(bytes, why);
-    }
-
-    [[nodiscard]] constexpr unsigned version() const noexcept { return get_8(0) >> 4u; }  ///< always 6
-    /// Returns the traffic class, whose parts are the next two fields.
-    [[nodiscard]] constexpr std::uint8_t traffic_class() const noexcept {
-        return static_cast<std::uint8_t>(get_16(0) >> 4);
-    }
-    /// Returns the differentiated services code point, 0 to 63 (RFC 2474 §3).
-    [[nodiscard]] constexpr unsigned differentiated_services() const noexcept { return traffic_class() >> 2u; }
-    /// Returns the congestion field, 0 to 3 (RFC 3168 §5).
-    [[nodiscard]] constexpr unsigned congestion_notification() const noexcept { return traffic_class() & 3u; }
-    /// Returns the number of 20 bits that all packets of a flow share (RFC 6437).
-    [[nodiscard]] constexpr std::uint32_t flow_label() const noexcept { return get_32(0) & 0xfffffu; }
-    /// Returns the length in bytes of everything behind this header, extension headers included.
-    [[nodiscard]] constexpr std::uint16_t payload_length() const noexcept { return get_16(4); }
-    /// Returns the protocol of what follows, which may be an extension header.
-    [[nodiscard]] constexpr ip_protocol next_header() const noexcept { return static_cast<ip_protocol>(get_8(6)); }
-    /// Returns how many routers the packet may still pass.
-    [[nodiscard]] constexpr std::uint8_t hop_limit() const noexcept { return get_8(7); }
-    [[nodiscard]] constexpr ipv6_address source() const noexcept { return get_ipv6(8); }
-    [[nodiscard]] constexpr ipv6_address destination() const noexcept { return get_ipv6(24); }
-    /// Returns the extension headers. Their last() has the protocol and the payload behind them.
-    [[nodiscard]] constexpr ipv6_extension_range extensions() const noexcept { return {next_header(), payload()}; }
-    /// Returns true if payload bytes are missing: the payload length announces more than is there.
-    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return payload().size() < payload_length(); }
-
-  private:
-    friend detail::view_maker;
-    using header_view::header_view;
-    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
-        if (size >= 40 && detail::load_8(data) >> 4 == 6) [[likely]]
-            return 40;
-        if (size > 0 && detail::load_8(data) >> 4 != 6)
-            why = packet_failure{layer::ipv6, 0, "version is %, not #", detail::load_8(data) / 16u, 6};
-        else
-            why = packet_failure::cut_short(layer::ipv6, 0, size, 40);
-        return 0;
-    }
-    static constexpr std::size_t extent(const std::byte* data, std::size_t size) noexcept {
-        const std::size_t length = detail::load_16(data + 4);
-        return length == 0 && load_next(data) != ip_protocol::no_next_header ? size : std::min(size, 40 + length);
-    }
-    static constexpr ip_protocol load_next(const std::byte* data) noexcept {
-        return static_cast<ip_protocol>(detail::load_8(data + 6));
-    }
-};
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_IPV6_HPP
-
-
-
-// netnotes/packet/udp.hpp: from program to program, one message at a time
-// SPDX-License-Identifier: MIT
-//
-// UDP adds to IP only what is needed to find the program, and a checksum (RFC 768):
-//
-//         0                   1                   2                   3
-//         0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
-//        ┌───────────────────────────────┬───────────────────────────────┐
-//        │          source port          │       destination port        │
-//        ├───────────────────────────────┼───────────────────────────────┤
-//        │       length, 8 and more      │           checksum            │
-//        └───────────────────────────────┴───────────────────────────────┘
-//
-// Over IPv4 the checksum 0 means that the sender computed none. A checksum that happens to be 0 is sent as ffff, which is
-// the same number in one's complement. Over IPv6 a receiver discards a datagram without a checksum (RFC 8200 §8.1).
-//
-// On this page:  udp_view
-// The notes:     UDP, UDP特点
-
-#ifndef NETNOTES_PACKET_UDP_HPP
-#define NETNOTES_PACKET_UDP_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-
-
-
-
-
-
-namespace netnotes::packet {
-
-/// The header of a UDP datagram (RFC 768).
-class udp_view : public header_view {
-  public:
-    /// Returns nullopt if fewer than 8 bytes are there, or if the length is below 8; `why` then says so. A length of 0 is
-    /// accepted: a jumbogram has it (RFC 2675 §4). The payload then goes to the end of the bytes.
-    [[nodiscard]] static constexpr std::optional<udp_view> parse(std::span<const std::byte> bytes,
-                                                                 packet_failure& why) noexcept {
-        return detail::view_maker::parse<udp_view>(bytes, why);
-    }
-
-    [[nodiscard]] constexpr std::uint16_t source_port() const noexcept { return get_16(0); }
-    [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept { return get_16(2); }
-    /// Returns the length of header and payload in bytes, as the sender gave it.
-    [[nodiscard]] constexpr std::uint16_t length() const noexcept { return get_16(4); }
-    [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(6); }
-    /// Returns true if payload bytes are missing: the length announces more than is there.
-    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return bytes().size() < length(); }
-
-    /// Checks the checksum with the addresses of the IPv4 header around it.
-    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(ipv4_address source,
-                                                                            ipv4_address destination) const noexcept {
-        if (checksum() == 0) return netnotes::packet::checksum_state::absent;
-        return state(pseudo_header(source, destination, ip_protocol::udp, size()));
-    }
-    /// Checks the checksum with the addresses of the IPv6 header around it. A missing checksum is bad.
-    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
-        const ipv6_address& source, const ipv6_address& destination) const noexcept {
-        if (checksum() == 0) return netnotes::packet::checksum_state::bad;
-        return state(pseudo_header(source, destination, ip_protocol::udp, size()));
-    }
-
-  private:
-    friend detail::view_maker;
-    using header_view::header_view;
-    static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
-        if (size < 8) [[unlikely]] {
-            why = packet_failure::cut_short(layer::udp, 0, size, 8);
-            return 0;
-        }
-        if (const std::uint32_t length = detail::load_16(data + 4); length - 1 < 7) [[unlikely]] {
-            why = packet_failure{layer::udp, 4, "length is % bytes, below #", length, 8};
-            return 0;
-        }
-        return 8;
-    }
-    static constexpr std::size_t extent(const std::byte* data, std::size_t size) noexcept {
-        const std::size_t length = detail::load_16(data + 4);
-        return length == 0 ? size : std::min(size, length);
-    }
-    [[nodiscard]] constexpr std::uint32_t size() const noexcept {
-        return length() != 0 ? length() : static_cast<std::uint32_t>(bytes().size());
-    }
-    [[nodiscard]] constexpr netnotes::packet::checksum_state state(internet_sum pseudo) const noexcept {
-        if (is_cut_short()) return netnotes::packet::checksum_state::unknown;
-        return detail::state_of(pseudo, bytes(), checksum());
-    }
-};
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_UDP_HPP
 
 
 
