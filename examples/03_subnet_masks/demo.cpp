@@ -163,12 +163,12 @@ void tour_choice() {
         for (const net::ip_address& destination : {"10.77.0.9"_ip, "10.1.2.50"_ip})
             say("  ", std::left, std::setw(16), own.netmask(), "to ", std::setw(10), destination,
                 own.contains(destination) ? "  on my link: ARP asks for it" : "  on a different link: to the router");
-    say("\nLet the true mask be 255.255.255.0. Then the first line is the notes' case of a mask for too many hosts. They say that\n"
-        "the packets circle in the subnet until they time out. But no IP packet leaves. ARP asks three times, a\n"
-        "second apart, and no host answers, unless a router answers for other hosts (RFC 1027). The program gets\n"
-        "\"No route to host\" (EHOSTUNREACH; arp(7), mcast_solicit). The last line is the opposite case. The packet\n"
-        "goes to the router, which forwards it and sends back an ICMP redirect (RFC 1812 §5.2.7.2). Without a\n"
-        "router the program gets \"Network is unreachable\" at once (ENETUNREACH).");
+    say("\nLet the true mask be 255.255.255.0. Then the first line is the notes' case. They say that the packets\n"
+        "circle in the subnet until they time out. But no IP packet leaves. ARP asks three times, a second apart,\n"
+        "and no host answers, unless a router answers for other hosts (RFC 1027). The program gets \"No route to\n"
+        "host\" (EHOSTUNREACH; arp(7), mcast_solicit). The last line is the opposite case. The packet goes to the\n"
+        "router, which forwards it and sends back an ICMP redirect (RFC 1812 §5.2.7.2). Without a router the\n"
+        "program gets \"Network is unreachable\" at once (ENETUNREACH).");
 }
 
 void list(std::string_view what, const std::vector<net::network>& networks) {

@@ -1,17 +1,13 @@
-// examples/04_ports_and_services/demo.cpp: what a port is, who has which, and in what sense it is unique
+// examples/04_ports_and_services/demo.cpp: what a port is, and in what sense it is unique
 //
-// The notes say that a port number is unique. Here real sockets share one in four different ways. The notes'
-// table of services is put right, the system is asked which ports it gives out by itself, and the kernel's own
-// list of those who listen is read.
+// The notes say that a port number is unique. Here real sockets share a port number in four ways. The notes' table of
+// services is corrected, the system tells which ports it gives out, and the kernel's list of listening sockets is read.
 //
 // The notes:     Python Internet 模块 (protocols and ports), 端口 (ports), 端口分类 (the classes of ports),
-//                查看端口 (looking at ports); of UDP特点 and 背景描述, what uses UDP and what TCP
+//                查看端口 (looking at ports); of UDP特点 and 背景描述, the protocols over UDP and over TCP
 // Type:          demo                      the demonstration
-//                demo --listening          who listens on this computer, as `ss -tln` shows it
-//                demo --service imaps      the port of a service
-//                demo --port 80            the services of a port, and whether you may have it
-//                demo --system             our table beside the system's database
-// You will see:  what demo.txt shows, with the ports' real numbers in it
+//                demo --listening          the sockets that listen on this computer, as `ss -tln` shows them
+// You will see:  what demo.txt shows, with the real port numbers
 
 #include "../demo.hpp"
 
@@ -37,31 +33,14 @@ using example::say;
 
 namespace {
 
-constexpr std::string_view help =
-    "usage: demo [--listening | --system]\n"
-    "       demo --service NAME\n"
-    "       demo --port NUMBER\n"
-    "\n"
-    "Without an argument: a demonstration of what ports are, with sockets of 127.0.0.0/8.\n"
-    "--listening       lists the TCP sockets of this computer that listen: endpoint, service, user id.\n"
-    "--system          compares netnotes' table of services with the system's (services(5)).\n"
-    "--service NAME    tells the port of a service, from both tables. Exit status 1 if neither knows it.\n"
-    "--port NUMBER     tells the class of a port (1 to 65535), its services, and whether you may listen on it now.\n";
-
-// Port 0 is "any that is free": one typed in would be taken some day.
+// Port 0 lets the system choose a free port.
 const net::endpoint anywhere{net::ipv4_address::loopback(), 0};
 
 // ---- Services ------------------------------------------------------------------------------------------
 
 const char* name_of(net::transport protocol) { return protocol == net::transport::tcp ? "tcp" : "udp"; }
 
-/// What the system's database says, /etc/services as a rule. A small system may have none.
-std::optional<unsigned> system_port(const std::string& service, net::transport protocol) {
-    const servent* const found = ::getservbyname(service.c_str(), name_of(protocol));
-    if (!found) return std::nullopt;
-    return ntohs(static_cast<std::uint16_t>(found->s_port));
-}
-
+/// Returns the name of the port's service in our table or in the system's database, else "-".
 std::string service_at(std::uint16_t port, net::transport protocol) {
     if (const net::service* const known = net::find_service(port, protocol)) return std::string{known->name};
     const servent* const found = ::getservbyport(htons(port), name_of(protocol));
@@ -87,7 +66,7 @@ void show_table_put_right() {
                  {"POP3", 110, "pop3", "poplib"},
                  {"IMAP4", 143, "imap", "imaplib"},
                  {"Telnet", 23, "telnet", "(telnetlib, until 3.12)"},
-                 {"Gopher", 70, "gopher", "none any more"}};
+                 {"Gopher", 70, "gopher", "(none)"}};
     say(std::left, std::setw(10), "protocol", std::setw(11), "the notes", std::setw(20), "registered (IANA)",
         "Python 3");
     for (const auto& [protocol, port, name, python] : notes) {
@@ -95,24 +74,24 @@ void show_table_put_right() {
         say(std::left, std::setw(10), protocol, std::setw(5), port, std::setw(6), port == service.port ? "" : "wrong",
             std::setw(5), service.port, std::setw(15), service.name, python);
     }
-    say("\nThe notes say FTP is port 20; it is 21. 20 is the port *from* which a server sends the data in active\n"
-        "mode (RFC 959 §8). Their modules are those of Python 2, and \"fitlib\" is a misprint of ftplib. Mail is\n"
-        "handed in on 465 or 587 today, 25 is between servers. All that goes over the notes' ports can be read by\n"
-        "everybody on its way; what one uses instead, encrypted:\n");
+    say("\nThe notes say that FTP is port 20, but it is 21. 20 is the port *from* which a server sends data in\n"
+        "active mode (RFC 959 §8). The notes name modules of Python 2, and \"fitlib\" is a misprint of ftplib.\n"
+        "A client hands in mail on 465 or 587 today, and 25 is between servers. Everybody on the way can read what\n"
+        "passes over the notes' ports. These services are encrypted:\n");
     for (const char* name : {"https", "submissions", "submission", "imaps", "pop3s", "ssh"})
         show(*net::find_service(name, net::transport::tcp));
 
-    say("\nAnd which transport they use, by 背景描述 and UDP特点 in the notes, and today:\n");
+    say("\nThe transport of some protocols, in the notes (背景描述, UDP特点) and today:\n");
     const struct {
         const char* protocol;
         const char* notes;
         std::string_view service;
         const char* remark;
-    } transports[] = {{"DNS", "UDP", "domain", "both; every implementation must have TCP, too (RFC 7766 §5)"},
-                      {"NFS", "UDP", "nfs", "TCP, as version 4 must not congest the net (RFC 7530 §3.1)"},
+    } transports[] = {{"DNS", "UDP", "domain", "both; an implementation must support TCP, too (RFC 7766 §5)"},
+                      {"NFS", "UDP", "nfs", "TCP, because version 4 must control congestion (RFC 7530 §3.1)"},
                       {"HTTP", "TCP", "http", "TCP"},
                       {"HTTPS", "-", "https", "TCP, and UDP for HTTP/3 (RFC 9114 §3.1)"},
-                      {"RIP", "UDP", "router", "UDP, but routes: no share prices, no flights (RFC 2453 §3)"}};
+                      {"RIP", "UDP", "router", "UDP; it carries routes, not share prices or flights (RFC 2453 §3)"}};
     say(std::left, std::setw(10), "protocol", std::setw(11), "the notes", "today");
     for (const auto& [protocol, notes_say, name, remark] : transports) {
         std::string ports;
@@ -137,8 +116,8 @@ void show_classes() {
     heading("端口分类: the classes of ports");
     for (const unsigned port : {0u, 1023u, 1024u, 49151u, 49152u, 65535u})
         say("  ", std::left, std::setw(7), port, class_of(static_cast<std::uint16_t>(port)));
-    say("\nSo far the notes are right (RFC 6335 §6). They add that systems give out ports from 1024. This one says\n"
-        "in /proc/sys/net/ipv4/ip_local_port_range what it does (ip(7)):\n");
+    say("\nSo far the notes are right (RFC 6335 §6). They add that systems give out ports from 1024. The range of\n"
+        "this system is in /proc/sys/net/ipv4/ip_local_port_range (ip(7)):\n");
 
     unsigned first = 0, last = 0;
     if (!(std::ifstream{"/proc/sys/net/ipv4/ip_local_port_range"} >> first >> last)) {
@@ -156,16 +135,15 @@ void show_classes() {
     }
     say("  it gives out the range ", first, " to ", last, '\n', "  20 sockets were bound to port 0 and got ",
         ports.size(), " different ports, ", all_inside ? "all" : "not all", " in that range");
-    say("\nA port below 1024 needs a privilege on Linux (CAP_NET_BIND_SERVICE; the border is in\n"
-        "/proc/sys/net/ipv4/ip_unprivileged_port_start), else bind says \"Permission denied\"; try\n"
-        "demo --port 80. Sun's RPC, the exception in the notes, has 111 for its port mapper, which\n"
-        "is asked for the ports of the others (RFC 1833).");
+    say("\nA port below 1024 needs a privilege on Linux: CAP_NET_BIND_SERVICE. Without it bind fails with\n"
+        "\"Permission denied\". The limit is in /proc/sys/net/ipv4/ip_unprivileged_port_start. Sun's RPC is the\n"
+        "exception in the notes. Its port mapper has port 111 and tells the ports of the other services (RFC 1833).");
 }
 
 // ---- Unique? -------------------------------------------------------------------------------------------
 
-/// Two sockets want the same number, which the first got from the system. Another program may just have that
-/// number for the second; that is rare, and then both try again with a new one.
+/// Calls `make` until both of its sockets have the same port number. A different program may hold the number that the
+/// system chose for the first socket. That is rare, and then both sockets try a new number.
 auto with_a_free_port(const auto& make) {
     for (int tries = 1;; ++tries) {
         try {
@@ -194,7 +172,7 @@ void two_protocols() {
     net::socket{inet, datagram}.send_to("a datagram", where);
     receiver.set_timeout(2s);
     char buffer[64];
-    say("1. TCP and UDP count apart. Two sockets, both at ", where, ":\n   the TCP socket got \"",
+    say("1. TCP and UDP have separate ports. Two sockets are at ", where, ":\n   the TCP socket got \"",
         received_by(listener), "\", the UDP socket \"", net::as_text(receiver.recv_from(buffer).bytes), '"');
 }
 
@@ -206,7 +184,7 @@ void two_addresses() {
     });
     net::tcp_stream{second.local_endpoint()}.send_all("for the second");
     net::tcp_stream{first.local_endpoint()}.send_all("for the first");
-    say("2. Each address has its own. ", first.local_endpoint(), " got \"", received_by(first), "\",\n   ",
+    say("2. Each address has separate ports. ", first.local_endpoint(), " got \"", received_by(first), "\",\n   ",
         second.local_endpoint(), " with the same port got \"", received_by(second), '"');
 }
 
@@ -217,9 +195,9 @@ void one_listener() {
     const auto first = listener.accept(), second = listener.accept();
     const bool same = first.stream.local_endpoint() == second.stream.local_endpoint() &&
                       first.stream.local_endpoint() == listener.local_endpoint();
-    say("3. A server's connections all have the port of its listener: ", same ? "three sockets" : "not the same",
+    say("3. Every connection of a server has the port of its listener: ", same ? "three sockets" : "not the same",
         " at\n   ", listener.local_endpoint(),
-        ". What tells them apart is the other end: ", first.peer != second.peer ? "two different clients" : "nothing");
+        ". The other end tells them apart: ", first.peer != second.peer ? "two different clients" : "nothing");
 }
 
 void two_listeners() {
@@ -233,8 +211,8 @@ void two_listeners() {
     } catch (const std::system_error& error) {
         say("4. Two listeners at one endpoint are refused: ", error.what());
     }
-    // Which of the two gets a client depends on a hash of both endpoints, so how many each gets is chance; that
-    // one of them gets none of 40 is not to be expected in a lifetime.
+    // A hash of both endpoints decides which listener gets a client. The chance that one listener gets all 40 clients
+    // is 1 in 2^39.
     std::vector<net::tcp_stream> clients;
     std::array<int, 2> accepted{};
     while (clients.size() < 40) clients.emplace_back(where);
@@ -244,38 +222,38 @@ void two_listeners() {
         for (std::size_t i : {0u, 1u})
             if (watched[i].revents != 0) listeners[i].accept(), ++accepted[i];
     }
-    say("   ... unless both ask for it with SO_REUSEPORT (socket(7)): of 40 clients of ", where, ",\n   ",
+    say("   With SO_REUSEPORT on both (socket(7)) they are allowed: of 40 clients of ", where, ",\n   ",
         accepted[0] > 0 && accepted[1] > 0 ? "each got some" : "one got all", ", together ", accepted[0] + accepted[1]);
 }
 
 void show_that_it_is_not_unique() {
-    heading("端口: a port number is unique, say the notes");
-    say("A port is a number of 16 bits that picks a socket behind an address. It is not unique:\n");
+    heading("端口: the notes say that a port number is unique");
+    say("A port is a number of 16 bits that selects a socket at an address. It is not unique:\n");
     two_protocols();
     two_addresses();
     one_listener();
     two_listeners();
-    say("\nWhat is unique is a connection: protocol, and address and port of both ends (RFC 9293 §4).");
+    say("\nA connection is unique: the protocol, and address and port of both ends (RFC 9293 §4).");
 }
 
 void show_port_zero() {
     heading("Port 0");
-    say("The notes let ports begin at 0. To bind, 0 means \"choose one for me\"; nobody is ever there:\n");
+    say("The notes let ports begin at 0. For bind, 0 means \"choose a port for me\". No socket ever has port 0:\n");
     std::error_code error;
     net::tcp_stream::connect(anywhere, 2s, error);
     say("  TCP, connect to ", anywhere, ": ", error.message());
-    net::socket{inet, datagram}.send_to("anybody?", anywhere, error);
+    net::socket{inet, datagram}.send_to("hello?", anywhere, error);
     say("  UDP, send to ", anywhere, ":    ", error.message());
-    say("\nA datagram may *come* from port 0, though: its sender wants no answer (RFC 768).");
+    say("\nBut a datagram may *come* from port 0 if its sender wants no answer (RFC 768).");
 }
 
-// ---- Who listens ---------------------------------------------------------------------------------------
+// ---- Listening sockets ---------------------------------------------------------------------------------------
 
 struct listening_socket {
     net::endpoint where;
-    std::string kernel_text;  ///< the same as /proc has it
+    std::string kernel_text;  ///< the text in /proc
     unsigned user = 0;
-    unsigned long long inode = 0;  ///< the kernel's number for the socket, as fstat() tells it
+    unsigned long long inode = 0;  ///< the kernel's number for the socket, which fstat() returns
 };
 
 template <class Number>
@@ -286,8 +264,8 @@ std::optional<Number> from_hexadecimal(std::string_view digits) {
     return number;
 }
 
-/// The kernel prints the four octets of an IPv4 address as if they were a number of this processor, so on most
-/// of them they stand the wrong way round: 0100007F:0050 is 127.0.0.1:80. IPv6 has four such words in a row.
+/// Returns the endpoint behind a text such as 0100007F:0050, which is 127.0.0.1:80. The kernel prints the four octets of
+/// an address as a number of this processor, so most processors show them in reverse. IPv6 has four such numbers.
 std::optional<net::endpoint> read_endpoint(std::string_view text) {
     const std::size_t colon = text.find(':');
     if ((colon != 8 && colon != 32) || text.size() != colon + 5) return std::nullopt;
@@ -303,7 +281,7 @@ std::optional<net::endpoint> read_endpoint(std::string_view text) {
     return net::endpoint{net::ipv4_address{octets[0], octets[1], octets[2], octets[3]}, *port};
 }
 
-/// A row of /proc/net/tcp or tcp6 (proc(5)); none for the title and for sockets that do not listen.
+/// Reads a row of /proc/net/tcp or tcp6 (proc(5)). Returns nullopt for the title and for sockets that do not listen.
 std::optional<listening_socket> read_row(const std::string& row) {
     std::istringstream fields{row};
     listening_socket found;
@@ -319,7 +297,7 @@ std::optional<listening_socket> read_row(const std::string& row) {
 std::vector<listening_socket> listening_sockets() {
     std::vector<listening_socket> sockets;
     bool readable = false;
-    for (const char* path : {"/proc/net/tcp", "/proc/net/tcp6"}) {  // without IPv6 there is no second
+    for (const char* path : {"/proc/net/tcp", "/proc/net/tcp6"}) {  // without IPv6 the second file is missing
         std::ifstream file{path};
         readable = readable || file;
         for (std::string row; std::getline(file, row);)
@@ -338,11 +316,10 @@ unsigned long long inode_of(const net::tcp_listener& listener) {
 }
 
 void show_who_listens() {
-    heading("查看端口: who listens");
-    say("The notes name netstat -an, whose successor on Linux is `ss -tuna`, and scanners, which are only for\n"
-        "computers that are yours. netstat reads what the kernel shows in /proc/net/tcp, which is not hard\n"
-        "(proc(5)). Here are, of all sockets that listen, the two that were opened for it, and a text as it is\n"
-        "there for IPv6:\n");
+    heading("查看端口: the sockets that listen");
+    say("The notes name netstat -an. Its successor on Linux is `ss -tuna`. They also name scanners: use them only on\n"
+        "computers that are yours. netstat reads /proc/net/tcp (proc(5)). Here are two listeners of this program as\n"
+        "that file shows them, and a text of IPv6:\n");
     const net::tcp_listener local{anywhere}, everywhere{{net::ipv4_address::any(), 0}};
     const std::set<unsigned long long> ours{inode_of(local), inode_of(everywhere)};
     for (const listening_socket& found : listening_sockets())
@@ -351,55 +328,14 @@ void show_who_listens() {
                 found.user == ::getuid() ? "you" : "user " + std::to_string(found.user));
     constexpr std::string_view six = "0000000000000000FFFF00000100007F:0050";
     say("  ", six, ", in /proc/net/tcp6, is ", read_endpoint(six).value_or(net::endpoint{}));
-    say("\n127.0.0.1 is heard only on this computer, 0.0.0.0 is every address that it has: a server for others\n"
-        "binds that. All that listen: demo --listening");
+    say("\nOnly this computer reaches a server on 127.0.0.1. A server on 0.0.0.0 has every address of its computer,\n"
+        "so other computers reach it. `demo --listening` lists all listening sockets.");
 }
 
 void show_listening() {
     for (const listening_socket& found : listening_sockets())
         say(std::left, std::setw(47), found.where, "  ", std::setw(16),
             service_at(found.where.port(), net::transport::tcp), "user ", found.user);
-}
-
-// ---- Looking up ----------------------------------------------------------------------------------------
-
-void look_up_service(const std::string& name) {
-    bool known = false;
-    for (const net::transport protocol : {net::transport::tcp, net::transport::udp}) {
-        if (const net::service* const service = net::find_service(name, protocol)) show(*service), known = true;
-        if (const auto port = system_port(name, protocol)) {
-            say("  ", std::right, std::setw(5), *port, '/', name_of(protocol), "  in the system's database");
-            known = true;
-        }
-    }
-    if (!known) throw std::runtime_error{"no service of that name is known"};
-}
-
-void look_up_port(std::uint16_t port) {
-    say("port ", port, ": ", class_of(port));
-    for (const net::transport protocol : {net::transport::tcp, net::transport::udp}) {
-        if (const net::service* const service = net::find_service(port, protocol))
-            show(*service);
-        else
-            say("  ", std::right, std::setw(5), port, '/', name_of(protocol), "  ", service_at(port, protocol));
-    }
-    try {
-        const net::tcp_listener listener{{net::ipv4_address::loopback(), port}};
-        say("  you may listen there: ", listener.local_endpoint());
-    } catch (const std::system_error& error) {
-        say("  you cannot listen there now: ", error.what());
-    }
-}
-
-void compare_with_system() {
-    for (const net::service& service : net::services) {
-        const auto port = system_port(std::string{service.name}, service.transport);
-        say(std::left, std::setw(13), service.name, std::right, std::setw(5), service.port, '/',
-            name_of(service.transport), "  ",
-            !port                   ? "not in the system's database"
-            : *port == service.port ? "the same"
-                                    : "there it is " + std::to_string(*port));
-    }
 }
 
 void demonstrate() {
@@ -410,19 +346,20 @@ void demonstrate() {
     show_who_listens();
 }
 
+constexpr std::string_view help = R"(usage: demo [--listening]
+       demo --help
+
+Without an argument: a demonstration of what ports are, with sockets of 127.0.0.0/8.
+
+  --listening   lists the TCP sockets of this computer that listen: endpoint, service, user id
+)";
+
 }  // namespace
 
 int main(int argc, char** argv) {
     return example::run(argc, argv, help, [](example::arguments& words) {
-        if (words.empty()) return demonstrate();
-        const bool listening = words.flag("--listening"), system = words.flag("--system");
-        const auto service = words.value("--service");
-        const auto port = words.number("--port", 1, 65535);
-        if (!words.rest().empty() || listening + system + service.has_value() + port.has_value() != 1)
-            throw example::usage_error{"one option, or nothing"};
-        if (listening) show_listening();
-        if (system) compare_with_system();
-        if (service) look_up_service(*service);
-        if (port) look_up_port(static_cast<std::uint16_t>(*port));
+        const bool listening = words.flag("--listening");
+        if (!words.rest().empty()) throw example::usage_error{"--listening, or nothing"};
+        listening ? show_listening() : demonstrate();
     });
 }
