@@ -37,7 +37,10 @@
 //     coro/sleep.hpp           a pause, and a turn for the other tasks
 //     coro/loop.hpp            the event loop: run, spawn, post, virtual time
 //     coro/descriptor.hpp      any descriptor, for tasks
-//     coro/group.hpp           several tasks at once: all results, the first result, a timeout, a group
+//     coro/parts.hpp           a task that waits for several
+//     coro/when.hpp            several tasks at once: all results, the first, the first success
+//     coro/timeout.hpp         a limit for a wait, and a cleanup that may wait
+//     coro/group.hpp           any number of tasks, inside one function
 //     coro/sync.hpp            events, mutexes, semaphores, channels
 //     coro/signal.hpp          signals of the system, and values from other threads
 //     coro/io/socket.hpp       a socket as the loop knows it
@@ -79,6 +82,8 @@
 #include "coro/stream.hpp"
 #include "coro/sync.hpp"
 #include "coro/task.hpp"
+#include "coro/timeout.hpp"
+#include "coro/when.hpp"
 #include "poll.hpp"
 #include "tcp.hpp"
 

@@ -6,10 +6,9 @@
 // function shows when each task runs, and the tasks can use the function's variables. This is called structured
 // concurrency. It improves on spawn() as `while` improved on goto.
 //
-//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      both results, or the first exception
-//     auto first = co_await when_any(ask(mirror_1), ask(mirror_2));           the first result; the other is cancelled
-//     auto answer = co_await with_timeout(2s, ask(server));                   the result, or errc::timed_out
-//     co_await with_group(clients);                                           any number of tasks:
+//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      two tasks, or a vector: coro/when.hpp
+//     auto answer = co_await with_timeout(2s, ask(server));                   one task: coro/timeout.hpp
+//     co_await with_group(clients);                                           tasks that begin one by one:
 //
 //         task<> clients(task_group& group) {
 //             for (const std::string& name : names) group.spawn(ask_and_tell(name));
@@ -22,7 +21,8 @@
 //
 // If the awaiting task is cancelled, all these tasks are cancelled too, and it is resumed when the last has ended.
 //
-// On this page:  when_all · when_any · with_timeout · with_group, task_group
+// On this page:  with_group, task_group
+// Below it:      coro/when.hpp (when_all, when_any), coro/timeout.hpp (with_timeout, shield), coro/parts.hpp
 // The notes:     asyncio, async/await; example 25
 
 #ifndef NETNOTES_CORO_GROUP_HPP
@@ -32,58 +32,22 @@
 #include <exception>
 #include <stdexcept>
 #include <system_error>
-#include <tuple>
 #include <type_traits>
 #include <utility>
-#include <variant>
+#include <vector>
 
 #include "function.hpp"
 #include "loop.hpp"
+#include "parts.hpp"
+#include "timeout.hpp"
+#include "when.hpp"
 
 namespace netnotes {
 
 namespace detail {
-template <class T>
-using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
-class part_base;
-template <class... Ts>
-class waiting_for_all;
-template <class... Ts>
-class waiting_for_any;
-template <class T>
-class waiting_with_timeout;
 template <class Body, class T>
 class waiting_for_group;
 }  // namespace detail
-
-/// `co_await when_all(a(), b())` runs all tasks at the same time and waits until all have ended. It begins them in this
-/// order, each up to its first wait. Returns a std::tuple of the results, with std::monostate for a task<void>.
-///
-/// If a task throws, the others are cancelled. When all have ended, the first exception is thrown and the other results
-/// are dropped. If a result must not be lost, such as a value from a channel, let the task store it in a variable
-/// outside.
-template <class... Ts>
-[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>... tasks) {
-    return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
-}
-
-/// `co_await when_any(a(), b())` runs all tasks at the same time until the first ends. Then it cancels the others, and
-/// waits until they have ended. Returns the result of the first task as a std::variant, whose index() is the position
-/// of that task; or throws its exception. The results and exceptions of the others are dropped.
-template <class... Ts>
-requires(sizeof...(Ts) > 0)
-    [[nodiscard]] detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...> when_any(task<Ts>... tasks) {
-    return detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...>{std::move(tasks)...};
-}
-
-/// `co_await with_timeout(2s, a())` runs the task, and cancels it when `time` has passed. Returns the task's result or
-/// throws its exception. Throws std::system_error with errc::timed_out if the timeout has ended the task. If the task
-/// returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
-template <class T>
-[[nodiscard]] detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>> with_timeout(wait_time time,
-                                                                                                    task<T> what) {
-    return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>>{time, std::move(what)};
-}
 
 /// The tasks that belong to one with_group(). Use it only in the loop's thread, and only while that with_group() runs.
 class task_group {
@@ -121,269 +85,18 @@ class task_group {
 /// of the body.
 template <task_function<task_group&> Body>
 [[nodiscard]] auto with_group(Body body);
+/// Does the same, and tells all failures: it adds each exception to `failures`, in the order in which the tasks end,
+/// the first one too. A task that ends by its cancellation is not a failure. `failures` must stay valid until the call
+/// returns or throws.
+///
+///     std::vector<std::exception_ptr> failures;
+///     try { co_await with_group(body, failures); } catch (const std::exception&) {}        then look at `failures`
+template <task_function<task_group&> Body>
+[[nodiscard]] auto with_group(Body body, std::vector<std::exception_ptr>& failures);
 
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
-
-namespace detail {
-
-/// Waits until several chains, its parts, have ended.
-class joint_wait : public loop_operation {
-  public:
-    bool await_ready() const noexcept { return false; }
-
-  protected:
-    friend class part_base;
-    /// `has_result`: see part_base::end().
-    explicit joint_wait(bool has_result) noexcept : has_result_{has_result} {}
-    ~joint_wait() = default;
-
-    /// Tells the derived class that a part has ended. The last part resumes the waiting task after this call.
-    virtual void part_ended(part_base& which) noexcept = 0;
-
-    /// Calls `begin(later)`, which begins the parts: in place if `later` is false, otherwise at the next turn. `later`
-    /// is true if this chain has kept other tasks waiting for many steps.
-    template <class Begin>
-    bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
-        waits(waiter, whose);
-        running_ = 1;  // counts this call, so that a part that ends at once does not resume the waiting task here
-        const bool later = !whose.loop().take_step();
-        begin(later);
-        if (--running_ > 0) return true;
-        decided();
-        return later && leave_turn(waiter, whose);  // there was no part to run, or the parts failed at once
-    }
-
-    /// Cancels all parts.
-    virtual void cancel_parts() noexcept = 0;
-    /// Cancels all parts. Nested waits are put in a list and cancelled one after another, so that the stack does not
-    /// grow.
-    void cancelled() noexcept final {
-        static constinit thread_local joint_wait* to_be_cancelled = nullptr;
-        static constinit thread_local bool is_at_it = false;
-        if (std::exchange(is_listed_, true)) return;
-        next_ = std::exchange(to_be_cancelled, this);
-        if (std::exchange(is_at_it, true)) return;
-        while (to_be_cancelled) {
-            joint_wait& first = *std::exchange(to_be_cancelled, to_be_cancelled->next_);
-            first.is_listed_ = false;
-            first.cancel_parts();
-        }
-        is_at_it = false;
-    }
-
-  public:
-    [[nodiscard]] std::size_t running() const noexcept { return running_; }
-
-  private:
-    std::size_t running_ = 0;
-    joint_wait* next_ = nullptr;
-    bool has_result_;
-    bool is_listed_ = false;
-};
-
-/// One of the chains that a joint_wait waits for.
-class part_base : public fiber {
-  public:
-    [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
-    [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
-    /// Withdraws this part if `whole`, the waiting chain, was withdrawn; cancels it otherwise.
-    void cancel_with(const fiber& whole) noexcept {
-        if (whole.is_withdrawn())
-            withdraw();
-        else
-            cancel();
-    }
-
-  protected:
-    part_base() noexcept = default;
-    virtual ~part_base() = default;
-    void begin(joint_wait& whole, std::coroutine_handle<> self, bool later) {
-        whole_ = &whole;
-        belongs_to(whole.chain());
-        if (whole.chain().is_cancelled()) cancel_with(whole.chain());
-        ++whole.running_;
-        if (!later && !between.is_deep()) return self.resume();
-        goes_on_at(self);
-        postpone();
-    }
-    /// Ends a part that has no task to run.
-    void fail_at_once(joint_wait& whole) noexcept {
-        whole_ = &whole;
-        belongs_to(whole.chain());
-        ++whole.running_;
-        end();
-    }
-    /// Ends this part. The last part to end resumes the waiting task. If there is a result, the waiting task is resumed
-    /// before any other chain. The result may have been taken from a socket or a channel, and must reach the waiting
-    /// task before another task can cancel it.
-    void end() noexcept {
-        has_ended_ = true;
-        joint_wait& whole = *whole_;
-        whole.part_ended(*this);  // this call may destroy the part
-        if (--whole.running_ > 0) return;
-        if (whole.has_result_)
-            whole.go_on_next();
-        else
-            whole.go_on();
-    }
-
-  private:
-    bool postpone() noexcept final {
-        loop().make_ready(*this);
-        return true;
-    }
-    joint_wait* whole_ = nullptr;
-    bool has_ended_ = false;
-};
-
-template <class T>
-class part : public part_base {
-  public:
-    /// Takes a task. An empty task fails when it begins, so that its error comes from the wait.
-    explicit part(task<T>&& what) noexcept : task_{task_access::release(what)} {}
-    ~part() override {
-        if (!task_) return;
-        task_.destroy();
-        leave_awaiter();
-    }
-    [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
-    T take() { return outcome_.take(); }
-    value_or_monostate<T> take_value() {
-        if constexpr (std::is_void_v<T>) {
-            outcome_.take();
-            return {};
-        } else {
-            return outcome_.take();
-        }
-    }
-    void begin(joint_wait& whole, bool later = false) {
-        if (!task_) return fail(whole);
-        task_.promise().belongs_to(*this);
-        part_base::begin(whole, task_, later);
-    }
-    [[nodiscard]] bool is_empty() const noexcept { return !task_; }
-
-  private:
-    [[gnu::noinline]] void fail(joint_wait& whole) {
-        outcome_.set_exception(std::make_exception_ptr(
-            std::logic_error{"empty task: default-constructed, moved from, or already awaited"}));
-        fail_at_once(whole);
-    }
-    void ended() noexcept override {
-        try {
-            outcome_.take_over(task_.promise().outcome);
-        } catch (...) {
-            outcome_.set_exception(std::current_exception());
-        }
-        std::exchange(task_, nullptr).destroy();
-        end();
-    }
-
-    std::coroutine_handle<task_promise<T>> task_;
-    result<T> outcome_;
-};
-
-template <class... Ts>
-class [[nodiscard]] waiting_for_all : public joint_wait {
-  public:
-    explicit waiting_for_all(task<Ts>&&... tasks) : joint_wait{true}, parts_{std::move(tasks)...} {}
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_all(waiter, waiter.promise().chain(),
-                         [this](bool later) {
-                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
-                         });
-    }
-    std::tuple<value_or_monostate<Ts>...> await_resume() {
-        if (failure_) std::rethrow_exception(failure_);
-        return std::apply([](auto&... parts) { return std::tuple<value_or_monostate<Ts>...>{parts.take_value()...}; },
-                          parts_);
-    }
-
-  private:
-    void part_ended(part_base& which) noexcept override {
-        if (failure_ || !(failure_ = which.exception())) return;
-        cancelled();
-    }
-    void cancel_parts() noexcept override {
-        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
-    }
-
-    std::tuple<part<Ts>...> parts_;
-    std::exception_ptr failure_;
-};
-
-template <class... Ts>
-class [[nodiscard]] waiting_for_any : public joint_wait {
-  public:
-    explicit waiting_for_any(task<Ts>&&... tasks) : joint_wait{true}, parts_{std::move(tasks)...} {}
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_all(waiter, waiter.promise().chain(),
-                         [this](bool later) {
-                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
-                         });
-    }
-    std::variant<value_or_monostate<Ts>...> await_resume() { return winner<0>(); }
-
-  private:
-    using outcome = std::variant<value_or_monostate<Ts>...>;
-    template <std::size_t I>
-    outcome winner() {
-        auto& candidate = std::get<I>(parts_);
-        if (&candidate == first_) return outcome{std::in_place_index<I>, candidate.take_value()};
-        if constexpr (I + 1 < sizeof...(Ts))
-            return winner<I + 1>();
-        else
-            std::terminate();  // cannot happen: the wait ends only after a part has ended
-    }
-    void part_ended(part_base& which) noexcept override {
-        if (first_) return;
-        first_ = &which;
-        cancelled();
-    }
-    void cancel_parts() noexcept override {
-        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
-    }
-
-    std::tuple<part<Ts>...> parts_;
-    part_base* first_ = nullptr;
-};
-
-template <class T>
-class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer {
-  public:
-    waiting_with_timeout(duration time, task<T>&& what) : joint_wait{true}, part_{std::move(what)}, time_{time} {}
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        fiber& whose = waiter.promise().chain();
-        return begin_all(waiter, whose, [&](bool aside) {
-            if (time_ != never) whose.loop().arm(*this, later(whose.loop().now(), time_));
-            part_.begin(*this, aside);
-        });
-    }
-    T await_resume() {
-        if (has_expired_ && !chain().is_cancelled() && part_.exception() && is_cancellation(part_.exception()))
-            throw std::system_error{std::make_error_code(std::errc::timed_out)};
-        return part_.take();
-    }
-
-  private:
-    void part_ended(part_base&) noexcept override { cancel(); }
-    void cancel_parts() noexcept override { part_.cancel_with(chain()); }
-    void expired() noexcept override {
-        has_expired_ = true;
-        part_.cancel();
-    }
-
-    part<T> part_;
-    duration time_;
-    bool has_expired_ = false;
-};
-
-}  // namespace detail
 
 // ---- the group
 
@@ -395,6 +108,7 @@ class task_group::state {
     class member;
 
   private:
+    explicit state(std::vector<std::exception_ptr>* failures) noexcept : failures_{failures} {}
     void take_failure(const detail::part_base& from) noexcept;
     void cancel() noexcept;
 
@@ -403,8 +117,10 @@ class task_group::state {
     member* members_ = nullptr;
     std::size_t size_ = 0;
     bool is_cancelled_ = false;
-    bool was_asked_ = false;  // by task_group::cancel()
+    bool was_asked_ = false;     // by task_group::cancel()
+    bool has_no_body_ = false;   // the call of the body has thrown
     std::exception_ptr failure_;
+    std::vector<std::exception_ptr>* failures_;  // all of them, if the caller wants to know
 };
 
 /// A spawned task of a group. The group deletes it when the task has ended.
@@ -441,7 +157,10 @@ inline void task_group::state::cancel() noexcept {
 
 inline void task_group::state::take_failure(const detail::part_base& from) noexcept {
     const std::exception_ptr thrown = from.exception();
-    if (failure_ || !thrown) return;
+    if (!thrown) return;
+    const bool is_known = has_no_body_ && &from == body_;
+    if (failures_ && !is_known && !detail::is_cancellation(thrown)) detail::keep_failure(*failures_, thrown);
+    if (failure_) return;
     const bool as_asked = was_asked_ && !whole_->chain().is_cancelled();
     if (as_asked && &from != body_ && detail::is_cancellation(thrown)) return;
     failure_ = thrown;
@@ -470,7 +189,8 @@ namespace detail {
 template <class Body, class T>
 class [[nodiscard]] waiting_for_group : public joint_wait {
   public:
-    explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{make()} {}
+    waiting_for_group(Body&& body, std::vector<std::exception_ptr>* failures)
+        : joint_wait{!std::is_void_v<T>}, state_{failures}, body_{std::move(body)}, part_{make()} {}
     ~waiting_for_group() {
         while (state_.members_) delete state_.members_;  // if the frame is destroyed during the wait
     }
@@ -494,6 +214,8 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
             return body_(group_);
         } catch (...) {
             state_.failure_ = std::current_exception();
+            state_.has_no_body_ = true;
+            if (state_.failures_) keep_failure(*state_.failures_, state_.failure_);
             return {};
         }
     }
@@ -517,7 +239,14 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
 template <task_function<task_group&> Body>
 auto with_group(Body body) {
     using result = detail::task_result<Body, task_group&>;
-    return detail::awaited_once<detail::waiting_for_group<Body, result>, Body>{std::move(body)};
+    return detail::awaited_once<detail::waiting_for_group<Body, result>, Body, std::vector<std::exception_ptr>*>{
+        std::move(body), nullptr};
+}
+template <task_function<task_group&> Body>
+auto with_group(Body body, std::vector<std::exception_ptr>& failures) {
+    using result = detail::task_result<Body, task_group&>;
+    return detail::awaited_once<detail::waiting_for_group<Body, result>, Body, std::vector<std::exception_ptr>*>{
+        std::move(body), &failures};
 }
 
 }  // namespace netnotes

@@ -60,8 +60,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "group.hpp"
 #include "listener.hpp"
+#include "parts.hpp"
 #include "sleep.hpp"
 #include "stream.hpp"
 #include "sync.hpp"

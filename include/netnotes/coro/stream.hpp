@@ -109,7 +109,8 @@ class async_stream : public detail::async_socket {
     /// The bytes lie in the loop's buffer, which the next receive overwrites. They are valid until the next co_await or
     /// task_group::spawn(). You may pass them to send() or send_all(), which copy them before they suspend. Do not
     /// return them out of a task that with_timeout, when_all, when_any, with_group or spawn runs. The awaiting task
-    /// resumes one turn later, when another task may already have received. To limit the time, use set_timeout().
+    /// resumes one turn later, when another task may already have received. To limit the time, use set_timeout(), or
+    /// `co_await with_timeout(2s, stream.recv())`, which returns the same bytes.
     [[nodiscard]] detail::receiving_lent recv();
     /// Receives at least one byte and at most buffer.size(). Returns the number of bytes, or 0 at the end of the
     /// stream. An empty buffer also returns 0. Suspends until bytes arrive; the buffer must stay valid until then.

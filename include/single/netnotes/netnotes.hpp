@@ -79,7 +79,10 @@
 //     coro/sleep.hpp           a pause, and a turn for the other tasks
 //     coro/loop.hpp            the event loop: run, spawn, post, virtual time
 //     coro/descriptor.hpp      any descriptor, for tasks
-//     coro/group.hpp           several tasks at once: all results, the first result, a timeout, a group
+//     coro/parts.hpp           a task that waits for several
+//     coro/when.hpp            several tasks at once: all results, the first, the first success
+//     coro/timeout.hpp         a limit for a wait, and a cleanup that may wait
+//     coro/group.hpp           any number of tasks, inside one function
 //     coro/sync.hpp            events, mutexes, semaphores, channels
 //     coro/signal.hpp          signals of the system, and values from other threads
 //     coro/io/socket.hpp       a socket as the loop knows it
@@ -7866,7 +7869,8 @@ class async_stream : public detail::async_socket {
     /// The bytes lie in the loop's buffer, which the next receive overwrites. They are valid until the next co_await or
     /// task_group::spawn(). You may pass them to send() or send_all(), which copy them before they suspend. Do not
     /// return them out of a task that with_timeout, when_all, when_any, with_group or spawn runs. The awaiting task
-    /// resumes one turn later, when another task may already have received. To limit the time, use set_timeout().
+    /// resumes one turn later, when another task may already have received. To limit the time, use set_timeout(), or
+    /// `co_await with_timeout(2s, stream.recv())`, which returns the same bytes.
     [[nodiscard]] detail::receiving_lent recv();
     /// Receives at least one byte and at most buffer.size(). Returns the number of bytes, or 0 at the end of the
     /// stream. An empty buffer also returns 0. Suspends until bytes arrive; the buffer must stay valid until then.
@@ -8519,10 +8523,9 @@ inline async_stream& async_buffered_stream::stream() {
 // function shows when each task runs, and the tasks can use the function's variables. This is called structured
 // concurrency. It improves on spawn() as `while` improved on goto.
 //
-//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      both results, or the first exception
-//     auto first = co_await when_any(ask(mirror_1), ask(mirror_2));           the first result; the other is cancelled
-//     auto answer = co_await with_timeout(2s, ask(server));                   the result, or errc::timed_out
-//     co_await with_group(clients);                                           any number of tasks:
+//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      two tasks, or a vector: coro/when.hpp
+//     auto answer = co_await with_timeout(2s, ask(server));                   one task: coro/timeout.hpp
+//     co_await with_group(clients);                                           tasks that begin one by one:
 //
 //         task<> clients(task_group& group) {
 //             for (const std::string& name : names) group.spawn(ask_and_tell(name));
@@ -8535,7 +8538,8 @@ inline async_stream& async_buffered_stream::stream() {
 //
 // If the awaiting task is cancelled, all these tasks are cancelled too, and it is resumed when the last has ended.
 //
-// On this page:  when_all · when_any · with_timeout · with_group, task_group
+// On this page:  with_group, task_group
+// Below it:      coro/when.hpp (when_all, when_any), coro/timeout.hpp (with_timeout, shield), coro/parts.hpp
 // The notes:     asyncio, async/await; example 25
 
 #ifndef NETNOTES_CORO_GROUP_HPP
@@ -8545,7 +8549,35 @@ inline async_stream& async_buffered_stream::stream() {
 #include <exception>
 #include <stdexcept>
 #include <system_error>
-#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+
+
+// netnotes/coro/parts.hpp: one task that waits for several
+// SPDX-License-Identifier: MIT
+//
+// when_all(), when_any(), with_timeout(), shield(), with_group() and serve() do the same: they run tasks beside one
+// another and wait until all have ended. They differ only in what they do when a part ends or the waiting task is
+// cancelled:
+//
+//        joint_wait ──┬── part: task a ───────── ends ──> part_ended(a)
+//                     ├── part: task b ─────────────────────── ends ──> part_ended(b)
+//                     └── part: task c ──── ends ──> part_ended(c)          └── the last one: resume the waiting task
+//
+//        the waiting task is cancelled ──> cancel_parts(), and it still waits until all parts have ended
+//
+// On this page:  for authors of awaitables: joint_wait · part_base, part
+// Above it:      coro/when.hpp, coro/timeout.hpp, coro/group.hpp, coro/serve.hpp
+
+#ifndef NETNOTES_CORO_PARTS_HPP
+#define NETNOTES_CORO_PARTS_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -8553,93 +8585,12 @@ inline async_stream& async_buffered_stream::stream() {
 
 
 
-namespace netnotes {
 
-namespace detail {
+namespace netnotes::detail {
+
 template <class T>
 using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 class part_base;
-template <class... Ts>
-class waiting_for_all;
-template <class... Ts>
-class waiting_for_any;
-template <class T>
-class waiting_with_timeout;
-template <class Body, class T>
-class waiting_for_group;
-}  // namespace detail
-
-/// `co_await when_all(a(), b())` runs all tasks at the same time and waits until all have ended. It begins them in this
-/// order, each up to its first wait. Returns a std::tuple of the results, with std::monostate for a task<void>.
-///
-/// If a task throws, the others are cancelled. When all have ended, the first exception is thrown and the other results
-/// are dropped. If a result must not be lost, such as a value from a channel, let the task store it in a variable
-/// outside.
-template <class... Ts>
-[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>... tasks) {
-    return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
-}
-
-/// `co_await when_any(a(), b())` runs all tasks at the same time until the first ends. Then it cancels the others, and
-/// waits until they have ended. Returns the result of the first task as a std::variant, whose index() is the position
-/// of that task; or throws its exception. The results and exceptions of the others are dropped.
-template <class... Ts>
-requires(sizeof...(Ts) > 0)
-    [[nodiscard]] detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...> when_any(task<Ts>... tasks) {
-    return detail::awaited_once<detail::waiting_for_any<Ts...>, task<Ts>...>{std::move(tasks)...};
-}
-
-/// `co_await with_timeout(2s, a())` runs the task, and cancels it when `time` has passed. Returns the task's result or
-/// throws its exception. Throws std::system_error with errc::timed_out if the timeout has ended the task. If the task
-/// returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
-template <class T>
-[[nodiscard]] detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>> with_timeout(wait_time time,
-                                                                                                    task<T> what) {
-    return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>>{time, std::move(what)};
-}
-
-/// The tasks that belong to one with_group(). Use it only in the loop's thread, and only while that with_group() runs.
-class task_group {
-  public:
-    task_group(const task_group&) = delete;
-    task_group& operator=(const task_group&) = delete;
-
-    /// Begins a task of this group: runs it up to its first wait, inside this call. If the task throws, all other tasks
-    /// of the group are cancelled. After cancel() the task begins as cancelled. Does not suspend. Throws
-    /// std::logic_error if `what` is empty, if the body has not begun, or if all tasks of the group have ended.
-    void spawn(task<> what);
-    /// Begins the task that `what()` returns. The function lives as long as its task.
-    template <task_function Function>
-    void spawn(Function what) {
-        spawn(detail::call_in_frame(std::move(what)));
-    }
-    /// Cancels all tasks of the group, with the body, and every task that is spawned later. A spawned task that ends by
-    /// this cancellation is not a failure. If the body ends by it, with_group() throws std::system_error with
-    /// errc::operation_canceled. Does not suspend.
-    void cancel() noexcept;
-    /// Returns the number of spawned tasks that have not ended. The body does not count.
-    [[nodiscard]] std::size_t size() const noexcept;
-
-  private:
-    template <class Body, class T>
-    friend class detail::waiting_for_group;
-    class state;
-    explicit task_group(state& shared) noexcept : state_{shared} {}
-    state& state_;
-};
-
-/// `co_await with_group(body)` calls `body(task_group&)`, which returns a task. It runs that task and all tasks that
-/// are spawned in the group, and waits until the last has ended. Returns the body's result, or throws the first
-/// exception of all these tasks. The body may end before the other tasks, so variables that they share must be outside
-/// of the body.
-template <task_function<task_group&> Body>
-[[nodiscard]] auto with_group(Body body);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
 
 /// Waits until several chains, its parts, have ended.
 class joint_wait : public loop_operation {
@@ -8712,10 +8663,10 @@ class part_base : public fiber {
   protected:
     part_base() noexcept = default;
     virtual ~part_base() = default;
-    void begin(joint_wait& whole, std::coroutine_handle<> self, bool later) {
+    void begin(joint_wait& whole, std::coroutine_handle<> self, bool later, bool is_shielded) {
         whole_ = &whole;
         belongs_to(whole.chain());
-        if (whole.chain().is_cancelled()) cancel_with(whole.chain());
+        if (whole.chain().is_cancelled() && !is_shielded) cancel_with(whole.chain());
         ++whole.running_;
         if (!later && !between.is_deep()) return self.resume();
         goes_on_at(self);
@@ -8771,10 +8722,12 @@ class part : public part_base {
             return outcome_.take();
         }
     }
-    void begin(joint_wait& whole, bool later = false) {
+    /// Begins the task: inside this call, or at the next turn if `later`. It begins as cancelled if the waiting chain
+    /// is cancelled, unless `is_shielded`.
+    void begin(joint_wait& whole, bool later = false, bool is_shielded = false) {
         if (!task_) return fail(whole);
         task_.promise().belongs_to(*this);
-        part_base::begin(whole, task_, later);
+        part_base::begin(whole, task_, later, is_shielded);
     }
     [[nodiscard]] bool is_empty() const noexcept { return !task_; }
 
@@ -8797,6 +8750,392 @@ class part : public part_base {
     std::coroutine_handle<task_promise<T>> task_;
     result<T> outcome_;
 };
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_CORO_PARTS_HPP
+
+// netnotes/coro/timeout.hpp: an end for each wait, and a cleanup that may wait
+// SPDX-License-Identifier: MIT
+//
+// A peer may never answer. So each wait for it needs a limit, and the limit should hold for the whole conversation:
+//
+//     auto answer = co_await with_timeout(2s, ask(server));             the result, or errc::timed_out
+//     std::size_t size = co_await with_timeout(2s, stream.recv(room));  one operation, without a task around it
+//
+//        with_timeout(2s, ask) ── ask() ─────────── answer ──> the result
+//                              └─ 2 s ──> cancel ask(), wait until it has ended, throw errc::timed_out
+//
+// A timeout cancels the task, and each later wait of a cancelled task throws. That is wrong for a cleanup that has to
+// wait, such as a last message to the peer. shield() runs such a cleanup to its end, but not longer than its bound:
+//
+//     std::exception_ptr failure;
+//     try { co_await talk(stream); } catch (...) { failure = std::current_exception(); }     no co_await inside catch
+//     co_await shield(2s, say_goodbye(stream));
+//     if (failure) std::rethrow_exception(failure);
+//
+//        talk() ── cancelled ──> shield(2s, say_goodbye) ──> its end, or its cancellation after 2 s ──> cancelled
+//
+// On this page:  with_timeout · shield
+// Below it:      coro/parts.hpp
+// The notes:     asyncio, async/await; example 25
+
+#ifndef NETNOTES_CORO_TIMEOUT_HPP
+#define NETNOTES_CORO_TIMEOUT_HPP
+
+#include <chrono>
+#include <coroutine>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class T>
+class waiting_with_timeout;
+template <class T>
+class waiting_in_shield;
+
+/// Says which wait has timed out: its name, and the function that waits.
+struct wait_name {
+    const char* name;
+    const char* caller;
+};
+
+template <class Awaitable>
+concept has_awaiter = requires(Awaitable&& what) { static_cast<Awaitable&&>(what).operator co_await(); };
+template <class Awaitable>
+concept is_awaiter = requires(Awaitable&& what) {
+    what.await_ready();
+    what.await_resume();
+};
+template <class Awaitable>
+decltype(auto) awaiter_of(Awaitable&& what) {
+    if constexpr (has_awaiter<Awaitable>)
+        return static_cast<Awaitable&&>(what).operator co_await();
+    else
+        return static_cast<Awaitable&&>(what);
+}
+/// What `co_await what` returns.
+template <class Awaitable>
+using await_result = decltype(awaiter_of(std::declval<Awaitable>()).await_resume());
+
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
+}  // namespace detail
+
+/// An operation of this library that can be awaited, such as stream.recv(buffer) or handle.join(). Not a task.
+template <class Operation>
+concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awaiter<Operation>)&&
+    !detail::is_task<std::remove_cvref_t<Operation>>;
+
+/// `co_await with_timeout(2s, a())` runs the task, and cancels it when `time` has passed. Returns the task's result or
+/// throws its exception. If the timeout has ended the task, it throws std::system_error with errc::timed_out. what()
+/// then names the wait and the time: `with_timeout in fetch: not done after 2 s`. With a name, it is `ask the server:
+/// not done after 2 s`. The name is not copied.
+///
+/// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
+template <class T>
+[[nodiscard]] auto with_timeout(wait_time time, task<T> what, const char* name = nullptr,
+                                const char* caller = __builtin_FUNCTION()) {
+    return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>, detail::wait_name>{
+        time, std::move(what), detail::wait_name{name, caller}};
+}
+/// Runs the task that `what()` returns. The function lives as long as its task.
+template <task_function Function>
+[[nodiscard]] auto with_timeout(wait_time time, Function what, const char* name = nullptr,
+                                const char* caller = __builtin_FUNCTION()) {
+    return with_timeout(time, detail::call_in_frame(std::move(what)), name, caller);
+}
+/// Awaits one operation: `co_await with_timeout(2s, stream.recv(buffer))`. Await it in the same expression, because the
+/// operation is not copied. Bytes that stream.recv() lends are valid until the next wait, as without a timeout.
+template <awaitable_operation Operation>
+[[nodiscard]] auto with_timeout(wait_time time, Operation&& operation, const char* name = nullptr,
+                                const char* caller = __builtin_FUNCTION());
+
+/// `co_await shield(2s, cleanup())` runs the task to its end even if the awaiting task is cancelled, before or during
+/// the call. When `at_most` has passed since the cancellation, it cancels the task. Without a cancellation there is no
+/// limit. Returns the task's result or throws its exception. The next wait of a cancelled caller throws
+/// netnotes::cancelled, as always.
+///
+/// If the main task of event_loop::run() awaits the rest of its work in shield(), a stop lets that work finish. Tasks
+/// that do not run inside shield() are cancelled at once.
+template <class T>
+[[nodiscard]] auto shield(wait_time at_most, task<T> what) {
+    return detail::awaited_once<detail::waiting_in_shield<T>, duration, task<T>>{at_most, std::move(what)};
+}
+/// Runs the task that `what()` returns. The function lives as long as its task.
+template <task_function Function>
+[[nodiscard]] auto shield(wait_time at_most, Function what) {
+    return shield(at_most, detail::call_in_frame(std::move(what)));
+}
+/// Awaits one operation, in the same expression: `co_await shield(2s, stream.send_all("bye\n"))`.
+template <awaitable_operation Operation>
+[[nodiscard]] auto shield(wait_time at_most, Operation&& operation);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns "2 s", "250 ms", "1500 us" or "7 ns": the largest unit that needs no fraction.
+inline std::string to_text(duration time) {
+    const auto count = std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
+    if (count % 1'000'000'000 == 0) return std::to_string(count / 1'000'000'000) + " s";
+    if (count % 1'000'000 == 0) return std::to_string(count / 1'000'000) + " ms";
+    if (count % 1'000 == 0) return std::to_string(count / 1'000) + " us";
+    return std::to_string(count) + " ns";
+}
+
+[[noreturn, gnu::noinline]] inline void throw_timed_out(const wait_name& what, duration after) {
+    const std::string where =
+        what.name ? std::string{what.name} : std::string{"with_timeout in "}.append(what.caller);
+    throw std::system_error{std::make_error_code(std::errc::timed_out), where + ": not done after " + to_text(after)};
+}
+
+/// Awaits an operation that lies in the frame of the caller.
+template <class Operation>
+task<await_result<Operation>> await_there(Operation&& operation) {
+    co_return co_await static_cast<Operation&&>(operation);
+}
+
+template <class T>
+class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer {
+  public:
+    waiting_with_timeout(duration time, task<T>&& what, const wait_name& name)
+        : joint_wait{true}, part_{std::move(what)}, time_{time}, name_{name} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        return begin_all(waiter, whose, [&](bool aside) {
+            if (time_ != never) whose.loop().arm(*this, later(whose.loop().now(), time_));
+            part_.begin(*this, aside);
+        });
+    }
+    T await_resume() {
+        if (has_expired_ && !chain().is_cancelled() && part_.exception() && is_cancellation(part_.exception()))
+            throw_timed_out(name_, time_);
+        return part_.take();
+    }
+
+  private:
+    void part_ended(part_base&) noexcept override { cancel(); }
+    void cancel_parts() noexcept override { part_.cancel_with(chain()); }
+    void expired() noexcept override {
+        has_expired_ = true;
+        part_.cancel();
+    }
+
+    part<T> part_;
+    duration time_;
+    wait_name name_;
+    bool has_expired_ = false;
+};
+
+template <class T>
+class [[nodiscard]] waiting_in_shield : public joint_wait, private loop_timer {
+  public:
+    waiting_in_shield(duration at_most, task<T>&& what)
+        : joint_wait{true}, part_{std::move(what)}, at_most_{at_most} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        return begin_all(waiter, whose, [&](bool aside) {
+            if (whose.is_cancelled()) cancel_parts();
+            part_.begin(*this, aside, true);
+        });
+    }
+    T await_resume() { return part_.take(); }
+
+  private:
+    void part_ended(part_base&) noexcept override { cancel(); }
+    /// The waiting chain was cancelled: now the time runs. It may be called twice, by cancel() and by withdraw().
+    void cancel_parts() noexcept override {
+        scheduler& loop = chain().loop();
+        if (!std::exchange(is_limited_, true)) loop.arm(*this, later(loop.now(), at_most_));
+    }
+    void expired() noexcept override { part_.cancel(); }
+
+    part<T> part_;
+    duration at_most_;
+    bool is_limited_ = false;
+};
+
+}  // namespace detail
+
+template <awaitable_operation Operation>
+auto with_timeout(wait_time time, Operation&& operation, const char* name, const char* caller) {
+    return with_timeout(time, detail::await_there<Operation>(static_cast<Operation&&>(operation)), name, caller);
+}
+template <awaitable_operation Operation>
+auto shield(wait_time at_most, Operation&& operation) {
+    return shield(at_most, detail::await_there<Operation>(static_cast<Operation&&>(operation)));
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_TIMEOUT_HPP
+
+// netnotes/coro/when.hpp: all results, the first, or the first that succeeds
+// SPDX-License-Identifier: MIT
+//
+// Often a task needs the results of several others, and the others can run at the same time. Then it takes as long as
+// the slowest of them, and not as long as all together:
+//
+//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));    both results, or the first exception
+//     auto first = co_await when_any(ask(mirror_1), ask(mirror_2));         the first that ends; the other is cancelled
+//     auto answer = co_await first_success(ask(mirror_1), ask(mirror_2));   the first that does not fail
+//
+//     std::vector<task<std::string>> tasks;                                 or any number of them, of one kind:
+//     for (const std::string& name : names) tasks.push_back(fetch(name));
+//     std::vector<std::string> pages = co_await when_all(std::move(tasks));
+//
+//        when_all       ── a ────────> result         when_any  ── a ─────────> cancelled
+//                       ── b ──> result  (waits)                ── b ──> result          first_success goes on if
+//                                                                                        b throws, and waits for a
+//
+// No task outlives the wait: the losers are cancelled, and the wait lasts until they have ended, too. If the awaiting
+// task is cancelled, all these tasks are cancelled.
+//
+// On this page:  when_all · when_any · first_success, first_result
+// Below it:      coro/parts.hpp
+// The notes:     asyncio, async/await; example 25
+
+#ifndef NETNOTES_CORO_WHEN_HPP
+#define NETNOTES_CORO_WHEN_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+
+
+
+namespace netnotes {
+
+/// The first result of several tasks: `auto [index, value] = co_await when_any(std::move(tasks))`.
+template <class T>
+struct first_result {
+    first_result(std::size_t which, detail::value_or_monostate<T>&& result)
+        : index{which}, value{std::forward<detail::value_or_monostate<T>>(result)} {}
+    std::size_t index;                    ///< the position of its task
+    detail::value_or_monostate<T> value;  ///< std::monostate for a task<void>
+};
+
+namespace detail {
+template <class... Ts>
+class waiting_for_all;
+template <class... Ts>
+class waiting_for_any;
+template <class T>
+class waiting_for_all_of;
+template <class T>
+class waiting_for_any_of;
+/// Says which part ends the wait: the first that ends, or the first that succeeds.
+enum class winner_is : bool { first, first_success };
+template <class T>
+using all_results = std::conditional_t<std::is_void_v<T>, void, std::vector<value_or_monostate<T>>>;
+inline void refuse_empty(bool is_empty, const char* why);
+}  // namespace detail
+
+/// `co_await when_all(a(), b())` runs all tasks at the same time and waits until all have ended. It begins them in this
+/// order, each up to its first wait. Returns a std::tuple of the results, with std::monostate for a task<void>.
+///
+/// If a task throws, the others are cancelled. When all have ended, the first exception is thrown and the other results
+/// are dropped. If a result must not be lost, such as a value from a channel, let the task store it in a variable
+/// outside.
+template <class... Ts>
+[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>... tasks) {
+    return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
+}
+
+/// `co_await when_any(a(), b())` runs all tasks at the same time until the first ends. Then it cancels the others, and
+/// waits until they have ended. Returns the result of the first task as a std::variant, whose index() is the position
+/// of that task; or throws its exception. The results and exceptions of the others are dropped.
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+    [[nodiscard]] auto when_any(task<Ts>... tasks) {
+    return detail::awaited_once<detail::waiting_for_any<Ts...>, detail::winner_is, task<Ts>...>{
+        detail::winner_is::first, std::move(tasks)...};
+}
+
+/// `co_await first_success(a(), b())` runs all tasks at the same time until the first returns a result. Then it cancels
+/// the others, and waits until they have ended. Returns a std::variant as when_any() does. If every task throws, it
+/// throws what the first of them to end has thrown.
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+    [[nodiscard]] auto first_success(task<Ts>... tasks) {
+    return detail::awaited_once<detail::waiting_for_any<Ts...>, detail::winner_is, task<Ts>...>{
+        detail::winner_is::first_success, std::move(tasks)...};
+}
+
+/// Does the same as when_all(a(), b()), for any number of tasks of one kind. Returns a std::vector of the results in
+/// the order of the tasks, or nothing for tasks of void. For an empty vector it does not wait.
+template <class T>
+requires(!std::is_reference_v<T>)
+    [[nodiscard]] auto when_all(std::vector<task<T>> tasks) {
+    return detail::awaited_once<detail::waiting_for_all_of<T>, std::vector<task<T>>>{std::move(tasks)};
+}
+/// Does the same as when_any(a(), b()), for any number of tasks of one kind. Returns a first_result. Throws
+/// std::invalid_argument if the vector is empty.
+template <class T>
+requires(!std::is_reference_v<T>)
+    [[nodiscard]] auto when_any(std::vector<task<T>> tasks) {
+    detail::refuse_empty(tasks.empty(), "when_any: no tasks");
+    return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
+                                std::vector<task<T>>>{detail::winner_is::first, nullptr, std::move(tasks)};
+}
+/// Does the same as first_success(a(), b()), for any number of tasks of one kind. Returns a first_result. Throws
+/// std::invalid_argument if the vector is empty.
+template <class T>
+requires(!std::is_reference_v<T>)
+    [[nodiscard]] auto first_success(std::vector<task<T>> tasks) {
+    detail::refuse_empty(tasks.empty(), "first_success: no tasks");
+    return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
+                                std::vector<task<T>>>{detail::winner_is::first_success, nullptr, std::move(tasks)};
+}
+/// Does the same, and adds the exception of each task that fails before a success to `failures`, in the order of their
+/// ends. `failures` must stay valid until the call returns.
+template <class T>
+requires(!std::is_reference_v<T>)
+    [[nodiscard]] auto first_success(std::vector<task<T>> tasks, std::vector<std::exception_ptr>& failures) {
+    detail::refuse_empty(tasks.empty(), "first_success: no tasks");
+    return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
+                                std::vector<task<T>>>{detail::winner_is::first_success, &failures, std::move(tasks)};
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Adds an exception to the list. Without memory for it, the exception is dropped.
+inline void keep_failure(std::vector<std::exception_ptr>& failures, const std::exception_ptr& thrown) noexcept {
+    try {
+        failures.push_back(thrown);
+    } catch (const std::bad_alloc&) {
+    }
+}
 
 template <class... Ts>
 class [[nodiscard]] waiting_for_all : public joint_wait {
@@ -8828,10 +9167,41 @@ class [[nodiscard]] waiting_for_all : public joint_wait {
     std::exception_ptr failure_;
 };
 
+/// The contest of when_any() and first_success(): remembers the winner, or the failures if every part fails.
+class contest : public joint_wait {
+  protected:
+    contest(winner_is what, std::vector<std::exception_ptr>* failures) noexcept
+        : joint_wait{true}, needs_success_{what == winner_is::first_success}, failures_{failures} {}
+    ~contest() = default;
+    /// Returns the winner. If there is no winner, throws the first failure, or netnotes::cancelled.
+    const part_base& winner() const {
+        if (!first_ && chain().is_cancelled()) throw_cancelled();
+        if (!first_) std::rethrow_exception(failure_);
+        return *first_;
+    }
+
+  private:
+    void part_ended(part_base& which) noexcept final {
+        if (first_) return;
+        const std::exception_ptr thrown = needs_success_ ? which.exception() : nullptr;
+        if (!thrown) {
+            first_ = &which;
+            return cancelled();
+        }
+        if (!failure_) failure_ = thrown;
+        if (failures_) keep_failure(*failures_, thrown);
+    }
+
+    bool needs_success_;
+    const part_base* first_ = nullptr;
+    std::exception_ptr failure_;
+    std::vector<std::exception_ptr>* failures_;
+};
+
 template <class... Ts>
-class [[nodiscard]] waiting_for_any : public joint_wait {
+class [[nodiscard]] waiting_for_any : public contest {
   public:
-    explicit waiting_for_any(task<Ts>&&... tasks) : joint_wait{true}, parts_{std::move(tasks)...} {}
+    explicit waiting_for_any(winner_is what, task<Ts>&&... tasks) : contest{what, nullptr}, parts_{std::move(tasks)...} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         return begin_all(waiter, waiter.promise().chain(),
@@ -8839,64 +9209,171 @@ class [[nodiscard]] waiting_for_any : public joint_wait {
                              std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
                          });
     }
-    std::variant<value_or_monostate<Ts>...> await_resume() { return winner<0>(); }
+    std::variant<value_or_monostate<Ts>...> await_resume() { return result_of<0>(winner()); }
 
   private:
     using outcome = std::variant<value_or_monostate<Ts>...>;
     template <std::size_t I>
-    outcome winner() {
+    outcome result_of(const part_base& first) {
         auto& candidate = std::get<I>(parts_);
-        if (&candidate == first_) return outcome{std::in_place_index<I>, candidate.take_value()};
+        if (&candidate == &first) return outcome{std::in_place_index<I>, candidate.take_value()};
         if constexpr (I + 1 < sizeof...(Ts))
-            return winner<I + 1>();
+            return result_of<I + 1>(first);
         else
-            std::terminate();  // cannot happen: the wait ends only after a part has ended
-    }
-    void part_ended(part_base& which) noexcept override {
-        if (first_) return;
-        first_ = &which;
-        cancelled();
+            std::terminate();  // cannot happen: the winner is one of the parts
     }
     void cancel_parts() noexcept override {
         std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
     }
 
     std::tuple<part<Ts>...> parts_;
-    part_base* first_ = nullptr;
 };
 
+/// The parts of a range. They stay in place, because a part cannot be moved.
 template <class T>
-class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer {
+class part_list {
   public:
-    waiting_with_timeout(duration time, task<T>&& what) : joint_wait{true}, part_{std::move(what)}, time_{time} {}
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        fiber& whose = waiter.promise().chain();
-        return begin_all(waiter, whose, [&](bool aside) {
-            if (time_ != never) whose.loop().arm(*this, later(whose.loop().now(), time_));
-            part_.begin(*this, aside);
-        });
+    explicit part_list(std::vector<task<T>>&& tasks)
+        : first_{std::allocator<part<T>>{}.allocate(tasks.size())}, size_{tasks.size()} {
+        for (std::size_t i = 0; i < size_; ++i) new (first_ + i) part<T>{std::move(tasks[i])};
     }
-    T await_resume() {
-        if (has_expired_ && !chain().is_cancelled() && part_.exception() && is_cancellation(part_.exception()))
-            throw std::system_error{std::make_error_code(std::errc::timed_out)};
-        return part_.take();
+    part_list(const part_list&) = delete;
+    part_list& operator=(const part_list&) = delete;
+    ~part_list() {
+        for (part<T>& each : *this) each.~part();
+        std::allocator<part<T>>{}.deallocate(first_, size_);
+    }
+    [[nodiscard]] part<T>* begin() const noexcept { return first_; }
+    [[nodiscard]] part<T>* end() const noexcept { return first_ + size_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    void withdraw() const noexcept {
+        for (part<T>& each : *this) each.withdraw();
     }
 
   private:
-    void part_ended(part_base&) noexcept override { cancel(); }
-    void cancel_parts() noexcept override { part_.cancel_with(chain()); }
-    void expired() noexcept override {
-        has_expired_ = true;
-        part_.cancel();
-    }
-
-    part<T> part_;
-    duration time_;
-    bool has_expired_ = false;
+    part<T>* first_;
+    std::size_t size_;
 };
 
+template <class T>
+class [[nodiscard]] waiting_for_all_of : public joint_wait {
+  public:
+    explicit waiting_for_all_of(std::vector<task<T>>&& tasks) : joint_wait{true}, parts_{std::move(tasks)} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(), [this](bool later) {
+            for (part<T>& each : parts_) each.begin(*this, later);
+        });
+    }
+    all_results<T> await_resume() {
+        if (failure_) std::rethrow_exception(failure_);
+        if constexpr (!std::is_void_v<T>) {
+            std::vector<T> results;
+            results.reserve(parts_.size());
+            for (part<T>& each : parts_) results.push_back(each.take());
+            return results;
+        }
+    }
+
+  private:
+    void part_ended(part_base& which) noexcept override {
+        if (failure_ || !(failure_ = which.exception())) return;
+        cancelled();
+    }
+    void cancel_parts() noexcept override { parts_.withdraw(); }  // their results are not used
+
+    part_list<T> parts_;
+    std::exception_ptr failure_;
+};
+
+template <class T>
+class [[nodiscard]] waiting_for_any_of : public contest {
+  public:
+    waiting_for_any_of(winner_is what, std::vector<std::exception_ptr>* failures, std::vector<task<T>>&& tasks)
+        : contest{what, failures}, parts_{std::move(tasks)} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(), [this](bool later) {
+            for (part<T>& each : parts_) each.begin(*this, later);
+        });
+    }
+    first_result<T> await_resume() {
+        const part_base& first = winner();
+        part<T>* at = parts_.begin();
+        while (at != &first) ++at;
+        return {static_cast<std::size_t>(at - parts_.begin()), at->take_value()};
+    }
+
+  private:
+    void cancel_parts() noexcept override { parts_.withdraw(); }  // their results are not used
+    part_list<T> parts_;
+};
+
+inline void refuse_empty(bool is_empty, const char* why) {
+    if (is_empty) throw std::invalid_argument{why};
+}
+
 }  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_WHEN_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Body, class T>
+class waiting_for_group;
+}  // namespace detail
+
+/// The tasks that belong to one with_group(). Use it only in the loop's thread, and only while that with_group() runs.
+class task_group {
+  public:
+    task_group(const task_group&) = delete;
+    task_group& operator=(const task_group&) = delete;
+
+    /// Begins a task of this group: runs it up to its first wait, inside this call. If the task throws, all other tasks
+    /// of the group are cancelled. After cancel() the task begins as cancelled. Does not suspend. Throws
+    /// std::logic_error if `what` is empty, if the body has not begun, or if all tasks of the group have ended.
+    void spawn(task<> what);
+    /// Begins the task that `what()` returns. The function lives as long as its task.
+    template <task_function Function>
+    void spawn(Function what) {
+        spawn(detail::call_in_frame(std::move(what)));
+    }
+    /// Cancels all tasks of the group, with the body, and every task that is spawned later. A spawned task that ends by
+    /// this cancellation is not a failure. If the body ends by it, with_group() throws std::system_error with
+    /// errc::operation_canceled. Does not suspend.
+    void cancel() noexcept;
+    /// Returns the number of spawned tasks that have not ended. The body does not count.
+    [[nodiscard]] std::size_t size() const noexcept;
+
+  private:
+    template <class Body, class T>
+    friend class detail::waiting_for_group;
+    class state;
+    explicit task_group(state& shared) noexcept : state_{shared} {}
+    state& state_;
+};
+
+/// `co_await with_group(body)` calls `body(task_group&)`, which returns a task. It runs that task and all tasks that
+/// are spawned in the group, and waits until the last has ended. Returns the body's result, or throws the first
+/// exception of all these tasks. The body may end before the other tasks, so variables that they share must be outside
+/// of the body.
+template <task_function<task_group&> Body>
+[[nodiscard]] auto with_group(Body body);
+/// Does the same, and tells all failures: it adds each exception to `failures`, in the order in which the tasks end,
+/// the first one too. A task that ends by its cancellation is not a failure. `failures` must stay valid until the call
+/// returns or throws.
+///
+///     std::vector<std::exception_ptr> failures;
+///     try { co_await with_group(body, failures); } catch (const std::exception&) {}        then look at `failures`
+template <task_function<task_group&> Body>
+[[nodiscard]] auto with_group(Body body, std::vector<std::exception_ptr>& failures);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
 
 // ---- the group
 
@@ -8908,6 +9385,7 @@ class task_group::state {
     class member;
 
   private:
+    explicit state(std::vector<std::exception_ptr>* failures) noexcept : failures_{failures} {}
     void take_failure(const detail::part_base& from) noexcept;
     void cancel() noexcept;
 
@@ -8916,8 +9394,10 @@ class task_group::state {
     member* members_ = nullptr;
     std::size_t size_ = 0;
     bool is_cancelled_ = false;
-    bool was_asked_ = false;  // by task_group::cancel()
+    bool was_asked_ = false;     // by task_group::cancel()
+    bool has_no_body_ = false;   // the call of the body has thrown
     std::exception_ptr failure_;
+    std::vector<std::exception_ptr>* failures_;  // all of them, if the caller wants to know
 };
 
 /// A spawned task of a group. The group deletes it when the task has ended.
@@ -8954,7 +9434,10 @@ inline void task_group::state::cancel() noexcept {
 
 inline void task_group::state::take_failure(const detail::part_base& from) noexcept {
     const std::exception_ptr thrown = from.exception();
-    if (failure_ || !thrown) return;
+    if (!thrown) return;
+    const bool is_known = has_no_body_ && &from == body_;
+    if (failures_ && !is_known && !detail::is_cancellation(thrown)) detail::keep_failure(*failures_, thrown);
+    if (failure_) return;
     const bool as_asked = was_asked_ && !whole_->chain().is_cancelled();
     if (as_asked && &from != body_ && detail::is_cancellation(thrown)) return;
     failure_ = thrown;
@@ -8983,7 +9466,8 @@ namespace detail {
 template <class Body, class T>
 class [[nodiscard]] waiting_for_group : public joint_wait {
   public:
-    explicit waiting_for_group(Body&& body) : joint_wait{!std::is_void_v<T>}, body_{std::move(body)}, part_{make()} {}
+    waiting_for_group(Body&& body, std::vector<std::exception_ptr>* failures)
+        : joint_wait{!std::is_void_v<T>}, state_{failures}, body_{std::move(body)}, part_{make()} {}
     ~waiting_for_group() {
         while (state_.members_) delete state_.members_;  // if the frame is destroyed during the wait
     }
@@ -9007,6 +9491,8 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
             return body_(group_);
         } catch (...) {
             state_.failure_ = std::current_exception();
+            state_.has_no_body_ = true;
+            if (state_.failures_) keep_failure(*state_.failures_, state_.failure_);
             return {};
         }
     }
@@ -9030,7 +9516,14 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
 template <task_function<task_group&> Body>
 auto with_group(Body body) {
     using result = detail::task_result<Body, task_group&>;
-    return detail::awaited_once<detail::waiting_for_group<Body, result>, Body>{std::move(body)};
+    return detail::awaited_once<detail::waiting_for_group<Body, result>, Body, std::vector<std::exception_ptr>*>{
+        std::move(body), nullptr};
+}
+template <task_function<task_group&> Body>
+auto with_group(Body body, std::vector<std::exception_ptr>& failures) {
+    using result = detail::task_result<Body, task_group&>;
+    return detail::awaited_once<detail::waiting_for_group<Body, result>, Body, std::vector<std::exception_ptr>*>{
+        std::move(body), &failures};
 }
 
 }  // namespace netnotes
@@ -12079,6 +12572,8 @@ inline void async_signals::handle(int number) noexcept {
 }  // namespace netnotes
 
 #endif  // NETNOTES_CORO_SIGNAL_HPP
+
+
 
 
 

@@ -1,0 +1,237 @@
+// Limits around tasks, functions and single operations; and cleanups that wait although their task is cancelled.
+
+#include <netnotes/coro/sync.hpp>
+#include <netnotes/coro/timeout.hpp>
+
+#include "streams.hpp"
+#include "tasks.hpp"
+
+#include <string>
+
+namespace {
+
+/// The text of the error with which the task ends.
+net::task<std::string> text_of(net::task<> what) {
+    try {
+        co_await std::move(what);
+    } catch (const net::cancelled& error) {
+        co_return error.what();
+    } catch (const std::system_error& error) {
+        CHECK(error.code() == std::errc::timed_out);
+        co_return error.what();
+    }
+    co_return "";
+}
+net::task<> waits_too_long(net::duration time, const char* name) {
+    bool unused = false;
+    co_await net::with_timeout(time, waits_for_ever(unused), name);
+}
+net::task<> ask_the_server() {
+    bool unused = false;
+    co_await net::with_timeout(1500ms, waits_for_ever(unused));
+}
+
+}  // namespace
+
+TEST_CASE("a timeout says what has timed out and after how long") {
+    test_loop loop{in_virtual_time};
+    const std::string end = ": " + std::make_error_code(std::errc::timed_out).message();
+    CHECK(loop.run(text_of(ask_the_server())) == "with_timeout in ask_the_server: not done after 1500 ms" + end);
+    CHECK(loop.run(text_of(waits_too_long(2s, "the name server"))) == "the name server: not done after 2 s" + end);
+    CHECK(loop.run(text_of(waits_too_long(90s, "a"))) == "a: not done after 90 s" + end);
+    CHECK(loop.run(text_of(waits_too_long(7us, "a"))) == "a: not done after 7 us" + end);
+    CHECK(loop.run(text_of(waits_too_long(1ns, "a"))) == "a: not done after 1 ns" + end);
+    CHECK(loop.run(text_of(waits_too_long(0s, "a"))) == "a: not done after 0 s" + end);
+}
+
+TEST_CASE("a timeout stands around a function, and around each kind of operation") {
+    test_loop loop{in_virtual_time};
+    loop.run([]() -> net::task<> {
+        const std::string text = "a text that lies on the heap, because it is long";
+        const auto function = [text]() -> net::task<std::string> {
+            co_await net::sleep_for(1s);
+            co_return text;
+        };
+        CHECK(co_await net::with_timeout(2s, function) == text);
+
+        net::channel<int> numbers{1};
+        co_await net::with_timeout(1s, numbers.send(5));
+        const auto five = co_await net::with_timeout(1s, numbers.receive());
+        CHECK(five == 5);
+        const auto late = [&]() -> net::task<> { co_await net::with_timeout(1s, numbers.receive(), "receive"); };
+        const std::string why = co_await text_of(late());
+        CHECK(why.find("receive: not done after 1 s") == 0);
+
+        auto handle = net::spawn(number_after(1s, 4));
+        const int four = co_await net::with_timeout(2s, handle.join());
+        CHECK(four == 4);
+        co_await net::with_timeout(2s, net::sleep_for(1s));
+        const auto sleeps = []() -> net::task<> { co_await net::with_timeout(1s, net::sleep_for(2s)); };
+        CHECK((co_await text_of(sleeps())).find("with_timeout in operator()") == 0);
+        net::async_event event;
+        auto waiting = event.wait();
+        const auto twice = [&]() -> net::task<> { co_await net::with_timeout(1s, waiting); };
+        const std::string first = co_await text_of(twice());
+        CHECK(first != "");
+        event.set();
+        co_await net::with_timeout(1s, waiting);  // an operation that can be awaited again still can
+    });
+}
+
+TEST_CASE("a timeout around the operations of a stream loses nothing, and lent bytes stay valid") {
+    test_loop loop;
+    auto ends = connected(loop);
+    net::async_stream& one = ends.one;
+    net::async_stream& other = ends.other;
+    loop.run([&]() -> net::task<> {
+        std::array<std::byte, 8> room{};
+        const auto late = [&]() -> net::task<> { co_await net::with_timeout(1ms, one.recv(room)); };
+        CHECK(co_await text_of(late()) != "");
+        // Others receive all the time: the bytes must be used before any of them has its turn.
+        auto noise = connected(loop);
+        auto sender = net::spawn([&]() -> net::task<> {
+            for (;;) {
+                co_await noise.one.send_all("noise noise noise noise");
+                co_await net::yield();
+            }
+        });
+        auto receiver = net::spawn([&]() -> net::task<> {
+            for (;;) co_await noise.other.recv();
+        });
+        for (int i = 0; i < 200; ++i) {
+            const std::string text = "message " + std::to_string(i);
+            if (i % 2 == 0) {
+                co_await net::with_timeout(1min, other.send_all(text));
+                const auto bytes = co_await net::with_timeout(1min, one.recv());
+                CHECK(net::as_text(bytes) == text);
+            } else {  // it has to wait
+                auto later = net::spawn([&]() -> net::task<> {
+                    co_await net::yield();
+                    co_await net::yield();
+                    co_await other.send_all(text);
+                });
+                const auto bytes = co_await net::with_timeout(1min, one.recv());
+                CHECK(net::as_text(bytes) == text);
+                co_await later.join();
+            }
+        }
+        sender.cancel();
+        receiver.cancel();
+    });
+}
+
+TEST_CASE("a shield keeps a cancellation away until its task has ended") {
+    test_loop loop{in_virtual_time};
+    loop.run([&]() -> net::task<> {
+        bool is_clean = false, heard_after = false;
+        const auto cleans = [&]() -> net::task<int> {
+            co_await net::sleep_for(1s);
+            is_clean = true;
+            co_return 7;
+        };
+        auto handle = net::spawn([&]() -> net::task<> {
+            const int result = co_await net::shield(2s, cleans);
+            CHECK(result == 7);
+            try {
+                co_await net::yield();
+            } catch (const net::cancelled&) {
+                heard_after = true;
+            }
+        });
+        co_await net::sleep_for(500ms);
+        handle.cancel();
+        co_await handle.join();
+        CHECK(is_clean);
+        CHECK(heard_after);
+    });
+}
+
+TEST_CASE("a cleanup in a shield may wait after the cancellation, but no longer than its bound") {
+    test_loop loop{in_virtual_time};
+    loop.run([&]() -> net::task<> {
+        for (const auto& [needs, is_done] : {std::pair{1s, true}, std::pair{3s, false}}) {
+            bool was_done = false, was_cancelled = false;
+            auto handle = net::spawn([&, time = needs]() -> net::task<> {
+                try {
+                    co_await net::sleep_for(net::never);
+                } catch (const net::cancelled&) {
+                }
+                const auto cleanup = [&]() -> net::task<> {
+                    co_await net::sleep_for(time);
+                    was_done = true;
+                };
+                try {
+                    co_await net::shield(2s, cleanup);
+                } catch (const net::cancelled&) {
+                    was_cancelled = true;
+                }
+            });
+            co_await net::yield();
+            handle.cancel();
+            const auto begin = net::event_loop::current().now();
+            co_await handle.join();
+            CHECK(net::event_loop::current().now() - begin == std::min<net::duration>(needs, 2s));
+            CHECK(was_done == is_done);
+            CHECK(was_cancelled == !is_done);
+        }
+    });
+}
+
+TEST_CASE("without a cancellation a shield has no limit, and passes on what its task throws") {
+    test_loop loop{in_virtual_time};
+    loop.run([&]() -> net::task<> {
+        co_await net::shield(1s, net::sleep_for(1h));
+        bool has_failed = false;
+        try {
+            co_await net::shield(1s, fails_after(1h, "it fails"));
+        } catch (const std::runtime_error&) {
+            has_failed = true;
+        }
+        CHECK(has_failed);
+    });
+}
+
+TEST_CASE("a timeout waits for the shield inside it, and one inside a shield still ends") {
+    test_loop loop{in_virtual_time};
+    loop.run([&]() -> net::task<> {
+        const auto& now = net::event_loop::current();
+        const auto begin = now.now();
+        const auto shielded = []() -> net::task<int> { co_return co_await net::shield(10s, number_after(5s, 3)); };
+        const int three = co_await net::with_timeout(1s, shielded());
+        CHECK(three == 3);
+        CHECK(now.now() - begin == 5s);
+        const auto limited = []() -> net::task<> {
+            bool unused = false;
+            co_await net::with_timeout(1s, waits_for_ever(unused), "inside");
+        };
+        const auto around = [&]() -> net::task<> { co_await net::shield(10s, limited()); };
+        const std::string why = co_await text_of(around());
+        CHECK(why.find("inside: not done after 1 s") == 0);
+    });
+}
+
+TEST_CASE("a stop lets the main task finish within the bound of its shield") {
+    test_loop loop{in_virtual_time};
+    net::stop_event stop;
+    bool is_clean = false, was_cancelled = false;
+    const auto work = [&]() -> net::task<> {
+        net::spawn(waits_for_ever(was_cancelled));
+        co_await net::yield();
+        stop.request_stop();
+        co_await net::sleep_for(1s);
+        is_clean = true;
+    };
+    CHECK(loop.run([&]() -> net::task<> { co_await net::shield(2s, work); }, stop));
+    CHECK(is_clean);
+    CHECK(was_cancelled);
+}
+
+TEST_CASE("a loop that is destroyed with a shield in it leaves nothing behind") {
+    int alive = 0;
+    {
+        test_loop loop{in_virtual_time};
+        loop.spawn([&alive]() -> net::task<> { co_await net::shield(1s, holds(counted{alive})); });
+        loop.run(nothing);
+    }
+    CHECK(alive == 0);
+}
