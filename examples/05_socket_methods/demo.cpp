@@ -1,35 +1,35 @@
-// examples/05_socket_methods/demo.cpp: every method of a socket, once
+// examples/05_socket_methods/demo.cpp: every method of a socket, at its limits
 //
-// The notes list what a Python socket can do, a line each. Here each line is called, in the notes' order, and
-// what it did is printed. Where the notes' line is wrong or says less than one needs, it is marked:
+// The notes list the methods of a Python socket. This demonstration calls each method, in the notes' order, and prints
+// the result. The table marks each line where the notes are wrong or incomplete:
 //
-//   Python          here                   the notes say                in truth
+//   Python          here                   the notes say                correct
 //   bind            bind
-//   listen          listen                 refuses beyond the backlog   lets wait; nobody is refused
+//   listen          listen                 refuses beyond the backlog   a further client waits and is not refused
 //   accept          accept                                              a new socket, and the peer
-//   connect         connect(where)         is for TCP                   for UDP too: it notes the peer
+//   connect         connect(where)         is for TCP                   also for UDP: it fixes the peer
 //   connect_ex      connect(where, error)
-//   recv            recv                   returns a string, of TCP     bytes, of anything; 0 is the end
+//   recv            recv                   returns a string, of TCP     bytes of any socket; 0 is the end
 //   send            send                   returns the bytes to send    the bytes that the kernel took
 //   sendall         send_all
-//   recvfrom        recv_from                                           what does not fit is lost
-//   sendto          send_to                returns the bytes sent       all of them or an error
-//   close           close                                               gives back *one* descriptor
+//   recvfrom        recv_from                                           loses the rest of a long datagram
+//   sendto          send_to                returns the bytes sent       all bytes or an error
+//   close           close                                               closes *one* descriptor
 //   getpeername     peer_endpoint
 //   getsockname     local_endpoint
 //   setsockopt      set_option
 //   getsockopt      get_option             getsocketopt                 (misprint)
-//   settimeout      set_timeout            best set when made           at any time, and it is per call
+//   settimeout      set_timeout            set it when created          at any time; it limits each call
 //   gettimeout      timeout
 //   fileno          native_handle          gileno                       (misprint)
 //   setblocking     set_blocking           setbolcking                  (misprint)
 //   makefile        socket_iostream
-//   shutdown        shutdown               nothing: it is missing       ends one direction
+//   shutdown        shutdown               (missing)                    ends one direction
 //
 // The notes:     Socket 对象(内建)方法: 服务器端套接字, 客户端套接字, 公共用途的套接字函数
-//                (a socket's methods: of servers, of clients, of both)
+//                (a socket's methods: for servers, for clients, for both)
 // Type:          demo
-// You will see:  what demo.txt shows, with the ports' real numbers in it
+// You will see:  what demo.txt shows, with the real port numbers
 
 #include "../demo.hpp"
 
@@ -50,10 +50,10 @@ using enum net::address_family;
 using enum net::socket_type;
 using namespace std::chrono_literals;
 
-// Where all the sockets here live. Port 0 is "any that is free": one typed in would be taken some day.
+// Port 0 lets the system choose a free port.
 const net::endpoint anywhere{net::ipv4_address::loopback(), 0};
 
-/// A row of the table above, and what was seen.
+/// Shows a row of the table above, and the result.
 void show(std::string_view python, std::string_view here, const auto&... seen) {
     std::string row{python};
     row.resize(14, ' ');
@@ -62,7 +62,7 @@ void show(std::string_view python, std::string_view here, const auto&... seen) {
 }
 void also(const auto&... seen) { say("    ", seen...); }
 
-/// What an operation says when it throws.
+/// Returns the text of the exception that the operation throws.
 std::string thrown_by(const auto& operation) {
     try {
         operation();
@@ -86,7 +86,7 @@ connection connected() {
     return {std::move(client), listener.accept().connection};
 }
 
-/// What the kernel knows about a TCP socket (tcp(7)). No type is made for this option, so: level, name, value.
+/// Returns what the kernel knows about a TCP socket (tcp(7)). The library has no type for this option.
 tcp_info information(const net::socket& socket) {
     tcp_info info{};
     socket.get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&info, 1}));
@@ -100,28 +100,28 @@ void bind_listen_accept() {
     listener.bind(anywhere);
     show("bind", "bind", "asked for ", anywhere, ", got ", listener.local_endpoint().to_string());
     net::socket late{inet, stream};
-    also("a second one there: ", thrown_by([&] { late.bind(listener.local_endpoint()); }));
+    also("a second socket there: ", thrown_by([&] { late.bind(listener.local_endpoint()); }));
 
-    // The backlog is how many connections may be complete and not yet accepted; Linux lets in one more. The
-    // notes say that it is at least 1 (0 is legal), that 5 will do (a number of the 1980s; the default here is
-    // the most that the system allows), and that those beyond are refused. They are not: their first segment
-    // is dropped, and their kernel sends it again a second later, and again, in the hope of a place (listen(2)).
+    // The backlog is the number of complete connections that wait for accept(). Linux admits one more. The notes say
+    // that it is at least 1, but 0 is legal. They say that 5 is enough, which is a number of the 1980s; the default here
+    // is the system's maximum. They say that further clients are refused. They are not: the kernel drops their first
+    // segment, and their own kernel sends it again a second later (listen(2)).
     listener.listen(2);
     std::vector<net::socket> in;
     for (unsigned count = 1; count <= 3; ++count) {
         in.emplace_back(inet, stream).connect(listener.local_endpoint());
-        // connect() is done when the *client* has its answer. Only with the next segment does the connection
-        // stand in the server's queue, whose length the kernel shows in this field, and `ss -lt` as Recv-Q.
+        // connect() returns when the *client* has its answer. The client's next segment puts the connection into the
+        // server's queue. The kernel shows the length of the queue in this field, and `ss -lt` shows it as Recv-Q.
         while (information(listener).tcpi_unacked < count) std::this_thread::yield();
     }
-    show("listen", "listen", "with a backlog of 2, and nobody accepts: ", in.size(), " clients are connected");
+    show("listen", "listen", "with a backlog of 2, and before any accept: ", in.size(), " clients are connected");
     std::vector<net::socket> outside;
     for (int count = 0; count < 3; ++count) {
         std::error_code error;
         outside.emplace_back(inet, stream).set_blocking(false);
         outside.back().connect(listener.local_endpoint(), error);
     }
-    std::this_thread::sleep_for(20ms);  // they hang with and without it, but at once nobody would believe it
+    std::this_thread::sleep_for(20ms);  // they wait with or without this pause
     const auto refused = std::ranges::count_if(outside, [](auto& client) { return bool{client.take_error()}; });
     const auto state = [](auto& client) { return information(client).tcpi_state; };
     const auto hanging = std::ranges::count(outside, TCP_SYN_SENT, state);
@@ -129,28 +129,28 @@ void bind_listen_accept() {
 
     const auto [connection, peer] = listener.accept();
     show("accept", "accept", "a new socket, for ", peer.to_string(),
-         peer == in[0].local_endpoint() ? ", who came first" : "");
+         peer == in[0].local_endpoint() ? ", the first client" : "");
     also("with a descriptor of its own and at the listener's port, ", connection.local_endpoint().to_string());
 }
 
 // ---- 客户端套接字: clients ------------------------------------------------------------------------------
 
 void connect_and_connect_ex() {
-    // Bound, so that nobody else gets the port, and not listening, so that whoever knocks is refused.
-    net::socket closed_door{inet, stream};
-    closed_door.bind(anywhere);
-    const auto where = closed_door.local_endpoint();
+    // This socket is bound, so no other program gets the port. It does not listen, so a client is refused.
+    net::socket not_listening{inet, stream};
+    not_listening.bind(anywhere);
+    const auto where = not_listening.local_endpoint();
 
     net::socket client{inet, stream};
     show("connect", "connect(where)", "throws: ", thrown_by([&] { client.connect(where); }));
 
-    // The notes keep connect() for TCP. A datagram socket can connect too: nothing is sent for that, nobody
-    // needs to be there. The kernel notes the peer, and from then on lets in nobody else.
+    // The notes use connect() for TCP only. A datagram socket can connect, too. That sends nothing, and the peer need not
+    // exist. From then on the kernel delivers only datagrams of this peer.
     net::socket caller{inet, datagram};
     caller.connect(where);
-    also("a datagram socket: connected to ", caller.peer_endpoint().to_string(), ", though nobody is there");
+    also("a datagram socket: connected to ", caller.peer_endpoint().to_string(), ", although no socket is there");
 
-    client = net::socket{inet, stream};  // POSIX does not say what a socket is good for after a failure
+    client = net::socket{inet, stream};  // POSIX does not define the state of a socket after a failure
     std::error_code error;
     client.connect(where, error);
     show("connect_ex", "connect(where, error)", "does not throw; error is: ", error.message());
@@ -163,10 +163,10 @@ void about_recv() {
     auto [client, server] = connected();
     client.send_all("hello, world");
     char buffer[8];
-    // The notes take the flags for "further information about the message". They are what we ask for (recv(2)):
-    // here, to look at the bytes and leave them where they are.
+    // The notes call the flags "further information about the message". But flags are requests (recv(2)). This flag
+    // reads the bytes and leaves them in the queue.
     std::size_t size = server.recv(buffer, MSG_PEEK);
-    show("recv", "recv", "\"hello, world\" has come, 8 bytes fit");
+    show("recv", "recv", "\"hello, world\" has arrived, and the buffer has 8 bytes");
     also("looked at: \"", std::string_view{buffer, size}, "\" (MSG_PEEK)");
     size = server.recv(buffer);
     also("received:  \"", std::string_view{buffer, size}, '"');
@@ -177,8 +177,8 @@ void about_recv() {
 }
 
 void send_and_sendall() {
-    // At the other end nobody receives, so the bytes pile up in the kernel, first in the peer's buffer and then
-    // in ours. Small buffers make that short: by itself Linux lets them grow to megabytes.
+    // The other end does not receive, so the bytes fill the buffers in the kernel: first the peer's, then ours. Small
+    // buffers make that quick, because Linux would let them grow to megabytes.
     const std::vector<char> large(4 << 20);
     const auto not_received = [] {
         auto ends = connected();
@@ -190,18 +190,18 @@ void send_and_sendall() {
     client.set_blocking(false);
     std::error_code error;
     const std::size_t taken = client.send(large, error);
-    const auto how_much = [&](std::size_t size) {
+    const auto part_of_all = [&](std::size_t size) {
         return size == 0 ? "nothing" : size < large.size() ? "a part" : "all";
     };
-    show("send", "send", "of 4 MiB the kernel took ", how_much(taken));
+    show("send", "send", "of 4 MiB the kernel took ", part_of_all(taken));
     while (!error) client.send(large, error);
-    also("once it can take no more: ", error.message());
+    also("when the buffers are full: ", error.message());
 
-    // After an exception of sendall Python cannot say how much went out. Here it is returned beside the error.
+    // After an exception of sendall, Python cannot tell how many bytes it sent. Here the call returns the number.
     auto [patient, unread_too] = not_received();
     patient.set_timeout(20ms);
     const std::size_t sent = patient.send_all(large, error);
-    show("sendall", "send_all", "of 4 MiB, in 20 ms, ", how_much(sent), ": ", error.message());
+    show("sendall", "send_all", "of 4 MiB, in 20 ms, ", part_of_all(sent), ": ", error.message());
 
     auto [sender, receiver] = connected();
     auto arrived = std::async(std::launch::async, [&there = receiver] {
@@ -212,7 +212,7 @@ void send_and_sendall() {
     });
     sender.send_all(large);
     sender.close();
-    also("with somebody who receives, all: ", arrived.get(), " bytes");
+    also("with a peer that receives, all: ", arrived.get(), " bytes");
 }
 
 void recvfrom_and_sendto() {
@@ -229,13 +229,13 @@ void recvfrom_and_sendto() {
          "; from ", got.sender.to_string(), got.sender == left.local_endpoint() ? ", the sender" : "");
     left.send_to("next", to);
     got = right.recv_from(small);
-    also("what comes then is not the rest, that is lost: \"", net::as_text(got.bytes), '"');
-    // That nothing received means the end is a rule for streams only.
+    also("the next receive returns the next datagram, because the rest is lost: \"", net::as_text(got.bytes), '"');
+    // Zero bytes mean the end only on a stream.
     left.send_to("", to);
     got = right.recv_from(small);
-    also("an empty datagram is one too: ", got.bytes.size(), " bytes from ", got.sender.to_string());
+    also("an empty datagram is a datagram, too: ", got.bytes.size(), " bytes from ", got.sender.to_string());
 
-    // 65535 is the most that an IPv4 packet holds, less 20 bytes for its own header and 8 for that of UDP.
+    // An IPv4 packet holds 65535 bytes. Its own header takes 20 bytes, and the UDP header takes 8.
     const std::string whole(65507, '.');
     left.send_to(whole, to);
     std::string room(65535, ' ');
@@ -247,28 +247,28 @@ void about_close() {
     auto [client, server] = connected();
     char buffer[100];
     std::error_code error;
-    net::socket second{::fcntl(client.native_handle(), F_DUPFD_CLOEXEC, 0)};  // as fork() makes them too
+    net::socket second{::fcntl(client.native_handle(), F_DUPFD_CLOEXEC, 0)};  // fork() makes such a copy, too
     client.close();
     server.set_timeout(20ms);
     server.recv(buffer, error);
-    show("close", "close", "a second descriptor is still open, the peer notices nothing: ", error.message());
+    show("close", "close", "a second descriptor is still open, so the peer sees no end: ", error.message());
     second.close();
     server.set_timeout(net::never);
-    also("that one closed as well: the peer receives ", server.recv(buffer), " bytes, the end");
+    also("the second descriptor is closed: the peer receives ", server.recv(buffer), " bytes, the end");
 
     auto [reader, writer] = connected();
     writer.send_all("important news");
     reader.wait(POLLIN, net::time_point::max(), error);
     reader.close();
     writer.recv(buffer, error);
-    also("closed with bytes unread, the peer is told: ", error.message());
+    also("closed with unread bytes, the peer gets: ", error.message());
 }
 
 void names_and_options() {
     const auto [client, server] = connected();
-    show("getpeername", "peer_endpoint", "the client's is ", client.peer_endpoint().to_string(),
+    show("getpeername", "peer_endpoint", "the client's peer is ", client.peer_endpoint().to_string(),
          client.peer_endpoint() == server.local_endpoint() ? ", which is the server's own" : "");
-    show("getsockname", "local_endpoint", "the client's is ", client.local_endpoint().to_string(),
+    show("getsockname", "local_endpoint", "the client's address is ", client.local_endpoint().to_string(),
          client.local_endpoint() == server.peer_endpoint() ? ", which is the server's peer" : "");
 
     net::socket socket{inet, stream};
@@ -278,7 +278,7 @@ void names_and_options() {
     show("setsockopt", "set_option", "keep_alive, which was ", before ? "on" : "off",
          ", set; receive_buffer set to 10000");
     show("getsockopt", "get_option", "keep_alive is ", socket.get_option<net::option::keep_alive>() ? "on" : "off",
-         "; receive_buffer is ", socket.get_option<net::option::receive_buffer>(), ", for Linux doubles it");
+         "; receive_buffer is ", socket.get_option<net::option::receive_buffer>(), " because Linux doubles it");
 }
 
 void settimeout_and_gettimeout() {
@@ -290,8 +290,8 @@ void settimeout_and_gettimeout() {
     show("settimeout", "set_timeout", "50 ms of silence: ", error.message(),
          error == std::errc::timed_out ? " (std::errc::timed_out)" : "");
 
-    // It limits one call, as in Python, and a peer who sends a byte now and then is never late. What he cannot
-    // stretch is a point in time.
+    // A timeout limits each call, as in Python. So a peer that sends a byte from time to time is never late. A deadline
+    // limits all calls together.
     const auto a_byte_every_10_ms = [&, &here = client, &there = server] {
         const auto start = net::clock::now();
         do {
@@ -301,7 +301,7 @@ void settimeout_and_gettimeout() {
         } while (!error && net::clock::now() - start < 150ms);
         return error ? error.message() : "never late";
     };
-    also("150 ms of a byte every 10 ms: ", a_byte_every_10_ms());
+    also("a byte every 10 ms, for 150 ms: ", a_byte_every_10_ms());
     server.set_deadline(net::clock::now() + 50ms);
     also("the same with set_deadline(net::clock::now() + 50ms): ", a_byte_every_10_ms());
 
@@ -312,12 +312,12 @@ void settimeout_and_gettimeout() {
 
 void fileno_and_setblocking() {
     auto [client, server] = connected();
-    show("fileno", "native_handle", "descriptor ", server.native_handle(), ", for system calls of your own");
+    show("fileno", "native_handle", "descriptor ", server.native_handle(), " for your own system calls");
     char buffer[100];
     std::error_code error;
     server.set_blocking(false);
     server.recv(buffer, error);
-    show("setblocking", "set_blocking", "recv, and nothing is there: ", error.message(),
+    show("setblocking", "set_blocking", "recv without data: ", error.message(),
          error == std::errc::operation_would_block ? " (std::errc::operation_would_block)" : "");
 }
 
@@ -334,9 +334,9 @@ void makefile_and_shutdown() {
     here << "my last question" << std::flush;
     here.connection().shutdown(net::shutdown_direction::send);
     std::getline(there, first);
-    show("shutdown", "shutdown", "(missing in the notes) we end our sending: the peer reads \"", first, '"',
+    show("shutdown", "shutdown", "(missing in the notes) one end stops to send: its peer reads \"", first, '"',
          there.eof() ? " and the end" : "");
-    there.clear();  // the end was that of the other direction
+    there.clear();  // the end was the end of the other direction
     there << "the answer\n" << std::flush;
     std::getline(here, first);
     also("and can still answer: \"", first, '"');
@@ -345,7 +345,7 @@ void makefile_and_shutdown() {
 constexpr std::string_view help = R"(usage: demo
        demo --help
 
-Calls every method of a socket once and shows what it did.
+Calls every method of a socket and shows the result.
 )";
 
 }  // namespace
@@ -353,7 +353,7 @@ Calls every method of a socket once and shows what it did.
 int main(int argc, char** argv) {
     return example::run(argc, argv, help, [](example::arguments& words) {
         if (!words.rest().empty()) throw example::usage_error{"this example takes no arguments"};
-        say("Python's name, the name here, and what was seen");
+        say("Python's name, the name here, and the result");
         heading("服务器端套接字: as a server");
         bind_listen_accept();
         heading("客户端套接字: as a client");
