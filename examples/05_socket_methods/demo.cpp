@@ -334,7 +334,7 @@ void makefile_and_shutdown() {
     here << "my last question" << std::flush;
     here.connection().shutdown(net::shutdown_direction::send);
     std::getline(there, first);
-    show("shutdown", "shutdown", "(missing in the notes) one end stops to send: its peer reads \"", first, '"',
+    show("shutdown", "shutdown", "(missing in the notes) one end stops sending: its peer reads \"", first, '"',
          there.eof() ? " and the end" : "");
     there.clear();  // the end was the end of the other direction
     there << "the answer\n" << std::flush;
