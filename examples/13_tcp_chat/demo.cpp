@@ -1,26 +1,24 @@
 // examples/13_tcp_chat/demo.cpp: a room in which any number of people talk at the same time
 //
-//        ann ──── "hello\n" ───>  ┌──────────────────────┐  ──── "ann: hello\n" ───> bob
-//        bob                      │ room: one thread     │  ──── "ann: hello\n" ───> carl
-//        carl (does not read)     │ on server/reactor.hpp       │
-//                                 │ a queue for each     │  carl's queue is full: he is dropped,
-//                                 └──────────────────────┘  and ann and bob have not noticed
+//        ann ──── "hello\n" ───>  ┌────────────────────┐  ──── "ann: hello\n" ───> bob
+//        bob                      │ room: one thread,  │  ──── "ann: hello\n" ───> carl
+//        dave (does not read)     │ a reactor_server   │
+//                                 │ a queue for each   │  dave's queue is full: the room drops dave,
+//                                 └────────────────────┘  and ann and bob do not notice
 //
-// The notes' chat has two people who take turns: the server waits for the client's line, then for its own keyboard,
-// then for the client. Whoever has two things to say must wait, and a third person cannot come in. It also closes
-// the connection, and the listener, inside the loop, and so ends after one exchange. Here nobody waits for anybody:
-// the room is told what has come, and sends it on.
+// server.cpp and client.cpp in this folder take turns, as the notes' programs do. Here no member waits for another. The
+// room receives bytes from all members and sends each line to all others.
 //
-// A line is what ends with "\n", not what one receive brings. So the room puts the lines together, for each
-// connection, and keeps the beginning of one until its end comes: up to a bound, for some ends never come.
+// A line ends with "\n"; a receive may bring any part of it. The room collects the bytes of a line for each member, up to
+// a limit, because the end may never arrive.
 //
 // The notes:     tcp 模拟qq (a chat over TCP)
 // Type:          demo                           a demonstration
 //                demo serve --bind ::           a room for IPv6 and IPv4
-//                demo connect localhost 6666    or: nc localhost 6666, as often as you like
-// You will see:  what demo.txt shows: names given and refused, lines in pieces, a terminal's control characters
-//                made harmless, one who is torn away, one who talks too fast, and one who does not read. Type /who
-//                or /quit; Ctrl-C stops the room
+//                demo connect localhost 6666    as often as you like; `nc localhost 6666` is a member, too
+// You will see:  what demo.txt shows: names that the room accepts and refuses, lines in pieces, harmless control
+//                characters, a member that resets, a member that sends too fast, and a member that does not read. Type
+//                /who or /quit. Ctrl-C stops the room
 
 #include <netnotes/server.hpp>
 
@@ -37,12 +35,12 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t longest_line = 500, longest_name = 20;  // bytes
 
-/// The room: what the reactor calls. What it knows of a connection stands under the connection's number, which none
-/// after it will have.
+/// The room: the reactor calls its functions. It finds a member by the number of the connection, which no later
+/// connection has.
 class room {
   public:
     bool quiet = false;
-    double lines_a_second = 10;  ///< from one member, in the long run: a flood would drown whoever reads more slowly
+    double lines_a_second = 10;  ///< the limit for each member in the long run: a flood would drown slow readers
     double lines_at_once = 100;
 
     void on_open(net::connection& client) {
@@ -59,7 +57,7 @@ class room {
             if (c == '\n')
                 end_of_line(speaker);
             else if (speaker.line.size() <
-                     longest_line + 2)  // room for a '\r', and for what is too much, so that it shows
+                     longest_line + 2)  // room for a '\r', and for one byte that shows that the line is too long
                 speaker.line += c;
         }
     }
@@ -69,12 +67,12 @@ class room {
         leave(speaker, "");
     }
     void on_close(net::connection& client, std::error_code why) {
-        if (why == std::errc::operation_canceled) {  // a stop: all go, and need not tell each other
+        if (why == std::errc::operation_canceled) {  // a stop: all members leave, without a line about each
             people_.erase(client.id());
             return;
         }
         std::string reason = why ? ": " + why.message() : "";
-        if (why == std::errc::no_buffer_space) reason = ": he does not read";  // above max_queue
+        if (why == std::errc::no_buffer_space) reason = ": does not read";  // above max_queue
         leave(people_.at(client.id()), reason);
         people_.erase(client.id());
     }
@@ -83,20 +81,20 @@ class room {
   private:
     struct person {
         net::connection* client = nullptr;  ///< valid until on_close() has returned
-        double allowance = 0;               ///< lines that he may say now
+        double allowance = 0;               ///< lines that the room takes from this member now
         net::time_point counted = net::clock::now();
-        std::string name;  ///< none yet: he is not in the room
-        std::string line;  ///< what has come of the next one
+        std::string name;  ///< empty until this member has entered the room
+        std::string line;  ///< the beginning of the next line
         bool has_left = false;
     };
 
     void end_of_line(person& speaker) {
         std::string line = std::exchange(speaker.line, {});
-        if (line.ends_with('\r')) line.pop_back();  // telnet's
+        if (line.ends_with('\r')) line.pop_back();  // telnet ends a line with "\r\n"
         if (line.size() > longest_line)
-            tell(speaker, "* Not heard: a line has 500 bytes at most.");
+            tell(speaker, "* Not sent: a line has 500 bytes at most.");
         else if (!may_speak(speaker))
-            tell(speaker, "* Not heard: too many lines.");
+            tell(speaker, "* Not sent: too many lines.");
         else if (speaker.name.empty())
             enter(speaker, line);
         else if (line == "/quit") {
@@ -106,25 +104,25 @@ class room {
         } else if (line == "/who")
             tell(speaker, "* Here: " + names());
         else if (line.starts_with('/'))
-            tell(speaker, "* /who tells who is here, /quit leaves.");
+            tell(speaker, "* /who lists the members, /quit leaves.");
         else if (!line.empty())
             tell_others(speaker, speaker.name + ": " + net::visible(line));
     }
     void enter(person& guest, const std::string& name) {
         const bool good = !name.empty() && name.size() <= longest_name && net::visible(name) == name &&
                           name.find_first_of(" !\"#$%&'()*+,/:;<=>?@[\\]^`{|}~") == std::string::npos;
-        if (!good) return tell(guest, "* A name has 1 to 20 bytes, no spaces, and no signs but - _ . Your name?");
+        if (!good) return tell(guest, "* A name has 1 to 20 bytes, no space, and no sign except - and _ . Your name?");
         for (const auto& [id, other] : people_)
-            if (other.name == name) return tell(guest, "* " + name + " is here already; your name?");
+            if (other.name == name) return tell(guest, "* " + name + " is taken. Your name?");
         guest.name = name;
         if (!quiet) say(guest.client->peer().to_string(), "  is ", name);
         tell(guest, "* Welcome. Here: " + names());
-        tell_others(guest, "* " + name + " has come.");
+        tell_others(guest, "* " + name + " has entered.");
     }
     void leave(person& leaver, const std::string& why) {
         if (std::exchange(leaver.has_left, true)) return;
         const std::string name = std::exchange(leaver.name, {});
-        if (!quiet) say(name.empty() ? leaver.client->peer().to_string() : name, "  gone", why);
+        if (!quiet) say(name.empty() ? leaver.client->peer().to_string() : name, "  has left", why);
         if (!name.empty()) tell_others(leaver, "* " + name + " has left" + why + ".");
     }
     bool may_speak(person& speaker) const {
@@ -133,8 +131,8 @@ class room {
         speaker.allowance = std::min(speaker.allowance + since.count() * lines_a_second, lines_at_once);
         return speaker.allowance >= 1 && (speaker.allowance -= 1, true);
     }
-    /// send() does not wait: what a member's kernel does not take is queued, and if the queue grows beyond max_queue he
-    /// is dropped, when this event has been dealt with. So the loops below are safe, and as fast as memory.
+    /// send() does not wait. The reactor queues the bytes that the kernel does not take. If the queue of a member grows
+    /// beyond max_queue, the reactor drops that member after this event. So people_ does not change inside the loop below.
     void tell_others(const person& speaker, const std::string& line) {
         for (auto& [id, other] : people_)
             if (&other != &speaker && !other.name.empty()) tell(other, line);
@@ -151,7 +149,7 @@ class room {
 };
 
 constexpr net::reactor_options limits{
-    .max_connections = 1000, .max_queue = 256 * 1024, .idle_timeout = 1h};  // a quiet room is no reason to leave
+    .max_connections = 1000, .max_queue = 256 * 1024, .idle_timeout = 1h};  // members may be silent for long
 
 void serve(const example::serve_options& options) {
     net::stop_event stop;
@@ -188,7 +186,7 @@ class running_room {
     example::background thread_;
 };
 
-/// Somebody who talks.
+/// A member of the room, with a connection of its own.
 class visitor {
   public:
     visitor(std::string name, net::tcp_stream stream, std::string_view introduced_as)
@@ -199,20 +197,20 @@ class visitor {
     visitor(const std::string& name, const net::endpoint& room) : visitor{name, net::tcp_stream{room}, name} {}
     void says(std::string_view line) { stream_.send_all(std::string{line} + '\n'); }
     void sends(std::string_view bytes) { stream_.send_all(bytes); }
-    /// The next line, or that there is none.
+    /// Returns the next line, or "the end" at the end of the stream.
     std::string hear() {
         for (std::size_t end; (end = heard_.find('\n')) == std::string::npos;) {
             char buffer[4096];
             const std::size_t size = stream_.recv(buffer);
-            if (size == 0) return "the end";
+            if (size == 0) return "(the end)";
             heard_.append(buffer, size);
         }
         const std::string line = heard_.substr(0, heard_.find('\n'));
         heard_.erase(0, line.size() + 1);
         return line;
     }
-    void hears() { say("  ", name_, " hears   ", hear()); }
-    void is_torn_away() {
+    void hears() { say("  ", name_, " receives   ", hear()); }
+    void resets() {
         stream_.set_option(net::option::linger{0s});
         stream_.close();
     }
@@ -226,7 +224,7 @@ class visitor {
 net::tcp_listener anywhere() { return net::tcp_listener{{net::ipv4_address::loopback(), 0}}; }
 
 void a_conversation() {
-    heading("tcp 模拟qq, for more than two, and without turns");
+    heading("tcp 模拟qq for more than two people, without turns");
     room talk;
     talk.quiet = true;
     net::ip_address other = net::ipv6_address::loopback();
@@ -240,7 +238,7 @@ void a_conversation() {
     }
     const std::uint16_t port = listener.local_endpoint().port();
     running_room here{std::move(listener), std::move(talk)};
-    say("ann comes over IPv4, bob over IPv6 where there is one; carl must look for a name:");
+    say("ann connects over IPv4, and bob over IPv6 if this machine has it. carl must choose another name:");
     visitor ann{"ann", {net::ipv4_address::loopback(), port}};
     ann.hears();
     visitor bob{"bob", {other, port}};
@@ -251,36 +249,36 @@ void a_conversation() {
     carl.hears();
     carl.says("carl");
     carl.hears(), ann.hears(), bob.hears();
-    say("ann has two things to say, and says them:");
+    say("ann sends two lines in a row:");
     ann.says("Good morning!");
     ann.says("你们好");
     for (visitor* one : {&bob, &carl}) one->hears(), one->hears();
-    say("bob sends a line in three pieces, and another with the last piece:");
+    say("bob sends a line in three pieces. The last piece holds a second line:");
     for (const char* piece : {"a receive ", "is not ", "a message\nnor is a send\n"}) bob.sends(piece);
     ann.hears(), ann.hears();
-    say("bob would ring everybody's bell and clear everybody's screen; then he forgets to end his line:");
-    bob.says("ding \a and gone \x1b[2J, and \xfc\x80\x80\x80");  // F4 would begin U+100000, FC nothing
+    say("bob sends control characters, which the room makes visible. Then bob sends a line that is too long:");
+    bob.says("ding \a and gone \x1b[2J, and \xfc\x80\x80\x80");  // no character of UTF-8 begins with FC
     ann.hears();
     bob.says(std::string(100'000, 'x'));
     bob.hears();
     bob.says("/who");
     bob.hears();
-    say("bob leaves, and carl is torn away:");
+    say("bob leaves, and carl's connection is reset:");
     bob.says("/quit");
     bob.hears(), bob.hears(), ann.hears();
-    carl.is_torn_away();
+    carl.resets();
     ann.hears();
-    say("the server is stopped:");
+    say("The room stops:");
     here.stop();
     ann.hears();
 }
 
 void a_flood() {
-    heading("Who talks too fast");
+    heading("A member that sends too fast");
     room talk;
     talk.quiet = true;
-    talk.lines_at_once = 4;   // with the name
-    talk.lines_a_second = 0;  // not now: the demonstration is the same on a slow machine
+    talk.lines_at_once = 4;   // the name is the first line
+    talk.lines_a_second = 0;  // so the demonstration is the same on a slow machine
     running_room here{anywhere(), talk};
     visitor ann{"ann", here.where()};
     ann.hear();
@@ -291,11 +289,11 @@ void a_flood() {
 }
 
 void a_slow_member() {
-    heading("Who does not read (and what the server says of it)");
+    heading("A member that does not read, and the log of the room");
     room talk;
     talk.lines_at_once = 1e9;
     net::tcp_listener listener = anywhere();
-    listener.set_option(net::option::send_buffer{16 * 1024});  // or the kernel would keep megabytes for him
+    listener.set_option(net::option::send_buffer{16 * 1024});  // otherwise the kernel would queue megabytes
     running_room here{std::move(listener), talk};
     visitor ann{"ann", here.where()};
     ann.hear();
@@ -306,15 +304,15 @@ void a_slow_member() {
     small.connect(here.where());
     const visitor dave{"dave", net::tcp_stream{std::move(small)}, "dave"};
     bob.hears();
-    say("ann talks, line after line, and bob hears each before she says the next; dave reads nothing:");
+    say("ann sends line after line, and bob receives each. dave reads nothing:");
     const std::string line(400, 'z');
     std::string heard;
     for (std::size_t said = 0; said <= 1'000'000; said += line.size()) {
         ann.says(line);
         if ((heard = bob.hear()) != "ann: " + line) break;
     }
-    say("  bob hears   ", heard);
-    say("The room has kept ", limits.max_queue / 1024, " KiB for dave, and no more. Nobody has waited for him.");
+    say("  bob receives   ", heard);
+    say("The room queued ", limits.max_queue / 1024, " KiB for dave and no more. The other members did not wait.");
     here.stop();
 }
 
@@ -323,13 +321,13 @@ constexpr std::string_view help = R"(usage: demo
        demo connect HOST PORT
        demo --help
 
-A room for any number of people who talk line by line. Without an argument: a demonstration.
+A chat room for any number of people. Without an argument: a demonstration.
 
-  serve            the room: asks everybody for a name, and passes on what he says
-  --bind ADDRESS   where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
+  serve            runs the room: it asks each client for a name, and sends each line to all other members
+  --bind ADDRESS   the address to listen on: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
   --port N         6666 by default; 0 lets the system choose
-  --quiet          only the line `listening on ADDRESS:PORT`
-  connect          sends what you type and shows what the others say; /quit or Ctrl-D ends it
+  --quiet          prints only the line `listening on ADDRESS:PORT`
+  connect          sends what you type, and shows what the other members send; /quit or Ctrl-D ends it
 )";
 
 }  // namespace
