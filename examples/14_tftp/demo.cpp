@@ -1,4 +1,4 @@
-// examples/14_tftp/demo.cpp: files by TFTP, from a lossy link to a server and a client for use
+// examples/14_tftp/demo.cpp: files by TFTP over a link that loses datagrams, and a server and a client for daily use
 //
 //        client                                     server
 //          │ read request "moon.img" ─────────────> :69      the request, and nothing else, goes to port 69
@@ -7,18 +7,17 @@
 //          │ <──────────────── data 1 ... 8                  a window: eight blocks, one acknowledgment
 //          │ acknowledgment 8 ───────────>
 //
-// The notes' client counts datagrams, so one that comes twice costs it a block, and one that is lost stops it for ever.
-// Here the protocol is a machine without a net and without a clock (tftp/transfer.hpp). The demonstration lets two of
-// them talk over a link that loses, doubles and delays one datagram in ten each, in a time of its own: an hour of
-// retransmissions pass in a moment. Then the real client and server, which drive the same machine with sockets.
+// The protocol is a machine without a network and without a clock (tftp/transfer.hpp). The demonstration lets two of these
+// machines talk over a link that loses, doubles and delays datagrams, one in ten each. The time is the link's own, so half
+// an hour of retransmissions passes in a moment. Then the real client and server drive the same machine with sockets.
 //
 // The notes:     TFTP 协议介绍, TFTP下载过程, TFTP数据包的格式, tftp 客户端 示例代码
 // Type:          demo                                                    the demonstration
 //                demo serve --root . --port 6969                         a server; Ctrl-C stops it
 //                demo get localhost:6969 README.md copy.md               a download
 //                demo put copy.md tftp://localhost:6969/upload.md        an upload, to a server with --writable
-// You will see:  what demo.txt shows: the diary of a download of more than 32 MiB, past the number 65,535; each thing
-//                that the notes' client does wrong, done right
+// You will see:  what demo.txt shows: the log of a download of more than 32 MiB, past the block number 65,535, and how
+//                the machine treats each case that the notes' client treats wrongly
 
 #include <netnotes/tftp.hpp>
 
@@ -46,8 +45,9 @@ using bytes = std::vector<std::byte>;
 
 // ---- The server and the client -------------------------------------------------------------------------
 
-/// Gives up the rights of root for those of `name`, for good. In this order: setgroups() and setgid() need root's rights,
-/// and setuid() takes them away. Each is checked, for a server that goes on as root has not been told to.
+/// Gives up the rights of root, for good, and takes the rights of the user `name`. The order matters: setgroups() and
+/// setgid() need root's rights, and setuid() takes them away. Each call is checked. Otherwise a failure would leave a
+/// server that runs as root.
 void become(const std::string& name) {
     const auto check = [&](bool is_done, const char* attempt) {
         if (!is_done) throw std::system_error{errno, std::system_category(), attempt + (" for user " + name)};
@@ -70,12 +70,12 @@ void serve(const net::endpoint& where, const std::string& root, std::optional<tf
     if (!quiet) options.log = [](const tftp::transfer_record& each) { say(each.to_string()); };
     net::event_loop loop;
     tftp::server server{where, tftp::serve_files(root, writing), std::move(options)};
-    if (user) become(*user);  // port and folder are open by now
+    if (user) become(*user);  // the port and the folder are open by now
     example::announce(server.local_endpoint());
     loop.run(server.run(), stop);
 }
 
-/// One line that is written over again on a terminal; elsewhere a line each 64 MiB, which a log can bear.
+/// Shows the progress: on a terminal in one line that is written again and again, elsewhere in a line each 64 MiB.
 class progress_bar {
   public:
     void operator()(std::uint64_t done, std::optional<std::uint64_t> of) {
@@ -104,7 +104,7 @@ class progress_bar {
     std::uint64_t told_bytes_ = 0;
 };
 
-/// Standard input and output. Who reads the latter has the beginning before the end is there.
+/// Standard input and output. A program that reads the output gets the beginning before the transfer has ended.
 class standard_input final : public tftp::source {
   public:
     std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override {
@@ -130,15 +130,16 @@ class standard_output final : public tftp::sink {
 };
 
 tftp::uri to_place(const std::vector<std::string>& words, std::size_t& used) {
-    if (used >= words.size()) throw example::usage_error{"a server is missing: a tftp:// URI, or HOST:PORT and FILE"};
+    if (used >= words.size())
+        throw example::usage_error{"a server is missing: give a tftp:// URI, or HOST:PORT and FILE"};
     const std::string& first = words[used++];
     net::parse_failure why;
     const bool is_uri = first.find("://") != std::string::npos;
-    const std::string before = is_uri ? "" : "tftp://";  // HOST:PORT is read by the same rules
+    const std::string before = is_uri ? "" : "tftp://";  // the same parser reads HOST:PORT
     if (!is_uri && first.find_first_of("/?#;") != std::string::npos)
         throw example::usage_error{"'" + first + "' is neither HOST:PORT nor begins with tftp://"};
-    if (!is_uri && used >= words.size()) throw example::usage_error{"behind HOST:PORT comes the name of the file"};
-    // The file's name is none of them: it may hold anything.
+    if (!is_uri && used >= words.size()) throw example::usage_error{"the name of the file is missing behind HOST:PORT"};
+    // The name of the file stands in a word of its own, because it may hold any character.
     auto place = tftp::uri::parse(is_uri ? first : before + first + "/-", why);
     if (!place) {
         why.shift(-static_cast<std::ptrdiff_t>(before.size()));
@@ -150,8 +151,8 @@ tftp::uri to_place(const std::vector<std::string>& words, std::size_t& used) {
     return *place;
 }
 
-/// Tries the addresses of the host until one answers, or `is_too_late`: what has been read from standard input is gone,
-/// and what has been written cannot be taken back.
+/// Tries the addresses of the host until a server answers. It stops earlier if `is_too_late`: the program cannot read
+/// standard input again, or take back its output.
 template <class Transfer, class Late>
 void for_each_address(const tftp::uri& place, Late is_too_late, Transfer transfer) {
     const auto addresses = net::resolve(place.host, std::to_string(place.port), {.type = net::socket_type::datagram});
@@ -165,13 +166,13 @@ void for_each_address(const tftp::uri& place, Late is_too_late, Transfer transfe
             const bool is_silent = std::any_of(std::begin(silences), std::end(silences),
                                                [&](std::errc each) { return error.code() == each; });
             if (!is_silent || is_too_late() || i + 1 == addresses.size()) throw;
-            std::cerr << error.what() << "; the next address\n";
+            std::cerr << error.what() << "; trying the next address\n";
         }
     }
 }
 
 struct wishes {
-    tftp::settings how{.window_size = 16};  // 16 blocks wait in any kernel's buffer, and save 15 of 16 round trips
+    tftp::settings how{.window_size = 16};  // 16 blocks fit into any kernel's buffer, and save 15 of 16 round trips
     std::optional<unsigned> block_size, window_size;
     std::optional<tftp::mode> mode{};
     tftp::request more{};
@@ -201,7 +202,7 @@ void transfer_file(bool is_upload, const std::vector<std::string>& words, wishes
     if (!is_upload)
         local = used < words.size() ? words[used++] : place.file_name.substr(place.file_name.rfind('/') + 1);
     if (used != words.size()) throw example::usage_error{"too many words: " + words[used]};
-    if (local.empty()) throw example::usage_error{"under which name is it to be kept?"};
+    if (local.empty()) throw example::usage_error{"the name of the local file is missing"};
     how.of(place);
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
@@ -267,7 +268,7 @@ const net::endpoint door{net::ipv4_address{"192.0.2.1"}, tftp::port};
 const net::endpoint server_port{net::ipv4_address{"192.0.2.1"}, 49'152};
 const net::endpoint client_port{net::ipv4_address{"192.0.2.2"}, 50'000};
 
-/// Two machines, what is under way between them, and the time.
+/// Two machines, the datagrams on their way between them, and the time.
 class bad_link {
   public:
     explicit bad_link(tftp::transfer& client) : client_{client} {}
@@ -300,8 +301,9 @@ class bad_link {
     }
     void tell_sums() const {
         say(sent_, " datagrams: ", lost_, " lost, ", doubled_, " doubled, ", late_, " late, in ", seconds(),
-            " of its own time");
-        say("sent again: ", server_->result().repeated, "; came again or out of order: ", client_.result().duplicates);
+            " of the link's time");
+        say("retransmitted: ", server_->result().repeated,
+            "; received twice or out of order: ", client_.result().duplicates);
     }
 
   private:
@@ -326,7 +328,7 @@ class bad_link {
         note(to, is_client, *tftp::parse(datagram), is_lost ? "lost" : is_doubled ? "doubled" : is_late ? "late" : "");
     }
 
-    // The diary: how it begins, where the numbers roll over, how it ends.
+    // The log shows how the transfer begins, where the block numbers roll over, and how it ends.
     void note(const net::endpoint& to, bool is_client, const tftp::packet& what, const char* fate) {
         const bool is_data = what.what == tftp::opcode::data;
         if (is_data && what.block == 65'533) turn_ = 14;
@@ -379,21 +381,20 @@ class bad_link {
 };
 
 void over_a_bad_link() {
-    heading("TFTP下载过程: 32 MiB and a little, over a link that loses, doubles and delays one in ten each");
-    pattern_source file{(32u << 20) + 512 * 3};  // 65,539 blocks of 512 bytes, and an empty one behind them
+    heading("TFTP下载过程: 32 MiB over a link that loses, doubles and delays datagrams, one in ten each");
+    pattern_source file{(32u << 20) + 512 * 3};  // 65,539 full blocks, and an empty block behind them
     checking_sink copy;
     tftp::transfer client{door, "moon.img", tftp::mode::octet, copy, {.block_size = 512, .window_size = 4}};
     bad_link link{client};
     link.run(file, {.window_size = 4, .patience = 1min});
     link.tell_sums();
-    say(client.result().blocks,
-        " blocks; the last is empty, for only a short one ends a file (the notes: under 516 bytes)");
-    say("whole: ", copy.is_finished ? "yes, " : "no, ", copy.right, " of ", *file.size(), " bytes right");
+    say(client.result().blocks, " blocks; the last block is empty, because only a short block ends a file");
+    say("the file is whole: ", copy.is_finished ? "yes, " : "no, ", copy.right, " of ", *file.size(), " bytes right");
 }
 
-/// A receiver, datagram by datagram.
+/// Gives a receiver single datagrams, and shows its answers.
 void what_a_receiver_answers() {
-    heading("tftp 客户端: a block that comes again, and a stranger");
+    heading("tftp 客户端: a block that arrives twice, and a datagram from a stranger");
     checking_sink copy;
     tftp::transfer client{door, "moon.img", tftp::mode::octet, copy, {.with_options = false}};
     const auto hears = [&](const char* words, const net::endpoint& from, std::uint16_t block) {
@@ -407,7 +408,7 @@ void what_a_receiver_answers() {
     client.begin(tftp::time_point{1h});
     static_cast<void>(client.next());
     hears("from 49152       ", server_port, 1);
-    hears("from 49152 again ", server_port, 1);  // the notes count it as the second block, and lose that
+    hears("from 49152 again ", server_port, 1);  // the notes' client takes it for block 2, and loses block 2
     hears("from a stranger  ", {server_port.address(), 6666}, 2);
     hears("from 49152       ", server_port, 2);
 }
@@ -417,7 +418,7 @@ void what_a_receiver_answers() {
 std::string failure_of(const std::function<void()>& attempt) {
     try {
         attempt();
-        return "it went well";
+        return "no failure";
     } catch (const std::system_error& error) {
         return error.what();
     }
@@ -439,14 +440,14 @@ void with_server(const std::function<void(const std::string& folder, tftp::clien
 }
 
 void on_loopback(const std::string& folder, tftp::client& client) {
-    heading("tftp 客户端: the real client and server, over loopback");
+    heading("tftp 客户端: the real client and server over loopback");
     for (const std::size_t size : {0u, 511u, 512u, 1024u, 33u << 20}) {
         std::ofstream{folder + "/file", std::ios::binary} << std::string(size, 'x');
         tftp::file_sink copy{folder + "/copy", tftp::existing_file::replace};
         const auto result = client.get("file", copy, {.block_size = 512, .window_size = 64});
         say(std::setw(8), result.bytes, " bytes: ", result.blocks, " blocks");
     }
-    heading("What becomes of the file that is there, when there is none to be had");
+    heading("A refused download leaves the local file as it was");
     std::ofstream{folder + "/mine"} << "precious";
     const auto fetch = [&](const char* name) {
         tftp::file_sink copy{folder + "/mine", tftp::existing_file::replace};
@@ -455,7 +456,7 @@ void on_loopback(const std::string& folder, tftp::client& client) {
     const auto size_of = [&](const char* name) { return std::filesystem::file_size(folder + "/" + name); };
     const std::string why = failure_of([&] { fetch("nothing"); });
     say(why.substr(0, 12), why.substr(why.find(" says ")));
-    say("mine: still ", size_of("mine"), " bytes (the notes' client has emptied it before it asks)");
+    say("mine: still ", size_of("mine"), " bytes (the notes' client empties it before it asks)");
     for (const char* name : {"../../etc/passwd", "/etc/passwd"}) {
         const std::string refusal = failure_of([&] { fetch(name); });
         say("get ", name, refusal.substr(refusal.find(" says ")));
@@ -480,29 +481,29 @@ constexpr std::string_view help = R"(usage: demo
 
 A TFTP client and server (RFC 1350, 2347, 2348, 2349, 7440). Without an argument: a demonstration.
 
-  serve                 offers the files of a folder, to be read only
-  --root DIR            that folder; no name and no link leads out of it
-  --bind ADDRESS        where to listen: ::, both families, unless said otherwise
-  --port N              69 unless said otherwise, for which one must be root; 0 lets the system choose
+  serve                 serves the files of a folder; clients may only read them
+  --root DIR            the folder; no name and no link leads out of it
+  --bind ADDRESS        the address to listen on; :: by default, which takes both families
+  --port N              69 by default, which needs root; 0 lets the system choose
   --writable            clients may also write new files
-  --overwrite           ... and replace those that are there
-  --single-port         answer from that port instead of a new one for each transfer, for clients behind a NAT
-  --max-transfers N     so many at once, all of one client if it likes; a request beyond takes the place of a client
-                        that has not answered yet, or is not answered. 1000 unless said otherwise, and then 100 of
-                        one client
-  --max-upload MIB      the longest file that is taken from a client; 1024 MiB unless said otherwise
-  --user NAME           when started as root: becomes this user when the port and the folder are open. Use it: without
-                        it the files that root may read are served
-  --quiet               only the line `listening on ADDRESS:PORT`
-  get                   URI is tftp://HOST[:PORT]/FILE[;mode=octet|netascii][?blksize=N&windowsize=N]. Into LOCAL, or
-                        the last part of FILE; `-` is standard output. A file appears when it is whole, not before
-  put                   the other way; of LOCAL `-` is standard input
-  --block-size N        bytes, 8 to 65464; 1428 unless said otherwise: it fits into a frame of Ethernet
-  --window-size N       blocks until an acknowledgment; 16 unless said otherwise; 1 where the server knows no windows
-  --timeout S           seconds until something is said again, 1 to 255, to be agreed on; else as it is measured
+  --overwrite           clients may also replace files
+  --single-port         answers from that port, for clients behind a NAT, and not from a new port for each transfer
+  --max-transfers N     limits the transfers at a time, of all clients and of each; by default 1000 of all and 100 of
+                        each. A further request replaces a transfer whose client has not answered yet, or gets no answer
+  --max-upload MIB      the longest file that a client may write; 1024 MiB by default
+  --user NAME           when started as root: becomes this user as soon as the port and the folder are open. Use it:
+                        without it, the server serves all files that root may read
+  --quiet               prints only the line `listening on ADDRESS:PORT`
+  get                   reads the file of URI, tftp://HOST[:PORT]/FILE[;mode=octet|netascii][?blksize=N&windowsize=N],
+                        into LOCAL, by default the last part of FILE; `-` is standard output. The file appears when it
+                        is whole, not before
+  put                   writes LOCAL to the server; `-` is standard input
+  --block-size N        bytes, 8 to 65464; 1428 by default, which fits into a frame of Ethernet
+  --window-size N       blocks for each acknowledgment; 16 by default, and 1 if the server knows no windows
+  --timeout S           seconds until a retransmission, 1 to 255, agreed with the server; by default it is measured
   --mode octet|netascii bytes as they are, the default, or text
 
-Exit status: 0 when the whole file is there, 1 when it is not, 2 for arguments that make no sense.
+Exit status: 0 if the whole file was transferred, 1 if it was not, 2 for wrong arguments.
 )";
 
 void run(example::arguments& words) {
@@ -526,7 +527,7 @@ void run(example::arguments& words) {
     const auto rest = words.rest();
     const std::string role = rest.empty() ? "" : rest.front();
     if (role == "serve" && rest.size() == 1 && !for_client) {
-        if (!root) throw example::usage_error{"serve needs --root: which folder?"};
+        if (!root) throw example::usage_error{"serve needs --root and a folder"};
         const auto address = net::ip_address::parse(bind.value_or("::"));
         if (!address)
             throw example::usage_error{"--bind takes an address, such as 127.0.0.1 or ::, not '" + *bind + "'"};
@@ -535,14 +536,14 @@ void run(example::arguments& words) {
         if (most) options.max_transfers = options.max_per_client = *most;
         std::optional<tftp::existing_file> writing;
         if (writable || overwrite) writing = overwrite ? tftp::existing_file::replace : tftp::existing_file::keep;
-        std::signal(SIGPIPE, SIG_IGN);  // as the other servers do: who has read the first line may stop reading
+        std::signal(SIGPIPE, SIG_IGN);  // a program that has read the first line may stop reading
         for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_IGN);
         words.output_matters = false;
         const net::endpoint where{*address, static_cast<std::uint16_t>(port.value_or(tftp::port))};
         return serve(where, *root, writing, std::move(options), user, quiet);
     }
     if ((role == "get" || role == "put") && !for_server) return transfer_file(role == "put", rest, std::move(how));
-    throw example::usage_error{"either nothing, or serve, get or put, each with its own options"};
+    throw example::usage_error{"give no argument, or serve, get or put, each with its own options"};
 }
 
 }  // namespace
