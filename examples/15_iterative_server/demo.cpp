@@ -3,21 +3,21 @@
 //        server            kernel                        clients
 //          |                 queue: first  <───────────────  first connects
 //        accept  <──────────   first
-//        recv, send  <────────────────────────────────────>  first talks
+//        recv, send  <────────────────────────────────────>  first sends, and gets it back
 //          |                 queue: second  <──────────────  second connects, and may already send
-//        recv gives 0  <───────────────────────────────────  first has no more to say
+//        recv returns 0  <─────────────────────────────────  first sends no more
 //        accept  <──────────   second
 //
-// The notes compare it with a star who signs: one at a time, the others wait, and waiting they are connected
-// already. That is right when conversations are short. And as one client who does nothing would keep all the
-// others waiting, here he may do so for 30 seconds.
+// The notes compare the server with a star who signs autographs: the fans wait. The waiting clients are already connected.
+// This is right for short conversations. A silent client would keep all others waiting, so the server limits its silence
+// to 30 seconds.
 //
 // The notes:     单进程 TCP服务器 (a TCP server in one process)
 // Type:          demo                             a demonstration
 //                demo serve --timeout 30          and in two other terminals
 //                demo connect localhost 6666      or: nc localhost 6666
-// You will see:  what demo.txt shows, with the ports' real numbers in it. The server says who has
-//                come, and how it ended; Ctrl-C stops it, even in the middle of a conversation
+// You will see:  what demo.txt shows, with real ports. The server prints a line when a client connects, and a line when
+//                the conversation has ended. Ctrl-C stops it, even in the middle of a conversation
 
 #include <netnotes/server.hpp>
 
@@ -30,9 +30,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What the server does with a client: the handler that net::iterative_server calls.
+/// Serves a client: net::iterative_server calls this handler.
 struct echo {
-    net::duration patience;  ///< with a client who says nothing, or does not take his answers
+    net::duration patience;  ///< how long a client may be silent, or may leave its answers unread
     bool quiet = false;
 
     void operator()(net::tcp_stream& client, const net::endpoint& peer) const {
@@ -41,8 +41,8 @@ struct echo {
         char buffer[16 * 1024];
         std::error_code error;
         std::size_t echoed = 0;
-        // A receive of nothing is the end, and so is every further one. At this point the notes' loop prints
-        // "客户端已经关闭" (the client has closed), and goes round again, at full speed, for ever: no `break`.
+        // A receive of 0 bytes is the end of the stream. A further receive returns 0 again. The notes' loop prints
+        // "客户端已经关闭" (the client has closed) and goes round again, because it has no `break`.
         for (;;) {
             const std::size_t size = client.recv(buffer, error);
             if (error || size == 0) break;
@@ -51,7 +51,7 @@ struct echo {
         }
         if (!quiet) say(peer, "  gone: ", example::farewell(error), ", after ", echoed, " bytes");
     }
-    /// What goes wrong before there is a client to serve: no descriptor is free, say. The server tries on.
+    /// Reports a failure of accept(), for example if no descriptor is left. The server tries again.
     void on_accept_error(std::error_code why) const { std::cerr << "accept: " << why.message() << '\n'; }
 };
 
@@ -65,8 +65,8 @@ void serve(const example::serve_options& options, net::duration patience) {
 
 // ---- The demonstration ----------------------------------------------------------------------------------
 
-/// The same server, in a thread. Its lines and those of the clients cannot change places: it speaks before it
-/// answers and before it closes, and the clients speak when they have seen that.
+/// The same server in a thread. The order of the lines is fixed: the server prints before it answers or closes, and the
+/// clients print after they have received.
 class running_server {
   public:
     explicit running_server(const net::endpoint& where, net::duration patience = net::never)
@@ -88,21 +88,21 @@ class running_server {
     example::background thread_;
 };
 
-const net::endpoint anywhere{net::ipv4_address::loopback(), 0};  // port 0: any that is free
+const net::endpoint anywhere{net::ipv4_address::loopback(), 0};  // port 0: the system chooses a port
 
-/// The next bytes from the server; so few come in one piece.
+/// Returns the next bytes from the server. So few bytes arrive in one piece.
 std::string heard(net::tcp_stream& client) {
     char buffer[100];
     const std::size_t size = client.recv(buffer);
-    return size == 0 ? "the end" : '"' + std::string{buffer, size} + '"';
+    return size == 0 ? "(the end)" : '"' + std::string{buffer, size} + '"';
 }
 
 void one_at_a_time() {
-    heading("单进程 TCP服务器: one at a time (the lines that begin with an address are the server's)");
+    heading("单进程 TCP服务器: one client at a time (the server prints the lines that begin with an address)");
     running_server server{anywhere};
     net::tcp_stream first{server.where()};
     first.send_all("I am the first");
-    say("first client hears ", heard(first));
+    say("first client receives ", heard(first));
 
     net::tcp_stream second{server.where()};
     second.send_all("I am the second");
@@ -111,41 +111,25 @@ void one_at_a_time() {
     std::error_code error;
     second.set_timeout(50ms);
     second.recv(buffer, error);
-    say("second client hears nothing in 50 ms: ", error.message());
+    say("second client receives nothing within 50 ms: ", error.message());
     second.set_timeout(net::never);
 
     first.shutdown(net::shutdown_direction::send);
     const std::string end = heard(first);
-    const std::string answer = heard(second);  // what he sent has waited in the kernel
-    say("first client ended his half, and heard ", end);
-    say("second client hears ", answer);
+    const std::string answer = heard(second);  // its bytes have waited in the kernel
+    say("first client sends no more, and receives ", end);
+    say("second client receives ", answer);
     const std::string again = heard(first), and_again = heard(first);
-    say("first client receives again, and hears ", again, "; again: ", and_again, "; and so it would go on");
+    say("first client receives again: ", again, ", and again: ", and_again);
     second.shutdown(net::shutdown_direction::send);
-    say("second client ended his half, and heard ", heard(second));
+    say("second client sends no more, and receives ", heard(second));
 }
 
-void a_client_who_is_torn_away() {
-    heading("A client who is torn away");
-    running_server server{anywhere};
-    net::tcp_stream torn{server.where()};
-    torn.send_all("I am fine");
-    say("client hears ", heard(torn));
-    torn.set_option(net::option::linger{0s});  // closing then sends a reset, where else it sends the end
-    torn.close();
-    net::tcp_stream next{server.where()};
-    next.send_all("and I am next");
-    const std::string answer = heard(next);
-    say("next client hears ", answer);
-    next.shutdown(net::shutdown_direction::send);
-    say("next client ended his half, and heard ", heard(next));
-}
-
-void a_client_who_says_nothing() {
-    heading("A client who says nothing, and a server that bears it for 50 ms");
+void a_silent_client() {
+    heading("A silent client, and a server whose limit is 50 ms");
     running_server server{anywhere, 50ms};
     net::tcp_stream silent{server.where()};
-    say("silent client hears ", heard(silent));
+    say("silent client receives ", heard(silent));
 }
 
 void stop_and_start_again() {
@@ -156,21 +140,21 @@ void stop_and_start_again() {
         where = server.where();
         net::tcp_stream client{where};
         client.send_all("let us talk");
-        say("client hears ", heard(client));
-        // SO_REUSEADDR lets nobody listen beside one who does.
+        say("client receives ", heard(client));
+        // SO_REUSEADDR does not permit a second listener beside a listener.
         std::error_code error;
         try {
             net::tcp_listener{where};
         } catch (const std::system_error& failure) {
             error = failure.code();
         }
-        say("a second server wants the same port while the first has it: ", error.message());
+        say("a second server on the same port: ", error.message());
         server.stop();
-        say("client hears ", heard(client));
+        say("client receives ", heard(client));
     }
-    // The server closed first, so on its side the connection stays for a minute, in the state TIME_WAIT, and
-    // keeps the port (RFC 9293 §3.6.1). The notes' other servers do not set the option, and cannot be started
-    // again so soon. On Linux both must have it: the server that has gone and the one that comes.
+    // The server closed first. So its end of the connection stays in TIME-WAIT for a minute and holds the port (RFC
+    // 9293 §3.6.1). On Linux the old socket and the new socket must both have SO_REUSEADDR. The notes set it here, and in the
+    // servers of the next lessons, but not in their earlier servers.
     std::error_code error;
     net::socket without{net::address_family::inet, net::socket_type::stream};
     without.bind(where, error);
@@ -179,9 +163,9 @@ void stop_and_start_again() {
     running_server again{where};
     net::tcp_stream client{where};
     client.send_all("there you are");
-    say("and with it, as every tcp_listener does: client hears ", heard(client));
+    say("bind with SO_REUSEADDR, as every tcp_listener: client receives ", heard(client));
     client.shutdown(net::shutdown_direction::send);
-    say("client ended his half, and heard ", heard(client));
+    say("client sends no more, and receives ", heard(client));
 }
 
 constexpr std::string_view help = R"(usage: demo
@@ -191,12 +175,12 @@ constexpr std::string_view help = R"(usage: demo
 
 An echo server that serves one client at a time. Without an argument: a demonstration.
 
-  serve            sends every client back what he says, until he has no more to say
-  --bind ADDRESS   where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
+  serve            sends each client its own bytes back, until the client sends no more
+  --bind ADDRESS   the address to listen on: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
   --port N         6666 by default; 0 lets the system choose
-  --timeout N      seconds that a client may do nothing before he is dropped, 30 by default
-  --quiet          only the line `listening on ADDRESS:PORT`
-  connect          sends what you type and shows what the server says; Ctrl-D ends it
+  --timeout N      closes a client that is silent for N seconds, 30 by default
+  --quiet          prints only the line `listening on ADDRESS:PORT`
+  connect          sends what you type and shows what the server sends; Ctrl-D ends it
 )";
 
 }  // namespace
@@ -218,8 +202,7 @@ int main(int argc, char** argv) {
     roles.demonstrate = [&] {
         only_for_serve();
         one_at_a_time();
-        a_client_who_is_torn_away();
-        a_client_who_says_nothing();
+        a_silent_client();
         stop_and_start_again();
     };
     return example::run(argc, argv, help, roles);
