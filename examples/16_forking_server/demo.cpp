@@ -4,24 +4,24 @@
 //        accept  <─────────────────────────────────────────────────  first connects
 //          | fork() ──────────────────>  has the stream, too
 //        closes its copy                 recv, send  <────────────>  first talks
-//        accept  <─────────────────────────────────────────────────  second connects, and is served at once
+//        accept  <─────────────────────────────────────────────────  second connects, and need not wait
 //          | fork() ──────────────────>    :      recv, send  <───>  second talks
 //          :                             exit       :
-//        waits for the child: only now is it gone   crash: his own client's loss
+//        reaps the child with waitpid()     crash: only the second client is lost
 //
-// The children share what was open before the fork, and nothing that happens in memory after it. So a crash stays
-// where it is; and so a counter counts only for its own client.
+// The children share the descriptors that were open before the fork. They do not share memory, so a crash ends a single
+// conversation, and each child counts for itself.
 //
-// Hundreds of clients are out of the question, say the notes. They are possible, and costly: each takes a fork, measured
-// at 0.19 ms where a thread took 0.02 ms, the memory of a process, and its share of the scheduler's time.
+// The notes say that hundreds of clients are impossible. They are possible, and they cost time and memory: on our machine
+// a fork took 0.19 ms, and the start of a thread 0.02 ms.
 //
 // The notes:     多进程服务器 (a server of many processes)
 // Type:          demo                             a demonstration
 //                demo serve --max-children 2      and in other terminals
 //                demo connect localhost 6666      or: nc localhost 6666
-//                kill -9 PID                                   with the number of a child, from the server's lines
-// You will see:  what demo.txt shows, with real ports and numbers of processes in it. A third client waits
-//                until one of two has left; Ctrl-C ends the server and its children
+//                kill -9 PID                      PID is the number of a child, from the server's lines
+// You will see:  what demo.txt shows, with real ports and process numbers. With --max-children 2 a third client waits until
+//                another client has left. Ctrl-C ends the server and its children
 
 #include <netnotes/server.hpp>
 
@@ -44,13 +44,13 @@ std::string how(int status) {
                                : "exited with status " + std::to_string(WEXITSTATUS(status));
 }
 
-/// What a child does with its client; and what the server says of a child.
+/// Serves a client, in a child. The server reports how the child has ended.
 struct echo {
     bool quiet = false;
 
     void operator()(net::tcp_stream& client, const net::endpoint& peer) const {
-        if (!quiet) say(peer, "  connected, and has pid ", ::getpid());
-        client.set_timeout(5min);  // who does nothing for so long may not keep a process any longer
+        if (!quiet) say(peer, "  connected, served by pid ", ::getpid());
+        client.set_timeout(5min);  // a silent client may not keep its process for ever
         char buffer[16 * 1024];
         std::error_code error;
         std::size_t echoed = 0;
@@ -63,7 +63,7 @@ struct echo {
         if (!quiet) say(peer, "  gone: ", example::farewell(error), ", after ", echoed, " bytes");
     }
     void on_exit(const net::endpoint& peer, int status) const {
-        if (status != 0 && !quiet) say(peer, "  lost: its process ", how(status));
+        if (status != 0 && !quiet) say(peer, "  lost: the process ", how(status));
     }
     void on_accept_error(std::error_code why) const { std::cerr << "accept or fork: " << why.message() << '\n'; }
 };
@@ -72,15 +72,15 @@ void serve(const example::serve_options& options, std::size_t max_children) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
     net::tcp_listener listener{options.where};
-    listener.set_option(net::option::no_delay{});  // an answer must not wait for the acknowledgment of the last
+    listener.set_option(net::option::no_delay{});  // an answer need not wait until the last answer is acknowledged
     example::announce(listener.local_endpoint());
     net::forking_server{std::move(listener), echo{options.quiet}, {.max_children = max_children}}.run(stop);
 }
 
 // ---- The demonstration ----------------------------------------------------------------------------------
 
-/// The server, in a process of its own. Not in a thread: a fork copies one thread only, and the locks of the others as
-/// they happen to be.
+/// The server in a process of its own. It must not run in a thread, because a fork copies only one thread. A lock that
+/// another thread holds would stay locked in the child.
 class running_server {
   public:
     template <class Handler>
@@ -119,11 +119,11 @@ class running_server {
     pid_t process_;
 };
 
-/// The next bytes from the server; so few come in one piece.
+/// Returns the next bytes from the server. So few bytes arrive in one piece.
 std::string heard(net::tcp_stream& client) {
     char buffer[100];
     const std::size_t size = client.recv(buffer);
-    return size == 0 ? "the end" : '"' + std::string{buffer, size} + '"';
+    return size == 0 ? "(the end)" : '"' + std::string{buffer, size} + '"';
 }
 std::string answer_to(net::tcp_stream& client, std::string_view text) {
     client.send_all(text);
@@ -131,14 +131,14 @@ std::string answer_to(net::tcp_stream& client, std::string_view text) {
 }
 
 void all_at_once() {
-    heading("多进程服务器: a process each (the lines that begin with an address are the server's)");
+    heading("多进程服务器: a process for each client (the server prints the lines that begin with an address)");
     running_server server{echo{}, 10};
     net::tcp_stream silent{server.where()};
-    say("first client hears ", answer_to(silent, "hello"), ", and says nothing more");
+    say("first client receives ", answer_to(silent, "hello"), ", and is silent from now on");
     net::tcp_stream second{server.where()};
-    say("second client hears ", answer_to(second, "hello"), " at once; the iterative server would let him wait");
-    server.stop();  // asks both children, and waits for them
-    say("stopped: the clients hear ", heard(silent), " and ", heard(second));
+    say("second client receives ", answer_to(second, "hello"), " at once; an iterative server would let it wait");
+    server.stop();  // sends both children SIGTERM, and waits for them
+    say("the server has stopped: the clients receive ", heard(silent), " and ", heard(second));
 }
 
 void separate_memories() {
@@ -151,21 +151,22 @@ void separate_memories() {
         void on_exit(const net::endpoint&, int) const {
             siginfo_t any{};
             const bool some = ::waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT) == 0;
-            say("server: my own counter says ", served, "; children left, alive or not: ", some ? "some" : "none");
+            say("server: my own counter is ", served, ", and I have ", some ? "children" : "no child",
+                ", alive or zombie");
         }
     };
-    // One child at a time: the next client is served when the last child is gone, and the server has said so.
+    // The limit is one child, so the next client is served after the last child has ended and the server has said so.
     running_server server{counter{}, 1};
     for (const char* name : {"first", "second"}) {
         net::tcp_stream client{server.where()};
         const std::string one = answer_to(client, "x"), two = answer_to(client, "x"), three = answer_to(client, "x");
-        say(name, " client is served, and counted as ", one, ", ", two, ", ", three);
+        say(name, " client is served, and its child counts ", one, ", ", two, ", ", three);
     }
     server.stop();
 }
 
 void a_crash() {
-    heading("A crash, with room for two children");
+    heading("A crash, with a limit of two children");
     struct fragile {
         void operator()(net::tcp_stream& client, const net::endpoint&) const {
             char buffer[100];
@@ -178,8 +179,8 @@ void a_crash() {
     };
     running_server server{fragile{}, 2};
     net::tcp_stream first{server.where()}, second{server.where()}, third{server.where()};
-    say("first client hears ", answer_to(first, "one"));
-    say("second client hears ", answer_to(second, "two"));
+    say("first client receives ", answer_to(first, "one"));
+    say("second client receives ", answer_to(second, "two"));
     third.send_all("three");
     third.set_timeout(50ms);
     char buffer[100];
@@ -188,38 +189,38 @@ void a_crash() {
     say("third client waits in the queue: ", error.message());
     third.set_timeout(net::never);
     second.send_all("crash");
-    const std::string answer = heard(third);  // when the server has waited for the child, and so there is room
-    say("second client has made the server crash, and hears ", heard(second));
-    say("third client hears ", answer);
-    say("first client hears ", answer_to(first, "still here"));
+    const std::string answer = heard(third);  // the server has reaped the child, so it takes the third client
+    say("second client has made its child crash, and receives ", heard(second));
+    say("third client receives ", answer);
+    say("first client receives ", answer_to(first, "still here"));
     first.close();
     third.close();
 }
 
-/// The state of a process as the kernel has it, R, S, Z, ... (proc(5), /proc/pid/stat).
+/// Returns the state of a process: R, S, Z, ... (/proc/PID/stat, proc(5)).
 std::string state_of(pid_t process) {
     std::ifstream file{"/proc/" + std::to_string(process) + "/stat"};
-    std::string number, name, state = "none: it is gone";
+    std::string number, name, state = "unknown: the process is gone";
     file >> number >> name >> state;
     return state;
 }
 
 void zombies() {
-    heading("A child that nobody waits for, as in the notes");
+    heading("A child that the parent does not reap, as in the notes");
     const pid_t child = ::fork();
     if (child < 0) throw std::system_error{errno, std::system_category(), "fork"};
     if (child == 0) ::_exit(3);
     siginfo_t ended{};
-    ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT);  // has it ended? Leave it as it is
-    say("it has ended; its state is ", state_of(child), ", a zombie: an entry that keeps a status for us");
+    ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT);  // waits for its end, and leaves it a zombie
+    say("the child has ended; its state is ", state_of(child), ", a zombie: an entry that keeps the exit status");
     int status = 0;
     ::waitpid(child, &status, 0);
-    say("waited for, it ", how(status), "; its state is ", state_of(child));
-    say("The server waits for each of its children, and for no others, as soon as it ends: see above.");
+    say("after waitpid(): the child ", how(status), "; its state is ", state_of(child));
+    say("The forking_server reaps each of its children as soon as it has ended, and no other children.");
 }
 
 void closed_in_the_loop() {
-    heading("The notes close the stream inside the loop");
+    heading("The notes close the socket inside the loop");
     net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
     net::tcp_stream client{listener.local_endpoint()};
     net::tcp_stream stream = listener.accept().stream;
@@ -230,8 +231,8 @@ void closed_in_the_loop() {
         say("child: receive: ", error ? error.message() : std::to_string(size) + " bytes");
         if (stream.is_open()) stream.close();
     }
-    say("client: a second message would find nobody; I hear ", heard(client));
-    say("Close behind the loop, or not at all: the stream's destructor does.");
+    say("client: a second message would be lost; I receive ", heard(client));
+    say("Close the stream behind the loop, or let its destructor close it.");
 }
 
 constexpr std::string_view help = R"(usage: demo
@@ -241,12 +242,12 @@ constexpr std::string_view help = R"(usage: demo
 
 An echo server with a process for every client. Without an argument: a demonstration.
 
-  serve             sends every client back what he says, until he has no more to say
-  --bind ADDRESS    where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
+  serve             sends each client its own bytes back, until the client sends no more
+  --bind ADDRESS    the address to listen on: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
   --port N          6666 by default; 0 lets the system choose
-  --max-children N  so many clients at once, 1000 by default; the others wait
-  --quiet           only the line `listening on ADDRESS:PORT`
-  connect           sends what you type and shows what the server says; Ctrl-D ends it
+  --max-children N  the clients served at a time, 1000 by default; further clients wait in the queue
+  --quiet           prints only the line `listening on ADDRESS:PORT`
+  connect           sends what you type and shows what the server sends; Ctrl-D ends it
 )";
 
 }  // namespace
