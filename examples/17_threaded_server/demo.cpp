@@ -3,21 +3,21 @@
 //        server                        threads                       clients
 //        accept  <─────────────────────────────────────────────────  first connects
 //          | starts ──────────────────>  recv, send  <────────────>  first talks
-//        accept  <─────────────────────────────────────────────────  second connects, and is served at once
+//        accept  <─────────────────────────────────────────────────  second connects, and need not wait
 //          | starts ──────────────────>    :     recv, send  <────>  second talks
 //          :                             returns   :
 //        joins the thread                          :
 //                     └──────── one memory, one set of descriptors ────────┘
 //
-// A thread costs less than a process, and all see what one of them writes. That is the use of threads, and the trouble
-// with them: two that change the same thing at the same time lose a change, and a crash of one is a crash of all.
+// A thread costs less than a process, and all threads see what one thread writes. This is the use of threads and also the
+// trouble. Two threads that change the same number at the same time lose a change. A crash ends all threads.
 //
 // The notes:     多线程服务器 (a server of many threads)
 // Type:          demo                            a demonstration
 //                demo serve --max-threads 2      and in other terminals
 //                demo connect localhost 6666     or: nc localhost 6666
-// You will see:  what demo.txt shows, with real ports in it. A third client waits until one of two has
-//                left; Ctrl-C ends the server while clients are connected
+// You will see:  what demo.txt shows, with real ports. With --max-threads 2 a third client waits until another client has
+//                left. Ctrl-C ends the server while clients are connected
 
 #include <netnotes/server.hpp>
 
@@ -35,13 +35,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What a thread does with its client. One object serves them all, and does not change.
+/// Serves a client, in its thread. All threads use the same object, which does not change.
 struct echo {
     bool quiet = false;
 
     void operator()(net::tcp_stream& client, const net::endpoint& peer) const {
         if (!quiet) say(peer, "  connected");
-        client.set_timeout(5min);  // who does nothing for so long may not keep a thread any longer
+        client.set_timeout(5min);  // a silent client may not keep its thread for ever
         char buffer[16 * 1024];
         std::error_code error;
         std::size_t echoed = 0;
@@ -62,14 +62,14 @@ void serve(const example::serve_options& options, std::size_t max_threads) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
     net::tcp_listener listener{options.where};
-    listener.set_option(net::option::no_delay{});  // an answer must not wait for the acknowledgment of the last
+    listener.set_option(net::option::no_delay{});  // an answer need not wait until the last answer is acknowledged
     example::announce(listener.local_endpoint());
     net::threaded_server{std::move(listener), echo{options.quiet}, {.max_threads = max_threads}}.run(stop);
 }
 
 // ---- The demonstration ----------------------------------------------------------------------------------
 
-/// The server, in the background, with its threads.
+/// The server with its threads, in the background.
 template <class Handler>
 class running_server {
   public:
@@ -92,11 +92,11 @@ class running_server {
     example::background thread_;
 };
 
-/// The next bytes from the server; so few come in one piece.
+/// Returns the next bytes from the server. So few bytes arrive in one piece.
 std::string heard(net::tcp_stream& client) {
     char buffer[100];
     const std::size_t size = client.recv(buffer);
-    return size == 0 ? "the end" : '"' + std::string{buffer, size} + '"';
+    return size == 0 ? "(the end)" : '"' + std::string{buffer, size} + '"';
 }
 std::string answer_to(net::tcp_stream& client, std::string_view text) {
     client.send_all(text);
@@ -104,13 +104,13 @@ std::string answer_to(net::tcp_stream& client, std::string_view text) {
 }
 
 void all_at_once() {
-    heading("多线程服务器: a thread each, but for two at a time");
-    say("(the lines that begin with an address are the server's)");
+    heading("多线程服务器: a thread for each client, at most two threads");
+    say("(the server prints the lines that begin with an address)");
     running_server server{echo{}, 2};
     net::tcp_stream silent{server.where()};
-    say("first client hears ", answer_to(silent, "hello"), ", and says nothing more");
+    say("first client receives ", answer_to(silent, "hello"), ", and is silent from now on");
     net::tcp_stream second{server.where()};
-    say("second client hears ", answer_to(second, "hello"), " at once");
+    say("second client receives ", answer_to(second, "hello"), " at once");
     net::tcp_stream third{server.where()};
     third.send_all("hello");
     char buffer[100];
@@ -121,15 +121,15 @@ void all_at_once() {
     say("third client waits in the queue: ", error.message());
     second.shutdown(net::shutdown_direction::send);
     const std::string answer = heard(third);
-    say("second client ends his half, and hears ", heard(second));
-    say("third client hears ", answer);
+    say("second client sends no more, and receives ", heard(second));
+    say("third client receives ", answer);
     server.stop();
-    say("stopped: the clients hear ", heard(silent), " and ", heard(third));
+    say("the server has stopped: the clients receive ", heard(silent), " and ", heard(third));
 }
 
 void one_memory() {
-    heading("All threads have one memory");
-    // To count is two steps. Here the clients say which thread does which of them when; elsewhere it is chance.
+    heading("All threads share the memory");
+    // To count takes two steps. Here the clients choose the order of the steps; in a real program it is chance.
     struct counter {
         std::atomic<int>& served;
         void operator()(net::tcp_stream& client, const net::endpoint&) const {
@@ -137,7 +137,7 @@ void one_memory() {
             for (char step[1]; client.recv(step) > 0;) {
                 if (step[0] == 'r') mine = served;    // read the number
                 if (step[0] == 'w') served = ++mine;  // write the next
-                if (step[0] == '+') mine = ++served;  // both, and nobody comes between: one indivisible step
+                if (step[0] == '+') mine = ++served;  // both in one step, which no other thread can interrupt
                 client.send_all(std::to_string(mine));
             }
         }
@@ -149,37 +149,37 @@ void one_memory() {
         const std::string number = answer_to(client, what.substr(0, 1));
         say("  ", name, "'s thread ", what, ": ", number);
     };
-    say("one after the other:");
+    say("one thread after the other:");
     step(first, "first client", "reads");
     step(first, "first client", "writes");
     step(second, "second client", "reads");
     step(second, "second client", "writes");
-    say("both at once:");
+    say("both threads at the same time:");
     step(first, "first client", "reads");
     step(second, "second client", "reads");
     step(first, "first client", "writes");
     step(second, "second client", "writes");
-    say("Four times counted, and the counter says ", served, ". Reading and writing in one step, as std::atomic can:");
+    say("Four clients were counted, and the counter is ", served, ". A std::atomic reads and writes in one step:");
     step(first, "first client", "+1");
     step(second, "second client", "+1");
-    say("What is more than a number needs a lock: a std::mutex, held while one looks and changes.");
+    say("Data that is more than a number needs a lock: a std::mutex, held while a thread reads and changes it.");
 }
 
 void one_set_of_descriptors() {
-    heading("All threads have one set of descriptors");
+    heading("All threads share the descriptors");
     net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
     net::tcp_stream first{listener.local_endpoint()}, second{listener.local_endpoint()};
     net::tcp_stream stream = listener.accept().stream;
     const int number = stream.native_handle();
     stream.close();  // "the main thread does not need its copy"
-    say("the main thread closes the stream as it would after a fork; the client hears ", heard(first));
+    say("the main thread closes the stream, as a parent does after a fork; the client receives ", heard(first));
     const net::tcp_stream other = listener.accept().stream;
     say("the next stream has ", other.native_handle() == number ? "the same number" : "another number",
-        ": the first client's thread would receive what the second sends");
+        ": the thread of the first client would receive the bytes of the second");
 }
 
 void one_fate() {
-    heading("An exception ends one conversation, a crash ends all");
+    heading("An exception ends one conversation, a crash ends all conversations");
     struct fragile {
         void operator()(net::tcp_stream& client, const net::endpoint&) const {
             char buffer[100];
@@ -196,7 +196,7 @@ void one_fate() {
     };
     net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
     const net::endpoint where = listener.local_endpoint();
-    const pid_t process = ::fork();  // so that we survive it; this program has no other thread just now
+    const pid_t process = ::fork();  // so the demonstration survives the crash; it has no other thread now
     if (process < 0) throw std::system_error{errno, std::system_category(), "fork"};
     if (process == 0) {
         const struct rlimit no_core {};
@@ -205,14 +205,14 @@ void one_fate() {
     }
     listener.close();
     net::tcp_stream first{where}, second{where}, third{where};
-    say("first client hears ", answer_to(first, "one"));
-    say("second client says \"throw\", and hears ", answer_to(second, "throw"));
-    say("first client hears ", answer_to(first, "two"));
+    say("first client receives ", answer_to(first, "one"));
+    say("second client sends \"throw\", and receives ", answer_to(second, "throw"));
+    say("first client receives ", answer_to(first, "two"));
     third.send_all("crash");
-    say("third client says \"crash\", and first client hears ", heard(first));
+    say("third client sends \"crash\", and the first client receives ", heard(first));
     int status = 0;
     ::waitpid(process, &status, 0);
-    say("the whole server was ended by signal ", WTERMSIG(status), "; compare 16_forking_server");
+    say("signal ", WTERMSIG(status), " has ended the whole server; compare 16_forking_server");
 }
 
 constexpr std::string_view help = R"(usage: demo
@@ -222,12 +222,12 @@ constexpr std::string_view help = R"(usage: demo
 
 An echo server with a thread for every client. Without an argument: a demonstration.
 
-  serve             sends every client back what he says, until he has no more to say
-  --bind ADDRESS    where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
+  serve             sends each client its own bytes back, until the client sends no more
+  --bind ADDRESS    the address to listen on: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
   --port N          6666 by default; 0 lets the system choose
-  --max-threads N   so many clients at once, 1000 by default; the others wait
-  --quiet           only the line `listening on ADDRESS:PORT`
-  connect           sends what you type and shows what the server says; Ctrl-D ends it
+  --max-threads N   the clients served at a time, 1000 by default; further clients wait in the queue
+  --quiet           prints only the line `listening on ADDRESS:PORT`
+  connect           sends what you type and shows what the server sends; Ctrl-D ends it
 )";
 
 }  // namespace
