@@ -1,22 +1,22 @@
-// examples/18_nonblocking_server/demo.cpp: one thread that asks everybody in turn, and what that costs
+// examples/18_nonblocking_server/demo.cpp: a thread that asks all clients in turn, and the cost of asking
 //
-//        for ever:   listener, is somebody there?     "nobody"      EAGAIN
-//                    first client, did you say ...    "nothing"     EAGAIN
-//                    second client, did you ...       5 bytes       and back they go
-//                    third client, ...                "nothing"     EAGAIN
-//                    listener, is somebody there?     ...
+//        for ever:   listener: a client?          no            EAGAIN
+//                    first client: bytes?         no            EAGAIN
+//                    second client: bytes?        5 bytes       and the server sends them back
+//                    third client: bytes?         no            EAGAIN
+//                    listener: a client?          ...
 //
-// No call waits, so no client can hold up another: many are served by one thread. And no call waits, so when all
-// are silent the thread asks on, at full speed, a processor's whole time, to hear "nothing". The examples from 19 on
-// ask the kernel who has something to say, and sleep until somebody has.
+// No call waits, so no client can hold up another, and one thread serves many clients. But no call waits even if all
+// clients are silent: then the thread uses a whole processor to hear "no". The short program server.cpp sleeps for 10 ms
+// after such a round. From example 19 on, the kernel says which client has sent, and the thread sleeps until then.
 //
 // The notes:     单进程服务器,非阻塞模式 (a server in one process, non-blocking), and its client of 1000 connections
 // Type:          demo                            a demonstration
-//                demo serve --port 6666          prints its cost each second; look at `top` as well
-//                demo connect localhost 6666     a client: type, and see it come back
+//                demo serve --port 6666          prints its system calls each second; look at `top` as well
+//                demo connect localhost 6666     a client: each line that you type comes back
 //                demo connect localhost 6666 --connections 1000
-// You will see:  what demo.txt shows: the errors that `except: pass` hides, what listen(n) means,
-//                how often the server asks in vain, and 200 connections with every byte back
+// You will see:  what demo.txt shows: the errors that `except: pass` hides, the meaning of listen(n), how often the server
+//                asks and hears "no", and 200 connections that each get their own bytes back
 
 #include "../demo.hpp"
 
@@ -37,7 +37,7 @@ using namespace std::chrono_literals;
 class asking_server {
   public:
     asking_server(net::tcp_listener listener, bool quiet) : listener_{std::move(listener)}, quiet_{quiet} {
-        listener_.set_blocking(false);  // and with it those that it accepts
+        listener_.set_blocking(false);  // accept() returns at once, and so does recv() of its clients
     }
     void run(const net::stop_event& stop) {
         net::time_point next_report = net::clock::now() + 1s;
@@ -47,14 +47,14 @@ class asking_server {
             ask_listener();
             std::erase_if(clients_, [this](client& each) { return !ask(each); });
             if (quiet_ || now_ < next_report) continue;
-            say("this second: ", calls_ - calls, " system calls, and ", in_vain_ - in_vain,
-                " of them brought nothing; clients: ", clients_.size());
+            say("this second: ", calls_ - calls, " system calls, of which ", in_vain_ - in_vain,
+                " returned EAGAIN; clients: ", clients_.size());
             calls = calls_;
             in_vain = in_vain_;
             next_report = now_ + 1s;
         }
         for (client& each : clients_) gone(each, std::errc::operation_canceled);
-        clients_.clear();  // a stop ends all conversations where they are
+        clients_.clear();  // a stop ends all conversations at once
     }
     [[nodiscard]] std::uint64_t calls_in_vain() const { return in_vain_; }
 
@@ -63,12 +63,12 @@ class asking_server {
         net::tcp_stream stream;
         net::endpoint peer;
         net::time_point active;
-        std::string unsent{};  ///< what he has not taken back. Until he has, he is not asked for more
+        std::string unsent{};  ///< bytes not sent back yet; until they are, the server does not read from this client
         std::size_t echoed = 0;
     };
-    static constexpr net::duration patience = 5min;  // with one who does nothing
+    static constexpr net::duration patience = 5min;  // how long a client may do nothing
 
-    /// Counts a call. "Nothing yet" is no error here; *all others are*, and tell of somebody's end.
+    /// Counts a call. Returns true for "would block", which is expected. All other errors are the end of a client.
     bool brought_nothing(const std::error_code& error) {
         ++calls_;
         if (error != std::errc::operation_would_block) return false;
@@ -79,14 +79,15 @@ class asking_server {
         std::error_code error;
         auto [stream, peer] = listener_.accept(error);
         if (brought_nothing(error)) return;
-        // No descriptor is free, say: the clients wait in the queue, and we ask again anyway. To be told once will do.
+        // For example no descriptor is left. The clients wait in the queue, and the next round asks again. The server
+        // reports each error once.
         if (error && error != std::exchange(complaint_, error)) std::cerr << "accept: " << error.message() << '\n';
         if (error) return;
         complaint_.clear();
         if (!quiet_) say(peer, "  connected");
         clients_.push_back({std::move(stream), peer, now_});
     }
-    /// false: he is gone.
+    /// Serves a client for one round. Returns false if the client is gone.
     bool ask(client& who) {
         std::error_code error;
         if (who.unsent.empty()) {
@@ -95,7 +96,7 @@ class asking_server {
             if (error || size == 0) return gone(who, error);
             who.unsent.assign(buffer_.data(), size);
         }
-        const std::size_t sent = who.stream.send(who.unsent, error);  // perhaps not all: the rest is for the next round
+        const std::size_t sent = who.stream.send(who.unsent, error);  // perhaps a part; the next round sends the rest
         if (brought_nothing(error)) return now_ - who.active < patience || gone(who, std::errc::timed_out);
         if (error) return gone(who, error);
         who.unsent.erase(0, sent);
@@ -115,7 +116,7 @@ class asking_server {
     std::vector<client> clients_;
     net::time_point now_{};
     std::error_code complaint_;
-    std::atomic<std::uint64_t> calls_{0}, in_vain_{0};  // the demonstration looks at them while the server runs
+    std::atomic<std::uint64_t> calls_{0}, in_vain_{0};  // the demonstration reads them while the server runs
     std::array<char, 16 * 1024> buffer_;
 };
 
@@ -131,7 +132,7 @@ void serve(const example::serve_options& options) {
 
 // ---- The client of many connections ---------------------------------------------------------------------
 
-/// Opens all, and only then sends over each. Every byte must come back, on any server that echoes.
+/// Opens all connections, and then sends over each. An echo server must send every byte back.
 void connect_many(const std::string& host, std::uint16_t port, std::size_t count) {
     const rlim_t limit = example::raise_descriptor_limit();
     std::vector<net::tcp_stream> connections;
@@ -151,17 +152,17 @@ void connect_many(const std::string& host, std::uint16_t port, std::size_t count
             open % std::max<std::size_t>(count / 4, 1) == 0 || open == count)
             say(open, " of ", count, " connected");
     }
-    const auto text_of = [](std::size_t i) {  // of different lengths, so that nobody can get another's unnoticed
+    const auto text_of = [](std::size_t i) {  // all different, so that a mix-up shows
         return "connection " + std::to_string(i) + ' ' + std::string(i * 7 % 1000, static_cast<char>('a' + i % 26));
     };
-    const net::time_point end = net::clock::now() + 60s;  // for all together
+    const net::time_point end = net::clock::now() + 60s;  // for all connections together
     std::error_code error;
     for (std::size_t i = 0; i < count; ++i) {
         connections[i].set_deadline(end);
-        connections[i].send_all(text_of(i), error);                     // if it fails, so will the receive
-        connections[i].shutdown(net::shutdown_direction::send, error);  // a server of one at a time waits for it
+        connections[i].send_all(text_of(i), error);                     // if it fails, the receive fails, too
+        connections[i].shutdown(net::shutdown_direction::send, error);  // an iterative server waits for this
     }
-    say("sent over each");
+    say("sent over each connection");
     std::size_t wrong = 0;
     std::string first;
     for (std::size_t i = 0; i < count; ++i) {
@@ -178,9 +179,9 @@ void connect_many(const std::string& host, std::uint16_t port, std::size_t count
             first = "; the first is number " + std::to_string(i + 1) + ": " +
                     (error ? error.message() : std::to_string(answer.size()) + " bytes");
     }
-    say(count - wrong, " of ", count, " have every byte back");
+    say(count - wrong, " of ", count, " connections got every byte back");
     if (wrong > 0)
-        throw std::runtime_error{std::to_string(wrong) + " connections got something else than they sent" + first};
+        throw std::runtime_error{std::to_string(wrong) + " connections did not get their own bytes back" + first};
 }
 
 // ---- The demonstration ----------------------------------------------------------------------------------
@@ -188,32 +189,32 @@ void connect_many(const std::string& host, std::uint16_t port, std::size_t count
 const net::endpoint anywhere{net::ipv4_address::loopback(), 0};
 
 void four_errors() {
-    heading("Calls that do not wait, and the errors that `except: pass` makes one of");
+    heading("Calls that do not wait, and four errors that `except: pass` does not distinguish");
     net::tcp_listener listener{anywhere};
     listener.set_blocking(false);
     std::error_code error;
     listener.accept(error);
-    say("accept, and nobody has come:    ", error.message());
+    say("accept, and no client is there: ", error.message());
     listener.set_blocking(true);
     net::tcp_stream client{listener.local_endpoint()};
     net::tcp_stream served = listener.accept().stream;
     served.set_blocking(false);
     char buffer[100];
     served.recv(buffer, error);
-    say("recv, and nothing has come:     ", error.message());
-    client.set_option(net::option::linger{0s});  // closing is now a reset
+    say("recv, and no byte is there:     ", error.message());
+    client.set_option(net::option::linger{0s});  // close() then sends a reset
     client.close();
     served.wait(POLLIN, net::time_point::max(), error);
     served.recv(buffer, error);
-    say("recv, and the client has reset: ", error.message());
+    say("recv, and the client reset:     ", error.message());
     served.close();
     served.recv(buffer, error);
-    say("recv, and we have closed:       ", error.message());
-    say("Two say \"ask again\", and two say that there is nobody to ask. Only EAGAIN may be passed over.");
+    say("recv, and the server closed:    ", error.message());
+    say("The first two mean \"ask again later\". The other two mean that the client is gone.");
 }
 
 void the_notes_list() {
-    heading("A client leaves the notes' server, 1000 rounds ago");
+    heading("1000 rounds after a client has left the notes' server");
     net::tcp_listener listener{anywhere};
     net::tcp_stream leaves{listener.local_endpoint()};
     std::vector<net::tcp_stream> clients;
@@ -228,18 +229,18 @@ void the_notes_list() {
             char buffer[100];
             std::string exception;
             if (each.recv(buffer, error) == 0 && !error) {
-                each.close();  // the end, rightly seen. But then they write to a list by a name that it has not,
-                exception = "NameError";  // and so he is not on the list of those to be removed
+                each.close();             // the end of the stream. Then the notes append to a list that does not exist,
+                exception = "NameError";  // so the client is never removed
             } else if (error) {
                 exception = error.message();
             }
             if (!exception.empty()) ++passed_over[exception];  // except Exception as result: pass
         }
-    say("clients in the list: ", clients.size());
-    for (const auto& [text, times] : passed_over) say("passed over: ", times, " x ", text);
+    say("clients in the notes' list: ", clients.size());
+    for (const auto& [text, times] : passed_over) say("hidden by `pass`: ", times, " x ", text);
 }
 
-/// How many stand in a listener's queue, and how many may (tcp(7), TCP_INFO: of a listener, that is what these say).
+/// Returns the length of a listener's queue and its limit. TCP_INFO of a listener has them in these fields (tcp(7)).
 std::pair<unsigned, unsigned> queue_of(const net::tcp_listener& listener) {
     tcp_info info{};
     listener.get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&info, 1}));
@@ -247,36 +248,37 @@ std::pair<unsigned, unsigned> queue_of(const net::tcp_listener& listener) {
 }
 
 void what_listen_means() {
-    heading("\"Try other values for listen\": n lets n + 1 in, and refuses nobody");
+    heading("The number in listen(n): the queue takes n + 1 clients, and no client is refused");
     for (const unsigned n : {0u, 1u, 5u}) {
         net::tcp_listener listener{anywhere, {.backlog = static_cast<int>(n)}};
         std::vector<net::tcp_stream> clients;
         while (clients.size() < n + 1) clients.emplace_back(listener.local_endpoint());
-        while (queue_of(listener).first < n + 1) std::this_thread::yield();  // the last ACK may be on its way
+        while (queue_of(listener).first < n + 1) std::this_thread::yield();  // the last ACK may still be under way
         net::socket late{net::address_family::inet, net::socket_type::stream};
         late.set_blocking(false);
         std::error_code error;
         late.connect(listener.local_endpoint(), error);
         late.wait(POLLOUT, net::clock::now() + 100ms, error);
-        say("listen(", n, "): ", queue_of(listener).first, " in the queue; the next one in 100 ms: ", error.message());
+        say("listen(", n, "): queue length ", queue_of(listener).first,
+            "; connect of the next client, after 100 ms: ", error.message());
         if (n < 5) continue;
         clients.push_back(listener.accept().stream);
         late.wait(POLLOUT, net::clock::now() + 5s, error);
         if (!error) error = late.take_error();
-        say("The server accepts one. His call was dropped, and after a second his kernel calls again: ",
+        say("The server accepts a client. The kernel of the last client sends its SYN again after a second: ",
             error ? error.message() : "connected");
-        say("If many call again at once, the queue may overflow at their last ACK, which is dropped: they "
-            "believe\n"
-            "that they are connected, and the server does not know them yet, or ever.");
+        say("If many clients do so at once, the queue may be full when their last ACK arrives. The kernel drops that "
+            "ACK:\n"
+            "the client is connected, and the server does not know it yet.");
     }
     const int most = std::numeric_limits<int>::max();
     const net::tcp_listener listener{anywhere, {.backlog = most}};
-    say("listen(", most, ") is ", queue_of(listener).second < most ? "cut down to net.core.somaxconn, and" : "taken;",
-        " nobody says so");
+    say("listen(", most, ") is ", queue_of(listener).second < most ? "cut off at net.core.somaxconn" : "taken",
+        ", without an error");
 }
 
 void what_asking_costs() {
-    heading("What it costs to ask");
+    heading("The cost of asking");
     net::tcp_listener listener{anywhere};
     net::tcp_stream silent{listener.local_endpoint()};
     net::stop_event stop;
@@ -292,15 +294,15 @@ void what_asking_costs() {
                                     ++returned;
                                 }};
     while (server.calls_in_vain() <= 10'000) std::this_thread::yield();
-    say("one client, who is silent, until this server has asked more than 10,000 times and heard nothing");
-    say("an epoll server meanwhile: 1 call, which has returned ", returned, " times, and takes no time while it waits");
+    say("this server has asked a silent client more than 10,000 times");
+    say("an epoll server has made 1 call meanwhile, which has returned ", returned, " times: it sleeps");
     stop.request_stop();
     asking.finish();
     waiting.finish();
 }
 
 void many_connections() {
-    heading("The notes' client: many connections, and every byte comes back");
+    heading("The notes' client: many connections, each with its own bytes");
     net::tcp_listener listener{anywhere};
     const std::uint16_t port = listener.local_endpoint().port();
     net::stop_event stop;
@@ -316,14 +318,14 @@ constexpr std::string_view help = R"(usage: demo
        demo connect HOST PORT [--connections N]
        demo --help
 
-An echo server that asks all its clients in turn and never sleeps. Without an argument: a demonstration.
+An echo server that asks all clients in turn and never sleeps. Without an argument: a demonstration.
 
-  serve              sends every client back what he says, and tells each second what that has cost
-  --bind ADDRESS     where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
+  serve              sends each client its own bytes back, and prints its system calls each second
+  --bind ADDRESS     the address to listen on: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
   --port N           6666 by default; 0 lets the system choose
-  --quiet            only the line `listening on ADDRESS:PORT`. It takes a whole processor all the same
-  connect            sends what you type and shows what the server says; Ctrl-D ends it
-  --connections N    opens N connections, to any echo server, and sees that each has its own bytes back
+  --quiet            prints only the line `listening on ADDRESS:PORT`; the server still uses a whole processor
+  connect            sends what you type and shows what the server sends; Ctrl-D ends it
+  --connections N    opens N connections to any echo server, and checks that each gets its own bytes back
 )";
 
 }  // namespace
