@@ -39,6 +39,7 @@
 #include <vector>
 
 #include "../ip/endpoint.hpp"
+#include "frame.hpp"
 #include "pieces.hpp"
 #include "tcp.hpp"
 
@@ -50,6 +51,24 @@ struct tcp_segment {
     ip_address destination{};
     tcp_view header;               ///< with the payload, as far as it was captured
     std::size_t payload_size = 0;  ///< bytes of the payload on the wire; at least what header.payload() has
+
+    /// Takes the segment out of a frame. Returns nullopt if the frame has no TCP header, and for a fragment, which
+    /// reassembly.hpp joins with the others first. The frame's bytes must outlive the segment.
+    [[nodiscard]] static constexpr std::optional<tcp_segment> from(const frame_view& frame) noexcept {
+        const auto header = frame.tcp();
+        if (!header || frame.is_fragment()) return std::nullopt;
+        std::size_t size = header->payload().size();
+        const std::size_t front = frame.payload_offset() - frame.network_offset();  // headers from IP on
+        if (const auto packet = frame.ipv4()) {
+            if (packet->total_length() > front) size = std::max<std::size_t>(size, packet->total_length() - front);
+            return tcp_segment{packet->source(), packet->destination(), *header, size};
+        }
+        const auto packet = frame.ipv6();
+        if (!packet) return std::nullopt;
+        const std::size_t length = packet->payload_length() + packet->header_size();
+        if (packet->payload_length() > 0 && length > front) size = std::max(size, length - front);
+        return tcp_segment{packet->source(), packet->destination(), *header, size};
+    }
 };
 
 /// Says which end of a stream has sent. The client has opened the connection; if the beginning is not in the capture, the

@@ -19231,574 +19231,6 @@ class dns_builder {
 #include <vector>
 
 
-// netnotes/packet/pieces.hpp: bytes that arrive in any order
-// SPDX-License-Identifier: MIT
-//
-// Fragments of a packet and segments of a stream may arrive late, twice, or with a part that arrived before. This page
-// keeps what has arrived, as pieces that do not touch the same byte twice:
-//
-//        held      ├── abc ──┤                ├── ghi ──┤
-//        arrives          ├──── cdefgX ───────────┤
-//        held      ├── abc ──┼──── def ───────┼── ghi ──┤        the byte X differs from h: the first byte wins
-//
-// Two receivers may decide differently which of two bytes counts. An attacker uses that: the program that looks for
-// attacks reads one text, the victim the other. So a difference is never resolved silently here.
-//
-// On this page:  pieces (for reassembly.hpp and follow.hpp)
-// The notes:     TCP/IP协议(族)
-
-#ifndef NETNOTES_PACKET_PIECES_HPP
-#define NETNOTES_PACKET_PIECES_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <map>
-#include <span>
-#include <utility>
-#include <vector>
-
-namespace netnotes::packet::detail {
-
-/// Bytes with their places, which do not overlap. Allocates a node and a block of memory for each piece.
-class pieces {
-  public:
-    /// How many bytes a piece costs besides its content: the node of the map, the vector, and what malloc() keeps.
-    static constexpr std::size_t piece_cost = 112;
-
-    struct insertion {
-        std::size_t stored = 0;           ///< bytes that were new
-        std::size_t repeated = 0;         ///< bytes that had arrived before, equal or not
-        std::size_t different = 0;        ///< bytes that had arrived before and differ
-        std::uint64_t difference_at = 0;  ///< place of the first byte that differs
-    };
-
-    [[nodiscard]] bool empty() const noexcept { return held_.empty(); }
-    /// Returns the place of the first byte. There must be a piece.
-    [[nodiscard]] std::uint64_t first() const noexcept { return held_.begin()->first; }
-    /// Returns how many bytes are held.
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    /// Returns the place behind the last byte, 0 if nothing is held.
-    [[nodiscard]] std::uint64_t end() const noexcept {
-        return held_.empty() ? 0 : std::prev(held_.end())->first + std::prev(held_.end())->second.size();
-    }
-    /// Returns how much memory the pieces take, about.
-    [[nodiscard]] std::size_t memory() const noexcept { return size_ + held_.size() * piece_cost; }
-    /// Returns how much memory at most a piece of that size may add, wherever it lies.
-    [[nodiscard]] std::size_t cost_of(std::uint64_t at, std::size_t size) const noexcept {
-        std::size_t parts = 1;
-        for (auto i = held_.lower_bound(at); i != held_.end() && i->first < at + size; ++i) ++parts;
-        return size + parts * piece_cost;
-    }
-
-    /// Keeps the bytes whose places are empty.
-    insertion insert(std::uint64_t at, std::span<const std::byte> bytes) {
-        insertion done;
-        auto next = held_.upper_bound(at);
-        if (next != held_.begin() && std::prev(next)->first + std::prev(next)->second.size() > at) --next;
-        while (!bytes.empty()) {
-            if (next == held_.end() || next->first > at) {  // the bytes before the next piece are new
-                const std::size_t room =
-                    next == held_.end()
-                        ? bytes.size()
-                        : static_cast<std::size_t>(std::min<std::uint64_t>(next->first - at, bytes.size()));
-                held_.emplace_hint(next, at, std::vector<std::byte>(bytes.begin(), bytes.begin() + diff(room)));
-                size_ += room;
-                done.stored += room;
-                at += room;
-                bytes = bytes.subspan(room);
-                continue;
-            }
-            const std::size_t from = static_cast<std::size_t>(at - next->first);
-            const auto there = std::span<const std::byte>{next->second}.subspan(from);
-            compare(done, at, bytes, there);
-            const std::size_t common = std::min(bytes.size(), there.size());
-            at += common;
-            bytes = bytes.subspan(common);
-            ++next;
-        }
-        return done;
-    }
-    /// Counts the bytes in which a repetition differs from what is there.
-    static void compare(insertion& done, std::uint64_t at, std::span<const std::byte> bytes,
-                        std::span<const std::byte> there) noexcept {
-        const std::size_t common = std::min(bytes.size(), there.size());
-        done.repeated += common;
-        for (std::size_t i = 0; i < common; ++i) {
-            if (bytes[i] == there[i]) continue;
-            if (done.different++ == 0) done.difference_at = at + i;
-        }
-    }
-    /// Counts the bytes that are held already, and how many of them differ. Keeps nothing.
-    void compare_with(insertion& done, std::uint64_t at, std::span<const std::byte> bytes) const noexcept {
-        auto piece = held_.upper_bound(at);
-        if (piece != held_.begin()) --piece;
-        for (; piece != held_.end() && piece->first < at + bytes.size(); ++piece) {
-            const std::uint64_t from = std::max(piece->first, at);
-            if (from >= piece->first + piece->second.size()) continue;
-            compare(done, from, bytes.subspan(static_cast<std::size_t>(from - at)),
-                    std::span<const std::byte>{piece->second}.subspan(static_cast<std::size_t>(from - piece->first)));
-        }
-    }
-    /// Removes the first piece and returns its bytes. There must be a piece.
-    std::vector<std::byte> take_first() noexcept {
-        std::vector<std::byte> bytes = std::move(held_.begin()->second);
-        held_.erase(held_.begin());
-        size_ -= bytes.size();
-        return bytes;
-    }
-    /// Appends the bytes of all pieces, from the first to the last.
-    void copy_to(std::vector<std::byte>& all) const {
-        all.reserve(all.size() + size_);
-        for (const auto& [at, bytes] : held_) all.insert(all.end(), bytes.begin(), bytes.end());
-    }
-    void clear() noexcept {
-        held_.clear();
-        size_ = 0;
-    }
-
-  private:
-    static std::ptrdiff_t diff(std::size_t size) noexcept { return static_cast<std::ptrdiff_t>(size); }
-    std::map<std::uint64_t, std::vector<std::byte>> held_;
-    std::size_t size_ = 0;
-};
-
-}  // namespace netnotes::packet::detail
-
-#endif  // NETNOTES_PACKET_PIECES_HPP
-
-
-
-namespace netnotes::packet {
-
-/// A segment of TCP with the addresses of its packet.
-struct tcp_segment {
-    ip_address source{};
-    ip_address destination{};
-    tcp_view header;               ///< with the payload, as far as it was captured
-    std::size_t payload_size = 0;  ///< bytes of the payload on the wire; at least what header.payload() has
-};
-
-/// Says which end of a stream has sent. The client has opened the connection; if the beginning is not in the capture, the
-/// client is the end whose segment was seen first.
-enum class stream_side : std::uint8_t { client, server };
-
-/// A connection of TCP.
-struct tcp_stream {
-    std::uint64_t number = 0;  ///< counted from 0 in the order in which the streams appear, as Wireshark's tcp.stream
-    endpoint client{};
-    endpoint server{};
-    bool has_beginning = false;  ///< its first segment was a SYN
-};
-
-/// An observation of the follower. It is valid during the call of the handler only.
-struct stream_event {
-    enum class kind : std::uint8_t {
-        opened,          ///< a new stream; always its first event
-        data,            ///< `bytes` are the next bytes of the side
-        gap,             ///< `size` bytes are missing, and will not come: see `reason`
-        retransmission,  ///< `size` bytes from `at` on had arrived before
-        conflict,        ///< `size` of the bytes that had arrived before differ, the first at `at`; the old bytes count
-        outside,         ///< the segment cannot belong here, because its numbers are far away: it was ignored
-        finished,        ///< the side has sent its FIN, and all bytes before it were reported
-        reset,           ///< the side has sent a RST
-        dropped,         ///< the stream was forgotten to save memory; always its last event
-    };
-    enum class gap_reason : std::uint8_t {
-        acknowledged,  ///< the receiver has the bytes; the capture has not
-        memory,        ///< no more memory to wait for them
-        end,           ///< the capture ended, or a new connection has the same ports
-    };
-    kind what{};
-    const tcp_stream& stream;
-    stream_side side{};
-    sequence at{};                       ///< the number of the first byte that the event is about
-    std::size_t size = 0;                ///< bytes
-    std::span<const std::byte> bytes{};  ///< of data
-    gap_reason reason{};                 ///< of a gap
-};
-
-struct follow_limits {
-    /// Bytes that all streams together may take: bytes behind gaps, the history, and what it costs to manage them. A stream
-    /// needs about a kilobyte; with less nothing is followed.
-    std::size_t max_memory = 64 << 20;
-    /// How many of the last reported bytes of each side are kept, to compare retransmissions with. With 0 a retransmission
-    /// is compared with bytes behind a gap only.
-    std::size_t history = 4096;
-};
-
-namespace detail {
-
-/// A reference to a handler, without an allocation. It is valid during the call that it was made for.
-class event_sink {
-  public:
-    template <class Handler>
-    explicit event_sink(Handler& handler) noexcept
-        : handler_{const_cast<void*>(static_cast<const void*>(std::addressof(handler)))},
-          call_{[](void* to, const stream_event& event) { (*static_cast<Handler*>(to))(event); }} {}
-    void operator()(const stream_event& event) const { call_(handler_, event); }
-
-  private:
-    void* handler_;
-    void (*call_)(void*, const stream_event&);
-};
-
-}  // namespace detail
-
-/// Follows all TCP streams of a capture. Use one object in one thread at a time.
-///
-///     tcp_follower follower{{.max_memory = 16 << 20}};
-///     follower.add(segment, [&](const stream_event& event) {
-///         if (event.what == stream_event::kind::data) …
-///     });
-///
-/// Each function passes its events to the handler, in order, before it returns. The handler must not call the follower.
-/// An exception of the handler leaves the function; then only the destructor may be called.
-class tcp_follower {
-  public:
-    tcp_follower() = default;
-    explicit tcp_follower(const follow_limits& limits) : limits_{limits} {}
-    tcp_follower(const tcp_follower&) = delete;
-    tcp_follower& operator=(const tcp_follower&) = delete;
-
-    /// Takes the next segment of the capture. Throws std::bad_alloc, and what the handler throws.
-    template <class Handler>
-    void add(const tcp_segment& segment, Handler&& handler) {
-        add_to(segment, detail::event_sink{handler});
-    }
-    /// Ends the capture: reports what is still behind gaps. The streams are not forgotten.
-    template <class Handler>
-    void finish(Handler&& handler) {
-        const detail::event_sink sink{handler};
-        for (auto each = streams_.rbegin(); each != streams_.rend(); ++each)
-            flush(*each, stream_event::gap_reason::end, sink);
-    }
-
-    /// Returns how many streams are known.
-    [[nodiscard]] std::size_t size() const noexcept { return streams_.size(); }
-    /// Returns how many bytes the streams take, never more than follow_limits::max_memory.
-    [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
-
-  private:
-    using kind = stream_event::kind;
-    /// The bytes that one side sends. Places count from the first byte of the side, which has place 0.
-    struct half {
-        std::optional<sequence> initial{};  // the number of the SYN, or what it must have been
-        std::optional<sequence> next{};     // the number of the next byte to report; nullopt until a segment was seen
-        std::uint64_t place = 0;            // of that byte
-        detail::pieces behind_gap{};
-        std::optional<std::uint64_t> end{};  // place of the FIN
-        bool is_finished = false;
-        std::vector<std::byte> history{};  // the last bytes before `place`
-    };
-    using ends = std::pair<endpoint, endpoint>;  // the smaller first
-    struct stream {
-        tcp_stream about;
-        ends key;
-        std::array<half, 2> halves{};
-        bool is_reset = false;
-    };
-    using place = std::list<stream>::iterator;
-    static constexpr std::size_t stream_cost = sizeof(stream) + sizeof(ends) + 160;  // with the nodes of list and map
-    static constexpr std::int64_t max_window = std::int64_t{1} << 30;                // RFC 7323 §2.3
-
-    static std::size_t cost(const half& of) noexcept { return of.behind_gap.memory() + of.history.capacity(); }
-    static std::int64_t place_of(const half& of, sequence number) noexcept {
-        return static_cast<std::int64_t>(of.place) + (number - *of.next);
-    }
-    static sequence number_of(const half& of, std::uint64_t where) noexcept {
-        return *of.next + static_cast<std::uint32_t>(where - of.place);
-    }
-    static stream_event event(kind what, const stream& of, stream_side side, sequence at, std::size_t size) noexcept {
-        return {.what = what, .stream = of.about, .side = side, .at = at, .size = size};
-    }
-
-    void add_to(const tcp_segment& segment, const detail::event_sink& sink);
-    stream& find(const tcp_segment& segment, stream_side& side, const detail::event_sink& sink);
-    void acknowledge(stream& in, stream_side side, sequence number, const detail::event_sink& sink);
-    void accept(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
-                const detail::event_sink& sink);
-    void keep(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
-              const detail::event_sink& sink);
-    void report_repetition(const stream& in, stream_side side, std::uint64_t where,
-                           const detail::pieces::insertion& done, const detail::event_sink& sink);
-    void report_data(stream& in, stream_side side, std::span<const std::byte> bytes, const detail::event_sink& sink);
-    void report_gap(stream& in, stream_side side, std::uint64_t to, stream_event::gap_reason reason,
-                    const detail::event_sink& sink);
-    void drain(stream& in, stream_side side, const detail::event_sink& sink);
-    void flush(stream& in, stream_event::gap_reason reason, const detail::event_sink& sink);
-    void remember(half& in, std::span<const std::byte> bytes);
-    bool make_room(std::size_t size, const stream* keep, const detail::event_sink& sink);
-    void forget(place which);
-
-    follow_limits limits_;
-    std::list<stream> streams_;  // the stream that was silent longest is the last
-    std::map<ends, place> known_;
-    std::size_t memory_ = 0;
-    std::uint64_t next_number_ = 0;
-};
-
-// ---- Which stream --------------------------------------------------------------------------------------
-
-inline void tcp_follower::forget(place which) {
-    for (const half& each : which->halves) memory_ -= cost(each);
-    memory_ -= stream_cost;
-    known_.erase(which->key);
-    streams_.erase(which);
-}
-
-/// Drops streams until that much memory is free. `keep` stays. Returns false if that is not enough.
-inline bool tcp_follower::make_room(std::size_t size, const stream* keep, const detail::event_sink& sink) {
-    while (size > limits_.max_memory - memory_) {
-        if (streams_.empty() || &streams_.back() == keep) return false;
-        stream& oldest = streams_.back();
-        flush(oldest, stream_event::gap_reason::memory, sink);
-        sink(event(kind::dropped, oldest, stream_side::client, {}, 0));
-        forget(std::prev(streams_.end()));
-    }
-    return true;
-}
-
-inline tcp_follower::stream& tcp_follower::find(const tcp_segment& segment, stream_side& side,
-                                                const detail::event_sink& sink) {
-    const endpoint from{segment.source, segment.header.source_port()};
-    const endpoint to{segment.destination, segment.header.destination_port()};
-    const ends key = from < to ? ends{from, to} : ends{to, from};
-    const tcp_flags flags = segment.header.flags();
-    auto found = known_.find(key);
-    if (found != known_.end()) {
-        stream& in = *found->second;
-        side = from == in.about.client && from != in.about.server ? stream_side::client
-               : from == in.about.server                          ? stream_side::server
-                                                                  : stream_side::client;
-        const half& mine = in.halves[static_cast<std::size_t>(side)];
-        // A new connection with the same ports begins with another number, or after the end of the old connection.
-        const bool has_ended = in.is_reset || in.halves[0].end || in.halves[1].end;
-        const bool is_new = flags.syn() && !flags.ack() && mine.initial &&
-                            (*mine.initial != segment.header.sequence_number() || has_ended);
-        if (!is_new) {
-            streams_.splice(streams_.begin(), streams_, found->second);
-            return in;
-        }
-        flush(in, stream_event::gap_reason::end, sink);
-        forget(found->second);
-    }
-    const bool is_answer = flags.syn() && flags.ack();
-    side = is_answer ? stream_side::server : stream_side::client;
-    make_room(stream_cost, nullptr, sink);
-    streams_.push_front({.about = {.number = next_number_,
-                                   .client = is_answer ? to : from,
-                                   .server = is_answer ? from : to,
-                                   .has_beginning = flags.syn()},
-                         .key = key});
-    try {
-        known_.emplace(key, streams_.begin());
-    } catch (...) {
-        streams_.pop_front();
-        throw;
-    }
-    memory_ += stream_cost;
-    ++next_number_;
-    sink(event(kind::opened, streams_.front(), side, segment.header.sequence_number(), 0));
-    return streams_.front();
-}
-
-// ---- What a segment says -------------------------------------------------------------------------------
-
-inline void tcp_follower::add_to(const tcp_segment& segment, const detail::event_sink& sink) {
-    const tcp_flags flags = segment.header.flags();
-    const sequence number = segment.header.sequence_number();
-    if (limits_.max_memory < stream_cost) return;
-    stream_side side{};
-    stream& in = find(segment, side, sink);
-    half& mine = in.halves[static_cast<std::size_t>(side)];
-    if (flags.ack()) {
-        acknowledge(in, side == stream_side::client ? stream_side::server : stream_side::client,
-                    segment.header.acknowledgment_number(), sink);
-    }
-    const sequence first = flags.syn() ? number + 1 : number;  // of the payload
-    if (flags.rst() && !mine.next) {  // the number of a segment that refuses a connection may be 0
-        if (!std::exchange(in.is_reset, true)) sink(event(kind::reset, in, side, number, 0));
-        return;
-    }
-    if (!mine.initial) mine.initial = first - 1;
-    if (!mine.next) mine.next = first;
-    const std::int64_t where = place_of(mine, first), now = static_cast<std::int64_t>(mine.place);
-    const auto payload = segment.header.payload();
-    const std::int64_t end = where + static_cast<std::int64_t>(std::max(segment.payload_size, payload.size()));
-    const bool is_behind_end = mine.end && end > static_cast<std::int64_t>(*mine.end);
-    if (where > now + max_window || where < now - max_window || (is_behind_end && end > where) ||
-        (flags.rst() && where < now))
-        return sink(event(kind::outside, in, side, number, payload.size()));
-    if (flags.rst()) {
-        if (!std::exchange(in.is_reset, true)) sink(event(kind::reset, in, side, number, 0));
-        return;
-    }
-    // A keep-alive repeats the last byte, with any content, or no byte (RFC 9293 §3.8.4).
-    const bool is_keep_alive = payload.size() <= 1 && where == now - 1 && !flags.syn() && !flags.fin();
-    if (!payload.empty() && !is_keep_alive) {
-        if (where >= 0) {
-            accept(in, side, static_cast<std::uint64_t>(where), payload, sink);
-        } else {  // bytes from before the first segment that was captured
-            const std::size_t early = std::min(static_cast<std::size_t>(-where), payload.size());
-            sink(event(kind::retransmission, in, side, first, early));
-            if (early < payload.size()) accept(in, side, 0, payload.subspan(early), sink);
-        }
-    }
-    if (flags.fin() && !mine.end && end >= static_cast<std::int64_t>(mine.place))
-        mine.end = static_cast<std::uint64_t>(end);
-    drain(in, side, sink);
-}
-
-/// What the receiver has acknowledged is no longer missing in the stream, but in the capture.
-inline void tcp_follower::acknowledge(stream& in, stream_side side, sequence number, const detail::event_sink& sink) {
-    half& of = in.halves[static_cast<std::size_t>(side)];
-    if (!of.initial) of.initial = number - 1;
-    if (!of.next) return;
-    const std::int64_t where = place_of(of, number);
-    while (!of.behind_gap.empty() && where > static_cast<std::int64_t>(of.behind_gap.first())) {
-        report_gap(in, side, of.behind_gap.first(), stream_event::gap_reason::acknowledged, sink);
-        drain(in, side, sink);
-    }
-    if (of.behind_gap.empty() && of.end && of.place < *of.end && where > static_cast<std::int64_t>(*of.end)) {
-        report_gap(in, side, *of.end, stream_event::gap_reason::acknowledged, sink);
-        drain(in, side, sink);
-    }
-}
-
-inline void tcp_follower::accept(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
-                                 const detail::event_sink& sink) {
-    half& to = in.halves[static_cast<std::size_t>(side)];
-    if (where > to.place) return keep(in, side, where, bytes, sink);
-    // Repeated bytes are compared with the history. Bytes that wait behind a gap came first, too.
-    detail::pieces::insertion done;
-    const std::size_t old = static_cast<std::size_t>(std::min<std::uint64_t>(to.place - where, bytes.size()));
-    const std::size_t known = std::min(static_cast<std::size_t>(to.place - where), to.history.size());
-    const std::size_t skipped =
-        static_cast<std::size_t>(to.place - where) - known;  // bytes that are not known any more
-    if (skipped < old)
-        detail::pieces::compare(done, where + skipped, bytes.subspan(skipped, old - skipped),
-                                std::span<const std::byte>{to.history}.last(known));
-    done.repeated = old;
-    auto fresh = bytes.subspan(old);
-    to.behind_gap.compare_with(done, to.place, fresh);
-    report_repetition(in, side, where, done, sink);
-    while (!fresh.empty()) {
-        const std::uint64_t start = to.place;
-        std::size_t size = fresh.size();
-        if (!to.behind_gap.empty())
-            size = static_cast<std::size_t>(std::min<std::uint64_t>(size, to.behind_gap.first() - to.place));
-        if (size > 0) report_data(in, side, fresh.first(size), sink);
-        drain(in, side, sink);
-        fresh = fresh.subspan(static_cast<std::size_t>(std::min<std::uint64_t>(to.place - start, fresh.size())));
-    }
-}
-
-/// Keeps bytes behind a gap, if there is room for them. Otherwise the gap is given up.
-inline void tcp_follower::keep(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
-                               const detail::event_sink& sink) {
-    half& to = in.halves[static_cast<std::size_t>(side)];
-    const std::size_t cost = to.behind_gap.cost_of(where, bytes.size());
-    if (!make_room(cost, &in, sink)) {
-        for (half& each : in.halves) {
-            memory_ -= each.history.capacity();
-            each.history = {};
-        }
-    }
-    if (!make_room(cost, &in, sink)) {  // only this stream is left: what it keeps is reported now, and then these bytes
-        flush(in, stream_event::gap_reason::memory, sink);
-        if (where > to.place) report_gap(in, side, where, stream_event::gap_reason::memory, sink);
-        return accept(in, side, where, bytes, sink);
-    }
-    memory_ -= to.behind_gap.memory();
-    detail::pieces::insertion done;
-    try {
-        done = to.behind_gap.insert(where, bytes);
-    } catch (...) {
-        memory_ += to.behind_gap.memory();
-        throw;
-    }
-    memory_ += to.behind_gap.memory();
-    report_repetition(in, side, where, done, sink);
-}
-
-// ---- What is reported ----------------------------------------------------------------------------------
-
-inline void tcp_follower::report_repetition(const stream& in, stream_side side, std::uint64_t where,
-                                            const detail::pieces::insertion& done, const detail::event_sink& sink) {
-    const half& of = in.halves[static_cast<std::size_t>(side)];
-    if (done.repeated > 0) sink(event(kind::retransmission, in, side, number_of(of, where), done.repeated));
-    if (done.different > 0) sink(event(kind::conflict, in, side, number_of(of, done.difference_at), done.different));
-}
-
-inline void tcp_follower::remember(half& in, std::span<const std::byte> bytes) {
-    const std::size_t most = limits_.history;
-    if (most == 0) return;
-    if (in.history.capacity() == 0) {
-        if (most > limits_.max_memory - memory_) return;  // no stream is dropped for it
-        in.history.reserve(most);
-        memory_ += in.history.capacity();
-    }
-    bytes = bytes.last(std::min(bytes.size(), most));
-    const std::size_t stays = std::min(in.history.size(), most - bytes.size());
-    in.history.erase(in.history.begin(), in.history.end() - static_cast<std::ptrdiff_t>(stays));
-    in.history.insert(in.history.end(), bytes.begin(), bytes.end());
-}
-
-inline void tcp_follower::report_data(stream& in, stream_side side, std::span<const std::byte> bytes,
-                                      const detail::event_sink& sink) {
-    half& of = in.halves[static_cast<std::size_t>(side)];
-    stream_event data = event(kind::data, in, side, *of.next, bytes.size());
-    data.bytes = bytes;
-    of.place += bytes.size();
-    *of.next += static_cast<std::uint32_t>(bytes.size());
-    remember(of, bytes);
-    sink(data);
-}
-
-inline void tcp_follower::report_gap(stream& in, stream_side side, std::uint64_t to, stream_event::gap_reason reason,
-                                     const detail::event_sink& sink) {
-    half& of = in.halves[static_cast<std::size_t>(side)];
-    const auto size = static_cast<std::size_t>(to - of.place);
-    stream_event gap = event(kind::gap, in, side, *of.next, size);
-    gap.reason = reason;
-    of.place = to;
-    *of.next += static_cast<std::uint32_t>(size);
-    of.history.clear();  // its bytes must be those just before `place`
-    sink(gap);
-}
-
-inline void tcp_follower::drain(stream& in, stream_side side, const detail::event_sink& sink) {
-    half& of = in.halves[static_cast<std::size_t>(side)];
-    while (!of.behind_gap.empty() && of.behind_gap.first() == of.place) {
-        memory_ -= of.behind_gap.memory();
-        const auto bytes = of.behind_gap.take_first();
-        memory_ += of.behind_gap.memory();
-        report_data(in, side, bytes, sink);
-    }
-    if (of.end && of.place == *of.end && !std::exchange(of.is_finished, true))
-        sink(event(kind::finished, in, side, *of.next, 0));
-}
-
-inline void tcp_follower::flush(stream& in, stream_event::gap_reason reason, const detail::event_sink& sink) {
-    for (const stream_side side : {stream_side::client, stream_side::server}) {
-        half& of = in.halves[static_cast<std::size_t>(side)];
-        while (!of.behind_gap.empty()) {
-            report_gap(in, side, of.behind_gap.first(), reason, sink);
-            drain(in, side, sink);
-        }
-        if (of.end && of.place < *of.end) {
-            report_gap(in, side, *of.end, reason, sink);
-            drain(in, side, sink);
-        }
-    }
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_FOLLOW_HPP
-
 // netnotes/packet/frame.hpp: a whole frame, layer by layer
 // SPDX-License-Identifier: MIT
 //
@@ -20329,6 +19761,593 @@ constexpr std::uint64_t frame_view::sum_ipv6_addresses(std::uint64_t sum) const 
 }  // namespace netnotes::packet
 
 #endif  // NETNOTES_PACKET_FRAME_HPP
+
+// netnotes/packet/pieces.hpp: bytes that arrive in any order
+// SPDX-License-Identifier: MIT
+//
+// Fragments of a packet and segments of a stream may arrive late, twice, or with a part that arrived before. This page
+// keeps what has arrived, as pieces that do not touch the same byte twice:
+//
+//        held      ├── abc ──┤                ├── ghi ──┤
+//        arrives          ├──── cdefgX ───────────┤
+//        held      ├── abc ──┼──── def ───────┼── ghi ──┤        the byte X differs from h: the first byte wins
+//
+// Two receivers may decide differently which of two bytes counts. An attacker uses that: the program that looks for
+// attacks reads one text, the victim the other. So a difference is never resolved silently here.
+//
+// On this page:  pieces (for reassembly.hpp and follow.hpp)
+// The notes:     TCP/IP协议(族)
+
+#ifndef NETNOTES_PACKET_PIECES_HPP
+#define NETNOTES_PACKET_PIECES_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace netnotes::packet::detail {
+
+/// Bytes with their places, which do not overlap. Allocates a node and a block of memory for each piece.
+class pieces {
+  public:
+    /// How many bytes a piece costs besides its content: the node of the map, the vector, and what malloc() keeps.
+    static constexpr std::size_t piece_cost = 112;
+
+    struct insertion {
+        std::size_t stored = 0;           ///< bytes that were new
+        std::size_t repeated = 0;         ///< bytes that had arrived before, equal or not
+        std::size_t different = 0;        ///< bytes that had arrived before and differ
+        std::uint64_t difference_at = 0;  ///< place of the first byte that differs
+    };
+
+    [[nodiscard]] bool empty() const noexcept { return held_.empty(); }
+    /// Returns the place of the first byte. There must be a piece.
+    [[nodiscard]] std::uint64_t first() const noexcept { return held_.begin()->first; }
+    /// Returns how many bytes are held.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Returns the place behind the last byte, 0 if nothing is held.
+    [[nodiscard]] std::uint64_t end() const noexcept {
+        return held_.empty() ? 0 : std::prev(held_.end())->first + std::prev(held_.end())->second.size();
+    }
+    /// Returns how much memory the pieces take, about.
+    [[nodiscard]] std::size_t memory() const noexcept { return size_ + held_.size() * piece_cost; }
+    /// Returns how much memory at most a piece of that size may add, wherever it lies.
+    [[nodiscard]] std::size_t cost_of(std::uint64_t at, std::size_t size) const noexcept {
+        std::size_t parts = 1;
+        for (auto i = held_.lower_bound(at); i != held_.end() && i->first < at + size; ++i) ++parts;
+        return size + parts * piece_cost;
+    }
+
+    /// Keeps the bytes whose places are empty.
+    insertion insert(std::uint64_t at, std::span<const std::byte> bytes) {
+        insertion done;
+        auto next = held_.upper_bound(at);
+        if (next != held_.begin() && std::prev(next)->first + std::prev(next)->second.size() > at) --next;
+        while (!bytes.empty()) {
+            if (next == held_.end() || next->first > at) {  // the bytes before the next piece are new
+                const std::size_t room =
+                    next == held_.end()
+                        ? bytes.size()
+                        : static_cast<std::size_t>(std::min<std::uint64_t>(next->first - at, bytes.size()));
+                held_.emplace_hint(next, at, std::vector<std::byte>(bytes.begin(), bytes.begin() + diff(room)));
+                size_ += room;
+                done.stored += room;
+                at += room;
+                bytes = bytes.subspan(room);
+                continue;
+            }
+            const std::size_t from = static_cast<std::size_t>(at - next->first);
+            const auto there = std::span<const std::byte>{next->second}.subspan(from);
+            compare(done, at, bytes, there);
+            const std::size_t common = std::min(bytes.size(), there.size());
+            at += common;
+            bytes = bytes.subspan(common);
+            ++next;
+        }
+        return done;
+    }
+    /// Counts the bytes in which a repetition differs from what is there.
+    static void compare(insertion& done, std::uint64_t at, std::span<const std::byte> bytes,
+                        std::span<const std::byte> there) noexcept {
+        const std::size_t common = std::min(bytes.size(), there.size());
+        done.repeated += common;
+        for (std::size_t i = 0; i < common; ++i) {
+            if (bytes[i] == there[i]) continue;
+            if (done.different++ == 0) done.difference_at = at + i;
+        }
+    }
+    /// Counts the bytes that are held already, and how many of them differ. Keeps nothing.
+    void compare_with(insertion& done, std::uint64_t at, std::span<const std::byte> bytes) const noexcept {
+        auto piece = held_.upper_bound(at);
+        if (piece != held_.begin()) --piece;
+        for (; piece != held_.end() && piece->first < at + bytes.size(); ++piece) {
+            const std::uint64_t from = std::max(piece->first, at);
+            if (from >= piece->first + piece->second.size()) continue;
+            compare(done, from, bytes.subspan(static_cast<std::size_t>(from - at)),
+                    std::span<const std::byte>{piece->second}.subspan(static_cast<std::size_t>(from - piece->first)));
+        }
+    }
+    /// Removes the first piece and returns its bytes. There must be a piece.
+    std::vector<std::byte> take_first() noexcept {
+        std::vector<std::byte> bytes = std::move(held_.begin()->second);
+        held_.erase(held_.begin());
+        size_ -= bytes.size();
+        return bytes;
+    }
+    /// Appends the bytes of all pieces, from the first to the last.
+    void copy_to(std::vector<std::byte>& all) const {
+        all.reserve(all.size() + size_);
+        for (const auto& [at, bytes] : held_) all.insert(all.end(), bytes.begin(), bytes.end());
+    }
+    void clear() noexcept {
+        held_.clear();
+        size_ = 0;
+    }
+
+  private:
+    static std::ptrdiff_t diff(std::size_t size) noexcept { return static_cast<std::ptrdiff_t>(size); }
+    std::map<std::uint64_t, std::vector<std::byte>> held_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace netnotes::packet::detail
+
+#endif  // NETNOTES_PACKET_PIECES_HPP
+
+
+
+namespace netnotes::packet {
+
+/// A segment of TCP with the addresses of its packet.
+struct tcp_segment {
+    ip_address source{};
+    ip_address destination{};
+    tcp_view header;               ///< with the payload, as far as it was captured
+    std::size_t payload_size = 0;  ///< bytes of the payload on the wire; at least what header.payload() has
+
+    /// Takes the segment out of a frame. Returns nullopt if the frame has no TCP header, and for a fragment, which
+    /// reassembly.hpp joins with the others first. The frame's bytes must outlive the segment.
+    [[nodiscard]] static constexpr std::optional<tcp_segment> from(const frame_view& frame) noexcept {
+        const auto header = frame.tcp();
+        if (!header || frame.is_fragment()) return std::nullopt;
+        std::size_t size = header->payload().size();
+        const std::size_t front = frame.payload_offset() - frame.network_offset();  // headers from IP on
+        if (const auto packet = frame.ipv4()) {
+            if (packet->total_length() > front) size = std::max<std::size_t>(size, packet->total_length() - front);
+            return tcp_segment{packet->source(), packet->destination(), *header, size};
+        }
+        const auto packet = frame.ipv6();
+        if (!packet) return std::nullopt;
+        const std::size_t length = packet->payload_length() + packet->header_size();
+        if (packet->payload_length() > 0 && length > front) size = std::max(size, length - front);
+        return tcp_segment{packet->source(), packet->destination(), *header, size};
+    }
+};
+
+/// Says which end of a stream has sent. The client has opened the connection; if the beginning is not in the capture, the
+/// client is the end whose segment was seen first.
+enum class stream_side : std::uint8_t { client, server };
+
+/// A connection of TCP.
+struct tcp_stream {
+    std::uint64_t number = 0;  ///< counted from 0 in the order in which the streams appear, as Wireshark's tcp.stream
+    endpoint client{};
+    endpoint server{};
+    bool has_beginning = false;  ///< its first segment was a SYN
+};
+
+/// An observation of the follower. It is valid during the call of the handler only.
+struct stream_event {
+    enum class kind : std::uint8_t {
+        opened,          ///< a new stream; always its first event
+        data,            ///< `bytes` are the next bytes of the side
+        gap,             ///< `size` bytes are missing, and will not come: see `reason`
+        retransmission,  ///< `size` bytes from `at` on had arrived before
+        conflict,        ///< `size` of the bytes that had arrived before differ, the first at `at`; the old bytes count
+        outside,         ///< the segment cannot belong here, because its numbers are far away: it was ignored
+        finished,        ///< the side has sent its FIN, and all bytes before it were reported
+        reset,           ///< the side has sent a RST
+        dropped,         ///< the stream was forgotten to save memory; always its last event
+    };
+    enum class gap_reason : std::uint8_t {
+        acknowledged,  ///< the receiver has the bytes; the capture has not
+        memory,        ///< no more memory to wait for them
+        end,           ///< the capture ended, or a new connection has the same ports
+    };
+    kind what{};
+    const tcp_stream& stream;
+    stream_side side{};
+    sequence at{};                       ///< the number of the first byte that the event is about
+    std::size_t size = 0;                ///< bytes
+    std::span<const std::byte> bytes{};  ///< of data
+    gap_reason reason{};                 ///< of a gap
+};
+
+struct follow_limits {
+    /// Bytes that all streams together may take: bytes behind gaps, the history, and what it costs to manage them. A stream
+    /// needs about a kilobyte; with less nothing is followed.
+    std::size_t max_memory = 64 << 20;
+    /// How many of the last reported bytes of each side are kept, to compare retransmissions with. With 0 a retransmission
+    /// is compared with bytes behind a gap only.
+    std::size_t history = 4096;
+};
+
+namespace detail {
+
+/// A reference to a handler, without an allocation. It is valid during the call that it was made for.
+class event_sink {
+  public:
+    template <class Handler>
+    explicit event_sink(Handler& handler) noexcept
+        : handler_{const_cast<void*>(static_cast<const void*>(std::addressof(handler)))},
+          call_{[](void* to, const stream_event& event) { (*static_cast<Handler*>(to))(event); }} {}
+    void operator()(const stream_event& event) const { call_(handler_, event); }
+
+  private:
+    void* handler_;
+    void (*call_)(void*, const stream_event&);
+};
+
+}  // namespace detail
+
+/// Follows all TCP streams of a capture. Use one object in one thread at a time.
+///
+///     tcp_follower follower{{.max_memory = 16 << 20}};
+///     follower.add(segment, [&](const stream_event& event) {
+///         if (event.what == stream_event::kind::data) …
+///     });
+///
+/// Each function passes its events to the handler, in order, before it returns. The handler must not call the follower.
+/// An exception of the handler leaves the function; then only the destructor may be called.
+class tcp_follower {
+  public:
+    tcp_follower() = default;
+    explicit tcp_follower(const follow_limits& limits) : limits_{limits} {}
+    tcp_follower(const tcp_follower&) = delete;
+    tcp_follower& operator=(const tcp_follower&) = delete;
+
+    /// Takes the next segment of the capture. Throws std::bad_alloc, and what the handler throws.
+    template <class Handler>
+    void add(const tcp_segment& segment, Handler&& handler) {
+        add_to(segment, detail::event_sink{handler});
+    }
+    /// Ends the capture: reports what is still behind gaps. The streams are not forgotten.
+    template <class Handler>
+    void finish(Handler&& handler) {
+        const detail::event_sink sink{handler};
+        for (auto each = streams_.rbegin(); each != streams_.rend(); ++each)
+            flush(*each, stream_event::gap_reason::end, sink);
+    }
+
+    /// Returns how many streams are known.
+    [[nodiscard]] std::size_t size() const noexcept { return streams_.size(); }
+    /// Returns how many bytes the streams take, never more than follow_limits::max_memory.
+    [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
+
+  private:
+    using kind = stream_event::kind;
+    /// The bytes that one side sends. Places count from the first byte of the side, which has place 0.
+    struct half {
+        std::optional<sequence> initial{};  // the number of the SYN, or what it must have been
+        std::optional<sequence> next{};     // the number of the next byte to report; nullopt until a segment was seen
+        std::uint64_t place = 0;            // of that byte
+        detail::pieces behind_gap{};
+        std::optional<std::uint64_t> end{};  // place of the FIN
+        bool is_finished = false;
+        std::vector<std::byte> history{};  // the last bytes before `place`
+    };
+    using ends = std::pair<endpoint, endpoint>;  // the smaller first
+    struct stream {
+        tcp_stream about;
+        ends key;
+        std::array<half, 2> halves{};
+        bool is_reset = false;
+    };
+    using place = std::list<stream>::iterator;
+    static constexpr std::size_t stream_cost = sizeof(stream) + sizeof(ends) + 160;  // with the nodes of list and map
+    static constexpr std::int64_t max_window = std::int64_t{1} << 30;                // RFC 7323 §2.3
+
+    static std::size_t cost(const half& of) noexcept { return of.behind_gap.memory() + of.history.capacity(); }
+    static std::int64_t place_of(const half& of, sequence number) noexcept {
+        return static_cast<std::int64_t>(of.place) + (number - *of.next);
+    }
+    static sequence number_of(const half& of, std::uint64_t where) noexcept {
+        return *of.next + static_cast<std::uint32_t>(where - of.place);
+    }
+    static stream_event event(kind what, const stream& of, stream_side side, sequence at, std::size_t size) noexcept {
+        return {.what = what, .stream = of.about, .side = side, .at = at, .size = size};
+    }
+
+    void add_to(const tcp_segment& segment, const detail::event_sink& sink);
+    stream& find(const tcp_segment& segment, stream_side& side, const detail::event_sink& sink);
+    void acknowledge(stream& in, stream_side side, sequence number, const detail::event_sink& sink);
+    void accept(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
+                const detail::event_sink& sink);
+    void keep(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
+              const detail::event_sink& sink);
+    void report_repetition(const stream& in, stream_side side, std::uint64_t where,
+                           const detail::pieces::insertion& done, const detail::event_sink& sink);
+    void report_data(stream& in, stream_side side, std::span<const std::byte> bytes, const detail::event_sink& sink);
+    void report_gap(stream& in, stream_side side, std::uint64_t to, stream_event::gap_reason reason,
+                    const detail::event_sink& sink);
+    void drain(stream& in, stream_side side, const detail::event_sink& sink);
+    void flush(stream& in, stream_event::gap_reason reason, const detail::event_sink& sink);
+    void remember(half& in, std::span<const std::byte> bytes);
+    bool make_room(std::size_t size, const stream* keep, const detail::event_sink& sink);
+    void forget(place which);
+
+    follow_limits limits_;
+    std::list<stream> streams_;  // the stream that was silent longest is the last
+    std::map<ends, place> known_;
+    std::size_t memory_ = 0;
+    std::uint64_t next_number_ = 0;
+};
+
+// ---- Which stream --------------------------------------------------------------------------------------
+
+inline void tcp_follower::forget(place which) {
+    for (const half& each : which->halves) memory_ -= cost(each);
+    memory_ -= stream_cost;
+    known_.erase(which->key);
+    streams_.erase(which);
+}
+
+/// Drops streams until that much memory is free. `keep` stays. Returns false if that is not enough.
+inline bool tcp_follower::make_room(std::size_t size, const stream* keep, const detail::event_sink& sink) {
+    while (size > limits_.max_memory - memory_) {
+        if (streams_.empty() || &streams_.back() == keep) return false;
+        stream& oldest = streams_.back();
+        flush(oldest, stream_event::gap_reason::memory, sink);
+        sink(event(kind::dropped, oldest, stream_side::client, {}, 0));
+        forget(std::prev(streams_.end()));
+    }
+    return true;
+}
+
+inline tcp_follower::stream& tcp_follower::find(const tcp_segment& segment, stream_side& side,
+                                                const detail::event_sink& sink) {
+    const endpoint from{segment.source, segment.header.source_port()};
+    const endpoint to{segment.destination, segment.header.destination_port()};
+    const ends key = from < to ? ends{from, to} : ends{to, from};
+    const tcp_flags flags = segment.header.flags();
+    auto found = known_.find(key);
+    if (found != known_.end()) {
+        stream& in = *found->second;
+        side = from == in.about.client && from != in.about.server ? stream_side::client
+               : from == in.about.server                          ? stream_side::server
+                                                                  : stream_side::client;
+        const half& mine = in.halves[static_cast<std::size_t>(side)];
+        // A new connection with the same ports begins with another number, or after the end of the old connection.
+        const bool has_ended = in.is_reset || in.halves[0].end || in.halves[1].end;
+        const bool is_new = flags.syn() && !flags.ack() && mine.initial &&
+                            (*mine.initial != segment.header.sequence_number() || has_ended);
+        if (!is_new) {
+            streams_.splice(streams_.begin(), streams_, found->second);
+            return in;
+        }
+        flush(in, stream_event::gap_reason::end, sink);
+        forget(found->second);
+    }
+    const bool is_answer = flags.syn() && flags.ack();
+    side = is_answer ? stream_side::server : stream_side::client;
+    make_room(stream_cost, nullptr, sink);
+    streams_.push_front({.about = {.number = next_number_,
+                                   .client = is_answer ? to : from,
+                                   .server = is_answer ? from : to,
+                                   .has_beginning = flags.syn()},
+                         .key = key});
+    try {
+        known_.emplace(key, streams_.begin());
+    } catch (...) {
+        streams_.pop_front();
+        throw;
+    }
+    memory_ += stream_cost;
+    ++next_number_;
+    sink(event(kind::opened, streams_.front(), side, segment.header.sequence_number(), 0));
+    return streams_.front();
+}
+
+// ---- What a segment says -------------------------------------------------------------------------------
+
+inline void tcp_follower::add_to(const tcp_segment& segment, const detail::event_sink& sink) {
+    const tcp_flags flags = segment.header.flags();
+    const sequence number = segment.header.sequence_number();
+    if (limits_.max_memory < stream_cost) return;
+    stream_side side{};
+    stream& in = find(segment, side, sink);
+    half& mine = in.halves[static_cast<std::size_t>(side)];
+    if (flags.ack()) {
+        acknowledge(in, side == stream_side::client ? stream_side::server : stream_side::client,
+                    segment.header.acknowledgment_number(), sink);
+    }
+    const sequence first = flags.syn() ? number + 1 : number;  // of the payload
+    if (flags.rst() && !mine.next) {  // the number of a segment that refuses a connection may be 0
+        if (!std::exchange(in.is_reset, true)) sink(event(kind::reset, in, side, number, 0));
+        return;
+    }
+    if (!mine.initial) mine.initial = first - 1;
+    if (!mine.next) mine.next = first;
+    const std::int64_t where = place_of(mine, first), now = static_cast<std::int64_t>(mine.place);
+    const auto payload = segment.header.payload();
+    const std::int64_t end = where + static_cast<std::int64_t>(std::max(segment.payload_size, payload.size()));
+    const bool is_behind_end = mine.end && end > static_cast<std::int64_t>(*mine.end);
+    if (where > now + max_window || where < now - max_window || (is_behind_end && end > where) ||
+        (flags.rst() && where < now))
+        return sink(event(kind::outside, in, side, number, payload.size()));
+    if (flags.rst()) {
+        if (!std::exchange(in.is_reset, true)) sink(event(kind::reset, in, side, number, 0));
+        return;
+    }
+    // A keep-alive repeats the last byte, with any content, or no byte (RFC 9293 §3.8.4).
+    const bool is_keep_alive = payload.size() <= 1 && where == now - 1 && !flags.syn() && !flags.fin();
+    if (!payload.empty() && !is_keep_alive) {
+        if (where >= 0) {
+            accept(in, side, static_cast<std::uint64_t>(where), payload, sink);
+        } else {  // bytes from before the first segment that was captured
+            const std::size_t early = std::min(static_cast<std::size_t>(-where), payload.size());
+            sink(event(kind::retransmission, in, side, first, early));
+            if (early < payload.size()) accept(in, side, 0, payload.subspan(early), sink);
+        }
+    }
+    if (flags.fin() && !mine.end && end >= static_cast<std::int64_t>(mine.place))
+        mine.end = static_cast<std::uint64_t>(end);
+    drain(in, side, sink);
+}
+
+/// What the receiver has acknowledged is no longer missing in the stream, but in the capture.
+inline void tcp_follower::acknowledge(stream& in, stream_side side, sequence number, const detail::event_sink& sink) {
+    half& of = in.halves[static_cast<std::size_t>(side)];
+    if (!of.initial) of.initial = number - 1;
+    if (!of.next) return;
+    const std::int64_t where = place_of(of, number);
+    while (!of.behind_gap.empty() && where > static_cast<std::int64_t>(of.behind_gap.first())) {
+        report_gap(in, side, of.behind_gap.first(), stream_event::gap_reason::acknowledged, sink);
+        drain(in, side, sink);
+    }
+    if (of.behind_gap.empty() && of.end && of.place < *of.end && where > static_cast<std::int64_t>(*of.end)) {
+        report_gap(in, side, *of.end, stream_event::gap_reason::acknowledged, sink);
+        drain(in, side, sink);
+    }
+}
+
+inline void tcp_follower::accept(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
+                                 const detail::event_sink& sink) {
+    half& to = in.halves[static_cast<std::size_t>(side)];
+    if (where > to.place) return keep(in, side, where, bytes, sink);
+    // Repeated bytes are compared with the history. Bytes that wait behind a gap came first, too.
+    detail::pieces::insertion done;
+    const std::size_t old = static_cast<std::size_t>(std::min<std::uint64_t>(to.place - where, bytes.size()));
+    const std::size_t known = std::min(static_cast<std::size_t>(to.place - where), to.history.size());
+    const std::size_t skipped =
+        static_cast<std::size_t>(to.place - where) - known;  // bytes that are not known any more
+    if (skipped < old)
+        detail::pieces::compare(done, where + skipped, bytes.subspan(skipped, old - skipped),
+                                std::span<const std::byte>{to.history}.last(known));
+    done.repeated = old;
+    auto fresh = bytes.subspan(old);
+    to.behind_gap.compare_with(done, to.place, fresh);
+    report_repetition(in, side, where, done, sink);
+    while (!fresh.empty()) {
+        const std::uint64_t start = to.place;
+        std::size_t size = fresh.size();
+        if (!to.behind_gap.empty())
+            size = static_cast<std::size_t>(std::min<std::uint64_t>(size, to.behind_gap.first() - to.place));
+        if (size > 0) report_data(in, side, fresh.first(size), sink);
+        drain(in, side, sink);
+        fresh = fresh.subspan(static_cast<std::size_t>(std::min<std::uint64_t>(to.place - start, fresh.size())));
+    }
+}
+
+/// Keeps bytes behind a gap, if there is room for them. Otherwise the gap is given up.
+inline void tcp_follower::keep(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
+                               const detail::event_sink& sink) {
+    half& to = in.halves[static_cast<std::size_t>(side)];
+    const std::size_t cost = to.behind_gap.cost_of(where, bytes.size());
+    if (!make_room(cost, &in, sink)) {
+        for (half& each : in.halves) {
+            memory_ -= each.history.capacity();
+            each.history = {};
+        }
+    }
+    if (!make_room(cost, &in, sink)) {  // only this stream is left: what it keeps is reported now, and then these bytes
+        flush(in, stream_event::gap_reason::memory, sink);
+        if (where > to.place) report_gap(in, side, where, stream_event::gap_reason::memory, sink);
+        return accept(in, side, where, bytes, sink);
+    }
+    memory_ -= to.behind_gap.memory();
+    detail::pieces::insertion done;
+    try {
+        done = to.behind_gap.insert(where, bytes);
+    } catch (...) {
+        memory_ += to.behind_gap.memory();
+        throw;
+    }
+    memory_ += to.behind_gap.memory();
+    report_repetition(in, side, where, done, sink);
+}
+
+// ---- What is reported ----------------------------------------------------------------------------------
+
+inline void tcp_follower::report_repetition(const stream& in, stream_side side, std::uint64_t where,
+                                            const detail::pieces::insertion& done, const detail::event_sink& sink) {
+    const half& of = in.halves[static_cast<std::size_t>(side)];
+    if (done.repeated > 0) sink(event(kind::retransmission, in, side, number_of(of, where), done.repeated));
+    if (done.different > 0) sink(event(kind::conflict, in, side, number_of(of, done.difference_at), done.different));
+}
+
+inline void tcp_follower::remember(half& in, std::span<const std::byte> bytes) {
+    const std::size_t most = limits_.history;
+    if (most == 0) return;
+    if (in.history.capacity() == 0) {
+        if (most > limits_.max_memory - memory_) return;  // no stream is dropped for it
+        in.history.reserve(most);
+        memory_ += in.history.capacity();
+    }
+    bytes = bytes.last(std::min(bytes.size(), most));
+    const std::size_t stays = std::min(in.history.size(), most - bytes.size());
+    in.history.erase(in.history.begin(), in.history.end() - static_cast<std::ptrdiff_t>(stays));
+    in.history.insert(in.history.end(), bytes.begin(), bytes.end());
+}
+
+inline void tcp_follower::report_data(stream& in, stream_side side, std::span<const std::byte> bytes,
+                                      const detail::event_sink& sink) {
+    half& of = in.halves[static_cast<std::size_t>(side)];
+    stream_event data = event(kind::data, in, side, *of.next, bytes.size());
+    data.bytes = bytes;
+    of.place += bytes.size();
+    *of.next += static_cast<std::uint32_t>(bytes.size());
+    remember(of, bytes);
+    sink(data);
+}
+
+inline void tcp_follower::report_gap(stream& in, stream_side side, std::uint64_t to, stream_event::gap_reason reason,
+                                     const detail::event_sink& sink) {
+    half& of = in.halves[static_cast<std::size_t>(side)];
+    const auto size = static_cast<std::size_t>(to - of.place);
+    stream_event gap = event(kind::gap, in, side, *of.next, size);
+    gap.reason = reason;
+    of.place = to;
+    *of.next += static_cast<std::uint32_t>(size);
+    of.history.clear();  // its bytes must be those just before `place`
+    sink(gap);
+}
+
+inline void tcp_follower::drain(stream& in, stream_side side, const detail::event_sink& sink) {
+    half& of = in.halves[static_cast<std::size_t>(side)];
+    while (!of.behind_gap.empty() && of.behind_gap.first() == of.place) {
+        memory_ -= of.behind_gap.memory();
+        const auto bytes = of.behind_gap.take_first();
+        memory_ += of.behind_gap.memory();
+        report_data(in, side, bytes, sink);
+    }
+    if (of.end && of.place == *of.end && !std::exchange(of.is_finished, true))
+        sink(event(kind::finished, in, side, *of.next, 0));
+}
+
+inline void tcp_follower::flush(stream& in, stream_event::gap_reason reason, const detail::event_sink& sink) {
+    for (const stream_side side : {stream_side::client, stream_side::server}) {
+        half& of = in.halves[static_cast<std::size_t>(side)];
+        while (!of.behind_gap.empty()) {
+            report_gap(in, side, of.behind_gap.first(), reason, sink);
+            drain(in, side, sink);
+        }
+        if (of.end && of.place < *of.end) {
+            report_gap(in, side, *of.end, reason, sink);
+            drain(in, side, sink);
+        }
+    }
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_FOLLOW_HPP
+
 
 
 

@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+"""packet_files.py PROGRAM [FOLDER...]: the capture chapters against capinfos and tshark. Exits 77 if those are missing.
+
+PROGRAM is packet_files. It writes capture files. For each file, and for each capture file in the folders:
+
+    - capinfos and tshark accept what we write, and count as many packets
+    - our list has the times, sizes, interfaces, comments and bytes that tshark has
+    - a copy that we write, as pcap and as pcapng, has the same packets for tshark
+    - every TCP stream has the bytes of `tshark -z follow,tcp,raw,N`
+    - a file that is cut gives as many packets as tshark reads, and is cut short for both
+
+The folders may hold anything, for example the test archives of Debian's source packages: what tshark cannot read is not
+compared. `--only list,copy,follow,cut` leaves parts out. Each difference is printed; at most 20 in full.
+"""
+
+import hashlib
+import ipaddress
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+FIELDS = ("frame.number", "frame.time_epoch", "frame.cap_len", "frame.len", "frame.interface_name", "frame.comment",
+          "frame.md5_hash")
+OPTIONS = ("-n", "-o", "frame.generate_md5_hash:TRUE")
+SHOWN = 20
+counts = {"files": 0, "packets": 0, "streams": 0, "bytes followed": 0, "cuts": 0, "skipped": 0}
+reasons = {}
+differences = 0
+
+
+def run(*words, timeout=300):
+    return subprocess.run(words, capture_output=True, timeout=timeout)
+
+
+def differ(file, text):
+    global differences
+    differences += 1
+    if differences <= SHOWN:
+        print(f"{file}: {text}")
+
+
+def skip(reason):
+    counts["skipped"] += 1
+    reasons[reason] = reasons.get(reason, 0) + 1
+
+
+def tshark_list(file):
+    """The fields of every packet, and what tshark had to say."""
+    words = [word for field in FIELDS for word in ("-e", field)]
+    done = run("tshark", "-r", file, "-T", "fields", *OPTIONS, "-E", "aggregator=,", *words)
+    rows = [line.split("\t") for line in done.stdout.decode("utf-8", "replace").split("\n") if line]
+    complaint = "\n".join(line for line in done.stderr.decode("utf-8", "replace").splitlines()
+                          if "Running as user" not in line)
+    return rows, complaint
+
+
+def our_list(program, file):
+    done = run(program, "list", file)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.decode())
+    rows, failure = [], ""
+    for line in done.stdout.decode("utf-8", "replace").split("\n"):
+        if line.startswith("failure "):
+            failure = line[8:]
+        elif line:
+            row = line.split("\t")
+            digest = hashlib.md5(bytes.fromhex(row[8])).hexdigest()
+            rows.append([row[0], row[1], row[2], row[3], row[5], row[6], digest, row[7]])
+    return rows, failure
+
+
+def comparable(row):
+    """tshark says `unknown` for an interface without a name, and nothing for a pcap file."""
+    return [row[0], row[1], row[2], row[3], "" if row[4] == "unknown" else row[4], row[5], row[6]]
+
+
+def check_list(file, ours, theirs, what):
+    if len(ours) != len(theirs):
+        differ(file, f"{what}: {len(ours)} packets, tshark has {len(theirs)}")
+    for mine, other in zip(ours, theirs):
+        if comparable(mine) != comparable(other):
+            differ(file, f"{what}: {comparable(mine)}, tshark has {comparable(other)}")
+            break
+
+
+def check_copy(program, file, ours, folder):
+    links = {row[7] for row in ours}
+    for name in ["copy.pcapng"] + (["copy.pcap"] if len(links) <= 1 else []):
+        new = folder / name
+        done = run(program, "copy", file, str(new))
+        if done.returncode != 0:
+            differ(file, f"{name}: {done.stderr.decode().strip()}")
+            continue
+        if run("capinfos", "-c", str(new)).returncode != 0:
+            differ(file, f"{name}: capinfos refuses it")
+        rows, complaint = tshark_list(str(new))
+        if complaint:
+            differ(file, f"{name}: tshark says {complaint}")
+        wanted = [list(row) for row in ours]
+        for row in wanted:
+            row[1] = row[1] or "0.000000000"  # a packet without a time
+            row[5] = "" if name == "copy.pcap" else row[5]
+            row[4] = "" if name == "copy.pcap" else row[4]
+        check_list(file, [[*r[:5], r[5].split(",")[0], *r[6:]] for r in wanted],
+                   [[*r[:5], r[5].split(",")[0], *r[6:]] for r in rows], name)
+
+
+def endpoint(text):
+    address, port = text.rsplit(":", 1)
+    return ipaddress.ip_address(address.strip("[]")), int(port)
+
+
+def our_streams(program, file):
+    streams = []
+    for line in run(program, "follow", file).stdout.decode().splitlines():
+        if line.startswith("stream "):
+            _, _, client, server = line.split()
+            streams.append((endpoint(client), endpoint(server), []))
+        else:
+            streams[-1][2].append((line[0], line[2:]))
+    return streams
+
+
+def their_streams(file, count):
+    """The output of tshark's follow for each stream: the ends, and runs of bytes with the number of their end."""
+    streams = [None] * count  # tshark prints the last first
+    for first in range(0, count, 200):
+        words = [word for i in range(first, min(first + 200, count)) for word in ("-z", f"follow,tcp,raw,{i}")]
+        text = run("tshark", "-r", file, "-q", "-n", *words, timeout=900).stdout.decode()
+        number, nodes, runs = 0, {}, []
+        for line in text.splitlines():
+            if line.startswith("Filter:"):
+                number, nodes, runs = int(line.split()[-1]), {}, []
+            elif line.startswith("Node "):
+                nodes[line[5]] = line[8:]
+                if line[5] == "1":
+                    streams[number] = (nodes["0"], nodes["1"], runs)
+            elif re.fullmatch(r"\t?[0-9a-f]+", line):
+                side = "1" if line.startswith("\t") else "0"
+                if runs and runs[-1][0] == side:
+                    runs[-1] = (side, runs[-1][1] + line.strip())
+                else:
+                    runs.append((side, line.strip()))
+    return streams
+
+
+def check_follow(program, file):
+    done = run("tshark", "-r", file, "-n", "-Y", "tcp", "-T", "fields", "-e", "frame.protocols", "-e", "tcp.stream",
+               "-e", "frame.cap_len", "-e", "frame.len")
+    rows = [line.split("\t") for line in done.stdout.decode().splitlines() if line]
+    if not rows:
+        return
+    if any(not re.match(r"(eth|sll|raw|null|loop)(:ethertype)?(:vlan(:ethertype)?)*:ipv?6?(:ipv6\.\w+)*:tcp(:|$)", row[0])
+           or row[0].count(":tcp") != 1 for row in rows):
+        return skip("TCP inside tunnels, errors or link types that the library does not read")
+    if any(row[2] != row[3] for row in rows):
+        return skip("frames cut short: tshark counts the missing bytes as read")
+    ours = our_streams(program, file)
+    count = max(int(row[1]) for row in rows) + 1
+    if len(ours) != count:
+        return differ(file, f"follow: {len(ours)} streams, tshark has {count}")
+    for number, ((client, server, mine), (zero, one, theirs)) in enumerate(zip(ours, their_streams(file, count))):
+        counts["streams"] += 1
+        if zero == ":0":  # tshark has seen no segment that it follows
+            theirs, sides = [], {"C": "0", "S": "1"}
+        elif endpoint(zero) == client:
+            sides = {"C": "0", "S": "1"}
+        else:
+            sides = {"C": "1", "S": "0"}
+        counts["bytes followed"] += sum(len(text) for _, text in theirs) // 2
+        if [(sides[side], text) for side, text in mine] != theirs:
+            for a, b in zip(mine + [("", "")], theirs + [("", "")]):
+                if (sides.get(a[0], ""), a[1]) != b:
+                    i = next((i for i, (x, y) in enumerate(zip(a[1], b[1])) if x != y), min(len(a[1]), len(b[1])))
+                    differ(file, f"follow {number}: {a[0]} {a[1][i:i + 60]} at {i // 2}, tshark has {b[0]} {b[1][i:i + 60]}")
+                    break
+
+
+def check_cuts(program, file, folder, seed):
+    whole = pathlib.Path(file).read_bytes()
+    chance = random.Random(seed)
+    # tshark takes a file for another format if its first header is not whole.
+    for size in sorted({chance.randrange(28, len(whole)) for _ in range(2)}) if len(whole) > 28 else []:
+        cut = folder / "cut"
+        cut.write_bytes(whole[:size])
+        ours, failure = our_list(program, str(cut))
+        theirs, complaint = tshark_list(str(cut))
+        counts["cuts"] += 1
+        if "cut short" not in complaint and complaint:
+            continue  # so short that tshark cannot tell what it is
+        check_list(f"{file} cut to {size}", ours, theirs, "cut")
+        if ("cut short" in complaint) != ("cut short" in failure):
+            differ(f"{file} cut to {size}", f"failure `{failure}`, tshark says `{complaint}`")
+
+
+def check(program, file, folder, parts, is_ours):
+    theirs, complaint = tshark_list(file)
+    if not is_ours and complaint and "cut short" not in complaint:
+        return skip("files that tshark does not read to the end")
+    ours, failure = our_list(program, file)
+    if not is_ours and "does not begin as" in failure:
+        return skip("files of another format")
+    counts["files"] += 1
+    counts["packets"] += len(ours)
+    if is_ours and (complaint or failure or run("capinfos", file).returncode != 0):
+        differ(file, f"tshark says `{complaint}`, we say `{failure}`")
+    if "list" in parts:
+        check_list(file, ours, theirs, "list")
+        if ("cut short" in complaint) != ("cut short" in failure):
+            differ(file, f"failure `{failure}`, tshark says `{complaint}`")
+    if "copy" in parts and ours:
+        check_copy(program, file, ours, folder)
+    if "follow" in parts:
+        check_follow(program, file)
+    if "cut" in parts:
+        check_cuts(program, file, folder, 7)
+
+
+def main():
+    arguments = sys.argv[1:]
+    parts = {"list", "copy", "follow", "cut"}
+    if "--only" in arguments:
+        at = arguments.index("--only")
+        parts = set(arguments[at + 1].split(","))
+        del arguments[at:at + 2]
+    if not arguments:
+        print(__doc__)
+        return 2
+    for tool in "tshark", "capinfos":
+        if not shutil.which(tool):
+            print(f"SKIPPED: {tool} is not installed (Debian, Ubuntu: apt install tshark)")
+            return 77
+    program, folders = arguments[0], arguments[1:]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        written = folder / "written"
+        written.mkdir()
+        if run(program, "write", str(written)).returncode != 0:
+            print("packet_files write: failed")
+            return 1
+        for file in sorted(written.iterdir()):
+            check(program, str(file), folder, parts, True)
+        for file in sorted(file for given in folders for file in pathlib.Path(given).rglob("*")):
+            if file.is_file() and file.suffix in (".pcap", ".pcapng", ".cap", ".ntar", ".dmp", ".capture"):
+                try:
+                    check(program, str(file), folder, parts, False)
+                except subprocess.TimeoutExpired:
+                    skip("files for which tshark needs minutes")
+    print(", ".join(f"{count:,} {what}" for what, count in counts.items()))
+    for reason, count in sorted(reasons.items()):
+        print(f"    skipped {count}: {reason}")
+    print(f"{differences} differences")
+    if counts["packets"] == 0:
+        print("nothing was compared")
+        return 1
+    return 1 if differences else 0
+
+
+sys.exit(main())
