@@ -1,0 +1,369 @@
+#!/bin/sh
+# Checks your answers to the exercises, one by one.
+#
+#     check.sh                 checks your answer to the first open exercise, and shows the task before you begin
+#     check.sh NAME            checks one exercise: its number or its name
+#     check.sh list            lists all exercises, and which you have solved
+#     check.sh hint [NAME]     shows one more hint each time
+#     check.sh reset [NAME]    puts your answer aside and begins again
+#     check.sh watch [NAME]    checks again each time you save
+#     check.sh all [--csv]     checks every answer that you have begun; --csv: one line each, for a teacher
+#     check.sh --prove         for the people who write exercises: tries starts, solutions and mutants (half an hour)
+#
+# Your answers are files in ~/netnotes-exercises, or in $NETNOTES_EXERCISES. No command changes them but `reset`. You need
+# g++ or clang++ with C++20; CXX names another compiler. The language of the tasks follows $LANG: English or Chinese.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+include=$here/../../include/single
+answers=${NETNOTES_EXERCISES:-${HOME:?}/netnotes-exercises}
+built=$answers/.built
+state=$answers/.state
+case ${NETNOTES_LANGUAGE:-${LC_ALL:-${LC_MESSAGES:-${LANG:-}}}} in
+    zh*) chinese=.zh ;;
+    *) chinese= ;;
+esac
+
+# say ENGLISH CHINESE
+say() {
+    if [ -n "$chinese" ]; then printf '%s\n' "$2"; else printf '%s\n' "$1"; fi
+}
+stop() {
+    say "$1" "$2" >&2
+    exit 2
+}
+
+# --- the list: one line an exercise: number | name | kind | headers | minutes | title | title in Chinese ---
+
+exercises() {
+    sed '/^#/d; /^$/d; s/ *| */|/g' "$here/list.txt"
+}
+# pick NUMBER_OR_NAME: sets number, name, kind, headers, title, folder and answer
+pick() {
+    line=$(exercises | awk -F'|' -v want="$1" '$1 == want || $1 + 0 == want || $2 == want || $1 "_" $2 == want' | head -n 1)
+    [ -n "$line" ] || stop "There is no exercise $1; sh check.sh list names them all." "没有练习 $1；用 sh check.sh list 查看全部。"
+    IFS='|' read -r number name kind headers minutes title title_zh <<END
+$line
+END
+    [ -z "$chinese" ] || title=$title_zh
+    folder=$here/${number}_$name
+    case $kind in
+        P | C) answer=$answers/${number}_$name.txt ;;
+        *) answer=$answers/${number}_$name.cpp ;;
+    esac
+}
+hash_of() {
+    cksum <"$1" | tr ' ' '-'
+}
+is_solved() {
+    [ -e "$answer" ] && [ -e "$state" ] && grep -qx "${number}_$name $(hash_of "$answer")" "$state"
+}
+mark_solved() {
+    touch "$state"
+    { grep -v "^${number}_$name " "$state" || :; } >"$state.new"
+    echo "${number}_$name $(hash_of "$answer")" >>"$state.new"
+    mv "$state.new" "$state"
+}
+first_open() {
+    for each in $(exercises | cut -d'|' -f1); do
+        pick "$each"
+        is_solved || return 0
+    done
+    return 1
+}
+progress() {
+    total=0 solved=0
+    for each in $(exercises | cut -d'|' -f1); do
+        (pick "$each" && is_solved) && solved=$((solved + 1))
+        total=$((total + 1))
+    done
+    bar='' i=0
+    while [ $i -lt 20 ]; do
+        if [ $((i * total)) -lt $((solved * 20)) ]; then bar="$bar#"; else bar="$bar."; fi
+        i=$((i + 1))
+    done
+    echo "[$bar] $solved/$total"
+}
+
+# part FILE SECTION: the text before the first section, or the text of one section, of a task
+task_file() {
+    if [ -n "$chinese" ] && [ -e "$folder/task.zh.md" ]; then echo "$folder/task.zh.md"; else echo "$folder/task.md"; fi
+}
+part() {
+    awk -v want="$1" '/^## (Hints|Why)$/ { now = $2; next } now == want' "$(task_file)"
+}
+
+# --- building: one object for the check, which stays, and one for the answer ---
+
+compiler=${CXX-}
+for each in g++ clang++; do
+    if [ -z "$compiler" ] && command -v $each >/dev/null; then compiler=$each; fi
+done
+common="-std=c++20 -O0 -g -Wall -Wextra -pthread"
+flags() {
+    case $headers in
+        coro*) echo "$common" ;;
+        *) echo "$common -fsanitize=address,undefined -fno-sanitize-recover=all" ;;
+    esac
+}
+# compile SOURCE OBJECT INCLUDES...
+compile() {
+    from=$1 to=$2
+    shift 2
+    # shellcheck disable=SC2046 # a list of words
+    $compiler $(flags) "$@" -I"$folder" -I"$here" -c "$from" -o "$to"
+}
+# A precompiled header halves the time of the exercises with coroutines.
+precompiled() {
+    pch=$built/pch/netnotes
+    if [ ! -e "$pch/coro.hpp.gch" ] || [ "$include/netnotes/coro.hpp" -nt "$pch/coro.hpp.gch" ]; then
+        mkdir -p "$pch"
+        echo "#include \"$include/netnotes/coro.hpp\"" >"$pch/coro.hpp"
+        # shellcheck disable=SC2046
+        $compiler $(flags) -x c++-header "$pch/coro.hpp" -o "$pch/coro.hpp.gch"
+    fi
+    echo "-I$built/pch"
+}
+# build ANSWER PROGRAM: links the answer with the check; says in words what is missing
+build() {
+    mkdir -p "$built"
+    check=$built/${number}_check.o
+    more=
+    case $headers in coro*) more=$(precompiled) ;; esac
+    if [ ! -e "$check" ] || [ -n "$(find "$folder" "$here/grader.hpp" "$include/netnotes" -newer "$check" -name '*.[ch]pp')" ]; then
+        # shellcheck disable=SC2086
+        compile "$folder/check.cpp" "$check" $more -I"$include" || stop "check.cpp does not compile" "check.cpp 编译失败"
+    fi
+    # The answer sees the library only where the task allows it: otherwise the library would be the answer.
+    # shellcheck disable=SC2086
+    case $headers in
+        -) compile "$1" "$2.o" 2>"$2.log" ;;
+        *) compile "$1" "$2.o" $more -I"${3:-$include}" 2>"$2.log" ;;
+    esac || {
+        cat "$2.log"
+        say "Your file does not compile. The first error is the one to mend." "你的文件编译不过。请从第一个错误改起。"
+        return 1
+    }
+    # shellcheck disable=SC2046
+    $compiler $(flags) "$2.o" "$check" -o "$2" 2>"$2.log" || {
+        missing=$(sed -n "s/.*undefined reference to .\(.*\)'.*/\1/p; s/.*undefined symbol: //p" "$2.log" | sort -u | head -n 3)
+        [ -n "$missing" ] || cat "$2.log" >&2
+        say "Your file has no ${missing:-function that the check calls}. Its declaration is in the exercise's header." \
+            "你的文件缺少 ${missing:-检查要调用的函数}。声明在练习的头文件里。"
+        return 1
+    }
+}
+# run PROGRAM [ARGUMENT]...: it has passed if it has come to its last step, and not if it only ended with status 0
+run() {
+    program=$1
+    shift
+    rm -f "$program.verdict"
+    status=0
+    NETNOTES_LANGUAGE=${chinese:+zh} NETNOTES_VERDICT=$program.verdict ASAN_OPTIONS=detect_stack_use_after_return=1 \
+        timeout -k 2 60 "$program" "$@" </dev/null || status=$?
+    if [ $status -eq 0 ] && [ -e "$program.verdict" ]; then return 0; fi
+    case $status in
+        0) say "The program ended before the last step." "程序在最后一步之前就结束了。" ;;
+        1 | 3) ;;
+        124 | 137) say "The program was stopped after 60 seconds." "程序运行了 60 秒，已被终止。" ;;
+        *) say "The program was ended by an error (status $status)." "程序因错误而结束（状态 $status）。" ;;
+    esac
+    return 1
+}
+
+# --- one exercise ---
+
+# begin: gives the learner a file
+begin() {
+    mkdir -p "$answers"
+    case $kind in
+        P | C)
+            mkdir -p "$built"
+            sheet || stop "check.cpp does not compile" "check.cpp 编译失败"
+            "$built/${number}_sheet" questions "$(seed)" >"$answer"
+            ;;
+        *) cp "$folder/start.cpp" "$answer" ;;
+    esac
+    part ""
+    say "Your file: $answer" "你的文件：$answer"
+    say "Change it, save it, and run this command again." "修改并保存，然后再运行一次本命令。"
+}
+# The questions of a sheet depend on a number that stays the same until `reset`.
+seed() {
+    [ -e "$built/${number}_seed" ] || awk 'BEGIN { srand(); print int(rand() * 1000000) }' >"$built/${number}_seed"
+    cat "$built/${number}_seed"
+}
+sheet() {
+    program=$built/${number}_sheet
+    if [ ! -e "$program" ] || [ -n "$(find "$folder" "$here/grader.hpp" -newer "$program" -name '*.[ch]pp')" ]; then
+        compile "$folder/check.cpp" "$program.o" -I"$include" || return 1
+        # shellcheck disable=SC2046
+        $compiler $(flags) "$program.o" -o "$program"
+    fi
+}
+# mutants: each line `header | old text | new text | what it mirrors` of mutants.txt, on a copy of the headers
+kill_mutants() {
+    build "$1" "$2" || return 1
+    run "$2" || {
+        say "Your test must pass with the real header." "你的测试必须能在真正的头文件上通过。"
+        return 1
+    }
+    count=0
+    copy=$2.mutated
+    sed '/^#/d; /^$/d' "$folder/mutants.txt" | awk '{ gsub(/ \| /, "\001"); print }' >"$2.mutants"
+    while IFS=$(printf '\001') read -r header old new mirrors <&3; do
+        count=$((count + 1))
+        rm -rf "$copy"
+        mkdir -p "$copy/netnotes"
+        cp "$include"/netnotes/*.hpp "$copy/netnotes"
+        OLD=$old NEW=$new awk '
+            { at = index($0, ENVIRON["OLD"])
+              if (at) { found++; $0 = substr($0, 1, at - 1) ENVIRON["NEW"] substr($0, at + length(ENVIRON["OLD"])) }
+              print }
+            END { if (found != 1) exit 1 }' "$include/netnotes/$header.hpp" >"$copy/netnotes/$header.hpp" ||
+            stop "mutant $count of ${number}_$name: its text does not occur once" "变体 $count 的原文没有恰好出现一次"
+        build "$1" "$2.m" "$copy" >"$2.m.out" 2>&1 || {
+            cat "$2.m.out"
+            return 1
+        }
+        if run "$2.m" >"$2.m.out" 2>&1; then
+            say "  mutant $count lives: your test does not notice this fault: $mirrors" \
+                "  变体 $count 存活：你的测试没有发现这个错误：$mirrors"
+            return 1
+        fi
+        say "  mutant $count: found" "  变体 $count：已发现"
+    done 3<"$2.mutants"
+}
+# grade FILE: status 0 if it passes
+grade() {
+    program=$built/${number}_$name
+    mkdir -p "$built"
+    case $kind in
+        P | C) sheet && run "$built/${number}_sheet" check "$(seed)" "$1" ;;
+        K) kill_mutants "$1" "$program" ;;
+        *) build "$1" "$program" && run "$program" ;;
+    esac
+}
+check() {
+    echo "${number}_$name: $title"
+    if [ ! -e "$answer" ]; then
+        begin
+        return 1
+    fi
+    if ! grade "$answer"; then
+        say "Not yet. (sh check.sh hint $name: a hint)" "还没有通过。（sh check.sh hint $name：看一条提示）"
+        return 1
+    fi
+    mark_solved
+    say "Solved." "通过。"
+    part Why
+    say "Our solution: $here/solutions/${number}_$name.*" "参考答案：$here/solutions/${number}_$name.*"
+    progress
+}
+
+[ -n "$compiler" ] || stop "No C++ compiler was found. On Debian and Ubuntu: sudo apt install g++" \
+    "没有找到 C++ 编译器。Debian 和 Ubuntu：sudo apt install g++"
+
+command=${1-}
+case $command in
+    --help | -h)
+        sed -n '2,15s/^#\( \|$\)//p' "$here/check.sh"
+        ;;
+    --prove)
+        shift
+        exec python3 "$here/prove.py" "$@"
+        ;;
+    --grade) # --grade NAME FILE: judges a file, and remembers nothing (prove.py)
+        pick "$2"
+        grade "$3"
+        ;;
+    --answers) # --answers NAME: the sheet with the right answers (prove.py)
+        pick "$2"
+        mkdir -p "$built"
+        compile "$folder/check.cpp" "$built/${number}_answers.o" -I"$include" -DNETNOTES_PROVE
+        # shellcheck disable=SC2046
+        $compiler $(flags) "$built/${number}_answers.o" -o "$built/${number}_answers"
+        "$built/${number}_answers" answers "$(seed)"
+        ;;
+    "")
+        first_open || {
+            progress
+            say "All exercises are solved." "所有练习都已通过。"
+            exit 0
+        }
+        check
+        ;;
+    list)
+        for each in $(exercises | cut -d'|' -f1); do
+            pick "$each"
+            mark=' '
+            [ ! -e "$answer" ] || mark=-
+            ! is_solved || mark='#'
+            printf '%s %-22s %3s min  %s\n' "$mark" "${number}_$name" "$minutes" "$title"
+        done
+        progress
+        ;;
+    hint)
+        if [ -n "${2-}" ]; then pick "$2"; else first_open || exit 0; fi
+        mkdir -p "$built"
+        shown=$(cat "$built/${number}_hints" 2>/dev/null || echo 0)
+        hint=$(part Hints | grep '^- ' | sed -n "$((shown + 1))p")
+        if [ -z "$hint" ]; then
+            say "There are no more hints for $name. Our solution: $here/solutions/${number}_$name.*" \
+                "$name 没有更多提示了。参考答案：$here/solutions/${number}_$name.*"
+        else
+            echo "${hint#- }"
+            echo $((shown + 1)) >"$built/${number}_hints"
+        fi
+        ;;
+    reset)
+        if [ -n "${2-}" ]; then pick "$2"; else first_open || exit 0; fi
+        rm -f "$built/${number}_hints" "$built/${number}_seed"
+        if [ -e "$answer" ]; then
+            mv "$answer" "$answer.old"
+            say "Your answer is now $answer.old" "你的答案已移到 $answer.old"
+        fi
+        begin
+        ;;
+    watch)
+        if [ -n "${2-}" ]; then pick "$2"; else first_open || exit 0; fi
+        [ -e "$answer" ] || begin
+        seen=
+        while :; do
+            now=$(hash_of "$answer")
+            if [ "$now" != "$seen" ]; then
+                seen=$now
+                echo
+                if check; then exit 0; fi
+                say "Waiting for you to save $answer; Ctrl-C ends." "等待你保存 $answer；按 Ctrl-C 结束。"
+            fi
+            sleep 0.3
+        done
+        ;;
+    all)
+        bad=0
+        for each in $(exercises | cut -d'|' -f1); do
+            pick "$each"
+            verdict=open
+            if [ -e "$answer" ]; then
+                verdict=solved
+                grade "$answer" >"$built/all.log" 2>&1 || verdict=failed
+            fi
+            [ "$verdict" = solved ] || bad=1
+            if [ "${2-}" = --csv ]; then
+                echo "${number}_$name,$verdict"
+            else
+                printf '%-22s %s\n' "${number}_$name" "$verdict"
+            fi
+        done
+        exit $bad
+        ;;
+    -*)
+        echo "usage: sh check.sh [NAME | list | hint [NAME] | reset [NAME] | watch [NAME] | all [--csv] | --help]" >&2
+        exit 2
+        ;;
+    *)
+        pick "$command"
+        check
+        ;;
+esac
