@@ -381,3 +381,36 @@ TEST_CASE("no damaged frame is read beyond its end") {
     }
     CHECK(sum != 0);
 }
+
+TEST_CASE("the short way through common frames finds what the long way finds") {
+    std::mt19937 random{8};
+    const auto places = [](const frame_view& frame) {
+        std::vector<std::size_t> all{frame.network_offset(),
+                                     frame.transport_offset(),
+                                     frame.payload_offset(),
+                                     frame.payload().size(),
+                                     frame.trailer().size(),
+                                     frame.size_on_the_wire(),
+                                     frame.bytes().size(),
+                                     frame.vlan_count(),
+                                     frame.is_fragment(),
+                                     static_cast<std::size_t>(frame.protocol()),
+                                     frame.failure().offset(),
+                                     static_cast<std::size_t>(frame.payload_ended_by()),
+                                     static_cast<std::size_t>(frame.checksum_state())};
+        for (unsigned i = 0; i <= static_cast<unsigned>(layer::capture); ++i)
+            all.push_back(frame.has(layer{static_cast<std::uint8_t>(i)}));
+        return all;
+    };
+    for (int round = 0; round < 40000; ++round) {
+        const auto& frames = good_frames();
+        auto bytes = frames[random() % frames.size()].bytes;
+        for (auto i = random() % 3; i > 0; --i) bytes[random() % bytes.size()] = static_cast<std::byte>(random());
+        if (random() % 2 == 0) bytes.resize(random() % (bytes.size() + 1));
+        const std::size_t wire = bytes.size() + random() % 3 * 20;
+        const frame_view slow = packet::detail::dissector::run(bytes, wire, link_type::ethernet);
+        const frame_view fast = dissect(bytes, wire);
+        REQUIRE(places(slow) == places(fast));
+        REQUIRE(slow.failure() == fast.failure());
+    }
+}

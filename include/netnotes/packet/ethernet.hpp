@@ -48,8 +48,9 @@ class ethernet_view : public header_view {
         return detail::view_maker::parse<ethernet_view>(bytes, why);
     }
 
-    [[nodiscard]] constexpr mac_address destination() const noexcept { return mac_address{get_48(0)}; }
-    [[nodiscard]] constexpr mac_address source() const noexcept { return mac_address{get_48(6)}; }
+    // Both load eight bytes of the header at once, and drop two of them.
+    [[nodiscard]] constexpr mac_address destination() const noexcept { return mac_address{get_64(0) >> 16}; }
+    [[nodiscard]] constexpr mac_address source() const noexcept { return mac_address{get_64(4)}; }
     /// Returns the third field as it is: a protocol from 0x0600 on, a length up to 1500. Other values mean nothing.
     [[nodiscard]] constexpr std::uint16_t type_or_length() const noexcept { return get_16(12); }
     /// Returns true for an IEEE 802.3 frame, whose third field is the length of its payload.

@@ -120,7 +120,7 @@ class packet_failure {
     std::size_t offset_ = 0;  // of a capture file, too, which may have more than 4 GiB
     std::uint32_t value_ = 0;
     std::uint32_t limit_ = 0;
-    layer where_ = layer::payload;
+    layer where_ = layer::ethernet;
     bool is_cut_short_ = false;
 };
 
