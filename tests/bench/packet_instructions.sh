@@ -1,7 +1,6 @@
 #!/bin/sh
-# Instructions that dissect() needs for a packet, and those of a loop written by hand. Callgrind counts those of a short
-# run and of a long one; the difference belongs to the packets. The figures are the same on a busy machine and on an idle
-# one.
+# Counts how many instructions dissect() needs for a packet, and how many a hand-written loop needs. Callgrind counts a
+# short run and a long run; the difference belongs to the packets. The figures do not depend on the load of the machine.
 #
 #     packet_instructions.sh PACKET_BENCH [MOST [PERCENT]]
 #

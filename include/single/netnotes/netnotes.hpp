@@ -14540,7 +14540,7 @@ class packet_failure {
     std::size_t offset_ = 0;  // of a capture file, too, which may have more than 4 GiB
     std::uint32_t value_ = 0;
     std::uint32_t limit_ = 0;
-    layer where_ = layer::payload;
+    layer where_ = layer::ethernet;
     bool is_cut_short_ = false;
 };
 
@@ -15273,8 +15273,9 @@ class ethernet_view : public header_view {
         return detail::view_maker::parse<ethernet_view>(bytes, why);
     }
 
-    [[nodiscard]] constexpr mac_address destination() const noexcept { return mac_address{get_48(0)}; }
-    [[nodiscard]] constexpr mac_address source() const noexcept { return mac_address{get_48(6)}; }
+    // Both load eight bytes of the header at once, and drop two of them.
+    [[nodiscard]] constexpr mac_address destination() const noexcept { return mac_address{get_64(0) >> 16}; }
+    [[nodiscard]] constexpr mac_address source() const noexcept { return mac_address{get_64(4)}; }
     /// Returns the third field as it is: a protocol from 0x0600 on, a length up to 1500. Other values mean nothing.
     [[nodiscard]] constexpr std::uint16_t type_or_length() const noexcept { return get_16(12); }
     /// Returns true for an IEEE 802.3 frame, whose third field is the length of its payload.
@@ -19315,7 +19316,19 @@ class frame_view {
     [[nodiscard]] constexpr std::size_t size_on_the_wire() const noexcept { return wire_; }
     /// Returns true if the frame has a readable header of that layer.
     [[nodiscard]] constexpr bool has(layer which) const noexcept {
-        return (layers_ >> static_cast<unsigned>(which) & 1) != 0;
+        switch (which) {
+            case layer::ethernet: return has_ethernet_;
+            case layer::vlan: return vlan_count_ > 0;
+            case layer::arp:
+            case layer::ipv4:
+            case layer::ipv6: return network_layer_ == which;
+            case layer::ipv6_extension: return has_extension_;
+            case layer::icmp:
+            case layer::icmpv6:
+            case layer::udp:
+            case layer::tcp: return transport_layer_ == which;
+            default: return false;
+        }
     }
 
     [[nodiscard]] constexpr std::optional<ethernet_view> ethernet() const noexcept {
@@ -19408,14 +19421,17 @@ class frame_view {
     std::uint32_t size_ = 0;
     std::uint32_t wire_ = 0;
     std::uint32_t network_ = 0;
-    std::uint32_t network_end_ = 0;
     std::uint32_t transport_ = 0;
     std::uint32_t payload_ = 0;
     std::uint32_t payload_end_ = 0;
-    std::uint16_t layers_ = 0;  // a bit for each layer
-    std::uint8_t vlan_count_ = 0;
-    length_source ended_by_ = length_source::frame;
+    std::uint32_t network_end_ = 0;
+    layer network_layer_ = layer::payload;    // or ARP, IPv4, IPv6
+    layer transport_layer_ = layer::payload;  // or ICMP, ICMPv6, UDP, TCP
     ip_protocol protocol_ = ip_protocol::no_next_header;
+    length_source ended_by_ = length_source::frame;
+    bool has_ethernet_ = false;
+    bool has_extension_ = false;
+    std::uint8_t vlan_count_ = 0;
     bool is_fragment_ = false;
     bool is_incomplete_ = false;  // a length announces more than is there
     packet_failure failure_;
@@ -19428,16 +19444,84 @@ class dissector {
   public:
     constexpr dissector(std::span<const std::byte> captured, std::size_t on_the_wire) noexcept {
         frame_.data_ = captured.data();
-        frame_.size_ = static_cast<std::uint32_t>(captured.size());
-        frame_.wire_ = static_cast<std::uint32_t>(std::max(on_the_wire, captured.size()));
-        limit_ = frame_.size_;
-        wire_limit_ = frame_.wire_;
+        frame_.size_ = limit_ = static_cast<std::uint32_t>(captured.size());
+        frame_.wire_ = wire_limit_ = static_cast<std::uint32_t>(std::max(on_the_wire, captured.size()));
     }
 
-    constexpr frame_view run(link_type link) noexcept {
+    /// Reads the frames that make up nearly all traffic, without a call: Ethernet, IP without fragments and extension
+    /// headers, and a whole TCP, UDP or ICMP behind it. Leaves all other frames, and all broken ones, to run().
+    static constexpr frame_view read(std::span<const std::byte> captured, std::size_t on_the_wire) noexcept {
+        const std::byte* const data = captured.data();
+        const auto size = static_cast<std::uint32_t>(captured.size());
+        const auto rare = [&] { return run(captured, on_the_wire, link_type::ethernet); };
+        if (size < 14 + 20 + 8) return rare();
+        const std::uint32_t type = load_16(data + 12);
+        std::uint32_t transport = 0, end = 0;
+        ip_protocol protocol{};
+        layer network_layer = layer::ipv4;
+        auto ended_by = length_source::ipv4_total_length;
+        if (type == ipv4) [[likely]] {
+            const std::uint32_t first = load_8(data + 14);
+            transport = 14 + (first & 0xf) * 4;
+            end = 14u + load_16(data + 14 + 2);
+            const bool is_plain = first - 0x45 <= 0x4f - 0x45 && (load_16(data + 14 + 6) & 0x3fff) == 0;
+            if (!is_plain || end > size) return rare();
+            protocol = static_cast<ip_protocol>(load_8(data + 14 + 9));
+        } else {
+            if (type != ipv6 || size < 14 + 40) return rare();
+            transport = 14 + 40;
+            end = transport + load_16(data + 14 + 4);
+            if (load_8(data + 14) >> 4 != 6 || end > size) return rare();
+            protocol = static_cast<ip_protocol>(load_8(data + 14 + 6));
+            network_layer = layer::ipv6;
+            ended_by = length_source::ipv6_payload_length;
+        }
+        // Negative if IPv4's length is smaller than its header.
+        const auto left = static_cast<std::int32_t>(end - transport);
+        const std::byte* const header = data + transport;
+        std::int32_t header_size = 8;
+        layer transport_layer = layer::tcp;
+        if (left < 8) return rare();
+        if (protocol == ip_protocol::tcp) {
+            header_size = left < 20 ? 0 : load_8(header + 12) / 16 * 4;
+            if (header_size < 20 || header_size > left) return rare();
+        } else if (protocol == ip_protocol::udp) {
+            if (load_16(header + 4) != left) return rare();
+            transport_layer = layer::udp;
+        } else if (protocol == (type == ipv4 ? ip_protocol::icmp : ip_protocol::icmpv6)) {
+            transport_layer = type == ipv4 ? layer::icmp : layer::icmpv6;
+        } else {
+            return rare();
+        }
+        frame_view frame;
+        frame.data_ = data;
+        frame.size_ = size;
+        frame.wire_ = std::max(static_cast<std::uint32_t>(on_the_wire), size);
+        frame.network_ = 14;
+        frame.transport_ = transport;
+        frame.payload_ = transport + static_cast<std::uint32_t>(header_size);
+        frame.payload_end_ = end;
+        frame.network_end_ = end;
+        frame.network_layer_ = network_layer;
+        frame.transport_layer_ = transport_layer;
+        frame.protocol_ = protocol;
+        frame.ended_by_ = ended_by;
+        frame.has_ethernet_ = true;
+        return frame;
+    }
+    /// Reads any frame.
+    [[gnu::noinline]] static constexpr frame_view run(std::span<const std::byte> captured, std::size_t on_the_wire,
+                                                      link_type link) noexcept {
+        dissector walker{captured, on_the_wire};
+        walker.walk(link);
+        return walker.frame_;
+    }
+
+  private:
+    constexpr void walk(link_type link) noexcept {
         std::uint32_t type = 0;
         if (link == link_type::ethernet && frame_.size_ >= 14) [[likely]] {
-            add(layer::ethernet);
+            frame_.has_ethernet_ = true;
             at_ = 14;
             type = detail::load_16(frame_.data_ + 12);
             if (type != ipv4 && type != ipv6) type = unwrap(type);
@@ -19453,16 +19537,11 @@ class dissector {
             read_other(type);
         frame_.payload_ = at_;
         frame_.payload_end_ = limit_;
-        return frame_;
     }
 
-  private:
     static constexpr std::uint32_t ipv4 = 0x0800, ipv6 = 0x86dd, arp = 0x0806;
     static constexpr std::uint32_t unknown = 0x10000;  // no protocol that is read here
 
-    constexpr void add(layer which) noexcept {
-        frame_.layers_ = static_cast<std::uint16_t>(frame_.layers_ | 1u << static_cast<unsigned>(which));
-    }
     constexpr const std::byte* here() const noexcept { return frame_.data_ + at_; }
     constexpr std::uint32_t left() const noexcept { return limit_ - at_; }
     constexpr bool capture_ends_here() const noexcept { return limit_ < wire_limit_; }
@@ -19492,7 +19571,6 @@ class dissector {
         while (type == 0x8100 || type == 0x88a8 || type == 0x9100) {
             packet_failure why;
             if (detail::view_maker::check<vlan_view>(here(), left(), why) == 0) return fail(why), unknown;
-            add(layer::vlan);
             type = detail::load_16(here() + 2);
             at_ += 4;
             if (++frame_.vlan_count_ == 255) return unknown;
@@ -19560,7 +19638,7 @@ class dissector {
         packet_failure why;
         const std::size_t size = detail::view_maker::check<arp_view>(here(), left(), why);
         if (size == 0) return fail(why);
-        add(layer::arp);
+        frame_.network_layer_ = layer::arp;
         at_ += static_cast<std::uint32_t>(size);
         frame_.transport_ = at_;
         limit_ = frame_.network_end_ = at_;
@@ -19572,7 +19650,7 @@ class dissector {
         const auto size = static_cast<std::uint32_t>(detail::view_maker::check<ipv4_view>(here(), left(), why));
         if (size == 0) [[unlikely]]
             return refuse(why);
-        add(layer::ipv4);
+        frame_.network_layer_ = layer::ipv4;
         const std::byte* const header = here();
         end_network(detail::load_16(header + 2), layer::ipv4, 2, length_source::ipv4_total_length);
         at_ += size;
@@ -19589,7 +19667,7 @@ class dissector {
         packet_failure why;
         if (detail::view_maker::check<ipv6_view>(here(), left(), why) == 0) [[unlikely]]
             return refuse(why);
-        add(layer::ipv6);
+        frame_.network_layer_ = layer::ipv6;
         const std::byte* const header = here();
         const auto next = static_cast<ip_protocol>(detail::load_8(header + 6));
         const std::uint32_t length = detail::load_16(header + 4);
@@ -19611,7 +19689,7 @@ class dissector {
                 fail(why);
                 return end_without_transport();
             }
-            add(layer::ipv6_extension);
+            frame_.has_extension_ = true;
             next = header->next_header();
             frame_.is_fragment_ = frame_.is_fragment_ || header->is_part();
             is_later = header->fragment_offset() != 0;
@@ -19654,19 +19732,19 @@ class dissector {
 
     constexpr void read_transport(ip_protocol protocol) noexcept {
         frame_.transport_ = at_;
-        if (protocol == ip_protocol::tcp) return read<tcp_view>(layer::tcp);
+        if (protocol == ip_protocol::tcp) return read_plain<tcp_view>(layer::tcp);
         if (protocol == ip_protocol::udp) return read_udp();
-        if (protocol == ip_protocol::icmp && frame_.has(layer::ipv4)) return read<icmp_view>(layer::icmp);
-        if (protocol == ip_protocol::icmpv6 && frame_.has(layer::ipv6)) return read<icmpv6_view>(layer::icmpv6);
+        if (protocol == ip_protocol::icmp && frame_.has(layer::ipv4)) return read_plain<icmp_view>(layer::icmp);
+        if (protocol == ip_protocol::icmpv6 && frame_.has(layer::ipv6)) return read_plain<icmpv6_view>(layer::icmpv6);
         cut_payload();
     }
     template <class View>
-    constexpr void read(layer which) noexcept {
+    constexpr void read_plain(layer which) noexcept {
         packet_failure why;
         const std::size_t size = detail::view_maker::check<View>(here(), left(), why);
         if (size == 0) [[unlikely]]
             return fail(why);
-        add(which);
+        frame_.transport_layer_ = which;
         at_ += static_cast<std::uint32_t>(size);
         cut_payload();
     }
@@ -19674,7 +19752,7 @@ class dissector {
         packet_failure why;
         if (detail::view_maker::check<udp_view>(here(), left(), why) == 0) [[unlikely]]
             return fail(why);
-        add(layer::udp);
+        frame_.transport_layer_ = layer::udp;
         const std::uint32_t length = detail::load_16(here() + 4);
         if (length != left() && length != 0) [[unlikely]]
             end_udp(length);
@@ -19750,7 +19828,8 @@ constexpr std::uint64_t frame_view::sum_ipv6_addresses(std::uint64_t sum) const 
 /// could not be read is in frame_view::failure(). The result is valid as long as the bytes.
 [[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> captured, std::size_t on_the_wire,
                                            link_type link = link_type::ethernet) noexcept {
-    return detail::dissector{captured, on_the_wire}.run(link);
+    return link == link_type::ethernet ? detail::dissector::read(captured, on_the_wire)
+                                       : detail::dissector::run(captured, on_the_wire, link);
 }
 /// Finds the headers of a whole frame.
 [[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> frame,
