@@ -45,6 +45,7 @@
 //     coro/signal.hpp          signals of the system, and values from other threads
 //     coro/io/socket.hpp       a socket as the loop knows it
 //     coro/stream.hpp          connections for tasks
+//     coro/send_file.hpp       files over the connections of tasks
 //     coro/listener.hpp        listeners for tasks
 //     coro/datagram.hpp        datagrams for tasks
 //     coro/buffered.hpp        lines and blocks for tasks
@@ -76,6 +77,7 @@
 #include "coro/listener.hpp"
 #include "coro/lookup.hpp"
 #include "coro/loop.hpp"
+#include "coro/send_file.hpp"
 #include "coro/serve.hpp"
 #include "coro/signal.hpp"
 #include "coro/sleep.hpp"

@@ -33,6 +33,7 @@
 //     socket/interfaces.hpp   the network interfaces of this machine, with their addresses
 //     socket/options.hpp      options as types
 //     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
+//     socket/file.hpp         files that a socket sends
 //     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
 //     socket/message.hpp      what travels beside the bytes of a datagram
 //     socket/socket.hpp       the socket, with a table from Python and C to netnotes
@@ -51,6 +52,7 @@
 #include "ip.hpp"
 #include "socket/address.hpp"
 #include "socket/buffer.hpp"
+#include "socket/file.hpp"
 #include "socket/handle.hpp"
 #include "socket/interfaces.hpp"
 #include "socket/iostream.hpp"

@@ -54,6 +54,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <span>
@@ -130,6 +131,10 @@ class async_stream : public detail::async_socket {
     /// unless recv() has lent them. If it fails or is cancelled before that, close() sends a reset, so that the peer
     /// can tell that bytes are missing.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
+    /// Sends a file, or a part of it, as socket::send_file() does. Include coro/send_file.hpp to call it. Returns the
+    /// number of bytes. Suspends until the kernel has taken the last byte. Throws std::system_error. If it fails or is
+    /// cancelled in the middle, close() sends a reset. The stream must stay in its place and open until then.
+    [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options = {});
 
     /// Shuts down one direction, or both directions, of the connection: see socket::shutdown(). Does not wait.
     void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }

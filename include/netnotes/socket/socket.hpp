@@ -29,6 +29,7 @@
 //   connect / connect_ex            connect                          connect(where) / connect(where, error)
 //   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
 //   send / sendall                  send / a loop                    send / send_all
+//   sendfile                        sendfile                         send_file
 //   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
 //   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
 //   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
@@ -55,12 +56,14 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include "../ip/endpoint.hpp"
+#include "file.hpp"
 #include "handle.hpp"
 #include "message.hpp"
 
@@ -137,6 +140,15 @@ class socket : public socket_handle {
     /// because an orderly end would say that all bytes were sent. A later call that succeeds cancels this.
     void send_all(const_buffer bytes);
     std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
+    /// Sends a file, or a part of it, without a copy in user space (sendfile(2)): see socket/file.hpp. Returns the
+    /// number of bytes. It is less than options.count if the file ends before. Other files than regular ones are read
+    /// and sent in blocks. The timeout is for the whole call. Reading from a slow disk may take longer.
+    ///
+    /// If the file cannot be opened or read, the connection stays as it is. After other failures, and after a part of
+    /// the file was sent, close() sends a reset, as after send_all(). On an error the second form returns the number of
+    /// bytes that the kernel took. It is not noexcept because options.progress may throw.
+    std::uint64_t send_file(const input_file& file, const send_file_options& options = {});
+    std::uint64_t send_file(const input_file& file, const send_file_options& options, std::error_code& error);
 
     struct received {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled
@@ -379,6 +391,53 @@ inline void socket::send_all(const_buffer bytes) {
     if (error)
         fail_with_peer(error, detail::joined("send_all (", std::to_string(sent), " of ", std::to_string(bytes.size()),
                                              " bytes sent) to"));
+}
+
+inline std::uint64_t socket::send_file(const input_file& file, const send_file_options& options,
+                                       std::error_code& error) {
+    detail::file_part part{file, options, error};
+    if (error) return 0;
+    const time_point until = end_of_call();
+    const bool is_in_steps = options.progress || until != time_point::max();
+    bool is_read = false, is_file_error = false;
+    while (!error && !part.is_done()) {
+        if (part.sent() > 0 && until != time_point::max() && clock::now() >= until) {  // see send_all()
+            error = std::make_error_code(std::errc::timed_out);
+            break;
+        }
+        const std::uint64_t before = part.sent();
+        if (is_read) {
+            std::byte room[detail::file_part::block];
+            std::span<const std::byte> bytes{room, part.read(room, sizeof room, true, error)};
+            is_file_error = static_cast<bool>(error);
+            while (!error && !bytes.empty()) {
+                const std::size_t size = send_until(bytes, 0, until, error);
+                part.taken(size);
+                bytes = bytes.subspan(size);
+            }
+        } else {
+            const std::size_t most = is_in_steps ? detail::file_part::largest_step : 0x7fff'f000;  // sendfile(2)
+            attempt([&] { return part.step(descriptor_, most); }, POLLOUT, 0, until, error);
+            if (part.sent() > before && answer_time_ != never) answer_end_ = detail::end_of(answer_time_);
+            if ((is_read = error && part.is_refused(error.value()))) {
+                error.clear();
+                continue;
+            }
+        }
+        if (part.sent() == before) break;  // the end of the file, or an error
+        is_cut_ = blocking_;               // in case the callback throws
+        options.progress(part.sent());
+    }
+    is_cut_ = error && blocking_ && (part.sent() > 0 || !is_file_error);
+    return part.sent();
+}
+inline std::uint64_t socket::send_file(const input_file& file, const send_file_options& options) {
+    std::error_code error;
+    const std::uint64_t sent = send_file(file, options, error);
+    if (file.error()) detail::throw_error(file.error(), "open ", file.name());
+    if (error)
+        fail_with_peer(error, detail::joined("send_file ", file.name(), " (", std::to_string(sent), " bytes sent) to"));
+    return sent;
 }
 
 inline void socket::tell_local_address(std::error_code& error) noexcept {

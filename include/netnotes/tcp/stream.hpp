@@ -112,6 +112,7 @@ class tcp_stream : private socket {
     using socket::release;
     using socket::send;
     using socket::send_all;
+    using socket::send_file;
     using socket::set_answer_timeout;
     using socket::set_blocking;
     using socket::set_deadline;
