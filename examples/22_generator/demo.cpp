@@ -1,19 +1,18 @@
-// examples/22_generator/demo.cpp: a function that pauses, and is asked to go on
+// examples/22_generator/demo.cpp: functions that pause
 //
-//        B: the one who asks             A: a coroutine
-//          |                               (its frame holds `a`, and where it stopped)
-//          next()  ─────────────────────>  runs to co_yield 1
-//          a = 1   <─────────────────────  pauses
-//          next()  ─────────────────────>  goes on behind co_yield
+//        caller                          generator
+//          |                               (its frame holds its variables, and the place where it has paused)
+//          next()  ─────────────────────>  runs to co_yield
+//          value   <─────────────────────  pauses
+//          next()  ─────────────────────>  continues behind co_yield
 //          ...
 //          next()  ─────────────────────>  runs to its end
-//          nullptr <─────────────────────  and is gone. In Python: StopIteration
+//          nullptr <─────────────────────  has ended. In Python: StopIteration
 //
-// The notes:     协程 (what a coroutine is), 协程简单例子 (a simple one: A yields, B asks)
+// The notes:     协程 (what a coroutine is), 协程简单例子 (a simple example). Its dialogue of A and B is generator.cpp
 // Type:          demo
-// You will see:  what demo.txt shows: the notes' dialogue; a coroutine that does nothing until it is asked, and
-//                cleans up when nobody asks any more; an endless sequence; lines put together from pieces, which is what
-//                every program on TCP has to do
+// You will see:  what demo.txt shows: a generator does nothing before the caller asks, and destroys its variables when the
+//                caller drops it; an endless sequence; lines made of pieces, as every program on TCP needs them
 
 #include <netnotes/coro.hpp>
 
@@ -24,30 +23,11 @@ using example::say;
 
 namespace {
 
-/// In the middle of twenty stars, as the notes print it. An odd star goes to the right.
-std::string between_stars(std::string_view text) {
-    const std::size_t stars = 20 - text.size();
-    return std::string(stars / 2, '*').append(text).append(stars - stars / 2, '*');
-}
-
-// ---- The notes' dialogue --------------------------------------------------------------------------------
-
-net::generator<int> a_body() {
-    for (int a = 1; a < 4; ++a) {
-        say("A a = ", a);
-        co_yield a;
-    }
-}
-
-void b_body(net::generator<int>& a) {
-    do say(between_stars("B"));
-    while (a.next());
-}
-
 // ---- When it runs ---------------------------------------------------------------------------------------
 
+/// Says when it is destroyed.
 struct announced {
-    ~announced() { say("  (its variables are destroyed)"); }
+    ~announced() { say("  destroys its variables"); }
 };
 
 net::generator<int> slow_start() {
@@ -55,29 +35,29 @@ net::generator<int> slow_start() {
     say("  begins");
     for (int i = 0;; ++i) {
         co_yield i;
-        say("  goes on");
+        say("  continues");
     }
 }
 
-void only_when_asked() {
-    heading("It does what it is asked for, and no more");
-    say("calling it:");
+void runs_on_demand() {
+    heading("A generator runs when the caller asks for a value");
+    say("the call:");
     auto numbers = slow_start();
-    say("  nothing has happened yet");
+    say("  nothing of the body has run");
     for (int round = 0; round < 2; ++round) {
-        say("asking:");
-        say("  got ", *numbers.next());
+        say("next():");
+        say("  returned ", *numbers.next());
     }
-    say("leaving it in the middle of its endless loop:");
+    say("its destructor, in the middle of its endless loop:");
 }
 
-// ---- What it is good for --------------------------------------------------------------------------------
+// ---- Uses of a generator --------------------------------------------------------------------------------
 
 net::generator<unsigned> squares() {
     for (unsigned i = 1;; ++i) co_yield i* i;
 }
 
-/// What a connection might bring, receive after receive.
+/// Yields the bytes of a request as several receives may return them.
 net::generator<std::string_view> pieces() {
     co_yield "GET / HT";
     co_yield "TP/1.1\r\nHost: exam";
@@ -85,8 +65,8 @@ net::generator<std::string_view> pieces() {
     co_yield "\n";
 }
 
-/// Whole lines out of such pieces. Two loops, one inside the other, and `return` in the middle: as a class with a
-/// member function next() all that would have to become variables, and a switch over where we were.
+/// Yields whole lines made of such pieces. It has a loop inside a loop, and pauses in the middle of both. A class with a
+/// member function next() would need variables instead, and a switch over the place where it has stopped.
 net::generator<const std::string&> lines(net::generator<std::string_view> from) {
     std::string line;
     for (const std::string_view piece : from)
@@ -102,32 +82,28 @@ net::generator<const std::string&> lines(net::generator<std::string_view> from) 
 }
 
 void demonstrate() {
-    heading("协程简单例子: the notes' dialogue");
-    auto a = a_body();
-    b_body(a);
+    runs_on_demand();
 
-    only_when_asked();
-
-    heading("It may be endless");
+    heading("A generator may be endless");
     for (const unsigned square : squares()) {
         if (square > 50) break;
         say(square);
     }
 
-    heading("One feeds another: lines out of what a connection brings");
+    heading("A generator may use another: lines out of pieces");
     for (const std::string& line : lines(pieces())) say('"', line, '"');
 
-    heading("Its own CPU context?");
-    say("The notes say that a coroutine carries one. This one carries its variables and the place where it");
-    say("stopped, ", sizeof a,
-        " bytes here and the rest in one piece of memory of some dozens. It runs on the stack of the");
-    say("one who asks, and so it can pause only in its own body, not in a function that it has called.");
+    heading("Has a coroutine a CPU context of its own?");
+    say("The notes say so. A generator has its variables, and the place where it has paused. The object has ",
+        sizeof(net::generator<int>), " bytes.");
+    say("It points to a frame of some dozens. The generator runs on the stack of its caller, so it can pause only in");
+    say("its own body, not in a function that it calls.");
 }
 
 constexpr std::string_view help = R"(usage: demo
        demo --help
 
-A function that pauses, and is asked to go on: the notes' first coroutine. A demonstration.
+A demonstration of functions that pause: generators.
 )";
 
 }  // namespace
