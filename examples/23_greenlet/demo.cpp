@@ -1,17 +1,16 @@
-// examples/23_greenlet/demo.cpp: coroutines that hand over to one another
+// examples/23_greenlet/demo.cpp: coroutines that switch to each other
 //
-//        run()  ──>  A prints, switches to B  ──>  B prints, switches to A  ──>  A goes on where it was ...
-//          ^                                                                        |
-//          └──────────────────────  until one of them ends  <───────────────────────┘
+//        run()  ──>  A switches to B  ──>  B switches to A  ──>  A continues where it has paused ...
+//          ^                                                        |
+//          └──────────────  until one of them ends  <───────────────┘
 //
-// A generator always answers to the one who asks. Here nobody asks: each says who is next. The notes' greenlets have
-// each a stack of their own, and so may switch inside a function that they have called; C++'s coroutines have a frame,
-// and switch only in their own body.
+// A generator always returns to its caller. A greenlet names the greenlet that continues. The notes' greenlets have a stack
+// each, so a function that they call can switch, too. C++'s coroutines have a frame, and switch only in their own body.
 //
-// The notes:     greenlet 版协程 (coroutines with greenlet)
+// The notes:     greenlet 版协程 (coroutines with greenlet). Its dialogue of A and B is greenlet.cpp
 // Type:          demo
-// You will see:  what demo.txt shows: the notes' transcript, line for line; who is left behind when A has ended;
-//                three in a ring; what happens when one of them fails; and a million switches
+// You will see:  what demo.txt shows: B after the end of A; three greenlets in a ring; a greenlet that fails; and a million
+//                switches
 
 #include <netnotes/coro.hpp>
 
@@ -22,45 +21,33 @@ using example::say;
 
 namespace {
 
-/// In the middle of twenty stars, as the notes print it. An odd star goes to the right.
-std::string between_stars(std::string_view text) {
-    const std::size_t stars = 20 - text.size();
-    return std::string(stars / 2, '*').append(text).append(stars - stars / 2, '*');
+// ---- The notes' two greenlets ---------------------------------------------------------------------------
+
+net::greenlet a_body(net::greenlet& b) {
+    for (int i = 0; i < 3; ++i) co_await switch_to(b);
 }
 
-// ---- The notes' two -------------------------------------------------------------------------------------
-
-net::greenlet a_body(net::greenlet& gr2) {
-    for (int a = 1; a < 4; ++a) {
-        say(between_stars("A a = " + std::to_string(a)));
-        co_await switch_to(gr2);
-    }
-}
-
+/// Says when it is destroyed.
 struct announced {
-    ~announced() { say("(B's variables are destroyed)"); }
+    ~announced() { say("the destructor of B's object destroys B's variables"); }
 };
 
-net::greenlet b_body(net::greenlet& gr1) {
+net::greenlet b_body(net::greenlet& a) {
     const announced variable;
-    for (;;) {
-        say(between_stars("B"));
-        co_await switch_to(gr1);
-    }
+    for (;;) co_await switch_to(a);
 }
 
-void the_notes_transcript() {
-    heading("greenlet 版协程: the notes' transcript");
-    net::greenlet gr1, gr2;
-    gr1 = a_body(gr2);
-    gr2 = b_body(gr1);
-    gr1.run();
-    say("A has ended: ", gr1.finished() ? "yes" : "no", ". B: ", gr2.finished() ? "yes" : "no",
-        ", it still waits in its endless loop, as the notes' B does");
-    say("when their program ends. Here it goes with the object that stands for it:");
+void after_the_end_of_a() {
+    heading("greenlet 版协程: A has ended, and B has not");
+    net::greenlet a, b;
+    a = a_body(b);
+    b = b_body(a);
+    a.run();
+    say("A has ended: ", a.finished() ? "yes" : "no", "; B has ended: ", b.finished() ? "yes" : "no");
+    say("In the notes' program B never ends. It still waits in its endless loop when the program is over. Here");
 }
 
-// ---- More than two, and one that fails ------------------------------------------------------------------
+// ---- Three greenlets, and a greenlet that fails ---------------------------------------------------------
 
 net::greenlet turn(std::string name, int rounds, net::greenlet& next) {
     for (int round = 1; round <= rounds; ++round) {
@@ -83,24 +70,24 @@ net::greenlet fails(int after, net::greenlet& other) {
     throw std::runtime_error{"I cannot go on"};
 }
 
-void one_fails() {
-    heading("One fails");
+void a_failure() {
+    heading("A greenlet fails");
     net::greenlet good, bad;
     good = turn("good ", 3, bad);
     bad = fails(1, good);
     try {
         good.run();
     } catch (const std::runtime_error& error) {
-        say("run() throws what the other threw: ", error.what());
+        say("run() throws the exception of the bad greenlet: ", error.what());
     }
     try {
         good.run();
     } catch (const std::logic_error& error) {
-        say("the good one goes on, and on its way it meets: ", error.what());
+        say("the good greenlet continues, and its next switch throws: ", error.what());
     }
 }
 
-// ---- A million ------------------------------------------------------------------------------------------
+// ---- A million switches ------------------------------------------------------------------------------------------
 
 net::greenlet count(long& switches, long most, net::greenlet& other) {
     while (++switches < most) co_await switch_to(other);
@@ -113,21 +100,21 @@ void a_million() {
     a = count(switches, 1'000'000, b);
     b = count(switches, 1'000'000, a);
     a.run();
-    say("done: ", switches, ". \"A million a second is no burden\", say the notes, and they are modest: build with");
-    say("optimisation, and time it (`time demo`). The kernel hears nothing of any of them.");
+    say("done: ", switches, ". The notes say that a million a second is possible. Many more are possible: build with");
+    say("optimisation, and measure (`time demo`). The kernel does not notice any of them.");
 }
 
 void demonstrate() {
-    the_notes_transcript();
+    after_the_end_of_a();
     three_in_a_ring();
-    one_fails();
+    a_failure();
     a_million();
 }
 
 constexpr std::string_view help = R"(usage: demo
        demo --help
 
-Coroutines that hand over to one another, by name. A demonstration.
+A demonstration of coroutines that switch to each other by name: greenlets.
 )";
 
 }  // namespace
