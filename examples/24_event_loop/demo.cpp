@@ -1,17 +1,16 @@
-// examples/24_event_loop/demo.cpp: many tasks in one thread, and who has his turn
+// examples/24_event_loop/demo.cpp: many tasks in one thread
 //
 //        one thread:   | 1 | 2 | 1 | 2 | . . . all wait . . . | 1 | 2 |
-//                          ^ a task waits, and the loop goes on with the next that can
+//                          ^ a task waits, and the loop resumes the next task that is ready
 //
-// The notes tell it with gevent: tasks are spawned, and change places when they wait. With nothing to wait for they do
-// not change places at all; and one that only computes keeps all the others from running.
+// The notes show it with gevent: tasks are spawned, and another task runs when a task waits. A task that only computes keeps
+// all other tasks waiting.
 //
-// The notes:     协程问题 (who switches?), 例子 (the 1:N model), gevent 使用例子 (spawn and join), gevent 切换执行 (sleep
-//                gives way)
+// The notes:     协程问题 (which function switches?), 例子 (the 1:N model), gevent 切换执行 (sleeping). The two programs are
+//                spawn_join.cpp and sleep_switch.cpp
 // Type:          demo
-// You will see:  what demo.txt shows: the two orders that the notes print; a task that starves the others, how
-//                the loop's watchdog names it, and the cure; and a million switches. Sleeping takes no time here, for
-//                the loop keeps a clock of its own, which jumps ahead when all wait
+// You will see:  what demo.txt shows: a loop whose clock jumps; the thread of three tasks; a task that starves the others,
+//                how the loop's watchdog names it, and the cure; and a million switches
 
 #include <netnotes/coro.hpp>
 
@@ -24,31 +23,29 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// ---- gevent 使用例子, gevent 切换执行 -----------------------------------------------------------------------
+// ---- gevent 切换执行 ------------------------------------------------------------------------------------------
 
-net::task<> count(std::string name, net::duration pause) {
-    for (int i = 0; i < 3; ++i) {
-        say("this is ", name, " at NO.", i);
-        if (pause > 0s) co_await net::sleep_for(pause);
-    }
+net::task<> sleep_repeatedly() {
+    for (int i = 0; i < 3; ++i) co_await net::sleep_for(20min);
 }
 
-net::task<> both(net::duration pause) {
-    auto g1 = net::spawn(count("g1", pause));  // begins when we wait
-    auto g2 = net::spawn(count("g2", pause));
+net::task<> both() {
+    auto g1 = net::spawn(sleep_repeatedly());
+    auto g2 = net::spawn(sleep_repeatedly());
     co_await g1.join();
     co_await g2.join();
 }
 
-void spawn_and_join(net::duration pause) {
+void sleep_for_an_hour() {
     net::event_loop loop{{.virtual_time = true}};
     const net::time_point begin = loop.now();
-    loop.run(both(pause));
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(loop.now() - begin);
-    say("and that took ", took.count(), " ms, where one after the other takes ", 6 * pause / 1ms);
+    loop.run(both());
+    const auto took = std::chrono::duration_cast<std::chrono::minutes>(loop.now() - begin);
+    say("two tasks sleep three times for 20 minutes each; by the loop's clock that took ", took.count(), " minutes");
+    say("This loop has a clock that jumps to the next timer when all tasks wait, so you did not have to wait.");
 }
 
-// ---- 协程问题: who switches? ---------------------------------------------------------------------------------
+// ---- 协程问题: the function that switches ---------------------------------------------------------------------------------
 
 net::task<> look(std::vector<std::thread::id>& seen) {
     co_await net::yield();
@@ -65,11 +62,11 @@ void one_thread() {
     net::event_loop loop;
     loop.run(three(seen));
     const bool same = std::ranges::count(seen, std::this_thread::get_id()) == 3;
-    say("three tasks ran, in ", same ? "this one thread" : "several threads", ". The kernel knows nothing of them: it");
-    say("is the loop that goes on with one of them, inside run(), as a call; and it has its turn when a task waits.");
+    say("three tasks have run, in ", same ? "this thread only" : "several threads", ". The kernel does not know them.");
+    say("The loop resumes a task by a call, inside run(). The call returns when the task waits.");
 }
 
-// ---- 例子: one who only computes -----------------------------------------------------------------------------
+// ---- 例子: a task that only computes -----------------------------------------------------------------------------
 
 bool finished = false;
 
@@ -79,7 +76,7 @@ net::task<> ticker(int& ticks) {
 
 net::task<> compute(bool kindly) {
     for (int step = 0; step < 10; ++step) {
-        // Something long: 3 ms of work.
+        // computes for 3 ms
         for (const auto end = net::clock::now() + 3ms; net::clock::now() < end;) {
         }
         if (kindly) co_await net::yield();
@@ -90,12 +87,12 @@ net::task<> compute(bool kindly) {
 net::task<> beside(bool kindly, int& ticks) {
     finished = false;
     auto others = net::spawn(ticker(ticks), "the ticker");
-    auto computes = net::spawn(compute(kindly), "the one who computes");
+    auto computes = net::spawn(compute(kindly), "the computing task");
     co_await computes.join();
     co_await others.join();
 }
 
-const char* too_long = "nobody";
+const char* too_long = "no task";
 
 void starvation() {
     net::loop_options watched{.slow_after = 20ms, .slow = [](const char* name, net::duration) { too_long = name; }};
@@ -103,9 +100,9 @@ void starvation() {
         int ticks = 0;
         net::event_loop loop{kindly ? net::loop_options{} : watched};
         loop.run(beside(kindly, ticks));
-        say(kindly ? "with `co_await yield()` after each of ten steps" : "one computes for 30 ms",
-            "; turns of another meanwhile: ", ticks);
-        if (!kindly) say("  the watchdog, who allows 20 ms, complains of ", too_long);
+        say(kindly ? "with `co_await yield()` after each of ten steps" : "a task computes for 30 ms",
+            "; turns of another task meanwhile: ", ticks);
+        if (!kindly) say("  the loop's watchdog, which allows 20 ms, reports ", too_long);
     }
 }
 
@@ -115,7 +112,7 @@ net::task<> switches(long& count, long most) {
     for (; count < most; co_await net::yield()) ++count;
 }
 
-net::task<> two_of_them(long& count, long most) {
+net::task<> two_tasks(long& count, long most) {
     auto other = net::spawn(switches(count, most));
     co_await switches(count, most);
     co_await other.join();
@@ -125,21 +122,18 @@ void a_million() {
     long count = 0;
     net::event_loop loop;
     const auto begin = net::clock::now();
-    loop.run(two_of_them(count, 3'000'000));
+    loop.run(two_tasks(count, 3'000'000));
     const std::chrono::duration<double> took = net::clock::now() - begin;
-    say("The notes: \"a million switches a second is no burden\". ",
-        static_cast<double>(count) / took.count() > 1e6 ? "More than a million" : "Less than a million",
-        " a second, here and now.");
+    say("The notes say that a million switches a second are possible. This machine now makes ",
+        static_cast<double>(count) / took.count() > 1e6 ? "more" : "less", " than that.");
 }
 
 void demonstrate() {
-    heading("gevent 使用例子: nothing to wait for, and so one after the other");
-    spawn_and_join(0s);
-    heading("gevent 切换执行: each sleeps for 0.3 s, and the other has his turn");
-    spawn_and_join(300ms);
-    heading("协程问题: who switches?");
+    heading("gevent 切换执行: sleep in a clock that jumps");
+    sleep_for_an_hour();
+    heading("协程问题: which function switches?");
     one_thread();
-    heading("例子: one who only computes");
+    heading("例子: a task that only computes");
     starvation();
     heading("协程和线程差异: a million switches");
     a_million();
@@ -148,7 +142,7 @@ void demonstrate() {
 constexpr std::string_view help = R"(usage: demo
        demo --help
 
-Many tasks in one thread: spawn and join, who has his turn, and who takes all of them. A demonstration.
+A demonstration of many tasks in one thread: a clock that jumps, a task that starves the others, a million switches.
 )";
 
 }  // namespace
