@@ -1,18 +1,18 @@
-// examples/25_async_await/demo.cpp: several things at once, inside a function
+// examples/25_async_await/demo.cpp: waiting for several tasks at once
 //
-//        when_all      a ────────●                both results, when the last has come
+//        when_all      a ────────●                both results, when the last task has ended
 //                      b ──────────────●
-//        when_any      a ────────●                the first; the other is cancelled, and has ended
+//        when_any      a ────────●                the first result; the other task is cancelled, and has ended
 //                      b ────────x
 //        with_timeout  a ────────|x               or errc::timed_out
-//        with_group    any number, as they come; when one fails, all others are cancelled, and have ended
-//        async_connect is made of these: a task for each address of a host, and the first that stands is it
+//        with_group    any number of tasks; if one fails, all others are cancelled, and have ended
+//        async_connect is made of these: a task for each address of a host, and the first connection wins
 //
-// Whatever way it ends, nothing that was begun inside runs on outside.
+// In each case, no task that was begun inside the call runs on after it.
 //
-// The notes:     asyncio, async/await (three headings there, without a text)
+// The notes:     asyncio, async/await (three headings there, without a text). fetch.cpp and netcat.cpp use the network
 // Type:          demo
-// You will see:  what demo.txt shows. The waiting takes no time: the loop's clock jumps ahead when all wait
+// You will see:  what demo.txt shows. The waiting takes no time: the loop's clock jumps when all tasks wait
 
 #include <netnotes/coro.hpp>
 #include <netnotes/tcp.hpp>
@@ -28,20 +28,20 @@ using namespace std::chrono_literals;
 
 net::time_point start;
 
-/// So many milliseconds have passed by the loop's clock.
+/// Returns the milliseconds that have passed by the loop's clock.
 std::string at() {
     const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(net::event_loop::current().now() - start);
     std::string text = std::to_string(passed.count());
     return "  " + std::string(4 - text.size(), ' ') + text + " ms  ";
 }
 
-/// Whatever way it is left, it says so: a destructor runs when a task is cancelled, as in any function.
+/// Says when it begins and how it ends. Its destructor also runs when the task is cancelled.
 class visit {
   public:
     explicit visit(std::string name) : name_{std::move(name)} { say(at(), name_, " begins"); }
     visit(const visit&) = delete;
     visit& operator=(const visit&) = delete;
-    ~visit() { say(at(), name_, done_ ? " is done" : " is cancelled, and cleans up"); }
+    ~visit() { say(at(), name_, done_ ? " is done" : " is cancelled and cleans up"); }
     void done() { done_ = true; }
 
   private:
@@ -49,7 +49,7 @@ class visit {
     bool done_ = false;
 };
 
-/// Something that takes a while, and gives its length.
+/// Waits for `time` and returns the length of the name.
 net::task<std::size_t> fetch(std::string page, net::duration time) {
     visit here{page};
     co_await net::sleep_for(time);
@@ -63,33 +63,33 @@ net::task<> fails(net::duration after) {
 }
 
 net::task<> all() {
-    // Named first, and then awaited: see the first page of coro/task.hpp for what g++ 12 makes of some longer expressions.
+    // The first page of coro/task.hpp lists the longer expressions that g++ 12 compiles wrongly.
     auto [a, b] = co_await net::when_all(fetch("/index", 200ms), fetch("/news", 100ms));
     say(at(), "both: ", a, " and ", b, " characters");
 }
 
 net::task<> any() {
     auto first = co_await net::when_any(fetch("mirror 1", 300ms), fetch("mirror 2", 100ms));
-    say(at(), "the first was number ", first.index() + 1);
+    say(at(), "the first result is that of number ", first.index() + 1);
 }
 
 net::task<> limited() {
     try {
         co_await net::with_timeout(150ms, fetch("/slow", 2s));
     } catch (const std::system_error& error) {
-        say(at(), "with_timeout says: ", error.code().message());
+        say(at(), "with_timeout throws: ", error.code().message());
     }
     const std::size_t size = co_await net::with_timeout(150ms, fetch("/quick", 100ms));
-    say(at(), "and the quick one in time: ", size);
+    say(at(), "the quick page came in time: ", size, " characters");
 }
 
 net::task<> group() {
     const auto body = [](net::task_group& tasks) -> net::task<> {
         for (int i = 1; i <= 3; ++i) {
-            const auto one = [](int number) -> net::task<> {
+            const auto page = [](int number) -> net::task<> {
                 co_await fetch("/page/" + std::to_string(number), number * 100ms);
             };
-            tasks.spawn(one(i));
+            tasks.spawn(page(i));
         }
         tasks.spawn(fails(150ms));
         co_return;
@@ -135,13 +135,14 @@ net::task<> a_channel() {
 net::task<> connecting() {
     const net::ip_address here = net::ipv4_address::loopback();
     const net::tcp_listener listener{{here, 0}}, silent{{here, 0}, {.backlog = 0}};
-    const net::tcp_stream fills_its_queue{silent.local_endpoint()};  // from here on the kernel drops who knocks there
-    std::vector<net::endpoint> host;  // with a name, async_connect(name, port) looks it up in a thread
+    const net::tcp_stream fills_its_queue{silent.local_endpoint()};  // from here on the kernel drops new clients there
+    std::vector<net::endpoint> host;  // async_connect(name, port) looks a name up in a thread
     host.push_back(silent.local_endpoint());
     host.push_back(listener.local_endpoint());
     const net::async_stream stream = co_await net::async_connect(host);
     const bool second = stream.peer_endpoint().ip() == listener.local_endpoint();
-    say(at(), "connected to the ", second ? "second" : "first", " address, and not in two minutes");
+    say(at(), "connected to the ", second ? "second" : "first",
+        " address; a client without Happy Eyeballs waits for two minutes");
 }
 
 void part(std::string_view title, net::task<> what) {
@@ -152,19 +153,19 @@ void part(std::string_view title, net::task<> what) {
 }
 
 void demonstrate() {
-    part("when_all: 300 ms of waiting in 200", all());
-    part("when_any: who comes first", any());
-    part("with_timeout: who comes too late", limited());
-    part("with_group: the first failure cancels the rest", group());
+    part("when_all: waits of 200 ms and 100 ms take 200 ms", all());
+    part("when_any: the first result", any());
+    part("with_timeout: a task that takes too long", limited());
+    part("with_group: the first failure cancels the other tasks", group());
     part("cancel: destructors run", cancelled());
-    part("a channel of one place: the faster one waits", a_channel());
-    part("async_connect: the first address is silent", connecting());
+    part("a channel with room for one value: the faster task waits", a_channel());
+    part("async_connect: the first address does not answer", connecting());
 }
 
 constexpr std::string_view help = R"(usage: demo
        demo --help
 
-Several things at once, inside a function: all of them, the first, with a limit, in a group. A demonstration.
+A demonstration of several tasks at once: all results, the first result, a time limit, a group.
 )";
 
 }  // namespace
