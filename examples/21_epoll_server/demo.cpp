@@ -1,19 +1,19 @@
 // examples/21_epoll_server/demo.cpp: one thread that serves thousands
 //
-// The end of the road that began with 01. It first shows the two triggers of epoll side by side, then the two
-// mistakes by which the notes' server loses its clients, then the server itself.
+// The demonstration shows both triggers of epoll side by side. Then it shows two mistakes by which the notes' server loses
+// its clients. At the end it runs a server that avoids them.
 //
-// What has changed since 15, the iterative server: there the program waits for *one* client, here for any of
-// them. The handler below never waits for a client; all that could make it wait is the reactor's business.
+// The short programs of this lesson write the loop themselves. Here `reactor_server` has it: wait, accept, receive, send what
+// is queued. The handler below never waits. It gets the bytes of any client and hands back an answer.
 //
 // The notes:     epoll版-TCP服务器 (the epoll server), epoll使用说明 (its flags, LT and ET), epoll 参考代码 (the code)
 // Type:          demo                                      the demonstration
 //                demo serve --port 6666 --trigger edge     the server; Ctrl-C stops it
-//                demo connect localhost 6666               a client: type, and see it come back
-//                nc localhost 6666                                    any other client does as well
-// You will see:  what demo.txt shows: the same half-read under both triggers; two clients whom an
-//                edge-triggered accept() forgets; a reset that `events == EPOLLIN` does not recognise; 200
-//                clients answered at once, and one who takes no answers and costs the others nothing
+//                demo connect localhost 6666               a client: type, and read what comes back
+//                nc localhost 6666                         any other client does as well
+// You will see:  what demo.txt shows: the same half-read under both triggers; two clients that an edge-triggered accept()
+//                forgets; a reset that `events == EPOLLIN` does not recognise; 200 clients answered at once; a client that
+//                takes no answers, which costs the other clients nothing
 
 #include "../demo.hpp"
 
@@ -27,7 +27,7 @@ using example::say;
 
 namespace {
 
-/// The server's whole behaviour: what comes in goes out again.
+/// Echoes: sends every byte back to its client.
 struct echo {
     bool quiet = true;
 
@@ -41,7 +41,7 @@ struct echo {
     void on_close(net::connection& client, std::error_code why) const {
         if (!quiet) say(client.peer().to_string(), "  gone: ", example::farewell(why));
     }
-    void on_accept_error(std::error_code why) const {  // the clients wait in the queue meanwhile
+    void on_accept_error(std::error_code why) const {  // meanwhile the clients wait in the queue
         std::cerr << "accept: " << why.message() << '\n';
     }
 };
@@ -50,7 +50,8 @@ void serve(const example::serve_options& options, net::trigger how) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
     net::tcp_listener listener{options.where};
-    listener.set_option(net::option::no_delay{});  // an answer must not wait for the acknowledgment of the last
+    listener.set_option(
+        net::option::no_delay{});  // an answer does not wait for the acknowledgment of the previous answer
     const net::endpoint where = listener.local_endpoint();
     net::reactor_server server{std::move(listener).into_socket(), echo{options.quiet}, {.how = how}};
     example::announce(where);
@@ -82,19 +83,19 @@ void show_triggers() {
         std::array<std::byte, 1000> buffer;
         say(how == net::trigger::level ? "level-triggered:" : "edge-triggered:");
         writer.send_all(std::string(2000, 'x'));
-        say("  2000 bytes come               epoll reports: ", ask(poller));
+        say("  2000 bytes arrive             epoll reports: ", ask(poller));
         say("  we read ", reader.recv(buffer), ", 1000 are left   epoll reports: ", ask(poller));
         writer.send_all("y");
-        say("  one more byte comes           epoll reports: ", ask(poller));
+        say("  one more byte arrives         epoll reports: ", ask(poller));
         std::array<std::byte, 4096> rest;
         say("  and ", reader.recv(rest), " bytes are waiting");
     }
-    say("An edge is not lost by being handled late, as the notes have it. It is just not repeated: read until");
-    say("there is no more, or the rest waits for the peer's next byte, which may never come.");
+    say("The notes say that an edge must be handled at once. It may be handled at any time, but epoll does not");
+    say("repeat it. So receive until a call would wait. Otherwise the rest waits until the peer sends again.");
 }
 
 void show_forgotten_clients() {
-    example::heading("Three clients arrive together, and the notes accept one");
+    example::heading("Three clients arrive together, and the notes accept one client");
     net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
     listener.set_blocking(false);
     net::epoll_poller poller;
@@ -108,7 +109,7 @@ void show_forgotten_clients() {
     say("one accept(); epoll reports: ", ask(poller));
     std::size_t forgotten = 0;
     for (std::error_code error; accepted.push_back(listener.accept(error).stream), !error;) ++forgotten;
-    say(forgotten, " more stand in the queue: connected, as they believe, and never served");
+    say(forgotten, " more clients stand in the queue. They are connected, and the notes never serve them");
 }
 
 void show_reset() {
@@ -122,11 +123,11 @@ void show_reset() {
     client.close();
     say("asked for:     ", words(net::interest::read));
     say("epoll reports: ", words(poller.wait(net::never)[0].ready));
-    say("No branch of the notes' server fits, and the descriptor is lost. Test the bit.");
+    say("The notes compare the whole set of flags, so no branch fits and the descriptor is lost. Test the bit.");
 }
 
 void show_limits() {
-    example::heading("\"No limit to the connections\", say the notes. These four are:");
+    example::heading("The notes: \"no limit of connections\". Four limits remain:");
     const auto setting = [](const char* name) {
         std::uint64_t number = 0;
         std::ifstream{std::string{"/proc/sys/fs/"} + name} >> number;
@@ -135,9 +136,9 @@ void show_limits() {
     rlimit descriptors{};
     ::getrlimit(RLIMIT_NOFILE, &descriptors);
     say("descriptors of a process, RLIMIT_NOFILE (ulimit -n)    here: ", descriptors.rlim_cur);
-    say("  ... which may be raised up to fs.nr_open             here: ", setting("nr_open"));
+    say("  which a process may raise up to fs.nr_open           here: ", setting("nr_open"));
     say("open files of all processes, fs.file-max               here: ", setting("file-max"));
-    say("what a user may watch, fs.epoll.max_user_watches       here: ", setting("epoll/max_user_watches"));
+    say("descriptors in epolls of a user, max_user_watches      here: ", setting("epoll/max_user_watches"));
 }
 
 void show_server(net::trigger how) {
@@ -153,9 +154,9 @@ void show_server(net::trigger how) {
     const auto exchange = [](net::tcp_stream& client, const std::string& text) {
         client.send_all(text);
         std::string answer(text.size(), '\0');
-        for (std::size_t got = 0; got < answer.size();) {  // a receive is not a message
+        for (std::size_t got = 0; got < answer.size();) {  // one receive may bring a part
             const std::size_t size = client.recv(std::span{answer}.subspan(got));
-            if (size == 0) throw std::runtime_error{"the server has hung up"};
+            if (size == 0) throw std::runtime_error{"the server has closed"};
             got += size;
         }
         return answer;
@@ -171,8 +172,8 @@ void show_server(net::trigger how) {
         right += exchange(crowd[i], "client " + std::to_string(i)) == "client " + std::to_string(i);
     say("200 clients at once: ", right, " right answers");
 
-    // Far more than the kernel's buffers hold. The server stops reading this client when its queue is full, and
-    // so this send_all() waits; but it is the only one that does.
+    // These are far more bytes than the kernel's buffers hold. When the queue for this client is full, the server stops
+    // reading from it, so this send_all() waits. No other client waits.
     const std::string flood(32 * 1024 * 1024, 'z');
     net::tcp_stream slow{{net::ipv4_address::loopback(), port}};
     net::stop_event give_up;
@@ -180,20 +181,20 @@ void show_server(net::trigger how) {
     example::background sender{give_up, [&] { slow.send_all(flood); }};
     right = 0;
     for (int i = 0; i < 1000; ++i) right += exchange(first, "ping") == "ping";
-    say("while one client sends 32 MiB and takes no answer, another gets ", right, " of 1000");
+    say("one client sends 32 MiB and takes no answer; another gets ", right, " of 1000 answers");
     std::size_t returned = 0;
     for (std::array<char, 65536> buffer; returned < flood.size();) {
         const std::size_t size = slow.recv(buffer);
-        if (size == 0) throw std::runtime_error{"the server has hung up"};
+        if (size == 0) throw std::runtime_error{"the server has closed"};
         returned += size;
     }
     sender.finish();
-    say("when it reads at last, all comes back: ", returned, " bytes");
+    say("then the first client receives: ", returned, " bytes come back");
 
     stop.request_stop();
     running.finish();
     std::array<std::byte, 1> buffer;
-    say("stopped; the clients still connected read the end: ", first.recv(buffer), " bytes");
+    say("the server stops; a client that is still connected receives the end: ", first.recv(buffer), " bytes");
 }
 
 constexpr std::string_view help =
@@ -204,39 +205,40 @@ constexpr std::string_view help =
     "\n"
     "An echo server for thousands of clients in one thread, on epoll. Without an argument: a demonstration.\n"
     "\n"
-    "  serve            sends back what comes, to every client\n"
+    "  serve            sends every byte back to its client\n"
     "  --bind ADDRESS   where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...\n"
     "  --port N         6666 by default; 0 lets the system choose\n"
-    "  --trigger HOW    edge (the default): registered once, read until there is no more\n"
-    "                   level: reminded until it is read\n"
-    "  --quiet          only the line `listening on ADDRESS:PORT`\n"
+    "  --trigger HOW    edge (the default): each descriptor is registered once, and read until a call would wait\n"
+    "                   level: epoll reports a descriptor until it has been read\n"
+    "  --quiet          prints only the line `listening on ADDRESS:PORT`\n"
     "  connect          sends what you type and shows what the server says; Ctrl-D ends it\n";
 
 }  // namespace
 
 int main(int argc, char** argv) {
     net::trigger how = net::trigger::edge;
-    return example::run(argc, argv, help,
-                        {.demonstrate =
-                             [] {
-                                 show_triggers();
-                                 show_forgotten_clients();
-                                 show_reset();
-                                 show_limits();
-                                 show_server(net::trigger::level);
-                                 show_server(net::trigger::edge);
-                                 say("The clients cannot tell the two apart. The server can: edge-triggered it saves "
-                                     "the system calls by");
-                                 say("which a level trigger is told to wait for room, and told again to stop.");
-                             },
-                         .serve = [&](const example::serve_options& options) { serve(options, how); },
-                         .connect = [](const std::string& host,
-                                       std::uint16_t port) { example::talk(net::tcp_stream::connect(host, port)); },
-                         .more_options =
-                             [&](example::arguments& words) {
-                                 const auto trigger = words.value("--trigger");
-                                 if (trigger && *trigger != "level" && *trigger != "edge")
-                                     throw example::usage_error{"--trigger is level or edge"};
-                                 if (trigger == "level") how = net::trigger::level;
-                             }});
+    return example::run(
+        argc, argv, help,
+        {.demonstrate =
+             [] {
+                 show_triggers();
+                 show_forgotten_clients();
+                 show_reset();
+                 show_limits();
+                 show_server(net::trigger::level);
+                 show_server(net::trigger::edge);
+                 say("The clients see no difference. The edge-triggered server makes fewer system calls: "
+                     "with a level trigger");
+                 say("it must ask for room to write, and later take that back.");
+             },
+         .serve = [&](const example::serve_options& options) { serve(options, how); },
+         .connect = [](const std::string& host,
+                       std::uint16_t port) { example::talk(net::tcp_stream::connect(host, port)); },
+         .more_options =
+             [&](example::arguments& words) {
+                 const auto trigger = words.value("--trigger");
+                 if (trigger && *trigger != "level" && *trigger != "edge")
+                     throw example::usage_error{"--trigger is level or edge"};
+                 if (trigger == "level") how = net::trigger::level;
+             }});
 }
