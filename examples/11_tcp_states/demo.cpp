@@ -10,22 +10,21 @@
 //        TIME-WAIT     <─── FIN ───────────────   LAST-ACK
 //                      ──── ACK ──────────────>   CLOSED
 //
-// Three segments open it, for each side numbers its bytes from a number of its own, and needs to hear that the other
-// has it (RFC 9293 §3.4.1). An old SYN that turns up late opens nothing: its SYN, ACK is answered by RST. (The notes say
-// that a SYN carries no data. It may, and with Fast Open, RFC 7413, it does.) Who asks is the client, say the notes; but
-// both may ask at once (§3.5).
+// Three segments open a connection. Each side numbers its bytes from a number of its own, and must hear that the other side
+// knows this number (RFC 9293 §3.4.1). An old SYN that arrives late opens nothing: its SYN, ACK is answered by a reset.
+// Both sides may also send a SYN at the same time (§3.5).
 //
-// Each FIN closes one direction, carries ACK, and may carry the last bytes. The second is not, as the notes have it,
-// an agreement to close: like the first it says that its side has no more to send, and that may be hours later (§3.6).
+// A FIN closes one direction. It carries an ACK, and it may carry the last bytes. The other direction stays open until its
+// own FIN, perhaps for hours (§3.6).
 //
-// Most of these states last a few microseconds. To see them we hold up the next step: a full queue drops the SYN,
-// TCP_DEFER_ACCEPT ignores the last ACK of the handshake, and a FIN waits behind bytes for which the peer has no room.
-// TCP_INFO tells the state of a descriptor; /proc/net/tcp that of connections which have none yet, or no longer.
+// Most of these states last a few microseconds. To show them, the demonstration holds up the next step. A full queue drops
+// the SYN. TCP_DEFER_ACCEPT ignores the last ACK of the handshake. A FIN waits behind bytes for which the peer has no
+// room. TCP_INFO returns the state of a socket, and /proc/net/tcp also the state of a connection without a socket.
 //
 // The notes:     TCP三次握手图解, tcp四次挥手图解过程 (opening and closing), tcp十种状态 (the states), TCP的2MSL问题
 //                (TIME-WAIT), 如果已经建立了连接,但是客户端突然出现故障了怎么办 (keep-alive)
 // Type:          demo             a demonstration
-//                demo capture     the segments themselves, where the system lets us look at them
+//                demo capture     the segments, if the system permits a capture
 // You will see:  what demo.txt shows, in about two seconds: all eleven states, both ends side by side
 
 #include "../demo.hpp"
@@ -52,11 +51,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const net::endpoint anywhere{net::ipv4_address::loopback(), 0};  // port 0: any that is free
+const net::endpoint anywhere{net::ipv4_address::loopback(), 0};  // port 0: the system chooses a port
 
 // ---- Looking at states ----------------------------------------------------------------------------------
 
-/// A line of /proc/net/tcp (proc(5)): state, and hundredths of a second until its timer rings.
+/// A line of /proc/net/tcp (proc(5)): the state, and the time until its timer expires, in hundredths of a second.
 struct entry {
     state is = state::closed;
     unsigned timer = 0;
@@ -96,14 +95,14 @@ void table(std::string_view title) {
     say(in_columns("", "client"), "server");
 }
 
-/// Two ends of one connection, whether they have descriptors or not.
+/// The two ends of a connection, with or without sockets.
 struct ends {
     net::tcp_listener listener{anywhere};
     net::tcp_stream client, server;
     net::endpoint client_name, server_name = listener.local_endpoint();
 
     ends() = default;
-    /// A connection that stands.
+    /// Returns an established connection.
     static ends connected() {
         ends both;
         both.client = net::tcp_stream{both.server_name};
@@ -113,14 +112,14 @@ struct ends {
     }
     state of_client() const { return of(client, client_name, server_name); }
     state of_server() const { return of(server, server_name, client_name); }
-    /// Waits until both ends are in those states. No call waits for a state, so we look again and again, for five
-    /// seconds at most.
+    /// Waits until both ends are in these states, at most for five seconds. No system call waits for a state, so this
+    /// function looks again and again.
     void await(state expected_client, state expected_server) const {
         const auto give_up = net::clock::now() + 5s;
         while ((of_client() != expected_client || of_server() != expected_server) && net::clock::now() < give_up)
             std::this_thread::sleep_for(2ms);
     }
-    /// One line of the table: what is expected is waited for, and what *is* is printed.
+    /// Prints a line of the table. It waits for the expected states, and prints the real states.
     void are(std::string_view because, state expected_client, state expected_server) const {
         await(expected_client, expected_server);
         for (const state is : {of_client(), of_server()}) seen[static_cast<std::size_t>(is)] = true;
@@ -138,7 +137,7 @@ struct ends {
 // ---- The demonstration ----------------------------------------------------------------------------------
 
 void opening() {
-    table("TCP三次握手: opening, with a queue that is full, and a server that does not believe in empty connections");
+    table("TCP三次握手: opening, with a full queue, and a listener that waits for data");
     ends both;
     both.listener = net::tcp_listener{anywhere, {.backlog = 1}};
     both.server_name = both.listener.local_endpoint();
@@ -150,64 +149,64 @@ void opening() {
     net::socket client{net::address_family::inet, net::socket_type::stream};
     client.bind(anywhere);
     both.client_name = client.local_endpoint().ip();
-    both.are("socket; nothing has been sent", state::closed, state::closed);
+    both.are("socket(); no segment has been sent", state::closed, state::closed);
     client.set_blocking(false);
     std::error_code error;
     client.connect(both.server_name, error);
     both.client = net::tcp_stream{std::move(client)};
-    both.are("connect: the queue is full, SYN is dropped", state::syn_sent, state::closed);
+    both.are("connect(): the queue is full, the SYN is dropped", state::syn_sent, state::closed);
     for (net::tcp_stream& one : early) one = both.listener.accept().stream;
-    both.are("a second later SYN is sent again; ACK is ignored", state::established, state::syn_received);
+    both.are("a second later, a new SYN; the last ACK is ignored", state::established, state::syn_received);
     both.client.set_blocking(true);
     both.client.send_all("hello");
-    both.are("send: every segment from now on carries that ACK", state::established, state::established);
-    // The notes let the server process change its state. The kernel has done all this alone.
-    say("The server's program has done nothing for this client so far, and has not called accept.");
+    both.are("send(): each segment carries that ACK again", state::established, state::established);
+    // The notes say that the server process changes its state. The kernel has done all this alone.
+    say("The server's program has not called accept() for this client yet.");
     const state listens = net::tcp_stream{std::move(both.listener).into_socket()}.info().state;
     seen[static_cast<std::size_t>(listens)] = true;
-    say("The listener is in the state ", to_string(listens), ", as before; each connection has its own.");
+    say("The listener is still in the state ", to_string(listens), ". Each connection has a state of its own.");
 }
 
-/// Sends until the peer has no more room, so that whatever is sent now waits behind it.
+/// Sends until the peer has no more room. Bytes and a FIN that are sent now have to wait.
 void fill(net::tcp_stream& stream) {
     const std::string much(256 * 1024, 'x');
     stream.set_blocking(false);
     std::error_code error;
     while (stream.info().bytes_not_sent == 0 || stream.info().unacknowledged > 0) {
         while (stream.send(much, error), !error) continue;
-        std::this_thread::sleep_for(1ms);  // what is under way may still make room
+        std::this_thread::sleep_for(1ms);  // an acknowledgment under way may still make room
     }
     stream.set_blocking(true);
 }
-/// Receives until the end.
+/// Receives until the end of the stream.
 void drain(net::tcp_stream& stream) {
     std::string much(256 * 1024, '\0');
     while (stream.recv(much) > 0) continue;
 }
 
 void closing() {
-    table("tcp四次挥手: closing, the client first");
+    table("tcp四次挥手: closing, the client closes first");
     ends both = ends::connected();
     both.are("connected", state::established, state::established);
     fill(both.client);
     both.client.shutdown(net::shutdown_direction::send);
-    both.are("client: shutdown(send). FIN waits behind many bytes", state::fin_wait_1, state::established);
+    both.are("client: shutdown(send). The FIN waits behind bytes", state::fin_wait_1, state::established);
     drain(both.server);
-    both.are("server: reads all, to the end: FIN has come", state::fin_wait_2, state::close_wait);
+    both.are("server: reads to the end; the FIN has arrived", state::fin_wait_2, state::close_wait);
     both.server.send_all("still here");
     char buffer[100];
     const std::size_t size = both.client.recv(buffer);
-    say("  it goes on: \"", std::string_view{buffer, size}, "\" arrives");
+    say("  the other direction is open: \"", std::string_view{buffer, size}, "\" arrives");
     fill(both.server);
     both.server.shutdown(net::shutdown_direction::send);
-    both.are("server: shutdown(send). FIN waits behind many bytes", state::fin_wait_2, state::last_ack);
+    both.are("server: shutdown(send). The FIN waits behind bytes", state::fin_wait_2, state::last_ack);
     drain(both.client);
-    both.are("client: reads all, to the end: FIN has come", state::time_wait, state::closed);
-    // The 60 s are compiled into the kernel, and tcp_fin_timeout, in spite of its name, is about FIN-WAIT-2.
+    both.are("client: reads to the end; the FIN has arrived", state::time_wait, state::closed);
+    // The 60 s are compiled into the kernel. The setting tcp_fin_timeout is about FIN-WAIT-2, in spite of its name.
     const unsigned left = look_up(both.client_name, both.server_name).timer;
-    say("TIME-WAIT is over in ", (left + 999) / 1000 * 10,
-        " s, on Linux always: there is no setting for it. 2 MSL would be four minutes by");
-    say("RFC 9293. Should its ACK be lost, then the server, in LAST-ACK, sends FIN again, and somebody can answer.");
+    say("TIME-WAIT ends after ", (left + 999) / 1000 * 10,
+        " s. On Linux no setting changes that. (2 MSL of RFC 9293 is 4 min.)");
+    say("If the last ACK is lost, the server in LAST-ACK sends its FIN again, and the client's kernel can answer.");
 }
 
 unsigned setting(const std::string& name) {
@@ -217,35 +216,35 @@ unsigned setting(const std::string& name) {
 }
 
 void closing_without_shutdown() {
-    table("close is not shutdown: afterwards nobody listens any more");
+    table("close() is not shutdown(): after it, the client cannot receive");
     ends both = ends::connected();
     both.client.close();
-    both.are("client: close", state::fin_wait_2, state::close_wait);
+    both.are("client: close()", state::fin_wait_2, state::close_wait);
     const unsigned left = look_up(both.client_name, both.server_name).timer, most = 100 * setting("tcp_fin_timeout");
-    say("The server stays so until its program closes, for days if need be; the client's end, which has no program");
-    say("any more, is forgotten when a timer rings (tcp_fin_timeout, a minute by default). Does it run? ",
+    say("The server's end stays in CLOSE-WAIT until its program closes. The client's end has no program any more, and");
+    say("ends when a timer expires (tcp_fin_timeout, 60 s by default). Does the timer run? ",
         left > 0 && left <= most ? "yes" : "no");
-    say("Here the server sends first:");
+    say("Before it expires, the server sends:");
     both.server.send_all("late");
-    both.are("server: send. The bytes are taken, the answer is RST", state::closed, state::closed);
+    both.are("server: send() takes the bytes; the answer is a reset", state::closed, state::closed);
     std::error_code error;
     both.server.send("later", error);
-    say("server: send, once more: ", error.message());
+    say("server: send() again: ", error.message());
 }
 
 void the_server_first() {
-    table("The server closes first, which the notes leave out");
+    table("The server closes first");
     ends both = ends::connected();
     both.server.close();
     char buffer[1];
-    say("client: recv gives ", both.client.recv(buffer), ", now and ever: ", both.client.recv(buffer));
+    say("client: recv() returns ", both.client.recv(buffer), ", and again: ", both.client.recv(buffer));
     both.client.close();
-    both.are("server: close; client: close", state::closed, state::time_wait);
-    say("TIME-WAIT is with who closes first. The server's port has it now: see SO_REUSEADDR.");
+    both.are("server: close(); client: close()", state::closed, state::time_wait);
+    say("TIME-WAIT is with the side that closes first. Now it holds the server's port: see SO_REUSEADDR.");
 }
 
 void both_at_once() {
-    table("Both close before either hears of it: the state that the notes leave out");
+    table("Both sides close at the same time: the state that the notes leave out");
     ends both = ends::connected();
     fill(both.client);
     fill(both.server);
@@ -253,27 +252,27 @@ void both_at_once() {
     both.server.shutdown(net::shutdown_direction::send);
     both.are("both: shutdown(send). Both FINs wait", state::fin_wait_1, state::fin_wait_1);
     drain(both.server);
-    both.are("server: reads all, to the end: FIN has come", state::fin_wait_2, state::closing);
+    both.are("server: reads to the end; the FIN has arrived", state::fin_wait_2, state::closing);
     drain(both.client);
-    both.are("client: reads all, to the end", state::time_wait, state::time_wait);
+    both.are("client: reads to the end", state::time_wait, state::time_wait);
 }
 
 void reset() {
-    table("Reset: no goodbye, and nothing remains");
+    table("Reset: no FIN, and no state remains");
     ends both = ends::connected();
     both.client.send_all("hello");
     both.client.set_option(net::option::linger{0s});
     both.client.close();
-    both.are("client: linger of 0 s, close: RST", state::closed, state::closed);
+    both.are("client: linger of 0 s, close(): a reset", state::closed, state::closed);
     char buffer[100];
     const std::size_t size = both.server.recv(buffer);
     std::error_code error;
     both.server.recv(buffer, error);
-    say("server: recv gives what had arrived, ", size, " bytes, and then: ", error.message());
+    say("server: recv() returns the ", size, " bytes that had arrived, and then: ", error.message());
 }
 
 void keep_alive() {
-    heading("Keep-alive: how long until a dead peer is noticed");
+    heading("Keep-alive: when is a dead peer noticed?");
     constexpr net::keep_alive usual;
     static_assert(usual.until_verdict() == 7875s);
     say("                    the notes     tcp(7)    this machine");
@@ -282,7 +281,7 @@ void keep_alive() {
         " s");
     say("probes              10            ", usual.count, "         here: ", setting("tcp_keepalive_probes"));
     ends both = ends::connected();
-    say("and a new connection, which \"also has\" this timer: keep-alive is ", both.client.keep_alive() ? "on" : "off");
+    say("a new connection: keep-alive is ", both.client.keep_alive() ? "on" : "off");
     both.client.set_keep_alive(net::keep_alive{.idle = 60s, .interval = 10s, .count = 3});
     say("with set_keep_alive({60s, 10s, 3}): noticed after ", both.client.keep_alive()->until_verdict().count(), " s");
 }
@@ -291,16 +290,16 @@ void the_eleven() {
     heading("tcp十种状态: the notes count ten states, and use the eleventh");
     constexpr std::pair<state, std::string_view> meanings[] = {
         {state::closed, "no connection: not yet, or no longer"},
-        {state::listen, "waits for whoever may come"},
-        {state::syn_sent, "has asked, and hears nothing yet"},
-        {state::syn_received, "has been asked and has answered"},
-        {state::established, "both may send"},
-        {state::fin_wait_1, "has said goodbye"},
-        {state::fin_wait_2, "... and was heard; the other side may go on"},
-        {state::close_wait, "was told goodbye, and has not said so itself"},
-        {state::closing, "both said it at the same time"},
-        {state::last_ack, "was told goodbye, has said it, too"},
-        {state::time_wait, "all is said; stays a while to answer late questions"},
+        {state::listen, "a listener, which waits for clients"},
+        {state::syn_sent, "has sent a SYN, and has no answer yet"},
+        {state::syn_received, "has received a SYN, and has answered it"},
+        {state::established, "both sides may send"},
+        {state::fin_wait_1, "has sent a FIN, which is not acknowledged"},
+        {state::fin_wait_2, "... and now it is; the other side may still send"},
+        {state::close_wait, "has received a FIN; the program has not closed yet"},
+        {state::closing, "both sides have sent a FIN at the same time"},
+        {state::last_ack, "has received a FIN and sent its own"},
+        {state::time_wait, "has closed first; stays to answer a FIN that is sent again"},
     };
     for (const auto& [is, meaning] : meanings) {
         std::string name{to_string(is)};
@@ -322,8 +321,8 @@ void demonstrate() {
 
 // ---- The capture ----------------------------------------------------------------------------------------
 
-/// All IPv4 packets of the loopback interface, each once: packet(7). Only a privileged process may, but everybody may
-/// be privileged in a network of his own, where nobody else's packets are (user_namespaces(7)).
+/// Captures the IPv4 packets of the loopback interface (packet(7)). This needs privileges. Each process can have them in a
+/// network namespace of its own, which no other process uses (user_namespaces(7)).
 net::socket open_capture() {
     if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 || ::unshare(CLONE_NEWNET) == 0) {
         ifreq interface {};
@@ -338,7 +337,7 @@ net::socket open_capture() {
     return capture;
 }
 
-/// Makes a socket deaf, as if its network lost all that comes: a filter that keeps nothing (socket(7)).
+/// Drops all segments that arrive for a socket, as a network that loses them: a filter that keeps nothing (socket(7)).
 void lose_all(net::tcp_stream& stream, bool deaf) {
     if (!deaf) return stream.set_option(SOL_SOCKET, SO_DETACH_FILTER, 0);
     sock_filter program[] = {{BPF_RET | BPF_K, 0, 0, 0}};
@@ -346,7 +345,7 @@ void lose_all(net::tcp_stream& stream, bool deaf) {
     stream.set_option(SOL_SOCKET, SO_ATTACH_FILTER, std::as_bytes(std::span{&filter, 1}));
 }
 
-/// The segments of one connection that have been captured since the last call. Sequence numbers count from 0 at SYN.
+/// Prints the segments of a connection that were captured since the last call. Sequence numbers begin with 0.
 void show_segments(net::socket& capture, const ends& both) {
     std::array<std::uint32_t, 2> first{};
     std::error_code error;
@@ -364,7 +363,7 @@ void show_segments(net::socket& capture, const ends& both) {
         const auto number = [&](std::size_t at) {
             return static_cast<std::uint32_t>(word(at)) << 16 | static_cast<std::uint32_t>(word(at + 2));
         };
-        // Eight flags since RFC 3168; the notes have six, and two more reserved bits.
+        // There are eight flags since RFC 3168. The notes have six flags and two more reserved bits.
         constexpr const char* names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
         std::string flags;
         for (unsigned bit = 0; bit < 8; ++bit)
@@ -401,16 +400,16 @@ void show_capture() {
         both.server.close();
         both.await(state::time_wait, state::closed);
     };
-    show("Hello, and both close promptly: three segments, for the ACK rides on the second FIN", [&](ends& both) {
+    show("Both close at once: three segments, because the second FIN carries the ACK", [&](ends& both) {
         both.client.close();
         closed_by_server(both);
     });
-    show("The server takes 100 ms: four", [&](ends& both) {
+    show("The server closes 100 ms later: four segments", [&](ends& both) {
         both.client.close();
         std::this_thread::sleep_for(100ms);
         closed_by_server(both);
     });
-    show("Both at once, on a network that loses both FINs: they are sent again", [](ends& both) {
+    show("Both close at once, and the network loses both FINs: they are retransmitted", [](ends& both) {
         lose_all(both.client, true);
         lose_all(both.server, true);
         both.client.shutdown(net::shutdown_direction::send);
@@ -423,7 +422,7 @@ void show_capture() {
         both.client.set_option(net::option::linger{0s});
         both.client.close();
     });
-    show("Keep-alive of 1 s, 1 s and 2 probes, and a server that has lost its power", [](ends& both) {
+    show("Keep-alive of 1 s, 1 s and 2 probes, and a server without power", [](ends& both) {
         both.client.set_keep_alive(net::keep_alive{.idle = 1s, .interval = 1s, .count = 2});
         lose_all(both.server, true);
         char buffer[10];
@@ -439,7 +438,7 @@ constexpr std::string_view help = R"(usage: demo
 
 How a TCP connection begins and ends. Without an argument: a demonstration of all its states, both ends side by side.
 
-  capture          shows the segments: in a network namespace of its own, where this system lets us make one
+  capture          shows the segments, in a network namespace of its own if the system permits it
 )";
 
 }  // namespace
@@ -449,6 +448,6 @@ int main(int argc, char** argv) {
         const auto rest = words.rest();
         if (rest.empty()) return demonstrate();
         if (rest.size() == 1 && rest[0] == "capture") return show_capture();
-        throw example::usage_error{"either nothing, or capture"};
+        throw example::usage_error{"give no argument, or capture"};
     });
 }
