@@ -1,33 +1,28 @@
 // examples/12_tcp_connections/demo.cpp: long and short connections, and a server that survives both
 //
-//        short:  SYN, SYN, ACK │ ask, answer │ FIN, FIN, ACK      for every question
-//        long:   SYN, SYN, ACK │ ask, answer │ ask, answer │ ask, answer │ ...
+//        short:  SYN, SYN, ACK │ question, answer │ FIN, FIN, ACK      for each question
+//        long:   SYN, SYN, ACK │ question, answer │ question, answer │ question, answer │ ...
 //
-// The notes give short ones to the web. So it was; since HTTP/1.1 a connection stays open unless somebody says otherwise
-// (RFC 9112 §9.3). And who closes a short one first is up to the protocol: in HTTP/1.0 it was the server.
+// The notes say that web servers use short connections. Since HTTP/1.1 a connection stays open by default (RFC 9112 §9.3).
+// A server can hold many long connections, because an idle connection costs only some KB of memory. A server that waits for
+// events, as this server does, can hold hundreds of thousands.
 //
-// Nor need long ones be few: an idle one costs the server some KB of memory, and servers that wait for events, as this
-// one does, hold hundreds of thousands.
+// On a short connection the end of the stream can be the end of the message. On a long connection the message needs a mark
+// or a length. And silent clients fill up the server. The notes know two limits; this server has them and a third:
 //
-// On a long connection somebody must say where a message ends; before, the end of the connection did. And a server
-// with long connections fills up with clients who say nothing. The notes know two defences, and this server has them,
-// and a third, without which one client with a single endless line would do:
+//        a silent client                closed after a time; a client that wants to stay sends a heartbeat
+//        one client, many connections   limited for each address
+//        a message without an end       limited by length
 //
-//        a client who says nothing      is closed after a while. Who wants to stay must say something: a heartbeat
-//        one client, many connections   are limited by address
-//        a message without an end       is limited by length
-//
-// The protocol: every line comes back, and "too long" or "too many connections" before the server hangs up.
-//
-// What has changed since 21: the handler keeps something about each client, and takes whole lines out of what comes.
+// The protocol: every line comes back. The server sends "too long" or "too many connections" before it closes.
 //
 // The notes:     TCP长连接和短连接, TCP短连接, TCP长连接, 长短连接各自优缺点 (long and short connections, their steps, for
 //                and against)
 // Type:          demo                                        a demonstration
 //                demo serve --idle 10 --per-client 3         and in a second terminal, four times:
 //                demo connect localhost 6666
-// You will see:  what demo.txt shows: what a connection costs; three messages in one receive and one in
-//                three; a silent client leave, and one with a heartbeat stay; the fourth of one address turned away
+// You will see:  what demo.txt shows: the cost of a connection, three messages in one receive, a silent client that is
+//                closed and a client with a heartbeat that stays, and the fourth connection of an address
 
 #include "../demo.hpp"
 
@@ -51,7 +46,7 @@ struct limits {
     std::size_t line = 1000;  ///< bytes, with its end
 };
 
-/// What the reactor brings, in the clothes of a stream: so a reader can take lines out of it that arrive in pieces.
+/// The bytes that the reactor has received, as a stream. So a buffered_reader can take lines out of it.
 struct inbox {
     std::span<const std::byte> bytes;
 
@@ -86,14 +81,15 @@ class line_server {
             std::string answer{*line};
             client.send(answer += "\r\n");
         }
-        if (error != std::errc::message_size) return;  // the rest of a line is still to come
+        if (error != std::errc::message_size) return;  // the end of the line has not arrived yet
         client.send("too long\r\n");
         client.close_after_sending();
     }
     void on_close(net::connection& client, std::error_code why) {
         sessions_.erase(client.id());
         const auto its = count_.find(one_client(client));
-        if (its != count_.end() && --its->second == 0) count_.erase(its);  // none: no memory was left to count it
+        if (its != count_.end() && --its->second == 0)
+            count_.erase(its);  // it is missing if there was no memory to count it
         if (!quiet_) say(client.peer().to_string(), "  gone: ", example::farewell(why));
     }
     void on_accept_error(std::error_code why) const { std::cerr << "accept: " << why.message() << '\n'; }
@@ -104,8 +100,8 @@ class line_server {
         inbox in;
         net::buffered_reader<inbox> lines;
     };
-    /// Whom we count as one: an IPv4 address, but of IPv6 a /64, for that is the least that one customer is given, and
-    /// he can have a new address in it for every connection.
+    /// Returns the network that counts as a single client: an IPv4 address, or an IPv6 /64. A customer gets a /64 at least,
+    /// and could use a new address of it for each connection.
     static net::network one_client(const net::connection& client) {
         const net::ip_address address = client.peer().ip().address().unmapped();
         const net::ip_address bare = address.is_v4() ? address : net::ip_address{address.v6().with_zone("")};
@@ -115,7 +111,7 @@ class line_server {
     limits allowed_;
     bool quiet_;
     std::map<net::network, std::size_t> count_;
-    std::map<std::uint64_t, session> sessions_;  // a map, for what is in it stays where it is
+    std::map<std::uint64_t, session> sessions_;  // elements of a map stay where they are
 };
 
 void run_server(net::tcp_listener listener, const limits& allowed, bool quiet, const net::stop_event& stop) {
@@ -135,7 +131,7 @@ void serve(const example::serve_options& options, const limits& allowed) {
 
 // ---- The demonstration ----------------------------------------------------------------------------------
 
-/// The same server, in a thread.
+/// The same server in a thread.
 class running_server {
   public:
     explicit running_server(const limits& allowed)
@@ -149,7 +145,7 @@ class running_server {
     example::background thread_;
 };
 
-/// A client: a stream, and the lines that come out of it.
+/// A client: a stream, and a reader of its lines.
 struct line_client {
     explicit line_client(const net::endpoint& server) : stream{server} {}
     line_client(const char* from, const net::endpoint& server) : stream{connected(from, server)} {}
@@ -172,19 +168,19 @@ struct line_client {
     }
 };
 
-/// Of one connection, all segments, both ways, up to now. On this machine none is lost.
+/// Returns the number of segments of a connection until now, in both directions.
 std::uint32_t segments(const line_client& client) {
     const net::connection_info info = client.stream.info();
     return info.segments_sent + info.segments_received;
 }
-/// How many acknowledgments travel alone is a matter of microseconds; so a number is shown as what it lies between.
+/// Returns the range of a number. The number of acknowledgments without data depends on microseconds.
 std::string between(std::uint32_t least, std::uint32_t number, std::uint32_t most) {
-    if (number < least || number > most) return std::to_string(number) + ", which is out of the ordinary";
+    if (number < least || number > most) return std::to_string(number) + ", which is outside of the usual range";
     return "from " + std::to_string(least) + " to " + std::to_string(most);
 }
 
 void counted() {
-    heading("TCP短连接, TCP长连接: a hundred questions, counted");
+    heading("TCP短连接, TCP长连接: the cost of a hundred questions");
     constexpr unsigned questions = 100;
     running_server server{limits{}};
     std::uint32_t right = 0, sum = 0;
@@ -195,7 +191,7 @@ void counted() {
         right -= client.hear() != "(the end)";                  // recv
         sum += segments(client);                                // close
     }
-    say("short, a connection each:  ", right, " right answers");
+    say("short connections:         ", right, " right answers");
     say("  system calls of the client    ", 7 * questions, ": socket, connect, send, recv, shutdown, recv, close");
     say("  segments for each question    ", between(8, sum / questions, 11),
         ": 3 to open, 2 with data, 3 or 4 to close");
@@ -204,12 +200,12 @@ void counted() {
     const std::uint32_t before = segments(client);
     right = 0;
     for (unsigned i = 0; i < questions; ++i) right += client.ask("question") == "question";
-    say("long, one for all:         ", right, " right answers");
+    say("a long connection:         ", right, " right answers");
     say("  system calls of the client    ", 2 + 2 * questions + 1, ": socket, connect, 100 times send and recv, close");
     say("  segments for each question    ", between(2, (segments(client) - before) / questions, 4), ": 2 with data");
-    // Who closes first keeps the port for a minute: 28,232 of them by default (ip(7), ip_local_port_range).
+    // The side that closes first keeps its port for a minute. By default there are 28,232 ports (ip_local_port_range).
     static_assert((60999 - 32768 + 1) / 60 == 470);
-    say("From one address to one server there can be 470 short ones a second, in the long run: TIME-WAIT.");
+    say("TIME-WAIT limits an address to 470 short connections a second to one server, in the long run.");
 }
 
 void framing() {
@@ -220,17 +216,17 @@ void framing() {
         for (const char* piece : {"one\n", "two\n", "thr"}) out.send_all(piece);
     };
     three_sends();
-    say("three sends may be one recv:       ", receiver.recv(buffer), " bytes, two messages and a half");
+    say("three sends, one recv:             ", receiver.recv(buffer), " bytes, two messages and a half");
     net::buffered_reader lines{receiver, 16};
     three_sends();
     const auto line = [&] { return '"' + std::string{*lines.recv_line()} + '"'; };
     std::string got = line();
     got += ", " + line();
-    say("by a delimiter, with a reader:     ", got, "; and \"", lines.buffered(), "\" waits for its end");
+    say("by a delimiter, with a reader:     ", got, "; \"", lines.buffered(), "\" waits for its end");
     sender.send_all("ee\n");
-    say("which comes with the next send:    ", line());
+    say("after one more send:               ", line());
 
-    // A length of two bytes, the high one first, as all numbers of the Internet's protocols; then the text.
+    // A length of two bytes, the high byte first, as in the Internet's protocols; then the text.
     const auto next = [&]() -> std::string {
         const auto head = lines.recv_exact(2);
         if (!head) return "(the end)";
@@ -242,7 +238,7 @@ void framing() {
     sender.send_all("\0\3any\0\5\n\n\n\n\n\0\0"sv);
     got = next() + ", ";
     const bool line_feeds = next() == "\"\n\n\n\n\n\"";
-    say("by length, any bytes may be in it: ", got, line_feeds ? "five line feeds" : "something else", ", ", next());
+    say("by a length, with any bytes in it: ", got, line_feeds ? "five line feeds" : "other bytes", ", ", next());
     sender.send_all("\xff\xff");
     std::error_code error;
     try {
@@ -259,14 +255,14 @@ void too_long() {
     line_client client{server.where()};
     client.stream.send_all(std::string(1000, 'x'));
     const std::string last_words = client.hear();
-    say("1000 bytes and no line feed: \"", last_words, "\", and then: ", client.hear());
+    say("1000 bytes without a line feed: \"", last_words, "\", and then: ", client.hear());
 }
 
 void idle() {
-    heading("Who says nothing is closed, after half a second here");
+    heading("A silent client is closed, here after half a second");
     running_server server{limits{.idle = 500ms}};
     line_client silent{server.where()}, beating{server.where()};
-    // TCP's own keep-alive is no heartbeat: the kernels talk, and the server's program hears nothing of it.
+    // TCP's keep-alive is no heartbeat: only the kernels exchange probes, and the server's program does not see them.
     silent.stream.set_keep_alive(net::keep_alive{.idle = 1s, .interval = 1s, .count = 3});
     bool answered = true;
     std::error_code error = std::make_error_code(std::errc::timed_out);
@@ -274,13 +270,13 @@ void idle() {
         answered = answered && beating.ask("") == "";
         silent.lines.recv_line(error);
     }
-    say("the silent client:                       ", error ? error.message() : "closed");
-    say("one that sent an empty line now and then: ", answered ? beating.ask("still here") : "not answered");
-    say("The notes need this for long connections only. But short ones can be silent as well: this one was just that.");
+    say("the silent client:                         ", error ? error.message() : "closed");
+    say("a client that sends an empty line at times: ", answered ? beating.ask("still here") : "not answered");
+    say("The notes advise this for long connections. A short connection can be silent, too.");
 }
 
 void limited() {
-    heading("One address, three connections");
+    heading("A limit of three connections for each address");
     running_server server{limits{.per_client = 3}};
     {
         line_client first{"127.0.0.1", server.where()}, second{"127.0.0.1", server.where()};
@@ -293,10 +289,10 @@ void limited() {
         line_client other{"127.0.0.2", server.where()};
         say("127.0.0.2, the 1st: ", other.ask("hello"));
     }
-    for (;;) {  // until the server has noticed that they have left
+    for (;;) {  // until the server has noticed that the clients have left
         line_client next{"127.0.0.1", server.where()};
         if (next.ask("hello") != "hello") continue;
-        return say("They leave.\n127.0.0.1 again:    hello");
+        return say("The clients leave.\n127.0.0.1 again:    hello");
     }
 }
 
@@ -313,15 +309,15 @@ constexpr std::string_view help = R"(usage: demo
        demo connect HOST PORT
        demo --help
 
-Long and short connections, and a server that bounds what they may take. Without an argument: a demonstration.
+Long and short connections, and a server with limits. Without an argument: a demonstration.
 
-  serve            sends every line back; a line of more than 1000 bytes ends the connection
-  --bind ADDRESS   where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
+  serve            sends each line back; a line of more than 1000 bytes ends the connection
+  --bind ADDRESS   the address to listen on: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
   --port N         6666 by default; 0 lets the system choose
-  --idle SECONDS   how long a client may say nothing, 60 by default
-  --per-client N   connections of one IPv4 address or one IPv6 network of 64 bits, 3 by default
-  --quiet          only the line `listening on ADDRESS:PORT`
-  connect          sends what you type and shows what the server says; Ctrl-D ends it
+  --idle SECONDS   closes a client that is silent for this time, 60 by default
+  --per-client N   the connections of an IPv4 address, or of an IPv6 network of 64 bits; 3 by default
+  --quiet          prints only the line `listening on ADDRESS:PORT`
+  connect          sends what you type and shows what the server sends; Ctrl-D ends it
 )";
 
 }  // namespace
