@@ -37,6 +37,7 @@
 //     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
 //     socket/message.hpp      what travels beside the bytes of a datagram
 //     socket/socket.hpp       the socket, with a table from Python and C to netnotes
+//     socket/descriptors.hpp  descriptors that travel over a Unix socket, and the user at its other end
 //     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
 //
 // The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
@@ -52,6 +53,7 @@
 #include "ip.hpp"
 #include "socket/address.hpp"
 #include "socket/buffer.hpp"
+#include "socket/descriptors.hpp"
 #include "socket/file.hpp"
 #include "socket/handle.hpp"
 #include "socket/interfaces.hpp"

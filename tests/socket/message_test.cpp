@@ -205,3 +205,57 @@ TEST_CASE("a stream has no sender to tell") {
     CHECK(got.sender.family() == address_family::unspecified);
     CHECK_FALSE(got.truncated);
 }
+
+TEST_CASE("a datagram tells its destination, its interface, its hops and its time when it is asked to") {
+    for (const net::ip_address& address : loopbacks()) {
+        INFO(address);
+        net::socket receiver = bound(address, socket_type::datagram), sender = bound(address, socket_type::datagram);
+        receiver.tell_details();
+        const int hops = 7;
+        sender.set_option(address.is_v4() ? IPPROTO_IP : IPPROTO_IPV6, address.is_v4() ? IP_TTL : IPV6_UNICAST_HOPS,
+                          hops);
+        const auto before = std::chrono::system_clock::now();
+        sender.send_to("x", receiver.local_endpoint());
+        char buffer[8];
+        net::datagram_details details;
+        const auto got = receiver.recv_from(buffer, details);
+        CHECK(got.sender == sender.local_endpoint());
+        CHECK(got.local == address);
+        CHECK(details.destination == address);
+        CHECK(details.interface_index == ::if_nametoindex("lo"));
+        CHECK(details.hop_limit == std::optional<std::uint8_t>{7});
+        REQUIRE(details.arrived);
+        CHECK(*details.arrived - before < 10min);  // the time of day, not that of another clock
+        CHECK(before - *details.arrived < 10min);
+    }
+}
+
+TEST_CASE("the details of an IPv4 datagram on an IPv6 socket name the IPv4 address") {
+    if (loopbacks().size() < 2) return;
+    net::socket receiver{address_family::inet6, socket_type::datagram};
+    receiver.set_option(net::option::ipv6_only{false});
+    receiver.bind(net::endpoint{net::ipv6_address::any(), 0});
+    receiver.tell_details();
+    net::socket sender{address_family::inet, socket_type::datagram};
+    sender.set_option(IPPROTO_IP, IP_TTL, 9);
+    sender.send_to("x", net::endpoint{localhost, port_of(receiver)});
+    char buffer[8];
+    net::datagram_details details;
+    receiver.recv_from(buffer, details);
+    CHECK(details.destination == localhost);
+    CHECK(details.hop_limit == std::optional<std::uint8_t>{9});
+    CHECK(details.arrived);
+}
+
+TEST_CASE("details that nobody asked for stay empty and a Unix socket has none") {
+    net::socket receiver = bound(localhost, socket_type::datagram), sender = bound(localhost, socket_type::datagram);
+    sender.send_to("x", receiver.local_endpoint());
+    char buffer[8];
+    net::datagram_details details;
+    details.interface_index = 77;
+    receiver.recv_from(buffer, details);
+    CHECK(details.interface_index == 0);  // not the number of an earlier datagram
+    CHECK_FALSE(details.arrived);
+    auto [one, other] = net::socket_pair(socket_type::datagram);
+    CHECK(failure_of([&one = one] { one.tell_details(); }).code == std::errc::address_family_not_supported);
+}

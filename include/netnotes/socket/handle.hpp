@@ -39,6 +39,10 @@
 
 namespace netnotes {
 
+namespace detail {
+struct descriptor_messages;  // of socket/descriptors.hpp
+}
+
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
 /// Owns a socket. A handle can be moved but not copied, and its destructor closes the socket.
@@ -188,6 +192,7 @@ class socket_handle {
     bool is_cut_ = false;  ///< the last send_all() has failed
 
   private:
+    friend detail::descriptor_messages;
     // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
     // stopped. (recv() would do with a flag, but accept() and connect() have none.)
     void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {

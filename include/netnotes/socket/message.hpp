@@ -3,12 +3,19 @@
 //
 // recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Every UDP server needs two of them. The
 // first says to which of the host's addresses a datagram came. The second says from which address the answer leaves.
+// Others tell the interface, the time to live that is left, and when the datagram arrived.
 //
 //        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
 //        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
 //        client <── from 192.0.2.2 ── sendmsg: IP_PKTINFO says 192.0.2.2      else the client would not take the answer
 //
-// All names here are in detail: programs use received::local and send_to() of socket/socket.hpp, or udp.hpp.
+//        receiver.tell_details();
+//        net::datagram_details details;
+//        auto got = receiver.recv_from(buffer, details);       // details.interface_index, details.hop_limit, ...
+//
+// On this page:  datagram_details. The other names are in detail: programs use received::local and send_to() of
+//                socket/socket.hpp, or udp.hpp
+// The notes:     UDP, udp绑定 (which address a datagram came to); ip(7), ipv6(7), socket(7)
 
 #ifndef NETNOTES_SOCKET_MESSAGE_HPP
 #define NETNOTES_SOCKET_MESSAGE_HPP
@@ -17,13 +24,30 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <ctime>
+#include <optional>
 #include <system_error>
 
 #include "address.hpp"
 
-namespace netnotes::detail {
+namespace netnotes {
+
+/// What the kernel reports beside the bytes of one datagram, after socket::tell_details().
+struct datagram_details {
+    /// The address that the datagram was sent to: one of this host, a group, or a broadcast address. If it is not
+    /// known: 0.0.0.0.
+    ip_address destination{};
+    unsigned interface_index = 0;           ///< the interface that it came in by: if_indextoname(3), or 0
+    std::optional<std::uint8_t> hop_limit;  ///< the time to live that was left: IP_RECVTTL, IPV6_RECVHOPLIMIT
+    /// When the kernel took it from the network: SO_TIMESTAMPNS (socket(7)). It is the time of day, which can be set.
+    std::optional<std::chrono::system_clock::time_point> arrived;
+};
+
+namespace detail {
 
 /// The facts that the kernel reports beside a datagram's bytes. They are the address to which it came, and the size of
 /// each datagram if the kernel has merged several (UDP_GRO).
@@ -73,6 +97,46 @@ struct datagram_notes {
             }
         }
         return notes;
+    }
+};
+
+/// Room for the control messages of datagram_details, and their reader.
+struct details_note {
+    static constexpr std::size_t capacity =
+        datagram_notes::capacity + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(timespec));
+    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
+
+    static datagram_details of(msghdr& header) noexcept {
+        datagram_details details;
+        if (header.msg_controllen == 0) return details;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                details.destination = ipv4_address{ntohl(info.ipi_addr.s_addr)};
+                details.interface_index = static_cast<unsigned>(info.ipi_ifindex);
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO comes too
+                std::array<std::uint8_t, 16> octets{};
+                std::memcpy(octets.data(), &info.ipi6_addr, octets.size());
+                details.destination = ipv6_address{octets};
+                details.interface_index = info.ipi6_ifindex;
+            } else if (is(IPPROTO_IP, IP_TTL) || is(IPPROTO_IPV6, IPV6_HOPLIMIT)) {
+                int value = 0;
+                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                details.hop_limit = static_cast<std::uint8_t>(value);
+            } else if (is(SOL_SOCKET, SO_TIMESTAMPNS)) {
+                timespec time;
+                std::memcpy(&time, CMSG_DATA(part), sizeof time);
+                details.arrived = std::chrono::system_clock::time_point{
+                    std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                        std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec})};
+            }
+        }
+        return details;
     }
 };
 
@@ -129,6 +193,8 @@ class source_note {
     std::size_t size_ = 0;
 };
 
-}  // namespace netnotes::detail
+}  // namespace detail
+
+}  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_MESSAGE_HPP

@@ -176,8 +176,18 @@ class socket : public socket_handle {
     /// sockets on the wildcard address. udp_socket and async_datagram call it for those sockets.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
+    /// Like recv_from() above, and fills `details`: the destination, the interface, the hops left, and the time of
+    /// arrival. Call tell_details() once before the datagrams arrive; details that the kernel does not report stay
+    /// empty. For datagram sockets over IPv4 and IPv6.
+    received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
+    received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
+                       int flags = 0) noexcept;
+    void tell_details();
+    void tell_details(std::error_code& error) noexcept;
 
   private:
+    received receive_datagram(mutable_buffer buffer, std::span<char> control, datagram_details* details, int flags,
+                              std::error_code& error) noexcept;
     friend class detail::borrowed_socket;  // of coro/io/socket.hpp
     accepted accept_until(time_point until, std::error_code& error) noexcept;
     std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
@@ -456,9 +466,26 @@ inline void socket::tell_local_address() {
     if (error) fail(error, "tell_local_address");
 }
 
-inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+inline void socket::tell_details(std::error_code& error) noexcept {
+    const int on = 1;
+    const auto yes = std::as_bytes(std::span{&on, 1});
+    tell_local_address(error);
+    if (error) return;
+    std::error_code is_v4;
+    set_option(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, yes, is_v4);
+    set_option(IPPROTO_IP, IP_RECVTTL, yes, error);
+    if (!error) set_option(SOL_SOCKET, SO_TIMESTAMPNS, yes, error);
+}
+inline void socket::tell_details() {
+    std::error_code error;
+    tell_details(error);
+    if (error) fail(error, "tell_details");
+}
+
+inline socket::received socket::receive_datagram(mutable_buffer buffer, std::span<char> control,
+                                                 datagram_details* details, int flags,
+                                                 std::error_code& error) noexcept {
     received result;
-    alignas(cmsghdr) detail::datagram_notes::buffer notes;
     const auto size = attempt(
         [&] {  // recvmsg() and not recvfrom(), which does not tell that a datagram was cut off
             iovec part{buffer.data(), buffer.size()};
@@ -467,18 +494,34 @@ inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code
             message.msg_namelen = socket_address::capacity;
             message.msg_iov = &part;
             message.msg_iovlen = 1;
-            message.msg_control = takes_notes_ ? notes.data() : nullptr;
-            message.msg_controllen = static_cast<decltype(message.msg_controllen)>(takes_notes_ ? notes.size() : 0);
+            message.msg_control = takes_notes_ ? control.data() : nullptr;
+            message.msg_controllen = static_cast<decltype(message.msg_controllen)>(takes_notes_ ? control.size() : 0);
             const auto got = ::recvmsg(descriptor_, &message, flags);
             if (got >= 0) {
                 result.sender.resize(message.msg_namelen);
                 result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
                 if (message.msg_controllen > 0) result.local = detail::datagram_notes::of(message).local;
+                if (details) *details = detail::details_note::of(message);  // all empty if nothing was reported
             }
             return got;
         },
         POLLIN, flags, time_point::min(), error);
     if (size > 0) result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+    return result;
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    alignas(cmsghdr) detail::datagram_notes::buffer notes;
+    return receive_datagram(buffer, notes, nullptr, flags, error);
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
+                                          int flags) noexcept {
+    alignas(cmsghdr) detail::details_note::buffer notes;
+    return receive_datagram(buffer, notes, &details, flags, error);
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, datagram_details& details, int flags) {
+    std::error_code error;
+    const received result = recv_from(buffer, details, error, flags);
+    if (error) fail(error, "recv_from");
     return result;
 }
 inline socket::received socket::recv_from(mutable_buffer buffer, int flags) {

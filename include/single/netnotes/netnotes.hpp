@@ -2628,6 +2628,10 @@ inline void dissolve(int descriptor) noexcept {
 
 namespace netnotes {
 
+namespace detail {
+struct descriptor_messages;  // of socket/descriptors.hpp
+}
+
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
 /// Owns a socket. A handle can be moved but not copied, and its destructor closes the socket.
@@ -2777,6 +2781,7 @@ class socket_handle {
     bool is_cut_ = false;  ///< the last send_all() has failed
 
   private:
+    friend detail::descriptor_messages;
     // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
     // stopped. (recv() would do with a flag, but accept() and connect() have none.)
     void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
@@ -2996,12 +3001,19 @@ inline std::error_code socket_handle::take_error() noexcept {
 //
 // recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Every UDP server needs two of them. The
 // first says to which of the host's addresses a datagram came. The second says from which address the answer leaves.
+// Others tell the interface, the time to live that is left, and when the datagram arrived.
 //
 //        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
 //        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
 //        client <── from 192.0.2.2 ── sendmsg: IP_PKTINFO says 192.0.2.2      else the client would not take the answer
 //
-// All names here are in detail: programs use received::local and send_to() of socket/socket.hpp, or udp.hpp.
+//        receiver.tell_details();
+//        net::datagram_details details;
+//        auto got = receiver.recv_from(buffer, details);       // details.interface_index, details.hop_limit, ...
+//
+// On this page:  datagram_details. The other names are in detail: programs use received::local and send_to() of
+//                socket/socket.hpp, or udp.hpp
+// The notes:     UDP, udp绑定 (which address a datagram came to); ip(7), ipv6(7), socket(7)
 
 #ifndef NETNOTES_SOCKET_MESSAGE_HPP
 #define NETNOTES_SOCKET_MESSAGE_HPP
@@ -3010,13 +3022,30 @@ inline std::error_code socket_handle::take_error() noexcept {
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <ctime>
+#include <optional>
 #include <system_error>
 
 
 
-namespace netnotes::detail {
+namespace netnotes {
+
+/// What the kernel reports beside the bytes of one datagram, after socket::tell_details().
+struct datagram_details {
+    /// The address that the datagram was sent to: one of this host, a group, or a broadcast address. If it is not
+    /// known: 0.0.0.0.
+    ip_address destination{};
+    unsigned interface_index = 0;           ///< the interface that it came in by: if_indextoname(3), or 0
+    std::optional<std::uint8_t> hop_limit;  ///< the time to live that was left: IP_RECVTTL, IPV6_RECVHOPLIMIT
+    /// When the kernel took it from the network: SO_TIMESTAMPNS (socket(7)). It is the time of day, which can be set.
+    std::optional<std::chrono::system_clock::time_point> arrived;
+};
+
+namespace detail {
 
 /// The facts that the kernel reports beside a datagram's bytes. They are the address to which it came, and the size of
 /// each datagram if the kernel has merged several (UDP_GRO).
@@ -3066,6 +3095,46 @@ struct datagram_notes {
             }
         }
         return notes;
+    }
+};
+
+/// Room for the control messages of datagram_details, and their reader.
+struct details_note {
+    static constexpr std::size_t capacity =
+        datagram_notes::capacity + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(timespec));
+    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
+
+    static datagram_details of(msghdr& header) noexcept {
+        datagram_details details;
+        if (header.msg_controllen == 0) return details;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                details.destination = ipv4_address{ntohl(info.ipi_addr.s_addr)};
+                details.interface_index = static_cast<unsigned>(info.ipi_ifindex);
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO comes too
+                std::array<std::uint8_t, 16> octets{};
+                std::memcpy(octets.data(), &info.ipi6_addr, octets.size());
+                details.destination = ipv6_address{octets};
+                details.interface_index = info.ipi6_ifindex;
+            } else if (is(IPPROTO_IP, IP_TTL) || is(IPPROTO_IPV6, IPV6_HOPLIMIT)) {
+                int value = 0;
+                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                details.hop_limit = static_cast<std::uint8_t>(value);
+            } else if (is(SOL_SOCKET, SO_TIMESTAMPNS)) {
+                timespec time;
+                std::memcpy(&time, CMSG_DATA(part), sizeof time);
+                details.arrived = std::chrono::system_clock::time_point{
+                    std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                        std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec})};
+            }
+        }
+        return details;
     }
 };
 
@@ -3122,7 +3191,9 @@ class source_note {
     std::size_t size_ = 0;
 };
 
-}  // namespace netnotes::detail
+}  // namespace detail
+
+}  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_MESSAGE_HPP
 
@@ -3236,8 +3307,18 @@ class socket : public socket_handle {
     /// sockets on the wildcard address. udp_socket and async_datagram call it for those sockets.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
+    /// Like recv_from() above, and fills `details`: the destination, the interface, the hops left, and the time of
+    /// arrival. Call tell_details() once before the datagrams arrive; details that the kernel does not report stay
+    /// empty. For datagram sockets over IPv4 and IPv6.
+    received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
+    received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
+                       int flags = 0) noexcept;
+    void tell_details();
+    void tell_details(std::error_code& error) noexcept;
 
   private:
+    received receive_datagram(mutable_buffer buffer, std::span<char> control, datagram_details* details, int flags,
+                              std::error_code& error) noexcept;
     friend class detail::borrowed_socket;  // of coro/io/socket.hpp
     accepted accept_until(time_point until, std::error_code& error) noexcept;
     std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
@@ -3516,9 +3597,26 @@ inline void socket::tell_local_address() {
     if (error) fail(error, "tell_local_address");
 }
 
-inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+inline void socket::tell_details(std::error_code& error) noexcept {
+    const int on = 1;
+    const auto yes = std::as_bytes(std::span{&on, 1});
+    tell_local_address(error);
+    if (error) return;
+    std::error_code is_v4;
+    set_option(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, yes, is_v4);
+    set_option(IPPROTO_IP, IP_RECVTTL, yes, error);
+    if (!error) set_option(SOL_SOCKET, SO_TIMESTAMPNS, yes, error);
+}
+inline void socket::tell_details() {
+    std::error_code error;
+    tell_details(error);
+    if (error) fail(error, "tell_details");
+}
+
+inline socket::received socket::receive_datagram(mutable_buffer buffer, std::span<char> control,
+                                                 datagram_details* details, int flags,
+                                                 std::error_code& error) noexcept {
     received result;
-    alignas(cmsghdr) detail::datagram_notes::buffer notes;
     const auto size = attempt(
         [&] {  // recvmsg() and not recvfrom(), which does not tell that a datagram was cut off
             iovec part{buffer.data(), buffer.size()};
@@ -3527,18 +3625,34 @@ inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code
             message.msg_namelen = socket_address::capacity;
             message.msg_iov = &part;
             message.msg_iovlen = 1;
-            message.msg_control = takes_notes_ ? notes.data() : nullptr;
-            message.msg_controllen = static_cast<decltype(message.msg_controllen)>(takes_notes_ ? notes.size() : 0);
+            message.msg_control = takes_notes_ ? control.data() : nullptr;
+            message.msg_controllen = static_cast<decltype(message.msg_controllen)>(takes_notes_ ? control.size() : 0);
             const auto got = ::recvmsg(descriptor_, &message, flags);
             if (got >= 0) {
                 result.sender.resize(message.msg_namelen);
                 result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
                 if (message.msg_controllen > 0) result.local = detail::datagram_notes::of(message).local;
+                if (details) *details = detail::details_note::of(message);  // all empty if nothing was reported
             }
             return got;
         },
         POLLIN, flags, time_point::min(), error);
     if (size > 0) result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+    return result;
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    alignas(cmsghdr) detail::datagram_notes::buffer notes;
+    return receive_datagram(buffer, notes, nullptr, flags, error);
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
+                                          int flags) noexcept {
+    alignas(cmsghdr) detail::details_note::buffer notes;
+    return receive_datagram(buffer, notes, &details, flags, error);
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, datagram_details& details, int flags) {
+    std::error_code error;
+    const received result = recv_from(buffer, details, error, flags);
+    if (error) fail(error, "recv_from");
     return result;
 }
 inline socket::received socket::recv_from(mutable_buffer buffer, int flags) {
@@ -13385,6 +13499,7 @@ static_assert(poller<select_poller>);
 //     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
 //     socket/message.hpp      what travels beside the bytes of a datagram
 //     socket/socket.hpp       the socket, with a table from Python and C to netnotes
+//     socket/descriptors.hpp  descriptors that travel over a Unix socket, and the user at its other end
 //     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
 //
 // The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
@@ -14234,6 +14349,241 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 #endif  // NETNOTES_IP_HPP
 
 
+
+// netnotes/socket/descriptors.hpp: descriptors that travel over a Unix socket
+// SPDX-License-Identifier: MIT
+//
+// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and who the peer
+// is. A number alone would mean nothing in another process. The kernel therefore installs the same open file in the
+// receiver, under a new number (unix(7), SCM_RIGHTS).
+//
+//        process 1                                               process 2
+//        descriptor 5 ──┐ send_descriptors ───────────────────>  recv_descriptors ┌── descriptor 9
+//                       └──────────────> one open file <──────────────────────────┘
+//
+//        net::send_descriptors(there, std::array{file, client.native_handle()}, "two of them");
+//
+//        auto got = net::recv_descriptors(here, buffer);
+//        net::socket client{got.descriptors[1].release()};
+//
+// A server uses this to hand a connection to a worker, and systemd to hand a listener to a server. peer_credentials()
+// tells which user runs the peer, as the kernel knows it, so the peer cannot lie.
+//
+// On this page:  owned_descriptor · send_descriptors · recv_descriptors · credentials · peer_credentials
+// The notes:     公共用途的套接字函数; fileno(); unix(7), cmsg(3)
+
+#ifndef NETNOTES_SOCKET_DESCRIPTORS_HPP
+#define NETNOTES_SOCKET_DESCRIPTORS_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes {
+
+/// Owns a descriptor and closes it in its destructor. It can be moved, not copied.
+class owned_descriptor {
+  public:
+    /// Creates an empty owner: is_open() returns false.
+    owned_descriptor() noexcept = default;
+    /// Takes over an open descriptor.
+    explicit owned_descriptor(int descriptor) noexcept : descriptor_{descriptor} {}
+    owned_descriptor(owned_descriptor&& other) noexcept : descriptor_{other.release()} {}
+    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
+        owned_descriptor taken{std::move(other)};
+        std::swap(descriptor_, taken.descriptor_);
+        return *this;
+    }
+    ~owned_descriptor() {
+        if (is_open()) ::close(descriptor_);
+    }
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+    /// Returns the descriptor, which the caller must close.
+    [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
+
+  private:
+    int descriptor_ = -1;
+};
+
+/// The most descriptors that one message can carry (SCM_MAX_FD of the kernel).
+inline constexpr std::size_t max_descriptors = 253;
+
+/// Sends the bytes, and with the first of them the descriptors. They stay open here, and the caller may close them once
+/// the call has returned. At least one byte is needed, because a stream carries no message without bytes. Fails with
+/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all(). On
+/// an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as well.
+void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes);
+std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                             std::error_code& error) noexcept;
+
+/// A message with descriptors.
+struct received_descriptors {
+    std::span<std::byte> bytes;                 ///< the part of the buffer that was filled; empty: end of the stream
+    std::vector<owned_descriptor> descriptors;  ///< in the order of the sender, close-on-exec
+    bool truncated = false;                     ///< a datagram was longer than the buffer, and its rest is lost
+};
+/// Receives bytes, and the descriptors that came with them. On a stream one call never mixes the bytes of two messages
+/// with descriptors (unix(7)).
+///
+/// If a message brings more descriptors than `max_count`, all of its descriptors are closed, and the call fails with
+/// errc::message_size. If this process may open no more descriptors, it fails with errc::too_many_files_open in the
+/// same way. So a stranger cannot fill the process with descriptors that no code knows. The second form then still
+/// returns the bytes. A plain recv() takes no descriptors: the kernel closes them.
+[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count = 16);
+[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                                    std::error_code& error);
+
+/// The process at the other end of a Unix socket, at the time when it connected or called listen() or socketpair().
+struct credentials {
+    pid_t process = 0;
+    uid_t user = 0;
+    gid_t group = 0;
+    friend bool operator==(const credentials&, const credentials&) = default;
+};
+/// Returns the credentials of a connected Unix socket's peer (SO_PEERCRED). Throws std::system_error, for example
+/// errc::not_connected. For a socket of another family it is errc::operation_not_supported.
+[[nodiscard]] credentials peer_credentials(const socket& connection);
+[[nodiscard]] credentials peer_credentials(const socket& connection, std::error_code& error) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+struct descriptor_messages {
+    using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
+
+    static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                            std::error_code& error) noexcept {
+        error = std::make_error_code(std::errc::invalid_argument);
+        if (bytes.empty() || descriptors.size() > max_descriptors) return 0;
+        alignas(cmsghdr) room control{};
+        iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        if (!descriptors.empty()) {
+            message.msg_control = control.data();
+            message.msg_controllen =
+                static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
+            cmsghdr header{};
+            header.cmsg_level = SOL_SOCKET;
+            header.cmsg_type = SCM_RIGHTS;
+            header.cmsg_len = static_cast<decltype(header.cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
+            std::memcpy(control.data(), &header, sizeof header);
+            std::memcpy(control.data() + CMSG_LEN(0), descriptors.data(), descriptors.size_bytes());
+        }
+        const auto first = to.attempt([&] { return ::sendmsg(to.native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0,
+                                      time_point::min(), error);
+        if (first < 0) return 0;
+        const auto sent = static_cast<std::size_t>(first);
+        return sent == bytes.size() ? sent : sent + to.send_all(bytes.subspan(sent), error);
+    }
+
+    static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                        std::error_code& error) {
+        max_count = std::min(max_count, max_descriptors);
+        received_descriptors result;
+        result.descriptors.reserve(max_count);  // before the call: an exception after it would lose descriptors
+        alignas(cmsghdr) room control{};
+        msghdr message{};
+        const auto size = from.attempt(
+            [&] {
+                iovec part{buffer.data(), buffer.size()};
+                message = {};
+                message.msg_iov = &part;
+                message.msg_iovlen = 1;
+                message.msg_control = control.data();
+                // CMSG_SPACE() rounds up, and the kernel would use that room for one descriptor more.
+                message.msg_controllen =
+                    static_cast<decltype(message.msg_controllen)>(CMSG_LEN(sizeof(int) * max_count));
+                return ::recvmsg(from.native_handle(), &message, MSG_CMSG_CLOEXEC);
+            },
+            POLLIN, 0, time_point::min(), error);
+        if (size < 0) return result;
+        result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+        result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+        if (message.msg_controllen > 0)
+            for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+                if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+                for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
+                    int descriptor = -1;
+                    std::memcpy(&descriptor, reinterpret_cast<const char*>(part) + at, sizeof descriptor);
+                    result.descriptors.emplace_back(descriptor);
+                }
+            }
+        if ((message.msg_flags & MSG_CTRUNC) != 0) {
+            error = std::make_error_code(result.descriptors.size() < max_count ? std::errc::too_many_files_open
+                                                                               : std::errc::message_size);
+            result.descriptors.clear();
+        }
+        return result;
+    }
+
+    [[noreturn]] static void fail(const socket& connection, const std::error_code& error, const char* what) {
+        connection.fail_with_peer(error, what);
+    }
+};
+}  // namespace detail
+
+inline std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                                    std::error_code& error) noexcept {
+    return detail::descriptor_messages::send(to, descriptors, bytes, error);
+}
+inline void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes) {
+    std::error_code error;
+    send_descriptors(to, descriptors, bytes, error);
+    if (error) detail::descriptor_messages::fail(to, error, "send_descriptors to");
+}
+
+inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                             std::error_code& error) {
+    return detail::descriptor_messages::receive(from, buffer, max_count, error);
+}
+inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count) {
+    std::error_code error;
+    received_descriptors result = recv_descriptors(from, buffer, max_count, error);
+    if (error) detail::descriptor_messages::fail(from, error, "recv_descriptors from");
+    return result;
+}
+
+inline credentials peer_credentials(const socket& connection, std::error_code& error) noexcept {
+    ::ucred raw{};
+    const std::size_t size =
+        connection.get_option(SOL_SOCKET, SO_PEERCRED, std::as_writable_bytes(std::span{&raw, 1}), error);
+    if (error || size < sizeof raw) return {};
+    const socket_address local = connection.local_endpoint(error);
+    if (!error && local.family() != address_family::local)
+        error = std::make_error_code(std::errc::operation_not_supported);
+    else if (!error && raw.pid == 0 && raw.uid == static_cast<uid_t>(-1))  // the kernel's word for "nobody"
+        error = std::make_error_code(std::errc::not_connected);
+    return error ? credentials{} : credentials{raw.pid, raw.uid, raw.gid};
+}
+inline credentials peer_credentials(const socket& connection) {
+    std::error_code error;
+    const credentials result = peer_credentials(connection, error);
+    if (error) detail::throw_error(error, "peer_credentials");
+    return result;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_DESCRIPTORS_HPP
 
 
 

@@ -93,6 +93,7 @@
 //     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
 //     socket/message.hpp      what travels beside the bytes of a datagram
 //     socket/socket.hpp       the socket, with a table from Python and C to netnotes
+//     socket/descriptors.hpp  descriptors that travel over a Unix socket, and the user at its other end
 //     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
 //
 // The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
@@ -2576,6 +2577,112 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 
 #endif  // NETNOTES_SOCKET_BUFFER_HPP
 
+// netnotes/socket/descriptors.hpp: descriptors that travel over a Unix socket
+// SPDX-License-Identifier: MIT
+//
+// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and who the peer
+// is. A number alone would mean nothing in another process. The kernel therefore installs the same open file in the
+// receiver, under a new number (unix(7), SCM_RIGHTS).
+//
+//        process 1                                               process 2
+//        descriptor 5 ──┐ send_descriptors ───────────────────>  recv_descriptors ┌── descriptor 9
+//                       └──────────────> one open file <──────────────────────────┘
+//
+//        net::send_descriptors(there, std::array{file, client.native_handle()}, "two of them");
+//
+//        auto got = net::recv_descriptors(here, buffer);
+//        net::socket client{got.descriptors[1].release()};
+//
+// A server uses this to hand a connection to a worker, and systemd to hand a listener to a server. peer_credentials()
+// tells which user runs the peer, as the kernel knows it, so the peer cannot lie.
+//
+// On this page:  owned_descriptor · send_descriptors · recv_descriptors · credentials · peer_credentials
+// The notes:     公共用途的套接字函数; fileno(); unix(7), cmsg(3)
+
+#ifndef NETNOTES_SOCKET_DESCRIPTORS_HPP
+#define NETNOTES_SOCKET_DESCRIPTORS_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+// netnotes/socket/socket.hpp: the socket
+// SPDX-License-Identifier: MIT
+//
+// A socket is an end of a conversation, held by the kernel. The program holds a small number for it, the *descriptor*.
+// A socket need not be an end of a connection: a datagram socket has no connection, and a listening socket only
+// accepts them. This header owns the descriptor and closes it exactly once. It also handles here, in one place, the
+// things that programs often get wrong:
+//
+//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
+//   the peer is gone (SIGPIPE)               an error, not the death of the process
+//   a timeout                                a point in time: a peer that sends a byte a second cannot extend
+//                                            it. It is reported as errc::timed_out, never as EAGAIN
+//   a child process inherits descriptors     close-on-exec, always
+//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
+//
+//        server                                     client
+//          socket{inet, stream}                       socket{inet, stream}
+//          bind({any, 6666})                          |
+//          listen()                                   |
+//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
+//            └─> a new socket  <───── bytes ────────> send_all, recv
+//
+// Each call has two forms. The plain form throws std::system_error. The form with a std::error_code at its end
+// does not throw. Use it for outcomes that a program expects, as Python's connect_ex is for connect.
+//
+//   Python                          C                                here
+//   socket(family, type)            socket                           socket{family, type}
+//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
+//   connect / connect_ex            connect                          connect(where) / connect(where, error)
+//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
+//   send / sendall                  send / a loop                    send / send_all
+//   sendfile                        sendfile                         send_file
+//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
+//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
+//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
+//   setsockopt, getsockopt          the same                         set_option, get_option
+//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
+//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
+//   fileno, detach                  the int itself                   native_handle, release
+//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
+//   socketpair, getaddrinfo         the same                         socket_pair, resolve
+//
+// On this page:  socket · socket_pair
+// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, timeouts
+// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
+
+#ifndef NETNOTES_SOCKET_SOCKET_HPP
+#define NETNOTES_SOCKET_SOCKET_HPP
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
 // netnotes/socket/file.hpp: files that a socket sends
 // SPDX-License-Identifier: MIT
 //
@@ -3307,6 +3414,10 @@ inline void dissolve(int descriptor) noexcept {
 
 namespace netnotes {
 
+namespace detail {
+struct descriptor_messages;  // of socket/descriptors.hpp
+}
+
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
 /// Owns a socket. A handle can be moved but not copied, and its destructor closes the socket.
@@ -3456,6 +3567,7 @@ class socket_handle {
     bool is_cut_ = false;  ///< the last send_all() has failed
 
   private:
+    friend detail::descriptor_messages;
     // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
     // stopped. (recv() would do with a flag, but accept() and connect() have none.)
     void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
@@ -3670,322 +3782,24 @@ inline std::error_code socket_handle::take_error() noexcept {
 
 #endif  // NETNOTES_SOCKET_HANDLE_HPP
 
-// netnotes/socket/interfaces.hpp: the network interfaces of this machine
-// SPDX-License-Identifier: MIT
-//
-// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
-// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
-// all of them.
-//
-//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
-//            for (const net::interface_address& mine : each.addresses)
-//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
-//
-//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
-//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
-//                      │         └── prefix: which neighbours need no router
-//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
-//
-// On this page:  network_interface, interface_address · interfaces, interface_index
-// The notes:     IP地址 (ifconfig, ip addr); example 02
-
-#ifndef NETNOTES_SOCKET_INTERFACES_HPP
-#define NETNOTES_SOCKET_INTERFACES_HPP
-
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-
-
-
-namespace netnotes {
-
-/// An address of an interface.
-struct interface_address {
-    /// The address and its network. The zone of a link-local address is the interface's number: fe80::1%2/64.
-    ip_interface address;
-    /// Where a datagram reaches all hosts of the network. Only an IPv4 address can have it.
-    std::optional<ip_address> broadcast;
-    /// The other end, when the address was given for a link of two hosts (PPP, a tunnel).
-    std::optional<ip_address> peer;
-};
-
-/// An interface as it was when interfaces() asked the kernel. A value: it does not follow later changes.
-struct network_interface {
-    std::string name;    ///< "eth0", "lo"
-    unsigned index = 0;  ///< the kernel's number, 1 and up; see interface_index(). 0 if the interface has just gone
-    bool is_up = false;  ///< an administrator has switched it on
-    bool is_running = false;         ///< the link works: a cable is in it, an access point answers
-    bool is_loopback = false;        ///< what leaves here arrives here
-    bool is_point_to_point = false;  ///< the link has exactly one other end
-    bool can_broadcast = false;      ///< a datagram can reach all hosts of the link
-    bool can_multicast = false;      ///< a socket can join groups on it
-    /// The address below IP: six bytes as "02:42:c0:a8:01:4d" for Ethernet and Wi-Fi. Empty where the link has none.
-    std::string hardware_address;
-    std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
-};
-
-/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
-/// no interface has that name.
-[[nodiscard]] inline unsigned interface_index(const std::string& name) {
-    const unsigned index = ::if_nametoindex(name.c_str());
-    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
-    return index;
-}
-
-/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's
-/// order. Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the
-/// kernel refuses (no memory, no descriptor). Threads may call it at once.
-[[nodiscard]] std::vector<network_interface> interfaces();
-/// Does the same, and reports a failure in `error` instead. Returns an empty list then.
-[[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-/// Returns the address in the kernel's structure. Returns std::nullopt for a null pointer and for other families.
-inline std::optional<ip_address> ip_of(const sockaddr* from) {
-    if (!from) return std::nullopt;
-    const int family = from->sa_family;
-    if (family != AF_INET && family != AF_INET6) return std::nullopt;
-    socket_address address;
-    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-    std::memcpy(address.data(), from, size);
-    address.resize(size);
-    return address.ip().address();
-}
-
-/// How many leading ones a netmask has. The kernel keeps prefixes, so no mask has a hole.
-inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
-    // (The kernel gives no mask with an address that has no network: it stands alone.)
-    const auto bits = ip_of(mask);
-    if (!bits) return width;
-    if (bits->is_v4()) return static_cast<unsigned>(std::countl_one(bits->v4().to_uint()));
-    unsigned length = 0;
-    for (const std::uint8_t octet : bits->v6().to_octets()) length += static_cast<unsigned>(std::popcount(octet));
-    return length;
-}
-
-/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot
-/// be included together. So a header that is copied into programs includes neither.
-struct link_address {
-    std::uint16_t family, protocol;
-    std::int32_t interface;
-    std::uint16_t type;
-    std::uint8_t packet_type, size;
-    std::uint8_t bytes[8];
-};
-
-/// Returns the bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
-inline std::string hardware_address_of(const sockaddr* from) {
-    link_address link{};
-    std::memcpy(&link, from, sizeof link);
-    const std::size_t size = std::min<std::size_t>(link.size, sizeof link.bytes);
-    std::string text;
-    bool is_any = false;
-    for (std::size_t i = 0; i < size; ++i) {
-        if (i > 0) text += ':';
-        text += {hexadecimal_digits[link.bytes[i] >> 4], hexadecimal_digits[link.bytes[i] & 0xf]};
-        is_any = is_any || link.bytes[i] != 0;
-    }
-    return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
-}
-
-/// Stores `other` as the peer or the broadcast address of `mine`. In getifaddrs(3) one field has both meanings:
-/// ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do not decide. An Ethernet link, too, may
-/// have a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`. The host bits of a broadcast address are all ones
-/// (RFC 919 §7). A network of two addresses, or of a single address, has no broadcast address.
-inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
-    const network around = mine.address.network();
-    if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
-    if (other.is_v4() && around.is_v4() && link.can_broadcast && around.host_width() > 1 &&
-        (other.v4().to_uint() | around.netmask().v4().to_uint()) == ~std::uint32_t{0})
-        mine.broadcast = other;
-    else
-        mine.peer = other;
-}
-
-}  // namespace detail
-
-inline std::vector<network_interface> interfaces(std::error_code& error) {
-    std::vector<network_interface> found;
-    ifaddrs* list = nullptr;
-    if (::getifaddrs(&list) != 0) {
-        error = detail::last_error();
-        return found;
-    }
-    error.clear();
-    const struct guard {
-        ifaddrs* list;
-        ~guard() { ::freeifaddrs(list); }
-    } freed{list};
-    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is
-    // an address of eth0 with a label, not an interface.
-    for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
-        const std::string_view label{entry->ifa_name};
-        const std::string_view name = label.substr(0, label.find(':'));
-        const auto is_same = [&](const network_interface& each) { return each.name == name; };
-        auto place = std::find_if(found.begin(), found.end(), is_same);
-        if (place == found.end()) {
-            network_interface added;
-            added.name = name;
-            added.index = ::if_nametoindex(added.name.c_str());
-            added.is_up = entry->ifa_flags & IFF_UP;
-            added.is_running = entry->ifa_flags & IFF_RUNNING;
-            added.is_loopback = entry->ifa_flags & IFF_LOOPBACK;
-            added.is_point_to_point = entry->ifa_flags & IFF_POINTOPOINT;
-            added.can_broadcast = entry->ifa_flags & IFF_BROADCAST;
-            added.can_multicast = entry->ifa_flags & IFF_MULTICAST;
-            place = found.insert(place, std::move(added));
-        }
-        if (!entry->ifa_addr) continue;
-        if (entry->ifa_addr->sa_family == AF_PACKET) {
-            place->hardware_address = detail::hardware_address_of(entry->ifa_addr);
-            continue;
-        }
-        const auto address = detail::ip_of(entry->ifa_addr);
-        if (!address) continue;
-        interface_address mine{
-            ip_interface{*address, detail::prefix_length_of(entry->ifa_netmask, address->width())}, {}, {}};
-        if (const auto other = detail::ip_of(entry->ifa_dstaddr)) detail::set_other(mine, *other, *place);
-        place->addresses.push_back(mine);
-    }
-    return found;
-}
-
-inline std::vector<network_interface> interfaces() {
-    std::error_code error;
-    auto found = interfaces(error);
-    if (error) detail::throw_error(error, "interfaces of this machine");
-    return found;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_INTERFACES_HPP
-
-// netnotes/socket/iostream.hpp: a connection as a C++ stream
-// SPDX-License-Identifier: MIT
-//
-// Python's s.makefile() gives a file on a socket, so that a program can read it line by line. Here it is a
-// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
-//
-//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
-//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
-//                                                                     every receive that may wait
-//
-// The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
-// side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
-// becomes bad() and error() returns the reason. Text arrives as the peer sends it: lines of network protocols end in
-// "\r\n", and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
-//
-// On this page:  socket_iostream
-// The notes:     s.makefile() (公共用途的套接字函数); example 05
-
-#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
-#define NETNOTES_SOCKET_IOSTREAM_HPP
-
-#include <array>
-#include <cstddef>
-#include <istream>
-#include <streambuf>
-#include <system_error>
-#include <utility>
-
-// netnotes/socket/socket.hpp: the socket
-// SPDX-License-Identifier: MIT
-//
-// A socket is an end of a conversation, held by the kernel. The program holds a small number for it, the *descriptor*.
-// A socket need not be an end of a connection: a datagram socket has no connection, and a listening socket only
-// accepts them. This header owns the descriptor and closes it exactly once. It also handles here, in one place, the
-// things that programs often get wrong:
-//
-//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
-//   the peer is gone (SIGPIPE)               an error, not the death of the process
-//   a timeout                                a point in time: a peer that sends a byte a second cannot extend
-//                                            it. It is reported as errc::timed_out, never as EAGAIN
-//   a child process inherits descriptors     close-on-exec, always
-//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
-//
-//        server                                     client
-//          socket{inet, stream}                       socket{inet, stream}
-//          bind({any, 6666})                          |
-//          listen()                                   |
-//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
-//            └─> a new socket  <───── bytes ────────> send_all, recv
-//
-// Each call has two forms. The plain form throws std::system_error. The form with a std::error_code at its end
-// does not throw. Use it for outcomes that a program expects, as Python's connect_ex is for connect.
-//
-//   Python                          C                                here
-//   socket(family, type)            socket                           socket{family, type}
-//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
-//   connect / connect_ex            connect                          connect(where) / connect(where, error)
-//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
-//   send / sendall                  send / a loop                    send / send_all
-//   sendfile                        sendfile                         send_file
-//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
-//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
-//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
-//   setsockopt, getsockopt          the same                         set_option, get_option
-//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
-//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
-//   fileno, detach                  the int itself                   native_handle, release
-//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
-//   socketpair, getaddrinfo         the same                         socket_pair, resolve
-//
-// On this page:  socket · socket_pair
-// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, timeouts
-// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
-
-#ifndef NETNOTES_SOCKET_SOCKET_HPP
-#define NETNOTES_SOCKET_SOCKET_HPP
-
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <string>
-#include <system_error>
-#include <utility>
-
-
-
-
 // netnotes/socket/message.hpp: what travels beside the bytes of a datagram
 // SPDX-License-Identifier: MIT
 //
 // recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Every UDP server needs two of them. The
 // first says to which of the host's addresses a datagram came. The second says from which address the answer leaves.
+// Others tell the interface, the time to live that is left, and when the datagram arrived.
 //
 //        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
 //        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
 //        client <── from 192.0.2.2 ── sendmsg: IP_PKTINFO says 192.0.2.2      else the client would not take the answer
 //
-// All names here are in detail: programs use received::local and send_to() of socket/socket.hpp, or udp.hpp.
+//        receiver.tell_details();
+//        net::datagram_details details;
+//        auto got = receiver.recv_from(buffer, details);       // details.interface_index, details.hop_limit, ...
+//
+// On this page:  datagram_details. The other names are in detail: programs use received::local and send_to() of
+//                socket/socket.hpp, or udp.hpp
+// The notes:     UDP, udp绑定 (which address a datagram came to); ip(7), ipv6(7), socket(7)
 
 #ifndef NETNOTES_SOCKET_MESSAGE_HPP
 #define NETNOTES_SOCKET_MESSAGE_HPP
@@ -3994,13 +3808,30 @@ inline std::vector<network_interface> interfaces() {
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <ctime>
+#include <optional>
 #include <system_error>
 
 
 
-namespace netnotes::detail {
+namespace netnotes {
+
+/// What the kernel reports beside the bytes of one datagram, after socket::tell_details().
+struct datagram_details {
+    /// The address that the datagram was sent to: one of this host, a group, or a broadcast address. If it is not
+    /// known: 0.0.0.0.
+    ip_address destination{};
+    unsigned interface_index = 0;           ///< the interface that it came in by: if_indextoname(3), or 0
+    std::optional<std::uint8_t> hop_limit;  ///< the time to live that was left: IP_RECVTTL, IPV6_RECVHOPLIMIT
+    /// When the kernel took it from the network: SO_TIMESTAMPNS (socket(7)). It is the time of day, which can be set.
+    std::optional<std::chrono::system_clock::time_point> arrived;
+};
+
+namespace detail {
 
 /// The facts that the kernel reports beside a datagram's bytes. They are the address to which it came, and the size of
 /// each datagram if the kernel has merged several (UDP_GRO).
@@ -4050,6 +3881,46 @@ struct datagram_notes {
             }
         }
         return notes;
+    }
+};
+
+/// Room for the control messages of datagram_details, and their reader.
+struct details_note {
+    static constexpr std::size_t capacity =
+        datagram_notes::capacity + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(timespec));
+    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
+
+    static datagram_details of(msghdr& header) noexcept {
+        datagram_details details;
+        if (header.msg_controllen == 0) return details;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                details.destination = ipv4_address{ntohl(info.ipi_addr.s_addr)};
+                details.interface_index = static_cast<unsigned>(info.ipi_ifindex);
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO comes too
+                std::array<std::uint8_t, 16> octets{};
+                std::memcpy(octets.data(), &info.ipi6_addr, octets.size());
+                details.destination = ipv6_address{octets};
+                details.interface_index = info.ipi6_ifindex;
+            } else if (is(IPPROTO_IP, IP_TTL) || is(IPPROTO_IPV6, IPV6_HOPLIMIT)) {
+                int value = 0;
+                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                details.hop_limit = static_cast<std::uint8_t>(value);
+            } else if (is(SOL_SOCKET, SO_TIMESTAMPNS)) {
+                timespec time;
+                std::memcpy(&time, CMSG_DATA(part), sizeof time);
+                details.arrived = std::chrono::system_clock::time_point{
+                    std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                        std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec})};
+            }
+        }
+        return details;
     }
 };
 
@@ -4106,7 +3977,9 @@ class source_note {
     std::size_t size_ = 0;
 };
 
-}  // namespace netnotes::detail
+}  // namespace detail
+
+}  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_MESSAGE_HPP
 
@@ -4220,8 +4093,18 @@ class socket : public socket_handle {
     /// sockets on the wildcard address. udp_socket and async_datagram call it for those sockets.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
+    /// Like recv_from() above, and fills `details`: the destination, the interface, the hops left, and the time of
+    /// arrival. Call tell_details() once before the datagrams arrive; details that the kernel does not report stay
+    /// empty. For datagram sockets over IPv4 and IPv6.
+    received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
+    received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
+                       int flags = 0) noexcept;
+    void tell_details();
+    void tell_details(std::error_code& error) noexcept;
 
   private:
+    received receive_datagram(mutable_buffer buffer, std::span<char> control, datagram_details* details, int flags,
+                              std::error_code& error) noexcept;
     friend class detail::borrowed_socket;  // of coro/io/socket.hpp
     accepted accept_until(time_point until, std::error_code& error) noexcept;
     std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
@@ -4500,9 +4383,26 @@ inline void socket::tell_local_address() {
     if (error) fail(error, "tell_local_address");
 }
 
-inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+inline void socket::tell_details(std::error_code& error) noexcept {
+    const int on = 1;
+    const auto yes = std::as_bytes(std::span{&on, 1});
+    tell_local_address(error);
+    if (error) return;
+    std::error_code is_v4;
+    set_option(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, yes, is_v4);
+    set_option(IPPROTO_IP, IP_RECVTTL, yes, error);
+    if (!error) set_option(SOL_SOCKET, SO_TIMESTAMPNS, yes, error);
+}
+inline void socket::tell_details() {
+    std::error_code error;
+    tell_details(error);
+    if (error) fail(error, "tell_details");
+}
+
+inline socket::received socket::receive_datagram(mutable_buffer buffer, std::span<char> control,
+                                                 datagram_details* details, int flags,
+                                                 std::error_code& error) noexcept {
     received result;
-    alignas(cmsghdr) detail::datagram_notes::buffer notes;
     const auto size = attempt(
         [&] {  // recvmsg() and not recvfrom(), which does not tell that a datagram was cut off
             iovec part{buffer.data(), buffer.size()};
@@ -4511,18 +4411,34 @@ inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code
             message.msg_namelen = socket_address::capacity;
             message.msg_iov = &part;
             message.msg_iovlen = 1;
-            message.msg_control = takes_notes_ ? notes.data() : nullptr;
-            message.msg_controllen = static_cast<decltype(message.msg_controllen)>(takes_notes_ ? notes.size() : 0);
+            message.msg_control = takes_notes_ ? control.data() : nullptr;
+            message.msg_controllen = static_cast<decltype(message.msg_controllen)>(takes_notes_ ? control.size() : 0);
             const auto got = ::recvmsg(descriptor_, &message, flags);
             if (got >= 0) {
                 result.sender.resize(message.msg_namelen);
                 result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
                 if (message.msg_controllen > 0) result.local = detail::datagram_notes::of(message).local;
+                if (details) *details = detail::details_note::of(message);  // all empty if nothing was reported
             }
             return got;
         },
         POLLIN, flags, time_point::min(), error);
     if (size > 0) result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+    return result;
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    alignas(cmsghdr) detail::datagram_notes::buffer notes;
+    return receive_datagram(buffer, notes, nullptr, flags, error);
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
+                                          int flags) noexcept {
+    alignas(cmsghdr) detail::details_note::buffer notes;
+    return receive_datagram(buffer, notes, &details, flags, error);
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, datagram_details& details, int flags) {
+    std::error_code error;
+    const received result = recv_from(buffer, details, error, flags);
+    if (error) fail(error, "recv_from");
     return result;
 }
 inline socket::received socket::recv_from(mutable_buffer buffer, int flags) {
@@ -4580,6 +4496,440 @@ inline std::pair<socket, socket> socket_pair(socket_type type) {
 }  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_SOCKET_HPP
+
+
+namespace netnotes {
+
+/// Owns a descriptor and closes it in its destructor. It can be moved, not copied.
+class owned_descriptor {
+  public:
+    /// Creates an empty owner: is_open() returns false.
+    owned_descriptor() noexcept = default;
+    /// Takes over an open descriptor.
+    explicit owned_descriptor(int descriptor) noexcept : descriptor_{descriptor} {}
+    owned_descriptor(owned_descriptor&& other) noexcept : descriptor_{other.release()} {}
+    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
+        owned_descriptor taken{std::move(other)};
+        std::swap(descriptor_, taken.descriptor_);
+        return *this;
+    }
+    ~owned_descriptor() {
+        if (is_open()) ::close(descriptor_);
+    }
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+    /// Returns the descriptor, which the caller must close.
+    [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
+
+  private:
+    int descriptor_ = -1;
+};
+
+/// The most descriptors that one message can carry (SCM_MAX_FD of the kernel).
+inline constexpr std::size_t max_descriptors = 253;
+
+/// Sends the bytes, and with the first of them the descriptors. They stay open here, and the caller may close them once
+/// the call has returned. At least one byte is needed, because a stream carries no message without bytes. Fails with
+/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all(). On
+/// an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as well.
+void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes);
+std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                             std::error_code& error) noexcept;
+
+/// A message with descriptors.
+struct received_descriptors {
+    std::span<std::byte> bytes;                 ///< the part of the buffer that was filled; empty: end of the stream
+    std::vector<owned_descriptor> descriptors;  ///< in the order of the sender, close-on-exec
+    bool truncated = false;                     ///< a datagram was longer than the buffer, and its rest is lost
+};
+/// Receives bytes, and the descriptors that came with them. On a stream one call never mixes the bytes of two messages
+/// with descriptors (unix(7)).
+///
+/// If a message brings more descriptors than `max_count`, all of its descriptors are closed, and the call fails with
+/// errc::message_size. If this process may open no more descriptors, it fails with errc::too_many_files_open in the
+/// same way. So a stranger cannot fill the process with descriptors that no code knows. The second form then still
+/// returns the bytes. A plain recv() takes no descriptors: the kernel closes them.
+[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count = 16);
+[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                                    std::error_code& error);
+
+/// The process at the other end of a Unix socket, at the time when it connected or called listen() or socketpair().
+struct credentials {
+    pid_t process = 0;
+    uid_t user = 0;
+    gid_t group = 0;
+    friend bool operator==(const credentials&, const credentials&) = default;
+};
+/// Returns the credentials of a connected Unix socket's peer (SO_PEERCRED). Throws std::system_error, for example
+/// errc::not_connected. For a socket of another family it is errc::operation_not_supported.
+[[nodiscard]] credentials peer_credentials(const socket& connection);
+[[nodiscard]] credentials peer_credentials(const socket& connection, std::error_code& error) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+struct descriptor_messages {
+    using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
+
+    static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                            std::error_code& error) noexcept {
+        error = std::make_error_code(std::errc::invalid_argument);
+        if (bytes.empty() || descriptors.size() > max_descriptors) return 0;
+        alignas(cmsghdr) room control{};
+        iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        if (!descriptors.empty()) {
+            message.msg_control = control.data();
+            message.msg_controllen =
+                static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
+            cmsghdr header{};
+            header.cmsg_level = SOL_SOCKET;
+            header.cmsg_type = SCM_RIGHTS;
+            header.cmsg_len = static_cast<decltype(header.cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
+            std::memcpy(control.data(), &header, sizeof header);
+            std::memcpy(control.data() + CMSG_LEN(0), descriptors.data(), descriptors.size_bytes());
+        }
+        const auto first = to.attempt([&] { return ::sendmsg(to.native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0,
+                                      time_point::min(), error);
+        if (first < 0) return 0;
+        const auto sent = static_cast<std::size_t>(first);
+        return sent == bytes.size() ? sent : sent + to.send_all(bytes.subspan(sent), error);
+    }
+
+    static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                        std::error_code& error) {
+        max_count = std::min(max_count, max_descriptors);
+        received_descriptors result;
+        result.descriptors.reserve(max_count);  // before the call: an exception after it would lose descriptors
+        alignas(cmsghdr) room control{};
+        msghdr message{};
+        const auto size = from.attempt(
+            [&] {
+                iovec part{buffer.data(), buffer.size()};
+                message = {};
+                message.msg_iov = &part;
+                message.msg_iovlen = 1;
+                message.msg_control = control.data();
+                // CMSG_SPACE() rounds up, and the kernel would use that room for one descriptor more.
+                message.msg_controllen =
+                    static_cast<decltype(message.msg_controllen)>(CMSG_LEN(sizeof(int) * max_count));
+                return ::recvmsg(from.native_handle(), &message, MSG_CMSG_CLOEXEC);
+            },
+            POLLIN, 0, time_point::min(), error);
+        if (size < 0) return result;
+        result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+        result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+        if (message.msg_controllen > 0)
+            for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+                if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+                for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
+                    int descriptor = -1;
+                    std::memcpy(&descriptor, reinterpret_cast<const char*>(part) + at, sizeof descriptor);
+                    result.descriptors.emplace_back(descriptor);
+                }
+            }
+        if ((message.msg_flags & MSG_CTRUNC) != 0) {
+            error = std::make_error_code(result.descriptors.size() < max_count ? std::errc::too_many_files_open
+                                                                               : std::errc::message_size);
+            result.descriptors.clear();
+        }
+        return result;
+    }
+
+    [[noreturn]] static void fail(const socket& connection, const std::error_code& error, const char* what) {
+        connection.fail_with_peer(error, what);
+    }
+};
+}  // namespace detail
+
+inline std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                                    std::error_code& error) noexcept {
+    return detail::descriptor_messages::send(to, descriptors, bytes, error);
+}
+inline void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes) {
+    std::error_code error;
+    send_descriptors(to, descriptors, bytes, error);
+    if (error) detail::descriptor_messages::fail(to, error, "send_descriptors to");
+}
+
+inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                             std::error_code& error) {
+    return detail::descriptor_messages::receive(from, buffer, max_count, error);
+}
+inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count) {
+    std::error_code error;
+    received_descriptors result = recv_descriptors(from, buffer, max_count, error);
+    if (error) detail::descriptor_messages::fail(from, error, "recv_descriptors from");
+    return result;
+}
+
+inline credentials peer_credentials(const socket& connection, std::error_code& error) noexcept {
+    ::ucred raw{};
+    const std::size_t size =
+        connection.get_option(SOL_SOCKET, SO_PEERCRED, std::as_writable_bytes(std::span{&raw, 1}), error);
+    if (error || size < sizeof raw) return {};
+    const socket_address local = connection.local_endpoint(error);
+    if (!error && local.family() != address_family::local)
+        error = std::make_error_code(std::errc::operation_not_supported);
+    else if (!error && raw.pid == 0 && raw.uid == static_cast<uid_t>(-1))  // the kernel's word for "nobody"
+        error = std::make_error_code(std::errc::not_connected);
+    return error ? credentials{} : credentials{raw.pid, raw.uid, raw.gid};
+}
+inline credentials peer_credentials(const socket& connection) {
+    std::error_code error;
+    const credentials result = peer_credentials(connection, error);
+    if (error) detail::throw_error(error, "peer_credentials");
+    return result;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_DESCRIPTORS_HPP
+
+
+
+// netnotes/socket/interfaces.hpp: the network interfaces of this machine
+// SPDX-License-Identifier: MIT
+//
+// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
+// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
+// all of them.
+//
+//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
+//            for (const net::interface_address& mine : each.addresses)
+//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
+//
+//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
+//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
+//                      │         └── prefix: which neighbours need no router
+//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
+//
+// On this page:  network_interface, interface_address · interfaces, interface_index
+// The notes:     IP地址 (ifconfig, ip addr); example 02
+
+#ifndef NETNOTES_SOCKET_INTERFACES_HPP
+#define NETNOTES_SOCKET_INTERFACES_HPP
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+
+namespace netnotes {
+
+/// An address of an interface.
+struct interface_address {
+    /// The address and its network. The zone of a link-local address is the interface's number: fe80::1%2/64.
+    ip_interface address;
+    /// Where a datagram reaches all hosts of the network. Only an IPv4 address can have it.
+    std::optional<ip_address> broadcast;
+    /// The other end, when the address was given for a link of two hosts (PPP, a tunnel).
+    std::optional<ip_address> peer;
+};
+
+/// An interface as it was when interfaces() asked the kernel. A value: it does not follow later changes.
+struct network_interface {
+    std::string name;    ///< "eth0", "lo"
+    unsigned index = 0;  ///< the kernel's number, 1 and up; see interface_index(). 0 if the interface has just gone
+    bool is_up = false;  ///< an administrator has switched it on
+    bool is_running = false;         ///< the link works: a cable is in it, an access point answers
+    bool is_loopback = false;        ///< what leaves here arrives here
+    bool is_point_to_point = false;  ///< the link has exactly one other end
+    bool can_broadcast = false;      ///< a datagram can reach all hosts of the link
+    bool can_multicast = false;      ///< a socket can join groups on it
+    /// The address below IP: six bytes as "02:42:c0:a8:01:4d" for Ethernet and Wi-Fi. Empty where the link has none.
+    std::string hardware_address;
+    std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
+};
+
+/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
+/// no interface has that name.
+[[nodiscard]] inline unsigned interface_index(const std::string& name) {
+    const unsigned index = ::if_nametoindex(name.c_str());
+    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
+    return index;
+}
+
+/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's
+/// order. Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the
+/// kernel refuses (no memory, no descriptor). Threads may call it at once.
+[[nodiscard]] std::vector<network_interface> interfaces();
+/// Does the same, and reports a failure in `error` instead. Returns an empty list then.
+[[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns the address in the kernel's structure. Returns std::nullopt for a null pointer and for other families.
+inline std::optional<ip_address> ip_of(const sockaddr* from) {
+    if (!from) return std::nullopt;
+    const int family = from->sa_family;
+    if (family != AF_INET && family != AF_INET6) return std::nullopt;
+    socket_address address;
+    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    std::memcpy(address.data(), from, size);
+    address.resize(size);
+    return address.ip().address();
+}
+
+/// How many leading ones a netmask has. The kernel keeps prefixes, so no mask has a hole.
+inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
+    // (The kernel gives no mask with an address that has no network: it stands alone.)
+    const auto bits = ip_of(mask);
+    if (!bits) return width;
+    if (bits->is_v4()) return static_cast<unsigned>(std::countl_one(bits->v4().to_uint()));
+    unsigned length = 0;
+    for (const std::uint8_t octet : bits->v6().to_octets()) length += static_cast<unsigned>(std::popcount(octet));
+    return length;
+}
+
+/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot
+/// be included together. So a header that is copied into programs includes neither.
+struct link_address {
+    std::uint16_t family, protocol;
+    std::int32_t interface;
+    std::uint16_t type;
+    std::uint8_t packet_type, size;
+    std::uint8_t bytes[8];
+};
+
+/// Returns the bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
+inline std::string hardware_address_of(const sockaddr* from) {
+    link_address link{};
+    std::memcpy(&link, from, sizeof link);
+    const std::size_t size = std::min<std::size_t>(link.size, sizeof link.bytes);
+    std::string text;
+    bool is_any = false;
+    for (std::size_t i = 0; i < size; ++i) {
+        if (i > 0) text += ':';
+        text += {hexadecimal_digits[link.bytes[i] >> 4], hexadecimal_digits[link.bytes[i] & 0xf]};
+        is_any = is_any || link.bytes[i] != 0;
+    }
+    return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
+}
+
+/// Stores `other` as the peer or the broadcast address of `mine`. In getifaddrs(3) one field has both meanings:
+/// ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do not decide. An Ethernet link, too, may
+/// have a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`. The host bits of a broadcast address are all ones
+/// (RFC 919 §7). A network of two addresses, or of a single address, has no broadcast address.
+inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
+    const network around = mine.address.network();
+    if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
+    if (other.is_v4() && around.is_v4() && link.can_broadcast && around.host_width() > 1 &&
+        (other.v4().to_uint() | around.netmask().v4().to_uint()) == ~std::uint32_t{0})
+        mine.broadcast = other;
+    else
+        mine.peer = other;
+}
+
+}  // namespace detail
+
+inline std::vector<network_interface> interfaces(std::error_code& error) {
+    std::vector<network_interface> found;
+    ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) != 0) {
+        error = detail::last_error();
+        return found;
+    }
+    error.clear();
+    const struct guard {
+        ifaddrs* list;
+        ~guard() { ::freeifaddrs(list); }
+    } freed{list};
+    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is
+    // an address of eth0 with a label, not an interface.
+    for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
+        const std::string_view label{entry->ifa_name};
+        const std::string_view name = label.substr(0, label.find(':'));
+        const auto is_same = [&](const network_interface& each) { return each.name == name; };
+        auto place = std::find_if(found.begin(), found.end(), is_same);
+        if (place == found.end()) {
+            network_interface added;
+            added.name = name;
+            added.index = ::if_nametoindex(added.name.c_str());
+            added.is_up = entry->ifa_flags & IFF_UP;
+            added.is_running = entry->ifa_flags & IFF_RUNNING;
+            added.is_loopback = entry->ifa_flags & IFF_LOOPBACK;
+            added.is_point_to_point = entry->ifa_flags & IFF_POINTOPOINT;
+            added.can_broadcast = entry->ifa_flags & IFF_BROADCAST;
+            added.can_multicast = entry->ifa_flags & IFF_MULTICAST;
+            place = found.insert(place, std::move(added));
+        }
+        if (!entry->ifa_addr) continue;
+        if (entry->ifa_addr->sa_family == AF_PACKET) {
+            place->hardware_address = detail::hardware_address_of(entry->ifa_addr);
+            continue;
+        }
+        const auto address = detail::ip_of(entry->ifa_addr);
+        if (!address) continue;
+        interface_address mine{
+            ip_interface{*address, detail::prefix_length_of(entry->ifa_netmask, address->width())}, {}, {}};
+        if (const auto other = detail::ip_of(entry->ifa_dstaddr)) detail::set_other(mine, *other, *place);
+        place->addresses.push_back(mine);
+    }
+    return found;
+}
+
+inline std::vector<network_interface> interfaces() {
+    std::error_code error;
+    auto found = interfaces(error);
+    if (error) detail::throw_error(error, "interfaces of this machine");
+    return found;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_INTERFACES_HPP
+
+// netnotes/socket/iostream.hpp: a connection as a C++ stream
+// SPDX-License-Identifier: MIT
+//
+// Python's s.makefile() gives a file on a socket, so that a program can read it line by line. Here it is a
+// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
+//
+//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
+//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
+//                                                                     every receive that may wait
+//
+// The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
+// side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
+// becomes bad() and error() returns the reason. Text arrives as the peer sends it: lines of network protocols end in
+// "\r\n", and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
+//
+// On this page:  socket_iostream
+// The notes:     s.makefile() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
+#define NETNOTES_SOCKET_IOSTREAM_HPP
+
+#include <array>
+#include <cstddef>
+#include <istream>
+#include <streambuf>
+#include <system_error>
+#include <utility>
+
 
 
 namespace netnotes {

@@ -1,0 +1,178 @@
+// What socket/descriptors.hpp promises: descriptors arrive with their bytes, close-on-exec, and no descriptor leaks.
+
+#include <netnotes/socket/descriptors.hpp>
+
+#include "sockets.hpp"
+
+#include <sys/wait.h>
+
+namespace {
+
+bool same_file(int a, int b) {
+    struct stat one {
+    }, other{};
+    return ::fstat(a, &one) == 0 && ::fstat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+std::vector<socket_type> unix_types() {
+    return {socket_type::stream, socket_type::datagram, socket_type::sequenced_packet};
+}
+
+TEST_CASE("descriptors arrive in order with their bytes and close-on-exec") {
+    const auto before = open_descriptors();
+    for (const socket_type type : unix_types()) {
+        auto [first, second] = net::socket_pair(type);
+        int pipe[2];
+        REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+        const net::owned_descriptor in{pipe[0]}, out{pipe[1]};
+        net::send_descriptors(first, pipe, "a pipe");
+        char buffer[32];
+        const auto got = net::recv_descriptors(second, buffer);
+        CHECK(net::as_text(got.bytes) == "a pipe");
+        CHECK_FALSE(got.truncated);
+        REQUIRE(got.descriptors.size() == 2);
+        for (std::size_t i = 0; i < 2; ++i) {
+            CHECK(got.descriptors[i].native_handle() != pipe[i]);
+            CHECK(same_file(got.descriptors[i].native_handle(), pipe[i]));
+            CHECK(is_close_on_exec(got.descriptors[i].native_handle()));
+        }
+    }
+    CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a connection is handed on") {
+    auto [here, there] = net::socket_pair();
+    auto [client, server] = tcp_pair();
+    net::send_descriptors(here, std::array{server.native_handle()}, "x");
+    server.close();
+    char buffer[8];
+    auto got = net::recv_descriptors(there, buffer);
+    REQUIRE(got.descriptors.size() == 1);
+    net::socket worker{got.descriptors[0].release()};
+    worker.send_all("from the worker");
+    worker.close();
+    CHECK(receive_all(client) == "from the worker");
+}
+
+TEST_CASE("more descriptors than allowed are all closed and are an error") {
+    for (const socket_type type : unix_types()) {
+        for (const std::size_t room : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+            auto [first, second] = net::socket_pair(type);
+            const std::vector<int> three(3, 0);
+            net::send_descriptors(first, three, "three");
+            net::send_descriptors(first, std::vector<int>(room, 0), "enough");
+            char buffer[5];
+            const auto before = open_descriptors();
+            std::error_code error;
+            const auto cut = net::recv_descriptors(second, buffer, room, error);
+            CHECK(error == std::errc::message_size);
+            CHECK(cut.descriptors.empty());
+            CHECK(open_descriptors() == before);
+            CHECK(net::as_text(cut.bytes) == "three");
+            char more[6];
+            CHECK(net::recv_descriptors(second, more, room, error).descriptors.size() == room);
+            CHECK_FALSE(error);
+            net::send_descriptors(first, three, "three");
+            CHECK(failure_of([&, &second = second] { (void)net::recv_descriptors(second, buffer, room); }).code ==
+                  std::errc::message_size);
+        }
+    }
+}
+
+TEST_CASE("a process that may open no more descriptors is told and keeps none") {
+    auto [first, second] = net::socket_pair();
+    net::send_descriptors(first, std::vector<int>(3, 0), "x");
+    struct rlimit before {};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const auto open = open_descriptors();
+    const net::owned_descriptor lowest{::dup(0)};
+    struct rlimit few = before;
+    few.rlim_cur = static_cast<rlim_t>(lowest.native_handle()) + 2;  // one may come, perhaps
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+    char buffer[8];
+    std::error_code error;
+    const auto got = net::recv_descriptors(second, buffer, 16, error);
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    CHECK(error == std::errc::too_many_files_open);
+    CHECK(got.descriptors.empty());
+    CHECK(open_descriptors() == open + 1);
+}
+
+TEST_CASE("descriptors need a byte and have a largest number") {
+    auto [first, second] = net::socket_pair();
+    std::error_code error;
+    CHECK(net::send_descriptors(first, std::array{0}, "", error) == 0);
+    CHECK(error == std::errc::invalid_argument);
+    net::send_descriptors(first, std::vector<int>(net::max_descriptors + 1, 0), "x", error);
+    CHECK(error == std::errc::invalid_argument);
+    net::send_descriptors(first, std::array{-1}, "x", error);
+    CHECK(error == std::errc::bad_file_descriptor);
+    char buffer[8];
+    net::send_descriptors(first, std::vector<int>(net::max_descriptors, 0), "x");
+    CHECK(net::recv_descriptors(second, buffer, net::max_descriptors).descriptors.size() == net::max_descriptors);
+    net::send_descriptors(first, {}, "none");
+    CHECK(net::recv_descriptors(second, buffer).descriptors.empty());
+    first.close();
+    CHECK(net::recv_descriptors(second, buffer).bytes.empty());  // the end of the stream
+}
+
+TEST_CASE("descriptors travel with the first of many bytes and the rest follows") {
+    auto [first, second] = net::socket_pair();
+    background sender{[&first = first] {
+        net::send_descriptors(first, std::array{0}, std::string_view{much()});
+        first.close();
+    }};
+    char buffer[100];
+    const auto got = net::recv_descriptors(second, buffer);
+    CHECK(got.descriptors.size() == 1);
+    const std::string rest = receive_all(second);
+    sender.get();
+    CHECK(got.bytes.size() + rest.size() == much().size());
+    CHECK((rest == much().substr(got.bytes.size())));
+}
+
+TEST_CASE("a wait for descriptors has the socket's time limit") {
+    auto [first, second] = net::socket_pair();
+    second.set_timeout(a_while);
+    char buffer[8];
+    CHECK(failure_of([&, &second = second] { (void)net::recv_descriptors(second, buffer); }).code ==
+          std::errc::timed_out);
+}
+
+TEST_CASE("a plain receive takes no descriptors") {
+    auto [first, second] = net::socket_pair();
+    net::send_descriptors(first, std::array{0, 1, 2}, "bytes only");
+    const auto before = open_descriptors();
+    CHECK(receive_exactly(second, 10) == "bytes only");
+    CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("the kernel tells who the peer is") {
+    const net::credentials own{::getpid(), ::getuid(), ::getgid()};
+    auto [first, second] = net::socket_pair();
+    CHECK(net::peer_credentials(first) == own);
+    net::socket listener{address_family::local, socket_type::stream},
+        client{address_family::local, socket_type::stream};
+    listener.bind(unused_name());
+    listener.listen();
+    std::error_code error;
+    CHECK(net::peer_credentials(client, error) == net::credentials{});
+    CHECK(error == std::errc::not_connected);
+    client.connect(listener.local_endpoint());
+    CHECK(net::peer_credentials(client) == own);
+    auto [one, other] = tcp_pair();
+    CHECK(failure_of([&one = one] { (void)net::peer_credentials(one); }).code == std::errc::operation_not_supported);
+
+    const pid_t child = ::fork();  // another process connects
+    if (child == 0) {
+        net::socket from_child{address_family::local, socket_type::stream};
+        from_child.connect(listener.local_endpoint(), error);
+        ::_exit(error ? 1 : 0);
+    }
+    listener.accept();
+    CHECK(net::peer_credentials(listener.accept().connection).process == child);
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+}
+
+}  // namespace
