@@ -1,21 +1,21 @@
-// examples/19_select_server/demo.cpp: one thread that sleeps until one of its clients has something to say
+// examples/19_select_server/demo.cpp: one thread that sleeps until one of its clients has sent something
 //
 //        descriptor                 0 1 2 3 4 5 6 7 8 ...    1023
-//        asked: who can be read?    . . . 1 1 . 1 1 1 ...     .       listener, stop, three clients
-//             select: the kernel asks each of them; if there is none, it sleeps, and is woken, and asks again
-//        answered: these            . . . 1 . . . 1 . ...     .       written over the question
+//        question: ready to read?   . . . 1 1 . 1 1 1 ...     .       listener, stop, three clients
+//             select: the kernel looks at each of them. If no descriptor is ready, it sleeps, and later looks again
+//        answer: these are          . . . 1 . . . 1 . ...     .       written over the question
 //
-// That is the whole idea, and the loop below is the whole server: wait, handle all who are ready, wait again. Each
-// client has one piece of what he sent in the server's hands; as long as he does not take it back he is not asked
-// for more, but waited for until he can be *written*. So nothing is lost, memory is bounded, and nobody else waits.
+// The loop below is the whole server: it waits, handles all descriptors that are ready, and waits again. It holds at most one
+// piece of what a client has sent. While the client does not take this piece, the server waits until it can *write* to it. So
+// no byte is lost, the memory is bounded, and no other client waits.
 //
-// The notes:     select原理 (how select works), select 优缺点 (its merits and faults), select 回显服务器 (the echo server)
+// The notes:     select原理 (how select works), select 优缺点 (its merits and faults), select 回显服务器 (the echo server).
+//                Its counterpart is select_server.cpp
 // Type:          demo                                 a demonstration
 //                demo serve --port 6666 --keyboard    the server; a line typed here stops it
-//                demo connect localhost 6666          a client: type, and see it come back
-//                18_nonblocking_server connect localhost 6666 --connections 1100      more than select can hold
-// You will see:  what demo.txt shows: a question that is overwritten by its answer, the number 1024, a
-//                client who takes nothing, and clients who are refused while the others are served
+//                demo connect localhost 6666          a client: type, and read what comes back
+// You will see:  what demo.txt shows: a question that its answer overwrites, the number 1024, a client that takes nothing,
+//                and clients that are refused while the server serves the others
 
 #include "../demo.hpp"
 
@@ -41,21 +41,21 @@ using namespace std::chrono_literals;
 class select_server {
   public:
     select_server(net::tcp_listener listener, bool quiet) : listener_{std::move(listener)}, quiet_{quiet} {
-        listener_.set_blocking(false);  // and with it those that it accepts: a readiness is a hint, not a promise
+        listener_.set_blocking(false);  // and so are the streams that it accepts: "ready" is a hint, not a promise
     }
-    /// Serves until a stop is requested, or a line has been read from the keyboard (a descriptor; -1: there is none).
+    /// Serves until a stop is requested, or a line has been read from `keyboard`, a descriptor (-1: no keyboard).
     void run(const net::stop_event& stop, int keyboard) {
-        poller_.add(stop.native_handle(), net::interest::read, to_stop);
-        poller_.add(listener_.native_handle(), net::interest::read, at_the_door);
+        poller_.add(stop.native_handle(), net::interest::read, at_stop);
+        poller_.add(listener_.native_handle(), net::interest::read, at_listener);
         if (keyboard >= 0) poller_.add(keyboard, net::interest::read, at_the_keyboard);
         for (;;) {
             const auto events = poller_.wait(time_to_wait());
             now_ = net::clock::now();
             for (const net::event& happened : events) {
-                if (happened.token == to_stop) return close_all();  // the notes' `break` leaves the inner loop only
+                if (happened.token == at_stop) return close_all();  // the notes' `break` leaves the inner loop only
                 if (happened.token == at_the_keyboard && has_read_line(keyboard)) return close_all();
-                if (happened.token == at_the_door) accept_clients();
-                // By a number that is never given twice, and not by the descriptor: that is, as soon as it is closed.
+                if (happened.token == at_listener) accept_clients();
+                // A token is never used twice. The kernel reuses a descriptor as soon as it is closed.
                 const auto found = clients_.find(happened.token);
                 if (found != clients_.end() && !serve(found->first, found->second)) forget(found);
             }
@@ -68,54 +68,54 @@ class select_server {
         net::tcp_stream stream;
         net::endpoint peer;
         net::time_point active;
-        std::string in_hand{};  ///< what has been received and not yet been sent back
+        std::string in_hand{};  ///< bytes that have been received and not yet sent back
         std::size_t echoed = 0;
     };
     using client_map = std::map<std::uint64_t, client>;
-    static constexpr std::uint64_t to_stop = 0, at_the_door = 1, at_the_keyboard = 2;
-    static constexpr net::duration patience = 5min;  // with a client who does nothing
+    static constexpr std::uint64_t at_stop = 0, at_listener = 1, at_the_keyboard = 2;
+    static constexpr net::duration patience = 5min;  // with a silent client
 
-    /// One byte, because select has promised no more, and because what is typed behind the line is not ours: the shell
-    /// reads it when we have ended. (It would read the line, too, and run it, if we left it there.)
+    /// Reads one byte, because select promises no more. The program must take the whole line, or else the shell reads it
+    /// later and runs it. The bytes behind the line belong to the shell.
     static bool has_read_line(int keyboard) {
         char typed = 0;
         const auto size = ::read(keyboard, &typed, 1);
         if (size < 0) return errno != EINTR && errno != EAGAIN;
         return size == 0 || typed == '\n';
     }
-    /// One receive, and one send. false: he is gone.
-    bool serve(std::uint64_t id, client& who) {
+    /// Makes one receive and one send. Returns false if the client has gone.
+    bool serve(std::uint64_t id, client& one) {
         std::error_code error;
-        if (who.in_hand.empty()) {
-            const std::size_t size = who.stream.recv(buffer_, error);
+        if (one.in_hand.empty()) {
+            const std::size_t size = one.stream.recv(buffer_, error);
             if (error == std::errc::operation_would_block) return true;
-            if (error || size == 0) return gone(who, error);
-            who.in_hand.assign(buffer_.data(), size);
+            if (error || size == 0) return gone(one, error);
+            one.in_hand.assign(buffer_.data(), size);
         }
-        const std::size_t sent = who.stream.send(who.in_hand, error);  // the notes drop what it does not take
-        if (error && error != std::errc::operation_would_block) return gone(who, error);
-        who.in_hand.erase(0, sent);
-        who.echoed += sent;
-        who.active = now_;
-        // Room to write there nearly always is: to ask for it without need would be to never sleep again.
-        poller_.modify(who.stream.native_handle(), who.in_hand.empty() ? net::interest::read : net::interest::write,
+        const std::size_t sent = one.stream.send(one.in_hand, error);  // the notes lose the bytes that it does not take
+        if (error && error != std::errc::operation_would_block) return gone(one, error);
+        one.in_hand.erase(0, sent);
+        one.echoed += sent;
+        one.active = now_;
+        // There nearly always is room to write. A program that always asks for it never sleeps.
+        poller_.modify(one.stream.native_handle(), one.in_hand.empty() ? net::interest::read : net::interest::write,
                        id);
         return true;
     }
     void accept_clients() {
-        for (int turn = 0; turn < 64; ++turn) {  // then those who are here have theirs
+        for (int turn = 0; turn < 64; ++turn) {  // then the connected clients have their turn
             std::error_code error;
             auto [stream, peer] = listener_.accept(error);
             if (error == std::errc::operation_would_block) return;
-            if (error) {  // no descriptor is free, say. He waits in the queue, and select would tell us so for ever
+            if (error) {  // no descriptor is left, for example. The client waits in the queue, and select would report it again and again
                 std::cerr << "accept: " << error.message() << '\n';
-                poller_.modify(listener_.native_handle(), net::interest::none, at_the_door);
+                poller_.modify(listener_.native_handle(), net::interest::none, at_listener);
                 pause_end_ = now_ + 100ms;
                 return;
             }
             try {
                 poller_.add(stream.native_handle(), net::interest::read, next_id_);
-            } catch (const std::system_error& failure) {  // select cannot hold him, however long he waits
+            } catch (const std::system_error& failure) {  // select cannot hold this descriptor
                 if (!quiet_) say(peer, "  refused: ", failure.what());
                 continue;  // closed, as `stream` ends here
             }
@@ -123,37 +123,37 @@ class select_server {
             clients_.emplace(next_id_++, client{std::move(stream), peer, now_});
         }
     }
-    /// A stop ends all conversations where they are. (The reactor's, in 21, is gentler.)
+    /// Ends all conversations where they are. (The reactor of lesson 21 sends what is queued.)
     void close_all() {
-        poller_ = {};  // first, as ever
-        for (auto& [id, who] : clients_) gone(who, std::make_error_code(std::errc::operation_canceled));
+        poller_ = {};  // before the sockets are closed
+        for (auto& [id, one] : clients_) gone(one, std::make_error_code(std::errc::operation_canceled));
         clients_.clear();
         listener_ = {};
     }
-    void forget(client_map::iterator who) {
-        poller_.remove(who->second.stream.native_handle());  // before it is closed
-        clients_.erase(who);
-        pause_end_ = now_;  // there is a descriptor again
+    void forget(client_map::iterator place) {
+        poller_.remove(place->second.stream.native_handle());  // before it is closed
+        clients_.erase(place);
+        pause_end_ = now_;  // a descriptor is free again
     }
-    bool gone(client& who, const std::error_code& why) const {
-        example::reset_if(!who.in_hand.empty(), who.stream);
-        if (!quiet_) say(who.peer, "  gone: ", example::farewell(why), ", after ", who.echoed, " bytes");
+    bool gone(client& one, const std::error_code& why) const {
+        example::reset_if(!one.in_hand.empty(), one.stream);
+        if (!quiet_) say(one.peer, "  gone: ", example::farewell(why), ", after ", one.echoed, " bytes");
         return false;
     }
     net::duration time_to_wait() const {
         net::time_point wake = pause_end_;
-        for (const auto& [id, who] : clients_) wake = std::min(wake, who.active + patience);
+        for (const auto& [id, one] : clients_) wake = std::min(wake, one.active + patience);
         return wake == net::time_point::max() ? net::never : wake - net::clock::now();
     }
     void look_at_the_clock() {
         if (now_ >= pause_end_) {
             pause_end_ = net::time_point::max();
-            poller_.modify(listener_.native_handle(), net::interest::read, at_the_door);
+            poller_.modify(listener_.native_handle(), net::interest::read, at_listener);
         }
         for (auto next = clients_.begin(); next != clients_.end();)
-            if (const auto who = next++; now_ >= who->second.active + patience) {
-                gone(who->second, std::make_error_code(std::errc::timed_out));
-                forget(who);
+            if (const auto place = next++; now_ >= place->second.active + patience) {
+                gone(place->second, std::make_error_code(std::errc::timed_out));
+                forget(place);
             }
     }
 
@@ -179,7 +179,7 @@ void serve(const example::serve_options& options, bool keyboard) {
 // ---- The demonstration ----------------------------------------------------------------------------------
 
 void the_question_is_overwritten() {
-    heading("select原理: the answer is written over the question");
+    heading("select原理: select writes its answer over the question");
     const std::array names{"first", "second", "third"};
     std::array pairs{net::socket_pair(), net::socket_pair(), net::socket_pair()};
     fd_set asked{};
@@ -199,53 +199,51 @@ void the_question_is_overwritten() {
     };
     pairs[1].second.send_all("x");
     fd_set set = asked;
-    say("asked for three sockets; something has come for the second");
+    say("the set holds three sockets, and a byte has arrived at the second");
     say("  select returns ", ask(set));
     pairs[2].second.send_all("x");
-    say("now something comes for the third, too");
+    say("a byte arrives at the third, too");
     say("  the same set again: ", ask(set));
     set = asked;
     say("  a fresh copy:       ", ask(set));
-    say("At every call the kernel asks each that is in the set and below the number that select is given, not ",
-        FD_SETSIZE, ":");
+    say("The kernel looks at each descriptor of the set below the first argument, not at all ", FD_SETSIZE, ":");
     const int closed = ::fcntl(end - 1, F_DUPFD_CLOEXEC, end);
     ::close(closed);
     FD_SET(closed, &asked);
     set = asked;
-    say("  and a closed descriptor, not below it: ", ask(set));
+    say("  with a closed descriptor, not below it: ", ask(set));
     end = closed + 1;
     set = asked;
-    say("  and a closed descriptor, below it:     ", ask(set));
+    say("  with a closed descriptor, below it:     ", ask(set));
     struct stat what {};
     ::fstat(pairs[0].first.native_handle(), &what);
-    say("The notes take them for devices with drivers. fstat(2) calls them ",
-        S_ISSOCK(what.st_mode)  ? "sockets: their protocol knows what is ready"
+    say("The notes call sockets devices with drivers. fstat(2) says: ",
+        S_ISSOCK(what.st_mode)  ? "sockets. Their protocol knows when they are ready"
         : S_ISCHR(what.st_mode) ? "devices"
-                                : "something else");
+                                : "another kind of file");
 }
 
 void the_limit() {
     heading("select 优缺点: the number 1024");
     static_assert(FD_SETSIZE == 1024 && sizeof(fd_set) * 8 == FD_SETSIZE);
-    say("a set has ", FD_SETSIZE, " bits, on 32-bit and on 64-bit machines (and not 2048), whatever the memory, and");
+    say("A set has ", FD_SETSIZE, " bits, on 32-bit and on 64-bit machines, not 2048 as the notes say.");
     std::uint64_t all_files = 0;
     std::ifstream{"/proc/sys/fs/file-max"} >> all_files;
-    say("whatever /proc/sys/fs/file-max says, here: ", all_files,
-        ". That many files all programs together may have open.");
-    say("And no macro raises it, nor another kernel: it is the size of the C library's set. The kernel has no such "
+    say("/proc/sys/fs/file-max is another limit: the open files of all programs together, here: ", all_files);
+    say("No macro and no other kernel raises the 1024. It is the size of the C library's set. The kernel has no such "
         "limit.");
     net::select_poller poller;
     try {
         poller.add(FD_SETSIZE, net::interest::read, 0);
     } catch (const std::system_error& failure) {
-        say("a poller without a single descriptor refuses one:");
+        say("An empty poller refuses a descriptor of this number:");
         say("  ", failure.what());
     }
-    say("It is the number that counts, not how many there are. FD_SET would have set a bit behind the set's end:");
-    say("in a variable that happens to be there.");
+    say("The limit is for the number of a descriptor, not for the count of descriptors. FD_SET would write behind the");
+    say("end of the set, into another variable.");
 }
 
-/// The server in a thread.
+/// Runs the server in a thread.
 class running_server {
   public:
     explicit running_server(bool quiet, int keyboard = -1)
@@ -266,67 +264,68 @@ class running_server {
     example::background thread_;
 };
 
-/// What comes back; so little comes in one piece.
+/// Returns the echo. A text of a few bytes arrives in one piece.
 template <class Stream>
 std::string echo_of(Stream& client, const std::string& text) {
     std::error_code error;
     client.send_all(text, error);
     char buffer[100];
     const std::size_t size = client.recv(buffer, error);
-    return error || size == 0 ? "nothing: the server has closed" : std::string{buffer, size};
+    return error || size == 0 ? "the end: the server has closed" : std::string{buffer, size};
 }
 
 void clients_and_a_keyboard() {
-    heading("select 回显服务器: clients and a keyboard, in one wait (a socket stands for the keyboard)");
+    heading("select 回显服务器: clients and a keyboard in one wait (a socket plays the keyboard)");
     auto [keyboard, fingers] = net::socket_pair();
     running_server server{true, keyboard.native_handle()};
     net::tcp_stream first{server.where()}, second{server.where()}, torn{server.where()};
-    say("the second client says hello and hears ", echo_of(second, "hello"));
+    say("the second client says hello and receives ", echo_of(second, "hello"));
     torn.set_option(net::option::linger{0s});
     torn.close();
-    say("another is torn away; the first says 你好 and hears ", echo_of(first, "你好"));
+    say("another client resets; the first says 你好 and receives ", echo_of(first, "你好"));
 
-    const std::string flood(8 * 1024 * 1024, 'z');  // far more than the kernel's buffers hold
+    const std::string flood(8 * 1024 * 1024, 'z');  // far more bytes than the kernel's buffers hold
     net::tcp_stream slow{server.where()};
     net::stop_event give_up;
     slow.stop_with(give_up);
     example::background sender{give_up, [&] { slow.send_all(flood); }};
     int right = 0;
     for (int i = 0; i < 1000; ++i) right += echo_of(first, "ping") == "ping";
-    say("while one sends 8 MiB and takes nothing back, the first asks 1000 times and hears ", right, " right answers");
+    say("one client sends 8 MiB and takes nothing; the first asks 1000 times and gets ", right, " right answers");
     std::string back(flood.size(), '\0');
     for (std::size_t filled = 0; filled < back.size();) {
         const std::size_t size = slow.recv(std::span{back}.subspan(filled));
-        if (size == 0) throw std::runtime_error{"the server has hung up"};
+        if (size == 0) throw std::runtime_error{"the server has closed"};
         filled += size;
     }
     sender.finish();
-    say("when he takes it at last, all is there: ", back == flood ? "yes" : "no");
+    say("then that client receives all: ", back == flood ? "yes" : "no");
     fingers.send_all("quit\n");
     server.wait_for_end();
-    say("a line is typed, and the server ends; the first client says hello and hears ", echo_of(first, "hello"));
+    say("a typed line ends the server; the first client says hello and receives ", echo_of(first, "hello"));
 }
 
 void past_the_limit() {
-    heading("Past the limit: refused, and the others served");
-    if (example::raise_descriptor_limit() <= FD_SETSIZE) return say("not here: no descriptor may be as high as that");
+    heading("Beyond the limit: some clients are refused, and the others are served");
+    if (example::raise_descriptor_limit() <= FD_SETSIZE)
+        return say("not here: ulimit -n does not allow descriptor 1024");
     running_server server{true};
     std::vector<net::socket> clients, others;
     while (clients.size() < 5) clients.emplace_back(net::address_family::inet, net::socket_type::stream);
     do others.emplace_back(::dup(server.stop_event().native_handle()));
     while (others.back().native_handle() < FD_SETSIZE - 1);
     others.resize(others.size() - 2);
-    say("this program has opened many files, and two descriptors are left below ", FD_SETSIZE);
+    say("this program has many open files; two descriptors are left below ", FD_SETSIZE);
     const auto comes = [&](std::size_t number) {
         net::socket& client = clients[number - 1];
         client.connect(server.where());
-        say("client ", number, " connects, and hears ", echo_of(client, "hello"));
+        say("client ", number, " connects and receives ", echo_of(client, "hello"));
     };
     for (std::size_t number = 1; number <= 4; ++number) comes(number);
     clients[0].close();
     clients[1].shutdown(net::shutdown_direction::send);
     char byte;
-    say("client 1 leaves; client 2 has no more to say, and hears the end: ", clients[1].recv(std::span{&byte, 1}),
+    say("client 1 leaves; client 2 sends no more and receives the end: ", clients[1].recv(std::span{&byte, 1}),
         " bytes");
     comes(5);
     server.stop();
@@ -339,11 +338,11 @@ constexpr std::string_view help = R"(usage: demo
 
 An echo server on select(2), for about a thousand clients. Without an argument: a demonstration.
 
-  serve            sends every client back what he says, until he has no more to say
+  serve            sends every byte back to its client, until the client sends no more
   --bind ADDRESS   where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
   --port N         6666 by default; 0 lets the system choose
   --keyboard       a line on standard input, or its end, stops the server
-  --quiet          only the line `listening on ADDRESS:PORT`
+  --quiet          prints only the line `listening on ADDRESS:PORT`
   connect          sends what you type and shows what the server says; Ctrl-D ends it
 )";
 
