@@ -6,6 +6,7 @@
 #include "../back_end.hpp"
 #include "../support.hpp"
 
+#include <array>
 #include <random>
 #include <string>
 
@@ -347,6 +348,29 @@ TEST_CASE("a closed stream, and none, is an error of each call and not the end o
             }
     };
     ends.loop.run(body(ends.end));
+}
+
+TEST_CASE("a connection that is closed with unsent bytes ends in a reset, whichever way it is closed") {
+    for (int way = 0; way < 4; ++way) {
+        CAPTURE(way);
+        test_loop loop;
+        net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
+        net::tcp_stream peer{listener.local_endpoint()};
+        net::async_buffered_stream end{net::async_stream{loop, listener.accept().stream}};
+        const auto main = [&]() -> net::task<> {
+            co_await end.write("gathered");
+            if (way == 3) co_await end.flush();
+            if (way == 0) end.stream().close();
+            if (way == 1) end = net::async_buffered_stream{};
+            if (way >= 2) const net::async_buffered_stream ends_here{std::move(end)};
+        };
+        loop.run(main());
+        std::array<std::byte, 20> room{};
+        std::error_code error;
+        const std::size_t got = peer.recv(room, error);
+        CHECK((error == std::errc::connection_reset) == (way != 3));
+        CHECK(got == (way == 3 ? 8 : 0));
+    }
 }
 
 namespace {

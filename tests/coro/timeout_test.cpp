@@ -52,7 +52,8 @@ TEST_CASE("a timeout stands around a function, and around each kind of operation
             co_await net::sleep_for(1s);
             co_return text;
         };
-        CHECK(co_await net::with_timeout(2s, function) == text);
+        const auto got_1 = co_await net::with_timeout(2s, function);
+        CHECK(got_1 == text);
 
         net::channel<int> numbers{1};
         co_await net::with_timeout(1s, numbers.send(5));
@@ -67,7 +68,8 @@ TEST_CASE("a timeout stands around a function, and around each kind of operation
         CHECK(four == 4);
         co_await net::with_timeout(2s, net::sleep_for(1s));
         const auto sleeps = []() -> net::task<> { co_await net::with_timeout(1s, net::sleep_for(2s)); };
-        CHECK((co_await text_of(sleeps())).find("with_timeout in operator()") == 0);
+        const std::string told = co_await text_of(sleeps());
+        CHECK(told.find("with_timeout in operator()") == 0);
         net::async_event event;
         auto waiting = event.wait();
         const auto twice = [&]() -> net::task<> { co_await net::with_timeout(1s, waiting); };
@@ -86,7 +88,8 @@ TEST_CASE("a timeout around the operations of a stream loses nothing, and lent b
     loop.run([&]() -> net::task<> {
         std::array<std::byte, 8> room{};
         const auto late = [&]() -> net::task<> { co_await net::with_timeout(1ms, one.recv(room)); };
-        CHECK(co_await text_of(late()) != "");
+        const auto got_2 = co_await text_of(late());
+        CHECK(got_2 != "");
         // Others receive all the time: the bytes must be used before any of them has its turn.
         auto noise = connected(loop);
         auto sender = net::spawn([&]() -> net::task<> {

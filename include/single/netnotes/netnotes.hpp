@@ -129,7 +129,10 @@
 // So no client waits for an answer that lies in a buffer. Call flush() only where the task pauses without a receive:
 // before it sleeps, before it uses another connection, and before it ends.
 //
+// A silent client costs no buffer: a reading call frees the buffers before it waits, if they are empty.
+//
 // On this page:  async_buffered_stream
+// Beside it:     tcp/reader.hpp (buffered_reader), which has the same reading calls without tasks
 // The notes:     their receivers treat each recv as one message (TCP服务器, gevent版-TCP服务器)
 
 #ifndef NETNOTES_CORO_BUFFERED_HPP
@@ -181,7 +184,7 @@
 // fit behind its own beginning. Then the beginning moves to the front or, if it is long, into a buffer of twice the
 // size.
 //
-// On this page:  buffered_reader
+// On this page:  byte_source · message_reader · buffered_reader
 // The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
 
 #ifndef NETNOTES_TCP_READER_HPP
@@ -3721,6 +3724,25 @@ concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error
     { stream.recv(buffer, error) } -> std::convertible_to<std::size_t>;
 };
 
+/// A reader of messages: buffered_reader, and async_buffered_stream for tasks (coro/buffered.hpp). They have the same
+/// calls with the same arguments. The calls that may wait return their result, or an object to co_await for it.
+template <class Reader>
+concept message_reader = requires(Reader& reader, std::string_view delimiter, std::size_t size, mutable_buffer buffer) {
+    reader.recv_until(delimiter);
+    reader.recv_line();
+    reader.recv_exact(size);
+    reader.recv_exact(buffer);
+    reader.recv(buffer);
+    reader.skip_until(delimiter);
+    { reader.take_until(delimiter) } -> std::same_as<std::optional<std::string_view>>;
+    { reader.take_line() } -> std::same_as<std::optional<std::string_view>>;
+    { reader.take_exact(size) } -> std::same_as<std::optional<std::string_view>>;
+    { reader.buffered() } -> std::same_as<std::string_view>;
+    { reader.limit() } -> std::same_as<std::size_t>;
+    { reader.capacity() } -> std::same_as<std::size_t>;
+    reader.shrink_to_fit();
+};
+
 /// Takes messages out of a tcp_stream or a connected socket. The reader does not own the stream, which must outlive it.
 /// The reader cannot be copied or moved, and the stream must stay in place, too. Every call may wait, as the stream
 /// does. Each call has two forms; the form with an error code at its end does not throw.
@@ -3773,6 +3795,13 @@ class buffered_reader {
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     /// Returns the size of the reader's memory, in bytes.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server with
+    /// many idle clients calls it before it waits.
+    void shrink_to_fit() noexcept {
+        if (begin_ != end_) return;
+        memory_.reset();
+        capacity_ = begin_ = end_ = 0;
+    }
     /// Returns the stream that the reader was made for.
     [[nodiscard]] Stream& stream() const noexcept { return stream_; }
 
@@ -6886,7 +6915,8 @@ class io_node {
 
     bool readable = false;     ///< there may be bytes to read. If false, an event will report the next bytes
     bool writable = true;      ///< the kernel may take bytes. If false, an event will report when it does
-    bool read_to_end = false;  ///< a short receive does not prove that no more bytes are there: read until EAGAIN
+    bool read_to_end : 1 = false;    ///< a short receive does not prove that no more bytes are there: read until EAGAIN
+    bool ends_by_reset : 1 = false;  ///< the descriptor is a connection with unsent bytes: close it with a reset
 
     /// Returns the kind that was passed to the constructor.
     [[nodiscard]] kind what() const noexcept { return kind_; }
@@ -7138,8 +7168,13 @@ inline void io_node::leave() noexcept {
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
     const int own = closes_ ? descriptor_ : -1;
+    const bool resets = ends_by_reset;
     discard();
-    if (own >= 0) ::close(own);
+    if (own < 0) return;
+    constexpr ::linger at_once{1, 0};
+    if (resets) [[unlikely]]
+        ::setsockopt(own, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::close(own);
 }
 inline void io_node::discard() noexcept {
     if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_->retired_, this);
@@ -8592,16 +8627,21 @@ class reading;
 struct line_message;
 struct delimited_message;
 struct sized_message;
+template <class Call>
+class reading_value;
+struct filling_call;
+struct receiving_call;
+struct skipping_call;
 class writing;
 }  // namespace detail
 
 /// Reads messages from a connection, and writes to it through a buffer. Use it in one task, or in a reading task and a
 /// writing task. The writing task must then call flush(), because the reading task may already be waiting.
 ///
-/// The reading calls return std::optional<std::string_view>. The view is valid until the next reading call. They
-/// suspend until the message is complete. Before they suspend, they send the gathered bytes. An error or a cancellation
-/// loses no byte: call again to continue. The header tcp/reader.hpp lists what happens at the end of the stream and
-/// with a message that is too long.
+/// It has the reading calls of buffered_reader. A call that returns a message returns std::optional<std::string_view>. The
+/// view is valid until the next reading call. They suspend until the message is complete. Before they suspend, they send
+/// the gathered bytes, and free empty buffers. An error or a cancellation loses no byte: call again to continue. The
+/// header tcp/reader.hpp lists what happens at the end of the stream and with a message that is too long.
 ///
 /// Awaited calls throw what async_stream's calls throw, for example errc::bad_file_descriptor on a closed stream.
 class async_buffered_stream {
@@ -8617,7 +8657,7 @@ class async_buffered_stream {
     async_buffered_stream(async_buffered_stream&&) noexcept;
     async_buffered_stream& operator=(async_buffered_stream&&) noexcept;
     /// Closes the connection. Gathered bytes that were not flushed are lost, and then the connection ends in a reset.
-    /// Assignment does the same to the connection that it replaces.
+    /// Assignment does the same to the connection that it replaces, and stream().close() to its own.
     ~async_buffered_stream();
 
     /// Returns the next line without its "\n" or "\r\n", or nullopt at the end of the stream.
@@ -8627,6 +8667,32 @@ class async_buffered_stream {
     [[nodiscard]] detail::reading<detail::delimited_message> recv_until(std::string_view delimiter);
     /// Returns the next `size` bytes, or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::sized_message> recv_exact(std::size_t size);
+    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at the end of the stream. The
+    /// buffer must stay valid until then.
+    [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer);
+    /// Continues a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So no byte is
+    /// lost by an error or a cancellation: call again with the same arguments.
+    [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer, std::size_t& filled);
+    /// Receives at least one byte and at most buffer.size(), first the bytes that were read ahead. Returns their number,
+    /// or 0 at the end of the stream.
+    [[nodiscard]] detail::reading_value<detail::receiving_call> recv(mutable_buffer buffer);
+    /// Discards everything up to and with the delimiter, whatever its size. Returns false if the stream ended before the
+    /// delimiter.
+    [[nodiscard]] detail::reading_value<detail::skipping_call> skip_until(std::string_view delimiter);
+
+    /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They do
+    /// not wait, and return nullopt if these bytes do not suffice.
+    std::optional<std::string_view> take_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> take_line() noexcept;
+    std::optional<std::string_view> take_exact(std::size_t size) noexcept;
+    /// Returns the bytes that have been received and not yet taken. They are valid until the next reading call.
+    [[nodiscard]] std::string_view buffered() const noexcept;
+    /// Returns the greatest length of a message, with its delimiter, in bytes.
+    [[nodiscard]] std::size_t limit() const noexcept;
+    /// Returns the size of the buffer for received bytes. It is 0 while a reading call waits and nothing is in it.
+    [[nodiscard]] std::size_t capacity() const noexcept;
+    /// Frees the buffer for received bytes if it is empty. Reading calls do so themselves before they wait.
+    void shrink_to_fit() noexcept;
 
     /// Copies the bytes behind the gathered bytes. The copy is made at the call, but the result must still be awaited.
     /// If more than `high_water` bytes have gathered, it sends all of them and suspends until the kernel has taken
@@ -8667,9 +8733,12 @@ class gathered_bytes {
         std::copy_n(bytes.data(), bytes.size(), memory_.get() + end_);
         end_ += bytes.size();
     }
+    /// Removes sent bytes, and frees the memory if no byte is left.
     void remove(std::size_t sent) noexcept {
         begin_ += sent;
-        if (begin_ == end_) begin_ = end_ = 0;
+        if (begin_ != end_) return;
+        memory_.reset();
+        begin_ = end_ = capacity_ = 0;
     }
 
   private:
@@ -8695,17 +8764,23 @@ class buffered_state {
   public:
     buffered_state(async_stream&& taken, std::size_t limit, std::size_t most)
         : stream{std::move(taken)}, reader{from, limit}, high_water{most} {}
-    ~buffered_state() {
-        constexpr ::linger reset{1, 0};
-        if (unsent.size() > 0 && stream.is_open())
-            ::setsockopt(stream.native_handle(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    }
 
+    /// Gathers bytes. From now on a close of the connection is a reset, because bytes would be missing.
+    void gather(std::string_view bytes) {
+        unsent.append(bytes);
+        stream.node().ends_by_reset = unsent.size() > 0;
+    }
+    void remove_sent(std::size_t size) noexcept {
+        unsent.remove(size);
+        if (unsent.size() == 0) stream.node().ends_by_reset = false;
+    }
     /// The reader's source: it receives from the socket, but sends the gathered bytes first.
     struct source {
         std::size_t recv(mutable_buffer room, std::error_code& error) noexcept;
+        static constexpr int most = 16;  ///< receives of one attempt; then other tasks have their turn
         buffered_state& state;
         buffered_operation* current = nullptr;  ///< the operation that receives
+        int left = 0;                           ///< how many more receives it may make in this attempt
     };
     [[nodiscard]] io_node& node() const noexcept { return stream.node(); }
 
@@ -8727,12 +8802,33 @@ class buffered_operation : public socket_operation {
         while (state_.unsent.size() > 0 && error_ == 0) {
             const bool done = transmit([this] {
                 const auto taken = ::send(node_.descriptor(), state_.unsent.data(), state_.unsent.size(), MSG_NOSIGNAL);
-                if (taken > 0) state_.unsent.remove(static_cast<std::size_t>(taken));
+                if (taken > 0) state_.remove_sent(static_cast<std::size_t>(taken));
                 return taken;
             });
             if (!done) return false;
         }
         return true;
+    }
+    /// Runs `call(error)`, a call of the reader. Returns false if it would block; then empty buffers are freed.
+    template <class Call>
+    bool attempt_to_read(Call call) noexcept {
+        std::error_code error;
+        state_.from.current = this;
+        state_.from.left = buffered_state::source::most;
+        call(error);
+        if (error == std::errc::operation_would_block) {
+            state_.reader.shrink_to_fit();
+            return false;
+        }
+        error_ = error.value();
+        return true;
+    }
+    /// Throws if the call failed.
+    void throw_if_read_failed(const char* name) {
+        if (error_ == 0) [[likely]]
+            return;
+        if (!node_.is_closed() && !node_.has_reader()) node_.let_reader_send(false);
+        fail(name);
     }
 
     buffered_state& state_;
@@ -8745,6 +8841,11 @@ inline std::size_t buffered_state::source::recv(mutable_buffer room, std::error_
     io_node& node = operation.node_;
     node.let_reader_send(state.unsent.size() > 0 && !node.has_writer() && !operation.send_gathered());
     if (node.reader_sends()) {
+        error = std::make_error_code(std::errc::operation_would_block);
+        return 0;
+    }
+    if (operation.error_ == 0 && left-- == 0) {
+        node.loop().look_again(node);
         error = std::make_error_code(std::errc::operation_would_block);
         return 0;
     }
@@ -8772,20 +8873,13 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
         return !this->node_.is_closed() && this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
     }
     std::optional<std::string_view> await_resume() {
-        if (this->error_ != 0) {
-            if (!this->node_.is_closed() && !this->node_.has_reader()) this->node_.let_reader_send(false);
-            this->fail(Message::name);
-        }
+        this->throw_if_read_failed(Message::name);
         if (!has_come_) return std::nullopt;
         return std::string_view{data_, size_};
     }
     bool attempt() noexcept override {
-        std::error_code error;
-        this->state_.from.current = this;
-        keep(message_.receive(this->state_.reader, error));
-        if (error == std::errc::operation_would_block) return false;
-        this->error_ = error.value();
-        return true;
+        return this->attempt_to_read(
+            [this](std::error_code& error) { keep(message_.receive(this->state_.reader, error)); });
     }
 
   private:
@@ -8820,6 +8914,77 @@ struct sized_message {
     auto take(auto& reader) const noexcept { return reader.take_exact(size); }
     auto receive(auto& reader, std::error_code& error) const noexcept { return reader.recv_exact(size, error); }
     std::size_t size;
+};
+
+/// Reads into memory of the caller, or skips bytes. `Call` is the kind: take() uses the bytes in the buffer and returns
+/// true if they suffice, receive() receives the missing bytes.
+template <class Call>
+class [[nodiscard]] reading_value final : public io_awaiter<reading_value<Call>, buffered_operation> {
+    using base = io_awaiter<reading_value<Call>, buffered_operation>;
+
+  public:
+    reading_value(buffered_state& state, Call call) : base{state, base::direction::read}, call_{call} {}
+    [[gnu::always_inline]] ~reading_value() = default;
+    bool await_ready() noexcept {
+        return !this->node_.is_closed() && this->node_.loop().take_step() && call_.take(this->state_.reader);
+    }
+    typename Call::value await_resume() {
+        this->throw_if_read_failed(Call::name);
+        return call_.result();
+    }
+    bool attempt() noexcept override {
+        return this->attempt_to_read([this](std::error_code& error) { call_.receive(this->state_.reader, error); });
+    }
+
+  private:
+    Call call_;
+};
+struct filling_call {
+    using value = std::size_t;
+    static constexpr const char* name = "recv_exact from";
+    bool take(auto& reader) noexcept {
+        std::error_code unused;  // these bytes are in the buffer
+        if (!rest().empty() && !reader.buffered().empty()) filled() += reader.recv(rest(), unused);
+        return rest().empty();
+    }
+    void receive(auto& reader, std::error_code& error) noexcept {
+        if (rest().empty()) return;
+        filled() += reader.recv_exact(rest(), error);
+        if (!error && !rest().empty() && filled() > 0) error = std::make_error_code(std::errc::protocol_error);
+    }
+    std::size_t result() noexcept {
+        const std::size_t size = filled();
+        own = 0;
+        return size;
+    }
+    std::size_t& filled() noexcept { return counter ? *counter : own; }
+    mutable_buffer rest() noexcept { return room.subspan(std::min(filled(), room.size())); }
+    mutable_buffer room;
+    std::size_t* counter;  // the caller's, or nullptr
+    std::size_t own = 0;
+};
+struct receiving_call {
+    using value = std::size_t;
+    static constexpr const char* name = "recv from";
+    bool take(auto& reader) noexcept {
+        std::error_code unused;
+        if (!room.empty() && reader.buffered().empty()) return false;
+        size = room.empty() ? 0 : reader.recv(room, unused);
+        return true;
+    }
+    void receive(auto& reader, std::error_code& error) noexcept { size = room.empty() ? 0 : reader.recv(room, error); }
+    std::size_t result() const noexcept { return size; }
+    mutable_buffer room;
+    std::size_t size = 0;
+};
+struct skipping_call {
+    using value = bool;
+    static constexpr const char* name = "skip_until from";
+    bool take(auto& reader) noexcept { return was_found = reader.take_until(delimiter).has_value(); }
+    void receive(auto& reader, std::error_code& error) noexcept { was_found = reader.skip_until(delimiter, error); }
+    bool result() const noexcept { return was_found; }
+    std::string_view delimiter;
+    bool was_found = false;
 };
 
 class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operation> {
@@ -8867,10 +9032,34 @@ inline detail::reading<detail::delimited_message> async_buffered_stream::recv_un
 inline detail::reading<detail::sized_message> async_buffered_stream::recv_exact(std::size_t size) {
     return {opened(), {size}};
 }
+inline detail::reading_value<detail::filling_call> async_buffered_stream::recv_exact(mutable_buffer buffer) {
+    return {opened(), {buffer, nullptr}};
+}
+inline detail::reading_value<detail::filling_call> async_buffered_stream::recv_exact(mutable_buffer buffer,
+                                                                                     std::size_t& filled) {
+    return {opened(), {buffer, &filled}};
+}
+inline detail::reading_value<detail::receiving_call> async_buffered_stream::recv(mutable_buffer buffer) {
+    return {opened(), {buffer}};
+}
+inline detail::reading_value<detail::skipping_call> async_buffered_stream::skip_until(std::string_view delimiter) {
+    return {opened(), {delimiter}};
+}
+inline std::optional<std::string_view> async_buffered_stream::take_until(std::string_view delimiter) noexcept {
+    return opened().reader.take_until(delimiter);
+}
+inline std::optional<std::string_view> async_buffered_stream::take_line() noexcept { return opened().reader.take_line(); }
+inline std::optional<std::string_view> async_buffered_stream::take_exact(std::size_t size) noexcept {
+    return opened().reader.take_exact(size);
+}
+inline std::string_view async_buffered_stream::buffered() const noexcept { return opened().reader.buffered(); }
+inline std::size_t async_buffered_stream::limit() const noexcept { return opened().reader.limit(); }
+inline std::size_t async_buffered_stream::capacity() const noexcept { return opened().reader.capacity(); }
+inline void async_buffered_stream::shrink_to_fit() noexcept { opened().reader.shrink_to_fit(); }
 inline detail::writing async_buffered_stream::write(const_buffer bytes) {
     detail::buffered_state& state = opened();
     if (!state.node().is_closed()) [[likely]]  // a closed stream gathers no bytes
-        state.unsent.append(as_text(bytes));
+        state.gather(as_text(bytes));
     return {state, state.high_water};
 }
 inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }

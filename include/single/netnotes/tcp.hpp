@@ -5320,7 +5320,7 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
 // fit behind its own beginning. Then the beginning moves to the front or, if it is long, into a buffer of twice the
 // size.
 //
-// On this page:  buffered_reader
+// On this page:  byte_source · message_reader · buffered_reader
 // The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
 
 #ifndef NETNOTES_TCP_READER_HPP
@@ -5347,6 +5347,25 @@ namespace netnotes {
 template <class Stream>
 concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error_code& error) {
     { stream.recv(buffer, error) } -> std::convertible_to<std::size_t>;
+};
+
+/// A reader of messages: buffered_reader, and async_buffered_stream for tasks (coro/buffered.hpp). They have the same
+/// calls with the same arguments. The calls that may wait return their result, or an object to co_await for it.
+template <class Reader>
+concept message_reader = requires(Reader& reader, std::string_view delimiter, std::size_t size, mutable_buffer buffer) {
+    reader.recv_until(delimiter);
+    reader.recv_line();
+    reader.recv_exact(size);
+    reader.recv_exact(buffer);
+    reader.recv(buffer);
+    reader.skip_until(delimiter);
+    { reader.take_until(delimiter) } -> std::same_as<std::optional<std::string_view>>;
+    { reader.take_line() } -> std::same_as<std::optional<std::string_view>>;
+    { reader.take_exact(size) } -> std::same_as<std::optional<std::string_view>>;
+    { reader.buffered() } -> std::same_as<std::string_view>;
+    { reader.limit() } -> std::same_as<std::size_t>;
+    { reader.capacity() } -> std::same_as<std::size_t>;
+    reader.shrink_to_fit();
 };
 
 /// Takes messages out of a tcp_stream or a connected socket. The reader does not own the stream, which must outlive it.
@@ -5401,6 +5420,13 @@ class buffered_reader {
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     /// Returns the size of the reader's memory, in bytes.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server with
+    /// many idle clients calls it before it waits.
+    void shrink_to_fit() noexcept {
+        if (begin_ != end_) return;
+        memory_.reset();
+        capacity_ = begin_ = end_ = 0;
+    }
     /// Returns the stream that the reader was made for.
     [[nodiscard]] Stream& stream() const noexcept { return stream_; }
 

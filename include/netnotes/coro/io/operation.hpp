@@ -117,7 +117,8 @@ class io_node {
 
     bool readable = false;     ///< there may be bytes to read. If false, an event will report the next bytes
     bool writable = true;      ///< the kernel may take bytes. If false, an event will report when it does
-    bool read_to_end = false;  ///< a short receive does not prove that no more bytes are there: read until EAGAIN
+    bool read_to_end : 1 = false;    ///< a short receive does not prove that no more bytes are there: read until EAGAIN
+    bool ends_by_reset : 1 = false;  ///< the descriptor is a connection with unsent bytes: close it with a reset
 
     /// Returns the kind that was passed to the constructor.
     [[nodiscard]] kind what() const noexcept { return kind_; }
@@ -369,8 +370,13 @@ inline void io_node::leave() noexcept {
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
     const int own = closes_ ? descriptor_ : -1;
+    const bool resets = ends_by_reset;
     discard();
-    if (own >= 0) ::close(own);
+    if (own < 0) return;
+    constexpr ::linger at_once{1, 0};
+    if (resets) [[unlikely]]
+        ::setsockopt(own, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::close(own);
 }
 inline void io_node::discard() noexcept {
     if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_->retired_, this);
