@@ -54,6 +54,14 @@ std::string seconds_of(const std::optional<capture_time>& time) {
 
 // ---- Reading -----------------------------------------------------------------------------------------------
 
+/// Fuzzed pcap files have fractions of a second that are a second and more. tshark prints them as they stand.
+bool has_odd_time(const capture_reader& reader, const capture_record& record, std::span<const std::byte> file) {
+    if (reader.is_pcapng()) return false;
+    const auto* const fraction = file.data() + record.offset + 4;
+    const std::uint32_t value = reader.is_big_endian() ? detail::load_32(fraction) : detail::load_little_32(fraction);
+    return value >= (reader.interfaces()[0].resolution == time_resolution::nanoseconds() ? 1'000'000'000u : 1'000'000u);
+}
+
 int list(const bytes& file) {
     capture_reader reader{file};
     std::size_t number = 0;
@@ -65,7 +73,8 @@ int list(const bytes& file) {
         const capture_interface& interface = reader.interfaces()[record.interface_index];
         std::cout << ++number << '\t' << seconds_of(record.time) << '\t' << record.bytes.size() << '\t'
                   << record.original_size << '\t' << record.interface_index << '\t' << interface.name() << '\t'
-                  << comments << '\t' << static_cast<int>(record.link) << '\t' << hex(record.bytes) << '\n';
+                  << comments << '\t' << static_cast<int>(record.link) << '\t' << hex(record.bytes) << '\t'
+                  << (has_odd_time(reader, record, file) ? "odd" : "") << '\n';
     }
     if (reader.failure()) std::cout << "failure " << reader.failure().message() << '\n';
     return 0;
