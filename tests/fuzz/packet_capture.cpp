@@ -1,8 +1,8 @@
 // tests/fuzz/packet_capture.cpp: any bytes as a capture file
 // SPDX-License-Identifier: MIT
 //
-// Every record and option lies in the file. A file that is cut gives the same records, up to the cut. What was read is
-// written as pcapng, and as pcap, and read again: the same packets.
+// Every record and option lies in the file. A file that is cut gives the same records, up to the cut. The packets
+// are written as pcapng, and as pcap, and read again: the same packets.
 
 #include "fuzz.hpp"
 

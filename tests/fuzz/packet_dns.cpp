@@ -127,7 +127,7 @@ void check_message(std::span<const std::byte> datagram) {
             "the header is the same");
     std::size_t i = 0;
     for (const packet::dns_record& record : read->records()) {
-        // The letters of a name may be those of an earlier name.
+        // A name may take its letters from an earlier name.
         const auto equal = [](char a, char b) { return (a | 0x20) == (b | 0x20); };
         const std::string text = said(record);
         require(i < all.size() && std::equal(text.begin(), text.end(), all[i].begin(), all[i].end(), equal),

@@ -122,7 +122,7 @@ void check_follow(fuzz::choices choose) {
                                  models[at_hand].halves[side].first.try_emplace(number + static_cast<std::uint32_t>(i),
                                                                                 content[i]);
                      });
-        // What was outside has not come; a keep-alive has no byte of the stream.
+        // A segment that was outside has not come. A keep-alive has no byte of the stream.
         const bool is_keep_alive =
             size == 1 && before[side].next.value_or(number) == number + 1 && before[side].first.count(number) == 0;
         if (was == model.number && (is_ignored || is_keep_alive)) model.halves[side].first = before[side].first;

@@ -409,6 +409,7 @@ TEST_CASE("a time offset of an interface moves its times") {
                       .number(1, 2)
                       .number(0, 2)
                       .number(0)
+                      .option(2, "eth0\0\0"sv)
                       .option(9, {&binary, 1})
                       .option(14, "\x0a\0\0\0\0\0\0\0"sv)
                       .number(0));
@@ -418,6 +419,7 @@ TEST_CASE("a time offset of an interface moves its times") {
     REQUIRE(record);
     CHECK(record->time == at(11'500'000'000));
     CHECK(reader.interfaces()[0].time_offset == 10);
+    CHECK(reader.interfaces()[0].name() == "eth0");  // some programs write NULs
     CHECK(reader.interfaces()[0].resolution.is_binary());
     CHECK(reader.interfaces()[0].resolution.exponent() == 1);
 }

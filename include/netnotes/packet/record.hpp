@@ -94,8 +94,12 @@ struct capture_option {
     std::uint16_t code = 0;
     std::span<const std::byte> value;
 
-    /// Returns the value as text. It may hold any bytes: use visible() before you print it.
-    [[nodiscard]] std::string_view text() const noexcept { return detail::as_text(value); }
+    /// Returns the value as text, up to the first NUL, which some programs write at its end. The text may hold any other
+    /// byte: use visible() before you print it.
+    [[nodiscard]] std::string_view text() const noexcept {
+        const std::string_view whole = detail::as_text(value);
+        return whole.substr(0, whole.find('\0'));
+    }
 };
 
 /// The options of a block, read one after the other while you iterate. A broken option ends the list: what came before
