@@ -20,7 +20,7 @@ int main(int argc, char** argv) try {
         server.send_all(line + "\n");
         const auto message = reader.recv_line();  // waits for the other person
         if (!message) throw std::runtime_error{"the server has closed the connection"};
-        std::cout << "received: " << net::visible(*message) << '\n';
+        std::cout << "\r\x1b[Kreceived: " << net::visible(*message) << '\n';  // on a clear line, if you type meanwhile
     }
     if (std::cin.eof()) std::cout << '\n';  // Ctrl-D ends the conversation, too
 } catch (const std::exception& error) {

@@ -18,12 +18,13 @@ int main() try {
         std::cout << "连接地址 (connected): " << address << std::endl;
         net::buffered_reader reader{client};  // a message is a line, in however many pieces it arrives
         std::error_code error;
-        while (auto message = reader.recv_line(error)) {
-            std::cout << "recv: " << net::visible(*message) << "\nsend: " << std::flush;
+        while (auto message = reader.recv_line(error)) {  // "\r\x1b[K" clears the line, if you type meanwhile
+            std::cout << "\r\x1b[Krecv: " << net::visible(*message) << "\nsend: " << std::flush;
             if (!std::getline(std::cin, line)) break;  // Ctrl-D ends this conversation and the server
             client.send_all(line + "\n", error);
         }
-        std::cout << "\n客户端已经关闭 (disconnected): " << address << (error ? ", " + error.message() : "") << std::endl;
+        std::cout << "\n客户端已经关闭 (disconnected): " << address << (error ? ", " + error.message() : "")
+                  << std::endl;
     }
 } catch (const std::system_error& error) {
     if (error.code() == std::errc::operation_canceled) return 0;

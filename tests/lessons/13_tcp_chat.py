@@ -21,7 +21,7 @@ with Lesson(__file__) as lesson:
     second.expect("send: ")
     second.type("first, please")
     client.type("你好 \x1b[2J")
-    server.expect(re.compile(r"连接地址 \(connected\): 127\.0\.0\.1:\d+\nrecv: 你好 \\x1b\[2J\nsend: "))
+    server.expect(re.compile(r"连接地址 \(connected\): 127\.0\.0\.1:\d+\n\r\x1b\[Krecv: 你好 \\x1b\[2J\nsend: "))
     server.type("早上好 \x07")
     client.expect("received: 早上好 \\x07\nsend: ")
     client.type("bye")
