@@ -337,7 +337,7 @@ int main(int argc, char** argv) {
     };
     roles.connect = [&](const std::string& host, std::uint16_t port) {
         only_for_serve();
-        example::talk(net::tcp_stream::connect(host, port));
+        example::talk(net::tcp_stream::connect(host, port, 10s));
     };
     roles.demonstrate = [&] {
         only_for_serve();

@@ -258,7 +258,7 @@ int main(int argc, char** argv) {
     roles.more_options = [&](example::arguments& words) { max_children = words.number("--max-children", 1, 10000); };
     roles.serve = [&](const example::serve_options& options) { serve(options, max_children.value_or(1000)); };
     roles.connect = [](const std::string& host, std::uint16_t port) {
-        example::talk(net::tcp_stream::connect(host, port));
+        example::talk(net::tcp_stream::connect(host, port, 10s));
     };
     roles.demonstrate = [] {
         all_at_once();

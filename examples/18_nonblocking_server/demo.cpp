@@ -336,7 +336,7 @@ int main(int argc, char** argv) {
     roles.client_options = [&](example::arguments& words) { connections = words.number("--connections", 1, 60'000); };
     roles.serve = serve;
     roles.connect = [&](const std::string& host, std::uint16_t port) {
-        connections ? connect_many(host, port, *connections) : example::talk(net::tcp_stream::connect(host, port));
+        connections ? connect_many(host, port, *connections) : example::talk(net::tcp_stream::connect(host, port, 10s));
     };
     roles.demonstrate = [] {
         four_errors();
