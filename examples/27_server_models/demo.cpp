@@ -1,19 +1,19 @@
-// examples/27_server_models/demo.cpp: every server of this course, side by side
+// examples/27_server_models/demo.cpp: the servers of this course, side by side
 //
-//        15 iterative        one at a time            |  19 select, poll    asks the kernel about all of them
-//        16 a process each   the kernel switches      |  21 epoll           is told who is ready
-//        17 a thread each    ... among less           |  26 coroutines      the same, written like 15
-//        18 non-blocking     asks all, for ever       |     on io_uring     is brought what has come
+//        15 iterative        one client at a time           |  19 select, poll    ask the kernel about all clients
+//        16 a process each   the kernel switches            |  21 epoll           is told which clients are ready
+//        17 a thread each    the kernel switches less       |  26 coroutines      the same, written like 15
+//        18 non-blocking     asks all clients, for ever     |     on io_uring     gets the bytes themselves
 //
-// The same echo, the same load, the same machine: yours. That is the point of it: what a model costs depends on the
-// kernel, on the number of processors, on how many clients are silent and on how much each says. With a handful of busy
-// clients a thread for each does well. What tells the models apart is what ten thousand silent ones cost.
+// All servers echo, under the same load, on the same machine: yours. The cost of a model depends on the kernel, on the
+// processors, on the number of silent clients, and on the size of the messages. With a few busy clients, a thread for each
+// does well. Ten thousand silent clients show the differences.
 //
 // The notes:     单进程服务器 to gevent版-TCP服务器, 例子 (its "a million switches")
-// Type:          demo                                  all of them, for a moment each
-//                demo run --seconds 3 --clients 64     longer, and so more exactly
+// Type:          demo                                  measures all servers for a moment
+//                demo run --seconds 3 --clients 64     measures longer, and so more exactly
 //                demo run --only epoll --only io_uring --csv
-// You will see:  what demo.txt shows: a table, its figures are your machine's
+// You will see:  what demo.txt shows: a table with the figures of your machine
 
 #include <netnotes/coro.hpp>
 #include <netnotes/server.hpp>
@@ -52,7 +52,7 @@ void threaded(net::tcp_listener listener, net::stop_event& stop) {
     net::threaded_server{std::move(listener), blocking_echo{}, {.max_threads = 10'000}}.run(stop);
 }
 
-/// Never sleeps: it asks each in turn, and most have nothing to say.
+/// Never sleeps: it asks each client in turn, and most clients have sent nothing.
 void asking_all(net::tcp_listener listener, net::stop_event& stop) {
     listener.set_blocking(false);
     std::vector<net::tcp_stream> clients;
@@ -64,7 +64,8 @@ void asking_all(net::tcp_listener listener, net::stop_event& stop) {
             std::error_code why;
             const std::size_t size = client.recv(buffer, why);
             if (why == std::errc::operation_would_block) return false;
-            if (!why && size > 0) client.send(std::span{buffer}.first(size), why);  // small, so it goes out whole
+            if (!why && size > 0)
+                client.send(std::span{buffer}.first(size), why);  // it is small, so the kernel takes all of it
             return why || size == 0;
         });
     }
@@ -80,25 +81,16 @@ void reactor(net::tcp_listener listener, net::stop_event& stop) {
 }
 
 net::task<> echo(net::async_stream client) {
-    try {
-        for (;;) {
-            auto bytes = co_await client.recv();
-            if (bytes.empty()) break;
-            co_await client.send_all(bytes);
-        }
-    } catch (const std::system_error&) {  // his own end, and nobody else's
-    }
-}
-net::task<> accept_all(net::async_listener listener) {
     for (;;) {
-        auto next = co_await listener.accept();
-        net::spawn(echo(std::move(next.stream)));
+        auto bytes = co_await client.recv();
+        if (bytes.empty()) co_return;
+        co_await client.send_all(bytes);
     }
 }
 template <net::io_backend_factory Backend>
 void coroutines(net::tcp_listener listener, net::stop_event& stop) {
     net::event_loop loop{{.backend = Backend}};
-    loop.run(accept_all(net::async_listener{loop, std::move(listener).into_socket()}), stop);
+    loop.run(net::serve(std::move(listener), echo, {.max_connections = 100'000, .on_error = nullptr}), stop);
 }
 
 struct model {
@@ -135,7 +127,7 @@ net::task<> exchange(net::async_stream& server) {
     co_await server.send_all(question);
     const std::size_t size = co_await server.recv_exact(std::span{answer});
     if (std::string_view{answer, size} != question)
-        throw std::runtime_error{"a server has not sent back what it was sent"};
+        throw std::runtime_error{"a server has sent back other bytes than it received"};
 }
 net::task<> ask_until(net::async_stream& server, net::time_point end, load_result& result) {
     for (net::time_point begin = net::clock::now(); begin < end;) {
@@ -170,7 +162,7 @@ net::task<std::vector<net::async_stream>> connect_clients(net::endpoint where, s
     std::vector<net::async_stream> clients;
     for (std::size_t i = 0; i < count; ++i) {
         auto client = co_await net::async_stream::connect(where);
-        co_await exchange(client);  // from here on the server has all that it needs for him
+        co_await exchange(client);  // from here on the server has all that it needs for this client
         clients.push_back(std::move(client));
     }
     co_return clients;
@@ -183,7 +175,7 @@ struct row {
 };
 
 net::task<> measure(pid_t server, net::endpoint where, bool is_for_many, const load_options& load, row& result) {
-    // The silent first: later they would be given the memory that others have left.
+    // The silent clients are first: later ones would get the memory that other clients have left.
     if (is_for_many) {
         const measuring::usage before = measuring::usage_of(server);
         auto clients = co_await connect_clients(where, load.silent);
@@ -228,7 +220,7 @@ net::task<> ask(net::endpoint where, std::size_t count, const std::function<void
 
 row measure(const model& which, const load_options& load) {
     row result;
-    // A port that listens is known before the server runs, and clients may connect: they wait in the queue.
+    // The listener exists before the server runs. Clients that connect early wait in the queue.
     const auto with_listener = [&](const auto& use) {
         net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
         listener.set_option(net::option::no_delay{});
@@ -238,7 +230,7 @@ row measure(const model& which, const load_options& load) {
     };
     with_listener([&](const auto& serve, net::tcp_listener& listener, const net::endpoint& where) {
         measuring::server_process server{serve};
-        listener.close();  // ours; the server has its own
+        listener.close();  // the server process has its own
         net::event_loop loop;
         loop.run(measure(server.id(), where, which.is_for_many, load, result));
         server.stop();
@@ -290,14 +282,14 @@ void compare(const load_options& load, const std::vector<std::string>& only, boo
     for (const std::string& word : only)
         if (std::none_of(std::begin(models), std::end(models),
                          [&](const model& each) { return each.name.find(word) != std::string_view::npos; }))
-            throw example::usage_error{"--only " + word + ": no model has that in its name"};
+            throw example::usage_error{"--only " + word + ": no model has this in its name"};
     if (as_csv) {
         std::cout << "model,example";
         for (const column& each : columns) std::cout << ',' << each.csv;
         std::cout << '\n';
     } else {
         say(load.silent, " clients are silent; then ", load.clients,
-            " ask, each again when it has its answer (where one at a time is served, one)");
+            " clients ask, each again when it has its answer (the iterative server has one client)");
         say(aligned("", "", [](const column& each) { return each.head; }));
         say(aligned("model", "in", [](const column& each) { return each.second_head; }));
     }
@@ -327,29 +319,28 @@ void compare(const load_options& load, const std::vector<std::string>& only, boo
 
 void demonstrate() {
     compare({}, {}, false);
-    say("\nHow to read it. \"x\": so many for each request. \"-\": what a model does not have, or what may not be "
-        "looked at\n"
-        "here. The calls are counted with one client; many at once share a wait, so there are fewer. A silent "
-        "client's\n"
-        "bytes are the server's own, without those of the kernel, some thousand each; of a thread they are the pages "
-        "of\n"
-        "its stack that it has touched, of a process all that it does not share. Who asks all in turn never sleeps:\n"
-        "that is what select, poll and epoll are for. These are figures of a moment: `run --seconds 3` gives better "
-        "ones.");
+    say("\nHow to read the table: \"x\" is a number for each request. \"-\" means that the model has no such figure, "
+        "or that\n"
+        "it cannot be measured here. The system calls are counted with one client; with many clients there are fewer,\n"
+        "because they share a wait. A silent client's bytes are memory of the server itself. The kernel\n"
+        "needs some thousand more. A thread needs the pages of its stack, a process all memory that it does not "
+        "share.\n"
+        "The model \"asking all\" never sleeps, even if all clients are silent. select, poll and epoll sleep.\n"
+        "A longer measurement is more exact: `run --seconds 3`.");
 }
 
 constexpr std::string_view help = R"(usage: demo
        demo run [--seconds N] [--clients N] [--silent N] [--only MODEL]... [--csv]
        demo --help
 
-Starts every server of the course in turn, asks it as often as it can answer, and compares. Without an argument: for a
-moment each.
+Starts the servers of the course one after the other, and measures each. Without an argument it measures each for a
+fraction of a second.
 
-  --seconds N     how long each is asked; 1 by default
-  --clients N     so many ask at once; 64 by default
-  --silent N      so many are connected and say nothing; 500 by default
-  --only MODEL    only those with this in their name; may be given several times
-  --csv           for a program that draws
+  --seconds N     the time for each server; 1 by default
+  --clients N     the number of clients that ask at once; 64 by default
+  --silent N      the number of clients that are connected and send nothing; 500 by default
+  --only MODEL    only servers with MODEL in their name; may be given several times
+  --csv           prints comma-separated values
 )";
 
 }  // namespace
@@ -364,7 +355,7 @@ int main(int argc, char** argv) {
         const std::vector<std::string> only = words.values("--only");
         const bool as_csv = words.flag("--csv");
         if (words.rest() != std::vector<std::string>{"run"})
-            throw example::usage_error{"nothing, or run with its options"};
+            throw example::usage_error{"it takes no arguments, or run with its options"};
         compare(load, only, as_csv);
     });
 }

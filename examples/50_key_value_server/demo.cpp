@@ -1,19 +1,22 @@
-// examples/50_key_value_server/demo.cpp: a server for values under names, which real Redis clients speak to
+// examples/50_key_value_server/demo.cpp: a server that stores values under names; real Redis clients can use it
 //
 //        redis-cli:   SET city Beijing
 //        on the wire: *3\r\n  $3\r\nSET\r\n  $4\r\ncity\r\n  $7\r\nBeijing\r\n     an array of three strings with their sizes
 //        the answer:  +OK\r\n
 //
-// The protocol (RESP, version 2) tells each string's size before its bytes, so a value may hold any byte. A line without a
-// star is a request, too: `nc localhost 6379` and `SET city Beijing`.
+// The protocol (RESP, version 2) sends the size of each string before its bytes, so a value may hold any byte. A line without
+// a star is a request, too: `nc localhost 6379` and `SET city Beijing`.
 //
-// One loop serves all clients, and each request runs to its end before the next. So no lock guards the values, and INCR is
-// atomic, as in Redis itself.
+// One loop serves all clients, and each request runs to its end before the next request. So no lock guards the values, and
+// INCR is atomic, as in Redis itself.
 //
-// The notes:     behind the end of the notes; the lesson before it is 26_coroutine_server
+// A shorter server stands in key_value_server.cpp. The server here also limits the sum of all values, and the size of an
+// answer.
+//
+// The notes:     they end before this lesson; the lesson before it is 26_coroutine_server
 // Type:          demo                                  a demonstration
 //                demo serve --port 6379                the server; Ctrl-C stops it
-//                redis-cli -p 6379 SET city Beijing                     a real client, in a second terminal
+//                redis-cli -p 6379 SET city Beijing    a real client, in a second terminal
 // You will see:  what demo.txt shows: requests and their answers, as bytes
 
 #include <netnotes/coro.hpp>
@@ -31,7 +34,7 @@ using example::say;
 
 namespace {
 
-// ---- The values: what each command does -----------------------------------------------------------------
+// ---- The values, and the commands -----------------------------------------------------------------
 
 using words = std::vector<std::string>;
 using list = std::deque<std::string>;
@@ -52,7 +55,7 @@ constexpr char no_integer[] = "ERR value is not an integer or out of range";
 
 class database {
   public:
-    /// Returns the answer as bytes of the protocol. Throws std::invalid_argument with the words of the refusal.
+    /// Returns the answer as bytes of the protocol. Throws std::invalid_argument with the text of the refusal.
     std::string answer(const words& request) {
         const std::string command = upper(request[0]);
         const auto wants = [&](std::size_t least, std::size_t most) {
@@ -77,7 +80,8 @@ class database {
         }
         if (command == "LPUSH") return wants(3, max_words), number(push(request));
         if (command == "LRANGE") return wants(4, 4), range(request);
-        if (command == "COMMAND" || command == "CONFIG") return "*0\r\n";  // the clients ask, and can do without
+        if (command == "COMMAND" || command == "CONFIG")
+            return "*0\r\n";  // redis-cli and redis-benchmark ask, and do not need an answer
         throw std::invalid_argument{"ERR unknown command '" + net::visible(request[0].substr(0, 128)) + "'"};
     }
 
@@ -93,12 +97,12 @@ class database {
         if (Kind* const value = std::get_if<Kind>(&place->second)) return value;
         throw std::invalid_argument{"WRONGTYPE Operation against a key holding the wrong kind of value"};
     }
-    /// A client must not fill the memory: the sum of all keys and values has a limit.
+    /// Limits the sum of all keys and values, so that no client can fill the memory.
     void take(std::size_t bytes) {
         if (bytes > max_stored - stored_) throw std::invalid_argument{"OOM command not allowed: the memory is full"};
         stored_ += bytes;
     }
-    static constexpr std::size_t overhead = 128;  // of an entry, for the books of map and deque
+    static constexpr std::size_t overhead = 128;  // bytes that the map or the deque needs for an entry
     static std::size_t size_of(const std::string& key, const std::variant<std::string, list>& value) {
         std::size_t size = key.size() + overhead;
         if (const auto* const text = std::get_if<std::string>(&value)) return size + text->size();
@@ -134,13 +138,13 @@ class database {
         const list* const items = find<list>(request[1]);
         const auto size = static_cast<std::int64_t>(items ? items->size() : 0);
         std::int64_t first = to_number(request[2], no_integer), last = to_number(request[3], no_integer);
-        // -1 is the last item. Numbers beyond both ends are brought to them, so that none overflows below.
+        // -1 is the last item. A number beyond an end is replaced by that end, so that no sum overflows below.
         first = std::clamp<std::int64_t>(first < 0 ? first + size : first, 0, size);
         last = std::clamp<std::int64_t>(last < 0 ? last + size : last, -1, size - 1);
         std::string text = "*" + std::to_string(std::max<std::int64_t>(last - first + 1, 0)) + "\r\n";
         for (; first <= last; ++first) {
             text += bulk((*items)[static_cast<std::size_t>(first)]);
-            // Every client may wait for such an answer at the same time, and each answer is in memory until it is read.
+            // All clients may ask for such an answer at the same time. Each answer is in memory until it is read.
             if (text.size() > max_answer)
                 throw std::invalid_argument{"ERR the range is too long, ask for a part of it"};
         }
@@ -154,12 +158,12 @@ class database {
 // ---- The protocol: a request of a client ----------------------------------------------------------------
 
 /// Reads one request into `request`. Returns false at the end of the stream. Throws std::invalid_argument for bytes that are
-/// no request, and then the place of the next request is unknown.
+/// no request. The place of the next request is then unknown.
 net::task<bool> read_request(net::async_buffered_stream& client, words& request) {
     request.clear();
     const auto line = co_await client.recv_line();
     if (!line) co_return false;
-    if (!line->starts_with('*')) {  // typed by hand: the words of a line
+    if (!line->starts_with('*')) {  // a person has typed the words of a line
         std::istringstream typed{std::string{*line}};
         for (std::string word; typed >> word && request.size() < max_words;) request.push_back(word);
         co_return true;
@@ -173,14 +177,15 @@ net::task<bool> read_request(net::async_buffered_stream& client, words& request)
         const std::int64_t size = to_number(head->substr(1), "ERR Protocol error: invalid bulk length");
         if (size < 0 || size > std::int64_t{max_word})
             throw std::invalid_argument{"ERR Protocol error: invalid bulk length"};
-        const auto bytes = co_await client.recv_exact(static_cast<std::size_t>(size) + 2);  // with its \r\n
+        const auto bytes =
+            co_await client.recv_exact(static_cast<std::size_t>(size) + 2);  // and the "\r\n" behind them
         if (!bytes) co_return false;
         request.emplace_back(bytes->substr(0, bytes->size() - 2));
     }
     co_return true;
 }
 
-/// One client, from its first request to its last.
+/// Answers the requests of one client, until it sends no more.
 net::task<> converse(net::async_stream stream, database& values) {
     net::async_buffered_stream client{std::move(stream), max_word + 2};
     words request;
@@ -204,7 +209,7 @@ net::task<> converse(net::async_stream stream, database& values) {
         } catch (const std::invalid_argument& error) {
             answer = std::string{"-"} + error.what() + "\r\n";
         }
-        co_await client.write(answer);  // sent when no request is left in the buffer
+        co_await client.write(answer);  // the stream sends it when the buffer holds no further request
     }
     co_await client.flush();
 }
@@ -228,18 +233,6 @@ void serve(const example::serve_options& options, std::size_t max_clients) {
 
 // ---- The demonstration ----------------------------------------------------------------------------------
 
-std::string printable(std::string_view bytes) {
-    std::string text;
-    for (const char c : bytes)
-        if (c == '\r')
-            text += "\\r";
-        else if (c == '\n')
-            text += "\\n";
-        else
-            text += c;
-    return text;
-}
-
 net::task<> ask(net::endpoint where) {
     auto server = co_await net::async_stream::connect(where);
     for (const std::string_view request :
@@ -248,7 +241,7 @@ net::task<> ask(net::endpoint where) {
           "INCR city\r\n", "SHUTDOWN\r\n", "*1\r\n!\r\n"}) {
         co_await server.send_all(request);
         if (request.starts_with("*1")) server.shutdown(net::shutdown_direction::send);
-        // The demonstration knows how many answers come: a real client counts them by the protocol.
+        // The demonstration knows the number of lines. A real client reads it from the protocol.
         const std::size_t lines = request.starts_with("GET city")      ? 2
                                   : request.starts_with("LRANGE")      ? 7
                                   : request.starts_with("INCR visits") ? 2
@@ -259,28 +252,23 @@ net::task<> ask(net::endpoint where) {
             if (bytes.empty()) break;
             answer += net::as_text(bytes);
         }
-        say("  ", printable(request));
-        say("      ", printable(answer));
+        say("  ", net::visible(request));
+        say("      ", net::visible(answer));
     }
     const auto rest = co_await server.recv();
-    say("the server has closed the connection after bytes that are no request: ", rest.size(), " more bytes");
+    say("After bytes that are no request the server closes the connection: ", rest.size(), " more bytes");
 }
 
+/// Runs the client beside the server, in one loop. The end of this task ends the run, and so the server.
 net::task<> beside(net::tcp_listener listener, database& values) {
     const net::endpoint where = listener.local_endpoint();
     const auto handler = [&values](net::async_stream client) { return converse(std::move(client), values); };
-    auto server = net::spawn(net::serve(std::move(listener), handler), "server");
+    net::spawn(net::serve(std::move(listener), handler), "server");
     co_await ask(where);
-    server.cancel();
-    try {
-        co_await server.join();
-    } catch (const std::system_error& error) {
-        if (error.code() != std::errc::operation_canceled) throw;
-    }
 }
 
 void demonstrate() {
-    heading("Requests, and the answers of the server");
+    heading("Requests and answers");
     database values;
     net::event_loop loop;
     loop.run(beside(net::tcp_listener{{net::ipv4_address::loopback(), 0}}, values));
@@ -291,14 +279,14 @@ constexpr std::string_view help = R"(usage: demo
        demo connect HOST PORT
        demo --help
 
-A server that keeps values under names, for redis-cli and every other client of the Redis protocol (RESP 2). It knows
-PING, SET, GET, DEL, INCR, LPUSH and LRANGE. Without an argument: a demonstration.
+A server that stores values under names, for redis-cli and all other clients of the Redis protocol (RESP 2). It has the
+commands PING, SET, GET, DEL, INCR, LPUSH and LRANGE. Without an argument: a demonstration.
 
-  serve             keeps up to 256 MiB of values, in memory only
+  serve             stores up to 256 MiB of values, in memory only
   --bind ADDRESS    where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
   --port N          6666 by default, the port of the course; Redis' own is 6379. 0 lets the system choose
   --max-clients N   further clients wait in the queue; 10000 by default
-  --quiet           only the line `listening on ADDRESS:PORT`
+  --quiet           prints only the line `listening on ADDRESS:PORT`
   connect           sends what you type and shows what the server says; Ctrl-D ends it
 )";
 
