@@ -15,29 +15,29 @@ int main() try {
     listener.set_blocking(false);  // accept() returns at once; so does recv() of the accepted streams
 
     net::epoll_poller poller;
-    constexpr std::uint64_t at_stop = 0, at_listener = 1;  // tokens: the poller reports them
-    poller.add(stop.native_handle(), net::interest::read, at_stop);
-    poller.add(listener.native_handle(), net::interest::read, at_listener, net::trigger::edge);
+    poller.add(stop.native_handle(), net::interest::read, 0);  // 0 and 1 are tokens: wait() returns them
+    poller.add(listener.native_handle(), net::interest::read, 1, net::trigger::edge);
     std::cout << "等待客户端 (waiting for clients on port 1234; Ctrl-C ends)" << std::endl;
 
     std::map<std::uint64_t, net::tcp_listener::accepted> clients;  // a stream and its peer
-    std::uint64_t next = 2;
-    bool queued = false;  // clients may be waiting in the listener's queue
-    while (!stop.stop_requested()) {
+    bool queued = false;                                           // clients may be waiting in the listener's queue
+    for (std::uint64_t next = 2; !stop.stop_requested();) {
         for (const auto& [token, ready] : poller.wait(queued ? std::chrono::seconds{1} : net::never)) {
-            if (token == at_listener) queued = true;
-            if (token <= at_listener) continue;
+            if (token == 1) queued = true;
+            if (token <= 1) continue;
             auto& [stream, address] = clients.at(token);
             std::error_code error;
             char buffer[1024];
-            while (const std::size_t size = stream.recv(buffer, error))  // until there is no more: edge-triggered
+            std::size_t size = 0, turn = 0;  // receives until there is no more, because an edge is announced once
+            for (; turn < 16 && (size = stream.recv(buffer, error)) > 0; ++turn)
                 std::cout << "recv: " << net::visible({buffer, size}) << std::endl;
-            if (error == std::errc::operation_would_block) continue;
+            if (size > 0) poller.modify(stream.native_handle(), net::interest::read, token, net::trigger::edge);
+            if (size > 0 || error == std::errc::operation_would_block) continue;
             std::cout << address << " ---offline---" << std::endl;  // the end of the stream, or a reset
             poller.remove(stream.native_handle());
             clients.erase(token);
         }
-        for (std::error_code error; queued && !error;) {  // until the queue is empty: edge-triggered
+        for (std::error_code error; queued && !error;) {  // until the queue is empty
             auto accepted = listener.accept(error);
             queued = error != std::errc::operation_would_block;
             if (error && queued) std::cerr << "accept: " << error.message() << ", tries again" << std::endl;

@@ -1,6 +1,8 @@
 """The notes' epoll server, edge-triggered, and the same loop level-triggered, which echoes."""
+import contextlib
 import re
 import socket
+import threading
 
 from hostile import connect, reset, takes_no_answers, without_descriptors
 from play import Lesson
@@ -17,6 +19,22 @@ with Lesson(__file__) as lesson:
     first.sendall("你好\x1b[2J".encode())
     server.expect("recv: 你好\\x1b[2J\n")
     reset(torn)
+    server.expect("---offline---")
+    # A client that sends faster than the server prints does not keep the others from being heard.
+    with connect(1234) as flood:
+        flood.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)  # little is left when it stops
+
+        def send_all():
+            with contextlib.suppress(OSError):
+                while True:
+                    flood.sendall(b"x" * 100_000)
+        sender = threading.Thread(target=send_all)
+        sender.start()
+        server.expect("xxxx\n")
+        first.sendall(b"heard")
+        server.expect("recv: heard\n")
+        flood.shutdown(socket.SHUT_RDWR)
+        sender.join()
     server.expect("---offline---")
     with without_descriptors(server, 1234) as waiting:
         server.expect("new client")
