@@ -29,11 +29,12 @@
 //     socket/stop.hpp         asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
 //     socket/time.hpp         how long a call waits
 //     socket/buffer.hpp       room to receive into, bytes to send
-//     socket/address.hpp      the names of sockets and of hosts, and the resolver
+//     socket/address.hpp      the names of sockets
 //     socket/interfaces.hpp   the network interfaces of this machine, with their addresses
 //     socket/options.hpp      options as types
 //     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
 //     socket/file.hpp         files that a socket sends
+//     socket/resolve.hpp      the names of hosts, within a time limit
 //     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
 //     socket/message.hpp      what travels beside the bytes of a datagram
 //     socket/socket.hpp       the socket, with a table from Python and C to netnotes
@@ -60,6 +61,7 @@
 #include "socket/iostream.hpp"
 #include "socket/message.hpp"
 #include "socket/options.hpp"
+#include "socket/resolve.hpp"
 #include "socket/socket.hpp"
 #include "socket/stop.hpp"
 #include "socket/time.hpp"

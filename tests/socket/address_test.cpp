@@ -1,6 +1,8 @@
 // The names of sockets and of hosts.
 // SPDX-License-Identifier: MIT
 
+#include <netnotes/socket/resolve.hpp>
+
 #include "sockets.hpp"
 
 // ---- Names ---------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 // The owner of a descriptor, and its errors.
 // SPDX-License-Identifier: MIT
 
+#include <netnotes/socket/resolve.hpp>
+
 #include "sockets.hpp"
 
 // ---- Ownership -----------------------------------------------------------------------------------------

@@ -703,6 +703,57 @@ TEST_CASE("a timeout of zero connects to who answers at once and to nobody else"
     CHECK((refused == std::errc::connection_refused || refused == std::errc::timed_out));
 }
 
+TEST_CASE("a connection leaves from the address and port that it was told") {
+    for (const auto timeout : {net::never, net::duration{1h}}) {  // one call, and the race
+        net::tcp_listener listener{anywhere_on_loopback};
+        const net::endpoint there = listener.local_endpoint();
+        const net::ip_address second{"127.0.0.2"};
+        net::connect_options options{.timeout = timeout, .local = {second, 0}};
+        const auto by_address = net::tcp_stream::connect(there, options);
+        CHECK(by_address.local_endpoint().address() == second);
+        CHECK(by_address.local_endpoint().port() != 0);
+        CHECK(listener.accept().peer == by_address.local_endpoint());
+        const std::uint16_t port = closed_port{net::ipv4_address::loopback()}.where().port();  // free again
+        options.local = {net::ipv6_address::any(), port};  // any address, of the family that is needed
+        CHECK(net::tcp_stream::connect(there, options).local_endpoint().port() == port);
+        std::error_code error;
+        const auto before = open_descriptors();
+        options.local = {net::ip_address{"192.0.2.1"}, 0};
+        CHECK_FALSE(net::tcp_stream::connect(there, options, error).is_open());
+        CHECK(error == std::errc::address_not_available);
+        options.local = {net::ipv6_address::loopback(), 0};
+        CHECK_FALSE(net::tcp_stream::connect(there, options, error).is_open());
+        CHECK(error == std::errc::address_family_not_supported);
+        CHECK(open_descriptors() == before);
+    }
+}
+
+TEST_CASE("the hook sees each socket before it connects and may end the connecting") {
+    net::tcp_listener listener{anywhere_on_loopback};
+    const closed_port closed{net::ipv4_address::loopback()};
+    for (const auto timeout : {net::never, net::duration{1h}}) {
+        int calls = 0;
+        const auto hook = [&](net::socket& made) {
+            ++calls;
+            CHECK(made.local_endpoint().ip().port() == 0);
+            made.set_option(net::option::receive_buffer{8192});
+        };
+        const auto made = net::tcp_stream::connect(listener.local_endpoint(), {.timeout = timeout, .before = hook});
+        CHECK(made.get_option<net::option::receive_buffer>() == 2 * 8192);
+        CHECK(calls == 1);
+        const std::vector both{closed.where(), listener.local_endpoint()};
+        CHECK(net::tcp_stream::connect(both, {.timeout = timeout, .before = hook}).is_open());
+        CHECK(calls == 3);
+        const auto before = open_descriptors();
+        struct no {};
+        std::error_code error;
+        CHECK_THROWS_AS(
+            net::tcp_stream::connect(both, {.timeout = timeout, .before = [](net::socket&) { throw no{}; }}, error),
+            no);
+        CHECK(open_descriptors() == before);
+    }
+}
+
 TEST_CASE("a stop ends connecting and forbids it") {
     const silent_server silent{"127.0.0.2"};
     const net::tcp_listener listener{anywhere_on_loopback};

@@ -531,14 +531,17 @@ TEST_CASE("a datagram that does not come is timed_out, and not before the time i
     });
 }
 
-TEST_CASE("a timeout of zero takes what is there, and a deadline that has passed does not") {
+TEST_CASE("a timeout of zero takes what is there, and a deadline that has passed does so once") {
     with_each_wait([](const std::string& name, auto wait) {
         INFO(name);
         net::udp_socket socket = bound(loopback), sender = bound(loopback);
         sender.send_to("x", socket.local_endpoint());
-        sender.send_to("x", socket.local_endpoint());
         std::error_code error;
         socket.set_deadline(net::clock::now());
+        wait(socket, error);
+        CHECK_FALSE(error);
+        sender.send_to("x", socket.local_endpoint());
+        sender.send_to("x", socket.local_endpoint());
         wait(socket, error);
         CHECK(error == std::errc::timed_out);  // or a flood would carry a program past it
         socket.set_timeout(0s);
@@ -598,11 +601,15 @@ TEST_CASE("what a socket was told holds when it has become a UDP socket") {
     });
 }
 
-TEST_CASE("a deadline that has passed forbids sending too") {
+TEST_CASE("a deadline that has passed lets one send through and then forbids sending too") {
     net::udp_socket receiver = bound(loopback), sender = bound(loopback);
     const net::endpoint where = receiver.local_endpoint();
     sender.set_deadline(net::clock::now());
     std::error_code error;
+    sender.send_to("x", where, error);
+    CHECK_FALSE(error);
+    char buffer[8];
+    CHECK(receiver.recv_from(buffer).bytes.size() == 1);
     sender.send_to("x", where, error);
     CHECK(error == std::errc::timed_out);
     const std::array<net::udp_socket::outgoing, 2> two{{{"a", where}, {"b", where}}};
@@ -669,4 +676,25 @@ TEST_CASE("two sockets share a port only when both say so") {
             net::udp_socket{holder.local_endpoint(), {.reuse_address = second}, error};
             CHECK((error == std::errc::address_in_use) == !(first && second));
         }
+}
+
+TEST_CASE("sockets that all say so share a port and the senders are distributed") {
+    net::udp_socket first{anywhere_on_loopback, {.reuse_port = true}};
+    std::error_code error;
+    const net::udp_socket refused{first.local_endpoint(), {}, error};
+    CHECK(error == std::errc::address_in_use);
+    net::udp_socket second{first.local_endpoint(), {.reuse_port = true}};
+    CHECK(second.local_endpoint() == first.local_endpoint());
+    net::udp_socket* const sockets[] = {&first, &second};
+    constexpr int senders = 64;  // that all of them go to one socket has the probability of 2 to the power of -63
+    for (int i = 0; i < senders; ++i) net::udp_socket{anywhere_on_loopback}.send_to("x", first.local_endpoint());
+    int got[2] = {};
+    for (int i = 0; i < 2; ++i) {
+        sockets[i]->set_timeout(0s);
+        char buffer[8];
+        while (!sockets[i]->recv_from(buffer, error).bytes.empty()) ++got[i];
+    }
+    CHECK(got[0] + got[1] == senders);
+    CHECK(got[0] > 0);
+    CHECK(got[1] > 0);
 }

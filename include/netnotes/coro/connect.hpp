@@ -32,7 +32,7 @@
 #include <utility>
 #include <vector>
 
-#include "../socket/address.hpp"
+#include "../socket/resolve.hpp"
 #include "../tcp/stream.hpp"
 #include "group.hpp"
 #include "lookup.hpp"

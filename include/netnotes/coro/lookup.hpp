@@ -36,13 +36,13 @@
 #include <utility>
 #include <vector>
 
-#include "../socket/address.hpp"
+#include "../socket/resolve.hpp"
 #include "loop.hpp"
 
 namespace netnotes {
 
 /// Returns the endpoints of a host and a service, in the order in which to try them. It is the resolve() of
-/// socket/address.hpp for tasks, and throws the same errors. It suspends until the answer arrives. It does not suspend
+/// socket/resolve.hpp for tasks, and throws the same errors. It suspends until the answer arrives. It does not suspend
 /// if the host is an address or empty and the service is a number or empty.
 ///
 /// A cancelled task does not wait for the answer. getaddrinfo() cannot be interrupted, so the lookup continues in its

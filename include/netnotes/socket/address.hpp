@@ -1,4 +1,4 @@
-// netnotes/socket/address.hpp: the names of sockets and of hosts
+// netnotes/socket/address.hpp: the names of sockets
 // SPDX-License-Identifier: MIT
 //
 // A socket's name depends on its family. TCP and UDP use an address and a port. A conversation inside one machine uses
@@ -10,17 +10,14 @@
 //        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
 //        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
 //
-// People use names of hosts instead. A resolver (/etc/hosts, DNS) turns a name into addresses, often several:
-// "localhost" may be ::1 and 127.0.0.1.
-//
-// On this page:  unix_endpoint · socket_address · resolve
+// On this page:  unix_endpoint · socket_address
+// Above it:      socket/resolve.hpp, the names of hosts
 // The notes:     socket, Python创建socket (families), socket 简单服务器 (gethostname); examples 01 and 10
 
 #ifndef NETNOTES_SOCKET_ADDRESS_HPP
 #define NETNOTES_SOCKET_ADDRESS_HPP
 
 #include <net/if.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -29,7 +26,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -38,7 +34,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 #include "../ip/endpoint.hpp"
 
@@ -135,36 +130,6 @@ class socket_address {
     } storage_;
     socklen_t size_ = sizeof(sa_family_t);
 };
-
-// ---- Names of hosts ------------------------------------------------------------------------------------
-
-/// The errors of name resolution, with the system's words: "Name or service not known".
-[[nodiscard]] const std::error_category& resolver_category() noexcept;
-
-struct resolve_hints {
-    address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
-    socket_type type = socket_type::stream;
-    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback address.
-};
-
-/// Returns the endpoints of a host (name or address) and a service (name or number), in the order in which to try them
-/// (RFC 6724). It blocks, for seconds if a name server does not answer: getaddrinfo(3).
-///
-/// A service that begins like a number (a digit, a sign, a space) must be a decimal number from 0 to 65535. Otherwise
-/// the error is EAI_SERVICE, because getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. Some
-/// hosts are numbers for inet_aton(3) but not for ip_address: `127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`. For
-/// such a host the error is EAI_NONAME. Otherwise a filter in front of this function could see a different address (RFC
-/// 6943 §3.1.1).
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
-                                            resolve_hints hints = {});
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                            std::error_code& error);
-/// Returns the endpoints of a host and a port. It takes any integer, so a number beyond 65535 is an error and not a
-/// different port.
-template <std::integral Port>
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
-    return resolve(host, std::to_string(port), hints);
-}
 
 // ========================================================================================================
 // How it is done
@@ -269,101 +234,6 @@ inline socket_address to_socket_address(const endpoint& where, std::error_code& 
     return {};
 }
 }  // namespace detail
-
-// ---- names of hosts
-
-inline const std::error_category& resolver_category() noexcept {
-    static const struct final_category final : std::error_category {
-        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
-        [[nodiscard]] std::string message(int code) const override { return ::gai_strerror(code); }
-    } category;
-    return category;
-}
-
-namespace detail {
-/// Returns true if the service begins as strtol(3) lets a number begin. Of service names (RFC 6335 §5.1) only names
-/// like "3com-tsmux" begin so, with a digit, and they hold a letter behind it.
-inline bool is_like_number(std::string_view service) noexcept {
-    if (service.empty()) return false;
-    if (digit_value(service.front()) > 9)
-        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
-    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
-    return service.starts_with("0x") || service.starts_with("0X") ||
-           std::none_of(service.begin(), service.end(), is_letter);
-}
-inline bool is_port(std::string_view service) noexcept {
-    std::uint32_t port = 0;
-    parse_failure why;
-    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
-}
-/// Returns true if inet_aton(3), which getaddrinfo() calls first, reads the host as an IPv4 address but we do not. It
-/// takes one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
-inline bool is_number_of_old(std::string_view host) noexcept {
-    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
-    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
-    for (;;) {
-        const std::string_view part = host.substr(0, host.find('.'));
-        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
-        const auto is_digit = [&](char c) {
-            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
-        };
-        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
-        if (part.size() == host.size()) return true;
-        host.remove_prefix(part.size() + 1);
-    }
-}
-}  // namespace detail
-
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                     std::error_code& error) {
-    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
-    // stranger could reach this host by it.
-    if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
-        detail::is_number_of_old(host)) {
-        error = {EAI_NONAME, resolver_category()};
-        return {};
-    }
-    if (detail::is_like_number(service) && !detail::is_port(service)) {
-        error = {EAI_SERVICE, resolver_category()};
-        return {};
-    }
-    addrinfo wanted{};
-    wanted.ai_family = static_cast<int>(hints.family);
-    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
-    wanted.ai_flags = hints.to_bind ? AI_PASSIVE : 0;
-    addrinfo* found = nullptr;
-    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
-                                   &wanted, &found);
-    error = code == EAI_SYSTEM ? detail::last_error()
-            : code != 0        ? std::error_code{code, resolver_category()}
-                               : std::error_code{};
-    std::vector<endpoint> endpoints;
-    if (error) return endpoints;
-    const struct guard {
-        addrinfo* list;
-        ~guard() { ::freeaddrinfo(list); }
-    } freed{found};
-    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
-        socket_address address;
-        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
-        address.resize(entry->ai_addrlen);
-        if (address.is_ip()) endpoints.push_back(address.ip());
-    }
-    return endpoints;
-}
-namespace detail {
-/// For messages: "www.example.org:80", "[2001:db8::1]:80".
-inline std::string with_service(std::string_view host, std::string_view service) {
-    const bool has_colons = host.find(':') != host.npos;
-    return joined(has_colons ? "[" : "", host, has_colons ? "]" : "", service.empty() ? "" : ":", service);
-}
-}  // namespace detail
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
-    std::error_code error;
-    auto endpoints = resolve(host, service, hints, error);
-    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
-    return endpoints;
-}
 
 }  // namespace netnotes
 

@@ -79,6 +79,8 @@ class socket_handle {
         std::swap(answer_end_, other.answer_end_);
         std::swap(is_cut_, other.is_cut_);
         std::swap(takes_notes_, other.takes_notes_);
+        std::swap(was_tried_to_receive_, other.was_tried_to_receive_);
+        std::swap(was_tried_to_send_, other.was_tried_to_send_);
     }
 
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
@@ -145,7 +147,9 @@ class socket_handle {
     /// Limits every call from now on to this time, all its parts and waits together; then it fails with
     /// errc::timed_out. `never` removes the limit; with zero or less a call does not wait.
     void set_timeout(wait_time timeout);
-    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole.
+    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole. Once
+    /// the moment has passed, one more receive and one more send are tried, without a wait: what is there already can
+    /// be taken. After that each call fails with errc::timed_out, however fast the peer sends.
     void set_deadline(time_point deadline);
     /// Makes every call from now on also fail with errc::timed_out if nothing has been sent for `time`. So a peer that
     /// sends single bytes and never a whole request cannot hold a server, while a dialogue has no limit. The time
@@ -178,7 +182,7 @@ class socket_handle {
     /// descriptors that a stranger passes, and no code would close them.
     void take_notes() noexcept { takes_notes_ = true; }
     [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
-    std::error_code forbidden() const noexcept;
+    std::error_code forbidden(short events) const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
 
     native_handle_type descriptor_ = -1;
@@ -190,6 +194,8 @@ class socket_handle {
     duration answer_time_ = never;
     time_point answer_end_ = time_point::max();
     bool is_cut_ = false;  ///< the last send_all() has failed
+    // The deadline has passed and one call was tried since. Each is used by one thread: the receiver or the sender.
+    mutable bool was_tried_to_receive_ = false, was_tried_to_send_ = false;
 
   private:
     friend detail::descriptor_messages;
@@ -246,10 +252,15 @@ inline time_point socket_handle::end_of_call() const noexcept {
 
 /// Returns the error that forbids a call to begin. If a peer always has bytes for us, no call waits. Without this check
 /// such a program would miss its deadline or a stop, because only a wait notices them.
-inline std::error_code socket_handle::forbidden() const noexcept {
+inline std::error_code socket_handle::forbidden(short events) const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
     const time_point end = std::min(deadline_, answer_end_);
-    if (end != time_point::max() && clock::now() >= end) return std::make_error_code(std::errc::timed_out);
+    if (end == time_point::max()) return {};
+    const time_point now = clock::now();
+    if (now < end) return {};
+    bool& was_tried = events == POLLOUT ? was_tried_to_send_ : was_tried_to_receive_;
+    if (now >= answer_end_ || was_tried) return std::make_error_code(std::errc::timed_out);
+    was_tried = true;
     return {};
 }
 
@@ -266,7 +277,7 @@ template <class Call>
 auto socket_handle::attempt(Call call, short events, int flags, time_point until,
                             std::error_code& error) const noexcept {
     decltype(call()) result = -1;
-    if ((error = forbidden())) return result;
+    if ((error = forbidden(events))) return result;
     // poll() may report a descriptor as ready although the call would block. It sees our own queue, but not the
     // queue of the Unix socket that send_to() names. It reports a datagram with a wrong checksum, and a datagram
     // socket that was shut down, as readable. Another thread may also be faster. None of these may spin or lose the
@@ -310,6 +321,7 @@ inline void socket_handle::change_mode(bool blocking, duration timeout, time_poi
     blocking_ = blocking;
     timeout_ = timeout;
     deadline_ = deadline;
+    was_tried_to_receive_ = was_tried_to_send_ = false;
     stop_ = stop;
     answer_time_ = answer_time;
 }

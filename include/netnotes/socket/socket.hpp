@@ -280,7 +280,7 @@ inline socket::accepted socket::accept() {
 }
 
 inline void socket::connect(const socket_address& where, std::error_code& error) noexcept {
-    if ((error = forbidden())) return;
+    if ((error = forbidden(POLLOUT))) return;
     const time_point until = end_of_call();
     const auto is_alone = [&] {
         if (!detail::meets_itself(descriptor_, where)) return false;

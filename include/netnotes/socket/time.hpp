@@ -80,6 +80,18 @@ inline time_point later(time_point start, duration time) noexcept {
 }
 inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
 
+/// Counts down a timeout over the parts of a call.
+class time_left {
+  public:
+    explicit time_left(duration timeout) noexcept : end_{timeout == never ? time_point::max() : end_of(timeout)} {}
+    [[nodiscard]] duration now() const noexcept {
+        return end_ == time_point::max() ? never : std::max(end_ - clock::now(), duration::zero());
+    }
+
+  private:
+    time_point end_;
+};
+
 /// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where
 /// time_t has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
 inline timespec to_timespec(duration time) noexcept {

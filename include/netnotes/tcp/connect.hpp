@@ -4,24 +4,27 @@
 // A host has several addresses, and some of them may be dead. Happy Eyeballs (RFC 8305) tries them with a staggered
 // start and keeps the first connection that is established. tcp_stream::connect() uses this chapter.
 //
-// On this page:  connect_options · interleave_families
+// On this page:  connect_options · connect_hook · interleave_families
 // The notes:     TCP客户端 (a client); example 10
 
 #ifndef NETNOTES_TCP_CONNECT_HPP
 #define NETNOTES_TCP_CONNECT_HPP
 
+#include <netinet/in.h>
 #include <poll.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -41,6 +44,29 @@ namespace netnotes {
 //        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     returned
 //                 2001:db8::2                                   not tried; its turn was at 500 ms, or after a failure
 
+/// Refers to a function `void(socket&)`, for example a lambda. It does not own the function, which must live until the
+/// call that uses it has ended. A lambda written inside that call does.
+class connect_hook {
+  public:
+    constexpr connect_hook() noexcept = default;
+    template <class Call>
+    requires(std::invocable<Call&, socket&> &&
+             !std::same_as<
+                 std::remove_cvref_t<Call>,
+                 connect_hook>) constexpr connect_hook(Call&& call) noexcept  // NOLINT(google-explicit-constructor)
+        : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, socket& made) {
+              (*static_cast<std::remove_reference_t<Call>*>(object))(made);
+          }} {}
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    void operator()(socket& made) const {
+        if (call_) call_(object_, made);
+    }
+
+  private:
+    void* object_ = nullptr;
+    void (*call_)(void*, socket&) = nullptr;
+};
+
 /// The settings of connecting: how to try several addresses, and what ends it.
 struct connect_options {
     wait_time timeout = never;  ///< For all attempts together. Zero accepts only a connection made at once.
@@ -48,6 +74,14 @@ struct connect_options {
     /// 250 ms recommended. Less than 10 ms counts as 10 ms.
     wait_time attempt_delay = std::chrono::milliseconds{250};
     const stop_event* stop = nullptr;  ///< Ends the connecting with errc::operation_canceled, not later calls.
+    /// The address and port to connect from. With address 0.0.0.0 or :: the system chooses the address, with port 0 the
+    /// port. An attempt fails with errc::address_not_available if this host does not have the address, and with
+    /// errc::address_family_not_supported if the peer's address is of the other family.
+    endpoint local{};
+    /// Called with the new socket of each attempt before it is bound and connects, for options that must be set early:
+    /// option::receive_buffer, SO_MARK, SO_BINDTODEVICE. If it throws, the connecting ends with that exception. It must
+    /// not change how long the socket's calls wait.
+    connect_hook before{};
 };
 
 /// Returns the endpoints in the order in which to try them (RFC 8305 §4). The families take turns, beginning with the
@@ -159,11 +193,31 @@ inline socket_address to_address(const endpoint& where, std::error_code& error) 
     }
 }
 
+/// Prepares a new socket for connecting to `where`: the hook, then the local address.
+inline void prepare_to_connect(socket& made, const endpoint& where, const connect_options& options,
+                               std::error_code& error) {
+    options.before(made);
+    error.clear();
+    if (options.local == endpoint{}) return;
+    ip_address from = options.local.address();
+    if (from.is_unspecified()) from = where.address().is_v4() ? ip_address{ipv4_address::any()} : ipv6_address::any();
+    if (from.is_v4() != where.address().is_v4()) {
+        error = std::make_error_code(std::errc::address_family_not_supported);
+        return;
+    }
+    const socket_address address = to_address({from, options.local.port()}, error);
+    if (error) return;
+    // Without this, bind() would take a port that no other connection has, to any peer. Few ports are left soon.
+    std::error_code too_old;
+    if (options.local.port() == 0) made.set_option(option::flag<IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT>{}, too_old);
+    made.bind(address, error);
+}
+
 /// The world of a real race: sockets, and one poll(2) for all of them.
 class connecting_sockets {
   public:
-    connecting_sockets(std::span<const endpoint> endpoints, const stop_event* stop) noexcept
-        : endpoints_{endpoints}, stop_{stop} {}
+    connecting_sockets(std::span<const endpoint> endpoints, const connect_options& options) noexcept
+        : endpoints_{endpoints}, options_{options}, stop_{options.stop} {}
 
     static time_point now() noexcept { return clock::now(); }
 
@@ -172,6 +226,8 @@ class connecting_sockets {
         const socket_address address = to_address(endpoints_[attempt], error);
         if (error) return error;
         socket connecting{family_of(endpoints_[attempt]), socket_type::stream, 0, error};
+        if (error) return error;
+        prepare_to_connect(connecting, endpoints_[attempt], options_, error);
         if (error) return error;
         connecting.set_timeout(duration::zero());
         connecting.connect(address, error);
@@ -217,6 +273,7 @@ class connecting_sockets {
         std::error_code error;  ///< kept, because SO_ERROR reports an error only once
     };
     std::span<const endpoint> endpoints_;
+    const connect_options& options_;
     const stop_event* stop_;
     std::vector<lane> lanes_;  // in the order in which they began
     std::vector<pollfd> watched_;
@@ -234,10 +291,11 @@ inline socket connect_to(std::span<const endpoint> endpoints, const connect_opti
         const socket_address address = to_address(endpoints[0], error);
         if (error) return {};
         socket connecting{family_of(endpoints[0]), socket_type::stream, 0, error};
+        if (!error) prepare_to_connect(connecting, endpoints[0], options, error);
         if (!error) connecting.connect(address, error);
         return error ? socket{} : std::move(connecting);
     }
-    connecting_sockets sockets{endpoints, options.stop};
+    connecting_sockets sockets{endpoints, options};
     const duration delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
     whose = race(sockets, endpoints.size(), delay, end_of(options.timeout), error);
     return error ? socket{} : sockets.take(*whose);

@@ -53,6 +53,7 @@
 #include <utility>
 #include <vector>
 
+#include "../socket/resolve.hpp"
 #include "../socket/socket.hpp"
 #include "connect.hpp"
 #include "state.hpp"
@@ -85,9 +86,9 @@ class tcp_stream : private socket {
     /// Each attempt needs a descriptor. If no descriptor is left, the next attempt is tried again every 250 ms, and
     /// whenever another attempt has failed.
     ///
-    /// Resolving comes first. It blocks for seconds if no name server answers, and no stop can end it (getaddrinfo(3)).
-    /// The timeout begins after it. All addresses of both families are therefore known when the first attempt begins,
-    /// and the resolution delay of RFC 8305 §3 has no place here.
+    /// Resolving comes first. All addresses of both families are therefore known when the first attempt begins, and the
+    /// resolution delay of RFC 8305 §3 has no place here. The timeout is for resolving and all attempts together. With
+    /// a timeout or a stop the resolver runs in a thread: see resolve() in socket/resolve.hpp.
     ///
     /// If every attempt fails, the most informative error is reported. Refused comes first, then no answer, then no
     /// route. what() names the address of this error and the number of addresses.
@@ -228,15 +229,21 @@ inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout) 
 }
 inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options,
                                       std::error_code& error) {
-    const auto endpoints = resolve(host, std::to_string(port), {}, error);
+    const detail::time_left left{options.timeout};
+    const auto endpoints = resolve(host, std::to_string(port), {}, options.timeout, options.stop, error);
     if (error) return {};
-    return connect(interleave_families(endpoints), options, error);
+    connect_options rest = options;
+    rest.timeout = left.now();
+    return connect(interleave_families(endpoints), rest, error);
 }
 inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options) {
-    const auto endpoints = interleave_families(resolve(host, port));
+    const detail::time_left left{options.timeout};
+    const auto endpoints = interleave_families(resolve(host, std::to_string(port), {}, options.timeout, options.stop));
+    connect_options rest = options;
+    rest.timeout = left.now();
     std::error_code error;
     std::optional<std::size_t> whose;
-    tcp_stream stream{detail::connect_to(endpoints, options, whose, error)};
+    tcp_stream stream{detail::connect_to(endpoints, rest, whose, error)};
     if (error) detail::throw_connect_error(error, detail::with_service(host, std::to_string(port)), endpoints, whose);
     return stream;
 }

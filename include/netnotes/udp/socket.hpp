@@ -77,6 +77,8 @@ struct udp_options {
     bool reuse_address = false;
     /// Keeps an IPv6 socket from exchanging datagrams with IPv4 peers as ::ffff:a.b.c.d (RFC 3493 §5.3).
     bool ipv6_only = false;
+    /// Shares the port with other sockets of this user that set it too: the kernel distributes the senders among them.
+    bool reuse_port = false;
     /// Asks the kernel to segment and to merge, where it can. false gives the same datagrams in more system calls.
     bool kernel_offload = true;
     /// Makes a socket on the wildcard address report to which address each datagram came (see the first page). It costs
@@ -243,6 +245,7 @@ class udp_socket : public multicast_socket {
 
 inline void udp_socket::prepare(udp_options options, std::error_code& error) noexcept {
     if (options.reuse_address) set_option(option::reuse_address{}, error);
+    if (!error && options.reuse_port) set_option(option::reuse_port{}, error);
     if (error) return;
     take_notes();
     offload_allowed_ = options.kernel_offload;

@@ -51,11 +51,12 @@
 //     socket/stop.hpp         asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
 //     socket/time.hpp         how long a call waits
 //     socket/buffer.hpp       room to receive into, bytes to send
-//     socket/address.hpp      the names of sockets and of hosts, and the resolver
+//     socket/address.hpp      the names of sockets
 //     socket/interfaces.hpp   the network interfaces of this machine, with their addresses
 //     socket/options.hpp      options as types
 //     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
 //     socket/file.hpp         files that a socket sends
+//     socket/resolve.hpp      the names of hosts, within a time limit
 //     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
 //     socket/message.hpp      what travels beside the bytes of a datagram
 //     socket/socket.hpp       the socket, with a table from Python and C to netnotes
@@ -2095,7 +2096,7 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 
 #endif  // NETNOTES_IP_HPP
 
-// netnotes/socket/address.hpp: the names of sockets and of hosts
+// netnotes/socket/address.hpp: the names of sockets
 // SPDX-License-Identifier: MIT
 //
 // A socket's name depends on its family. TCP and UDP use an address and a port. A conversation inside one machine uses
@@ -2107,17 +2108,14 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 //        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
 //        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
 //
-// People use names of hosts instead. A resolver (/etc/hosts, DNS) turns a name into addresses, often several:
-// "localhost" may be ::1 and 127.0.0.1.
-//
-// On this page:  unix_endpoint · socket_address · resolve
+// On this page:  unix_endpoint · socket_address
+// Above it:      socket/resolve.hpp, the names of hosts
 // The notes:     socket, Python创建socket (families), socket 简单服务器 (gethostname); examples 01 and 10
 
 #ifndef NETNOTES_SOCKET_ADDRESS_HPP
 #define NETNOTES_SOCKET_ADDRESS_HPP
 
 #include <net/if.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -2126,7 +2124,6 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -2135,7 +2132,6 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 
 
@@ -2232,36 +2228,6 @@ class socket_address {
     } storage_;
     socklen_t size_ = sizeof(sa_family_t);
 };
-
-// ---- Names of hosts ------------------------------------------------------------------------------------
-
-/// The errors of name resolution, with the system's words: "Name or service not known".
-[[nodiscard]] const std::error_category& resolver_category() noexcept;
-
-struct resolve_hints {
-    address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
-    socket_type type = socket_type::stream;
-    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback address.
-};
-
-/// Returns the endpoints of a host (name or address) and a service (name or number), in the order in which to try them
-/// (RFC 6724). It blocks, for seconds if a name server does not answer: getaddrinfo(3).
-///
-/// A service that begins like a number (a digit, a sign, a space) must be a decimal number from 0 to 65535. Otherwise
-/// the error is EAI_SERVICE, because getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. Some
-/// hosts are numbers for inet_aton(3) but not for ip_address: `127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`. For
-/// such a host the error is EAI_NONAME. Otherwise a filter in front of this function could see a different address (RFC
-/// 6943 §3.1.1).
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
-                                            resolve_hints hints = {});
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                            std::error_code& error);
-/// Returns the endpoints of a host and a port. It takes any integer, so a number beyond 65535 is an error and not a
-/// different port.
-template <std::integral Port>
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
-    return resolve(host, std::to_string(port), hints);
-}
 
 // ========================================================================================================
 // How it is done
@@ -2366,101 +2332,6 @@ inline socket_address to_socket_address(const endpoint& where, std::error_code& 
     return {};
 }
 }  // namespace detail
-
-// ---- names of hosts
-
-inline const std::error_category& resolver_category() noexcept {
-    static const struct final_category final : std::error_category {
-        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
-        [[nodiscard]] std::string message(int code) const override { return ::gai_strerror(code); }
-    } category;
-    return category;
-}
-
-namespace detail {
-/// Returns true if the service begins as strtol(3) lets a number begin. Of service names (RFC 6335 §5.1) only names
-/// like "3com-tsmux" begin so, with a digit, and they hold a letter behind it.
-inline bool is_like_number(std::string_view service) noexcept {
-    if (service.empty()) return false;
-    if (digit_value(service.front()) > 9)
-        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
-    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
-    return service.starts_with("0x") || service.starts_with("0X") ||
-           std::none_of(service.begin(), service.end(), is_letter);
-}
-inline bool is_port(std::string_view service) noexcept {
-    std::uint32_t port = 0;
-    parse_failure why;
-    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
-}
-/// Returns true if inet_aton(3), which getaddrinfo() calls first, reads the host as an IPv4 address but we do not. It
-/// takes one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
-inline bool is_number_of_old(std::string_view host) noexcept {
-    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
-    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
-    for (;;) {
-        const std::string_view part = host.substr(0, host.find('.'));
-        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
-        const auto is_digit = [&](char c) {
-            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
-        };
-        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
-        if (part.size() == host.size()) return true;
-        host.remove_prefix(part.size() + 1);
-    }
-}
-}  // namespace detail
-
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                     std::error_code& error) {
-    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
-    // stranger could reach this host by it.
-    if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
-        detail::is_number_of_old(host)) {
-        error = {EAI_NONAME, resolver_category()};
-        return {};
-    }
-    if (detail::is_like_number(service) && !detail::is_port(service)) {
-        error = {EAI_SERVICE, resolver_category()};
-        return {};
-    }
-    addrinfo wanted{};
-    wanted.ai_family = static_cast<int>(hints.family);
-    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
-    wanted.ai_flags = hints.to_bind ? AI_PASSIVE : 0;
-    addrinfo* found = nullptr;
-    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
-                                   &wanted, &found);
-    error = code == EAI_SYSTEM ? detail::last_error()
-            : code != 0        ? std::error_code{code, resolver_category()}
-                               : std::error_code{};
-    std::vector<endpoint> endpoints;
-    if (error) return endpoints;
-    const struct guard {
-        addrinfo* list;
-        ~guard() { ::freeaddrinfo(list); }
-    } freed{found};
-    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
-        socket_address address;
-        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
-        address.resize(entry->ai_addrlen);
-        if (address.is_ip()) endpoints.push_back(address.ip());
-    }
-    return endpoints;
-}
-namespace detail {
-/// For messages: "www.example.org:80", "[2001:db8::1]:80".
-inline std::string with_service(std::string_view host, std::string_view service) {
-    const bool has_colons = host.find(':') != host.npos;
-    return joined(has_colons ? "[" : "", host, has_colons ? "]" : "", service.empty() ? "" : ":", service);
-}
-}  // namespace detail
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
-    std::error_code error;
-    auto endpoints = resolve(host, service, hints, error);
-    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
-    return endpoints;
-}
 
 }  // namespace netnotes
 
@@ -3023,6 +2894,18 @@ inline time_point later(time_point start, duration time) noexcept {
 }
 inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
 
+/// Counts down a timeout over the parts of a call.
+class time_left {
+  public:
+    explicit time_left(duration timeout) noexcept : end_{timeout == never ? time_point::max() : end_of(timeout)} {}
+    [[nodiscard]] duration now() const noexcept {
+        return end_ == time_point::max() ? never : std::max(end_ - clock::now(), duration::zero());
+    }
+
+  private:
+    time_point end_;
+};
+
 /// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where
 /// time_t has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
 inline timespec to_timespec(duration time) noexcept {
@@ -3420,6 +3303,8 @@ class socket_handle {
         std::swap(answer_end_, other.answer_end_);
         std::swap(is_cut_, other.is_cut_);
         std::swap(takes_notes_, other.takes_notes_);
+        std::swap(was_tried_to_receive_, other.was_tried_to_receive_);
+        std::swap(was_tried_to_send_, other.was_tried_to_send_);
     }
 
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
@@ -3486,7 +3371,9 @@ class socket_handle {
     /// Limits every call from now on to this time, all its parts and waits together; then it fails with
     /// errc::timed_out. `never` removes the limit; with zero or less a call does not wait.
     void set_timeout(wait_time timeout);
-    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole.
+    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole. Once
+    /// the moment has passed, one more receive and one more send are tried, without a wait: what is there already can
+    /// be taken. After that each call fails with errc::timed_out, however fast the peer sends.
     void set_deadline(time_point deadline);
     /// Makes every call from now on also fail with errc::timed_out if nothing has been sent for `time`. So a peer that
     /// sends single bytes and never a whole request cannot hold a server, while a dialogue has no limit. The time
@@ -3519,7 +3406,7 @@ class socket_handle {
     /// descriptors that a stranger passes, and no code would close them.
     void take_notes() noexcept { takes_notes_ = true; }
     [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
-    std::error_code forbidden() const noexcept;
+    std::error_code forbidden(short events) const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
 
     native_handle_type descriptor_ = -1;
@@ -3531,6 +3418,8 @@ class socket_handle {
     duration answer_time_ = never;
     time_point answer_end_ = time_point::max();
     bool is_cut_ = false;  ///< the last send_all() has failed
+    // The deadline has passed and one call was tried since. Each is used by one thread: the receiver or the sender.
+    mutable bool was_tried_to_receive_ = false, was_tried_to_send_ = false;
 
   private:
     friend detail::descriptor_messages;
@@ -3587,10 +3476,15 @@ inline time_point socket_handle::end_of_call() const noexcept {
 
 /// Returns the error that forbids a call to begin. If a peer always has bytes for us, no call waits. Without this check
 /// such a program would miss its deadline or a stop, because only a wait notices them.
-inline std::error_code socket_handle::forbidden() const noexcept {
+inline std::error_code socket_handle::forbidden(short events) const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
     const time_point end = std::min(deadline_, answer_end_);
-    if (end != time_point::max() && clock::now() >= end) return std::make_error_code(std::errc::timed_out);
+    if (end == time_point::max()) return {};
+    const time_point now = clock::now();
+    if (now < end) return {};
+    bool& was_tried = events == POLLOUT ? was_tried_to_send_ : was_tried_to_receive_;
+    if (now >= answer_end_ || was_tried) return std::make_error_code(std::errc::timed_out);
+    was_tried = true;
     return {};
 }
 
@@ -3607,7 +3501,7 @@ template <class Call>
 auto socket_handle::attempt(Call call, short events, int flags, time_point until,
                             std::error_code& error) const noexcept {
     decltype(call()) result = -1;
-    if ((error = forbidden())) return result;
+    if ((error = forbidden(events))) return result;
     // poll() may report a descriptor as ready although the call would block. It sees our own queue, but not the
     // queue of the Unix socket that send_to() names. It reports a datagram with a wrong checksum, and a datagram
     // socket that was shut down, as readable. Another thread may also be faster. None of these may spin or lose the
@@ -3651,6 +3545,7 @@ inline void socket_handle::change_mode(bool blocking, duration timeout, time_poi
     blocking_ = blocking;
     timeout_ = timeout;
     deadline_ = deadline;
+    was_tried_to_receive_ = was_tried_to_send_ = false;
     stop_ = stop;
     answer_time_ = answer_time;
 }
@@ -4163,7 +4058,7 @@ inline socket::accepted socket::accept() {
 }
 
 inline void socket::connect(const socket_address& where, std::error_code& error) noexcept {
-    if ((error = forbidden())) return;
+    if ((error = forbidden(POLLOUT))) return;
     const time_point until = end_of_call();
     const auto is_alone = [&] {
         if (!detail::meets_itself(descriptor_, where)) return false;
@@ -4967,6 +4862,371 @@ class socket_iostream : public std::iostream {
 #endif  // NETNOTES_SOCKET_IOSTREAM_HPP
 
 
+
+// netnotes/socket/resolve.hpp: the names of hosts
+// SPDX-License-Identifier: MIT
+//
+// People use names of hosts, and packets carry addresses. A resolver turns a name into addresses, often several:
+// "localhost" may be ::1 and 127.0.0.1. It asks the file /etc/hosts, then the name servers (DNS).
+//
+//        resolve("www.example.org", 80)      ──> 2001:db8::1, 192.0.2.1        in the order in which to try them
+//        resolve_name(192.0.2.1)             ──> "web7.example.net"            the way back, if the owner has set it
+//        canonical_name("www.example.org")   ──> "web7.example.net"            the name behind the aliases
+//
+// A name server may not answer, and the resolver then blocks for many seconds. Each function therefore takes a time
+// limit and a stop.
+//
+// On this page:  resolve · resolve_hints · canonical_name · resolve_name · resolver_category
+// Above it:      tcp/connect.hpp, which tries the addresses; coro/lookup.hpp, the same for tasks
+// The notes:     socket 简单服务器 (gethostname); examples 01 and 10
+
+#ifndef NETNOTES_SOCKET_RESOLVE_HPP
+#define NETNOTES_SOCKET_RESOLVE_HPP
+
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+
+
+
+namespace netnotes {
+
+/// The errors of name resolution, with the system's words: "Name or service not known".
+[[nodiscard]] const std::error_category& resolver_category() noexcept;
+
+struct resolve_hints {
+    address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
+    socket_type type = socket_type::stream;
+    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback address.
+    /// Takes only an address, not a name, and as service only a number. Then no file and no name server is asked.
+    bool numeric_only = false;
+};
+
+/// Returns the endpoints of a host (name or address) and a service (name or number), in the order in which to try them
+/// (RFC 6724). It blocks, for seconds if a name server does not answer: getaddrinfo(3). The forms with a timeout below
+/// limit that.
+///
+/// A service that begins like a number (a digit, a sign, a space) must be a decimal number from 0 to 65535. Otherwise
+/// the error is EAI_SERVICE, because getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. Some
+/// hosts are numbers for inet_aton(3) but not for ip_address: `127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`. For
+/// such a host the error is EAI_NONAME. Otherwise a filter in front of this function could see a different address (RFC
+/// 6943 §3.1.1).
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
+                                            resolve_hints hints = {});
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            std::error_code& error);
+/// Returns the endpoints of a host and a port. It takes any integer, so a number beyond 65535 is an error and not a
+/// different port.
+template <std::integral Port>
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
+    return resolve(host, std::to_string(port), hints);
+}
+
+/// Like resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
+/// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
+/// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
+/// host is an address or empty, no thread is started. A timeout of zero finds only such a host.
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            wait_time timeout, const stop_event* stop = nullptr);
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            wait_time timeout, const stop_event* stop, std::error_code& error);
+
+/// Returns the official name of a host, behind all aliases (AI_CANONNAME): `www.example.org` may be `web7.example.net`.
+/// Returns an address as it is. The time limit is that of resolve(). Throws std::system_error.
+[[nodiscard]] std::string canonical_name(const std::string& host, wait_time timeout = never,
+                                         const stop_event* stop = nullptr);
+
+/// Returns the name of the host that has this address (getnameinfo(3)), or nullopt if it has no name. The port does not
+/// matter. The time limit is that of resolve(). Throws std::system_error if no name server answers.
+///
+/// The owner of an address chooses its name and may lie. Before you trust the name, resolve() it and compare.
+[[nodiscard]] std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout = never,
+                                                      const stop_event* stop = nullptr);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline const std::error_category& resolver_category() noexcept {
+    static const struct final_category final : std::error_category {
+        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
+        [[nodiscard]] std::string message(int code) const override { return ::gai_strerror(code); }
+    } category;
+    return category;
+}
+
+namespace detail {
+/// Returns true if the service begins as strtol(3) lets a number begin. Of service names (RFC 6335 §5.1) only names
+/// like "3com-tsmux" begin so, with a digit, and they hold a letter behind it.
+inline bool is_like_number(std::string_view service) noexcept {
+    if (service.empty()) return false;
+    if (digit_value(service.front()) > 9)
+        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
+    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
+    return service.starts_with("0x") || service.starts_with("0X") ||
+           std::none_of(service.begin(), service.end(), is_letter);
+}
+inline bool is_port(std::string_view service) noexcept {
+    std::uint32_t port = 0;
+    parse_failure why;
+    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
+}
+/// Returns true if inet_aton(3), which getaddrinfo() calls first, reads the host as an IPv4 address but we do not. It
+/// takes one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
+inline bool is_number_of_old(std::string_view host) noexcept {
+    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
+    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
+    for (;;) {
+        const std::string_view part = host.substr(0, host.find('.'));
+        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
+        const auto is_digit = [&](char c) {
+            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
+        };
+        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
+        if (part.size() == host.size()) return true;
+        host.remove_prefix(part.size() + 1);
+    }
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     std::error_code& error) {
+    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
+    // stranger could reach this host by it.
+    if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
+        detail::is_number_of_old(host)) {
+        error = {EAI_NONAME, resolver_category()};
+        return {};
+    }
+    if (detail::is_like_number(service) && !detail::is_port(service)) {
+        error = {EAI_SERVICE, resolver_category()};
+        return {};
+    }
+    addrinfo wanted{};
+    wanted.ai_family = static_cast<int>(hints.family);
+    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
+    wanted.ai_flags = (hints.to_bind ? AI_PASSIVE : 0) | (hints.numeric_only ? AI_NUMERICHOST | AI_NUMERICSERV : 0);
+    addrinfo* found = nullptr;
+    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
+                                   &wanted, &found);
+    error = code == EAI_SYSTEM ? detail::last_error()
+            : code != 0        ? std::error_code{code, resolver_category()}
+                               : std::error_code{};
+    std::vector<endpoint> endpoints;
+    if (error) return endpoints;
+    const struct guard {
+        addrinfo* list;
+        ~guard() { ::freeaddrinfo(list); }
+    } freed{found};
+    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
+        socket_address address;
+        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
+        address.resize(entry->ai_addrlen);
+        if (address.is_ip()) endpoints.push_back(address.ip());
+    }
+    return endpoints;
+}
+namespace detail {
+/// For messages: "www.example.org:80", "[2001:db8::1]:80".
+inline std::string with_service(std::string_view host, std::string_view service) {
+    const bool has_colons = host.find(':') != host.npos;
+    return joined(has_colons ? "[" : "", host, has_colons ? "]" : "", service.empty() ? "" : ":", service);
+}
+}  // namespace detail
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+// ---- within a time limit
+
+namespace detail {
+/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last one deletes it.
+class resolver_call {
+  public:
+    resolver_call(const resolver_call&) = delete;
+    resolver_call& operator=(const resolver_call&) = delete;
+
+    /// Runs the call and waits for its end. With an error the thread may still run, so its results must not be read.
+    void finish(time_point until, const stop_event* stop, std::error_code& error) noexcept {
+        if (until == time_point::max() && !stop) {
+            error.clear();
+            return run();
+        }
+        event_ = ::eventfd(0, EFD_CLOEXEC);
+        if (event_ < 0) {
+            error = last_error();
+            return;
+        }
+        // The new thread blocks all signals, so that the kernel delivers them to the program's own threads.
+        sigset_t all, before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        holders_ = 2;
+        pthread_t thread;
+        const int failure = ::pthread_create(&thread, nullptr, &resolver_call::work, this);
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        if (failure != 0) {
+            holders_ = 1;
+            error = {failure, std::system_category()};
+            return;
+        }
+        ::pthread_detach(thread);
+        wait_for(event_, POLLIN, stop, until, error);
+    }
+    struct release {  // for std::unique_ptr, or any owner that calls it
+        void operator()(resolver_call* call) const noexcept {
+            if (--call->holders_ == 0) delete call;
+        }
+    };
+
+  protected:
+    resolver_call() noexcept = default;
+    virtual ~resolver_call() {
+        if (event_ >= 0) ::close(event_);
+    }
+    virtual void run() noexcept = 0;
+
+  private:
+    static void* work(void* object) noexcept {
+        auto* const call = static_cast<resolver_call*>(object);
+        call->run();
+        constexpr std::uint64_t one = 1;
+        static_cast<void>(!::write(call->event_, &one, sizeof one));
+        release{}(call);
+        return nullptr;
+    }
+    std::atomic<int> holders_{1};
+    int event_ = -1;
+};
+/// Owns the caller's share of a call.
+template <class Call>
+class held_call {
+  public:
+    explicit held_call(Call* call) noexcept : call_{call} {}
+    held_call(const held_call&) = delete;
+    held_call& operator=(const held_call&) = delete;
+    ~held_call() { resolver_call::release{}(call_); }
+    Call* operator->() const noexcept { return call_; }
+
+  private:
+    Call* call_;
+};
+
+struct resolving final : resolver_call {
+    resolving(const std::string& of_host, const std::string& of_service, resolve_hints with)
+        : host{of_host}, service{of_service}, hints{with} {}
+    void run() noexcept override {
+        try {
+            found = resolve(host, service, hints, error);
+        } catch (...) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+    const std::string host, service;
+    const resolve_hints hints;
+    std::vector<endpoint> found;
+    std::error_code error;
+};
+struct resolving_canonical final : resolver_call {
+    explicit resolving_canonical(const std::string& of_host) : host{of_host} {}
+    void run() noexcept override {
+        addrinfo wanted{}, *list = nullptr;
+        wanted.ai_socktype = SOCK_STREAM;
+        wanted.ai_flags = AI_CANONNAME;
+        code = ::getaddrinfo(host.c_str(), nullptr, &wanted, &list);
+        if (code == EAI_SYSTEM) system_error = errno;
+        if (code != 0) return;
+        try {
+            name = list->ai_canonname ? list->ai_canonname : host;
+        } catch (...) {
+            code = EAI_MEMORY;
+        }
+        ::freeaddrinfo(list);
+    }
+    const std::string host;
+    std::string name;
+    int code = 0, system_error = 0;
+};
+struct resolving_name final : resolver_call {
+    explicit resolving_name(const socket_address& of) noexcept : address{of} {}
+    void run() noexcept override {
+        code = ::getnameinfo(address.data(), address.size(), name, sizeof name, nullptr, 0, NI_NAMEREQD);
+        if (code == EAI_SYSTEM) system_error = errno;
+    }
+    const socket_address address;
+    char name[NI_MAXHOST] = {};
+    int code = 0, system_error = 0;
+};
+inline std::error_code resolver_error(int code, int system_error) noexcept {
+    if (code == EAI_SYSTEM) return {system_error, std::system_category()};
+    return code == 0 ? std::error_code{} : std::error_code{code, resolver_category()};
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     wait_time timeout, const stop_event* stop, std::error_code& error) {
+    if (hints.numeric_only || host.empty() || ip_address::parse(host)) return resolve(host, service, hints, error);
+    const detail::held_call call{new detail::resolving{host, service, hints}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (error) return {};
+    error = call->error;
+    return std::move(call->found);
+}
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, timeout, stop, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+inline std::string canonical_name(const std::string& host, wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    if (ip_address::parse(host)) return host;
+    const bool is_bad = host.empty() || host.find('\0') != host.npos || host == "*" || detail::is_number_of_old(host);
+    if (is_bad) detail::throw_error({EAI_NONAME, resolver_category()}, "canonical name of ", host);
+    const detail::held_call call{new detail::resolving_canonical{host}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (!error) error = detail::resolver_error(call->code, call->system_error);
+    if (error) detail::throw_error(error, "canonical name of ", host);
+    return std::move(call->name);
+}
+
+inline std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    const detail::held_call call{new detail::resolving_name{socket_address{where}}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (!error && call->code == EAI_NONAME) return std::nullopt;
+    if (!error) error = detail::resolver_error(call->code, call->system_error);
+    if (error) detail::throw_error(error, "name of ", where.address().to_string());
+    return call->name;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_RESOLVE_HPP
 
 
 
