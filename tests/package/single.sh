@@ -1,6 +1,6 @@
 #!/bin/sh
 # The one-file headers, as people copy them: no file is stale; each compiles alone in an empty folder; all meet in one
-# program; every example compiles against them; a pair of two versions is refused; and a program that does not ask for
+# program; every short program of the lessons compiles against them; a pair of two versions is refused; and a program that does not ask for
 # io_uring carries no code of it.
 . "$(dirname "$0")/common.sh"
 
@@ -43,9 +43,9 @@ in_parallel 'cd "$work/${1##* }" && echo "$1" && ${1% *} -std=c++20 $warnings -O
 compile "$work/main.cpp" "$work"/*/use.o -pthread -o "$work/program"
 "$work/program" || fail "two translation units: exit status $?"
 
-# Every example, as it stands.
+# Every short program of the lessons: with the one-file headers it compiles by itself.
 # shellcheck disable=SC2016 # expanded by the inner shell
-(cd "$root/examples" && ls [0-9]*/*.cpp) |
+(cd "$root/examples" && ls [0-9]*/*.cpp | grep -v /demo) |
     in_parallel 'echo "$1" && $CXX $CXXFLAGS -std=c++20 $warnings -fsyntax-only -I "$root/include/single" "$root/examples/$1"'
 
 # All of them in one translation unit, in either order, and without run-time type information.
