@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""packet_tshark.py PROGRAM [--archives FOLDER | --fetch FOLDER] [--values N]: every field of a packet beside tshark's.
+
+PROGRAM is packet_fields. The captures in tests/interop/captures are always compared. --archives adds every uncompressed
+Ethernet capture in a folder. --fetch first loads the source archives of tcpdump, wireshark and nDPI into the folder, by apt
+(175 MB), and unpacks them. Exit status 77: tshark is missing, or the archives are out of reach.
+
+A difference belongs to one of the classes below, or the test fails. Each class has a cap, in values per million but at
+least 300: a class that grows hides a fault. --values N fails if fewer than N values were compared.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+OPTIONS = ["-n", "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE", "-o", "tcp.desegment_tcp_streams:FALSE",
+           "-o", "tcp.relative_sequence_numbers:FALSE", "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE",
+           "-o", "udp.check_checksum:TRUE", "-E", "occurrence=f", "-T", "fields"]
+ARCHIVES = ("tcpdump", "ndpi", "wireshark")
+# The layers in the order of the library's enum; packet_fields prints their numbers.
+LAYERS = ("ethernet", "vlan", "arp", "ipv4", "ipv6", "ipv6_extension", "icmp", "icmpv6", "udp", "tcp", "dns", "payload")
+# The layer to which a field belongs, by the part of its name before the first dot.
+LAYER_OF = {"frame": -1, "eth": 0, "vlan": 1, "arp": 2, "ip": 3, "ipv6": 4, "icmp": 6, "icmpv6": 7, "udp": 8, "tcp": 9}
+# What tshark calls the protocols through which dissect() goes. Anything else in front of a field is a tunnel or a foreign tag.
+WALKED = {"eth", "ethertype", "vlan", "arp", "ip", "ipv6", "icmp", "icmpv6", "udp", "tcp", "llc", "data", "raw", "sll", "null",
+          "ipv6.hopopts", "ipv6.dstopts", "ipv6.routing", "ipv6.fraghdr", "ah", "ieee8021ad"}
+# Class: (cap in values per million, what it is).
+CLASSES = {
+    "tunnel or foreign tag": (2000, "tshark goes on inside GRE, IP in IP, MPLS, PPPoE and the like; dissect() stops in front"),
+    "quoted in an ICMP error": (1000, "tshark prints the header that an ICMP error quotes; quoted() has its bytes"),
+    "total length 0": (1000, "segmentation offload: tshark prints its guess of the length"),
+    "broken or cut header": (1000, "tshark prints each field that is there; a view needs the whole header"),
+    "ARP of other hardware": (200, "tshark gives its addresses other names"),
+    "length beyond the packet": (1000, "the checksum cannot be checked: tshark checks it over what is there"),
+}
+differences = collections.Counter()
+examples = collections.defaultdict(list)
+
+
+def run(*words):
+    return subprocess.run(words, capture_output=True)
+
+
+def normal(name, value):
+    """Numbers in hexadecimal and truth values in words become decimal numbers."""
+    if name.endswith(".status") and value == "4":  # "illegal": UDP over IPv6 without a checksum
+        return "0"
+    if value.startswith("0x"):
+        return str(int(value, 16))
+    return {"True": "1", "False": "0"}.get(value, value)
+
+
+def class_of(name, ours, theirs, protocols, layers, failed, message, row):
+    """Returns the class of a difference, or None: then it is unexplained."""
+    prefix = name.split(".")[0]
+    layer = LAYER_OF[prefix]
+    if protocols[:2] == ["eth", "eth"]:  # ISL, Cisco's old tag, is a frame in a frame
+        return "tunnel or foreign tag"
+    before = []
+    for protocol in protocols:
+        if protocol == prefix:
+            break
+        before.append(protocol)
+    if ours == "" and {"icmp", "icmpv6"} & set(before):
+        return "quoted in an ICMP error"
+    if ours == "" and layer not in layers and (not set(before) <= WALKED or failed is None and has_tunnel(protocols)):
+        return "tunnel or foreign tag"
+    if row.get("ip.len") == "0" and (name in ("ip.len", "udp.length") or name.endswith(".status")):
+        return "total length 0"
+    if ours == "" and failed is not None and layer not in layers:
+        return "broken or cut header"
+    if prefix == "arp" and (row["arp.hw.type"], row["arp.hw.size"], row["arp.proto.size"]) != ("1", "6", "4"):
+        return "ARP of other hardware"
+    if name.endswith(".status") and failed is not None and "length is" in message:
+        return "length beyond the packet"
+    return None
+
+
+def has_tunnel(protocols):
+    """True if a protocol of the network stands inside another one."""
+    networks = [each for each in protocols if each in ("ip", "ipv6")]
+    return len(networks) > 1 or not set(protocols) <= WALKED
+
+
+def compare(program, names, file):
+    """Returns counts of packets and values, and the differences of one file."""
+    words = [word for name in names + ["frame.protocols"] for word in ("-e", name)]
+    theirs = run("tshark", "-r", str(file), *OPTIONS, *words)
+    ours = run(program, "print", str(file))
+    if ours.returncode != 0:
+        return 0, 0, [("the program failed", str(file), ours.stderr.decode("utf-8", "replace"))]
+    rows = [line.split("\t") for line in theirs.stdout.decode("utf-8", "replace").split("\n") if line]
+    mine = [line.split("\t") for line in ours.stdout.decode("utf-8", "replace").split("\n") if line]
+    found, values = [], 0
+    if len(rows) != len(mine) and not ours.stderr and not complaint(theirs.stderr):
+        found.append((None, f"{file}: {len(mine)} packets, tshark has {len(rows)}", ""))
+    for number, (their_row, our_row) in enumerate(zip(rows, mine), 1):
+        protocols = their_row[-1].split(":")
+        layers = {int(each) for each in our_row[len(names)].split()}
+        failed = int(our_row[len(names) + 1]) if our_row[len(names) + 1] else None
+        message = our_row[len(names) + 2]
+        row = dict(zip(names, our_row))
+        for name, a, b in zip(names, our_row, their_row):
+            b = normal(name, b)
+            values += bool(a or b)
+            if a != b:
+                kind = class_of(name, a, b, protocols, layers, failed, message, row)
+                text = f"{file}:{number} {name}: {a or 'absent'}, tshark has {b or 'nothing'} ({their_row[-1]}; {message})"
+                found.append((kind, text, name))
+    return min(len(rows), len(mine)), values, found
+
+
+def complaint(text):
+    return b"".join(line for line in text.splitlines(keepends=True) if b"Running as user" not in line)
+
+
+def is_ethernet(file):
+    """True for a capture file whose packets all begin with Ethernet."""
+    with open(file, "rb") as opened:
+        head = opened.read(4096)
+    if head[:4] in (b"\xa1\xb2\xc3\xd4", b"\xa1\xb2\x3c\x4d"):
+        return int.from_bytes(head[20:24], "big") & 0xffff == 1
+    if head[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1"):
+        return int.from_bytes(head[20:24], "little") & 0xffff == 1
+    if head[:4] != b"\x0a\x0d\x0d\x0a":
+        return False
+    done = run("capinfos", "-E", str(file))
+    return b"Ethernet" in done.stdout and b"Per packet" not in done.stdout
+
+
+def fetch(folder):
+    """Loads and unpacks the archives. Returns False if they are out of reach."""
+    state = folder / "apt"
+    (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    (state / "sources.list").write_text("deb-src http://deb.debian.org/debian bookworm main\n")
+    options = ["-o", f"Dir::Etc::SourceList={state}/sources.list", "-o", "Dir::Etc::SourceParts=/nonexistent",
+               "-o", f"Dir::State::Lists={state}/lists", "-o", f"Dir::Cache={state}", "-o", "APT::Sandbox::User=root"]
+    if shutil.which("apt-get") is None:
+        return False
+    if not list(folder.glob("*.orig.tar.*")):
+        if subprocess.run(["apt-get", *options, "-qq", "update"], cwd=folder).returncode != 0:
+            return False
+        for name in ARCHIVES:  # the .orig archive is enough; other parts may be missing
+            subprocess.run(["apt-get", *options, "-qq", "source", "--download-only", name], cwd=folder)
+    for archive in folder.glob("*.orig.tar.*"):
+        if archive.suffix != ".asc" and not (folder / (archive.name + ".unpacked")).exists():
+            subprocess.run(["tar", "-xf", archive.name], cwd=folder, check=True)
+            (folder / (archive.name + ".unpacked")).touch()
+    return any(folder.glob("*.orig.tar.*"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("--archives", type=pathlib.Path)
+    parser.add_argument("--fetch", type=pathlib.Path)
+    parser.add_argument("--values", type=int, default=0)
+    given = parser.parse_args()
+    if shutil.which("tshark") is None or shutil.which("capinfos") is None:
+        print("SKIPPED: tshark is not installed")
+        return 77
+    if given.fetch:
+        given.fetch.mkdir(parents=True, exist_ok=True)
+        if not fetch(given.fetch):
+            print("SKIPPED: the source archives of Debian are out of reach")
+            return 77
+    folder = given.archives or given.fetch
+    files = sorted((HERE / "captures").glob("*.pcap*"))
+    if folder:
+        files += sorted(each for pattern in ("*.pcap", "*.pcapng", "*.cap") for each in folder.rglob(pattern)
+                        if each.is_file() and is_ethernet(each))
+    names = run(given.program, "names").stdout.decode().split()
+    packets = values = failed = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for count, compared, found in pool.map(lambda file: compare(given.program, names, file), files):
+            packets, values = packets + count, values + compared
+            for kind, text, _ in found:
+                differences[kind] += 1
+                if len(examples[kind]) < (30 if kind is None else 2):
+                    examples[kind].append(text)
+        for file, done in zip(files, pool.map(lambda file: run(given.program, "rebuild", str(file)), files)):
+            if done.returncode != 0:
+                failed += 1
+                print(f"{file}: not the same bytes when built again: {done.stdout.decode()}")
+    print(f"{len(files)} files, {packets} packets, {len(names)} fields, {values} values compared")
+    for kind, (cap, what) in CLASSES.items():
+        allowed = max(300, cap * values // 1_000_000)
+        print(f"{differences[kind]:8} of {allowed:6} allowed   {kind}: {what}")
+        if differences[kind] > allowed:
+            failed += 1
+            print("\n".join(["FAILED: too many:"] + examples[kind]))
+    others = [kind for kind in differences if kind not in CLASSES]
+    for kind in others:
+        failed += 1
+        print("\n".join([f"FAILED: {differences[kind]} differences are unexplained:"] + examples[kind]))
+    if values < given.values or packets == 0:
+        failed += 1
+        print(f"FAILED: fewer than {max(given.values, 1)} values")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
