@@ -167,9 +167,9 @@ class transfer_socket {
         }
         return false;
     }
-    /// Of the last send or receive that did not work: the reason, perhaps, for which nothing is heard.
+    /// Returns the error of the last send or receive that failed. It may be the reason for the silence of the server.
     [[nodiscard]] const std::error_code& failure() const noexcept { return failure_; }
-    /// What there was no room for, after something has happened that may change what is to be said.
+    /// Drops the datagrams that found no room, because the machine may now want to send others.
     void forget_unsent(const transfer& one) noexcept {
         if (!one.still_goes()) unsent_ = {};
     }
@@ -282,7 +282,8 @@ inline settings with_rate(settings wishes, std::uint64_t rate) noexcept {
     if (wishes.link_rate == 0) wishes.link_rate = rate;
     return wishes;
 }
-/// In lock-step the round trips decide, and not the link; and a short file says little.
+/// Learns the rate of the link from a finished transfer. In lock-step the time depends on the round trips and not on the
+/// link, and a short file says little, so these are ignored.
 inline void learn_rate(std::uint64_t& rate, const outcome& result, duration took) noexcept {
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
     if (result.window_size == 1 || result.blocks <= result.window_size || milliseconds <= 0) return;

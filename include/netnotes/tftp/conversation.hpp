@@ -176,7 +176,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
         std::string bytes;  // the request, to know it again
         transfer_record record;
     };
-    /// On a socket of its own, or else on the server's.
+    /// Uses `own` if it is open, and else the server's socket.
     template <class End>
     conversation(conversation_owner& whole, event_loop& loop, asked&& what, const packet& request,
                  const destination& client, std::unique_ptr<End> end, netnotes::socket own, const settings& limits);
@@ -411,7 +411,7 @@ inline bool conversation::advance(time_point now) noexcept {
     loop().arm(*this, when);
     return false;
 }
-/// Of a socket of its own.
+/// Reads the ICMP messages about this conversation, if it has a socket of its own.
 inline void conversation::take_errors() noexcept {
     read_errors(own_.native_handle(), [&](const endpoint& where, int code) {
         if (where == asked_.client) unreachable(code);

@@ -474,7 +474,7 @@ void server_core::converse(const arrival& datagram, const packet& request, const
     unproven_.add(one);
     one.begin(now);
 }
-/// On the address to which the request came.
+/// Makes a socket for a transfer, bound to the address to which the request came.
 inline netnotes::socket server_core::own_socket(const arrival& datagram, bool gets_windows) const {
     ip_address from = datagram.local;
     if (from.is_unspecified() && datagram.sender.address().is_v6()) from = ipv6_address::any();

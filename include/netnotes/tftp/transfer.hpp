@@ -28,8 +28,8 @@
 // A window has a chapter for each end: tftp/window.hpp decides what a sender sends again, tftp/receive_window.hpp what a
 // receiver acknowledges.
 //
-// What a stranger can draw from a server that has not heard an acknowledgment: two data blocks, or three datagrams
-// without data. Then the machine is silent, and the peer's repeated request draws one more.
+// A stranger can draw two data blocks, or three datagrams without data, from a server that has not heard an
+// acknowledgment. Then the machine is silent. A repeated request of the peer draws one more datagram.
 //
 // Blocks are counted in 64 bits here, and their numbers on the wire roll over, so a file may have any size.
 //

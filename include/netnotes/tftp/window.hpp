@@ -295,7 +295,7 @@ inline time_point send_window::heard_by() const noexcept {
 // ---- what comes in
 
 inline void send_window::measure(std::uint64_t upto, time_point now) noexcept {
-    // Of a gap the second block behind it tells, at the earliest.
+    // The second block behind a gap is the first that can report the gap.
     const bool is_partial = upto < next_ - 1 && upto - done_ != agreed_;
     const std::uint64_t drawing = is_partial ? upto + 2 : upto;
     const piece* const whole = sent_.find(drawing);

@@ -24059,7 +24059,7 @@ class multicast_socket : protected socket {
     void set_multicast_loop(bool loop, std::error_code& error) noexcept;
     [[nodiscard]] bool multicast_loop() const;
     /// Sets how far a datagram to a group may go, 0 to 255. With 0 it stays on this host; with 1, the default, on this
-    /// link. Every router on the way takes one more. IPv6 calls it the hop limit. Fails with errc::invalid_argument out
+    /// link. Every router on the way needs 1 more. IPv6 calls it the hop limit. Fails with errc::invalid_argument out
     /// of range.
     void set_multicast_ttl(int ttl);
     void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
@@ -24775,8 +24775,8 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
 // A window has a chapter for each end: tftp/window.hpp decides what a sender sends again, tftp/receive_window.hpp what a
 // receiver acknowledges.
 //
-// What a stranger can draw from a server that has not heard an acknowledgment: two data blocks, or three datagrams
-// without data. Then the machine is silent, and the peer's repeated request draws one more.
+// A stranger can draw two data blocks, or three datagrams without data, from a server that has not heard an
+// acknowledgment. Then the machine is silent. A repeated request of the peer draws one more datagram.
 //
 // Blocks are counted in 64 bits here, and their numbers on the wire roll over, so a file may have any size.
 //
@@ -26564,7 +26564,7 @@ inline time_point send_window::heard_by() const noexcept {
 // ---- what comes in
 
 inline void send_window::measure(std::uint64_t upto, time_point now) noexcept {
-    // Of a gap the second block behind it tells, at the earliest.
+    // The second block behind a gap is the first that can report the gap.
     const bool is_partial = upto < next_ - 1 && upto - done_ != agreed_;
     const std::uint64_t drawing = is_partial ? upto + 2 : upto;
     const piece* const whole = sent_.find(drawing);
@@ -27505,9 +27505,9 @@ class transfer_socket {
         }
         return false;
     }
-    /// Of the last send or receive that did not work: the reason, perhaps, for which nothing is heard.
+    /// Returns the error of the last send or receive that failed. It may be the reason for the silence of the server.
     [[nodiscard]] const std::error_code& failure() const noexcept { return failure_; }
-    /// What there was no room for, after something has happened that may change what is to be said.
+    /// Drops the datagrams that found no room, because the machine may now want to send others.
     void forget_unsent(const transfer& one) noexcept {
         if (!one.still_goes()) unsent_ = {};
     }
@@ -27620,7 +27620,8 @@ inline settings with_rate(settings wishes, std::uint64_t rate) noexcept {
     if (wishes.link_rate == 0) wishes.link_rate = rate;
     return wishes;
 }
-/// In lock-step the round trips decide, and not the link; and a short file says little.
+/// Learns the rate of the link from a finished transfer. In lock-step the time depends on the round trips and not on the
+/// link, and a short file says little, so these are ignored.
 inline void learn_rate(std::uint64_t& rate, const outcome& result, duration took) noexcept {
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
     if (result.window_size == 1 || result.blocks <= result.window_size || milliseconds <= 0) return;
@@ -29188,7 +29189,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
         std::string bytes;  // the request, to know it again
         transfer_record record;
     };
-    /// On a socket of its own, or else on the server's.
+    /// Uses `own` if it is open, and else the server's socket.
     template <class End>
     conversation(conversation_owner& whole, event_loop& loop, asked&& what, const packet& request,
                  const destination& client, std::unique_ptr<End> end, netnotes::socket own, const settings& limits);
@@ -29423,7 +29424,7 @@ inline bool conversation::advance(time_point now) noexcept {
     loop().arm(*this, when);
     return false;
 }
-/// Of a socket of its own.
+/// Reads the ICMP messages about this conversation, if it has a socket of its own.
 inline void conversation::take_errors() noexcept {
     read_errors(own_.native_handle(), [&](const endpoint& where, int code) {
         if (where == asked_.client) unreachable(code);
@@ -29960,7 +29961,7 @@ void server_core::converse(const arrival& datagram, const packet& request, const
     unproven_.add(one);
     one.begin(now);
 }
-/// On the address to which the request came.
+/// Makes a socket for a transfer, bound to the address to which the request came.
 inline netnotes::socket server_core::own_socket(const arrival& datagram, bool gets_windows) const {
     ip_address from = datagram.local;
     if (from.is_unspecified() && datagram.sender.address().is_v6()) from = ipv6_address::any();

@@ -5548,7 +5548,7 @@ class multicast_socket : protected socket {
     void set_multicast_loop(bool loop, std::error_code& error) noexcept;
     [[nodiscard]] bool multicast_loop() const;
     /// Sets how far a datagram to a group may go, 0 to 255. With 0 it stays on this host; with 1, the default, on this
-    /// link. Every router on the way takes one more. IPv6 calls it the hop limit. Fails with errc::invalid_argument out
+    /// link. Every router on the way needs 1 more. IPv6 calls it the hop limit. Fails with errc::invalid_argument out
     /// of range.
     void set_multicast_ttl(int ttl);
     void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
