@@ -45,6 +45,9 @@ with Lesson(__file__) as lesson:
     if hard != resource.RLIM_INFINITY and hard < 1100:
         print("without the test of descriptor 1024: the hard limit is", hard)
     else:
+        limits = lesson.start("select_limits").ends(0)
+        assert limits == "epoll takes descriptor 1024\nselect add 1024: a descriptor must be below FD_SETSIZE, 1024: " \
+            "Value too large for defined data type\n", limits
         resource.setrlimit(resource.RLIMIT_NOFILE, (1100, hard))
         server = lesson.start("select_server")
         server.expect("waiting for clients")

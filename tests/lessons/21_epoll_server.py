@@ -49,6 +49,10 @@ with Lesson(__file__) as lesson:
     server.ends(0)
     assert long.recv(1) == b""
 
+    triggers = lesson.start("level_and_edge").ends(0)
+    assert [line.split(": ")[1] for line in triggers.splitlines() if ": " in line] == \
+        ["ready to read"] * 4 + ["nothing", "ready to read"], triggers
+
     server = lesson.start("level_server")
     server.expect("waiting for clients on port 1234")
     first, torn, slow = [connect(1234) for _ in range(3)]
