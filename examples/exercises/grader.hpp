@@ -21,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
@@ -162,6 +163,21 @@ struct question {
     std::string why{};   ///< shown when the answer is wrong
 };
 
+namespace detail {
+/// Removes the space around the words, and leaves one blank between two words.
+inline std::string one_line(const std::string& text) {
+    std::istringstream in{text};
+    std::string out;
+    for (std::string word; in >> word;) (out.empty() ? out : out += ' ') += word;
+    return out;
+}
+/// Compares without regard to upper and lower case: `1F 90` is `1f 90`.
+inline bool same_word(const std::string& a, const std::string& b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+}  // namespace detail
+
 /// The main of a sheet: `questions SEED` prints it, `check SEED FILE` judges a file. `make` returns its questions for a
 /// seed: first the fixed ones, then the random ones.
 template <class Make>
@@ -191,12 +207,8 @@ int run_sheet(int argc, char** argv, Make make) {
             std::optional<std::string> given;
             for (const std::string& line : lines)
                 if (line.rfind(each.text + " =", 0) == 0) given = line.substr(each.text.size() + 2);
-            const auto trimmed = [](std::string text) {
-                const auto begin = text.find_first_not_of(" \t\r"), end = text.find_last_not_of(" \t\r");
-                return begin == std::string::npos ? std::string{} : text.substr(begin, end - begin + 1);
-            };
-            const std::string answer = trimmed(given.value_or(""));
-            if (answer == each.answer) return;
+            const auto answer = detail::one_line(given.value_or(""));
+            if (detail::same_word(answer, each.answer)) return;
             if (!given) std::cout << "\n    " << either("this line is missing in your file", "你的文件里缺少这一行");
             else if (answer.empty()) std::cout << "\n    " << either("no answer yet", "还没有回答");
             else {
