@@ -12,7 +12,8 @@ For each exercise:
     - each file of its folder cheats/ fails: the feature deleted, the expected words printed, an early exit
     - the solution passes: three times (once with --sample), and with clang++ if it is installed
     - a test (kind K) finds each mutant of mutants.txt, and the start misses a mutant
-    - generic faults, put into the solution by a fixed seed, fail: 90 of 100 at least; the others are listed
+    - generic faults, put into the solution by a fixed seed, fail: 90 of 100 at least; the others are listed. A change that
+      cannot be a fault stands in harmless.txt of the folder, with its reason: `line of the solution | old | new | reason`
 """
 import concurrent.futures
 import os
@@ -89,7 +90,20 @@ def generic_faults(text, seed, count=20):
     random.Random(seed).shuffle(places)
     for begin, end, new in places[:count]:
         line = text.count("\n", 0, begin) + 1
-        yield f"line {line}: `{text[begin:end].strip()}` to `{new}`", text[:begin] + new + text[end:]
+        change = (text.split("\n")[line - 1].strip(), text[begin:end].strip(), new)
+        yield f"line {line}: `{change[1]}` to `{new}`", change, text[:begin] + new + text[end:]
+
+
+def harmless_changes(exercise, solution):
+    """Returns the changes of harmless.txt as {(line, old, new)}. A line that the solution no longer has is a problem."""
+    file, found = exercise.folder / "harmless.txt", set()
+    lines = {line.strip() for line in solution.splitlines()}
+    for text in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
+        line, old, new, reason = text.split(" | ")
+        found.add((line, old, new))
+        if line not in lines or not reason:
+            problems.append(f"{exercise}: harmless.txt: the solution has no line {line!r}")
+    return found
 
 
 def prove(exercise, sample):
@@ -133,7 +147,10 @@ def prove(exercise, sample):
             if exercise.kind != "K":
                 alive = []
                 total = 0
-                for what, text in generic_faults(solution, 7):
+                harmless = harmless_changes(exercise, solution)
+                for what, change, text in generic_faults(solution, 7):
+                    if change in harmless:
+                        continue
                     file = work / "fault.cpp"
                     file.write_text(text, encoding="utf-8")
                     status, output = check(work, ["--grade", exercise.name, str(file)])
