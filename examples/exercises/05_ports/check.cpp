@@ -39,7 +39,7 @@ question forgotten(std::uint16_t port) {
             grader::either("A PC stores the low byte first, and the kernel reads the first byte as the high byte.",
                            "PC 先存低位字节，而内核把第一个字节当作高位字节。")};
 }
-/// The system fills the structure, so its bytes are those of this computer.
+/// The system fills the structure, so this computer decides about its bytes.
 question structure(const char* address, std::uint16_t port) {
     sockaddr_in where{};
     where.sin_port = htons(port);

@@ -44,7 +44,7 @@ std::string shown(const sizes& values) {
 }
 std::string plural(const sizes& values) { return shown(values) + " bytes"; }
 const char* borders() {
-    return grader::either("A recv() takes one datagram. What does not fit into the buffer is lost.",
+    return grader::either("A recv() takes one datagram. The buffer has no room for the rest, which is lost.",
                           "一次 recv() 取走一个数据报。缓冲区放不下的部分就丢失了。");
 }
 const char* stream() {

@@ -86,8 +86,8 @@ int main(int argc, char** argv) {
     });
     steps.step("serve() goes on when a client has gone", "客户端消失以后 serve() 继续工作", [&] {
         running server;
+        net::udp_socket client = bound();  // before the others, so that none of them has the same port
         for (int i = 0; i < 20; ++i) bound().send_to("lost", server.where());
-        net::udp_socket client = bound();
         echo(client, server, "still here");
     });
 

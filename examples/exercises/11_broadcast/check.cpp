@@ -56,7 +56,7 @@ class hosts {
                 char buffer[200];
                 const auto got = sockets_[i].recv_from(buffer);
                 const std::string text(buffer, got.bytes.size());
-                if (text != "who is there?") strange_ = text;
+                if (text != "your name?") strange_ = text;
                 ++questions_;
                 std::error_code gone;
                 for (int twice = 0; twice < 2; ++twice) sockets_[i].send_to(names_[i], net::endpoint{got.sender}, gone);
@@ -100,7 +100,7 @@ int main(int argc, char** argv) {
         steps.expect(three.questions() > 0, grader::either("the hosts", "主机"), grader::either("heard a question", "收到问题"),
                      grader::either("none of them did: sendto() has failed, and no code looked at its result",
                                     "一台也没有收到：sendto() 失败了，而程序没有检查它的返回值"));
-        steps.expect(question.empty(), grader::either("the hosts", "主机"), "heard \"who is there?\"", "they heard " + grader::shown(question));
+        steps.expect(question.empty(), grader::either("the hosts", "主机"), "heard \"your name?\"", "they heard " + grader::shown(question));
         steps.expect(three.questions() == 3, grader::either("the question", "问题"), "come to 3 hosts, once",
                      std::to_string(three.questions()) + " have heard it");
         steps.expect(found == three.all(), "find_hosts()", "returned " + text(three.all()), "it returned " + text(found));

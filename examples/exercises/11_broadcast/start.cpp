@@ -5,7 +5,7 @@
 
 std::set<std::string> find_hosts(int socket, const sockaddr_in& broadcast, std::size_t count,
                                  std::chrono::milliseconds limit) {
-    const std::string question = "who is there?";
+    const std::string question = "your name?";
     ::sendto(socket, question.data(), question.size(), 0, reinterpret_cast<const sockaddr*>(&broadcast),
              sizeof broadcast);
 

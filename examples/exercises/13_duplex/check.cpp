@@ -86,7 +86,7 @@ void put(int to, const std::string& text) {
         at += static_cast<std::size_t>(size);
     }
 }
-/// Reads until so many bytes are there, or nothing comes for five seconds, or the stream has ended.
+/// Reads until `size` bytes are there, or nothing comes for five seconds, or the stream has ended.
 std::string get(int from, std::size_t size) {
     std::string all;
     while (all.size() < size) {

@@ -12,7 +12,7 @@ std::set<std::string> find_hosts(int socket, const sockaddr_in& broadcast, std::
     const auto deadline = steady_clock::now() + limit;
     const int yes = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_BROADCAST, &yes, sizeof yes);  // without it sendto() fails with EACCES
-    const std::string question = "who is there?";
+    const std::string question = "your name?";
     const ssize_t sent = ::sendto(socket, question.data(), question.size(), 0,
                                   reinterpret_cast<const sockaddr*>(&broadcast), sizeof broadcast);
     if (sent < 0) throw std::system_error{errno, std::generic_category(), "broadcast"};

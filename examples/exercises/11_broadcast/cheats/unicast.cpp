@@ -7,7 +7,7 @@ std::set<std::string> find_hosts(int socket, const sockaddr_in& broadcast, std::
                                  std::chrono::milliseconds limit) {
     sockaddr_in host = broadcast;
     host.sin_addr.s_addr = htonl(INADDR_LOOPBACK);  // no permission is needed, and only one host hears the question
-    ::sendto(socket, "who is there?", 13, 0, reinterpret_cast<const sockaddr*>(&host), sizeof host);
+    ::sendto(socket, "your name?", 10, 0, reinterpret_cast<const sockaddr*>(&host), sizeof host);
     std::set<std::string> names;
     while (names.size() < count) {
         pollfd waiting{socket, POLLIN, 0};
