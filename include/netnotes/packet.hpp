@@ -38,6 +38,8 @@
 //     packet/frame.hpp      a whole frame: dissect() finds every layer
 //     packet/follow.hpp     following TCP streams through a capture
 //     packet/build.hpp      frames made of plain values
+//     packet/fields.hpp     every field of a frame, by name
+//     packet/print.hpp      a frame as a line, a tree, a hex dump, and the RFC's box
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -57,6 +59,7 @@
 #include "packet/dns_build.hpp"
 #include "packet/dns_name.hpp"
 #include "packet/ethernet.hpp"
+#include "packet/fields.hpp"
 #include "packet/follow.hpp"
 #include "packet/frame.hpp"
 #include "packet/icmp.hpp"
@@ -66,6 +69,7 @@
 #include "packet/pcap.hpp"
 #include "packet/pcapng.hpp"
 #include "packet/pieces.hpp"
+#include "packet/print.hpp"
 #include "packet/reassembly.hpp"
 #include "packet/record.hpp"
 #include "packet/tcp.hpp"

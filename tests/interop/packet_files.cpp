@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: MIT
 //
 //     packet_files write FOLDER                  writes capture files of every kind that the library writes
-//     packet_files list FILE                     a line a record: number, time, sizes, interface, comments, bytes
+//     packet_files list FILE                     a line a record: number, time, sizes, interface, comments, bytes (hex)
 //     packet_files copy FILE NEW.pcap|.pcapng    writes the records again
+//     packet_files names                         the names of all fields
+//     packet_files fields FILE NAME...           what tshark -T fields -e NAME ... prints
 //     packet_files follow FILE                   every TCP stream: `stream N CLIENT SERVER`, then `C hex` and `S hex`
 //
 // What could not be read is said in the last line of `list` and `copy`.
@@ -44,6 +46,7 @@ std::string hex(std::span<const std::byte> from) {
     }
     return text;
 }
+std::string hex_of(std::string_view text) { return hex(std::as_bytes(std::span{text.data(), text.size()})); }
 std::string seconds_of(const std::optional<capture_time>& time) {
     if (!time) return "";
     const auto count = time->time_since_epoch().count();
@@ -72,8 +75,8 @@ int list(const bytes& file) {
                 comments += net::detail::joined(comments.empty() ? "" : ",", option.text());
         const capture_interface& interface = reader.interfaces()[record.interface_index];
         std::cout << ++number << '\t' << seconds_of(record.time) << '\t' << record.bytes.size() << '\t'
-                  << record.original_size << '\t' << record.interface_index << '\t' << interface.name() << '\t'
-                  << comments << '\t' << static_cast<int>(record.link) << '\t' << hex(record.bytes) << '\t'
+                  << record.original_size << '\t' << record.interface_index << '\t' << hex_of(interface.name()) << '\t'
+                  << hex_of(comments) << '\t' << static_cast<int>(record.link) << '\t' << hex(record.bytes) << '\t'
                   << (has_odd_time(reader, record, file) ? "odd" : "") << '\n';
     }
     if (reader.failure()) std::cout << "failure " << reader.failure().message() << '\n';
@@ -106,6 +109,17 @@ int copy(const bytes& file, const std::string& name) {
     }
     if (reader.failure()) std::cout << "failure " << reader.failure().message() << '\n';
     return out.flush() ? 0 : 1;
+}
+
+int print_fields(const bytes& file, std::span<char*> names) {
+    capture_reader reader{file};
+    for (const capture_record& record : reader) {
+        const frame_view frame = dissect(record.bytes, record.original_size, record.link);
+        for (std::size_t i = 0; i < names.size(); ++i)
+            std::cout << (i == 0 ? "" : "\t") << text_of(frame, names[i]).value_or("");
+        std::cout << '\n';
+    }
+    return 0;
 }
 
 int follow(const bytes& file) {
@@ -348,8 +362,14 @@ int main(int count, char** words) try {
     if (what == "write" && count == 3) return write(words[2]);
     if (what == "list" && count == 3) return list(read_file(words[2]));
     if (what == "copy" && count == 4) return copy(read_file(words[2]), words[3]);
+    if (what == "names")
+        for (const field& each : all_fields) std::cout << each.filter_name << '\n';
+    if (what == "names") return 0;
+    if (what == "fields" && count > 3)
+        return print_fields(read_file(words[2]), std::span{words, words + count}.subspan(3));
     if (what == "follow" && count == 3) return follow(read_file(words[2]));
-    std::cerr << "usage: packet_files write FOLDER | list FILE | copy FILE NEW | follow FILE\n";
+    std::cerr
+        << "usage: packet_files write FOLDER | list FILE | copy FILE NEW | names | fields FILE NAME... | follow FILE\n";
     return 2;
 } catch (const std::exception& error) {
     std::cerr << "packet_files: " << error.what() << '\n';

@@ -5,12 +5,14 @@ PROGRAM is packet_files. It writes capture files. For each file, and for each ca
 
     - capinfos and tshark accept what we write, and count as many packets
     - our list has the times, sizes, interfaces, comments and bytes that tshark has
+    - every field of the table in fields.hpp has the text that `tshark -T fields` prints (only for what we write; a test of
+      its own compares fields on the captures of others)
     - a copy that we write, as pcap and as pcapng, has the same packets for tshark
     - every TCP stream has the bytes of `tshark -z follow,tcp,raw,N`
     - a file that is cut gives as many packets as tshark reads, and is cut short for both
 
 The folders may hold anything, for example the test archives of Debian's source packages: what tshark cannot read is not
-compared. `--only list,copy,follow,cut` leaves parts out. Each difference is printed; at most 20 in full.
+compared. `--only list,fields,copy,follow,cut` leaves parts out. Each difference is printed; at most 20 in full.
 """
 
 import hashlib
@@ -26,11 +28,14 @@ import tempfile
 FIELDS = ("frame.number", "frame.time_epoch", "frame.cap_len", "frame.len", "frame.interface_name", "frame.comment",
           "frame.md5_hash")
 OPTIONS = ("-n", "-o", "frame.generate_md5_hash:TRUE")
+FIELD_OPTIONS = ("-n", "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE", "-o", "tcp.desegment_tcp_streams:FALSE",
+                 "-o", "tcp.relative_sequence_numbers:FALSE", "-o", "ip.check_checksum:TRUE",
+                 "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE")
 SHOWN = 20
 # Link types with a pseudo-header that tshark takes away before it counts the bytes: ATM, IrDA, MTP2, LAPD, ERF, SITA,
 # Bluetooth, PPP with direction, I2C, NFC.
 PSEUDO_HEADERS = {"123", "139", "144", "177", "196", "197", "201", "204", "209", "245", "254"}
-counts = {"files": 0, "packets": 0, "streams": 0, "bytes followed": 0, "cuts": 0, "odd times": 0, "skipped": 0}
+counts = {"files": 0, "packets": 0, "fields": 0, "streams": 0, "bytes followed": 0, "cuts": 0, "odd times": 0, "skipped": 0}
 reasons = {}
 differences = 0
 
@@ -72,7 +77,10 @@ def our_list(program, file):
         elif line:
             row = line.split("\t")
             digest = hashlib.md5(bytes.fromhex(row[8])).hexdigest()
-            rows.append([row[0], row[1], row[2], row[3], row[5], row[6], digest, row[7], row[9]])
+            texts = [bytes.fromhex(row[i]).decode("utf-8", "replace") for i in (5, 6)]
+            for raw, escaped in ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r"):
+                texts = [text.replace(raw, escaped) for text in texts]
+            rows.append([row[0], row[1], row[2], row[3], *texts, digest, row[7], row[9]])
     return rows, failure
 
 
@@ -113,6 +121,21 @@ def check_copy(program, file, ours, folder):
             row[4] = "" if name == "copy.pcap" else row[4]
         check_list(file, [[*r[:5], r[5].split(",")[0], *r[6:8], ""] for r in wanted],
                    [[*r[:5], r[5].split(",")[0], *r[6:]] for r in rows], name)
+
+
+def check_fields(program, file):
+    names = run(program, "names").stdout.decode().split()
+    ours = run(program, "fields", file, *names).stdout.decode().splitlines()
+    words = [word for name in names for word in ("-e", name)]
+    done = run("tshark", "-r", file, *FIELD_OPTIONS, "-T", "fields", "-E", "occurrence=a", *words)
+    theirs = done.stdout.decode().splitlines()
+    if len(ours) != len(theirs) or not ours:
+        return differ(file, f"fields: {len(ours)} lines, tshark has {len(theirs)}: {done.stderr.decode()}")
+    for number, (mine, other) in enumerate(zip(ours, theirs), 1):
+        for name, a, b in zip(names, mine.split("\t"), other.split("\t")):
+            counts["fields"] += 1
+            if a != b:
+                differ(file, f"fields of packet {number}: {name} is `{a}`, tshark has `{b}`")
 
 
 def endpoint(text):
@@ -220,6 +243,8 @@ def check(program, file, folder, parts, is_ours):
         check_list(file, ours, theirs, "list")
         if ("cut short" in complaint) != ("cut short" in failure):
             differ(file, f"failure `{failure}`, tshark says `{complaint}`")
+    if "fields" in parts and is_ours and ours:
+        check_fields(program, file)
     if "copy" in parts and ours:
         check_copy(program, file, ours, folder)
     if "follow" in parts:
@@ -230,7 +255,7 @@ def check(program, file, folder, parts, is_ours):
 
 def main():
     arguments = sys.argv[1:]
-    parts = {"list", "copy", "follow", "cut"}
+    parts = {"list", "fields", "copy", "follow", "cut"}
     if "--only" in arguments:
         at = arguments.index("--only")
         parts = set(arguments[at + 1].split(","))

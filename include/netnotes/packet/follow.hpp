@@ -57,17 +57,12 @@ struct tcp_segment {
     [[nodiscard]] static constexpr std::optional<tcp_segment> from(const frame_view& frame) noexcept {
         const auto header = frame.tcp();
         if (!header || frame.is_fragment()) return std::nullopt;
-        std::size_t size = header->payload().size();
-        const std::size_t front = frame.payload_offset() - frame.network_offset();  // headers from IP on
-        if (const auto packet = frame.ipv4()) {
-            if (packet->total_length() > front) size = std::max<std::size_t>(size, packet->total_length() - front);
+        const std::size_t size = transport_payload_size(frame);
+        if (const auto packet = frame.ipv4())
             return tcp_segment{packet->source(), packet->destination(), *header, size};
-        }
-        const auto packet = frame.ipv6();
-        if (!packet) return std::nullopt;
-        const std::size_t length = packet->payload_length() + packet->header_size();
-        if (packet->payload_length() > 0 && length > front) size = std::max(size, length - front);
-        return tcp_segment{packet->source(), packet->destination(), *header, size};
+        if (const auto packet = frame.ipv6())
+            return tcp_segment{packet->source(), packet->destination(), *header, size};
+        return std::nullopt;
     }
 };
 

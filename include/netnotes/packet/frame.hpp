@@ -603,6 +603,17 @@ constexpr std::uint64_t frame_view::sum_ipv6_addresses(std::uint64_t sum) const 
     return dissect(frame, frame.size(), link);
 }
 
+/// Returns how many bytes of payload the transport had on the wire, as the length of IP says. The capture may have kept
+/// fewer. Without IP, or if IP gives no length, it is the size of payload().
+[[nodiscard]] constexpr std::size_t transport_payload_size(const frame_view& frame) noexcept {
+    const std::size_t front = frame.payload_offset() - frame.network_offset();  // the headers from IP on
+    std::size_t announced = 0;
+    if (const auto packet = frame.ipv4()) announced = packet->total_length();
+    if (const auto packet = frame.ipv6(); packet && packet->payload_length() > 0)
+        announced = packet->payload_length() + packet->header_size();
+    return std::max(frame.payload().size(), announced > front ? announced - front : 0);
+}
+
 }  // namespace netnotes::packet
 
 #endif  // NETNOTES_PACKET_FRAME_HPP

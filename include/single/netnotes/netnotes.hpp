@@ -15507,6 +15507,8 @@ class socket_iostream : public std::iostream {
 //     packet/frame.hpp      a whole frame: dissect() finds every layer
 //     packet/follow.hpp     following TCP streams through a capture
 //     packet/build.hpp      frames made of plain values
+//     packet/fields.hpp     every field of a frame, by name
+//     packet/print.hpp      a frame as a line, a tree, a hex dump, and the RFC's box
 //
 // The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
 
@@ -20478,45 +20480,36 @@ class dns_builder {
 
 
 
-// netnotes/packet/follow.hpp: following TCP streams through a capture
+// netnotes/packet/fields.hpp: every field of a frame, by name
 // SPDX-License-Identifier: MIT
 //
-// Segments go in, in the order in which they were captured. The bytes of each stream come out in the order in which the
-// programs sent them:
+// A header is a row of fields. This page has one table of them, and the table drives every printer of print.hpp. A row
+// has the name that Wireshark's filters use, the name that the RFC uses, and the place in bits:
 //
-//        captured:   1-100   301-400   101-200   1-100 again              the receiver acknowledges 401
-//        events:     data    (kept)    data      retransmission           gap of 100 bytes, data 301-400
+//        tcp.srcport        source port         TCP, bit 0, 16 bits       decimal
+//        tcp.hdr_len        data offset         TCP, bit 96, 4 bits       words of four bytes
+//        tcp.flags.syn      SYN                 TCP, bit 110, 1 bit       0 or 1
+//        tcp.len            (no field)          computed                  bytes of the payload
 //
-// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. A gap
-// is given up only for one of three reasons. The receiver acknowledged bytes behind the gap: then it has them, and only
-// the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or that a FIN
-// arrives, proves nothing.
+//        text_of(frame, "tcp.srcport")          "40944", as `tshark -T fields -e tcp.srcport` prints it
+//        place_of(frame, *find_field("ip.ttl")) byte 22 of the frame, 8 bits
 //
-// A hostile sender sends the same bytes twice with different content, so that the observer and the receiver read
-// different texts. Here the bytes that came first count, and each difference is an event.
+// A filter of Wireshark asks such a field too: `tcp.dstport == 80`.
 //
-// Memory has a bound, and no clock runs. If the bound is reached, the streams that were silent longest are dropped.
-//
-// On this page:  tcp_segment · tcp_stream, stream_event · follow_limits · tcp_follower
-// Source:        RFC 9293 §3.4, §3.10.7
-// The notes:     TCP三次握手, 网络分析工具 (follow stream)
+// On this page:  field_format, field, field_place · all_fields, find_field · place_of, value_of, text_of
+// The notes:     网络分析工具 (filters), TCP报文首部; example 30
 
-#ifndef NETNOTES_PACKET_FOLLOW_HPP
-#define NETNOTES_PACKET_FOLLOW_HPP
+#ifndef NETNOTES_PACKET_FIELDS_HPP
+#define NETNOTES_PACKET_FIELDS_HPP
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
-#include <list>
-#include <map>
-#include <memory>
 #include <optional>
 #include <span>
-#include <type_traits>
-#include <utility>
-#include <vector>
+#include <string>
+#include <string_view>
+
+
 
 
 // netnotes/packet/frame.hpp: a whole frame, layer by layer
@@ -21124,9 +21117,425 @@ constexpr std::uint64_t frame_view::sum_ipv6_addresses(std::uint64_t sum) const 
     return dissect(frame, frame.size(), link);
 }
 
+/// Returns how many bytes of payload the transport had on the wire, as the length of IP says. The capture may have kept
+/// fewer. Without IP, or if IP gives no length, it is the size of payload().
+[[nodiscard]] constexpr std::size_t transport_payload_size(const frame_view& frame) noexcept {
+    const std::size_t front = frame.payload_offset() - frame.network_offset();  // the headers from IP on
+    std::size_t announced = 0;
+    if (const auto packet = frame.ipv4()) announced = packet->total_length();
+    if (const auto packet = frame.ipv6(); packet && packet->payload_length() > 0)
+        announced = packet->payload_length() + packet->header_size();
+    return std::max(frame.payload().size(), announced > front ? announced - front : 0);
+}
+
 }  // namespace netnotes::packet
 
 #endif  // NETNOTES_PACKET_FRAME_HPP
+
+
+
+namespace netnotes::packet {
+
+/// How a field is written.
+enum class field_format : std::uint8_t {
+    decimal,
+    hexadecimal,  ///< 0x and the digits
+    bit,          ///< 0 or 1
+    words,        ///< a number of words of four bytes, written as bytes
+    ipv4,
+    ipv6,
+    mac,
+    computed,  ///< not a field of a header: a text that follows from several
+};
+
+/// A field of a header.
+struct field {
+    std::string_view filter_name;  ///< as in Wireshark's filters and for `tshark -e`
+    std::string_view name;         ///< as in the RFC, short enough for its box
+    layer header{};                ///< in which header it stands
+    std::uint16_t first_bit = 0;   ///< from the beginning of the header
+    std::uint16_t bit_count = 0;   ///< 0 for a computed text
+    field_format format{};
+    std::uint8_t digits = 0;  ///< of the hexadecimal form; 0 means as many as the bits need
+    /// Returns whether this frame has the field. nullptr: whenever it has the header.
+    bool (*applies)(const frame_view&) = nullptr;
+    /// Returns where the field's first byte is, if that is not fixed: an option, an extension header.
+    std::optional<std::size_t> (*locate)(const frame_view&) = nullptr;
+    /// Returns a computed text.
+    std::optional<std::string> (*compute)(const frame_view&) = nullptr;
+};
+
+/// Where a field stands in a frame.
+struct field_place {
+    std::size_t first_bit = 0;  ///< from the beginning of the frame; the most significant bit of a byte comes first
+    std::size_t bit_count = 0;
+
+    [[nodiscard]] constexpr std::size_t first_byte() const noexcept { return first_bit / 8; }
+    /// Returns how many bytes hold a bit of the field.
+    [[nodiscard]] constexpr std::size_t byte_count() const noexcept {
+        return (first_bit + bit_count + 7) / 8 - first_byte();
+    }
+    friend constexpr bool operator==(const field_place&, const field_place&) noexcept = default;
+};
+
+/// Returns where a header begins in the frame, in bytes, or nullopt if the frame does not have it. For VLAN it is the
+/// first tag, for IPv6's extension headers the fragment header. DNS is looked
+/// for at the UDP ports 53, 5353 (multicast DNS, RFC 6762) and 5355 (LLMNR, RFC 4795).
+[[nodiscard]] constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer header) noexcept;
+
+namespace detail::fields {
+
+using text = std::optional<std::string>;
+
+template <class View>
+std::optional<std::size_t> option_at(const View& header, std::size_t header_at, std::uint8_t kind, std::size_t size,
+                                     std::size_t skipped = 0) {
+    const auto found = header.options().find(kind);
+    if (!found || found->data.size() != size) return std::nullopt;
+    return header_at + static_cast<std::size_t>(found->data.data() - header.bytes().data()) + skipped;
+}
+template <tcp_option Kind, std::size_t Size, std::size_t Skipped = 0>
+std::optional<std::size_t> tcp_option_at(const frame_view& frame) {
+    const auto header = frame.tcp();
+    if (!header) return std::nullopt;
+    return option_at(*header, frame.transport_offset(), static_cast<std::uint8_t>(Kind), Size, Skipped);
+}
+inline std::optional<dns_view> dns_of(const frame_view& frame) {
+    packet_failure why;
+    return place_of(frame, layer::dns) ? dns_view::parse(frame.payload(), why) : std::nullopt;
+}
+/// tshark writes 1 for good, 0 for bad, 2 for unknown, and 3 for absent.
+inline std::string state(checksum_state value) {
+    switch (value) {
+        case checksum_state::good: return "1";
+        case checksum_state::absent: return "3";
+        case checksum_state::unknown: return "2";
+        default: return "0";
+    }
+}
+template <layer Header>
+text transport_state(const frame_view& frame) {
+    if (!frame.has(Header)) return std::nullopt;
+    return state(frame.checksum_state());
+}
+/// The texts of all records for which `read` has a text, with commas between them.
+template <class Read>
+text each_record(const frame_view& frame, Read read) {
+    const auto message = dns_of(frame);
+    text all;
+    if (!message) return all;
+    for (const dns_record& record : message->records()) {
+        const text found = read(record);
+        if (found) all = all ? netnotes::detail::joined(*all, ",", *found) : *found;
+    }
+    return all;
+}
+inline std::string dns_text(const dns_name_view& name) { return name.is_root() ? "<Root>" : name.to_string(); }
+inline bool is_ethernet_ii(const frame_view& frame) { return frame.ethernet() && !frame.ethernet()->has_length(); }
+inline bool is_802_3(const frame_view& frame) { return frame.ethernet() && frame.ethernet()->has_length(); }
+inline bool is_usual_arp(const frame_view& frame) { return frame.arp() && frame.arp()->is_ethernet_ipv4(); }
+inline bool is_echo(const frame_view& frame) { return frame.icmp() && frame.icmp()->is_echo(); }
+inline bool is_echo_6(const frame_view& frame) { return frame.icmpv6() && frame.icmpv6()->is_echo(); }
+inline bool has_question(const frame_view& frame) {
+    const auto message = dns_of(frame);
+    return message && message->questions().begin() != message->questions().end();
+}
+/// tshark gives the tags of providers (IEEE 802.1ad) other names.
+inline std::optional<std::size_t> customer_tag(const frame_view& frame) {
+    for (std::size_t i = 0; i < frame.vlan_count(); ++i) {
+        const auto type = i == 0 ? frame.ethernet()->type() : frame.vlan(i - 1)->type();
+        if (type != ether_type::provider_vlan) return 14 + 4 * i;
+    }
+    return std::nullopt;
+}
+constexpr auto derived(std::string_view filter_name, std::string_view name, layer header,
+                       text (*compute)(const frame_view&)) {
+    return field{filter_name, name, header, 0, 0, field_format::computed, 0, nullptr, nullptr, compute};
+}
+
+// clang-format off
+using enum field_format;
+inline constexpr field all[]{
+    derived("frame.len", "frame length", layer::payload, [](const frame_view& f) -> text { return std::to_string(f.size_on_the_wire()); }),
+    derived("frame.cap_len", "captured length", layer::payload, [](const frame_view& f) -> text { return std::to_string(f.bytes().size()); }),
+    {"eth.dst", "destination", layer::ethernet, 0, 48, mac},
+    {"eth.src", "source", layer::ethernet, 48, 48, mac},
+    {"eth.type", "type", layer::ethernet, 96, 16, hexadecimal, 4, is_ethernet_ii},
+    {"eth.len", "length", layer::ethernet, 96, 16, decimal, 0, is_802_3},
+    {"vlan.priority", "priority", layer::vlan, 0, 3, decimal, 0, nullptr, customer_tag},
+    {"vlan.dei", "DEI", layer::vlan, 3, 1, bit, 0, nullptr, customer_tag},
+    {"vlan.id", "identifier", layer::vlan, 4, 12, decimal, 0, nullptr, customer_tag},
+    {"vlan.etype", "type", layer::vlan, 16, 16, hexadecimal, 4,
+        [](const frame_view& f) { return !f.vlan(f.vlan_count() - 1)->has_length(); }, customer_tag},
+    {"arp.hw.type", "hardware type", layer::arp, 0, 16, decimal},
+    {"arp.proto.type", "protocol type", layer::arp, 16, 16, hexadecimal, 4},
+    {"arp.hw.size", "hw. size", layer::arp, 32, 8, decimal},
+    {"arp.proto.size", "proto. size", layer::arp, 40, 8, decimal},
+    {"arp.opcode", "operation", layer::arp, 48, 16, decimal},
+    {"arp.src.hw_mac", "sender hardware address", layer::arp, 64, 48, mac, 0, is_usual_arp},
+    {"arp.src.proto_ipv4", "sender protocol address", layer::arp, 112, 32, ipv4, 0, is_usual_arp},
+    {"arp.dst.hw_mac", "target hardware address", layer::arp, 144, 48, mac, 0, is_usual_arp},
+    {"arp.dst.proto_ipv4", "target protocol address", layer::arp, 192, 32, ipv4, 0, is_usual_arp},
+    {"ip.version", "version", layer::ipv4, 0, 4, decimal},
+    {"ip.hdr_len", "IHL", layer::ipv4, 4, 4, words},
+    {"ip.dsfield.dscp", "DSCP", layer::ipv4, 8, 6, decimal},
+    {"ip.dsfield.ecn", "ECN", layer::ipv4, 14, 2, decimal},
+    {"ip.len", "total length", layer::ipv4, 16, 16, decimal},
+    {"ip.id", "identification", layer::ipv4, 32, 16, hexadecimal, 4},
+    {"ip.flags.rb", "0", layer::ipv4, 48, 1, bit},
+    {"ip.flags.df", "DF", layer::ipv4, 49, 1, bit},
+    {"ip.flags.mf", "MF", layer::ipv4, 50, 1, bit},
+    {"ip.frag_offset", "fragment offset", layer::ipv4, 51, 13, decimal},
+    {"ip.ttl", "time to live", layer::ipv4, 64, 8, decimal},
+    {"ip.proto", "protocol", layer::ipv4, 72, 8, decimal},
+    {"ip.checksum", "header checksum", layer::ipv4, 80, 16, hexadecimal, 4},
+    {"ip.src", "source address", layer::ipv4, 96, 32, ipv4},
+    {"ip.dst", "destination address", layer::ipv4, 128, 32, ipv4},
+    derived("ip.checksum.status", "header checksum state", layer::ipv4, [](const frame_view& f) -> text {
+        if (!f.ipv4()) return std::nullopt;
+        return state(f.ipv4()->header_checksum_state());
+    }),
+    {"ipv6.version", "version", layer::ipv6, 0, 4, decimal},
+    {"ipv6.tclass", "traffic class", layer::ipv6, 4, 8, hexadecimal, 8},
+    {"ipv6.flow", "flow label", layer::ipv6, 12, 20, hexadecimal, 6},
+    {"ipv6.plen", "payload length", layer::ipv6, 32, 16, decimal},
+    {"ipv6.nxt", "next header", layer::ipv6, 48, 8, decimal},
+    {"ipv6.hlim", "hop limit", layer::ipv6, 56, 8, decimal},
+    {"ipv6.src", "source address", layer::ipv6, 64, 128, ipv6},
+    {"ipv6.dst", "destination address", layer::ipv6, 192, 128, ipv6},
+    {"ipv6.fraghdr.nxt", "next header", layer::ipv6_extension, 0, 8, decimal},
+    {"ipv6.fraghdr.offset", "fragment offset", layer::ipv6_extension, 16, 13, decimal},
+    {"ipv6.fraghdr.more", "M", layer::ipv6_extension, 31, 1, bit},
+    {"ipv6.fraghdr.ident", "identification", layer::ipv6_extension, 32, 32, hexadecimal, 8},
+    {"icmp.type", "type", layer::icmp, 0, 8, decimal},
+    {"icmp.code", "code", layer::icmp, 8, 8, decimal},
+    {"icmp.checksum", "checksum", layer::icmp, 16, 16, hexadecimal, 4},
+    derived("icmp.checksum.status", "checksum state", layer::icmp, transport_state<layer::icmp>),
+    {"icmp.ident", "identifier", layer::icmp, 32, 16, decimal, 0, is_echo},
+    {"icmp.seq", "sequence number", layer::icmp, 48, 16, decimal, 0, is_echo},
+    {"icmpv6.type", "type", layer::icmpv6, 0, 8, decimal},
+    {"icmpv6.code", "code", layer::icmpv6, 8, 8, decimal},
+    {"icmpv6.checksum", "checksum", layer::icmpv6, 16, 16, hexadecimal, 4},
+    derived("icmpv6.checksum.status", "checksum state", layer::icmpv6, transport_state<layer::icmpv6>),
+    {"icmpv6.echo.identifier", "identifier", layer::icmpv6, 32, 16, hexadecimal, 4, is_echo_6},
+    {"icmpv6.echo.sequence_number", "sequence number", layer::icmpv6, 48, 16, decimal, 0, is_echo_6},
+    {"udp.srcport", "source port", layer::udp, 0, 16, decimal},
+    {"udp.dstport", "destination port", layer::udp, 16, 16, decimal},
+    {"udp.length", "length", layer::udp, 32, 16, decimal},
+    {"udp.checksum", "checksum", layer::udp, 48, 16, hexadecimal, 4},
+    derived("udp.checksum.status", "checksum state", layer::udp, transport_state<layer::udp>),
+    {"tcp.srcport", "source port", layer::tcp, 0, 16, decimal},
+    {"tcp.dstport", "destination port", layer::tcp, 16, 16, decimal},
+    {"tcp.seq_raw", "sequence number", layer::tcp, 32, 32, decimal},
+    {"tcp.ack_raw", "acknowledgment number", layer::tcp, 64, 32, decimal},
+    {"tcp.hdr_len", "data offset", layer::tcp, 96, 4, words},
+    {"tcp.flags.cwr", "CWR", layer::tcp, 104, 1, bit},
+    {"tcp.flags.ece", "ECE", layer::tcp, 105, 1, bit},
+    {"tcp.flags.urg", "URG", layer::tcp, 106, 1, bit},
+    {"tcp.flags.ack", "ACK", layer::tcp, 107, 1, bit},
+    {"tcp.flags.push", "PSH", layer::tcp, 108, 1, bit},
+    {"tcp.flags.reset", "RST", layer::tcp, 109, 1, bit},
+    {"tcp.flags.syn", "SYN", layer::tcp, 110, 1, bit},
+    {"tcp.flags.fin", "FIN", layer::tcp, 111, 1, bit},
+    {"tcp.window_size_value", "window", layer::tcp, 112, 16, decimal},
+    {"tcp.checksum", "checksum", layer::tcp, 128, 16, hexadecimal, 4},
+    {"tcp.urgent_pointer", "urgent pointer", layer::tcp, 144, 16, decimal},
+    derived("tcp.flags", "flags", layer::tcp, [](const frame_view& f) -> text {
+        if (!f.tcp()) return std::nullopt;
+        const unsigned bits = (f.tcp()->reserved() & 15) << 8 | f.tcp()->flags().to_uint();
+        std::string digits = "0x";
+        for (unsigned shift = 16; shift > 0; shift -= 4) digits += netnotes::detail::hexadecimal_digits[bits >> (shift - 4) & 15];
+        return digits;
+    }),
+    derived("tcp.checksum.status", "checksum state", layer::tcp, transport_state<layer::tcp>),
+    derived("tcp.len", "payload size", layer::tcp, [](const frame_view& f) -> text {
+        if (!f.tcp()) return std::nullopt;
+        return std::to_string(transport_payload_size(f));
+    }),
+    {"tcp.options.mss_val", "maximum segment size", layer::tcp, 0, 16, decimal, 0, nullptr, tcp_option_at<tcp_option::maximum_segment_size, 2>},
+    {"tcp.options.wscale.shift", "window scale", layer::tcp, 0, 8, decimal, 0, nullptr, tcp_option_at<tcp_option::window_scale, 1>},
+    {"tcp.options.timestamp.tsval", "timestamp value", layer::tcp, 0, 32, decimal, 0, nullptr, tcp_option_at<tcp_option::timestamps, 8>},
+    {"tcp.options.timestamp.tsecr", "timestamp echo reply", layer::tcp, 0, 32, decimal, 0, nullptr, tcp_option_at<tcp_option::timestamps, 8, 4>},
+    {"dns.id", "ID", layer::dns, 0, 16, hexadecimal, 4},
+    {"dns.flags.response", "QR", layer::dns, 16, 1, bit},
+    {"dns.flags.opcode", "opcode", layer::dns, 17, 4, decimal},
+    {"dns.flags.authoritative", "AA", layer::dns, 21, 1, bit, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
+    {"dns.flags.truncated", "TC", layer::dns, 22, 1, bit},
+    {"dns.flags.recdesired", "RD", layer::dns, 23, 1, bit},
+    {"dns.flags.recavail", "RA", layer::dns, 24, 1, bit, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
+    {"dns.flags.rcode", "RCODE", layer::dns, 28, 4, decimal, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
+    {"dns.count.queries", "QDCOUNT", layer::dns, 32, 16, decimal},
+    {"dns.count.answers", "ANCOUNT", layer::dns, 48, 16, decimal},
+    {"dns.count.auth_rr", "NSCOUNT", layer::dns, 64, 16, decimal},
+    {"dns.count.add_rr", "ARCOUNT", layer::dns, 80, 16, decimal},
+    derived("dns.qry.name", "question", layer::dns, [](const frame_view& f) -> text {
+        if (!has_question(f)) return std::nullopt;
+        return dns_text(dns_of(f)->questions().begin()->name);
+    }),
+    derived("dns.qry.type", "question type", layer::dns, [](const frame_view& f) -> text {
+        if (!has_question(f)) return std::nullopt;
+        return std::to_string(static_cast<unsigned>(dns_of(f)->questions().begin()->type));
+    }),
+    derived("dns.a", "addresses", layer::dns, [](const frame_view& f) {
+        return each_record(f, [](const dns_record& r) -> text {
+            if (r.type != dns_type::a || !r.address()) return std::nullopt;
+            return r.address()->to_string();
+        });
+    }),
+    derived("dns.aaaa", "IPv6 addresses", layer::dns, [](const frame_view& f) {
+        return each_record(f, [](const dns_record& r) -> text {
+            if (r.type != dns_type::aaaa || !r.address()) return std::nullopt;
+            return r.address()->to_string();
+        });
+    }),
+    derived("dns.cname", "aliases", layer::dns, [](const frame_view& f) {
+        return each_record(f, [](const dns_record& r) -> text {
+            if (r.type != dns_type::cname || !r.target()) return std::nullopt;
+            return dns_text(*r.target());
+        });
+    }),
+};
+// clang-format on
+
+}  // namespace detail::fields
+
+/// Every field that this module knows, header by header, in the order of the headers' bits.
+inline constexpr std::span<const field> all_fields{detail::fields::all};
+
+/// Returns the field with that name of Wireshark's, or nullptr.
+[[nodiscard]] constexpr const field* find_field(std::string_view filter_name) noexcept {
+    for (const field& each : all_fields)
+        if (each.filter_name == filter_name) return &each;
+    return nullptr;
+}
+
+constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer header) noexcept {
+    if (header == layer::payload) return frame.payload_offset();
+    if (header == layer::dns) {
+        const auto udp = frame.udp();
+        const auto is_dns = [](std::uint16_t port) { return port == dns_port || port == 5353 || port == 5355; };
+        if (!udp || (!is_dns(udp->source_port()) && !is_dns(udp->destination_port()))) return std::nullopt;
+        if (frame.payload().size() < dns_view::header_size) return std::nullopt;
+        return frame.payload_offset();
+    }
+    if (!frame.has(header)) return std::nullopt;
+    switch (header) {
+        case layer::ethernet: return 0;
+        case layer::vlan: return 14;
+        case layer::arp:
+        case layer::ipv4:
+        case layer::ipv6: return frame.network_offset();
+        case layer::ipv6_extension: {
+            std::size_t at = frame.network_offset() + 40;
+            for (const ipv6_extension& each : frame.ipv6()->extensions()) {
+                if (each.kind() == ip_protocol::fragment) return at;
+                at += each.bytes().size();
+            }
+            return std::nullopt;
+        }
+        default: return frame.transport_offset();
+    }
+}
+
+/// Returns where the field stands, or nullopt if the frame does not have it, and for a computed text.
+[[nodiscard]] constexpr std::optional<field_place> place_of(const frame_view& frame, const field& which) {
+    if (which.bit_count == 0) return std::nullopt;
+    const auto header = place_of(frame, which.header);
+    if (!header || (which.applies != nullptr && !which.applies(frame))) return std::nullopt;
+    const auto at = which.locate != nullptr ? which.locate(frame) : header;
+    if (!at) return std::nullopt;
+    const field_place place{*at * 8 + which.first_bit, which.bit_count};
+    if ((place.first_bit + place.bit_count + 7) / 8 > frame.bytes().size()) return std::nullopt;
+    return place;
+}
+
+/// Returns the bits of a field as a number. Returns nullopt if the frame does not have the field, and for more than 64
+/// bits.
+[[nodiscard]] constexpr std::optional<std::uint64_t> value_of(const frame_view& frame, const field& which) {
+    const auto place = place_of(frame, which);
+    if (!place || place->bit_count > 64) return std::nullopt;
+    std::uint64_t value = 0;
+    for (std::size_t bit = place->first_bit; bit < place->first_bit + place->bit_count; ++bit)
+        value = value << 1 | (std::to_integer<unsigned>(frame.bytes()[bit / 8]) >> (7 - bit % 8) & 1);
+    return value;
+}
+
+/// Returns the field as `tshark -T fields` prints it, or nullopt if the frame does not have it.
+[[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, const field& which) {
+    if (which.compute != nullptr) return which.compute(frame);
+    const auto place = place_of(frame, which);
+    if (!place) return std::nullopt;
+    if (which.format == field_format::ipv6) {
+        const std::byte* const at = frame.bytes().data() + place->first_byte();
+        return ipv6_address{uint128{detail::load_64(at), detail::load_64(at + 8)}}.to_string();
+    }
+    const std::uint64_t value = *value_of(frame, which);
+    switch (which.format) {
+        case field_format::words: return std::to_string(value * 4);
+        case field_format::ipv4: return ipv4_address{static_cast<std::uint32_t>(value)}.to_string();
+        case field_format::mac: return mac_address{value}.to_string();
+        case field_format::hexadecimal: {
+            std::string text = "0x";
+            for (unsigned digit = which.digits != 0 ? which.digits : (which.bit_count + 3u) / 4; digit-- > 0;)
+                text += netnotes::detail::hexadecimal_digits[value >> 4 * digit & 15];
+            return text;
+        }
+        default: return std::to_string(value);
+    }
+}
+/// Returns the field with that name of Wireshark's, or nullopt if the frame does not have it or the name is unknown.
+[[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, std::string_view filter_name) {
+    // For tshark the version of IPv6 is a version of IP, too.
+    if (filter_name == "ip.version" && frame.ipv6()) filter_name = "ipv6.version";
+    const field* const which = find_field(filter_name);
+    return which != nullptr ? text_of(frame, *which) : std::nullopt;
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_FIELDS_HPP
+
+// netnotes/packet/follow.hpp: following TCP streams through a capture
+// SPDX-License-Identifier: MIT
+//
+// Segments go in, in the order in which they were captured. The bytes of each stream come out in the order in which the
+// programs sent them:
+//
+//        captured:   1-100   301-400   101-200   1-100 again              the receiver acknowledges 401
+//        events:     data    (kept)    data      retransmission           gap of 100 bytes, data 301-400
+//
+// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. A gap
+// is given up only for one of three reasons. The receiver acknowledged bytes behind the gap: then it has them, and only
+// the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or that a FIN
+// arrives, proves nothing.
+//
+// A hostile sender sends the same bytes twice with different content, so that the observer and the receiver read
+// different texts. Here the bytes that came first count, and each difference is an event.
+//
+// Memory has a bound, and no clock runs. If the bound is reached, the streams that were silent longest are dropped.
+//
+// On this page:  tcp_segment · tcp_stream, stream_event · follow_limits · tcp_follower
+// Source:        RFC 9293 §3.4, §3.10.7
+// The notes:     TCP三次握手, 网络分析工具 (follow stream)
+
+#ifndef NETNOTES_PACKET_FOLLOW_HPP
+#define NETNOTES_PACKET_FOLLOW_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+
 
 // netnotes/packet/pieces.hpp: bytes that arrive in any order
 // SPDX-License-Identifier: MIT
@@ -21281,17 +21690,12 @@ struct tcp_segment {
     [[nodiscard]] static constexpr std::optional<tcp_segment> from(const frame_view& frame) noexcept {
         const auto header = frame.tcp();
         if (!header || frame.is_fragment()) return std::nullopt;
-        std::size_t size = header->payload().size();
-        const std::size_t front = frame.payload_offset() - frame.network_offset();  // headers from IP on
-        if (const auto packet = frame.ipv4()) {
-            if (packet->total_length() > front) size = std::max<std::size_t>(size, packet->total_length() - front);
+        const std::size_t size = transport_payload_size(frame);
+        if (const auto packet = frame.ipv4())
             return tcp_segment{packet->source(), packet->destination(), *header, size};
-        }
-        const auto packet = frame.ipv6();
-        if (!packet) return std::nullopt;
-        const std::size_t length = packet->payload_length() + packet->header_size();
-        if (packet->payload_length() > 0 && length > front) size = std::max(size, length - front);
-        return tcp_segment{packet->source(), packet->destination(), *header, size};
+        if (const auto packet = frame.ipv6())
+            return tcp_segment{packet->source(), packet->destination(), *header, size};
+        return std::nullopt;
     }
 };
 
@@ -21721,6 +22125,442 @@ inline void tcp_follower::flush(stream& in, stream_event::gap_reason reason, con
 
 
 
+
+// netnotes/packet/print.hpp: a frame as a line, a tree, a hex dump, and the RFC's box
+// SPDX-License-Identifier: MIT
+//
+// Four printers show the same frame, from far away to very near. All but the first are driven by the table of fields.hpp:
+//
+//        summary      10.0.0.1 → 10.0.0.2 TCP 74 40944 → 6666 [SYN] Seq=0 Win=64240 Len=0 MSS=1460
+//
+//        tree         TCP, 20 bytes from byte 34
+//                         source port: 40944
+//                         …
+//
+//        hex_dump     0020  00 02[9f f0]1a 0a 00 00 00 00 00 00 00 00 50 02  .. .......... P.
+//
+//        box          ┌───────────────────────────────┬───────────────────────────────┐
+//                     │          source port          │       destination port        │
+//                     │             40944             │             6666              │
+//                     ├───────────────────────────────┴───────────────────────────────┤
+//
+// Texts that come from the frame are names of DNS only, and these are safe for a terminal.
+//
+// On this page:  summary · tree · hex_dump · box
+// The notes:     网络分析工具, TCP报文首部; examples 29, 30
+
+#ifndef NETNOTES_PACKET_PRINT_HPP
+#define NETNOTES_PACKET_PRINT_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+
+
+
+
+namespace netnotes::packet {
+
+/// Returns the frame in one line: addresses, protocol, size on the wire, and what the protocol says. Sequence numbers
+/// stand as the header has them, not relative to the first.
+[[nodiscard]] std::string summary(const frame_view& frame);
+/// Returns a paragraph for each header, with a line for each of its fields. A last line says what could not be read.
+[[nodiscard]] std::string tree(const frame_view& frame);
+/// Returns the bytes as lines of sixteen, in hexadecimal digits and as characters. The bytes of `marked` stand in
+/// brackets.
+[[nodiscard]] std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked = std::nullopt);
+/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a row.
+/// Returns an empty text if the frame does not have the header.
+[[nodiscard]] std::string box(const frame_view& frame, layer header);
+
+namespace detail {
+
+/// Appends texts and numbers.
+class line {
+  public:
+    template <class... Parts>
+    line& add(const Parts&... parts) {
+        (append(parts), ...);
+        return *this;
+    }
+    std::string text;
+
+  private:
+    void append(std::string_view part) { text += part; }
+    void append(const char* part) { text += part; }
+    void append(const std::string& part) { text += part; }
+    void append(std::uint64_t number) { text += std::to_string(number); }
+};
+
+inline void add_tcp(line& to, const frame_view& frame, const tcp_view& header) {
+    to.add(header.source_port(), " → ", header.destination_port(), " [");
+    constexpr std::string_view names[]{"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
+    bool is_first = true;
+    for (unsigned bit = 0; bit < 8; ++bit) {
+        if ((header.flags().to_uint() >> bit & 1) == 0) continue;
+        to.add(is_first ? "" : ", ", names[bit]);
+        is_first = false;
+    }
+    to.add(is_first ? "<None>" : "", "] Seq=", header.sequence_number().to_uint());
+    if (header.flags().ack()) to.add(" Ack=", header.acknowledgment_number().to_uint());
+    to.add(" Win=", header.window(), " Len=", transport_payload_size(frame));
+    for (const option& each : header.options()) {
+        const auto* const data = each.data.data();
+        const std::size_t size = each.data.size();
+        switch (static_cast<tcp_option>(each.kind)) {
+            case tcp_option::maximum_segment_size:
+                if (size == 2) to.add(" MSS=", load_16(data));
+                break;
+            case tcp_option::window_scale:
+                if (size == 1) to.add(" WS=", std::uint64_t{1} << std::min<unsigned>(load_8(data), 14));
+                break;
+            case tcp_option::sack_permitted: to.add(" SACK_PERM"); break;
+            case tcp_option::timestamps:
+                if (size == 8) to.add(" TSval=", load_32(data), " TSecr=", load_32(data + 4));
+                break;
+            default: break;
+        }
+    }
+}
+
+inline void add_dns(line& to, const dns_view& message) {
+    const dns_header header = message.header();
+    to.add(header.opcode == dns_opcode::query ? "Standard query" : "Operation");
+    if (header.is_response) to.add(" response");
+    to.add(" 0x");
+    for (unsigned shift = 16; shift > 0; shift -= 4)
+        to.text += netnotes::detail::hexadecimal_digits[message.id() >> (shift - 4) & 15];
+    const auto add_type = [&](dns_type type) {
+        const std::string_view name = to_string(type);
+        if (name.empty())
+            to.add(" TYPE", static_cast<std::uint64_t>(type));
+        else
+            to.add(" ", name);
+    };
+    for (const dns_question& question : message.questions()) {
+        add_type(question.type);
+        to.add(" ", question.name.to_string());
+    }
+    for (const dns_record& record : message.answers()) {
+        add_type(record.type);
+        if (const auto address = record.address()) to.add(" ", address->to_string());
+        if (const auto target = record.target()) to.add(" ", target->to_string());
+        if (const auto mail = record.mail_exchange()) to.add(" ", mail->preference, " ", mail->exchange.to_string());
+    }
+}
+
+inline void add_arp(line& to, const arp_view& arp) {
+    const std::string sender = arp.sender_protocol_address().to_string(),
+                      target = arp.target_protocol_address().to_string();
+    if (arp.operation() == arp_operation::request)
+        to.add("Who has ", target, "? Tell ", sender);
+    else
+        to.add(sender, " is at ", arp.sender_hardware_address().to_string());
+}
+
+/// What stands behind the names of both ends: the name of the innermost protocol, the size, and what it says.
+inline void add_protocol(line& to, const frame_view& frame) {
+    const auto start = [&](std::string_view name) { to.add(name, " ", frame.size_on_the_wire(), " "); };
+    if (const auto tcp = frame.tcp()) {
+        start("TCP");
+        add_tcp(to, frame, *tcp);
+    } else if (const auto message = fields::dns_of(frame)) {
+        start("DNS");
+        add_dns(to, *message);
+    } else if (const auto udp = frame.udp()) {
+        start("UDP");
+        to.add(udp->source_port(), " → ", udp->destination_port(), " Len=", udp->length() - 8u);
+    } else if (const auto icmp = frame.icmp()) {
+        start("ICMP");
+        to.add(to_string(icmp->type()));
+        if (icmp->is_echo()) to.add(" id=", icmp->identifier(), " seq=", icmp->sequence_number());
+    } else if (const auto icmpv6 = frame.icmpv6()) {
+        start("ICMPv6");
+        to.add(to_string(icmpv6->type()));
+        if (icmpv6->is_echo()) to.add(" id=", icmpv6->identifier(), " seq=", icmpv6->sequence_number());
+    } else if (frame.arp()) {
+        start("ARP");
+        if (frame.arp()->is_ethernet_ipv4()) add_arp(to, *frame.arp());
+    } else if (frame.ipv4() || frame.ipv6()) {
+        const std::string_view name = to_string(frame.protocol());
+        start(name.empty() ? "IP" : name);
+        if (frame.is_fragment())
+            to.add("fragment");
+        else
+            to.add("protocol ", static_cast<std::uint64_t>(frame.protocol()));
+    } else {
+        start(frame.ethernet() ? "Ethernet" : "frame");
+        if (frame.ethernet() && !frame.ethernet()->has_length()) to.add(*text_of(frame, "eth.type"));
+    }
+}
+
+/// Returns the size of a header in bytes; the header is in the frame.
+inline std::size_t header_size(const frame_view& frame, layer header) {
+    switch (header) {
+        case layer::ethernet: return 14;
+        case layer::vlan: return 4;
+        case layer::arp: return frame.arp()->header_size();
+        case layer::ipv4: return frame.ipv4()->header_size();
+        case layer::ipv6: return 40;
+        case layer::ipv6_extension: return 8;
+        case layer::udp: return 8;
+        case layer::tcp: return frame.tcp()->header_size();
+        case layer::icmp: return frame.icmp()->header_size();
+        case layer::icmpv6: return frame.icmpv6()->header_size();
+        case layer::dns: return 12;
+        default: return 0;
+    }
+}
+
+/// Returns the field for a reader: with the names that numbers have.
+inline std::string explained(const frame_view& frame, const field& which, const std::string& text) {
+    if (which.filter_name == "ip.checksum.status") return std::string{to_string(frame.ipv4()->header_checksum_state())};
+    if (which.filter_name.ends_with(".checksum.status")) return std::string{to_string(frame.checksum_state())};
+    const std::uint64_t value = value_of(frame, which).value_or(0);
+    std::string_view name;
+    if (which.format == field_format::words)
+        return netnotes::detail::joined(std::to_string(value), " words, ", text, " bytes");
+    if (which.filter_name == "eth.type" || which.filter_name == "vlan.etype" || which.filter_name == "arp.proto.type")
+        name = to_string(static_cast<ether_type>(value));
+    if (which.filter_name == "ip.proto" || which.filter_name == "ipv6.nxt" || which.filter_name == "ipv6.fraghdr.nxt")
+        name = to_string(static_cast<ip_protocol>(value));
+    if (which.filter_name == "arp.opcode") name = to_string(static_cast<arp_operation>(value));
+    if (which.filter_name == "icmp.type") name = to_string(static_cast<icmp_type>(value));
+    if (which.filter_name == "icmpv6.type") name = to_string(static_cast<icmpv6_type>(value));
+    return name.empty() ? text : netnotes::detail::joined(text, " (", name, ")");
+}
+
+/// A cell of a box: some bits in one row, with a name and a value.
+struct box_cell {
+    std::size_t first = 0, count = 0;  // bits of the row
+    std::vector<std::string> lines;
+
+    [[nodiscard]] std::size_t width() const noexcept { return 2 * count - 1; }
+    /// Breaks the name between words, and words that are too long between letters.
+    void put(std::string_view name, const std::string& value) {
+        std::string now;
+        const auto finish = [&] {
+            if (!now.empty()) lines.push_back(now);
+            now.clear();
+        };
+        while (!name.empty()) {
+            const std::string_view word = name.substr(0, name.find(' '));
+            name.remove_prefix(std::min(word.size() + 1, name.size()));
+            if (!now.empty() && now.size() + 1 + word.size() > width()) finish();
+            if (!now.empty()) now += ' ';
+            for (const char c : word) {
+                if (now.size() == width()) finish();
+                now += c;
+            }
+        }
+        finish();
+        if (!value.empty()) lines.push_back(value.substr(0, width()));
+    }
+};
+
+/// Draws rows of cells. Each row has the same number of bits.
+class box_drawing {
+  public:
+    explicit box_drawing(std::size_t row_bits) : row_bits_{row_bits} {
+        std::string tens, ones;
+        for (std::size_t bit = 0; bit < row_bits; ++bit) {
+            tens += bit % 10 == 0 ? static_cast<char>('0' + bit / 10) : ' ';
+            tens += ' ';
+            ones += static_cast<char>('0' + bit % 10);
+            ones += ' ';
+        }
+        tens.erase(tens.find_last_not_of(' ') + 1);
+        ones.pop_back();
+        text_ += ' ' + tens + "\n " + ones + '\n';
+    }
+    void row(const std::vector<box_cell>& cells) {
+        std::vector<bool> edges(row_bits_ + 1);
+        edges[0] = true;
+        for (const box_cell& each : cells) edges[each.first + each.count] = true;
+        rule(edges);
+        std::size_t height = 1;
+        for (const box_cell& each : cells) height = std::max(height, each.lines.size());
+        for (std::size_t i = 0; i < height; ++i) {
+            text_ += "│";
+            for (const box_cell& each : cells) {
+                // The value stands in the last line of each cell of the row, the name from the first line on.
+                std::string part;
+                if (!each.lines.empty() && i + 1 == height)
+                    part = each.lines.back();
+                else if (i + 1 < each.lines.size())
+                    part = each.lines[i];
+                const std::size_t space = each.width() - std::min(part.size(), each.width());
+                text_ += std::string(space / 2, ' ') + part + std::string(space - space / 2, ' ');
+                text_ += "│";
+            }
+            text_ += '\n';
+        }
+        above_ = edges;
+    }
+    std::string finish() {
+        rule(std::vector<bool>(row_bits_ + 1), true);
+        return std::move(text_);
+    }
+
+  private:
+    void rule(const std::vector<bool>& below, bool is_last = false) {
+        const bool is_first = above_.empty();
+        std::size_t last = row_bits_;  // a last row may be shorter
+        while (last > 0 && !below[last] && (is_first || !above_[last])) --last;
+        for (std::size_t bit = 0; bit <= last; ++bit) {
+            const bool up = !is_first && above_[bit], down = !is_last && below[bit];
+            if (bit == 0)
+                text_ += is_first ? "┌" : is_last ? "└" : "├";
+            else if (bit == last)
+                text_ += !up ? "┐" : down ? "┤" : "┘";
+            else
+                text_ += up ? (down ? "┼" : "┴") : down ? "┬" : "─";
+            if (bit < last) text_ += "─";
+        }
+        text_ += '\n';
+    }
+    std::size_t row_bits_;
+    std::string text_;
+    std::vector<bool> above_;
+};
+
+}  // namespace detail
+
+inline std::string summary(const frame_view& frame) {
+    detail::line all;
+    if (const auto ip = frame.ipv4())
+        all.add(ip->source().to_string(), " → ", ip->destination().to_string(), " ");
+    else if (const auto ip6 = frame.ipv6())
+        all.add(ip6->source().to_string(), " → ", ip6->destination().to_string(), " ");
+    else if (const auto ethernet = frame.ethernet())
+        all.add(ethernet->source().to_string(), " → ", ethernet->destination().to_string(), " ");
+    detail::add_protocol(all, frame);
+    if (frame.failure()) all.add(all.text.ends_with(' ') ? "[" : " [", frame.failure().message(), "]");
+    if (all.text.ends_with(' ')) all.text.pop_back();
+    return all.text;
+}
+
+inline std::string tree(const frame_view& frame) {
+    detail::line all;
+    all.add("Frame, ", frame.bytes().size(), " bytes");
+    if (frame.is_cut_short()) all.add(" of ", frame.size_on_the_wire(), " on the wire");
+    all.add("\n");
+    std::optional<layer> header;
+    for (const field& each : all_fields) {
+        if (each.header == layer::payload) continue;
+        const auto text = text_of(frame, each);
+        if (!text) continue;
+        if (each.header != header) {
+            header = each.header;
+            all.add(to_string(*header), ", ", detail::header_size(frame, *header), " bytes from byte ",
+                    *place_of(frame, *header), "\n");
+        }
+        all.add("    ", each.name, ": ", detail::explained(frame, each, *text), "\n");
+    }
+    if (!frame.payload().empty())
+        all.add("Payload, ", frame.payload().size(), " bytes from byte ", frame.payload_offset(), ", ended by ",
+                to_string(frame.payload_ended_by()), "\n");
+    if (!frame.trailer().empty()) all.add("Trailer, ", frame.trailer().size(), " bytes\n");
+    if (frame.failure()) all.add("Failure: ", frame.failure().message(), "\n");
+    return all.text;
+}
+
+inline std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked) {
+    constexpr std::string_view digits = netnotes::detail::hexadecimal_digits;
+    const std::size_t first = marked ? marked->first_byte() : bytes.size();
+    const std::size_t last = marked ? first + marked->byte_count() : bytes.size();  // behind the marked bytes
+    std::string text;
+    for (std::size_t row = 0; row < bytes.size(); row += 16) {
+        for (unsigned shift = 16; shift > 0; shift -= 4) text += digits[row >> (shift - 4) & 15];
+        text += ' ';
+        for (std::size_t at = row; at <= row + 16; ++at) {
+            const bool is_marked = at >= first && at<last, was_marked = at> row && at - 1 >= first && at - 1 < last;
+            const bool is_in_row = at < row + 16 && at < bytes.size();
+            text += is_marked && !was_marked && is_in_row ? '[' : was_marked && !(is_marked && is_in_row) ? ']' : ' ';
+            if (at == row + 16) break;
+            const auto value = at < bytes.size() ? std::to_integer<unsigned>(bytes[at]) : 0u;
+            text += at < bytes.size() ? digits[value >> 4] : ' ';
+            text += at < bytes.size() ? digits[value & 15] : ' ';
+        }
+        text += ' ';
+        for (std::size_t at = row; at < std::min(row + 16, bytes.size()); ++at) {
+            const auto value = std::to_integer<unsigned>(bytes[at]);
+            text += value >= ' ' && value <= '~' ? static_cast<char>(value) : '.';
+        }
+        text += '\n';
+    }
+    return text;
+}
+
+inline std::string box(const frame_view& frame, layer header) {
+    const auto start = place_of(frame, header);
+    if (!start || detail::header_size(frame, header) == 0) return {};
+    const std::size_t row_bits = header == layer::ethernet ? 48 : 32;
+    const std::size_t end = detail::header_size(frame, header) * 8;
+    struct part {
+        std::size_t first, count;
+        std::string_view name;
+        std::string value;
+    };
+    std::vector<part> parts;
+    std::size_t at = 0;
+    const auto fill = [&](std::size_t to) {  // bits without a name: reserved, or options
+        if (to <= at) return;
+        const bool is_option = to == end && to - at >= 32 && (header == layer::tcp || header == layer::ipv4);
+        parts.push_back({at, to - at, is_option ? "options" : "", ""});
+        at = to;
+    };
+    for (const field& each : all_fields) {
+        const auto place = each.header == header ? place_of(frame, each) : std::nullopt;
+        if (!place || place->first_bit < *start * 8 + at || place->first_bit + place->bit_count > *start * 8 + end)
+            continue;
+        if (each.locate != nullptr && header == layer::tcp) continue;  // options have no fixed place
+        fill(place->first_bit - *start * 8);
+        // The box has the number that stands in the header: words, not bytes.
+        parts.push_back(
+            {at, each.bit_count, each.name,
+             each.format == field_format::words ? std::to_string(*value_of(frame, each)) : *text_of(frame, each)});
+        at += each.bit_count;
+    }
+    fill(end);
+    detail::box_drawing drawing{row_bits};
+    std::vector<detail::box_cell> row;
+    for (const part& each : parts) {
+        std::size_t first = each.first, count = each.count;
+        bool is_continued = false;
+        while (count > 0) {
+            const std::size_t in_row = first % row_bits;
+            // Several whole rows become one high cell.
+            const bool is_high = in_row == 0 && count > row_bits;
+            const std::size_t bits = is_high ? row_bits : std::min(count, row_bits - in_row);
+            const std::size_t taken = is_high ? count / row_bits * row_bits : bits;
+            detail::box_cell cell{in_row, bits, {}};
+            if (is_continued)
+                cell.put("...", "");
+            else
+                cell.put(each.name, each.value);
+            row.push_back(cell);
+            if (in_row + bits == row_bits || first + taken == end) {
+                drawing.row(row);
+                row.clear();
+            }
+            first += taken;
+            count -= taken;
+            is_continued = true;
+        }
+    }
+    return drawing.finish();
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_PRINT_HPP
 
 // netnotes/packet/reassembly.hpp: joining the fragments of IPv4 and IPv6
 // SPDX-License-Identifier: MIT
