@@ -350,6 +350,67 @@ TEST_CASE("a closed stream, and none, is an error of each call and not the end o
     ends.loop.run(body(ends.end));
 }
 
+TEST_CASE("what is sent without waiting is sent by the task that reads, in one piece, and the bound is kept") {
+    pair_of_ends ends{{}, 64 * 1024, 10};
+    const auto body = [&ends]() -> net::task<> {
+        const auto line = co_await next_line(ends.end);
+        CHECK(line == "at last");
+    };
+    const auto main = [&]() -> net::task<> {
+        CHECK(ends.end.try_send("one"));  // no task waits yet, so it is gathered
+        CHECK(ends.arrived() == "");
+        auto reading = net::spawn(body());
+        co_await net::yield();
+        CHECK(ends.arrived() == "one");
+        CHECK(ends.end.try_send("two "));
+        CHECK(ends.end.try_send("three"));
+        CHECK(ends.end.unsent() == 9);
+        CHECK(ends.end.try_send("4"));
+        CHECK_FALSE(ends.end.try_send("eleven byte"));  // above the bound, whatever the kernel takes
+        CHECK(ends.arrived() == "");
+        CHECK(ends.end.try_send("5"));  // the ten before leave at once, because the kernel takes them
+        CHECK(ends.arrived() == "two three4");
+        CHECK(ends.end.unsent() == 1);
+        while (ends.end.unsent() > 0) co_await net::yield();
+        CHECK(ends.arrived() == "5");
+        CHECK(ends.end.try_send(""));
+        ends.peer.send_all("at last\n");
+        co_await reading.join();
+        ends.end.stream().close();
+        CHECK_FALSE(ends.end.try_send("6"));
+        CHECK_FALSE(net::async_buffered_stream{}.try_send("7"));
+    };
+    ends.loop.run(main());
+}
+
+TEST_CASE("a peer that does not read is told by try_send(), and what was queued arrives when it reads") {
+    pair_of_ends ends;
+    const auto main = [&]() -> net::task<> {
+        auto reading = net::spawn([&ends]() -> net::task<> { co_await next_line(ends.end); });
+        co_await net::yield();
+        const std::string line(1'000, 'x');
+        std::size_t queued = 0;
+        for (int refused = 0; refused < 10;) {
+            if (ends.end.try_send(line))
+                queued += line.size();
+            else
+                ++refused;
+            co_await net::yield();
+        }
+        CHECK(ends.end.unsent() <= 64 * 1024);
+        std::size_t got = 0;
+        while (got < queued) {
+            got += ends.arrived().size();
+            co_await net::yield();
+        }
+        CHECK(got == queued);
+        CHECK(ends.end.unsent() == 0);
+        ends.peer.send_all("line\n");  // the reader reads again
+        co_await reading.join();
+    };
+    ends.loop.run(main());
+}
+
 TEST_CASE("a connection that is closed with unsent bytes ends in a reset, whichever way it is closed") {
     for (int way = 0; way < 4; ++way) {
         CAPTURE(way);

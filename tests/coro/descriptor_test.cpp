@@ -314,3 +314,14 @@ TEST_CASE("a wait for a descriptor ends after its timeout, and not when it was i
     };
     CHECK(loop.run(body()) == "in time again timed out ");
 }
+
+TEST_CASE("an object that was moved from refuses a timeout, and each wait") {
+    test_loop loop;
+    const pipe_ends ends = make_pipe();
+    net::async_descriptor one{loop, ends.read.get()};
+    net::async_descriptor other{std::move(one)};
+    CHECK_THROWS_AS(one.set_timeout(1s), std::system_error);
+    other.set_timeout(1ms);
+    const auto waits = [&]() -> net::task<> { co_await other.readable(); };
+    CHECK_THROWS_AS(loop.run(waits), std::system_error);
+}

@@ -363,6 +363,57 @@ TEST_CASE("between several senders and receivers each value arrives once, and th
         }
 }
 
+TEST_CASE("try_send() and try_receive() do not wait, and say whether there was room or a value") {
+    in_a_loop([]() -> task<> {
+        net::channel<std::unique_ptr<int>> c{2};
+        CHECK(c.capacity() == 2);
+        CHECK_FALSE(c.try_receive());
+        CHECK(c.try_send(std::make_unique<int>(1)));
+        CHECK(c.try_send(std::make_unique<int>(2)));
+        auto three = std::make_unique<int>(3);
+        CHECK_FALSE(c.try_send(std::move(three)));
+        CHECK(three);  // it was not moved
+        CHECK(c.size() == 2);
+        const auto send = [](net::channel<std::unique_ptr<int>>& to, int value) -> task<> {
+            co_await to.send(std::make_unique<int>(value));
+        };
+        auto sender = net::spawn(send(c, 4));
+        co_await settle();
+        CHECK_FALSE(c.try_send(std::move(three)));  // the waiting sender comes first
+        for (const int expected : {1, 2, 4}) {
+            const auto value = c.try_receive();
+            REQUIRE(value);
+            CHECK(**value == expected);
+        }
+        co_await sender.join();
+        CHECK_FALSE(c.try_receive());
+        c.close();
+        CHECK_THROWS_AS(c.try_send(std::move(three)), std::logic_error);
+        CHECK(three);
+        CHECK_FALSE(c.try_receive());
+
+        net::channel<int> none{0};  // only a receiver that waits makes room
+        CHECK(none.capacity() == 0);
+        CHECK_FALSE(none.try_send(1));
+        const auto receive = [](net::channel<int>& from) -> task<int> {
+            const auto value = co_await from.receive();
+            co_return value.value_or(-1);
+        };
+        auto receiver = net::spawn(receive(none));
+        co_await settle();
+        CHECK(none.try_send(5));
+        CHECK_FALSE(none.try_send(6));
+        CHECK_FALSE(none.try_receive());  // the value is reserved
+        const int five = co_await receiver.join();
+        CHECK(five == 5);
+        auto other = net::spawn([&send_to = none]() -> task<> { co_await send_to.send(7); });
+        co_await settle();
+        const auto seven = none.try_receive();
+        CHECK(seven == 7);
+        co_await other.join();
+    });
+}
+
 TEST_CASE("close() lets receivers have what is kept and then none, and refuses senders, also those who wait") {
     in_a_loop([]() -> task<> {
         net::channel<int> channel{2};

@@ -21,6 +21,11 @@
 //        write("3")                                                                        [1|2|3]
 //        recv_line() ──> the buffer is empty: send [1|2|3], then wait
 //
+// To send to many clients, call try_send(), which never waits. It refuses bytes for a client that does not read:
+//
+//     for (async_buffered_stream* each : everybody)
+//         if (!each->try_send(line)) each->stream().close();       too slow: its task ends with an error
+//
 // So no client waits for an answer that lies in a buffer. Call flush() only where the task pauses without a receive:
 // before it sleeps, before it uses another connection, and before it ends.
 //
@@ -33,7 +38,10 @@
 #ifndef NETNOTES_CORO_BUFFERED_HPP
 #define NETNOTES_CORO_BUFFERED_HPP
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -125,6 +133,13 @@ class async_buffered_stream {
     /// If more than `high_water` bytes have gathered, it sends all of them and suspends until the kernel has taken
     /// them.
     [[nodiscard]] detail::writing write(const_buffer bytes);
+    /// Gathers the bytes without a wait, from any task of the loop, and returns true. Returns false, and gathers nothing,
+    /// if more than `high_water` bytes would then wait that the kernel does not take, or if the stream is closed. So a
+    /// peer that does not read costs bounded memory, and the caller can disconnect it with stream().close().
+    ///
+    /// If a task waits in a reading call, or in a call that sends, that task sends the bytes at the next turn. Otherwise
+    /// the next such call sends them.
+    [[nodiscard]] bool try_send(const_buffer bytes);
     /// Sends the gathered bytes and suspends until the kernel has taken them.
     [[nodiscard]] detail::writing flush();
     /// Returns the number of bytes that have gathered and are not sent yet.
@@ -201,6 +216,25 @@ class buffered_state {
         unsent.remove(size);
         if (unsent.size() == 0) stream.node().ends_by_reset = false;
     }
+    /// Returns true if `size` more bytes keep the bound. If they do not at first, sends what the kernel takes now.
+    bool has_room(std::size_t size) noexcept {
+        if (size > high_water || stream.node().is_closed()) return false;
+        if (unsent.size() > high_water - size) send_now();
+        return unsent.size() <= high_water - size;
+    }
+    [[gnu::noinline]] void send_now() noexcept {
+        io_node& to = stream.node();
+        while (unsent.size() > 0 && to.writable && !to.has_writer()) {
+            const auto taken = ::send(to.descriptor(), unsent.data(), unsent.size(), MSG_NOSIGNAL);
+            if (taken >= 0)
+                remove_sent(static_cast<std::size_t>(taken));
+            else if (detail::would_block(errno))
+                to.writable = false;
+            else if (errno != EINTR)
+                return;  // the next call that sends reports the error
+        }
+    }
+
     /// The reader's source: it receives from the socket, but sends the gathered bytes first.
     struct source {
         std::size_t recv(mutable_buffer room, std::error_code& error) noexcept;
@@ -488,6 +522,14 @@ inline detail::writing async_buffered_stream::write(const_buffer bytes) {
     if (!state.node().is_closed()) [[likely]]  // a closed stream gathers no bytes
         state.gather(as_text(bytes));
     return {state, state.high_water};
+}
+inline bool async_buffered_stream::try_send(const_buffer bytes) {
+    detail::buffered_state& state = opened();
+    detail::io_node& node = state.node();
+    if (!state.has_room(bytes.size())) return false;
+    state.gather(as_text(bytes));
+    if (node.has_reader()) node.loop().look_again(node);
+    return true;
 }
 inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }
 inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent.size() : 0; }

@@ -47,9 +47,12 @@ class async_descriptor {
     /// `co_await d.writable()` suspends until the descriptor takes bytes, or has an error. Then write until EAGAIN,
     /// because the next writable() may wait for new room. Throws the same errors as readable().
     [[nodiscard]] waiting writable() noexcept;
-    /// Limits every later wait to `timeout`: it then fails with errc::timed_out. `never` means no limit. Do not call it
-    /// on an object that was moved from.
-    void set_timeout(wait_time timeout) { node_->set_timeout(timeout); }
+    /// Limits every later wait to `timeout`: it then fails with errc::timed_out. `never` means no limit. Throws
+    /// errc::bad_file_descriptor if the object was moved from.
+    void set_timeout(wait_time timeout) {
+        if (!node_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "async_descriptor"};
+        node_->set_timeout(timeout);
+    }
 
   private:
     detail::owner<detail::io_node, detail::io_node::retire> node_;
@@ -77,8 +80,12 @@ inline async_descriptor::async_descriptor(event_loop& loop, int descriptor)
     : node_{new detail::io_node{loop, descriptor}} {
     node_->writable = false;  // the back end reports it if the descriptor is writable
 }
-inline async_descriptor::waiting async_descriptor::readable() noexcept { return {node_ ? *node_ : detail::io_node::closed, waiting::direction::read}; }
-inline async_descriptor::waiting async_descriptor::writable() noexcept { return {node_ ? *node_ : detail::io_node::closed, waiting::direction::write}; }
+inline async_descriptor::waiting async_descriptor::readable() noexcept {
+    return {node_ ? *node_ : detail::io_node::closed, waiting::direction::read};
+}
+inline async_descriptor::waiting async_descriptor::writable() noexcept {
+    return {node_ ? *node_ : detail::io_node::closed, waiting::direction::write};
+}
 
 }  // namespace netnotes
 

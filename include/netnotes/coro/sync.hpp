@@ -10,6 +10,8 @@
 //        mutex        one task at a time, across a co_await      one request at a time on a connection
 //        channel      passes values, and stores at most n        a producer that is too fast waits
 //
+//        try_send() and try_receive() do not wait: a full or empty channel is told by their result
+//
 //        producer ── send(1) send(2) send(3) waits ──> [1][2] ──> receive() ── consumer
 //                                               ^                     │
 //                                               └──── room again ─────┘
@@ -308,6 +310,12 @@ class channel {
     /// the channel is closed and empty. Throws netnotes::cancelled, what moving a T throws, or std::logic_error if the
     /// channel is destroyed during the wait. If a move throws, the value stays in the channel.
     [[nodiscard]] receiving receive() noexcept;
+    /// Passes the value on and returns true, if that needs no wait. Returns false if the channel is full; the value is
+    /// then not moved. Does not suspend. Throws std::logic_error if the channel is closed.
+    template <class Value = T>
+    [[nodiscard]] bool try_send(Value&& value);
+    /// Returns a value, or nullopt if the channel is empty. Does not suspend. See is_closed().
+    [[nodiscard]] std::optional<T> try_receive();
     /// Closes the channel. Every send() throws from now on, even if it already waits. Stored values can still be
     /// received. Waiting receivers get nullopt.
     void close() noexcept;
@@ -316,9 +324,16 @@ class channel {
     /// Returns how many stored values can be received, at most `capacity`. A value that a cancelled receiver gave back
     /// may be stored beyond that and is not counted.
     [[nodiscard]] std::size_t size() const noexcept { return std::min(left(), capacity_); }
+    /// Returns how many values the channel can store.
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 
   private:
     [[nodiscard]] std::size_t left() const noexcept { return kept_.size() - granted_; }
+    /// Returns true if a value can be passed on now. A sender that has waited longer comes first.
+    [[nodiscard]] bool has_room() const noexcept {
+        return !receivers_.empty() || (senders_.empty() && left() < capacity_);
+    }
+    std::optional<T> take_front();
     void let_sender_in();
     void grant_next() noexcept;
 
@@ -399,17 +414,7 @@ class [[nodiscard]] channel<T>::receiving final : public detail::wait_queue::wai
         if (!from_) return std::exchange(value_, std::nullopt);
         if (has_value_) --from_->granted_;
         if (from_->left() == 0) return std::nullopt;
-        struct keeping {  // if the move throws, the value passes to the next receiver
-            channel* from;
-            ~keeping() {
-                if (from) from->grant_next();
-            }
-        } unless_taken{from_};
-        from_->let_sender_in();  // first, because this may throw
-        std::optional<T> value{std::move(from_->kept_.front())};
-        from_->kept_.pop_front();
-        unless_taken.from = nullptr;
-        return value;
+        return from_->take_front();
     }
 
   private:
@@ -443,8 +448,7 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     friend receiving;
     bool hand_over() {
         if ((was_refused_ = to_.is_closed_)) return true;
-        // A sender that has waited longer comes first.
-        if (to_.receivers_.empty() && (!to_.senders_.empty() || to_.left() >= to_.capacity_)) return false;
+        if (!to_.has_room()) return false;
         to_.kept_.push_back(std::move(value_));
         to_.grant_next();
         return true;
@@ -462,6 +466,36 @@ void channel<T>::let_sender_in() {
     auto& sender = static_cast<sending&>(*senders_.first());
     kept_.push_back(std::move(sender.value_));
     sender.serve();
+}
+/// Removes the first value, and returns it. If a move throws, the value passes to the next receiver.
+template <class T>
+std::optional<T> channel<T>::take_front() {
+    struct keeping {
+        channel* from;
+        ~keeping() {
+            if (from) from->grant_next();
+        }
+    } unless_taken{this};
+    let_sender_in();  // first, because this may throw
+    std::optional<T> value{std::move(kept_.front())};
+    kept_.pop_front();
+    unless_taken.from = nullptr;
+    return value;
+}
+template <class T>
+template <class Value>
+bool channel<T>::try_send(Value&& value) {
+    if (is_closed_) throw std::logic_error{"this channel is closed"};
+    if (!has_room()) return false;
+    kept_.push_back(std::forward<Value>(value));
+    grant_next();
+    return true;
+}
+template <class T>
+std::optional<T> channel<T>::try_receive() {
+    if (left() == 0) let_sender_in();
+    if (left() == 0) return std::nullopt;
+    return take_front();
 }
 template <class T>
 void channel<T>::grant_next() noexcept {

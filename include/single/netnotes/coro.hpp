@@ -106,6 +106,11 @@
 //        write("3")                                                                        [1|2|3]
 //        recv_line() ──> the buffer is empty: send [1|2|3], then wait
 //
+// To send to many clients, call try_send(), which never waits. It refuses bytes for a client that does not read:
+//
+//     for (async_buffered_stream* each : everybody)
+//         if (!each->try_send(line)) each->stream().close();       too slow: its task ends with an error
+//
 // So no client waits for an answer that lies in a buffer. Call flush() only where the task pauses without a receive:
 // before it sleeps, before it uses another connection, and before it ends.
 //
@@ -118,7 +123,10 @@
 #ifndef NETNOTES_CORO_BUFFERED_HPP
 #define NETNOTES_CORO_BUFFERED_HPP
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -9001,6 +9009,13 @@ class async_buffered_stream {
     /// If more than `high_water` bytes have gathered, it sends all of them and suspends until the kernel has taken
     /// them.
     [[nodiscard]] detail::writing write(const_buffer bytes);
+    /// Gathers the bytes without a wait, from any task of the loop, and returns true. Returns false, and gathers nothing,
+    /// if more than `high_water` bytes would then wait that the kernel does not take, or if the stream is closed. So a
+    /// peer that does not read costs bounded memory, and the caller can disconnect it with stream().close().
+    ///
+    /// If a task waits in a reading call, or in a call that sends, that task sends the bytes at the next turn. Otherwise
+    /// the next such call sends them.
+    [[nodiscard]] bool try_send(const_buffer bytes);
     /// Sends the gathered bytes and suspends until the kernel has taken them.
     [[nodiscard]] detail::writing flush();
     /// Returns the number of bytes that have gathered and are not sent yet.
@@ -9077,6 +9092,25 @@ class buffered_state {
         unsent.remove(size);
         if (unsent.size() == 0) stream.node().ends_by_reset = false;
     }
+    /// Returns true if `size` more bytes keep the bound. If they do not at first, sends what the kernel takes now.
+    bool has_room(std::size_t size) noexcept {
+        if (size > high_water || stream.node().is_closed()) return false;
+        if (unsent.size() > high_water - size) send_now();
+        return unsent.size() <= high_water - size;
+    }
+    [[gnu::noinline]] void send_now() noexcept {
+        io_node& to = stream.node();
+        while (unsent.size() > 0 && to.writable && !to.has_writer()) {
+            const auto taken = ::send(to.descriptor(), unsent.data(), unsent.size(), MSG_NOSIGNAL);
+            if (taken >= 0)
+                remove_sent(static_cast<std::size_t>(taken));
+            else if (detail::would_block(errno))
+                to.writable = false;
+            else if (errno != EINTR)
+                return;  // the next call that sends reports the error
+        }
+    }
+
     /// The reader's source: it receives from the socket, but sends the gathered bytes first.
     struct source {
         std::size_t recv(mutable_buffer room, std::error_code& error) noexcept;
@@ -9364,6 +9398,14 @@ inline detail::writing async_buffered_stream::write(const_buffer bytes) {
     if (!state.node().is_closed()) [[likely]]  // a closed stream gathers no bytes
         state.gather(as_text(bytes));
     return {state, state.high_water};
+}
+inline bool async_buffered_stream::try_send(const_buffer bytes) {
+    detail::buffered_state& state = opened();
+    detail::io_node& node = state.node();
+    if (!state.has_room(bytes.size())) return false;
+    state.gather(as_text(bytes));
+    if (node.has_reader()) node.loop().look_again(node);
+    return true;
 }
 inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }
 inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent.size() : 0; }
@@ -10721,6 +10763,8 @@ inline task<std::vector<endpoint>> async_resolve(std::string host, std::string s
 //        mutex        one task at a time, across a co_await      one request at a time on a connection
 //        channel      passes values, and stores at most n        a producer that is too fast waits
 //
+//        try_send() and try_receive() do not wait: a full or empty channel is told by their result
+//
 //        producer ── send(1) send(2) send(3) waits ──> [1][2] ──> receive() ── consumer
 //                                               ^                     │
 //                                               └──── room again ─────┘
@@ -11019,6 +11063,12 @@ class channel {
     /// the channel is closed and empty. Throws netnotes::cancelled, what moving a T throws, or std::logic_error if the
     /// channel is destroyed during the wait. If a move throws, the value stays in the channel.
     [[nodiscard]] receiving receive() noexcept;
+    /// Passes the value on and returns true, if that needs no wait. Returns false if the channel is full; the value is
+    /// then not moved. Does not suspend. Throws std::logic_error if the channel is closed.
+    template <class Value = T>
+    [[nodiscard]] bool try_send(Value&& value);
+    /// Returns a value, or nullopt if the channel is empty. Does not suspend. See is_closed().
+    [[nodiscard]] std::optional<T> try_receive();
     /// Closes the channel. Every send() throws from now on, even if it already waits. Stored values can still be
     /// received. Waiting receivers get nullopt.
     void close() noexcept;
@@ -11027,9 +11077,16 @@ class channel {
     /// Returns how many stored values can be received, at most `capacity`. A value that a cancelled receiver gave back
     /// may be stored beyond that and is not counted.
     [[nodiscard]] std::size_t size() const noexcept { return std::min(left(), capacity_); }
+    /// Returns how many values the channel can store.
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 
   private:
     [[nodiscard]] std::size_t left() const noexcept { return kept_.size() - granted_; }
+    /// Returns true if a value can be passed on now. A sender that has waited longer comes first.
+    [[nodiscard]] bool has_room() const noexcept {
+        return !receivers_.empty() || (senders_.empty() && left() < capacity_);
+    }
+    std::optional<T> take_front();
     void let_sender_in();
     void grant_next() noexcept;
 
@@ -11110,17 +11167,7 @@ class [[nodiscard]] channel<T>::receiving final : public detail::wait_queue::wai
         if (!from_) return std::exchange(value_, std::nullopt);
         if (has_value_) --from_->granted_;
         if (from_->left() == 0) return std::nullopt;
-        struct keeping {  // if the move throws, the value passes to the next receiver
-            channel* from;
-            ~keeping() {
-                if (from) from->grant_next();
-            }
-        } unless_taken{from_};
-        from_->let_sender_in();  // first, because this may throw
-        std::optional<T> value{std::move(from_->kept_.front())};
-        from_->kept_.pop_front();
-        unless_taken.from = nullptr;
-        return value;
+        return from_->take_front();
     }
 
   private:
@@ -11154,8 +11201,7 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     friend receiving;
     bool hand_over() {
         if ((was_refused_ = to_.is_closed_)) return true;
-        // A sender that has waited longer comes first.
-        if (to_.receivers_.empty() && (!to_.senders_.empty() || to_.left() >= to_.capacity_)) return false;
+        if (!to_.has_room()) return false;
         to_.kept_.push_back(std::move(value_));
         to_.grant_next();
         return true;
@@ -11173,6 +11219,36 @@ void channel<T>::let_sender_in() {
     auto& sender = static_cast<sending&>(*senders_.first());
     kept_.push_back(std::move(sender.value_));
     sender.serve();
+}
+/// Removes the first value, and returns it. If a move throws, the value passes to the next receiver.
+template <class T>
+std::optional<T> channel<T>::take_front() {
+    struct keeping {
+        channel* from;
+        ~keeping() {
+            if (from) from->grant_next();
+        }
+    } unless_taken{this};
+    let_sender_in();  // first, because this may throw
+    std::optional<T> value{std::move(kept_.front())};
+    kept_.pop_front();
+    unless_taken.from = nullptr;
+    return value;
+}
+template <class T>
+template <class Value>
+bool channel<T>::try_send(Value&& value) {
+    if (is_closed_) throw std::logic_error{"this channel is closed"};
+    if (!has_room()) return false;
+    kept_.push_back(std::forward<Value>(value));
+    grant_next();
+    return true;
+}
+template <class T>
+std::optional<T> channel<T>::try_receive() {
+    if (left() == 0) let_sender_in();
+    if (left() == 0) return std::nullopt;
+    return take_front();
 }
 template <class T>
 void channel<T>::grant_next() noexcept {
@@ -11525,9 +11601,12 @@ class async_descriptor {
     /// `co_await d.writable()` suspends until the descriptor takes bytes, or has an error. Then write until EAGAIN,
     /// because the next writable() may wait for new room. Throws the same errors as readable().
     [[nodiscard]] waiting writable() noexcept;
-    /// Limits every later wait to `timeout`: it then fails with errc::timed_out. `never` means no limit. Do not call it
-    /// on an object that was moved from.
-    void set_timeout(wait_time timeout) { node_->set_timeout(timeout); }
+    /// Limits every later wait to `timeout`: it then fails with errc::timed_out. `never` means no limit. Throws
+    /// errc::bad_file_descriptor if the object was moved from.
+    void set_timeout(wait_time timeout) {
+        if (!node_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "async_descriptor"};
+        node_->set_timeout(timeout);
+    }
 
   private:
     detail::owner<detail::io_node, detail::io_node::retire> node_;
@@ -11555,8 +11634,12 @@ inline async_descriptor::async_descriptor(event_loop& loop, int descriptor)
     : node_{new detail::io_node{loop, descriptor}} {
     node_->writable = false;  // the back end reports it if the descriptor is writable
 }
-inline async_descriptor::waiting async_descriptor::readable() noexcept { return {node_ ? *node_ : detail::io_node::closed, waiting::direction::read}; }
-inline async_descriptor::waiting async_descriptor::writable() noexcept { return {node_ ? *node_ : detail::io_node::closed, waiting::direction::write}; }
+inline async_descriptor::waiting async_descriptor::readable() noexcept {
+    return {node_ ? *node_ : detail::io_node::closed, waiting::direction::read};
+}
+inline async_descriptor::waiting async_descriptor::writable() noexcept {
+    return {node_ ? *node_ : detail::io_node::closed, waiting::direction::write};
+}
 
 }  // namespace netnotes
 
