@@ -53,6 +53,7 @@ class running {
         if (keyboard_is_open_) ::dup2(open_nothing(), keyboard);
         keyboard_is_open_ = false;
     }
+    void close_screen() { ::dup2(open_nothing(), screen); }
     bool has_ended() const { return has_ended_; }
     long long processor_time() const { return processor_time_; }
 
@@ -113,14 +114,14 @@ int main(int argc, char** argv) {
     });
     steps.step("while nothing is typed, the peer's messages appear", "没有键入时，对端的消息也会显示", [&] {
         running one;
-        for (const char* text : {"are you there?\n", "hello?\n", "bye\n"}) {
+        for (const char* text : {"are you there?\n", "hello?\n", "x", "\n", "bye\n"}) {
             put(one.peer, text);
             steps.equal("the screen", get(one.screen, std::string_view{text}.size()), std::string{text});
         }
     });
     steps.step("while the peer is silent, each line is sent", "对端沉默时，每一行都被发送", [&] {
         running one;
-        for (const char* text : {"one\n", "two\n", "three\n"}) {
+        for (const char* text : {"one\n", "two\n", "x", "\n", "three\n"}) {
             put(one.keyboard, text);
             steps.equal("the peer", get(one.peer, std::string_view{text}.size()), std::string{text});
         }
@@ -170,10 +171,15 @@ int main(int argc, char** argv) {
         }
     });
     steps.step("the chat ends when the peer ends", "对端结束时聊天结束", [&] {
-        running one;
-        ::shutdown(one.peer, SHUT_RDWR);
-        for (int i = 0; i < 500 && !one.has_ended(); ++i) std::this_thread::sleep_for(10ms);
-        steps.expect(one.has_ended(), "chat()", "returned", "it waits for the keyboard");
+        for (const bool screen_is_closed : {false, true}) {
+            running one;
+            if (screen_is_closed) one.close_screen();
+            put(one.peer, "bye\n");
+            ::shutdown(one.peer, SHUT_RDWR);
+            for (int i = 0; i < 500 && !one.has_ended(); ++i) std::this_thread::sleep_for(10ms);
+            steps.expect(one.has_ended(), screen_is_closed ? "chat(), with an output that is closed," : "chat()", "returned",
+                         "it goes on");
+        }
     });
     return steps.result();
 }
