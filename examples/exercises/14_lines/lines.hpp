@@ -1,0 +1,19 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+/// Reads lines from a connection.
+class line_reader {
+  public:
+    explicit line_reader(int socket) : socket_{socket} {}
+
+    /// Waits for the next line and returns it without its end, which is "\n" or "\r\n". Returns nothing at the end of the
+    /// stream; a line that the end cuts off is no line. Throws std::length_error as soon as more than 1,000 bytes have
+    /// come without "\n".
+    std::optional<std::string> next();
+
+  private:
+    int socket_;
+    std::string received_;  ///< bytes that have come, and that no call of next() has returned yet
+};
