@@ -1,0 +1,4 @@
+#include "sizeof.hpp"
+
+void greet(int, const char*) {}
+void echo(int) {}  // no byte is wrong
