@@ -114,7 +114,6 @@ const std::vector<field>& fields() {
         });
     };
     static const std::vector<field> all{
-        {"frame.len", [](const frame_view& frame) { return show(frame.size_on_the_wire()); }},
         {"frame.cap_len", [](const frame_view& frame) { return show(frame.bytes().size()); }},
         of(eth, "eth.dst", [](const auto& v) { return v.destination(); }),
         of(eth, "eth.src", [](const auto& v) { return v.source(); }),
@@ -237,7 +236,7 @@ int print(const char* name) {
     std::string line;
     for (const capture_record& record : reader) {
         const frame_view frame = dissect(record.bytes, record.original_size, record.link);
-        line.clear();
+        line = std::to_string(record.original_size) + '\t';
         for (const field& each : fields()) {
             line += each.read(frame).value_or("");
             line += '\t';
@@ -278,6 +277,7 @@ int main(int argc, char** argv) {
     std::ios::sync_with_stdio(false);
     const std::string_view what = argc > 1 ? argv[1] : "";
     if (what == "names" && argc == 2) {
+        std::cout << "frame.len\n";
         for (const field& each : fields()) std::cout << each.name << '\n';
         return 0;
     }

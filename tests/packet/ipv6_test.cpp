@@ -48,13 +48,19 @@ TEST_CASE("an IPv6 header has class label length next header and hop limit") {
     CHECK(!ip->is_cut_short());
 }
 
-TEST_CASE("an IPv6 payload length of 0 goes to the end unless nothing follows") {
+TEST_CASE("an IPv6 payload length of 0 goes to the end for TCP and jumbograms only") {
     packet_failure why;
     auto bytes = hex("6000 0000 0000 06 40" + addresses);
     bytes.resize(3000);
-    CHECK(ipv6_view::parse(bytes, why)->payload().size() == 2960);
-    bytes[6] = std::byte{59};
-    CHECK(ipv6_view::parse(bytes, why)->payload().empty());
+    const auto size = [&](unsigned next_header) {
+        bytes[6] = static_cast<std::byte>(next_header);
+        return ipv6_view::parse(bytes, why)->payload().size();
+    };
+    CHECK(size(6) == 2960);
+    CHECK(size(0) == 2960);
+    CHECK(size(17) == 0);
+    CHECK(size(58) == 0);
+    CHECK(size(59) == 0);
 }
 
 TEST_CASE("extension headers lead to the protocol of the payload") {

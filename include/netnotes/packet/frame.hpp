@@ -437,8 +437,8 @@ class dissector {
         const std::byte* const header = here();
         const auto next = static_cast<ip_protocol>(detail::load_8(header + 6));
         const std::uint32_t length = detail::load_16(header + 4);
-        const bool has_length = length != 0 || next == ip_protocol::no_next_header;
-        end_network(has_length ? length + 40 : 0, layer::ipv6, 4, length_source::ipv6_payload_length);
+        end_network(ipv6_view::is_endless(header) ? 0 : length + 40, layer::ipv6, 4,
+                    length_source::ipv6_payload_length);
         at_ += 40;
         frame_.protocol_ = next;
         if (is_ipv6_extension(next)) [[unlikely]]

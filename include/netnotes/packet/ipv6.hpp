@@ -23,8 +23,8 @@
 // Routers do not fragment IPv6 packets and compute no checksum. A sender that needs fragments adds the fragment header
 // itself. A router reports a packet that is too large by ICMPv6.
 //
-// A payload length of 0 is a jumbogram (RFC 2675), or segmentation offload in a capture of the sending host. Then the
-// payload goes to the end of the bytes.
+// A payload length of 0 in front of hop-by-hop options is a jumbogram (RFC 2675). In front of TCP it is segmentation
+// offload in a capture of the sending host. Then the payload goes to the end of the bytes.
 //
 // On this page:  ipv6_view · ipv6_extension, ipv6_extension_range
 // The notes:     TCP/IP协议(族), IP地址
@@ -44,6 +44,10 @@
 #include "view.hpp"
 
 namespace netnotes::packet {
+
+namespace detail {
+class dissector;
+}  // namespace detail
 
 // ---- Extension headers ---------------------------------------------------------------------------------
 
@@ -261,6 +265,7 @@ class ipv6_view : public header_view {
 
   private:
     friend detail::view_maker;
+    friend detail::dissector;
     using header_view::header_view;
     static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
         if (size >= 40 && detail::load_8(data) >> 4 == 6) [[likely]]
@@ -273,10 +278,12 @@ class ipv6_view : public header_view {
     }
     static constexpr std::size_t extent(const std::byte* data, std::size_t size) noexcept {
         const std::size_t length = detail::load_16(data + 4);
-        return length == 0 && load_next(data) != ip_protocol::no_next_header ? size : std::min(size, 40 + length);
+        return is_endless(data) ? size : std::min(size, 40 + length);
     }
-    static constexpr ip_protocol load_next(const std::byte* data) noexcept {
-        return static_cast<ip_protocol>(detail::load_8(data + 6));
+    /// Returns true if the length field says nothing about the payload's length.
+    static constexpr bool is_endless(const std::byte* data) noexcept {
+        const auto next = static_cast<ip_protocol>(detail::load_8(data + 6));
+        return detail::load_16(data + 4) == 0 && (next == ip_protocol::tcp || next == ip_protocol::hop_by_hop);
     }
 };
 

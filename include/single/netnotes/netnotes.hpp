@@ -17289,8 +17289,8 @@ class ipv4_view : public header_view {
 // Routers do not fragment IPv6 packets and compute no checksum. A sender that needs fragments adds the fragment header
 // itself. A router reports a packet that is too large by ICMPv6.
 //
-// A payload length of 0 is a jumbogram (RFC 2675), or segmentation offload in a capture of the sending host. Then the
-// payload goes to the end of the bytes.
+// A payload length of 0 in front of hop-by-hop options is a jumbogram (RFC 2675). In front of TCP it is segmentation
+// offload in a capture of the sending host. Then the payload goes to the end of the bytes.
 //
 // On this page:  ipv6_view · ipv6_extension, ipv6_extension_range
 // The notes:     TCP/IP协议(族), IP地址
@@ -17310,6 +17310,10 @@ class ipv4_view : public header_view {
 
 
 namespace netnotes::packet {
+
+namespace detail {
+class dissector;
+}  // namespace detail
 
 // ---- Extension headers ---------------------------------------------------------------------------------
 
@@ -17527,6 +17531,7 @@ class ipv6_view : public header_view {
 
   private:
     friend detail::view_maker;
+    friend detail::dissector;
     using header_view::header_view;
     static constexpr std::size_t check(const std::byte* data, std::size_t size, packet_failure& why) noexcept {
         if (size >= 40 && detail::load_8(data) >> 4 == 6) [[likely]]
@@ -17539,10 +17544,12 @@ class ipv6_view : public header_view {
     }
     static constexpr std::size_t extent(const std::byte* data, std::size_t size) noexcept {
         const std::size_t length = detail::load_16(data + 4);
-        return length == 0 && load_next(data) != ip_protocol::no_next_header ? size : std::min(size, 40 + length);
+        return is_endless(data) ? size : std::min(size, 40 + length);
     }
-    static constexpr ip_protocol load_next(const std::byte* data) noexcept {
-        return static_cast<ip_protocol>(detail::load_8(data + 6));
+    /// Returns true if the length field says nothing about the payload's length.
+    static constexpr bool is_endless(const std::byte* data) noexcept {
+        const auto next = static_cast<ip_protocol>(detail::load_8(data + 6));
+        return detail::load_16(data + 4) == 0 && (next == ip_protocol::tcp || next == ip_protocol::hop_by_hop);
     }
 };
 
@@ -21034,8 +21041,8 @@ class dissector {
         const std::byte* const header = here();
         const auto next = static_cast<ip_protocol>(detail::load_8(header + 6));
         const std::uint32_t length = detail::load_16(header + 4);
-        const bool has_length = length != 0 || next == ip_protocol::no_next_header;
-        end_network(has_length ? length + 40 : 0, layer::ipv6, 4, length_source::ipv6_payload_length);
+        end_network(ipv6_view::is_endless(header) ? 0 : length + 40, layer::ipv6, 4,
+                    length_source::ipv6_payload_length);
         at_ += 40;
         frame_.protocol_ = next;
         if (is_ipv6_extension(next)) [[unlikely]]
