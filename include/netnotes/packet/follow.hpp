@@ -236,7 +236,7 @@ inline void tcp_follower::forget(place which) {
 
 /// Drops streams until that much memory is free. `keep` stays. Returns false if that is not enough.
 inline bool tcp_follower::make_room(std::size_t size, const stream* keep, const detail::event_sink& sink) {
-    while (size > limits_.max_memory - memory_) {
+    while (memory_ + size > limits_.max_memory) {
         if (streams_.empty() || &streams_.back() == keep) return false;
         stream& oldest = streams_.back();
         flush(oldest, stream_event::gap_reason::memory, sink);
@@ -422,7 +422,7 @@ inline void tcp_follower::remember(half& in, std::span<const std::byte> bytes) {
     const std::size_t most = limits_.history;
     if (most == 0) return;
     if (in.history.capacity() == 0) {
-        if (most > limits_.max_memory - memory_) return;  // no stream is dropped for it
+        if (memory_ + most > limits_.max_memory) return;  // no stream is dropped for it
         in.history.reserve(most);
         memory_ += in.history.capacity();
     }

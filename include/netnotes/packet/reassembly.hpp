@@ -237,7 +237,7 @@ inline reassembly reassembler::add(const ip_fragment& fragment, capture_time now
         found = known_.find(name);
         cost = found == known_.end() ? packet_cost + fragment.payload.size() + detail::pieces::piece_cost
                                      : found->second->held.cost_of(at, fragment.payload.size());
-        return cost > limits_.max_memory - memory_;
+        return memory_ + cost > limits_.max_memory;
     };
     while (does_not_fit()) {
         if (waiting_.empty())

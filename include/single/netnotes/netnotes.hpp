@@ -21959,7 +21959,7 @@ inline void tcp_follower::forget(place which) {
 
 /// Drops streams until that much memory is free. `keep` stays. Returns false if that is not enough.
 inline bool tcp_follower::make_room(std::size_t size, const stream* keep, const detail::event_sink& sink) {
-    while (size > limits_.max_memory - memory_) {
+    while (memory_ + size > limits_.max_memory) {
         if (streams_.empty() || &streams_.back() == keep) return false;
         stream& oldest = streams_.back();
         flush(oldest, stream_event::gap_reason::memory, sink);
@@ -22145,7 +22145,7 @@ inline void tcp_follower::remember(half& in, std::span<const std::byte> bytes) {
     const std::size_t most = limits_.history;
     if (most == 0) return;
     if (in.history.capacity() == 0) {
-        if (most > limits_.max_memory - memory_) return;  // no stream is dropped for it
+        if (memory_ + most > limits_.max_memory) return;  // no stream is dropped for it
         in.history.reserve(most);
         memory_ += in.history.capacity();
     }
@@ -22891,7 +22891,7 @@ inline reassembly reassembler::add(const ip_fragment& fragment, capture_time now
         found = known_.find(name);
         cost = found == known_.end() ? packet_cost + fragment.payload.size() + detail::pieces::piece_cost
                                      : found->second->held.cost_of(at, fragment.payload.size());
-        return cost > limits_.max_memory - memory_;
+        return memory_ + cost > limits_.max_memory;
     };
     while (does_not_fit()) {
         if (waiting_.empty())
