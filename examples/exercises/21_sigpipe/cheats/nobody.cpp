@@ -1,0 +1,3 @@
+#include "sigpipe.hpp"
+
+void tell(std::vector<int>&, std::string_view) {}
