@@ -49,6 +49,7 @@
 //     coro/listener.hpp        listeners for tasks
 //     coro/datagram.hpp        datagrams for tasks
 //     coro/buffered.hpp        lines and blocks for tasks
+//     coro/byte_stream.hpp     a stream of your own, and lines over it
 //     coro/lookup.hpp          looking up a host
 //     coro/connect.hpp         connecting to the first address that answers
 //     coro/serve.hpp           a whole server in one call
@@ -65,6 +66,7 @@
 #endif
 
 #include "coro/buffered.hpp"
+#include "coro/byte_stream.hpp"
 #include "coro/connect.hpp"
 #include "coro/datagram.hpp"
 #include "coro/descriptor.hpp"

@@ -1,12 +1,15 @@
-// One suite for both readers of messages: buffered_reader, which blocks, and async_buffered_stream, which suspends. The
-// same text comes in pieces of several sizes, from another thread.
+// One suite for all readers of messages: buffered_reader, which blocks, async_buffered_stream, which suspends, and
+// basic_async_buffered_stream over a stream of this test. The same text comes in pieces of several sizes, from another
+// thread.
 
 #include <netnotes/coro/buffered.hpp>
+#include <netnotes/coro/byte_stream.hpp>
 #include <netnotes/coro/timeout.hpp>
 #include <netnotes/tcp/reader.hpp>
 
 #include "../back_end.hpp"
 #include "../support.hpp"
+#include "encrypted.hpp"
 
 #include <array>
 #include <string>
@@ -17,7 +20,8 @@ namespace {
 
 using blocking = net::buffered_reader<net::socket>;
 using suspending = net::async_buffered_stream;
-static_assert(net::message_reader<blocking> && net::message_reader<suspending>);
+using over_any_stream = net::basic_async_buffered_stream<encrypted>;
+static_assert(net::message_reader<blocking> && net::message_reader<suspending> && net::message_reader<over_any_stream>);
 static_assert(!net::message_reader<net::async_stream>);
 
 /// A value that is there already.
@@ -32,7 +36,7 @@ struct ready {
 template <class Call>
 auto get(Call call) {
     using result = decltype(call());
-    if constexpr (net::awaitable_operation<result>)
+    if constexpr (net::awaitable_operation<result> || net::detail::is_task<result>)
         return call();
     else
         return ready<result>{call()};
@@ -81,23 +85,27 @@ net::task<std::error_code> failure_of(net::task<T> what) {
     co_return std::error_code{};
 }
 
-/// Runs `suite(reader)` for both readers, and for each size of the pieces.
+/// Runs `suite(reader)` for each reader, and for each size of the pieces.
 template <class Suite>
-void for_both(const std::string& sent, Suite suite, std::size_t limit = 64 * 1024) {
+void for_all(const std::string& sent, Suite suite, std::size_t limit = 64 * 1024) {
     for (const std::size_t piece : {std::size_t{1}, std::size_t{3}, std::size_t{100'000}})
-        for (const bool suspends : {false, true}) {
-            INFO((suspends ? "async_buffered_stream" : "buffered_reader") << ", pieces of " << piece);
+        for (const std::string kind : {"blocking", "suspending", "over_any_stream"}) {
+            INFO(kind << ", pieces of " << piece);
             auto ends = net::socket_pair();
             net::socket& peer = ends.second;
+            const std::string wire = kind == "over_any_stream" ? encrypted::cipher(sent) : sent;
             std::thread feeder{[&] {
                 std::error_code gone;  // a suite need not read everything
-                for (std::size_t at = 0; at < sent.size() && !gone; at += piece)
-                    peer.send_all(std::string_view{sent}.substr(at, piece), gone);
+                for (std::size_t at = 0; at < wire.size() && !gone; at += piece)
+                    peer.send_all(std::string_view{wire}.substr(at, piece), gone);
                 peer.close();
             }};
             test_loop loop;
-            if (suspends) {
+            if (kind == "suspending") {
                 suspending reader{net::async_stream{loop, std::move(ends.first)}, limit};
+                loop.run(suite(reader));
+            } else if (kind == "over_any_stream") {
+                over_any_stream reader{encrypted{net::async_stream{loop, std::move(ends.first)}}, limit};
                 loop.run(suite(reader));
             } else {
                 blocking reader{ends.first, limit};
@@ -111,7 +119,7 @@ void for_both(const std::string& sent, Suite suite, std::size_t limit = 64 * 102
 }  // namespace
 
 TEST_CASE("lines, with either end and with none, come one by one") {
-    for_both("one\ntwo\r\n\r\nlast", [](auto& reader) -> net::task<> {
+    for_all("one\ntwo\r\n\r\nlast", [](auto& reader) -> net::task<> {
         for (const char* const expected : {"one", "two", "", "last"}) {
             const text line = co_await line_of(reader);
             CHECK(line == expected);
@@ -122,7 +130,7 @@ TEST_CASE("lines, with either end and with none, come one by one") {
 }
 
 TEST_CASE("messages, blocks, filled buffers and plain receives mix") {
-    for_both("head: 1\r\n\r\n0123456789abcdefline\nXYZthe rest", [](auto& reader) -> net::task<> {
+    for_all("head: 1\r\n\r\n0123456789abcdefline\nXYZthe rest", [](auto& reader) -> net::task<> {
         const auto got_1 = co_await until(reader, "\r\n\r\n");
         CHECK(got_1 == "head: 1\r\n\r\n");
         const auto got_2 = co_await exactly(reader, 10);
@@ -153,7 +161,7 @@ TEST_CASE("messages, blocks, filled buffers and plain receives mix") {
 }
 
 TEST_CASE("what has been received is taken without a wait") {
-    for_both("one\ntwo\nabcdef;tail", [](auto& reader) -> net::task<> {
+    for_all("one\ntwo\nabcdef;tail", [](auto& reader) -> net::task<> {
         CHECK(reader.take_line() == std::nullopt);
         CHECK(reader.take_exact(1) == std::nullopt);
         CHECK(reader.buffered() == "");
@@ -179,7 +187,7 @@ TEST_CASE("what has been received is taken without a wait") {
 
 TEST_CASE("a message that is too long is refused, and can be skipped") {
     const std::string body(30'000, 'x');
-    for_both("short\n" + body + "\r\r\r\nlast\n", [](auto& reader) -> net::task<> {
+    for_all("short\n" + body + "\r\r\r\nlast\n", [](auto& reader) -> net::task<> {
         CHECK(reader.limit() == 100);
         const auto got_12 = co_await line_of(reader);
         CHECK(got_12 == "short");
@@ -199,7 +207,7 @@ TEST_CASE("a message that is too long is refused, and can be skipped") {
 }
 
 TEST_CASE("a wrong question is an error before anything is received") {
-    for_both("abc", [](auto& reader) -> net::task<> {
+    for_all("abc", [](auto& reader) -> net::task<> {
         const auto got_14 = co_await failure_of(until(reader, ""));
         CHECK(got_14 == std::errc::invalid_argument);
         const auto got_15 = co_await failure_of(skips(reader, ""));
@@ -212,7 +220,7 @@ TEST_CASE("a wrong question is an error before anything is received") {
 }
 
 TEST_CASE("an end in the middle is an error, and nothing that came is lost") {
-    for_both("abc", [](auto& reader) -> net::task<> {
+    for_all("abc", [](auto& reader) -> net::task<> {
         const auto got_18 = co_await failure_of(until(reader, "\n"));
         CHECK(got_18 == std::errc::protocol_error);
         CHECK(reader.buffered() == "abc");
@@ -227,7 +235,7 @@ TEST_CASE("an end in the middle is an error, and nothing that came is lost") {
 
 TEST_CASE("a block beyond the limit fills the caller's buffer") {
     const std::string block = support::pattern(30'000);
-    for_both("first\n" + block + "last\n", [&](auto& reader) -> net::task<> {
+    for_all("first\n" + block + "last\n", [&](auto& reader) -> net::task<> {
         const auto got_22 = co_await line_of(reader);
         CHECK(got_22 == "first");
         const std::string filled = co_await fills(reader, block.size());

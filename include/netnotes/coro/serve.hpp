@@ -31,6 +31,9 @@
 //   a stop is requested, or serve() is       it closes the listener. Handlers read the bytes that have arrived, then
 //     cancelled                              the end of the stream. Those still running after stop_grace are cancelled
 //
+// A handler may also take a stream of your own that is made from an async_stream, for example an encrypted stream: see
+// coro/byte_stream.hpp.
+//
 // If a send fails, the connection ends in a reset. If a handler throws between two sends of one answer, the connection
 // ends in order, and the peer cannot tell that bytes are missing. Such a handler must ask for a reset before it throws:
 //

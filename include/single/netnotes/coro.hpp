@@ -71,6 +71,7 @@
 //     coro/listener.hpp        listeners for tasks
 //     coro/datagram.hpp        datagrams for tasks
 //     coro/buffered.hpp        lines and blocks for tasks
+//     coro/byte_stream.hpp     a stream of your own, and lines over it
 //     coro/lookup.hpp          looking up a host
 //     coro/connect.hpp         connecting to the first address that answers
 //     coro/serve.hpp           a whole server in one call
@@ -9423,79 +9424,83 @@ inline async_stream& async_buffered_stream::stream() {
 
 #endif  // NETNOTES_CORO_BUFFERED_HPP
 
-// netnotes/coro/connect.hpp: connecting to a host by its name
+// netnotes/coro/byte_stream.hpp: a stream of your own, and lines over it
 // SPDX-License-Identifier: MIT
 //
-// A host name stands for several addresses, and some of them may not answer. A client that tries them in sequence waits
-// about two minutes for each dead address. So the attempts run as a race with a staggered start, Happy Eyeballs (RFC
-// 8305):
+// A protocol such as HTTP needs only four calls of its connection: recv, send, shutdown and close. So it can run over
+// anything that has them: a socket, a connection that TLS encrypts, or a stream in memory for a test. The concept
+// async_byte_stream names these four calls:
 //
-//     async_stream server = co_await with_timeout(5s, async_connect("example.net", 80));
+//     class encrypted {
+//       public:
+//         encrypted(async_stream below) : below_{std::move(below)} {}          not explicit, so serve() can make it
+//         task<std::size_t> recv(mutable_buffer buffer);                       at least one byte; 0 at the end
+//         task<std::size_t> send(const_buffer bytes);                          at least one byte
+//         void shutdown(shutdown_direction direction) { below_.shutdown(direction); }
+//         void close() noexcept { below_.close(); }
+//     };
+//     task<> talk(encrypted client) {                                          a handler for serve()
+//         basic_async_buffered_stream lines{std::move(client)};
+//         auto line = co_await lines.recv_line(); ...
+//     }
+//     loop.run(serve(where, talk));
 //
-//        async_resolve() ──> 2001:db8::1, 192.0.2.1, 2001:db8::2
+//        your protocol ──> basic_async_buffered_stream<encrypted> ──> encrypted ──> async_stream ──> kernel
 //
-//          0 ms   2001:db8::1  ──── SYN ───>  . . .             cancelled: another attempt has won
-//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     the result
-//                 2001:db8::2                                   would begin at 500 ms, or when an attempt fails
-//
-// Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race without
-// coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured concurrency.
-//
-// On this page:  async_connect
-// Below it:      coro/lookup.hpp (async_resolve), coro/group.hpp
-// The notes:     socket 简单服务器 (gethostname), TCP客户端; example 25
+// On this page:  async_byte_stream · basic_async_buffered_stream
+// Beside it:     coro/buffered.hpp, the same calls for sockets, with less memory and fewer copies
 
-#ifndef NETNOTES_CORO_CONNECT_HPP
-#define NETNOTES_CORO_CONNECT_HPP
+#ifndef NETNOTES_CORO_BYTE_STREAM_HPP
+#define NETNOTES_CORO_BYTE_STREAM_HPP
 
 #include <algorithm>
-#include <chrono>
+#include <concepts>
 #include <cstddef>
-#include <cstdint>
-#include <string>
+#include <optional>
+#include <span>
+#include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 
 
-// netnotes/coro/group.hpp: tasks beside one another
+
+
+
+// netnotes/coro/timeout.hpp: an end for each wait, and a cleanup that may wait
 // SPDX-License-Identifier: MIT
 //
-// A task from spawn() may outlive the function that began it. Most functions need the opposite. Several tasks run at
-// the same time *inside* the function, and all of them have ended when it returns or throws. Then the text of the
-// function shows when each task runs, and the tasks can use the function's variables. This is called structured
-// concurrency. It improves on spawn() as `while` improved on goto.
+// A peer may never answer. So each wait for it needs a limit, and the limit should hold for the whole conversation:
 //
-//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      two tasks, or a vector: coro/when.hpp
-//     auto answer = co_await with_timeout(2s, ask(server));                   one task: coro/timeout.hpp
-//     co_await with_group(clients);                                           tasks that begin one by one:
+//     auto answer = co_await with_timeout(2s, ask(server));             the result, or errc::timed_out
+//     std::size_t size = co_await with_timeout(2s, stream.recv(room));  one operation, without a task around it
 //
-//         task<> clients(task_group& group) {
-//             for (const std::string& name : names) group.spawn(ask_and_tell(name));
-//             co_return;
-//         }
+//        with_timeout(2s, ask) ── ask() ─────────── answer ──> the result
+//                              └─ 2 s ──> cancel ask(), wait until it has ended, throw errc::timed_out
 //
-//        with_group ──┬── the body ──────────X fails               the first failure cancels all the others;
-//                     ├── a task ────────────────x cancelled       when the last of them has ended, with_group()
-//                     └── a task ───────────────────x cancelled    throws the failure, and no task runs on
+// A timeout cancels the task, and each later wait of a cancelled task throws. That is wrong for a cleanup that has to
+// wait, such as a last message to the peer. shield() runs such a cleanup to its end, but not longer than its bound:
 //
-// If the awaiting task is cancelled, all these tasks are cancelled too, and it is resumed when the last has ended.
+//     std::exception_ptr failure;
+//     try { co_await talk(stream); } catch (...) { failure = std::current_exception(); }     no co_await inside catch
+//     co_await shield(2s, say_goodbye(stream));
+//     if (failure) std::rethrow_exception(failure);
 //
-// On this page:  with_group, task_group
-// Below it:      coro/when.hpp (when_all, when_any), coro/timeout.hpp (with_timeout, shield), coro/parts.hpp
+//        talk() ── cancelled ──> shield(2s, say_goodbye) ──> its end, or its cancellation after 2 s ──> cancelled
+//
+// On this page:  with_timeout · shield
+// Below it:      coro/parts.hpp
 // The notes:     asyncio, async/await; example 25
 
-#ifndef NETNOTES_CORO_GROUP_HPP
-#define NETNOTES_CORO_GROUP_HPP
+#ifndef NETNOTES_CORO_TIMEOUT_HPP
+#define NETNOTES_CORO_TIMEOUT_HPP
 
-#include <cstddef>
-#include <exception>
-#include <stdexcept>
+#include <chrono>
+#include <coroutine>
+#include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 
 
@@ -9699,44 +9704,6 @@ class part : public part_base {
 
 #endif  // NETNOTES_CORO_PARTS_HPP
 
-// netnotes/coro/timeout.hpp: an end for each wait, and a cleanup that may wait
-// SPDX-License-Identifier: MIT
-//
-// A peer may never answer. So each wait for it needs a limit, and the limit should hold for the whole conversation:
-//
-//     auto answer = co_await with_timeout(2s, ask(server));             the result, or errc::timed_out
-//     std::size_t size = co_await with_timeout(2s, stream.recv(room));  one operation, without a task around it
-//
-//        with_timeout(2s, ask) ── ask() ─────────── answer ──> the result
-//                              └─ 2 s ──> cancel ask(), wait until it has ended, throw errc::timed_out
-//
-// A timeout cancels the task, and each later wait of a cancelled task throws. That is wrong for a cleanup that has to
-// wait, such as a last message to the peer. shield() runs such a cleanup to its end, but not longer than its bound:
-//
-//     std::exception_ptr failure;
-//     try { co_await talk(stream); } catch (...) { failure = std::current_exception(); }     no co_await inside catch
-//     co_await shield(2s, say_goodbye(stream));
-//     if (failure) std::rethrow_exception(failure);
-//
-//        talk() ── cancelled ──> shield(2s, say_goodbye) ──> its end, or its cancellation after 2 s ──> cancelled
-//
-// On this page:  with_timeout · shield
-// Below it:      coro/parts.hpp
-// The notes:     asyncio, async/await; example 25
-
-#ifndef NETNOTES_CORO_TIMEOUT_HPP
-#define NETNOTES_CORO_TIMEOUT_HPP
-
-#include <chrono>
-#include <coroutine>
-#include <string>
-#include <system_error>
-#include <type_traits>
-#include <utility>
-
-
-
-
 
 
 
@@ -9930,6 +9897,238 @@ auto shield(wait_time at_most, Operation&& operation) {
 }  // namespace netnotes
 
 #endif  // NETNOTES_CORO_TIMEOUT_HPP
+
+
+namespace netnotes {
+
+/// A stream that tasks can use. `co_await stream.recv(buffer)` returns at least one byte, or 0 at the end of the
+/// stream. `co_await stream.send(bytes)` returns how many bytes it has sent, at least one. shutdown() and close() do not
+/// wait. A cancelled recv() or send() must lose no byte. async_stream is such a stream.
+template <class Stream>
+concept async_byte_stream = requires(Stream& stream, mutable_buffer buffer, const_buffer bytes) {
+    { std::declval<detail::await_result<decltype(stream.recv(buffer))>>() } -> std::convertible_to<std::size_t>;
+    { std::declval<detail::await_result<decltype(stream.send(bytes))>>() } -> std::convertible_to<std::size_t>;
+    stream.shutdown(shutdown_direction::send);
+    stream.close();
+};
+
+/// Reads messages from any async_byte_stream, and writes to it through a buffer: the same calls as
+/// async_buffered_stream, with the same results and errors, but tasks. Use it in one task, or in a reading task and a
+/// writing task, which must then call flush().
+///
+/// While it waits it holds a buffer of 4 KiB, because recv() of an unknown stream needs one.
+template <async_byte_stream Stream>
+class basic_async_buffered_stream {
+  public:
+    /// Takes over the stream. A message may have at most `limit` bytes. If more than `high_water` bytes have gathered,
+    /// write() sends them.
+    explicit basic_async_buffered_stream(Stream stream, std::size_t limit = 64 * 1024,
+                                         std::size_t high_water = 64 * 1024)
+        : state_{new state{std::move(stream), limit, high_water}} {}
+
+    /// Work like the calls of async_buffered_stream with the same names. Each returns a task.
+    [[nodiscard]] task<std::optional<std::string_view>> recv_line() {
+        return read<std::optional<std::string_view>>(
+            state_.get(), [](reader& from, std::error_code& error) { return from.recv_line(error); });
+    }
+    [[nodiscard]] task<std::optional<std::string_view>> recv_until(std::string_view delimiter) {
+        return read<std::optional<std::string_view>>(
+            state_.get(),
+            [delimiter](reader& from, std::error_code& error) { return from.recv_until(delimiter, error); });
+    }
+    [[nodiscard]] task<std::optional<std::string_view>> recv_exact(std::size_t size) {
+        return read<std::optional<std::string_view>>(
+            state_.get(), [size](reader& from, std::error_code& error) { return from.recv_exact(size, error); });
+    }
+    [[nodiscard]] task<std::size_t> recv_exact(mutable_buffer buffer) {
+        return read<std::size_t>(state_.get(), [buffer, filled = std::size_t{0}](reader& from,
+                                                                                std::error_code& error) mutable {
+            filled += from.recv_exact(buffer.subspan(filled), error);
+            if (!error && filled > 0 && filled < buffer.size()) error = std::make_error_code(std::errc::protocol_error);
+            return filled;
+        });
+    }
+    [[nodiscard]] task<std::size_t> recv(mutable_buffer buffer) {
+        return read<std::size_t>(state_.get(), [buffer](reader& from, std::error_code& error) {
+            return buffer.empty() ? 0 : from.recv(buffer, error);
+        });
+    }
+    [[nodiscard]] task<bool> skip_until(std::string_view delimiter) {
+        return read<bool>(state_.get(), [delimiter](reader& from, std::error_code& error) {
+            return from.skip_until(delimiter, error);
+        });
+    }
+    /// Work like the calls of async_buffered_stream with the same names. They do not wait.
+    std::optional<std::string_view> take_until(std::string_view delimiter) noexcept {
+        return state_->reader.take_until(delimiter);
+    }
+    std::optional<std::string_view> take_line() noexcept { return state_->reader.take_line(); }
+    std::optional<std::string_view> take_exact(std::size_t size) noexcept { return state_->reader.take_exact(size); }
+    /// Returns the bytes that are in the reader. Bytes that were received and not looked at yet do not count.
+    [[nodiscard]] std::string_view buffered() const noexcept { return state_->reader.buffered(); }
+    [[nodiscard]] std::size_t limit() const noexcept { return state_->reader.limit(); }
+    [[nodiscard]] std::size_t capacity() const noexcept { return state_->reader.capacity(); }
+    void shrink_to_fit() noexcept { state_->reader.shrink_to_fit(); }
+
+    /// Copies the bytes behind the gathered bytes, at the call. The task sends them if there are more than `high_water`.
+    [[nodiscard]] task<> write(const_buffer bytes) {
+        state_->unsent.append(as_text(bytes));
+        return send_above(state_.get(), state_->high_water);
+    }
+    /// Sends the gathered bytes. If another task is sending already, that task sends these bytes, too, and flush() does
+    /// not wait for it. Gathered bytes that were not flushed are lost when the object is destroyed.
+    [[nodiscard]] task<> flush() { return send_above(state_.get(), 0); }
+    /// Returns the number of bytes that have gathered and are not sent yet.
+    [[nodiscard]] std::size_t unsent() const noexcept { return state_->unsent.size() + state_->in_flight.size(); }
+    /// Returns the stream, for shutdown(), close() and calls of its own. Do not receive or send through it directly.
+    [[nodiscard]] Stream& stream() noexcept { return state_->stream; }
+
+  private:
+    /// Holds the bytes of one receive, for the reader to take.
+    struct source {
+        std::size_t recv(mutable_buffer room, std::error_code& error) noexcept {
+            if (begin == end && !has_ended) error = std::make_error_code(std::errc::operation_would_block);
+            const std::size_t size = std::min(room.size(), end - begin);
+            std::copy_n(bytes.get() + begin, size, room.data());
+            begin += size;
+            return size;
+        }
+        detail::owner<std::byte[]> bytes;
+        std::size_t begin = 0, end = 0;
+        bool has_ended = false;
+    };
+    using reader = buffered_reader<source>;
+    struct state {
+        state(Stream&& taken, std::size_t limit, std::size_t most)
+            : stream{std::move(taken)}, reader{from, limit}, high_water{most} {}
+        Stream stream;
+        source from;
+        basic_async_buffered_stream::reader reader;
+        std::size_t high_water;
+        detail::gathered_bytes unsent;
+        detail::gathered_bytes in_flight;  // stays in place while send() waits, although a task may write more
+        bool is_sending = false;
+    };
+
+    template <class T, class Call>
+    static task<T> read(state* of, Call call) {
+        constexpr std::size_t room = 4096;
+        for (;;) {
+            std::error_code error;
+            T result = call(of->reader, error);
+            if (!error) co_return result;
+            if (error != std::errc::operation_would_block) throw std::system_error{error, "read from a stream"};
+            co_await send_above(of, 0);
+            of->reader.shrink_to_fit();
+            if (!of->from.bytes) of->from.bytes = detail::owner<std::byte[]>{new std::byte[room]};
+            of->from.begin = of->from.end = 0;
+            const std::span<std::byte> all{of->from.bytes.get(), room};
+            of->from.end = co_await of->stream.recv(all);
+            of->from.has_ended = of->from.end == 0;
+        }
+    }
+    static task<> send_above(state* of, std::size_t most) {
+        if (of->is_sending || of->unsent.size() + of->in_flight.size() <= most) co_return;
+        const struct sending {
+            explicit sending(state& all) noexcept : of{all} { of.is_sending = true; }
+            sending(const sending&) = delete;
+            sending& operator=(const sending&) = delete;
+            ~sending() { of.is_sending = false; }
+            state& of;
+        } now{*of};
+        for (;;) {
+            if (of->in_flight.size() == 0) std::swap(of->in_flight, of->unsent);
+            if (of->in_flight.size() == 0) co_return;
+            const std::string_view bytes{of->in_flight.data(), of->in_flight.size()};
+            const std::size_t sent = co_await of->stream.send(bytes);
+            of->in_flight.remove(sent);
+        }
+    }
+
+    detail::owner<state> state_;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_BYTE_STREAM_HPP
+
+// netnotes/coro/connect.hpp: connecting to a host by its name
+// SPDX-License-Identifier: MIT
+//
+// A host name stands for several addresses, and some of them may not answer. A client that tries them in sequence waits
+// about two minutes for each dead address. So the attempts run as a race with a staggered start, Happy Eyeballs (RFC
+// 8305):
+//
+//     async_stream server = co_await with_timeout(5s, async_connect("example.net", 80));
+//
+//        async_resolve() ──> 2001:db8::1, 192.0.2.1, 2001:db8::2
+//
+//          0 ms   2001:db8::1  ──── SYN ───>  . . .             cancelled: another attempt has won
+//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     the result
+//                 2001:db8::2                                   would begin at 500 ms, or when an attempt fails
+//
+// Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race without
+// coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured concurrency.
+//
+// On this page:  async_connect
+// Below it:      coro/lookup.hpp (async_resolve), coro/group.hpp
+// The notes:     socket 简单服务器 (gethostname), TCP客户端; example 25
+
+#ifndef NETNOTES_CORO_CONNECT_HPP
+#define NETNOTES_CORO_CONNECT_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+// netnotes/coro/group.hpp: tasks beside one another
+// SPDX-License-Identifier: MIT
+//
+// A task from spawn() may outlive the function that began it. Most functions need the opposite. Several tasks run at
+// the same time *inside* the function, and all of them have ended when it returns or throws. Then the text of the
+// function shows when each task runs, and the tasks can use the function's variables. This is called structured
+// concurrency. It improves on spawn() as `while` improved on goto.
+//
+//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      two tasks, or a vector: coro/when.hpp
+//     auto answer = co_await with_timeout(2s, ask(server));                   one task: coro/timeout.hpp
+//     co_await with_group(clients);                                           tasks that begin one by one:
+//
+//         task<> clients(task_group& group) {
+//             for (const std::string& name : names) group.spawn(ask_and_tell(name));
+//             co_return;
+//         }
+//
+//        with_group ──┬── the body ──────────X fails               the first failure cancels all the others;
+//                     ├── a task ────────────────x cancelled       when the last of them has ended, with_group()
+//                     └── a task ───────────────────x cancelled    throws the failure, and no task runs on
+//
+// If the awaiting task is cancelled, all these tasks are cancelled too, and it is resumed when the last has ended.
+//
+// On this page:  with_group, task_group
+// Below it:      coro/when.hpp (when_all, when_any), coro/timeout.hpp (with_timeout, shield), coro/parts.hpp
+// The notes:     asyncio, async/await; example 25
+
+#ifndef NETNOTES_CORO_GROUP_HPP
+#define NETNOTES_CORO_GROUP_HPP
+
+#include <cstddef>
+#include <exception>
+#include <stdexcept>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+
+
+
 
 // netnotes/coro/when.hpp: all results, the first, or the first that succeeds
 // SPDX-License-Identifier: MIT
@@ -13151,6 +13350,9 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 //   no descriptor or no memory is left       clients wait in the queue; accept() tries again every 100 ms
 //   a stop is requested, or serve() is       it closes the listener. Handlers read the bytes that have arrived, then
 //     cancelled                              the end of the stream. Those still running after stop_grace are cancelled
+//
+// A handler may also take a stream of your own that is made from an async_stream, for example an encrypted stream: see
+// coro/byte_stream.hpp.
 //
 // If a send fails, the connection ends in a reset. If a handler throws between two sends of one answer, the connection
 // ends in order, and the peer cannot tell that bytes are missing. Such a handler must ask for a reset before it throws:
