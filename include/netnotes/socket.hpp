@@ -39,6 +39,7 @@
 //     socket/message.hpp      what travels beside the bytes of a datagram
 //     socket/socket.hpp       the socket, with a table from Python and C to netnotes
 //     socket/descriptors.hpp  descriptors that travel over a Unix socket, and the user at its other end
+//     socket/stale.hpp        the file that a Unix socket leaves behind
 //     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
 //
 // The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
@@ -63,6 +64,7 @@
 #include "socket/options.hpp"
 #include "socket/resolve.hpp"
 #include "socket/socket.hpp"
+#include "socket/stale.hpp"
 #include "socket/stop.hpp"
 #include "socket/time.hpp"
 #include "socket/wait.hpp"

@@ -5,6 +5,8 @@
 
 #include "sockets.hpp"
 
+#include <iomanip>
+
 // ---- Names ---------------------------------------------------------------------------------------------
 
 TEST_CASE("an IPv4 endpoint becomes a sockaddr in network byte order and comes back") {
@@ -338,4 +340,14 @@ TEST_CASE("a host that glibc takes for this host by an old custom is no name") {
         CHECK(net::resolve(host, "80", {}, error).empty());
         CHECK(error);
     }
+}
+
+TEST_CASE("addresses of sockets can be printed and are padded as text is") {
+    std::ostringstream out;
+    out << net::socket_address{net::endpoint{localhost, 80}} << ' ' << net::unix_endpoint{"/run/x"} << ' '
+        << net::socket_address{net::unix_endpoint::abstract("y")} << ' ' << net::socket_address{};
+    CHECK(out.str() == "127.0.0.1:80 /run/x @y (no address)");
+    out.str("");
+    out << std::setw(8) << net::unix_endpoint{"/run/x"};
+    CHECK(out.str() == "  /run/x");
 }

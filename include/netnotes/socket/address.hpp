@@ -73,6 +73,13 @@ class unix_endpoint {
         return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
     }
     friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
+    /// Writes to_string().
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const unix_endpoint& name) {
+        const std::string text = name.to_string();
+        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
+    }
 
   private:
     unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
@@ -118,6 +125,13 @@ class socket_address {
     friend bool operator==(const socket_address& a, const socket_address& b) {
         if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
         return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
+    }
+    /// Writes to_string().
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const socket_address& address) {
+        const std::string text = address.to_string();
+        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
     }
 
   private:

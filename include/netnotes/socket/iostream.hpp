@@ -10,8 +10,9 @@
 //
 // The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
 // side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
-// becomes bad() and error() returns the reason. Text arrives as the peer sends it: lines of network protocols end in
-// "\r\n", and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
+// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so eof()
+// is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n", and
+// getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
 //
 // On this page:  socket_iostream
 // The notes:     s.makefile() (公共用途的套接字函数); example 05
@@ -33,7 +34,10 @@ namespace netnotes {
 /// The buffer between a std::iostream and a connected stream socket, which it does not own.
 class socket_streambuf : public std::streambuf {
   public:
-    explicit socket_streambuf(socket& connection) noexcept : connection_{connection} {
+    /// `stream` is the stream that uses this buffer: it becomes bad() when a receive fails. Without it a failed receive
+    /// looks like the end of the stream, and error() tells the difference.
+    explicit socket_streambuf(socket& connection, std::ios* stream = nullptr) noexcept
+        : connection_{connection}, stream_{stream} {
         setp(out_.data(), out_.data() + out_.size());
     }
     socket_streambuf(const socket_streambuf&) = delete;
@@ -45,10 +49,9 @@ class socket_streambuf : public std::streambuf {
 
   protected:
     int_type underflow() override {
-        // Only by throwing can a buffer set badbit and not just eofbit.
-        if (sync() != 0) throw std::system_error{error_};
+        if (sync() != 0) return fail();
         const std::size_t size = connection_.recv(in_, error_);
-        if (error_) throw std::system_error{error_};
+        if (error_) return fail();
         setg(in_.data(), in_.data(), in_.data() + size);
         return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
     }
@@ -69,7 +72,18 @@ class socket_streambuf : public std::streambuf {
     }
 
   private:
+    /// Makes the stream bad. setstate() sets the state before it throws. The exception must not leave a buffer. If the
+    /// program has asked for exceptions, the stream itself throws afterwards.
+    int_type fail() noexcept {
+        try {
+            if (stream_) stream_->setstate(std::ios::badbit);
+        } catch (const std::ios_base::failure&) {
+        }
+        return traits_type::eof();
+    }
+
     socket& connection_;
+    std::ios* stream_;
     std::error_code error_, send_error_;
     std::array<char, 4096> in_{};
     std::array<char, 4096> out_{};
@@ -81,7 +95,7 @@ class socket_streambuf : public std::streambuf {
 class socket_iostream : public std::iostream {
   public:
     explicit socket_iostream(socket connection)
-        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_} {
+        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_, this} {
         rdbuf(&buffer_);
     }
     [[nodiscard]] socket& connection() noexcept { return connection_; }
