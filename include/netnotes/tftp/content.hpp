@@ -20,6 +20,7 @@
 //
 // A sink whose transfer fails keeps what had come until then, unfinished: ask is_whole() before you use it.
 //
+// Below it:      tftp/source.hpp, text_source, which owns its text
 // On this page:  memory_source, memory_sink · stream_source, stream_sink · function_source, function_sink
 // The notes:     tftp 客户端 示例代码 (which knows files only); example 14
 

@@ -1,7 +1,7 @@
 // netnotes/tftp/service.hpp: what a TFTP server serves, within which limits, and what it reports
 // SPDX-License-Identifier: MIT
 //
-// On this page:  file_request, handlers, serve_files · transfer_record · server_options
+// On this page:  file_request, handlers, serve_files, serve_text · transfer_record · server_options
 // Above it:      tftp/server.hpp
 
 #ifndef NETNOTES_TFTP_SERVICE_HPP
@@ -15,6 +15,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
 
 #include "../ip/endpoint.hpp"
 #include "file.hpp"
@@ -42,6 +44,13 @@ struct handlers {
 /// The files of a folder and the folders in it: see `directory`. They can be read, and with `writing` also written.
 /// Throws std::system_error when there is no such folder.
 [[nodiscard]] handlers serve_files(const std::string& root, std::optional<existing_file> writing = std::nullopt);
+/// Text that is made on the spot. `make(request)` returns it, or nullopt if there is no such file; a std::system_error
+/// that it throws refuses the request as in `handlers`. Nothing can be written:
+///
+///     tftp::server server{{ipv6_address::any(), 69}, tftp::serve_text([](const tftp::file_request& what) {
+///         return what.file_name == "motd" ? std::optional<std::string>{"Hello!\n"} : std::nullopt;
+///     })};
+[[nodiscard]] handlers serve_text(std::function<std::optional<std::string>(const file_request&)> make);
 
 /// A transfer that has come to its end, or a request that was refused.
 struct transfer_record {
@@ -108,6 +117,16 @@ inline handlers serve_files(const std::string& root, std::optional<existing_file
         made.write = [folder, policy = *writing](const file_request& what) -> std::unique_ptr<sink> {
             return std::make_unique<file_sink>(folder->create(what.file_name, policy));
         };
+    return made;
+}
+
+inline handlers serve_text(std::function<std::optional<std::string>(const file_request&)> make) {
+    handlers made;
+    made.read = [make = std::move(make)](const file_request& what) -> std::unique_ptr<source> {
+        std::optional<std::string> text = make(what);
+        if (!text) throw std::system_error{std::make_error_code(std::errc::no_such_file_or_directory)};
+        return std::make_unique<text_source>(*std::move(text));
+    };
     return made;
 }
 

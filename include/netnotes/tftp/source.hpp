@@ -4,18 +4,21 @@
 // A transfer asks a source for the bytes that it sends, and gives a sink the bytes that it receives. Files are in
 // tftp/file.hpp, memory, streams and functions in tftp/content.hpp.
 //
-// On this page:  source · sink · to_error
+// On this page:  source · text_source · sink · to_error
 // The notes:     tftp 客户端; example 14
 
 #ifndef NETNOTES_TFTP_SOURCE_HPP
 #define NETNOTES_TFTP_SOURCE_HPP
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <system_error>
+#include <utility>
 
 #include "packet.hpp"
 
@@ -29,6 +32,25 @@ class source {
     virtual std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept = 0;
     /// Returns the size of the file in bytes, or nullopt if it is not known beforehand.
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
+};
+
+/// A text that this object owns, for content that is made on the spot. memory_source of tftp/content.hpp refers to bytes
+/// of the caller instead.
+class text_source final : public source {
+  public:
+    explicit text_source(std::string text) noexcept : text_{std::move(text)} {}
+    std::size_t read(std::span<std::byte> room, std::error_code&) noexcept override {
+        const auto rest = std::as_bytes(std::span{text_}).subspan(read_);
+        const auto piece = rest.first(std::min(room.size(), rest.size()));
+        std::copy(piece.begin(), piece.end(), room.begin());
+        read_ += piece.size();
+        return piece.size();
+    }
+    [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return text_.size(); }
+
+  private:
+    std::string text_;
+    std::size_t read_ = 0;  // bytes of the text that were read
 };
 
 /// Takes the bytes of a file, in order, each once.
