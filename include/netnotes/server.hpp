@@ -34,6 +34,8 @@
 //     server/forking.hpp      a process for each client
 //     server/threaded.hpp     a thread for each client
 //     server/connection.hpp   a client of a reactor, its queue and its limits
+//     server/lists.hpp        the connections of a reactor in the order of their silence
+//     server/calls.hpp        calls to a reactor from other threads
 //     server/reactor.hpp      thousands of clients in one thread
 //
 // The notes:     单进程 TCP服务器, 多进程服务器, 多线程服务器, 包含writeList服务器, epoll版-TCP服务器
@@ -48,9 +50,11 @@
 
 #include "poll.hpp"
 #include "server/blocking.hpp"
+#include "server/calls.hpp"
 #include "server/connection.hpp"
 #include "server/forking.hpp"
 #include "server/iterative.hpp"
+#include "server/lists.hpp"
 #include "server/reactor.hpp"
 #include "server/threaded.hpp"
 #include "tcp.hpp"

@@ -1382,15 +1382,15 @@ const kind threaded{
 const kind forking{"forking server", serve_in_processes, {call::epoll_create1, call::epoll_ctl, call::fcntl}, true};
 const kind reactor_on_edges{"reactor on edges",
                             serve_by_reactor<net::epoll_poller>(net::trigger::edge),
-                            {call::epoll_create1, call::epoll_ctl, call::fcntl, call::getsockopt}};
+                            {call::epoll_create1, call::epoll_ctl, call::fcntl, call::getsockopt, call::eventfd}};
 const kind reactor_on_levels{"reactor on levels", serve_by_reactor<net::epoll_poller>(net::trigger::level),
                              reactor_on_edges.vital};
 const kind reactor_on_poll{"reactor on poll",
                            serve_by_reactor<net::poll_poller>(net::trigger::level),
-                           {call::ppoll, call::fcntl, call::getsockopt}};
+                           {call::ppoll, call::fcntl, call::getsockopt, call::eventfd}};
 const kind reactor_on_select{"reactor on select",
                              serve_by_reactor<net::select_poller>(net::trigger::level),
-                             {call::pselect, call::fcntl, call::getsockopt}};
+                             {call::pselect, call::fcntl, call::getsockopt, call::eventfd}};
 
 const std::vector<const kind*> all_servers{&iterative,       &iterative_of_streams, &threaded,
                                            &forking,         &reactor_on_edges,     &reactor_on_levels,

@@ -278,6 +278,13 @@ struct recording_handler {
     }
 };
 
+/// Returns when the peer's kernel has acknowledged all that was sent: then it lies in the receive queue there, even if
+/// the peer has not accepted the connection. On a busy machine even loopback delivers late.
+inline void wait_until_delivered(const net::tcp_stream& from) {
+    for (int under_way = 1; under_way != 0; std::this_thread::yield())
+        REQUIRE(::ioctl(from.native_handle(), TIOCOUTQ, &under_way) == 0);
+}
+
 inline net::socket loopback_listener() { return net::tcp_listener{{net::ipv4_address::loopback(), 0}}.into_socket(); }
 /// Its connections inherit small buffers, so that little data is enough to fill them.
 inline net::socket listener_with_small_buffers() {

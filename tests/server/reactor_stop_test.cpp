@@ -37,6 +37,8 @@ TEST_CASE("what had arrived before the stop is answered") {
         known.send_all("known");
         unknown = net::tcp_stream{server.where()};
         unknown.send_all("new");
+        wait_until_delivered(known);
+        wait_until_delivered(unknown);
         server.request_stop();
     }
     CHECK(recv_to_end(known) == "known");
@@ -56,6 +58,7 @@ TEST_CASE("all who stood in the queue before the stop are answered however many"
             clients.emplace_back(server.where());
             clients.back().send_all(std::to_string(i));
         }
+        for (const net::tcp_stream& each : clients) wait_until_delivered(each);
         server.request_stop();
     }
     int answered = 0;

@@ -60,6 +60,9 @@ struct reactor_options {
 
 template <class Handler, poller Poller>
 class reactor_server;
+namespace detail {
+class connection_lists;
+}
 
 /// A client of a reactor_server, as the handler sees it. It lives until on_close() for it has returned. Use it only in
 /// the thread that runs the server. No call waits.
@@ -81,6 +84,18 @@ class connection {
     /// Sends the bytes, and queues a copy of the rest if the kernel does not take all of them now. An error closes the
     /// connection, and on_close() reports it. After close_after_sending() or close() it does nothing.
     void send(const_buffer bytes) noexcept;
+    /// Makes the server call the handler's on_timer() for this connection once, after this time. A new call replaces the
+    /// time, and `never` cancels it.
+    void set_timer(wait_time time) noexcept {
+        timer_ = time == never ? time_point::max() : std::max(detail::later(server_.now, time), server_.soon());
+        arm();
+    }
+    /// Limits the connection as a whole: at this moment it is closed with errc::timed_out, even in the middle of an
+    /// exchange that goes on. time_point::max() removes the limit. Use it in on_open(), or for reactor_server::connect().
+    void set_deadline(time_point when) noexcept {
+        deadline_ = when == time_point::max() ? when : std::max(when, server_.soon());
+        arm();
+    }
     /// Ends the exchange without an answer, for a message that needs no answer: see reactor_options::request_timeout.
     void end_exchange() noexcept {
         is_asked_ = false;
@@ -108,15 +123,49 @@ class connection {
   private:
     template <class Handler, poller Poller>
     friend class reactor_server;
+    friend detail::connection_lists;
 
-    enum class state : std::uint8_t { open, draining, lingering, closed };
+    enum class state : std::uint8_t { connecting, open, draining, lingering, closed };
+    struct alarm {
+        time_point when;
+        std::uint64_t id;
+        friend bool operator<(const alarm& a, const alarm& b) noexcept { return a.when > b.when; }  // earliest on top
+    };
     struct shared {  // the state that all connections of a server share
         reactor_options options;
         connection* changed = nullptr;  ///< a list, linked by next_changed_, of the connections for settle()
+        time_point now{};               ///< the time of this turn: the clock is read once for all events
+        std::size_t lost_alarms = 0;    ///< alarms of connections that have ended
+        std::vector<alarm> alarms;      ///< a heap. Of a connection only the alarm at armed_ counts
+        [[nodiscard]] time_point soon() const noexcept { return now + duration{1}; }  // not in this turn
+        /// Counts the alarm of a connection that has ended. If half of the heap is lost, it is cleaned.
+        template <class Find>
+        void lose_alarm(Find find) noexcept {
+            if (++lost_alarms < 64 || lost_alarms < alarms.size() / 2) return;
+            std::erase_if(alarms, [&](const alarm& each) {
+                const connection* const whose = find(each.id);
+                return !whose || whose->armed_ != each.when;
+            });
+            std::make_heap(alarms.begin(), alarms.end());
+            lost_alarms = 0;
+        }
     };
 
     connection(socket&& accepted, const socket_address& peer, std::uint64_t id, shared& server) noexcept
         : socket_{std::move(accepted)}, peer_{peer}, id_{id}, server_{server} {}
+    /// Puts an alarm for the earlier of timer and deadline into the heap, unless an earlier alarm is there already: then
+    /// the server looks again at that moment.
+    void arm() noexcept {
+        const time_point when = std::min(timer_, deadline_);
+        if (when >= armed_ || state_ == state::closed) return;
+        try {
+            server_.alarms.push_back({when, id_});
+            std::push_heap(server_.alarms.begin(), server_.alarms.end());
+            armed_ = when;
+        } catch (const std::bad_alloc&) {
+            close(std::make_error_code(std::errc::not_enough_memory));
+        }
+    }
     /// Puts this connection on the list for settle(), which runs when the handler has returned. So a handler may close
     /// any connection, and no object that a running function still uses is destroyed.
     void changed() noexcept {
@@ -152,6 +201,9 @@ class connection {
     connection* later_exchange_ = nullptr;
     time_point active_{};
     time_point exchange_begin_ = time_point::max();  // max(): no exchange is under way
+    time_point timer_ = time_point::max();
+    time_point deadline_ = time_point::max();
+    time_point armed_ = time_point::max();  // the alarm in the heap that counts
     interest registered_ = interest::none;
     state state_ = state::open;
     bool is_changed_ = false;
@@ -164,6 +216,7 @@ class connection {
     bool is_asked_ = false;     ///< The peer has sent bytes, and the handler has sent no answer since.
     bool is_kept_ = false;      ///< The handler will close the connection: keep_open().
     bool is_cut_ = false;       ///< Bytes of an answer are lost.
+    bool is_drained_ = false;   ///< The queue has become empty, and on_drained() was not called yet.
 };
 
 // ========================================================================================================
@@ -220,6 +273,7 @@ inline void connection::flush() noexcept {
         if (queue_.capacity() > server_.options.low_water)  // frees the memory that a slow client needed
             std::vector<std::byte>{}.swap(queue_);          // (`queue_ = {}` would keep it)
         sent_ = 0;
+        is_drained_ = true;
     }
     if (queued() <= server_.options.low_water) paused_ = false;
     changed();

@@ -76,7 +76,9 @@
 #include <vector>
 
 #include "../poll/epoll.hpp"
+#include "calls.hpp"
 #include "connection.hpp"
+#include "lists.hpp"
 
 namespace netnotes {
 
@@ -89,6 +91,10 @@ namespace netnotes {
 ///     on_end(connection&)                           the client has ended its stream. Queued bytes, and an answer that
 ///                                                   the client waits for, are still sent. If the handler does not
 ///                                                   answer, it must call close_after_sending() here
+///     on_drained(connection&)                       the queue, which held bytes, has become empty. Send the next part of
+///                                                   a long answer here, or one more file. (If send() leaves nothing
+///                                                   in the queue, there is no call: send until queued() is above 0)
+///     on_timer(connection&)                         the time of connection::set_timer() is over
 ///     on_close(connection&, std::error_code why)    the connection ends. `why` is no error after an orderly end,
 ///                                                   timed_out for an idle or slow client, no_buffer_space above
 ///                                                   max_queue, state_not_recoverable after an exception,
@@ -98,6 +104,8 @@ namespace netnotes {
 ///                                                   that the poller cannot hold its descriptor: it was closed
 template <class Handler, poller Poller = epoll_poller>
 class reactor_server {
+    using state = connection::state;
+
   public:
     /// Takes over a listening stream socket, the handler and the poller. Throws std::invalid_argument if the socket
     /// does not listen, if options contradict each other, or if the poller has no trigger::edge and the options ask for
@@ -119,6 +127,7 @@ class reactor_server {
         if (!listener_.get_option<option::accepts_connections>())
             throw std::invalid_argument{"the socket of a reactor server does not listen"};
         shared_.options = options;
+        shared_.now = time();
         listener_.set_blocking(false);  // the sockets that it accepts do not wait either
     }
     reactor_server(const reactor_server&) = delete;
@@ -131,23 +140,43 @@ class reactor_server {
 
     /// Returns the number of connections, lingering connections included. Call it in the thread of run().
     [[nodiscard]] std::size_t connection_count() const noexcept { return count_; }
+    /// Returns the connection with this number, or nullptr if it has ended. Call it in the thread of run().
+    [[nodiscard]] connection* find(std::uint64_t id) noexcept {
+        const std::size_t index = id & 0xffffffff;
+        if (index >= slots_.size() || slots_[index].generation != id >> 32) return nullptr;
+        return slots_[index].occupant.get();
+    }
+    /// Makes the thread of run() call `call()` or `call(server)`, soon and between two events. Any thread may post, also
+    /// before run(); the server must still exist. Calls are made in their order. A call that run() does not reach before
+    /// it returns is dropped. If a call throws, run() ends with that exception. Throws std::bad_alloc.
+    template <class Call>
+    requires(std::invocable<std::decay_t<Call>&> || std::invocable<std::decay_t<Call>&, reactor_server&>)
+    void post(Call&& call) { calls_.push(std::forward<Call>(call)); }
+    /// Opens a connection to another server. It then is a connection like the others: the handler's on_open() is called
+    /// when it is established. If that fails, on_close() is called with the error and on_open() is not. The result may be
+    /// used at once for set_deadline() and id(); what send() sends before on_open() is dropped. It counts as a
+    /// connection, but max_connections does not limit it. Call it in the thread of run(), for example in a posted call.
+    /// Throws std::system_error without a descriptor, and std::bad_alloc.
+    connection& connect(const socket_address& where);
     /// Returns the handler that the server owns. While run() is running, use it in the thread of run() only.
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
 
   private:
-    using state = connection::state;
     struct slot {
         std::unique_ptr<connection> occupant;
         std::uint32_t generation = 0;
     };
     static constexpr std::uint64_t listener_token = ~std::uint64_t{0};
     static constexpr std::uint64_t stop_token = listener_token - 1;
+    static constexpr std::uint64_t calls_token = listener_token - 2;
     static constexpr duration stop_look = std::chrono::milliseconds{5};
     static constexpr int reads_a_turn = 16;
     static constexpr int accepts_a_turn = 64;
 
     void accept_clients();
-    void admit(socket&& accepted, const socket_address& peer);
+    connection& admit(socket&& made, const socket_address& peer, state as);
+    void open(connection& client);
+    void run_alarms();
     void pause_listener(time_point until);
     void resume_listener();
     void dispatch(const event& happened);
@@ -158,11 +187,6 @@ class reactor_server {
     void begin_stop(const stop_event& stop);
     void close_idle();
     duration time_to_wait() const noexcept;
-    connection* find(std::uint64_t id) noexcept {
-        const std::size_t index = id & 0xffffffff;
-        if (index >= slots_.size() || slots_[index].generation != id >> 32) return nullptr;
-        return slots_[index].occupant.get();
-    }
     /// Returns the time of the poller's clock if it has its own (see the concept poller), otherwise clock::now().
     time_point time() const noexcept {
         if constexpr (requires { { poller_.now() } noexcept -> std::same_as<time_point>; })
@@ -173,11 +197,6 @@ class reactor_server {
     bool is_edge() const noexcept { return shared_.options.how == trigger::edge; }
     template <class Call>
     void guarded(connection& client, Call call);
-    void append_to_activity(connection& client) noexcept;
-    void remove_from_activity(connection& client) noexcept;
-    void follow_exchange(connection& client) noexcept;
-    void begin_exchange(connection& client) noexcept;
-    void end_exchange(connection& client) noexcept;
 
     socket listener_;
     Handler handler_;
@@ -187,12 +206,9 @@ class reactor_server {
     std::vector<slot> slots_;
     std::vector<std::uint32_t> free_slots_;
     std::vector<std::uint64_t> pending_, pending_now_;  // edge-triggered connections with more to read
-    connection* longest_idle_ = nullptr;
-    connection* last_active_ = nullptr;
-    connection* longest_exchange_ = nullptr;
-    connection* latest_exchange_ = nullptr;
+    detail::connection_lists lists_;
+    detail::call_queue<reactor_server> calls_;
     std::size_t count_ = 0;
-    time_point now_{};                          // the time of this turn: the clock is read once for all events
     std::optional<time_point> listener_pause_;  // the end of the pause, while the listener is out of the poller
     bool stopping_ = false;
     time_point stop_end_ = time_point::max();
@@ -206,15 +222,18 @@ template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::run(const stop_event& stop) {
     poller_.add(listener_.native_handle(), interest::read, listener_token, trigger::level);
     poller_.add(stop.native_handle(), interest::read, stop_token, trigger::level);
+    poller_.add(calls_.native_handle(), interest::read, calls_token, trigger::level);
     while (!stopping_ || count_ > 0) {
         const std::span<const event> events = poller_.wait(time_to_wait());
-        now_ = time();
+        shared_.now = time();
         bool stop_seen = false;
         for (const event& happened : events) {
             if (happened.token == stop_token)
                 stop_seen = true;
             else if (happened.token == listener_token)
                 accept_clients();
+            else if (happened.token == calls_token)
+                calls_.run_all(*this);
             else
                 dispatch(happened);
             settle();
@@ -223,29 +242,32 @@ void reactor_server<Handler, Poller>::run(const stop_event& stop) {
         // list is exchanged first.
         pending_now_.clear();
         pending_now_.swap(pending_);
-        for (const std::uint64_t id : pending_now_) {
-            if (connection* const client = find(id)) {
+        for (std::size_t i = 0; i < pending_now_.size(); ++i) {  // connect() may reserve more room meanwhile
+            if (connection* const client = find(pending_now_[i])) {
                 client->is_pending_ = false;
                 read(*client, reads_a_turn);
                 settle();
             }
         }
         if (stop_seen && !stopping_) begin_stop(stop);
-        if (listener_pause_ && now_ >= *listener_pause_) resume_listener();
+        if (listener_pause_ && shared_.now >= *listener_pause_) resume_listener();
+        run_alarms();
         close_idle();
         settle();
     }
+    poller_.remove(calls_.native_handle());
 }
 
 template <class Handler, poller Poller>
 duration reactor_server<Handler, Poller>::time_to_wait() const noexcept {
     if (!pending_.empty()) return duration::zero();
-    time_point wake = stopping_ ? std::min(stop_end_, now_ + stop_look) : time_point::max();
+    time_point wake = stopping_ ? std::min(stop_end_, shared_.now + stop_look) : time_point::max();
     if (listener_pause_) wake = std::min(wake, *listener_pause_);
-    if (const duration idle = shared_.options.idle_timeout; longest_idle_ && idle != never)
-        wake = std::min(wake, detail::later(longest_idle_->active_, idle));
-    if (longest_exchange_)
-        wake = std::min(wake, detail::later(longest_exchange_->exchange_begin_, *shared_.options.request_timeout));
+    if (!shared_.alarms.empty()) wake = std::min(wake, shared_.alarms.front().when);
+    if (const duration idle = shared_.options.idle_timeout; lists_.longest_idle() && idle != never)
+        wake = std::min(wake, detail::later(lists_.longest_idle()->active_, idle));
+    if (const connection* const first = lists_.longest_exchange())
+        wake = std::min(wake, detail::later(first->exchange_begin_, *shared_.options.request_timeout));
     return wake == time_point::max() ? never : std::max(wake - time(), duration::zero());
 }
 
@@ -258,7 +280,7 @@ void reactor_server<Handler, Poller>::accept_clients() {
         if (detail::is_not_listening(error)) detail::throw_error(error, "accept");
         if (!error) {
             try {
-                admit(std::move(accepted), peer);
+                open(admit(std::move(accepted), peer, state::open));
                 continue;
             } catch (const std::system_error& failure) {  // ENOSPC, ENOMEM from epoll
                 error = failure.code();
@@ -272,13 +294,13 @@ void reactor_server<Handler, Poller>::accept_clients() {
         }
         // Or accept() found no descriptor or memory: EMFILE, ENFILE, ENOBUFS, ENOMEM.
         if constexpr (requires { handler_.on_accept_error(error); }) handler_.on_accept_error(error);
-        return pause_listener(now_ + detail::accept_pause);
+        return pause_listener(shared_.now + detail::accept_pause);
     }
     if (count_ >= shared_.options.max_connections) pause_listener(time_point::max());
 }
 
 template <class Handler, poller Poller>
-void reactor_server<Handler, Poller>::admit(socket&& accepted, const socket_address& peer) {
+connection& reactor_server<Handler, Poller>::admit(socket&& made, const socket_address& peer, state as) {
     if (free_slots_.empty()) {
         // Takes all memory that a client may need outside its connection. If it is missing, only this client is
         // refused. Later, freeing a slot and adding to the pending list cannot fail.
@@ -292,17 +314,34 @@ void reactor_server<Handler, Poller>::admit(socket&& accepted, const socket_addr
     const std::uint32_t index = free_slots_.back();
     slot& place = slots_[index];
     const std::uint64_t id = std::uint64_t{place.generation} << 32 | index;
-    std::unique_ptr<connection> client{new connection{std::move(accepted), peer, id, shared_}};
-    client->registered_ =
-        is_edge() ? interest::read | interest::write | interest::peer_done | interest::urgent : interest::read;
+    std::unique_ptr<connection> client{new connection{std::move(made), peer, id, shared_}};
+    client->state_ = as;
+    client->registered_ = is_edge() ? interest::read | interest::write | interest::peer_done | interest::urgent
+                          : as == state::connecting ? interest::write
+                                                    : interest::read;
     client->read_to_end_ = !peer.is_ip();  // on a Unix socket a passed descriptor also causes a short read
     poller_.add(client->native_handle(), client->registered_, id, *shared_.options.how);
     free_slots_.pop_back();
     place.occupant = std::move(client);
-    append_to_activity(*place.occupant);
+    lists_.append_to_activity(*place.occupant, shared_.now);
     ++count_;
-    if constexpr (requires { handler_.on_open(*place.occupant); })
-        guarded(*place.occupant, [&] { handler_.on_open(*place.occupant); });
+    return *place.occupant;
+}
+template <class Handler, poller Poller>
+void reactor_server<Handler, Poller>::open(connection& client) {
+    if constexpr (requires { handler_.on_open(client); }) guarded(client, [&] { handler_.on_open(client); });
+}
+
+template <class Handler, poller Poller>
+connection& reactor_server<Handler, Poller>::connect(const socket_address& where) {
+    socket made{where.family(), socket_type::stream};
+    made.set_blocking(false);
+    std::error_code error;
+    made.connect(where, error);
+    connection& client = admit(std::move(made), where, state::connecting);
+    if (stopping_) error = std::make_error_code(std::errc::operation_canceled);
+    if (error && error != std::errc::operation_in_progress) client.close(error);
+    return client;
 }
 
 /// Removes the listener from the poller until `until`. interest::none would not be enough, because a poller always
@@ -322,7 +361,7 @@ void reactor_server<Handler, Poller>::resume_listener() {
     } catch (const std::system_error& failure) {  // epoll's limit (max_user_watches) is reached, or no memory is left
         const std::error_code why = failure.code();
         if constexpr (requires { handler_.on_accept_error(why); }) handler_.on_accept_error(why);
-        listener_pause_ = now_ + detail::accept_pause;
+        listener_pause_ = shared_.now + detail::accept_pause;
     }
 }
 
@@ -330,6 +369,15 @@ template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::dispatch(const event& happened) {
     connection* const client = find(happened.token);
     if (!client) return;  // closed earlier in this batch
+    if (client->state_ == state::connecting) {
+        const std::error_code why = client->socket_.take_error();
+        if (why) return client->close(why);
+        if (!any_of(happened.ready, interest::write)) return;
+        client->state_ = state::open;
+        client->progressed_ = true;
+        client->changed();
+        open(*client);
+    }
     if (any_of(happened.ready, interest::peer_done | interest::hang_up | interest::error | interest::urgent))
         client->read_to_end_ = true;
     // A poller reports an error or a hang-up at every wait, whatever the interest. A client that is not read does not
@@ -392,6 +440,9 @@ void reactor_server<Handler, Poller>::settle() {
 /// Updates the poller, the idle list and the pending list after a connection has changed.
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::settle(connection& client) {
+    if constexpr (requires { handler_.on_drained(client); })
+        if (std::exchange(client.is_drained_, false) && client.state_ == state::open)
+            guarded(client, [&] { handler_.on_drained(client); });
     if (client.input_ended_ && !client.is_kept_ && (!client.is_asked_ || stopping_)) client.close_after_sending();
     if (client.state_ == state::draining && client.queued() == 0) {
         std::error_code error;
@@ -404,11 +455,11 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
             client.close(error);  // the peer has reset the connection
     }
     if (client.state_ == state::closed) return destroy(client);
-    follow_exchange(client);
+    lists_.follow_exchange(client, shared_.now);
     client.is_changed_ = false;  // not earlier, because the calls above must not put it on the list again
     if (std::exchange(client.progressed_, false)) {
-        remove_from_activity(client);
-        append_to_activity(client);
+        lists_.remove_from_activity(client);
+        lists_.append_to_activity(client, shared_.now);
     }
     if (is_edge()) {
         if (client.is_read() && client.unread_ && !std::exchange(client.is_pending_, true))
@@ -416,7 +467,7 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
         return;
     }
     interest wanted = client.is_read() ? interest::read : interest::none;
-    if (client.queued() > 0) wanted |= interest::write;
+    if (client.queued() > 0 || client.state_ == state::connecting) wanted |= interest::write;
     if (wanted == client.registered_) return;
     try {
         poller_.modify(client.native_handle(), wanted, client.id_, trigger::level);
@@ -439,12 +490,14 @@ void reactor_server<Handler, Poller>::destroy(connection& client) {
     std::error_code is_gone;
     if (client.is_cut_ || client.queued() > 0) client.socket_.set_option(option::linger{std::chrono::seconds{0}}, is_gone);
     poller_.remove(client.native_handle());
-    remove_from_activity(client);
-    end_exchange(client);
+    lists_.remove_from_activity(client);
+    lists_.end_exchange(client);
     if (client.is_pending_) std::erase(pending_, client.id_);
     const auto index = static_cast<std::uint32_t>(client.id_ & 0xffffffff);
     ++slots_[index].generation;
+    const bool loses_alarm = client.armed_ != time_point::max();
     slots_[index].occupant.reset();
+    if (loses_alarm) shared_.lose_alarm([this](std::uint64_t id) { return find(id); });
     free_slots_.push_back(index);
     --count_;
     resume_listener();
@@ -458,14 +511,18 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
     }
     settle();
     stopping_ = true;
-    stop_end_ = detail::later(now_, shared_.options.stop_grace);
+    stop_end_ = detail::later(shared_.now, shared_.options.stop_grace);
     if (!listener_pause_) poller_.remove(listener_.native_handle());
     listener_pause_.reset();
     poller_.remove(stop.native_handle());  // it stays readable and would be reported at every wait
     listener_ = {};  // ignores an error of close(): the accepted clients still get their answers
-    for (const slot& place : slots_) {
-        connection* const client = place.occupant.get();
+    for (std::size_t i = 0; i < slots_.size(); ++i) {  // connect() may add slots meanwhile
+        connection* const client = slots_[i].occupant.get();
         if (!client) continue;
+        if (client->state_ == state::connecting) {
+            client->close(std::make_error_code(std::errc::operation_canceled));
+            continue;
+        }
         if (time() >= stop_end_) break;  // stop_grace is over: close_idle() closes the rest
         int arrived = 0;
         ::ioctl(client->native_handle(), FIONREAD, &arrived);
@@ -480,22 +537,44 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
     }
 }
 
+/// Calls on_timer() for each timer that has expired, and closes the connections whose deadline has passed.
+template <class Handler, poller Poller>
+void reactor_server<Handler, Poller>::run_alarms() {
+    auto& alarms = shared_.alarms;
+    while (!alarms.empty() && alarms.front().when <= shared_.now) {
+        const connection::alarm due = alarms.front();
+        std::pop_heap(alarms.begin(), alarms.end());
+        alarms.pop_back();
+        connection* const client = find(due.id);
+        if (!client || client->armed_ != due.when) continue;  // it has ended, or an earlier alarm took this one's place
+        client->armed_ = time_point::max();
+        if (client->deadline_ <= shared_.now) {
+            client->close(std::make_error_code(std::errc::timed_out));
+        } else if (client->timer_ <= shared_.now) {
+            client->timer_ = time_point::max();
+            if constexpr (requires { handler_.on_timer(*client); })
+                guarded(*client, [&] { handler_.on_timer(*client); });
+        }
+        client->arm();
+        settle();
+    }
+}
+
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::close_idle() {
     if (stopping_)  // no event reports acknowledgments, so a stop checks every few milliseconds: see time_to_wait()
         for (const slot& place : slots_)
             if (connection* const client = place.occupant.get();
-                client && (now_ >= stop_end_ || (client->state_ == state::lingering && client->is_delivered())))
+                client && (shared_.now >= stop_end_ || (client->state_ == state::lingering && client->is_delivered())))
                 client->close(std::make_error_code(std::errc::operation_canceled));
     const auto is_over = [this](time_point begin, duration limit) {
-        return limit != never && detail::later(begin, limit) <= now_;
+        return limit != never && detail::later(begin, limit) <= shared_.now;
     };
-    for (connection* client = longest_idle_; client && is_over(client->active_, shared_.options.idle_timeout);
+    for (connection* client = lists_.longest_idle(); client && is_over(client->active_, shared_.options.idle_timeout);
          client = client->later_)
         client->close(std::make_error_code(std::errc::timed_out));
-    for (connection* client = longest_exchange_;
-         client && is_over(client->exchange_begin_, *shared_.options.request_timeout);
-         client = client->later_exchange_)
+    for (connection* client = lists_.longest_exchange();
+         client && is_over(client->exchange_begin_, *shared_.options.request_timeout); client = client->later_exchange_)
         client->close(std::make_error_code(std::errc::timed_out));
 }
 
@@ -509,51 +588,6 @@ void reactor_server<Handler, Poller>::guarded(connection& client, Call call) {
         client.is_cut_ = client.is_cut_ || client.state_ == state::open;  // part of an answer may have been sent
         client.close(std::make_error_code(std::errc::state_not_recoverable));
     }
-}
-
-template <class Handler, poller Poller>
-void reactor_server<Handler, Poller>::append_to_activity(connection& client) noexcept {
-    client.active_ = now_;
-    client.earlier_ = std::exchange(last_active_, &client);
-    client.later_ = nullptr;
-    (client.earlier_ ? client.earlier_->later_ : longest_idle_) = &client;
-}
-
-template <class Handler, poller Poller>
-void reactor_server<Handler, Poller>::remove_from_activity(connection& client) noexcept {
-    (client.earlier_ ? client.earlier_->later_ : longest_idle_) = client.later_;
-    (client.later_ ? client.later_->earlier_ : last_active_) = client.earlier_;
-}
-
-/// Puts a connection on the list of exchanges, or takes it off. Every exchange has the same time, so a new exchange
-/// belongs at the list's end. Most exchanges are over before this call and never enter the list.
-template <class Handler, poller Poller>
-void reactor_server<Handler, Poller>::follow_exchange(connection& client) noexcept {
-    constexpr std::size_t not_yet_known = static_cast<std::size_t>(-1);
-    if (client.state_ == state::lingering || (!client.is_asked_ && client.queued() == 0)) return end_exchange(client);
-    if (client.exchange_begin_ != time_point::max()) {
-        if (client.is_asked_ && client.owed_ > 0) return;
-        if (client.owed_ > client.queued()) client.owed_ = client.queued();  // the handler has just answered
-        if (client.owed_ > 0) return;
-        end_exchange(client);  // the next exchange has begun
-    }
-    begin_exchange(client);
-    client.owed_ = client.is_asked_ && client.queued() == 0 ? not_yet_known : client.queued();
-}
-
-template <class Handler, poller Poller>
-void reactor_server<Handler, Poller>::begin_exchange(connection& client) noexcept {
-    client.exchange_begin_ = now_;
-    client.earlier_exchange_ = std::exchange(latest_exchange_, &client);
-    client.later_exchange_ = nullptr;
-    (client.earlier_exchange_ ? client.earlier_exchange_->later_exchange_ : longest_exchange_) = &client;
-}
-
-template <class Handler, poller Poller>
-void reactor_server<Handler, Poller>::end_exchange(connection& client) noexcept {
-    if (std::exchange(client.exchange_begin_, time_point::max()) == time_point::max()) return;
-    (client.earlier_exchange_ ? client.earlier_exchange_->later_exchange_ : longest_exchange_) = client.later_exchange_;
-    (client.later_exchange_ ? client.later_exchange_->earlier_exchange_ : latest_exchange_) = client.earlier_exchange_;
 }
 
 }  // namespace netnotes

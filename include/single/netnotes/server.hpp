@@ -56,6 +56,8 @@
 //     server/forking.hpp      a process for each client
 //     server/threaded.hpp     a thread for each client
 //     server/connection.hpp   a client of a reactor, its queue and its limits
+//     server/lists.hpp        the connections of a reactor in the order of their silence
+//     server/calls.hpp        calls to a reactor from other threads
 //     server/reactor.hpp      thousands of clients in one thread
 //
 // The notes:     单进程 TCP服务器, 多进程服务器, 多线程服务器, 包含writeList服务器, epoll版-TCP服务器
@@ -1563,6 +1565,13 @@ class unix_endpoint {
         return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
     }
     friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
+    /// Writes to_string().
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const unix_endpoint& name) {
+        const std::string text = name.to_string();
+        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
+    }
 
   private:
     unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
@@ -1608,6 +1617,13 @@ class socket_address {
     friend bool operator==(const socket_address& a, const socket_address& b) {
         if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
         return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
+    }
+    /// Writes to_string().
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const socket_address& address) {
+        const std::string text = address.to_string();
+        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
     }
 
   private:
@@ -4159,6 +4175,7 @@ static_assert(poller<select_poller>);
 //     socket/message.hpp      what travels beside the bytes of a datagram
 //     socket/socket.hpp       the socket, with a table from Python and C to netnotes
 //     socket/descriptors.hpp  descriptors that travel over a Unix socket, and the user at its other end
+//     socket/stale.hpp        the file that a Unix socket leaves behind
 //     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
 //
 // The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
@@ -5468,8 +5485,9 @@ inline std::vector<network_interface> interfaces() {
 //
 // The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
 // side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
-// becomes bad() and error() returns the reason. Text arrives as the peer sends it: lines of network protocols end in
-// "\r\n", and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
+// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so eof()
+// is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n", and
+// getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
 //
 // On this page:  socket_iostream
 // The notes:     s.makefile() (公共用途的套接字函数); example 05
@@ -5491,7 +5509,10 @@ namespace netnotes {
 /// The buffer between a std::iostream and a connected stream socket, which it does not own.
 class socket_streambuf : public std::streambuf {
   public:
-    explicit socket_streambuf(socket& connection) noexcept : connection_{connection} {
+    /// `stream` is the stream that uses this buffer: it becomes bad() when a receive fails. Without it a failed receive
+    /// looks like the end of the stream, and error() tells the difference.
+    explicit socket_streambuf(socket& connection, std::ios* stream = nullptr) noexcept
+        : connection_{connection}, stream_{stream} {
         setp(out_.data(), out_.data() + out_.size());
     }
     socket_streambuf(const socket_streambuf&) = delete;
@@ -5503,10 +5524,9 @@ class socket_streambuf : public std::streambuf {
 
   protected:
     int_type underflow() override {
-        // Only by throwing can a buffer set badbit and not just eofbit.
-        if (sync() != 0) throw std::system_error{error_};
+        if (sync() != 0) return fail();
         const std::size_t size = connection_.recv(in_, error_);
-        if (error_) throw std::system_error{error_};
+        if (error_) return fail();
         setg(in_.data(), in_.data(), in_.data() + size);
         return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
     }
@@ -5527,7 +5547,18 @@ class socket_streambuf : public std::streambuf {
     }
 
   private:
+    /// Makes the stream bad. setstate() sets the state before it throws. The exception must not leave a buffer. If the
+    /// program has asked for exceptions, the stream itself throws afterwards.
+    int_type fail() noexcept {
+        try {
+            if (stream_) stream_->setstate(std::ios::badbit);
+        } catch (const std::ios_base::failure&) {
+        }
+        return traits_type::eof();
+    }
+
     socket& connection_;
+    std::ios* stream_;
     std::error_code error_, send_error_;
     std::array<char, 4096> in_{};
     std::array<char, 4096> out_{};
@@ -5539,7 +5570,7 @@ class socket_streambuf : public std::streambuf {
 class socket_iostream : public std::iostream {
   public:
     explicit socket_iostream(socket connection)
-        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_} {
+        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_, this} {
         rdbuf(&buffer_);
     }
     [[nodiscard]] socket& connection() noexcept { return connection_; }
@@ -5921,6 +5952,113 @@ inline std::optional<std::string> resolve_name(const endpoint& where, wait_time 
 
 #endif  // NETNOTES_SOCKET_RESOLVE_HPP
 
+
+// netnotes/socket/stale.hpp: the file that a Unix socket leaves behind
+// SPDX-License-Identifier: MIT
+//
+// A Unix socket with a path makes a file, and close() does not remove it. If a server ends without unlink(2), for
+// example because it was killed, the file stays. The next start then fails: "Address already in use". To remove every
+// such file before bind() would be wrong: it takes the path away from a server that runs.
+//
+//        /run/my.sock  ── no socket is bound to it ────> stale: may be replaced
+//                      ── a socket is bound to it ─────> in use, even if it does not accept just now
+//                      ── it is no socket ─────────────> another kind of file: never removed
+//
+//        net::socket listener{net::address_family::local, net::socket_type::stream};
+//        net::bind_replacing_stale(listener, net::unix_endpoint{"/run/my.sock"});
+//        listener.listen();
+//
+// On this page:  is_stale · bind_replacing_stale
+// The notes:     bind, close (公共用途的套接字函数); unix(7)
+
+#ifndef NETNOTES_SOCKET_STALE_HPP
+#define NETNOTES_SOCKET_STALE_HPP
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+
+
+
+namespace netnotes {
+
+/// Returns true if the path is a socket to which no open socket is bound any more. An abstract name is never stale. The
+/// check makes no connection, so a running server does not notice it. Throws std::system_error if the answer cannot be
+/// found, for example errc::permission_denied.
+[[nodiscard]] bool is_stale(const unix_endpoint& where);
+[[nodiscard]] bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept;
+
+/// Binds like socket::bind(), but replaces a stale socket at that path. Throws errc::address_in_use if a socket is bound
+/// there or if the file is no socket. If two processes do this at the same time, one of them gets the path and the other
+/// gets the error: the folder is locked meanwhile (flock(2)).
+void bind_replacing_stale(socket& unbound, const unix_endpoint& where);
+void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    if (where.is_abstract() || where.is_unnamed()) return false;
+    struct stat status {};
+    if (::lstat(where.name().c_str(), &status) != 0) {
+        if (errno != ENOENT) error = detail::last_error();
+        return false;
+    }
+    if (!S_ISSOCK(status.st_mode)) return false;
+    // A datagram socket: its connect() only looks who is there. For a stream socket that is there it fails with
+    // EPROTOTYPE, and the server sees no client.
+    socket probe{address_family::local, socket_type::datagram, 0, error};
+    if (error) return false;
+    probe.connect(where, error);  // does not wait
+    const bool is_refused = error == std::errc::connection_refused;
+    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::no_such_file_or_directory)
+        error.clear();
+    return is_refused;
+}
+inline bool is_stale(const unix_endpoint& where) {
+    std::error_code error;
+    const bool result = is_stale(where, error);
+    if (error) detail::throw_error(error, "is_stale ", where.to_string());
+    return result;
+}
+
+inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error) {
+    unbound.bind(where, error);
+    if (error != std::errc::address_in_use || where.is_abstract()) return;
+    const std::error_code in_use = error;
+    const std::string& path = where.name();
+    const auto slash = path.rfind('/');
+    const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
+    const owned_descriptor lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    if (!is_stale(where, error)) {
+        error = in_use;
+        return;
+    }
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+        error = detail::last_error();
+        return;
+    }
+    unbound.bind(where, error);
+}
+inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
+    std::error_code error;
+    bind_replacing_stale(unbound, where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_STALE_HPP
 
 
 
@@ -7012,6 +7150,116 @@ class reception {
 
 #endif  // NETNOTES_SERVER_BLOCKING_HPP
 
+// netnotes/server/calls.hpp: work for a reactor from other threads
+// SPDX-License-Identifier: MIT
+//
+// All connections of a reactor belong to one thread. Another thread that has a result for a client must not touch the
+// connection. It posts a call, and the reactor's thread makes that call between two events:
+//
+//        worker thread                                     reactor's thread, in run()
+//          result = compute(...)                             |
+//          server.post([=](auto& server) { ... }) ────────>  |  wakes up, makes the call
+//                                                            |     if (auto* client = server.find(id))
+//                                                            |         client->send(result);
+//
+// The queue is a linked list whose head is atomic. A poster pushes in front. The reactor takes the whole list at once
+// and turns it round, so the calls run in the order in which they were posted. An eventfd wakes the reactor.
+//
+// On this page:  for reactor_server: call_queue
+// Above it:      server/reactor.hpp
+
+#ifndef NETNOTES_SERVER_CALLS_HPP
+#define NETNOTES_SERVER_CALLS_HPP
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes::detail {
+
+/// Calls that any thread may push, for one thread that runs them. `Server` is passed to each call that takes it.
+template <class Server>
+class call_queue {
+  public:
+    /// Throws std::system_error if the system has no descriptor left.
+    call_queue() : event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+        if (event_ < 0) throw_error(last_error(), "eventfd");
+    }
+    call_queue(const call_queue&) = delete;
+    call_queue& operator=(const call_queue&) = delete;
+    ~call_queue() {
+        destroy(head_.load());
+        ::close(event_);
+    }
+    /// Returns the descriptor that can be read while calls are queued.
+    [[nodiscard]] int native_handle() const noexcept { return event_; }
+
+    /// Queues a call. Any thread may do so. Throws std::bad_alloc.
+    template <class Call>
+    void push(Call&& call) {
+        node* const made = new node_of<std::decay_t<Call>>{std::forward<Call>(call)};
+        made->next = head_.load(std::memory_order_relaxed);
+        while (!head_.compare_exchange_weak(made->next, made, std::memory_order_release, std::memory_order_relaxed)) {
+        }
+        constexpr std::uint64_t one = 1;
+        static_cast<void>(!::write(event_, &one, sizeof one));  // a full counter wakes as well
+    }
+    /// Runs the calls that are queued now, in their order. If a call throws, the calls behind it are dropped.
+    void run_all(Server& server) {
+        std::uint64_t count;
+        static_cast<void>(!::read(event_, &count, sizeof count));  // first: a later push sets it again
+        node* list = nullptr;
+        for (node* one = head_.exchange(nullptr, std::memory_order_acquire); one;)
+            one = std::exchange(one->next, std::exchange(list, one));
+        struct guard {
+            node*& list;
+            ~guard() { destroy(list); }
+        } rest{list};
+        while (list) {
+            const struct done {
+                node* one;
+                ~done() { delete one; }
+            } now{std::exchange(list, list->next)};
+            now.one->run(server);
+        }
+    }
+
+  private:
+    struct node {
+        virtual ~node() = default;
+        virtual void run(Server& server) = 0;
+        node* next = nullptr;
+    };
+    template <class Call>
+    struct node_of final : node {
+        template <class Made>
+        explicit node_of(Made&& made) : call(std::forward<Made>(made)) {}
+        void run(Server& server) override {
+            if constexpr (std::is_invocable_v<Call&, Server&>)
+                call(server);
+            else
+                call();
+        }
+        Call call;
+    };
+    static void destroy(node* list) noexcept {
+        while (list) delete std::exchange(list, list->next);
+    }
+
+    std::atomic<node*> head_{nullptr};
+    int event_;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SERVER_CALLS_HPP
+
 // netnotes/server/connection.hpp: a client of a reactor server, and the server's limits
 // SPDX-License-Identifier: MIT
 //
@@ -7074,6 +7322,9 @@ struct reactor_options {
 
 template <class Handler, poller Poller>
 class reactor_server;
+namespace detail {
+class connection_lists;
+}
 
 /// A client of a reactor_server, as the handler sees it. It lives until on_close() for it has returned. Use it only in
 /// the thread that runs the server. No call waits.
@@ -7095,6 +7346,18 @@ class connection {
     /// Sends the bytes, and queues a copy of the rest if the kernel does not take all of them now. An error closes the
     /// connection, and on_close() reports it. After close_after_sending() or close() it does nothing.
     void send(const_buffer bytes) noexcept;
+    /// Makes the server call the handler's on_timer() for this connection once, after this time. A new call replaces the
+    /// time, and `never` cancels it.
+    void set_timer(wait_time time) noexcept {
+        timer_ = time == never ? time_point::max() : std::max(detail::later(server_.now, time), server_.soon());
+        arm();
+    }
+    /// Limits the connection as a whole: at this moment it is closed with errc::timed_out, even in the middle of an
+    /// exchange that goes on. time_point::max() removes the limit. Use it in on_open(), or for reactor_server::connect().
+    void set_deadline(time_point when) noexcept {
+        deadline_ = when == time_point::max() ? when : std::max(when, server_.soon());
+        arm();
+    }
     /// Ends the exchange without an answer, for a message that needs no answer: see reactor_options::request_timeout.
     void end_exchange() noexcept {
         is_asked_ = false;
@@ -7122,15 +7385,49 @@ class connection {
   private:
     template <class Handler, poller Poller>
     friend class reactor_server;
+    friend detail::connection_lists;
 
-    enum class state : std::uint8_t { open, draining, lingering, closed };
+    enum class state : std::uint8_t { connecting, open, draining, lingering, closed };
+    struct alarm {
+        time_point when;
+        std::uint64_t id;
+        friend bool operator<(const alarm& a, const alarm& b) noexcept { return a.when > b.when; }  // earliest on top
+    };
     struct shared {  // the state that all connections of a server share
         reactor_options options;
         connection* changed = nullptr;  ///< a list, linked by next_changed_, of the connections for settle()
+        time_point now{};               ///< the time of this turn: the clock is read once for all events
+        std::size_t lost_alarms = 0;    ///< alarms of connections that have ended
+        std::vector<alarm> alarms;      ///< a heap. Of a connection only the alarm at armed_ counts
+        [[nodiscard]] time_point soon() const noexcept { return now + duration{1}; }  // not in this turn
+        /// Counts the alarm of a connection that has ended. If half of the heap is lost, it is cleaned.
+        template <class Find>
+        void lose_alarm(Find find) noexcept {
+            if (++lost_alarms < 64 || lost_alarms < alarms.size() / 2) return;
+            std::erase_if(alarms, [&](const alarm& each) {
+                const connection* const whose = find(each.id);
+                return !whose || whose->armed_ != each.when;
+            });
+            std::make_heap(alarms.begin(), alarms.end());
+            lost_alarms = 0;
+        }
     };
 
     connection(socket&& accepted, const socket_address& peer, std::uint64_t id, shared& server) noexcept
         : socket_{std::move(accepted)}, peer_{peer}, id_{id}, server_{server} {}
+    /// Puts an alarm for the earlier of timer and deadline into the heap, unless an earlier alarm is there already: then
+    /// the server looks again at that moment.
+    void arm() noexcept {
+        const time_point when = std::min(timer_, deadline_);
+        if (when >= armed_ || state_ == state::closed) return;
+        try {
+            server_.alarms.push_back({when, id_});
+            std::push_heap(server_.alarms.begin(), server_.alarms.end());
+            armed_ = when;
+        } catch (const std::bad_alloc&) {
+            close(std::make_error_code(std::errc::not_enough_memory));
+        }
+    }
     /// Puts this connection on the list for settle(), which runs when the handler has returned. So a handler may close
     /// any connection, and no object that a running function still uses is destroyed.
     void changed() noexcept {
@@ -7166,6 +7463,9 @@ class connection {
     connection* later_exchange_ = nullptr;
     time_point active_{};
     time_point exchange_begin_ = time_point::max();  // max(): no exchange is under way
+    time_point timer_ = time_point::max();
+    time_point deadline_ = time_point::max();
+    time_point armed_ = time_point::max();  // the alarm in the heap that counts
     interest registered_ = interest::none;
     state state_ = state::open;
     bool is_changed_ = false;
@@ -7178,6 +7478,7 @@ class connection {
     bool is_asked_ = false;     ///< The peer has sent bytes, and the handler has sent no answer since.
     bool is_kept_ = false;      ///< The handler will close the connection: keep_open().
     bool is_cut_ = false;       ///< Bytes of an answer are lost.
+    bool is_drained_ = false;   ///< The queue has become empty, and on_drained() was not called yet.
 };
 
 // ========================================================================================================
@@ -7234,6 +7535,7 @@ inline void connection::flush() noexcept {
         if (queue_.capacity() > server_.options.low_water)  // frees the memory that a slow client needed
             std::vector<std::byte>{}.swap(queue_);          // (`queue_ = {}` would keep it)
         sent_ = 0;
+        is_drained_ = true;
     }
     if (queued() <= server_.options.low_water) paused_ = false;
     changed();
@@ -7590,6 +7892,90 @@ void iterative_server<Handler>::run(const stop_event& stop) {
 
 #endif  // NETNOTES_SERVER_ITERATIVE_HPP
 
+// netnotes/server/lists.hpp: which connection has been silent for the longest time
+// SPDX-License-Identifier: MIT
+//
+// A server of 10,000 connections must not look at all of them to find the few that are too slow. Each limit is the same
+// for all connections. So a list in the order of the last activity has the next connection to close at its front:
+//
+//        front:  silent for 290 s  <──>  silent for 120 s  <──>  ...  <──>  a byte just now     a byte moves its
+//                (closed at 300 s)                                                               connection to the end
+//
+// A second list holds the exchanges in the order in which they began. A connection is a member of a list by pointers of
+// its own, so nothing is allocated, and leaving a list takes no search.
+//
+// On this page:  for reactor_server: connection_lists
+// Below it:      server/connection.hpp
+// Above it:      server/reactor.hpp
+
+#ifndef NETNOTES_SERVER_LISTS_HPP
+#define NETNOTES_SERVER_LISTS_HPP
+
+#include <cstddef>
+#include <utility>
+
+
+
+namespace netnotes::detail {
+
+/// The connections of a server in the order of their last activity, and in the order in which their exchanges began.
+class connection_lists {
+  public:
+    [[nodiscard]] connection* longest_idle() const noexcept { return longest_idle_; }
+    [[nodiscard]] connection* longest_exchange() const noexcept { return longest_exchange_; }
+
+    /// Adds a connection as the one with the last activity.
+    void append_to_activity(connection& client, time_point now) noexcept {
+        client.active_ = now;
+        client.earlier_ = std::exchange(last_active_, &client);
+        client.later_ = nullptr;
+        (client.earlier_ ? client.earlier_->later_ : longest_idle_) = &client;
+    }
+    void remove_from_activity(connection& client) noexcept {
+        (client.earlier_ ? client.earlier_->later_ : longest_idle_) = client.later_;
+        (client.later_ ? client.later_->earlier_ : last_active_) = client.earlier_;
+    }
+    /// Puts a connection on the list of exchanges, or takes it off. Every exchange has the same time, so a new exchange
+    /// belongs at the list's end. Most exchanges are over before this call and never enter the list.
+    void follow_exchange(connection& client, time_point now) noexcept {
+        constexpr std::size_t not_yet_known = static_cast<std::size_t>(-1);
+        if (client.state_ == connection::state::lingering || (!client.is_asked_ && client.queued() == 0))
+            return end_exchange(client);
+        if (client.exchange_begin_ != time_point::max()) {
+            if (client.is_asked_ && client.owed_ > 0) return;
+            if (client.owed_ > client.queued()) client.owed_ = client.queued();  // the handler has just answered
+            if (client.owed_ > 0) return;
+            end_exchange(client);  // the next exchange has begun
+        }
+        begin_exchange(client, now);
+        client.owed_ = client.is_asked_ && client.queued() == 0 ? not_yet_known : client.queued();
+    }
+    void end_exchange(connection& client) noexcept {
+        if (std::exchange(client.exchange_begin_, time_point::max()) == time_point::max()) return;
+        (client.earlier_exchange_ ? client.earlier_exchange_->later_exchange_ : longest_exchange_) =
+            client.later_exchange_;
+        (client.later_exchange_ ? client.later_exchange_->earlier_exchange_ : latest_exchange_) =
+            client.earlier_exchange_;
+    }
+
+  private:
+    void begin_exchange(connection& client, time_point now) noexcept {
+        client.exchange_begin_ = now;
+        client.earlier_exchange_ = std::exchange(latest_exchange_, &client);
+        client.later_exchange_ = nullptr;
+        (client.earlier_exchange_ ? client.earlier_exchange_->later_exchange_ : longest_exchange_) = &client;
+    }
+
+    connection* longest_idle_ = nullptr;
+    connection* last_active_ = nullptr;
+    connection* longest_exchange_ = nullptr;
+    connection* latest_exchange_ = nullptr;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SERVER_LISTS_HPP
+
 // netnotes/server/reactor.hpp: a server for thousands of clients, in one thread
 // SPDX-License-Identifier: MIT
 //
@@ -7670,6 +8056,8 @@ void iterative_server<Handler>::run(const stop_event& stop) {
 
 
 
+
+
 namespace netnotes {
 
 /// Serves many clients in the thread that calls run(). It calls handler(connection&, std::span<const std::byte> bytes)
@@ -7681,6 +8069,10 @@ namespace netnotes {
 ///     on_end(connection&)                           the client has ended its stream. Queued bytes, and an answer that
 ///                                                   the client waits for, are still sent. If the handler does not
 ///                                                   answer, it must call close_after_sending() here
+///     on_drained(connection&)                       the queue, which held bytes, has become empty. Send the next part of
+///                                                   a long answer here, or one more file. (If send() leaves nothing
+///                                                   in the queue, there is no call: send until queued() is above 0)
+///     on_timer(connection&)                         the time of connection::set_timer() is over
 ///     on_close(connection&, std::error_code why)    the connection ends. `why` is no error after an orderly end,
 ///                                                   timed_out for an idle or slow client, no_buffer_space above
 ///                                                   max_queue, state_not_recoverable after an exception,
@@ -7690,6 +8082,8 @@ namespace netnotes {
 ///                                                   that the poller cannot hold its descriptor: it was closed
 template <class Handler, poller Poller = epoll_poller>
 class reactor_server {
+    using state = connection::state;
+
   public:
     /// Takes over a listening stream socket, the handler and the poller. Throws std::invalid_argument if the socket
     /// does not listen, if options contradict each other, or if the poller has no trigger::edge and the options ask for
@@ -7711,6 +8105,7 @@ class reactor_server {
         if (!listener_.get_option<option::accepts_connections>())
             throw std::invalid_argument{"the socket of a reactor server does not listen"};
         shared_.options = options;
+        shared_.now = time();
         listener_.set_blocking(false);  // the sockets that it accepts do not wait either
     }
     reactor_server(const reactor_server&) = delete;
@@ -7723,23 +8118,43 @@ class reactor_server {
 
     /// Returns the number of connections, lingering connections included. Call it in the thread of run().
     [[nodiscard]] std::size_t connection_count() const noexcept { return count_; }
+    /// Returns the connection with this number, or nullptr if it has ended. Call it in the thread of run().
+    [[nodiscard]] connection* find(std::uint64_t id) noexcept {
+        const std::size_t index = id & 0xffffffff;
+        if (index >= slots_.size() || slots_[index].generation != id >> 32) return nullptr;
+        return slots_[index].occupant.get();
+    }
+    /// Makes the thread of run() call `call()` or `call(server)`, soon and between two events. Any thread may post, also
+    /// before run(); the server must still exist. Calls are made in their order. A call that run() does not reach before
+    /// it returns is dropped. If a call throws, run() ends with that exception. Throws std::bad_alloc.
+    template <class Call>
+    requires(std::invocable<std::decay_t<Call>&> || std::invocable<std::decay_t<Call>&, reactor_server&>)
+    void post(Call&& call) { calls_.push(std::forward<Call>(call)); }
+    /// Opens a connection to another server. It then is a connection like the others: the handler's on_open() is called
+    /// when it is established. If that fails, on_close() is called with the error and on_open() is not. The result may be
+    /// used at once for set_deadline() and id(); what send() sends before on_open() is dropped. It counts as a
+    /// connection, but max_connections does not limit it. Call it in the thread of run(), for example in a posted call.
+    /// Throws std::system_error without a descriptor, and std::bad_alloc.
+    connection& connect(const socket_address& where);
     /// Returns the handler that the server owns. While run() is running, use it in the thread of run() only.
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
 
   private:
-    using state = connection::state;
     struct slot {
         std::unique_ptr<connection> occupant;
         std::uint32_t generation = 0;
     };
     static constexpr std::uint64_t listener_token = ~std::uint64_t{0};
     static constexpr std::uint64_t stop_token = listener_token - 1;
+    static constexpr std::uint64_t calls_token = listener_token - 2;
     static constexpr duration stop_look = std::chrono::milliseconds{5};
     static constexpr int reads_a_turn = 16;
     static constexpr int accepts_a_turn = 64;
 
     void accept_clients();
-    void admit(socket&& accepted, const socket_address& peer);
+    connection& admit(socket&& made, const socket_address& peer, state as);
+    void open(connection& client);
+    void run_alarms();
     void pause_listener(time_point until);
     void resume_listener();
     void dispatch(const event& happened);
@@ -7750,11 +8165,6 @@ class reactor_server {
     void begin_stop(const stop_event& stop);
     void close_idle();
     duration time_to_wait() const noexcept;
-    connection* find(std::uint64_t id) noexcept {
-        const std::size_t index = id & 0xffffffff;
-        if (index >= slots_.size() || slots_[index].generation != id >> 32) return nullptr;
-        return slots_[index].occupant.get();
-    }
     /// Returns the time of the poller's clock if it has its own (see the concept poller), otherwise clock::now().
     time_point time() const noexcept {
         if constexpr (requires { { poller_.now() } noexcept -> std::same_as<time_point>; })
@@ -7765,11 +8175,6 @@ class reactor_server {
     bool is_edge() const noexcept { return shared_.options.how == trigger::edge; }
     template <class Call>
     void guarded(connection& client, Call call);
-    void append_to_activity(connection& client) noexcept;
-    void remove_from_activity(connection& client) noexcept;
-    void follow_exchange(connection& client) noexcept;
-    void begin_exchange(connection& client) noexcept;
-    void end_exchange(connection& client) noexcept;
 
     socket listener_;
     Handler handler_;
@@ -7779,12 +8184,9 @@ class reactor_server {
     std::vector<slot> slots_;
     std::vector<std::uint32_t> free_slots_;
     std::vector<std::uint64_t> pending_, pending_now_;  // edge-triggered connections with more to read
-    connection* longest_idle_ = nullptr;
-    connection* last_active_ = nullptr;
-    connection* longest_exchange_ = nullptr;
-    connection* latest_exchange_ = nullptr;
+    detail::connection_lists lists_;
+    detail::call_queue<reactor_server> calls_;
     std::size_t count_ = 0;
-    time_point now_{};                          // the time of this turn: the clock is read once for all events
     std::optional<time_point> listener_pause_;  // the end of the pause, while the listener is out of the poller
     bool stopping_ = false;
     time_point stop_end_ = time_point::max();
@@ -7798,15 +8200,18 @@ template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::run(const stop_event& stop) {
     poller_.add(listener_.native_handle(), interest::read, listener_token, trigger::level);
     poller_.add(stop.native_handle(), interest::read, stop_token, trigger::level);
+    poller_.add(calls_.native_handle(), interest::read, calls_token, trigger::level);
     while (!stopping_ || count_ > 0) {
         const std::span<const event> events = poller_.wait(time_to_wait());
-        now_ = time();
+        shared_.now = time();
         bool stop_seen = false;
         for (const event& happened : events) {
             if (happened.token == stop_token)
                 stop_seen = true;
             else if (happened.token == listener_token)
                 accept_clients();
+            else if (happened.token == calls_token)
+                calls_.run_all(*this);
             else
                 dispatch(happened);
             settle();
@@ -7815,29 +8220,32 @@ void reactor_server<Handler, Poller>::run(const stop_event& stop) {
         // list is exchanged first.
         pending_now_.clear();
         pending_now_.swap(pending_);
-        for (const std::uint64_t id : pending_now_) {
-            if (connection* const client = find(id)) {
+        for (std::size_t i = 0; i < pending_now_.size(); ++i) {  // connect() may reserve more room meanwhile
+            if (connection* const client = find(pending_now_[i])) {
                 client->is_pending_ = false;
                 read(*client, reads_a_turn);
                 settle();
             }
         }
         if (stop_seen && !stopping_) begin_stop(stop);
-        if (listener_pause_ && now_ >= *listener_pause_) resume_listener();
+        if (listener_pause_ && shared_.now >= *listener_pause_) resume_listener();
+        run_alarms();
         close_idle();
         settle();
     }
+    poller_.remove(calls_.native_handle());
 }
 
 template <class Handler, poller Poller>
 duration reactor_server<Handler, Poller>::time_to_wait() const noexcept {
     if (!pending_.empty()) return duration::zero();
-    time_point wake = stopping_ ? std::min(stop_end_, now_ + stop_look) : time_point::max();
+    time_point wake = stopping_ ? std::min(stop_end_, shared_.now + stop_look) : time_point::max();
     if (listener_pause_) wake = std::min(wake, *listener_pause_);
-    if (const duration idle = shared_.options.idle_timeout; longest_idle_ && idle != never)
-        wake = std::min(wake, detail::later(longest_idle_->active_, idle));
-    if (longest_exchange_)
-        wake = std::min(wake, detail::later(longest_exchange_->exchange_begin_, *shared_.options.request_timeout));
+    if (!shared_.alarms.empty()) wake = std::min(wake, shared_.alarms.front().when);
+    if (const duration idle = shared_.options.idle_timeout; lists_.longest_idle() && idle != never)
+        wake = std::min(wake, detail::later(lists_.longest_idle()->active_, idle));
+    if (const connection* const first = lists_.longest_exchange())
+        wake = std::min(wake, detail::later(first->exchange_begin_, *shared_.options.request_timeout));
     return wake == time_point::max() ? never : std::max(wake - time(), duration::zero());
 }
 
@@ -7850,7 +8258,7 @@ void reactor_server<Handler, Poller>::accept_clients() {
         if (detail::is_not_listening(error)) detail::throw_error(error, "accept");
         if (!error) {
             try {
-                admit(std::move(accepted), peer);
+                open(admit(std::move(accepted), peer, state::open));
                 continue;
             } catch (const std::system_error& failure) {  // ENOSPC, ENOMEM from epoll
                 error = failure.code();
@@ -7864,13 +8272,13 @@ void reactor_server<Handler, Poller>::accept_clients() {
         }
         // Or accept() found no descriptor or memory: EMFILE, ENFILE, ENOBUFS, ENOMEM.
         if constexpr (requires { handler_.on_accept_error(error); }) handler_.on_accept_error(error);
-        return pause_listener(now_ + detail::accept_pause);
+        return pause_listener(shared_.now + detail::accept_pause);
     }
     if (count_ >= shared_.options.max_connections) pause_listener(time_point::max());
 }
 
 template <class Handler, poller Poller>
-void reactor_server<Handler, Poller>::admit(socket&& accepted, const socket_address& peer) {
+connection& reactor_server<Handler, Poller>::admit(socket&& made, const socket_address& peer, state as) {
     if (free_slots_.empty()) {
         // Takes all memory that a client may need outside its connection. If it is missing, only this client is
         // refused. Later, freeing a slot and adding to the pending list cannot fail.
@@ -7884,17 +8292,34 @@ void reactor_server<Handler, Poller>::admit(socket&& accepted, const socket_addr
     const std::uint32_t index = free_slots_.back();
     slot& place = slots_[index];
     const std::uint64_t id = std::uint64_t{place.generation} << 32 | index;
-    std::unique_ptr<connection> client{new connection{std::move(accepted), peer, id, shared_}};
-    client->registered_ =
-        is_edge() ? interest::read | interest::write | interest::peer_done | interest::urgent : interest::read;
+    std::unique_ptr<connection> client{new connection{std::move(made), peer, id, shared_}};
+    client->state_ = as;
+    client->registered_ = is_edge() ? interest::read | interest::write | interest::peer_done | interest::urgent
+                          : as == state::connecting ? interest::write
+                                                    : interest::read;
     client->read_to_end_ = !peer.is_ip();  // on a Unix socket a passed descriptor also causes a short read
     poller_.add(client->native_handle(), client->registered_, id, *shared_.options.how);
     free_slots_.pop_back();
     place.occupant = std::move(client);
-    append_to_activity(*place.occupant);
+    lists_.append_to_activity(*place.occupant, shared_.now);
     ++count_;
-    if constexpr (requires { handler_.on_open(*place.occupant); })
-        guarded(*place.occupant, [&] { handler_.on_open(*place.occupant); });
+    return *place.occupant;
+}
+template <class Handler, poller Poller>
+void reactor_server<Handler, Poller>::open(connection& client) {
+    if constexpr (requires { handler_.on_open(client); }) guarded(client, [&] { handler_.on_open(client); });
+}
+
+template <class Handler, poller Poller>
+connection& reactor_server<Handler, Poller>::connect(const socket_address& where) {
+    socket made{where.family(), socket_type::stream};
+    made.set_blocking(false);
+    std::error_code error;
+    made.connect(where, error);
+    connection& client = admit(std::move(made), where, state::connecting);
+    if (stopping_) error = std::make_error_code(std::errc::operation_canceled);
+    if (error && error != std::errc::operation_in_progress) client.close(error);
+    return client;
 }
 
 /// Removes the listener from the poller until `until`. interest::none would not be enough, because a poller always
@@ -7914,7 +8339,7 @@ void reactor_server<Handler, Poller>::resume_listener() {
     } catch (const std::system_error& failure) {  // epoll's limit (max_user_watches) is reached, or no memory is left
         const std::error_code why = failure.code();
         if constexpr (requires { handler_.on_accept_error(why); }) handler_.on_accept_error(why);
-        listener_pause_ = now_ + detail::accept_pause;
+        listener_pause_ = shared_.now + detail::accept_pause;
     }
 }
 
@@ -7922,6 +8347,15 @@ template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::dispatch(const event& happened) {
     connection* const client = find(happened.token);
     if (!client) return;  // closed earlier in this batch
+    if (client->state_ == state::connecting) {
+        const std::error_code why = client->socket_.take_error();
+        if (why) return client->close(why);
+        if (!any_of(happened.ready, interest::write)) return;
+        client->state_ = state::open;
+        client->progressed_ = true;
+        client->changed();
+        open(*client);
+    }
     if (any_of(happened.ready, interest::peer_done | interest::hang_up | interest::error | interest::urgent))
         client->read_to_end_ = true;
     // A poller reports an error or a hang-up at every wait, whatever the interest. A client that is not read does not
@@ -7984,6 +8418,9 @@ void reactor_server<Handler, Poller>::settle() {
 /// Updates the poller, the idle list and the pending list after a connection has changed.
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::settle(connection& client) {
+    if constexpr (requires { handler_.on_drained(client); })
+        if (std::exchange(client.is_drained_, false) && client.state_ == state::open)
+            guarded(client, [&] { handler_.on_drained(client); });
     if (client.input_ended_ && !client.is_kept_ && (!client.is_asked_ || stopping_)) client.close_after_sending();
     if (client.state_ == state::draining && client.queued() == 0) {
         std::error_code error;
@@ -7996,11 +8433,11 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
             client.close(error);  // the peer has reset the connection
     }
     if (client.state_ == state::closed) return destroy(client);
-    follow_exchange(client);
+    lists_.follow_exchange(client, shared_.now);
     client.is_changed_ = false;  // not earlier, because the calls above must not put it on the list again
     if (std::exchange(client.progressed_, false)) {
-        remove_from_activity(client);
-        append_to_activity(client);
+        lists_.remove_from_activity(client);
+        lists_.append_to_activity(client, shared_.now);
     }
     if (is_edge()) {
         if (client.is_read() && client.unread_ && !std::exchange(client.is_pending_, true))
@@ -8008,7 +8445,7 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
         return;
     }
     interest wanted = client.is_read() ? interest::read : interest::none;
-    if (client.queued() > 0) wanted |= interest::write;
+    if (client.queued() > 0 || client.state_ == state::connecting) wanted |= interest::write;
     if (wanted == client.registered_) return;
     try {
         poller_.modify(client.native_handle(), wanted, client.id_, trigger::level);
@@ -8031,12 +8468,14 @@ void reactor_server<Handler, Poller>::destroy(connection& client) {
     std::error_code is_gone;
     if (client.is_cut_ || client.queued() > 0) client.socket_.set_option(option::linger{std::chrono::seconds{0}}, is_gone);
     poller_.remove(client.native_handle());
-    remove_from_activity(client);
-    end_exchange(client);
+    lists_.remove_from_activity(client);
+    lists_.end_exchange(client);
     if (client.is_pending_) std::erase(pending_, client.id_);
     const auto index = static_cast<std::uint32_t>(client.id_ & 0xffffffff);
     ++slots_[index].generation;
+    const bool loses_alarm = client.armed_ != time_point::max();
     slots_[index].occupant.reset();
+    if (loses_alarm) shared_.lose_alarm([this](std::uint64_t id) { return find(id); });
     free_slots_.push_back(index);
     --count_;
     resume_listener();
@@ -8050,14 +8489,18 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
     }
     settle();
     stopping_ = true;
-    stop_end_ = detail::later(now_, shared_.options.stop_grace);
+    stop_end_ = detail::later(shared_.now, shared_.options.stop_grace);
     if (!listener_pause_) poller_.remove(listener_.native_handle());
     listener_pause_.reset();
     poller_.remove(stop.native_handle());  // it stays readable and would be reported at every wait
     listener_ = {};  // ignores an error of close(): the accepted clients still get their answers
-    for (const slot& place : slots_) {
-        connection* const client = place.occupant.get();
+    for (std::size_t i = 0; i < slots_.size(); ++i) {  // connect() may add slots meanwhile
+        connection* const client = slots_[i].occupant.get();
         if (!client) continue;
+        if (client->state_ == state::connecting) {
+            client->close(std::make_error_code(std::errc::operation_canceled));
+            continue;
+        }
         if (time() >= stop_end_) break;  // stop_grace is over: close_idle() closes the rest
         int arrived = 0;
         ::ioctl(client->native_handle(), FIONREAD, &arrived);
@@ -8072,22 +8515,44 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
     }
 }
 
+/// Calls on_timer() for each timer that has expired, and closes the connections whose deadline has passed.
+template <class Handler, poller Poller>
+void reactor_server<Handler, Poller>::run_alarms() {
+    auto& alarms = shared_.alarms;
+    while (!alarms.empty() && alarms.front().when <= shared_.now) {
+        const connection::alarm due = alarms.front();
+        std::pop_heap(alarms.begin(), alarms.end());
+        alarms.pop_back();
+        connection* const client = find(due.id);
+        if (!client || client->armed_ != due.when) continue;  // it has ended, or an earlier alarm took this one's place
+        client->armed_ = time_point::max();
+        if (client->deadline_ <= shared_.now) {
+            client->close(std::make_error_code(std::errc::timed_out));
+        } else if (client->timer_ <= shared_.now) {
+            client->timer_ = time_point::max();
+            if constexpr (requires { handler_.on_timer(*client); })
+                guarded(*client, [&] { handler_.on_timer(*client); });
+        }
+        client->arm();
+        settle();
+    }
+}
+
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::close_idle() {
     if (stopping_)  // no event reports acknowledgments, so a stop checks every few milliseconds: see time_to_wait()
         for (const slot& place : slots_)
             if (connection* const client = place.occupant.get();
-                client && (now_ >= stop_end_ || (client->state_ == state::lingering && client->is_delivered())))
+                client && (shared_.now >= stop_end_ || (client->state_ == state::lingering && client->is_delivered())))
                 client->close(std::make_error_code(std::errc::operation_canceled));
     const auto is_over = [this](time_point begin, duration limit) {
-        return limit != never && detail::later(begin, limit) <= now_;
+        return limit != never && detail::later(begin, limit) <= shared_.now;
     };
-    for (connection* client = longest_idle_; client && is_over(client->active_, shared_.options.idle_timeout);
+    for (connection* client = lists_.longest_idle(); client && is_over(client->active_, shared_.options.idle_timeout);
          client = client->later_)
         client->close(std::make_error_code(std::errc::timed_out));
-    for (connection* client = longest_exchange_;
-         client && is_over(client->exchange_begin_, *shared_.options.request_timeout);
-         client = client->later_exchange_)
+    for (connection* client = lists_.longest_exchange();
+         client && is_over(client->exchange_begin_, *shared_.options.request_timeout); client = client->later_exchange_)
         client->close(std::make_error_code(std::errc::timed_out));
 }
 
@@ -8101,51 +8566,6 @@ void reactor_server<Handler, Poller>::guarded(connection& client, Call call) {
         client.is_cut_ = client.is_cut_ || client.state_ == state::open;  // part of an answer may have been sent
         client.close(std::make_error_code(std::errc::state_not_recoverable));
     }
-}
-
-template <class Handler, poller Poller>
-void reactor_server<Handler, Poller>::append_to_activity(connection& client) noexcept {
-    client.active_ = now_;
-    client.earlier_ = std::exchange(last_active_, &client);
-    client.later_ = nullptr;
-    (client.earlier_ ? client.earlier_->later_ : longest_idle_) = &client;
-}
-
-template <class Handler, poller Poller>
-void reactor_server<Handler, Poller>::remove_from_activity(connection& client) noexcept {
-    (client.earlier_ ? client.earlier_->later_ : longest_idle_) = client.later_;
-    (client.later_ ? client.later_->earlier_ : last_active_) = client.earlier_;
-}
-
-/// Puts a connection on the list of exchanges, or takes it off. Every exchange has the same time, so a new exchange
-/// belongs at the list's end. Most exchanges are over before this call and never enter the list.
-template <class Handler, poller Poller>
-void reactor_server<Handler, Poller>::follow_exchange(connection& client) noexcept {
-    constexpr std::size_t not_yet_known = static_cast<std::size_t>(-1);
-    if (client.state_ == state::lingering || (!client.is_asked_ && client.queued() == 0)) return end_exchange(client);
-    if (client.exchange_begin_ != time_point::max()) {
-        if (client.is_asked_ && client.owed_ > 0) return;
-        if (client.owed_ > client.queued()) client.owed_ = client.queued();  // the handler has just answered
-        if (client.owed_ > 0) return;
-        end_exchange(client);  // the next exchange has begun
-    }
-    begin_exchange(client);
-    client.owed_ = client.is_asked_ && client.queued() == 0 ? not_yet_known : client.queued();
-}
-
-template <class Handler, poller Poller>
-void reactor_server<Handler, Poller>::begin_exchange(connection& client) noexcept {
-    client.exchange_begin_ = now_;
-    client.earlier_exchange_ = std::exchange(latest_exchange_, &client);
-    client.later_exchange_ = nullptr;
-    (client.earlier_exchange_ ? client.earlier_exchange_->later_exchange_ : longest_exchange_) = &client;
-}
-
-template <class Handler, poller Poller>
-void reactor_server<Handler, Poller>::end_exchange(connection& client) noexcept {
-    if (std::exchange(client.exchange_begin_, time_point::max()) == time_point::max()) return;
-    (client.earlier_exchange_ ? client.earlier_exchange_->later_exchange_ : longest_exchange_) = client.later_exchange_;
-    (client.later_exchange_ ? client.later_exchange_->earlier_exchange_ : latest_exchange_) = client.earlier_exchange_;
 }
 
 }  // namespace netnotes

@@ -1618,6 +1618,13 @@ class unix_endpoint {
         return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
     }
     friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
+    /// Writes to_string().
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const unix_endpoint& name) {
+        const std::string text = name.to_string();
+        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
+    }
 
   private:
     unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
@@ -1663,6 +1670,13 @@ class socket_address {
     friend bool operator==(const socket_address& a, const socket_address& b) {
         if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
         return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
+    }
+    /// Writes to_string().
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const socket_address& address) {
+        const std::string text = address.to_string();
+        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
     }
 
   private:
@@ -14338,6 +14352,7 @@ static_assert(poller<select_poller>);
 //     socket/message.hpp      what travels beside the bytes of a datagram
 //     socket/socket.hpp       the socket, with a table from Python and C to netnotes
 //     socket/descriptors.hpp  descriptors that travel over a Unix socket, and the user at its other end
+//     socket/stale.hpp        the file that a Unix socket leaves behind
 //     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
 //
 // The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
@@ -15647,8 +15662,9 @@ inline std::vector<network_interface> interfaces() {
 //
 // The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
 // side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
-// becomes bad() and error() returns the reason. Text arrives as the peer sends it: lines of network protocols end in
-// "\r\n", and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
+// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so eof()
+// is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n", and
+// getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
 //
 // On this page:  socket_iostream
 // The notes:     s.makefile() (公共用途的套接字函数); example 05
@@ -15670,7 +15686,10 @@ namespace netnotes {
 /// The buffer between a std::iostream and a connected stream socket, which it does not own.
 class socket_streambuf : public std::streambuf {
   public:
-    explicit socket_streambuf(socket& connection) noexcept : connection_{connection} {
+    /// `stream` is the stream that uses this buffer: it becomes bad() when a receive fails. Without it a failed receive
+    /// looks like the end of the stream, and error() tells the difference.
+    explicit socket_streambuf(socket& connection, std::ios* stream = nullptr) noexcept
+        : connection_{connection}, stream_{stream} {
         setp(out_.data(), out_.data() + out_.size());
     }
     socket_streambuf(const socket_streambuf&) = delete;
@@ -15682,10 +15701,9 @@ class socket_streambuf : public std::streambuf {
 
   protected:
     int_type underflow() override {
-        // Only by throwing can a buffer set badbit and not just eofbit.
-        if (sync() != 0) throw std::system_error{error_};
+        if (sync() != 0) return fail();
         const std::size_t size = connection_.recv(in_, error_);
-        if (error_) throw std::system_error{error_};
+        if (error_) return fail();
         setg(in_.data(), in_.data(), in_.data() + size);
         return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
     }
@@ -15706,7 +15724,18 @@ class socket_streambuf : public std::streambuf {
     }
 
   private:
+    /// Makes the stream bad. setstate() sets the state before it throws. The exception must not leave a buffer. If the
+    /// program has asked for exceptions, the stream itself throws afterwards.
+    int_type fail() noexcept {
+        try {
+            if (stream_) stream_->setstate(std::ios::badbit);
+        } catch (const std::ios_base::failure&) {
+        }
+        return traits_type::eof();
+    }
+
     socket& connection_;
+    std::ios* stream_;
     std::error_code error_, send_error_;
     std::array<char, 4096> in_{};
     std::array<char, 4096> out_{};
@@ -15718,7 +15747,7 @@ class socket_streambuf : public std::streambuf {
 class socket_iostream : public std::iostream {
   public:
     explicit socket_iostream(socket connection)
-        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_} {
+        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_, this} {
         rdbuf(&buffer_);
     }
     [[nodiscard]] socket& connection() noexcept { return connection_; }
@@ -15736,6 +15765,113 @@ class socket_iostream : public std::iostream {
 
 
 
+
+// netnotes/socket/stale.hpp: the file that a Unix socket leaves behind
+// SPDX-License-Identifier: MIT
+//
+// A Unix socket with a path makes a file, and close() does not remove it. If a server ends without unlink(2), for
+// example because it was killed, the file stays. The next start then fails: "Address already in use". To remove every
+// such file before bind() would be wrong: it takes the path away from a server that runs.
+//
+//        /run/my.sock  ── no socket is bound to it ────> stale: may be replaced
+//                      ── a socket is bound to it ─────> in use, even if it does not accept just now
+//                      ── it is no socket ─────────────> another kind of file: never removed
+//
+//        net::socket listener{net::address_family::local, net::socket_type::stream};
+//        net::bind_replacing_stale(listener, net::unix_endpoint{"/run/my.sock"});
+//        listener.listen();
+//
+// On this page:  is_stale · bind_replacing_stale
+// The notes:     bind, close (公共用途的套接字函数); unix(7)
+
+#ifndef NETNOTES_SOCKET_STALE_HPP
+#define NETNOTES_SOCKET_STALE_HPP
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+
+
+
+namespace netnotes {
+
+/// Returns true if the path is a socket to which no open socket is bound any more. An abstract name is never stale. The
+/// check makes no connection, so a running server does not notice it. Throws std::system_error if the answer cannot be
+/// found, for example errc::permission_denied.
+[[nodiscard]] bool is_stale(const unix_endpoint& where);
+[[nodiscard]] bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept;
+
+/// Binds like socket::bind(), but replaces a stale socket at that path. Throws errc::address_in_use if a socket is bound
+/// there or if the file is no socket. If two processes do this at the same time, one of them gets the path and the other
+/// gets the error: the folder is locked meanwhile (flock(2)).
+void bind_replacing_stale(socket& unbound, const unix_endpoint& where);
+void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    if (where.is_abstract() || where.is_unnamed()) return false;
+    struct stat status {};
+    if (::lstat(where.name().c_str(), &status) != 0) {
+        if (errno != ENOENT) error = detail::last_error();
+        return false;
+    }
+    if (!S_ISSOCK(status.st_mode)) return false;
+    // A datagram socket: its connect() only looks who is there. For a stream socket that is there it fails with
+    // EPROTOTYPE, and the server sees no client.
+    socket probe{address_family::local, socket_type::datagram, 0, error};
+    if (error) return false;
+    probe.connect(where, error);  // does not wait
+    const bool is_refused = error == std::errc::connection_refused;
+    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::no_such_file_or_directory)
+        error.clear();
+    return is_refused;
+}
+inline bool is_stale(const unix_endpoint& where) {
+    std::error_code error;
+    const bool result = is_stale(where, error);
+    if (error) detail::throw_error(error, "is_stale ", where.to_string());
+    return result;
+}
+
+inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error) {
+    unbound.bind(where, error);
+    if (error != std::errc::address_in_use || where.is_abstract()) return;
+    const std::error_code in_use = error;
+    const std::string& path = where.name();
+    const auto slash = path.rfind('/');
+    const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
+    const owned_descriptor lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    if (!is_stale(where, error)) {
+        error = in_use;
+        return;
+    }
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+        error = detail::last_error();
+        return;
+    }
+    unbound.bind(where, error);
+}
+inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
+    std::error_code error;
+    bind_replacing_stale(unbound, where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_STALE_HPP
 
 
 
@@ -17499,18 +17635,21 @@ struct std::is_error_code_enum<netnotes::tftp::error> : std::true_type {};
 // A transfer asks a source for the bytes that it sends, and gives a sink the bytes that it receives. Files are in
 // tftp/file.hpp, memory, streams and functions in tftp/content.hpp.
 //
-// On this page:  source · sink · to_error
+// On this page:  source · text_source · sink · to_error
 // The notes:     tftp 客户端; example 14
 
 #ifndef NETNOTES_TFTP_SOURCE_HPP
 #define NETNOTES_TFTP_SOURCE_HPP
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <system_error>
+#include <utility>
 
 
 
@@ -17524,6 +17663,25 @@ class source {
     virtual std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept = 0;
     /// Returns the size of the file in bytes, or nullopt if it is not known beforehand.
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
+};
+
+/// A text that this object owns, for content that is made on the spot. memory_source of tftp/content.hpp refers to bytes
+/// of the caller instead.
+class text_source final : public source {
+  public:
+    explicit text_source(std::string text) noexcept : text_{std::move(text)} {}
+    std::size_t read(std::span<std::byte> room, std::error_code&) noexcept override {
+        const auto rest = std::as_bytes(std::span{text_}).subspan(read_);
+        const auto piece = rest.first(std::min(room.size(), rest.size()));
+        std::copy(piece.begin(), piece.end(), room.begin());
+        read_ += piece.size();
+        return piece.size();
+    }
+    [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return text_.size(); }
+
+  private:
+    std::string text_;
+    std::size_t read_ = 0;  // bytes of the text that were read
 };
 
 /// Takes the bytes of a file, in order, each once.
@@ -19934,6 +20092,7 @@ inline task<outcome> put(endpoint server, source& from, std::string file_name, s
 //
 // A sink whose transfer fails keeps what had come until then, unfinished: ask is_whole() before you use it.
 //
+// Below it:      tftp/source.hpp, text_source, which owns its text
 // On this page:  memory_source, memory_sink · stream_source, stream_sink · function_source, function_sink
 // The notes:     tftp 客户端 示例代码 (which knows files only); example 14
 
@@ -21060,7 +21219,7 @@ class address_rate_limit {
 // netnotes/tftp/service.hpp: what a TFTP server serves, within which limits, and what it reports
 // SPDX-License-Identifier: MIT
 //
-// On this page:  file_request, handlers, serve_files · transfer_record · server_options
+// On this page:  file_request, handlers, serve_files, serve_text · transfer_record · server_options
 // Above it:      tftp/server.hpp
 
 #ifndef NETNOTES_TFTP_SERVICE_HPP
@@ -21074,6 +21233,8 @@ class address_rate_limit {
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
 
 
 
@@ -21101,6 +21262,13 @@ struct handlers {
 /// The files of a folder and the folders in it: see `directory`. They can be read, and with `writing` also written.
 /// Throws std::system_error when there is no such folder.
 [[nodiscard]] handlers serve_files(const std::string& root, std::optional<existing_file> writing = std::nullopt);
+/// Text that is made on the spot. `make(request)` returns it, or nullopt if there is no such file; a std::system_error
+/// that it throws refuses the request as in `handlers`. Nothing can be written:
+///
+///     tftp::server server{{ipv6_address::any(), 69}, tftp::serve_text([](const tftp::file_request& what) {
+///         return what.file_name == "motd" ? std::optional<std::string>{"Hello!\n"} : std::nullopt;
+///     })};
+[[nodiscard]] handlers serve_text(std::function<std::optional<std::string>(const file_request&)> make);
 
 /// A transfer that has come to its end, or a request that was refused.
 struct transfer_record {
@@ -21167,6 +21335,16 @@ inline handlers serve_files(const std::string& root, std::optional<existing_file
         made.write = [folder, policy = *writing](const file_request& what) -> std::unique_ptr<sink> {
             return std::make_unique<file_sink>(folder->create(what.file_name, policy));
         };
+    return made;
+}
+
+inline handlers serve_text(std::function<std::optional<std::string>(const file_request&)> make) {
+    handlers made;
+    made.read = [make = std::move(make)](const file_request& what) -> std::unique_ptr<source> {
+        std::optional<std::string> text = make(what);
+        if (!text) throw std::system_error{std::make_error_code(std::errc::no_such_file_or_directory)};
+        return std::make_unique<text_source>(*std::move(text));
+    };
     return made;
 }
 

@@ -95,6 +95,7 @@
 //     socket/message.hpp      what travels beside the bytes of a datagram
 //     socket/socket.hpp       the socket, with a table from Python and C to netnotes
 //     socket/descriptors.hpp  descriptors that travel over a Unix socket, and the user at its other end
+//     socket/stale.hpp        the file that a Unix socket leaves behind
 //     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
 //
 // The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
@@ -2205,6 +2206,13 @@ class unix_endpoint {
         return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
     }
     friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
+    /// Writes to_string().
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const unix_endpoint& name) {
+        const std::string text = name.to_string();
+        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
+    }
 
   private:
     unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
@@ -2250,6 +2258,13 @@ class socket_address {
     friend bool operator==(const socket_address& a, const socket_address& b) {
         if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
         return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
+    }
+    /// Writes to_string().
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const socket_address& address) {
+        const std::string text = address.to_string();
+        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
     }
 
   private:
@@ -4809,8 +4824,9 @@ inline std::vector<network_interface> interfaces() {
 //
 // The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
 // side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
-// becomes bad() and error() returns the reason. Text arrives as the peer sends it: lines of network protocols end in
-// "\r\n", and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
+// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so eof()
+// is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n", and
+// getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
 //
 // On this page:  socket_iostream
 // The notes:     s.makefile() (公共用途的套接字函数); example 05
@@ -4832,7 +4848,10 @@ namespace netnotes {
 /// The buffer between a std::iostream and a connected stream socket, which it does not own.
 class socket_streambuf : public std::streambuf {
   public:
-    explicit socket_streambuf(socket& connection) noexcept : connection_{connection} {
+    /// `stream` is the stream that uses this buffer: it becomes bad() when a receive fails. Without it a failed receive
+    /// looks like the end of the stream, and error() tells the difference.
+    explicit socket_streambuf(socket& connection, std::ios* stream = nullptr) noexcept
+        : connection_{connection}, stream_{stream} {
         setp(out_.data(), out_.data() + out_.size());
     }
     socket_streambuf(const socket_streambuf&) = delete;
@@ -4844,10 +4863,9 @@ class socket_streambuf : public std::streambuf {
 
   protected:
     int_type underflow() override {
-        // Only by throwing can a buffer set badbit and not just eofbit.
-        if (sync() != 0) throw std::system_error{error_};
+        if (sync() != 0) return fail();
         const std::size_t size = connection_.recv(in_, error_);
-        if (error_) throw std::system_error{error_};
+        if (error_) return fail();
         setg(in_.data(), in_.data(), in_.data() + size);
         return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
     }
@@ -4868,7 +4886,18 @@ class socket_streambuf : public std::streambuf {
     }
 
   private:
+    /// Makes the stream bad. setstate() sets the state before it throws. The exception must not leave a buffer. If the
+    /// program has asked for exceptions, the stream itself throws afterwards.
+    int_type fail() noexcept {
+        try {
+            if (stream_) stream_->setstate(std::ios::badbit);
+        } catch (const std::ios_base::failure&) {
+        }
+        return traits_type::eof();
+    }
+
     socket& connection_;
+    std::ios* stream_;
     std::error_code error_, send_error_;
     std::array<char, 4096> in_{};
     std::array<char, 4096> out_{};
@@ -4880,7 +4909,7 @@ class socket_streambuf : public std::streambuf {
 class socket_iostream : public std::iostream {
   public:
     explicit socket_iostream(socket connection)
-        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_} {
+        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_, this} {
         rdbuf(&buffer_);
     }
     [[nodiscard]] socket& connection() noexcept { return connection_; }
@@ -5262,6 +5291,113 @@ inline std::optional<std::string> resolve_name(const endpoint& where, wait_time 
 
 #endif  // NETNOTES_SOCKET_RESOLVE_HPP
 
+
+// netnotes/socket/stale.hpp: the file that a Unix socket leaves behind
+// SPDX-License-Identifier: MIT
+//
+// A Unix socket with a path makes a file, and close() does not remove it. If a server ends without unlink(2), for
+// example because it was killed, the file stays. The next start then fails: "Address already in use". To remove every
+// such file before bind() would be wrong: it takes the path away from a server that runs.
+//
+//        /run/my.sock  ── no socket is bound to it ────> stale: may be replaced
+//                      ── a socket is bound to it ─────> in use, even if it does not accept just now
+//                      ── it is no socket ─────────────> another kind of file: never removed
+//
+//        net::socket listener{net::address_family::local, net::socket_type::stream};
+//        net::bind_replacing_stale(listener, net::unix_endpoint{"/run/my.sock"});
+//        listener.listen();
+//
+// On this page:  is_stale · bind_replacing_stale
+// The notes:     bind, close (公共用途的套接字函数); unix(7)
+
+#ifndef NETNOTES_SOCKET_STALE_HPP
+#define NETNOTES_SOCKET_STALE_HPP
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+
+
+
+namespace netnotes {
+
+/// Returns true if the path is a socket to which no open socket is bound any more. An abstract name is never stale. The
+/// check makes no connection, so a running server does not notice it. Throws std::system_error if the answer cannot be
+/// found, for example errc::permission_denied.
+[[nodiscard]] bool is_stale(const unix_endpoint& where);
+[[nodiscard]] bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept;
+
+/// Binds like socket::bind(), but replaces a stale socket at that path. Throws errc::address_in_use if a socket is bound
+/// there or if the file is no socket. If two processes do this at the same time, one of them gets the path and the other
+/// gets the error: the folder is locked meanwhile (flock(2)).
+void bind_replacing_stale(socket& unbound, const unix_endpoint& where);
+void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    if (where.is_abstract() || where.is_unnamed()) return false;
+    struct stat status {};
+    if (::lstat(where.name().c_str(), &status) != 0) {
+        if (errno != ENOENT) error = detail::last_error();
+        return false;
+    }
+    if (!S_ISSOCK(status.st_mode)) return false;
+    // A datagram socket: its connect() only looks who is there. For a stream socket that is there it fails with
+    // EPROTOTYPE, and the server sees no client.
+    socket probe{address_family::local, socket_type::datagram, 0, error};
+    if (error) return false;
+    probe.connect(where, error);  // does not wait
+    const bool is_refused = error == std::errc::connection_refused;
+    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::no_such_file_or_directory)
+        error.clear();
+    return is_refused;
+}
+inline bool is_stale(const unix_endpoint& where) {
+    std::error_code error;
+    const bool result = is_stale(where, error);
+    if (error) detail::throw_error(error, "is_stale ", where.to_string());
+    return result;
+}
+
+inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error) {
+    unbound.bind(where, error);
+    if (error != std::errc::address_in_use || where.is_abstract()) return;
+    const std::error_code in_use = error;
+    const std::string& path = where.name();
+    const auto slash = path.rfind('/');
+    const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
+    const owned_descriptor lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    if (!is_stale(where, error)) {
+        error = in_use;
+        return;
+    }
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+        error = detail::last_error();
+        return;
+    }
+    unbound.bind(where, error);
+}
+inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
+    std::error_code error;
+    bind_replacing_stale(unbound, where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_STALE_HPP
 
 
 
