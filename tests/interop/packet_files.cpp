@@ -133,8 +133,9 @@ int follow(const bytes& file) {
     };
     std::vector<told> all;
     const auto handler = [&](const stream_event& event) {
-        if (all.size() <= event.stream.number) all.resize(event.stream.number + 1);
-        told& to = all[event.stream.number];
+        const auto number = static_cast<std::size_t>(event.stream.number);
+        if (all.size() <= number) all.resize(number + 1);
+        told& to = all[number];
         const char side = event.side == stream_side::client ? 'C' : 'S';
         const auto tell = [&](const std::string& text) {
             if (to.has_ended) return;

@@ -93,6 +93,9 @@ def check_list(file, ours, theirs, what):
     if len(ours) != len(theirs):
         differ(file, f"{what}: {len(ours)} packets, tshark has {len(theirs)}")
     for mine, other in zip(ours, theirs):
+        if not mine[1] and other[1] and abs(float(other[1])) > 9_223_372_035:
+            counts["odd times"] += 1  # 64 bits of nanoseconds end in 2262
+            other[1] = mine[1]
         if mine[8]:  # no time is right here
             counts["odd times"] += 1
             other[1] = mine[1]
@@ -179,13 +182,17 @@ def their_streams(file, count):
 
 def check_follow(program, file):
     done = run("tshark", "-r", file, "-n", "-Y", "tcp", "-T", "fields", "-e", "frame.protocols", "-e", "tcp.stream",
-               "-e", "frame.cap_len", "-e", "frame.len")
+               "-e", "frame.cap_len", "-e", "frame.len", "-e", "ip.flags.mf")
     rows = [line.split("\t") for line in done.stdout.decode().splitlines() if line]
     if not rows:
         return
     if any(not re.match(r"(eth|sll|raw|null|loop)(:ethertype)?(:vlan(:ethertype)?)*:ipv?6?(:ipv6\.\w+)*:tcp(:|$)", row[0])
            or row[0].count(":tcp") != 1 for row in rows):
         return skip("TCP inside tunnels, errors or link types that the library does not read")
+    if any(re.search(r":tcp:.*:(eth|ip|ipv6|tcp|udp)\b", row[0]) for row in rows):
+        return skip("frames inside a TCP stream, of which tshark takes the addresses for those of the stream")
+    if any("1" in row[4] for row in rows):
+        return skip("fragments of TCP that never become whole: tshark reads the first of them")
     if any(row[2] != row[3] for row in rows):
         return skip("frames cut short: tshark counts the missing bytes as read")
     ours = our_streams(program, file)
