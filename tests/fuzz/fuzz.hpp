@@ -4,7 +4,7 @@
 // A fuzzer is one function. It gets bytes that nobody has chosen with care, does with them what a program would do with a
 // stranger's, and ends the program when something is not as it was promised. Two kinds are here:
 //
-//     bytes are the input          what is parsed: ip_text, tftp_packet, tftp_uri, packet_capture, packet_dns
+//     bytes are the input          what is parsed: ip_text, tftp_packet, tftp_uri, packet_capture, packet_dns, packet_print
 //     bytes are *decisions*        what happens next, of all that may happen: buffered_reader, event_loop,
 //                                  tftp_conversation, packet_follow. See `choices`.
 //
