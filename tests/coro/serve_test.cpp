@@ -128,6 +128,27 @@ TEST_CASE("a handler that throws whatever it likes ends its own connection") {
           std::vector<std::string>{"the handler threw an object that is not a std::exception", "as it was asked"});
 }
 
+TEST_CASE("a client for which there is no memory is reported, and a handler that throws before its task, too") {
+    for (const bool lacks_memory : {true, false}) {
+        told.clear();
+        int calls = 0;
+        const auto fails_once = [&](net::async_stream client) -> net::task<> {
+            if (calls++ > 0) return echo(std::move(client));
+            if (lacks_memory) throw std::bad_alloc{};
+            throw std::runtime_error{"no task"};
+        };
+        play(fails_once, {}, [](net::endpoint where) -> net::task<> {
+            auto first = co_await net::async_stream::connect(where);
+            const ending end = co_await end_of(first);
+            CHECK(end.bytes == 0);
+            auto client = co_await net::async_stream::connect(where);
+            const bool right = co_await is_echoed(client, "fine");
+            CHECK(right);
+        });
+        CHECK(told == std::vector<std::string>{lacks_memory ? std::bad_alloc{}.what() : "no task"});
+    }
+}
+
 TEST_CASE("the handler may be told the peer, as an endpoint or as a socket address") {
     const auto as_endpoint = [](net::async_stream client, net::endpoint peer) -> net::task<> {
         co_await client.send_all(peer.to_string());

@@ -13381,7 +13381,8 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 //   a client sends nothing                   errc::timed_out after idle_timeout
 //   a client sends a byte now and then       errc::timed_out after request_timeout without an answer
 //   max_connections clients are connected    further clients wait in the kernel's queue until one leaves
-//   no descriptor or no memory is left       clients wait in the queue; accept() tries again every 100 ms
+//   no descriptor or no memory is left       clients wait in the queue; accept() tries again every 100 ms. on_error
+//                                            reports a client for which no memory is left after accept()
 //   a stop is requested, or serve() is       it closes the listener. Handlers read the bytes that have arrived, then
 //     cancelled                              the end of the stream. Those still running after stop_grace are cancelled
 //
@@ -13423,6 +13424,7 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 
 
 
+
 namespace netnotes {
 
 /// The limits of serve(), and its error report. No member has a destructor, so the struct may be a temporary in a
@@ -13457,6 +13459,19 @@ concept connection_handler =
 
 namespace detail {
 
+/// The address of a client. An IP address takes 56 bytes here, and not the 136 of a socket_address.
+class peer_name {
+  public:
+    explicit peer_name(const socket_address& from)
+        : ip_{from.is_ip() ? from.ip() : endpoint{}}, other_{from.is_ip() ? nullptr : new socket_address{from}} {}
+    [[nodiscard]] bool is_ip() const noexcept { return !other_; }
+    [[nodiscard]] socket_address get() const noexcept { return other_ ? *other_ : socket_address{ip_}; }
+
+  private:
+    endpoint ip_;
+    owner<socket_address> other_;
+};
+
 template <class Handler>
 class [[nodiscard]] serving final : public joint_wait, private loop_timer {
   public:
@@ -13486,10 +13501,10 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
       public:
         static void* operator new(std::size_t size) { return frames.take(size); }
         static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
-        client(serving& all, int descriptor, const socket_address& from, task<>&& conversation)
-            : part<void>{std::move(conversation)},
-              peer{from},
+        client(serving& all, int descriptor, const socket_address& from, async_stream&& stream)
+            : part<void>{all.call(std::move(stream), from)},
               older{all.clients_},
+              peer_{from},
               descriptor_{descriptor},
               all_{all},
               previous_{&all.clients_} {
@@ -13507,7 +13522,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             if (is_there()) ::shutdown(descriptor_, SHUT_RD);
         }
 
-        socket_address peer;
+        [[nodiscard]] socket_address peer() const { return peer_.get(); }
         client* older;
         bool has_timed_out = false;
 
@@ -13516,10 +13531,10 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         /// it. The kernel may then have given the number to another descriptor.
         bool is_there() const noexcept {
             std::error_code is_gone;
-            return borrowed_socket{descriptor_}->peer_endpoint(is_gone) == peer && !is_gone;
+            return borrowed_socket{descriptor_}->peer_endpoint(is_gone) == peer_.get() && !is_gone;
         }
         void look_later() noexcept {
-            if (*all_.options_.request_timeout == never || !peer.is_ip()) return;
+            if (*all_.options_.request_timeout == never || !peer_.is_ip()) return;
             scheduler& loop = event_loop::current();
             loop.arm(*this, later(loop.now(), *all_.options_.request_timeout / 4));
         }
@@ -13537,6 +13552,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             fiber::cancel();
         }
 
+        peer_name peer_;
         int descriptor_;
         unsigned char quiet_quarters_ = 0;
         serving& all_;
@@ -13555,26 +13571,40 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             try {
                 const int descriptor = accepted.stream.native_handle();
                 accepted.stream.set_timeout(options_.idle_timeout);
-                auto* const made = new client{*this, descriptor, accepted.peer,
-                                              call(std::move(accepted.stream), accepted.peer)};
+                auto* const made = new client{*this, descriptor, accepted.peer, std::move(accepted.stream)};
                 made->begin(*this);
-            } catch (const std::bad_alloc&) {
+            } catch (const std::bad_alloc& failure) {  // this client is lost
                 is_short = true;
+                if (options_.on_error) options_.on_error(accepted.peer, failure);
             }
             if (is_short) co_await sleep_for(accept_pause);
         }
     }
-    /// Runs the handler. It owns the peer's address, to which the handler's task may refer. If the handler throws
-    /// before it returns a task, that exception is treated like one from the task.
-    task<> call(async_stream stream, socket_address peer) {
+    /// Calls the handler. If it throws before it returns a task, that exception is treated like one from the task. A
+    /// handler that takes only the stream needs no frame around its task. Otherwise that frame owns the peer's address,
+    /// to which the handler's task may refer.
+    task<> call(async_stream&& stream, const socket_address& peer) {
         if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>) {
-            co_await handler_(std::move(stream), peer);
+            return call_with(std::move(stream), peer);
         } else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>) {
-            const endpoint from = peer.ip();
-            co_await handler_(std::move(stream), from);
+            return call_with(std::move(stream), peer.ip());
         } else {
-            co_await handler_(std::move(stream));
+            try {
+                return handler_(std::move(stream));
+            } catch (const std::bad_alloc&) {
+                throw;
+            } catch (...) {
+                return fail(std::current_exception());
+            }
         }
+    }
+    template <class Peer>
+    task<> call_with(async_stream stream, Peer peer) {
+        co_await handler_(std::move(stream), std::as_const(peer));
+    }
+    static task<> fail(std::exception_ptr failure) {
+        std::rethrow_exception(std::move(failure));
+        co_return;
     }
     void part_ended(part_base& which) noexcept override {
         if (&which == &accepting_) {  // the listener is closed
@@ -13596,9 +13626,9 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         try {
             std::rethrow_exception(thrown);
         } catch (const std::exception& failure) {
-            options_.on_error(one.peer, failure);
+            options_.on_error(one.peer(), failure);
         } catch (...) {
-            options_.on_error(one.peer, std::runtime_error{"the handler threw an object that is not a std::exception"});
+            options_.on_error(one.peer(), std::runtime_error{"the handler threw an object that is not a std::exception"});
         }
     }
     void cancel_parts() noexcept override { accepting_.cancel(); }
