@@ -1,0 +1,143 @@
+// serving.hpp: for the checks that run a server of the learner, and look at it from outside
+
+#pragma once
+
+#include "grader.hpp"
+
+#include <netnotes/tcp.hpp>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <chrono>
+#include <span>
+#include <string>
+#include <thread>
+
+namespace grader {
+
+namespace net = netnotes;
+using namespace std::chrono_literals;
+
+/// Runs `serve(listener, stop)` in a process of its own, so that its processor time, its children and its limit of
+/// descriptors are its own. The first descriptor is a listening socket, and the second can be read when the server is to end.
+class server_process {
+  public:
+    template <class Serve>
+    explicit server_process(Serve serve, rlim_t descriptors = 0) : listener_{{net::ipv4_address::loopback(), 0}} {
+        begin(serve, descriptors);
+    }
+    /// `before(where)` runs when clients can connect, and no server accepts yet.
+    template <class Serve, class Before>
+    server_process(Serve serve, rlim_t descriptors, Before before) : listener_{{net::ipv4_address::loopback(), 0}} {
+        before(where());
+        begin(serve, descriptors);
+    }
+    ~server_process() {
+        if (child_ <= 0) return;
+        ::kill(-child_, SIGKILL);  // and the children of the server
+        ::waitpid(child_, nullptr, 0);
+        detail::group_to_end = 0;
+    }
+    server_process(const server_process&) = delete;
+
+    net::endpoint where() const { return where_; }
+    pid_t id() const { return child_; }
+    net::tcp_stream connect() const {
+        net::tcp_stream client{where_};
+        client.set_timeout(6s);
+        return client;
+    }
+    /// Processor time that the server has used until now.
+    std::chrono::milliseconds used() const {
+        clockid_t clock{};
+        timespec time{};
+        if (::clock_getcpuclockid(child_, &clock) != 0 || ::clock_gettime(clock, &time) != 0) return 0ms;
+        return std::chrono::milliseconds{time.tv_sec * 1000 + time.tv_nsec / 1'000'000};
+    }
+    /// Works for 200 ms of processor time, so that a server that does not sleep uses about as much beside it, however
+    /// busy the machine is. Returns what the server has used.
+    std::chrono::milliseconds used_beside_work() const {
+        const auto own = [] {
+            timespec time{};
+            ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+            return time.tv_sec * 1000 + time.tv_nsec / 1'000'000;
+        };
+        const auto before = used();
+        for (const auto end = own() + 200; own() < end;) {}
+        return used() - before;
+    }
+    /// Counts the server's children that have ended and that it has not waited for.
+    int zombies() const {
+        int count = 0;
+        DIR* const folder = ::opendir("/proc");
+        while (const dirent* const entry = ::readdir(folder)) {
+            std::ifstream file{std::string{"/proc/"} + entry->d_name + "/stat"};
+            std::string text;
+            std::getline(file, text);
+            std::istringstream rest{text.substr(std::min(text.size(), text.rfind(')') + 2))};
+            char state = 0;
+            pid_t parent = 0;
+            if (rest >> state >> parent && parent == child_ && state == 'Z') ++count;
+        }
+        ::closedir(folder);
+        return count;
+    }
+    /// Asks the server to end. Returns false if it has not ended with status 0.
+    bool end() {
+        stop_.request_stop();
+        int status = 1;
+        ::waitpid(child_, &status, 0);
+        ::kill(-child_, SIGKILL);
+        child_ = -1;
+        detail::group_to_end = 0;
+        return status == 0;
+    }
+
+  private:
+    template <class Serve>
+    void begin(Serve& serve, rlim_t descriptors) {
+        std::cout.flush();
+        child_ = ::fork();
+        if (child_ != 0) {
+            ::setpgid(child_, child_);
+            detail::group_to_end = child_;
+            listener_.close();
+            return;
+        }
+        ::setpgid(0, 0);
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (descriptors > 0) {
+            const rlimit limit{descriptors, descriptors};
+            ::setrlimit(RLIMIT_NOFILE, &limit);
+        }
+        const int listener = listener_.native_handle(), stop = stop_.native_handle();
+        for (int each = 3; each < 1024; ++each)  // the ends of the clients are not the server's
+            if (each != listener && each != stop) ::close(each);
+        serve(listener, stop);
+        ::_exit(0);
+    }
+    net::tcp_listener listener_;
+    net::endpoint where_ = listener_.local_endpoint();
+    net::stop_event stop_;
+    pid_t child_ = -1;
+};
+
+/// Receives `size` bytes, or fewer if the end comes first or nothing comes for six seconds.
+inline std::string receive(net::tcp_stream& client, std::size_t size) {
+    std::string bytes;
+    std::error_code error;
+    char buffer[4096];
+    while (bytes.size() < size && !error) {
+        const std::size_t got = client.recv(std::as_writable_bytes(std::span{buffer, std::min(sizeof buffer, size - bytes.size())}), error);
+        if (got == 0) break;
+        bytes.append(buffer, got);
+    }
+    return bytes;
+}
+
+}  // namespace grader
