@@ -1,0 +1,5 @@
+#include "zombies.hpp"
+
+#include <cstdlib>
+
+void serve(int, int) { std::_Exit(0); }  // an early exit
