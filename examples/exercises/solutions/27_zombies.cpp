@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <iterator>
+
 static void answer(int client) {
     char c = 0;
     while (c != '\n')
@@ -14,13 +16,12 @@ static void answer(int client) {
 
 void serve(int listener, int stop) {
     for (;;) {
-        pollfd waiting[2] = {{listener, POLLIN, 0}, {stop, POLLIN, 0}};
-        if (::poll(waiting, 2, -1) < 0) continue;
+        pollfd waiting[] = {{listener, POLLIN, {}}, {stop, POLLIN, {}}};
+        if (::poll(waiting, std::size(waiting), -1) < 0) continue;
         if (waiting[1].revents) return;
         const int client = ::accept(listener, nullptr, nullptr);
         if (client < 0) continue;
         if (::fork() == 0) {
-            ::close(listener);
             answer(client);
             ::_exit(0);
         }
