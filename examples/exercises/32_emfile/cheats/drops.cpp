@@ -1,0 +1,40 @@
+#include "emfile.hpp"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+void serve(int listener, int stop) {
+    const int poller = ::epoll_create1(EPOLL_CLOEXEC);
+    const auto watch = [&](int descriptor) {
+        epoll_event event{EPOLLIN, {}};
+        event.data.fd = descriptor;
+        ::epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event);
+    };
+    watch(listener);
+    watch(stop);
+    for (;;) {
+        epoll_event event{};
+        if (::epoll_wait(poller, &event, 1, -1) != 1) continue;
+        const int ready = event.data.fd;
+        if (ready == stop) break;
+        if (ready == listener) {
+            const int client = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK);
+            if (client < 0) continue;  // no descriptor is left, perhaps
+            if (client > 15) {  // closes a client instead of letting it wait
+                ::close(client);
+                continue;
+            }
+            ::send(client, "hello\n", 6, MSG_NOSIGNAL);
+            watch(client);
+            continue;
+        }
+        char buffer[100];
+        const ssize_t size = ::recv(ready, buffer, sizeof buffer, 0);
+        if (size == 0 || (size < 0 && errno != EAGAIN)) ::close(ready);
+    }
+    ::close(poller);
+}
