@@ -24,7 +24,7 @@ namespace net = netnotes;
 using namespace std::chrono_literals;
 
 /// Runs `serve(listener, stop)` in a process of its own, so that its processor time, its children and its limit of
-/// descriptors are its own. The first descriptor is a listening socket, and the second can be read when the server is to end.
+/// descriptors are its own. The listening socket does not block. `stop` can be read when the server is to end.
 class server_process {
   public:
     template <class Serve>
@@ -115,6 +115,7 @@ class server_process {
             const rlimit limit{descriptors, descriptors};
             ::setrlimit(RLIMIT_NOFILE, &limit);
         }
+        listener_.set_blocking(false);
         const int listener = listener_.native_handle(), stop = stop_.native_handle();
         for (int each = 3; each < 1024; ++each)  // the ends of the clients are not the server's
             if (each != listener && each != stop) ::close(each);

@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
         fill(server, clients);
         expect_sleep(server, "ten clients in the queue of a server without a free descriptor");
         for (std::size_t i = 0; i < clients.size(); ++i) {
-            if (i >= 8) expect_hello(clients[i]);  // each that goes makes room for one that waits
+            if (i >= 8) expect_hello(clients[i]);  // a client that goes makes room for a waiting client
             clients[i].close();
         }
         net::tcp_stream last = server.connect();
