@@ -474,6 +474,36 @@ TEST_CASE("RFC 7440 section 4: a gap is told once, and the sender goes on from t
     CHECK(server.result().repeated == 3);
 }
 
+TEST_CASE("an answer that comes after the timeout, and before anything is sent again, is taken like any other") {
+    // The timeout takes the sender back to the first block, and the answer to what was sent before lies beyond that.
+    for (const int window : {1, 2, 8})
+        for (const int timeouts : {1, 2, 3})
+            for (const int late : {1, window}) {
+                CAPTURE(window, timeouts, late);
+                memory_source file{content_of(std::size_t{64} * 8, 1)};
+                const std::string asked = "f|octet|blksize|8|windowsize|" + std::to_string(window) + '|';
+                tftp::transfer server{lossy_link::client_port, request_of(text_with_nuls(1, asked)), file,
+                                      {.window_size = 8}};
+                server.begin(start);
+                said(server);
+                server.receive(lossy_link::client_port, acknowledgment(0), start + 1ms);
+                said(server);
+                tftp::time_point now = start;
+                for (int i = 0; i < timeouts; ++i) {
+                    if (i > 0) said(server);
+                    now = server.deadline();
+                    server.expired(now);
+                }
+                server.receive(lossy_link::client_port, acknowledgment(late), now);
+                const bytes next = said(server);
+                REQUIRE(next.size() >= 12);
+                const int number = std::to_integer<int>(next[3]);
+                CHECK(number == late + 1);
+                CHECK(server.deadline() > now);
+                CHECK(server.deadline() < now + 1min);
+            }
+}
+
 TEST_CASE(
     "RFC 7440 section 4: a lost first block of a window is sent again at its acknowledgment, and that only once") {
     memory_source content{as_bytes(std::string(100, 'w'))};

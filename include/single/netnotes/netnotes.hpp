@@ -28209,7 +28209,11 @@ inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexce
     const bool was_needless = is_needless(upto, is_full, now);
     const bool was_probed = phase_ == phase::probing;
     if (was_probed && attempts_ == 0) ++answered_;
+    const std::uint64_t sent_again = next_ - restart_;
     done_ = upto;
+    // First of all, because heard_by() counts from done_ to next_: a restart has taken next_ back, and `upto` may lie behind
+    // it if the acknowledgment answers what was sent before the restart.
+    next_ = std::max(next_, done_ + 1);
     sent_.drop_until(done_);
     pace_.arrived(done_);
     // Datagrams keep their order, mostly: what the last restart may have drawn was heard before this.
@@ -28217,11 +28221,10 @@ inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexce
     if (was_needless) {
         is_echoing_ = true;
         pace_.was_no_loss();
-        if (restart_at_ != time_point::max()) may_echo(next_ - restart_, heard_by(), now);
+        if (restart_at_ != time_point::max()) may_echo(sent_again, heard_by(), now);
     }
     if (probes_ > 0) may_echo(std::exchange(probes_, 0), heard_by(), now);
     if (restart_ != 0 && (was_needless || done_ >= recover_)) restart_ = 0;
-    next_ = std::max(next_, done_ + 1);
     pace_.has_left(next_ - 1 - done_ + (echo_until_ > now ? echoes_ : 0), now);
     attempts_ = words_ = 0;
     explained_ = 0;
