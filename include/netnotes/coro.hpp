@@ -48,6 +48,7 @@
 //     coro/send_file.hpp       files over the connections of tasks
 //     coro/listener.hpp        listeners for tasks
 //     coro/datagram.hpp        datagrams for tasks
+//     coro/udp.hpp             UDP for tasks, with groups and batches
 //     coro/buffered.hpp        lines and blocks for tasks
 //     coro/byte_stream.hpp     a stream of your own, and lines over it
 //     coro/lookup.hpp          looking up a host
@@ -87,6 +88,7 @@
 #include "coro/sync.hpp"
 #include "coro/task.hpp"
 #include "coro/timeout.hpp"
+#include "coro/udp.hpp"
 #include "coro/when.hpp"
 #include "poll.hpp"
 #include "tcp.hpp"

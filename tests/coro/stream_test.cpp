@@ -423,3 +423,45 @@ TEST_CASE("a wait of any length does not overflow") {
     };
     loop.run(waits());
 }
+
+TEST_CASE("an address and a port suffice to connect, and recv_exact() without exceptions says how much it took") {
+    test_loop loop;
+    net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
+    const std::uint16_t port = listener.local_endpoint().port();
+    const auto main = [&]() -> net::task<> {
+        net::async_stream stream = co_await net::async_stream::connect({"127.0.0.1", port});
+        net::tcp_stream peer = listener.accept().stream;
+        std::array<std::byte, 6> room{};
+        std::error_code error = std::make_error_code(std::errc::io_error);
+        peer.send_all("abcdefgh");
+        const std::size_t all = co_await stream.recv_exact(room, error);
+        CHECK(all == 6);
+        CHECK_FALSE(error);
+        stream.set_timeout(1ms);
+        const std::size_t two = co_await stream.recv_exact(room, error);
+        CHECK(two == 2);
+        CHECK(error == std::errc::timed_out);
+        stream.set_timeout(net::never);
+        std::size_t when_cancelled = 9;
+        std::error_code why;
+        auto waits = net::spawn([&]() -> net::task<> { when_cancelled = co_await stream.recv_exact(room, why); });
+        co_await net::yield();
+        waits.cancel();
+        co_await net::yield();
+        CHECK(why == std::errc::operation_canceled);
+        CHECK(when_cancelled == 0);
+        peer.send_all("xyz");
+        peer.close();
+        const std::size_t three = co_await stream.recv_exact(room, error);
+        CHECK(three == 3);
+        CHECK(error == std::errc::protocol_error);
+        const std::size_t end = co_await stream.recv_exact(room, error);
+        CHECK(end == 0);
+        CHECK_FALSE(error);
+        stream.close();
+        const std::size_t none = co_await stream.recv_exact(room, error);
+        CHECK(none == 0);
+        CHECK(error == std::errc::bad_file_descriptor);
+    };
+    loop.run(main());
+}

@@ -100,6 +100,8 @@ class async_stream : public detail::async_socket {
     /// Connects to `where` and returns the stream. Throws errc::connection_refused, errc::timed_out (after about two
     /// minutes), and other errors of connect(2). For a host name use async_connect() (coro/connect.hpp).
     [[nodiscard]] static task<async_stream> connect(socket_address where);
+    /// Does the same, so that an address and a port suffice: `co_await async_stream::connect({"127.0.0.1", 80})`.
+    [[nodiscard]] static task<async_stream> connect(endpoint where);
 
     /// Returns the address of the peer. Does not wait. Throws std::system_error if the connection no longer exists.
     [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
@@ -124,6 +126,10 @@ class async_stream : public detail::async_socket {
     /// can be continued after a cancellation, for example by with_timeout(): call again with the same two arguments.
     /// `filled` must stay valid as long as the buffer. The caller sets it to 0 before the next message.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::size_t& filled);
+    /// Fills the whole buffer, but reports an error instead of throwing it. Returns the number of bytes that lie in the
+    /// buffer, also after an error: errc::protocol_error if the stream ends in the middle, or operation_canceled if the
+    /// task is cancelled. Throws only std::logic_error. `error` must stay valid as long as the buffer.
+    [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::error_code& error);
     /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
     /// bytes must stay valid until then, unless recv() has lent them.
     [[nodiscard]] detail::sending send(const_buffer bytes);
@@ -193,6 +199,8 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
         : io_receiver{node, direction::read}, room_{room}, filled_{own_} {}
     receiving_exactly(io_node& node, mutable_buffer room, std::size_t& filled) noexcept
         : io_receiver{node, direction::read}, room_{room}, filled_{filled} {}
+    receiving_exactly(io_node& node, mutable_buffer room, std::error_code& report) noexcept
+        : io_receiver{node, direction::read}, room_{room}, filled_{own_}, report_{&report} {}
     [[gnu::always_inline]] ~receiving_exactly() = default;
     bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -204,9 +212,17 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
     /// Returns the number of bytes. After an error the same object can be awaited again. It then continues behind the
     /// bytes that it already has.
     std::size_t await_resume() {
-        if (error_ != 0)
+        if (report_) report_->clear();
+        if (error_ != 0) {
+            if (report_ && error_ > 0) {
+                const int error = std::exchange(error_, 0);
+                *report_ = error == ECANCELED ? std::make_error_code(std::errc::operation_canceled)
+                                              : std::error_code{error, std::system_category()};
+                return filled_;
+            }
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
                                 " bytes) from"));
+        }
         const std::size_t size = filled_;
         own_ = 0;
         return size;
@@ -228,7 +244,8 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
   private:
     mutable_buffer room_;
     std::size_t own_ = 0;
-    std::size_t& filled_;  // own_, or the caller's
+    std::size_t& filled_;                // own_, or the caller's
+    std::error_code* report_ = nullptr;  // for the form that does not throw
 };
 
 /// Holds the bytes to send. Bytes that recv() has lent are copied before the task suspends, because other tasks receive
@@ -404,11 +421,15 @@ inline task<async_stream> async_stream::connect(socket_address where) {
     co_await detail::connecting{*stream.node_, where};
     co_return stream;
 }
+inline task<async_stream> async_stream::connect(endpoint where) { return connect(socket_address{where}); }
 inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{node()}; }
 inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::size_t& filled) {
     return {node(), buffer, filled};
+}
+inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::error_code& error) {
+    return {node(), buffer, error};
 }
 inline detail::sending async_stream::send(const_buffer bytes) { return {node(), bytes}; }
 inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {node(), bytes}; }

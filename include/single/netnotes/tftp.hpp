@@ -130,6 +130,7 @@
 //     coro/send_file.hpp       files over the connections of tasks
 //     coro/listener.hpp        listeners for tasks
 //     coro/datagram.hpp        datagrams for tasks
+//     coro/udp.hpp             UDP for tasks, with groups and batches
 //     coro/buffered.hpp        lines and blocks for tasks
 //     coro/byte_stream.hpp     a stream of your own, and lines over it
 //     coro/lookup.hpp          looking up a host
@@ -8686,6 +8687,8 @@ class async_stream : public detail::async_socket {
     /// Connects to `where` and returns the stream. Throws errc::connection_refused, errc::timed_out (after about two
     /// minutes), and other errors of connect(2). For a host name use async_connect() (coro/connect.hpp).
     [[nodiscard]] static task<async_stream> connect(socket_address where);
+    /// Does the same, so that an address and a port suffice: `co_await async_stream::connect({"127.0.0.1", 80})`.
+    [[nodiscard]] static task<async_stream> connect(endpoint where);
 
     /// Returns the address of the peer. Does not wait. Throws std::system_error if the connection no longer exists.
     [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
@@ -8710,6 +8713,10 @@ class async_stream : public detail::async_socket {
     /// can be continued after a cancellation, for example by with_timeout(): call again with the same two arguments.
     /// `filled` must stay valid as long as the buffer. The caller sets it to 0 before the next message.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::size_t& filled);
+    /// Fills the whole buffer, but reports an error instead of throwing it. Returns the number of bytes that lie in the
+    /// buffer, also after an error: errc::protocol_error if the stream ends in the middle, or operation_canceled if the
+    /// task is cancelled. Throws only std::logic_error. `error` must stay valid as long as the buffer.
+    [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::error_code& error);
     /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
     /// bytes must stay valid until then, unless recv() has lent them.
     [[nodiscard]] detail::sending send(const_buffer bytes);
@@ -8779,6 +8786,8 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
         : io_receiver{node, direction::read}, room_{room}, filled_{own_} {}
     receiving_exactly(io_node& node, mutable_buffer room, std::size_t& filled) noexcept
         : io_receiver{node, direction::read}, room_{room}, filled_{filled} {}
+    receiving_exactly(io_node& node, mutable_buffer room, std::error_code& report) noexcept
+        : io_receiver{node, direction::read}, room_{room}, filled_{own_}, report_{&report} {}
     [[gnu::always_inline]] ~receiving_exactly() = default;
     bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -8790,9 +8799,17 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
     /// Returns the number of bytes. After an error the same object can be awaited again. It then continues behind the
     /// bytes that it already has.
     std::size_t await_resume() {
-        if (error_ != 0)
+        if (report_) report_->clear();
+        if (error_ != 0) {
+            if (report_ && error_ > 0) {
+                const int error = std::exchange(error_, 0);
+                *report_ = error == ECANCELED ? std::make_error_code(std::errc::operation_canceled)
+                                              : std::error_code{error, std::system_category()};
+                return filled_;
+            }
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
                                 " bytes) from"));
+        }
         const std::size_t size = filled_;
         own_ = 0;
         return size;
@@ -8814,7 +8831,8 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
   private:
     mutable_buffer room_;
     std::size_t own_ = 0;
-    std::size_t& filled_;  // own_, or the caller's
+    std::size_t& filled_;                // own_, or the caller's
+    std::error_code* report_ = nullptr;  // for the form that does not throw
 };
 
 /// Holds the bytes to send. Bytes that recv() has lent are copied before the task suspends, because other tasks receive
@@ -8990,11 +9008,15 @@ inline task<async_stream> async_stream::connect(socket_address where) {
     co_await detail::connecting{*stream.node_, where};
     co_return stream;
 }
+inline task<async_stream> async_stream::connect(endpoint where) { return connect(socket_address{where}); }
 inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{node()}; }
 inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::size_t& filled) {
     return {node(), buffer, filled};
+}
+inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::error_code& error) {
+    return {node(), buffer, error};
 }
 inline detail::sending async_stream::send(const_buffer bytes) { return {node(), bytes}; }
 inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {node(), bytes}; }
@@ -13990,589 +14012,378 @@ inline void async_signals::handle(int number) noexcept {
 
 
 
-
-// netnotes/poll.hpp: waiting for many descriptors at once
+// netnotes/coro/udp.hpp: a UDP socket for tasks
 // SPDX-License-Identifier: MIT
 //
-// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in one
-// call. It returns the descriptors that are ready: the next call on them does not have to wait.
+// The class async_udp has the calls of udp_socket, with the same words and arguments. Calls that may have to wait are
+// awaited with co_await; the others are called as usual:
 //
-//        a: nothing yet ───────┐
-//        b: bytes arrive ──────┼──> poller.wait() returns: b is ready to read ──> recv from b, then wait again
-//        c: nothing yet ───────┘
+//     task<> echo() {
+//         async_udp socket{{ipv6_address::any(), 7}};
+//         std::array<std::byte, 2048> room;
+//         for (;;) {
+//             const auto got = co_await socket.recv_from(room);
+//             co_await socket.send_to(got.bytes, got.sender);       from the address that the client used
+//         }
+//     }
 //
-// The operating system has three such calls. They have one interface here:
+//        many clients ── datagrams ──> one socket ── recv_batch() ──> [ d | d | d ]    one system call for all of them
+//                                                 <── send_batch() ── [ d | d | d ]
 //
-//        epoll_poller poller;                                    // or select_poller, or poll_poller
-//        poller.add(listener.native_handle(), interest::read, 1);
-//        for (const event& happened : poller.wait(never))
-//            if (happened.token == 1 && any_of(happened.ready, interest::read)) listener.accept();
+// The header udp/socket.hpp explains UDP and each call. coro/datagram.hpp has sockets of any family, with less.
 //
-//    select_poller    select(2)    takes descriptors below 1024 only; each wait looks at all of them
-//    poll_poller      poll(2)      takes any descriptor; each wait looks at all of them
-//    epoll_poller     epoll(7)     takes any descriptor; each wait looks only at ready descriptors
-//
-// A descriptor in a poller should be non-blocking, because "ready" is a hint: the bytes may be gone when the program
-// reads.
-//
-// Chapters:
-//     poll/interest.hpp    the events to wait for, the triggers, and the concept poller
-//     poll/select.hpp      select(2)
-//     poll/poll.hpp        poll(2)
-//     poll/epoll.hpp       epoll(7)
-//
-// The notes:     单进程服务器,非阻塞模式 (asking each in turn), select原理, select 优缺点, epoll使用说明
-// Examples:      18_nonblocking_server, 19_select_server
+// On this page:  async_udp
+// The notes:     udp echo 服务器 (a UDP echo server)
 
-#ifndef NETNOTES_POLL_HPP
-#define NETNOTES_POLL_HPP
+#ifndef NETNOTES_CORO_UDP_HPP
+#define NETNOTES_CORO_UDP_HPP
 
-
-
-
-// netnotes/poll/poll.hpp: waiting with poll(2)
-// SPDX-License-Identifier: MIT
-//
-// poll(2) is select(2) without the limit of 1,024: the program passes a list of descriptors at every call.
-//
-// On this page:  poll_poller
-// The notes:     select 优缺点 (select, and what poll does better); example 27
-
-#ifndef NETNOTES_POLL_POLL_HPP
-#define NETNOTES_POLL_POLL_HPP
-
-#include <poll.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <cstddef>
-#include <cstdint>
-#include <ctime>
 #include <span>
 #include <system_error>
-#include <vector>
+#include <utility>
 
-
-
-namespace netnotes {
-
-namespace detail {
-static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x8 && POLLHUP == 0x10 &&
-              POLLRDHUP == 0x2000);
-}  // namespace detail
-
-/// Waits with poll(2). Each entry of its list has the descriptor, the interest, and room for the answer, so the poller
-/// copies nothing before a call. But the kernel checks every descriptor at every call.
-///
-/// add(), modify() and remove() take constant time. Only add() makes a system call, to check that the descriptor is
-/// open. Only add() takes memory: 56 bytes for each descriptor, and 4 for each number up to the highest.
-class poll_poller {
-  public:
-    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
-    // There is no batch size: each wait() reports all ready descriptors.
-
-    /// Creates an empty poller. It has no descriptor and no memory of its own yet.
-    poll_poller() noexcept = default;
-    poll_poller(poll_poller&&) noexcept = default;
-    poll_poller& operator=(poll_poller&&) noexcept = default;
-
-    /// Adds a descriptor. Throws the errors of the concept poller, or std::bad_alloc; then the poller is unchanged. A
-    /// regular file is always ready.
-    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
-        constexpr const char* attempt = "poll add ";
-        detail::require_open(attempt, descriptor);  // so the number is not negative
-        detail::require_no_edge(how, attempt, descriptor);
-        const auto number = static_cast<std::size_t>(descriptor);
-        if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
-        if (number >= places_.size()) places_.resize(number + 1, nowhere);
-        const std::size_t size = watched_.size();
-        if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
-        if (size == who_.capacity()) who_.reserve(watched_.capacity());
-        // The caller may be in the middle of the last wait()'s events, so events_ must not move. Room for more events
-        // is taken here, because wait() must not fail for lack of memory.
-        if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
-        watched_.push_back({descriptor, to_raw(what), 0});
-        who_.push_back({descriptor, how == trigger::one_shot, token});
-        places_[number] = static_cast<std::uint32_t>(size);
-    }
-    /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
-    /// of the concept poller.
-    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
-        constexpr const char* attempt = "poll modify ";
-        const std::uint32_t place = place_of(descriptor);
-        if (place == nowhere) detail::refuse(ENOENT, attempt, descriptor);
-        detail::require_no_edge(how, attempt, descriptor);
-        watched_[place] = {descriptor, to_raw(what), 0};
-        who_[place] = {descriptor, how == trigger::one_shot, token};
-    }
-    /// Removes a descriptor; does nothing if the poller does not have it. It makes no system call.
-    void remove(int descriptor) noexcept {
-        const std::uint32_t place = place_of(descriptor);
-        if (place == nowhere) return;
-        watched_[place] = watched_.back();  // the last one fills the gap
-        who_[place] = who_.back();
-        places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
-        places_[static_cast<std::size_t>(descriptor)] = nowhere;
-        watched_.pop_back();
-        who_.pop_back();
-    }
-
-    /// Waits for events; never returns early. A descriptor that was closed before remove() is reported once as an error
-    /// (POLLNVAL) and then removed. Throws std::system_error if poll(2) fails, for example because RLIMIT_NOFILE was
-    /// lowered below the number of descriptors.
-    std::span<const event> wait(wait_time timeout) {
-        if (room_.size() > events_.size()) events_.swap(room_);
-        for (detail::countdown time{timeout};;) {
-            const timespec left = detail::to_timespec(time.left());
-            const int ready =
-                ::ppoll(watched_.data(), watched_.size(), time.left() == never ? nullptr : &left, nullptr);
-            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "poll"};
-            if (ready > 0) return collect(static_cast<std::size_t>(ready));
-            if (time.is_over() && ready == 0) return {};
-        }
-    }
-
-  private:
-    struct registration {
-        int descriptor;  ///< also kept here, because a reported one-shot descriptor is -1 in watched_ until modify()
-        bool one_shot;
-        std::uint64_t token;
-    };
-    static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
-    static short to_raw(interest what) noexcept { return static_cast<short>(detail::to_bits(what)); }
-    static interest from_raw(short raw) noexcept {
-        const interest ready = detail::to_interest(static_cast<std::uint16_t>(raw));
-        return (raw & POLLNVAL) != 0 ? ready | interest::error : ready;
-    }
-    std::uint32_t place_of(int descriptor) const noexcept {
-        const auto number = static_cast<std::size_t>(descriptor);  // a negative number becomes larger than all others
-        return number < places_.size() ? places_[number] : nowhere;
-    }
-    std::span<const event> collect(std::size_t ready) noexcept {
-        std::size_t count = 0;
-        for (std::size_t place = 0; count < ready && place < watched_.size();) {
-            const short raw = watched_[place].revents;
-            if (raw != 0) events_[count++] = {who_[place].token, from_raw(raw)};
-            if ((raw & POLLNVAL) != 0) {
-                remove(who_[place].descriptor);  // another descriptor has moved to this place: check it too
-                continue;
-            }
-            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) ignores negative numbers
-            ++place;
-        }
-        return {events_.data(), count};
-    }
-
-    std::vector<pollfd> watched_;        // the list for poll(2)
-    std::vector<registration> who_;      // the token and trigger for the same index of watched_
-    std::vector<std::uint32_t> places_;  // for each descriptor: its index in watched_ and who_
-    std::vector<event> events_, room_;
-};
-static_assert(poller<poll_poller>);
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_POLL_POLL_HPP
-
-// netnotes/poll/select.hpp: waiting with select(2)
+// netnotes/udp/socket.hpp: datagrams
 // SPDX-License-Identifier: MIT
 //
-// select(2) is the oldest of the three calls, and every system has it. The program passes three sets of bits and gets
-// three sets back. Descriptors must be below 1,024.
+// UDP adds two things to IP: ports, and a checksum. Both addresses are in IP's header; UDP's own 8 bytes are both
+// ports, the length, and the checksum (RFC 768). UDP keeps the borders of messages: one send is one receive, whole or
+// not at all. UDP promises no delivery: a datagram may be lost, arrive twice, or overtake another, without a report.
+// The checksum keeps a *damaged* datagram from being delivered. A program that needs more must do it itself, and must
+// not flood a path that is full (RFC 8085 §3.1). The notes see UDP in local networks, but most such programs work
+// across the Internet: QUIC, WebRTC, NTP, WireGuard, DNS.
 //
-// On this page:  select_poller
-// The notes:     select原理, select 优缺点; example 19
+//        sender                                       receiver
+//          | send_to("one") ────────────────────────>  | recv_from() -> "one", and who sent it
+//          | send_to("two") ────── ✗                   |                               nobody is told
+//          | send_to("three") ──────────────────────>  | recv_from(4 bytes) -> "thre", truncated: "e" is gone
+//          | send_to("")  ──────────────────────────>  | recv_from() -> no bytes, and a sender: a datagram too
+//
+// A datagram holds up to 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP) and 65,527 over IPv6. The notes
+// say "64 KB". Above the path's MTU, often 1,500, a datagram travels in fragments, and one lost fragment loses the
+// whole datagram (RFC 8085 §3.2). Datagrams of 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
+//
+// *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, and send()
+// needs no address. If no program listens there (ICMP port unreachable), the next call fails with
+// errc::connection_refused. An unconnected socket gets no such error, whatever udp(7) says.
+//
+// A host has several addresses, and a server on the wildcard address (0.0.0.0, ::) is asked at any of them. Its answer
+// must leave from that very address: a connected client and every firewall drop an answer from another address. So the
+// kernel tells such a socket to which address each datagram came, and the socket keeps this beside the sender:
+//
+//        client ── "?" to 192.0.2.9 ──> recv_from() -> "?", sender: the client, who asked 192.0.2.9
+//               <── "!" from 192.0.2.9 ── send_to("!", sender)            and not from the host's first address
+//
+// A datagram costs a system call and little else, so a program with many datagrams saves calls:
+//
+//        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
+//        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
+//
+// On this page:  udp_socket: sending, receiving, batches, segments
+// Below it:      udp/datagram.hpp, sizes and senders; udp/batch.hpp, datagram_batch; udp/multicast.hpp, groups
+// The notes:     UDP, UDP特点, udp端口号动态变化解释, udp 发送数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
+//                (UDP, its ports, sending, binding, echo, broadcast, full duplex); examples 06 to 09
 
-#ifndef NETNOTES_POLL_SELECT_HPP
-#define NETNOTES_POLL_SELECT_HPP
+#ifndef NETNOTES_UDP_SOCKET_HPP
+#define NETNOTES_UDP_SOCKET_HPP
 
-#include <fcntl.h>
-#include <sys/select.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
+#include <cstring>
+#include <memory>
+#include <new>
 #include <span>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+// netnotes/udp/batch.hpp: room for many datagrams
+// SPDX-License-Identifier: MIT
+//
+// A datagram costs a system call and little else, so a program with many datagrams saves calls: recvmmsg(2) fills a
+// whole batch with one.
+//
+//        net::datagram_batch batch{32, 1500};                          // namespace net = netnotes
+//        for (const auto& [bytes, sender, truncated] : socket.recv_batch(batch)) ...
+//
+// On this page:  datagram_batch
+// The notes:     beyond them
+
+#ifndef NETNOTES_UDP_BATCH_HPP
+#define NETNOTES_UDP_BATCH_HPP
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+
+// netnotes/udp/datagram.hpp: datagrams and their senders
+// SPDX-License-Identifier: MIT
+//
+// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot
+// hold:
+//
+//        send_to("three") ──────────────────────────>  recv_from(4 bytes) -> "thre", truncated
+//
+//        max_datagram_v4   65,507 bytes      65,535 less 20 for IP and 8 for UDP
+//        max_datagram_v6   65,527 bytes      65,535 less 8 for UDP
+//
+// On this page:  sizes · datagram_peer · received_datagram, outgoing_datagram
+// The notes:     UDP特点 (what is special about UDP); examples 06 and 07
+
+#ifndef NETNOTES_UDP_DATAGRAM_HPP
+#define NETNOTES_UDP_DATAGRAM_HPP
+
+#include <netinet/in.h>
+
+#include <cstddef>
+#include <new>
+#include <span>
+#include <string>
+#include <system_error>
+
+
+
+
+namespace netnotes {
+
+// ---- Sizes ---------------------------------------------------------------------------------------------
+
+/// The largest payload that the protocol allows. UDP's length field of 16 bits also counts its header of 8 bytes. Over
+/// IPv4 the packet's length field counts IP's header of 20 bytes as well (RFC 768, RFC 791 §3.1).
+inline constexpr std::size_t max_datagram_v4 = 65'535 - 20 - 8;
+inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
+/// Returns the limit for that peer. An IPv4-mapped address is reached over IPv4.
+[[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
+    return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
+}
+
+/// The other end of an exchange: its endpoint, and the address of this host to which it has written. The calls
+/// send_to() and send_batch() answer from that address.
+class datagram_peer : public endpoint {
+  public:
+    constexpr datagram_peer() noexcept = default;
+    constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
+        : endpoint{where}, local_{local} {}
+    using endpoint::endpoint;
+
+    /// Returns the address of this host that the peer has written to. For a broadcast or an IPv4 group, it is the
+    /// address from which to answer. It is 0.0.0.0 if it is not known: then the system chooses, as it does for `::`. It
+    /// is known on a socket that is bound to the wildcard address (udp_options::local_address), except for a datagram
+    /// to an IPv6 group.
+    [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
+
+  private:
+    ip_address local_{};
+};
+
+/// A received datagram.
+struct received_datagram {
+    std::span<std::byte> bytes;  ///< the part of the buffer that was filled; empty for an empty datagram
+    /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
+    /// sender wants no answer (RFC 768), and Linux would not send an answer to it.
+    datagram_peer sender;
+    bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
+};
+/// A datagram to send.
+struct outgoing_datagram {
+    const_buffer bytes;
+    datagram_peer to{};  ///< left out on a connected socket
+};
+
+namespace detail {
+/// Returns the text behind "send_to 192.0.2.1:80": the size, and the limit if the size exceeds it.
+inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
+    std::string limit;
+    if (size > max_datagram(to))
+        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
+                       std::to_string(max_datagram(to)));
+    else if (error == std::errc::message_size)
+        limit = "; the path takes less in one piece";
+    return joined(" (", std::to_string(size), " bytes", limit, ')');
+}
+/// Returns the text behind "send_to 192.0.2.1:80": " from 192.0.2.9" if an address was chosen.
+inline std::string from_local(const datagram_peer& to) {
+    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
+}
+inline address_family family_of_address(const ip_address& address) noexcept {
+    return address.is_v4() ? address_family::inet : address_family::inet6;
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_DATAGRAM_HPP
+
+
+namespace netnotes {
+
+class udp_socket;
+
+/// Room for many datagrams, made once and used again and again by udp_socket::recv_batch(), which allocates nothing.
+/// It takes count * size bytes and about 550 more for each datagram; with any_size 18 KB more for each.
+class datagram_batch {
+  public:
+    /// A size that no datagram exceeds, even if the kernel merges datagrams.
+    static constexpr std::size_t any_size = 65'535;
+
+    /// Makes room for 1 to 1,024 datagrams (recvmmsg(2) takes no more than UIO_MAXIOV), each of 1 byte to any_size. A
+    /// longer datagram will be truncated. Throws std::invalid_argument for other numbers.
+    explicit datagram_batch(std::size_t count = 64, std::size_t size = 2048);
+    datagram_batch(datagram_batch&&) noexcept = default;
+    datagram_batch& operator=(datagram_batch&&) noexcept = default;
+
+    [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  private:
+    friend class udp_socket;
+    struct slot {
+        iovec part;
+        socket_address sender;
+        alignas(cmsghdr) detail::datagram_notes::buffer control;
+    };
+    void prepare() noexcept;
+    void take_apart(std::size_t filled);
+
+    std::size_t size_;
+    std::unique_ptr<std::byte[]> bytes_;
+    std::vector<slot> slots_;
+    std::vector<mmsghdr> messages_;
+    std::vector<received_datagram> received_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : size_{size} {
+    if (count < 1 || count > 1024 || size < 1 || size > any_size)
+        throw std::invalid_argument{"a batch must hold 1 to 1024 datagrams of 1 to 65535 bytes"};
+    bytes_.reset(new std::byte[count * size]);  // not zeroed
+    slots_.resize(count);
+    messages_.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        slots_[i].part = {bytes_.get() + i * size, size};
+        messages_[i].msg_hdr.msg_iov = &slots_[i].part;
+        messages_[i].msg_hdr.msg_iovlen = 1;
+        messages_[i].msg_hdr.msg_name = slots_[i].sender.data();
+    }
+    // Linux merges up to 64, and a local sender's segments may come as they were sent: 64, or 128 in newer kernels.
+    received_.reserve(size == any_size ? count * 128 : count);
+}
+
+inline void datagram_batch::prepare() noexcept {
+    received_.clear();
+    for (std::size_t i = 0; i < messages_.size(); ++i) {  // the kernel has written over them
+        msghdr& header = messages_[i].msg_hdr;
+        header.msg_namelen = socket_address::capacity;
+        header.msg_control = slots_[i].control.data();
+        header.msg_controllen = static_cast<socklen_t>(slots_[i].control.size());
+        header.msg_flags = 0;
+    }
+}
+
+/// Collects the datagrams of each message: a single datagram, unless the kernel reports a size of merged datagrams.
+inline void datagram_batch::take_apart(std::size_t filled) {
+    for (std::size_t i = 0; i < filled; ++i) {
+        msghdr& header = messages_[i].msg_hdr;
+        slots_[i].sender.resize(header.msg_namelen);
+        const detail::datagram_notes notes = detail::datagram_notes::of(header);
+        const datagram_peer sender =
+            slots_[i].sender.is_ip() ? datagram_peer{slots_[i].sender.ip(), notes.local} : datagram_peer{};
+        std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
+        for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment))
+            received_.push_back({rest.first(notes.segment), sender, false});
+        received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});
+    }
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_BATCH_HPP
+
+// netnotes/udp/multicast.hpp: datagrams to groups
+// SPDX-License-Identifier: MIT
+//
+// A datagram to a group reaches every socket that has joined the group (RFC 1112, RFC 4291 §2.7). IPv6 has no
+// broadcast; a group does that work.
+//
+//        group    224.0.0.0/4 or ff00::/8
+//        join     the kernel tells the routers of the link that a program here listens (IGMP, MLD)
+//        TTL      0 stays on this host, 1 stays on this link, and each router takes one
+//
+//        net::udp_socket receiver{{net::ipv4_address::any(), 6666}};        // namespace net = netnotes
+//        receiver.join(net::ip_address{"239.255.77.1"});
+//
+// On this page:  multicast_socket, the part of udp_socket that knows groups
+// The notes:     udp广播 (broadcast); example 08
+
+#ifndef NETNOTES_UDP_MULTICAST_HPP
+#define NETNOTES_UDP_MULTICAST_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <span>
+#include <string>
 #include <system_error>
 #include <utility>
 
-
-
-namespace netnotes {
-
-/// Waits with select(2), for few descriptors. The kernel writes its answer over the three sets that it gets, so the
-/// poller copies them for each call.
-///
-/// The sets have FD_SETSIZE bits, 1024 with glibc on every machine. The notes say 2048 on 64-bit machines, which is
-/// wrong. They name /proc/sys/fs/file-max, but that limits the open files of the whole system. No macro and no other
-/// kernel raises the limit, because glibc fixes the size of fd_set.
-///
-/// The *number* of each descriptor must be below the limit, not their count. A program with 1100 open files cannot wait
-/// for a new socket. The C interface does not check: FD_SET writes beyond the end of the set and destroys other data.
-/// Here add() throws.
-///
-/// The object has about 25 kB, and takes no other memory.
-class select_poller {
-  public:
-    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
-    /// The most events that a wait() returns: all ready descriptors.
-    static constexpr std::size_t batch = FD_SETSIZE;
-
-    /// Creates an empty poller.
-    select_poller() noexcept = default;
-    select_poller(select_poller&& other) noexcept : list_{std::exchange(other.list_, {})} {}
-    select_poller& operator=(select_poller&& other) noexcept {
-        std::swap(list_, other.list_);
-        return *this;
-    }
-
-    /// Adds a descriptor. Throws the errors of the concept poller: errc::value_too_large from FD_SETSIZE on. A regular
-    /// file is always ready.
-    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
-        constexpr const char* attempt = "select add ";
-        if (descriptor >= FD_SETSIZE) refuse_number(attempt, descriptor);
-        detail::require_open(attempt, descriptor);
-        detail::require_no_edge(how, attempt, descriptor);
-        if (FD_ISSET(descriptor, &list_.present)) detail::refuse(EEXIST, attempt, descriptor);
-        FD_SET(descriptor, &list_.present);
-        list_.end = std::max(list_.end, descriptor + 1);
-        set(descriptor, what, token, how);
-    }
-    /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
-    /// of the concept poller.
-    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
-        constexpr const char* attempt = "select modify ";
-        if (!is_present(descriptor)) detail::refuse(ENOENT, attempt, descriptor);
-        detail::require_no_edge(how, attempt, descriptor);
-        set(descriptor, what, token, how);
-    }
-    /// Removes a descriptor; does nothing if the poller does not have it. It makes no system call.
-    void remove(int descriptor) noexcept {
-        if (!is_present(descriptor)) return;
-        ask_for(descriptor, interest::none);
-        FD_CLR(descriptor, &list_.present);
-        while (list_.end > 0 && !FD_ISSET(list_.end - 1, &list_.present)) --list_.end;
-    }
-
-    /// Waits for events; never returns early. If a descriptor was closed before remove(), the whole select(2) fails
-    /// with EBADF. The poller then finds that descriptor, reports it once as an error, and removes it. Throws
-    /// std::system_error if select(2) fails for another reason.
-    std::span<const event> wait(wait_time timeout) {
-        for (detail::countdown time{timeout};;) {
-            sets found = list_.asked;
-            const timespec left = detail::to_timespec(time.left());
-            const int ready = ::pselect(list_.end, &found.read, &found.write, &found.urgent,
-                                        time.left() == never ? nullptr : &left, nullptr);
-            if (ready < 0 && errno != EINTR && errno != EBADF)
-                throw std::system_error{errno, std::system_category(), "select"};
-            const std::size_t count = ready > 0 ? collect(found, ready) : ready < 0 && errno == EBADF ? forget() : 0;
-            if (count > 0 || (time.is_over() && ready == 0)) return {events_.data(), count};
-        }
-    }
-
-  private:
-    struct sets {
-        fd_set read{}, write{}, urgent{};
-    };
-    struct list {
-        sets asked;
-        fd_set present{}, one_shot{};
-        int end = 0;  ///< the highest descriptor plus one: select(2) stops there
-        std::array<std::uint64_t, FD_SETSIZE> tokens{};
-    };
-
-    [[noreturn]] static void refuse_number(const char* attempt, int descriptor) {
-        static_assert(FD_SETSIZE == 1024, "the text below and the first page name this number");
-        detail::refuse(EOVERFLOW, attempt, descriptor, ": a descriptor must be below FD_SETSIZE, 1024");
-    }
-    bool is_present(int descriptor) const noexcept {
-        return descriptor >= 0 && descriptor < FD_SETSIZE && FD_ISSET(descriptor, &list_.present);
-    }
-    static void put(int descriptor, bool member, fd_set& set) noexcept {
-        if (member)
-            FD_SET(descriptor, &set);
-        else
-            FD_CLR(descriptor, &set);
-    }
-    void ask_for(int descriptor, interest what) noexcept {
-        put(descriptor, any_of(what, interest::read), list_.asked.read);
-        put(descriptor, any_of(what, interest::write), list_.asked.write);
-        put(descriptor, any_of(what, interest::urgent), list_.asked.urgent);
-    }
-    void set(int descriptor, interest what, std::uint64_t token, trigger how) noexcept {
-        ask_for(descriptor, what);
-        put(descriptor, how == trigger::one_shot, list_.one_shot);
-        list_.tokens[static_cast<std::size_t>(descriptor)] = token;
-    }
-    /// Turns select's answer into events and returns their number. `left` is the number of bits set in the three sets.
-    std::size_t collect(const sets& found, int left) noexcept {
-        std::size_t count = 0;
-        for (int descriptor = 0; left > 0 && descriptor < list_.end; ++descriptor) {
-            interest ready = interest::none;
-            if (FD_ISSET(descriptor, &found.read)) ready |= interest::read, --left;
-            if (FD_ISSET(descriptor, &found.write)) ready |= interest::write, --left;
-            if (FD_ISSET(descriptor, &found.urgent)) ready |= interest::urgent, --left;
-            if (ready == interest::none) continue;
-            events_[count++] = {list_.tokens[static_cast<std::size_t>(descriptor)], ready};
-            if (FD_ISSET(descriptor, &list_.one_shot)) ask_for(descriptor, interest::none);
-        }
-        return count;
-    }
-    /// Reports and removes every descriptor that is no longer open. Returns the number of events.
-    std::size_t forget() noexcept {
-        std::size_t count = 0;
-        for (int descriptor = list_.end - 1; descriptor >= 0; --descriptor) {
-            if (!FD_ISSET(descriptor, &list_.present) || ::fcntl(descriptor, F_GETFD) >= 0) continue;
-            events_[count++] = {list_.tokens[static_cast<std::size_t>(descriptor)], interest::error};
-            remove(descriptor);
-        }
-        return count;
-    }
-
-    list list_;
-    std::array<event, batch> events_{};
-};
-static_assert(poller<select_poller>);
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_POLL_SELECT_HPP
-
-// netnotes/socket.hpp: sockets, their names, and how a wait is stopped
+// netnotes/socket/interfaces.hpp: the network interfaces of this machine
 // SPDX-License-Identifier: MIT
 //
-// A socket is one end of a communication. The kernel holds the socket, and the program holds a small number that stands
-// for it: the descriptor. Two programs communicate by sockets in this order:
+// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
+// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
+// all of them.
 //
-//        server                                     client
-//          socket, bind, listen                       socket
-//          accept() <───────── handshake ──────────── connect
-//            └─> a new socket  <────── bytes ───────> send_all, recv
-//          close                                      close
+//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
+//            for (const net::interface_address& mine : each.addresses)
+//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
 //
-//        net::socket listener{net::address_family::inet, net::socket_type::stream};     // namespace net = netnotes
-//        listener.bind(net::endpoint{net::ipv4_address::any(), 6666});
-//        listener.listen();
-//        auto [client, peer] = listener.accept();
-//        client.send_all("hello\r\n");
+//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
+//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
+//                      │         └── prefix: which neighbours need no router
+//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
 //
-// The class socket closes its descriptor exactly once. It also handles what programs often get wrong:
-//
-//    a signal interrupts a call      the call continues, and waits for the rest of its time
-//    the peer has closed             a send fails with an error; the signal SIGPIPE does not end the process
-//    a timeout                       becomes a point in time, so a peer that sends slowly cannot extend it
-//    an error                        names the call and the address: "bind 0.0.0.0:80: Permission denied"
-//
-// Most programs use tcp.hpp or udp.hpp, which build on this module.
-//
-// Chapters, lowest first:
-//     socket/stop.hpp         asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
-//     socket/time.hpp         how long a call waits
-//     socket/buffer.hpp       room to receive into, bytes to send
-//     socket/address.hpp      the names of sockets
-//     socket/interfaces.hpp   the network interfaces of this machine, with their addresses
-//     socket/options.hpp      options as types
-//     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
-//     socket/file.hpp         files that a socket sends
-//     socket/resolve.hpp      the names of hosts, within a time limit
-//     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
-//     socket/message.hpp      what travels beside the bytes of a datagram
-//     socket/socket.hpp       the socket, with a table from Python and C to netnotes
-//     socket/descriptors.hpp  descriptors that travel over a Unix socket, and the user at its other end
-//     socket/stale.hpp        the file that a Unix socket leaves behind
-//     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
-//
-// The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
-// Examples:      01_first_socket, 05_socket_methods
+// On this page:  network_interface, interface_address · interfaces, interface_index
+// The notes:     IP地址 (ifconfig, ip addr); example 02
 
-#ifndef NETNOTES_SOCKET_HPP
-#define NETNOTES_SOCKET_HPP
+#ifndef NETNOTES_SOCKET_INTERFACES_HPP
+#define NETNOTES_SOCKET_INTERFACES_HPP
 
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sys/socket.h>
 
-// netnotes/ip.hpp: addresses, networks, endpoints and ports
-// SPDX-License-Identifier: MIT
-//
-// An IP address is a number that names one network interface: 32 bits for IPv4, 128 bits for IPv6. A network is a range
-// of addresses that begin with the same bits. A port is a 16-bit number that selects a socket on a host. An address
-// together with a port is an endpoint.
-//
-//        192.168.1.77           11000000 10101000 00000001 01001101      an address
-//        192.168.1.0/24         └──── 24 bits: network ──┘ └ host ┘      its network: all addresses that begin so
-//        192.168.1.77:6666                                               an endpoint: the address, and port 6666
-//
-// This module parses, prints, compares and computes these values. It makes no system call. All of it is constexpr, so
-// the compiler checks an address that stands in your source:
-//
-//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
-//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
-//
-// A text from a user is parsed while the program runs. The function parse() returns nullopt if the text is wrong; the
-// constructor throws an error that names the reason and the place.
-//
-//        text ──parse──> ipv4_address ─┐                    ┌─> network     address / prefix length
-//        text ──parse──> ipv6_address ─┴──> ip_address ─────┤
-//                                                           └─> endpoint    address : port
-//
-// Chapters, lowest first:
-//     ip/version.hpp     the version of the library
-//     ip/text.hpp        how addresses are read and written, and the errors that say where a text is wrong
-//     ip/address.hpp     IPv4 and IPv6 addresses
-//     ip/arithmetic.hpp  the addresses before and behind an address, and distances
-//     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
-//     ip/interface.hpp   an address together with its network: 192.168.1.77/24
-//     ip/special.hpp     ranges that mean something, and the classes A to E
-//     ip/endpoint.hpp    an address and a port; classes of ports, services
-//
-// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
-// Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
-
-#ifndef NETNOTES_IP_HPP
-#define NETNOTES_IP_HPP
-
-
-
-// netnotes/ip/arithmetic.hpp: the addresses before and behind an address
-// SPDX-License-Identifier: MIT
-//
-// An address is a number, so it has neighbours, and two addresses have a distance:
-//
-//        192.168.1.254 ── + 1 ──> 192.168.1.255 ── + 1 ──> 192.168.2.0
-//                      <────────────── - 2 ───────────────
-//
-//        static_assert("192.168.1.254"_ip + 2 == "192.168.2.0"_ip);
-//        static_assert("192.168.2.0"_ip - "192.168.1.254"_ip == 2);
-//
-// An integer type wraps at its end. An address must not: a loop that passes 255.255.255.255 would go on with 0.0.0.0,
-// another host. So a step beyond the first or the last address throws std::out_of_range, as Python's ipaddress raises.
-//
-// On this page:  + - += -= for ipv4_address, ipv6_address, ip_address
-// The notes:     IP地址 (IP addresses); example 02
-
-#ifndef NETNOTES_IP_ARITHMETIC_HPP
-#define NETNOTES_IP_ARITHMETIC_HPP
-
-#include <concepts>
+#include <algorithm>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <stdexcept>
-#include <type_traits>
-
-
-
-namespace netnotes {
-
-namespace detail {
-
-template <class Address>
-concept address_value =
-    std::same_as<Address, ipv4_address> || std::same_as<Address, ipv6_address> || std::same_as<Address, ip_address>;
-/// A count of addresses. Not bool and not a character: `address + true` is a slip of the pen.
-template <class Count>
-concept address_count =
-    std::integral<Count> && !std::same_as<Count, bool> && !std::same_as<Count, char> && !std::same_as<Count, wchar_t> &&
-    !std::same_as<Count, char8_t> && !std::same_as<Count, char16_t> && !std::same_as<Count, char32_t> &&
-    sizeof(Count) <= sizeof(std::uint64_t);
-
-/// The address as a number, and back. The zone of an IPv6 address stays.
-constexpr uint128 number_of(ipv4_address address) noexcept { return {0, address.to_uint()}; }
-constexpr uint128 number_of(const ipv6_address& address) noexcept { return address.to_uint(); }
-constexpr uint128 number_of(const ip_address& address) noexcept {
-    return address.visit([](const auto& each) { return number_of(each); });
-}
-constexpr ipv4_address with_number(ipv4_address, uint128 number) noexcept {
-    return ipv4_address{static_cast<std::uint32_t>(number.low)};
-}
-constexpr ipv6_address with_number(const ipv6_address& like, uint128 number) {
-    const ipv6_address moved{number};
-    return like.zone().empty() || moved.ipv4_mapped() ? moved : moved.with_zone(like.zone());
-}
-constexpr ip_address with_number(const ip_address& like, uint128 number) {
-    if (like.is_v4()) return with_number(like.v4(), number);
-    return with_number(like.v6(), number);
-}
-constexpr unsigned width_of(ipv4_address) noexcept { return ipv4_address::width; }
-constexpr unsigned width_of(const ipv6_address&) noexcept { return ipv6_address::width; }
-constexpr unsigned width_of(const ip_address& address) noexcept { return address.width(); }
-
-/// Returns the address `count` steps up, or down. Throws std::out_of_range beyond the ends.
-template <class Address>
-constexpr Address moved(const Address& from, bool is_up, uint128 count) {
-    const uint128 number = number_of(from);
-    const uint128 room = is_up ? ones(width_of(from)) - number : number;
-    if (count > room)
-        throw std::out_of_range{is_up ? "a step beyond the last address" : "a step below the first address"};
-    return with_number(from, is_up ? number + count : number - count);
-}
-template <class Count>
-constexpr uint128 magnitude(Count count) noexcept {
-    const auto bits = static_cast<std::uint64_t>(count);  // of a negative number: modulo 2^64
-    return {0, count < 0 ? std::uint64_t{0} - bits : bits};
-}
-template <class Count>
-constexpr bool is_negative(Count count) noexcept {
-    if constexpr (std::is_signed_v<Count>) return count < 0;
-    return false;
-}
-
-}  // namespace detail
-
-/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address
-/// stays, except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last
-/// address.
-template <detail::address_value Address, detail::address_count Count>
-[[nodiscard]] constexpr Address operator+(const Address& address, Count count) {
-    return detail::moved(address, !detail::is_negative(count), detail::magnitude(count));
-}
-/// Returns the address that lies `count` addresses lower; a negative count goes up. Throws as operator+.
-template <detail::address_value Address, detail::address_count Count>
-[[nodiscard]] constexpr Address operator-(const Address& address, Count count) {
-    return detail::moved(address, detail::is_negative(count), detail::magnitude(count));
-}
-/// Returns the IPv6 address that lies `count` addresses higher; see operator+ above. For steps of more than 64 bits.
-[[nodiscard]] constexpr ipv6_address operator+(const ipv6_address& address, uint128 count) {
-    return detail::moved(address, true, count);
-}
-/// Returns the IPv6 address that lies `count` addresses lower; see operator+ above.
-[[nodiscard]] constexpr ipv6_address operator-(const ipv6_address& address, uint128 count) {
-    return detail::moved(address, false, count);
-}
-
-/// Moves the address up by `count`. Returns the address. Throws as operator+, and the address is then as before.
-template <detail::address_value Address, detail::address_count Count>
-constexpr Address& operator+=(Address& address, Count count) {
-    return address = address + count;
-}
-/// Moves the address down by `count`. Returns the address. Throws as operator-, and the address is then as before.
-template <detail::address_value Address, detail::address_count Count>
-constexpr Address& operator-=(Address& address, Count count) {
-    return address = address - count;
-}
-
-/// Returns how far `to` lies above `from`; negative when it lies below. Never throws for two IPv4 addresses.
-/// Throws std::invalid_argument for addresses of two families or of two zones, which have no distance. Throws
-/// std::out_of_range for a distance that 64 bits cannot hold: `to.to_uint() - from.to_uint()` has 128 bits.
-template <detail::address_value Address>
-[[nodiscard]] constexpr std::int64_t operator-(const Address& to, const Address& from) {
-    if constexpr (std::same_as<Address, ip_address>)
-        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"no distance between an IPv4 and an IPv6 address"};
-    if (detail::with_number(to, {}) != detail::with_number(from, {}))
-        throw std::invalid_argument{"no distance between addresses in different zones"};
-    const bool is_above = to >= from;
-    const uint128 distance =
-        is_above ? detail::number_of(to) - detail::number_of(from) : detail::number_of(from) - detail::number_of(to);
-    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    if (distance.high != 0 || distance.low > largest + (is_above ? 0 : 1))
-        throw std::out_of_range{"the distance between the addresses has more than 64 bits"};
-    return static_cast<std::int64_t>(is_above ? distance.low : std::uint64_t{0} - distance.low);
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_ARITHMETIC_HPP
-
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 // netnotes/ip/interface.hpp: an address together with its network
 // SPDX-License-Identifier: MIT
@@ -15038,478 +14849,6 @@ class ip_interface : public detail::printable<ip_interface> {
 #endif  // NETNOTES_IP_INTERFACE_HPP
 
 
-// netnotes/ip/special.hpp: ranges of addresses that mean something
-// SPDX-License-Identifier: MIT
-//
-// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others.
-// IANA keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A
-// to E.
-//
-//        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
-//
-// On this page:  special_range · find_special_range · is_global, is_global_unicast · ipv4_class_range
-// The notes:     A–E类IP地址 (classes), 私有ip (private addresses); example 02
-
-#ifndef NETNOTES_IP_SPECIAL_HPP
-#define NETNOTES_IP_SPECIAL_HPP
-
-#include <algorithm>
-#include <array>
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-
-
-namespace netnotes {
-
-// ---- Special-purpose ranges ----------------------------------------------------------------------------
-
-/// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
-/// Where the registry says "not applicable" (6to4, Teredo, abandoned ranges) the answer here is no.
-struct special_range {
-    network block;
-    std::string_view name;
-    std::string_view reference;
-    bool source;              ///< may be the source of a packet that crosses a router.
-    bool destination;         ///< may be the destination of such a packet.
-    bool forwardable;         ///< a router may forward packets to it.
-    bool globally_reachable;  ///< packets may cross the borders of an organisation.
-    bool reserved;            ///< IP itself requires that every implementation treats it specially
-};
-
-namespace detail {
-constexpr special_range row(std::string_view block, std::string_view name, std::string_view reference,
-                            std::string_view flags) {
-    return {network{block},  name,           reference, flags[0] == 'S', flags[1] == 'D', flags[2] == 'F',
-            flags[3] == 'G', flags[4] == 'R'};
-}
-}  // namespace detail
-
-inline constexpr std::array ipv4_special_ranges{
-    detail::row("0.0.0.0/8", "This network", "RFC 791 §3.2", "S---R"),
-    detail::row("0.0.0.0/32", "This host on this network", "RFC 1122 §3.2.1.3", "S---R"),
-    detail::row("10.0.0.0/8", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("100.64.0.0/10", "Shared Address Space", "RFC 6598", "SDF--"),
-    detail::row("127.0.0.0/8", "Loopback", "RFC 1122 §3.2.1.3", "----R"),
-    detail::row("169.254.0.0/16", "Link Local", "RFC 3927", "SD--R"),
-    detail::row("172.16.0.0/12", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 §2.1", "-----"),
-    detail::row("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", "SDF--"),
-    detail::row("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", "S----"),
-    detail::row("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
-    detail::row("192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
-    detail::row("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
-    detail::row("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
-    detail::row("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", "-----"),
-    detail::row("192.31.196.0/24", "AS112-v4", "RFC 7535", "SDFG-"),
-    detail::row("192.52.193.0/24", "AMT", "RFC 7450", "SDFG-"),
-    detail::row("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", "-----"),
-    detail::row("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", "SDF--"),
-    detail::row("192.168.0.0/16", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
-    detail::row("198.18.0.0/15", "Benchmarking", "RFC 2544", "SDF--"),
-    detail::row("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", "-----"),
-    detail::row("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", "-----"),
-    detail::row("240.0.0.0/4", "Reserved", "RFC 1112 §4", "----R"),
-    detail::row("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 §7", "-D--R"),
-};
-
-inline constexpr std::array ipv6_special_ranges{
-    detail::row("::1/128", "Loopback Address", "RFC 4291", "----R"),
-    detail::row("::/128", "Unspecified Address", "RFC 4291", "S---R"),
-    detail::row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "----R"),
-    detail::row("64:ff9b::/96", "IPv4-IPv6 Translation", "RFC 6052", "SDFG-"),
-    detail::row("64:ff9b:1::/48", "IPv4-IPv6 Translation", "RFC 8215", "SDF--"),
-    detail::row("100::/64", "Discard-Only Address Block", "RFC 6666", "SDF--"),
-    detail::row("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", "S----"),
-    detail::row("2001::/23", "IETF Protocol Assignments", "RFC 2928", "-----"),
-    detail::row("2001::/32", "TEREDO", "RFC 4380, RFC 8190", "SDF--"),
-    detail::row("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
-    detail::row("2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
-    detail::row("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", "SDFG-"),
-    detail::row("2001:2::/48", "Benchmarking", "RFC 5180", "SDF--"),
-    detail::row("2001:3::/32", "AMT", "RFC 7450", "SDFG-"),
-    detail::row("2001:4:112::/48", "AS112-v6", "RFC 7535", "SDFG-"),
-    detail::row("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", "-----"),
-    detail::row("2001:20::/28", "ORCHIDv2", "RFC 7343", "SDFG-"),
-    detail::row("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", "SDFG-"),
-    detail::row("2001:db8::/32", "Documentation", "RFC 3849", "-----"),
-    detail::row("2002::/16", "6to4", "RFC 3056", "SDF--"),
-    detail::row("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
-    detail::row("3fff::/20", "Documentation", "RFC 9637", "-----"),
-    detail::row("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", "SDF--"),
-    detail::row("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190", "SDF--"),
-    detail::row("fe80::/10", "Link-Local Unicast", "RFC 4291", "SD--R"),
-};
-
-namespace detail {
-/// The row with the longest prefix that holds the address, or the table's end. (Not a pointer that may be
-/// null: for g++ with -fsanitize=undefined a comparison with nullptr is no constant, and is_global() would be none.)
-constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
-    auto best = table.end();
-    for (auto row = table.begin(); row != table.end(); ++row)
-        if (row->block.contains(address) &&
-            (best == table.end() || row->block.prefix_length() > best->block.prefix_length()))
-            best = row;
-    return best;
-}
-}  // namespace detail
-
-/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
-constexpr const special_range* find_special_range(const ip_address& address) noexcept {
-    const auto found = [&](const auto& table) -> const special_range* {
-        const auto row = detail::find_row(table, address);
-        return row == table.end() ? nullptr : &*row;
-    };
-    return address.is_v6() ? found(ipv6_special_ranges) : found(ipv4_special_ranges);
-}
-
-constexpr bool ipv4_address::is_global() const noexcept {
-    if (is_multicast()) return !in(0xe0000000, 24) && !in(0xef000000, 8);
-    const auto row = detail::find_row(ipv4_special_ranges, *this);
-    return row == ipv4_special_ranges.end() || row->globally_reachable;
-}
-
-constexpr bool ipv6_address::is_global() const noexcept {
-    if (const auto mapped = ipv4_mapped()) return mapped->is_global();
-    if (is_multicast()) return (value_.high >> 48 & 0xf) == 0xe;
-    const auto inside = embedded_ipv4();
-    if (inside && !inside->is_global()) return false;
-    const auto row = detail::find_row(ipv6_special_ranges, *this);
-    return row == ipv6_special_ranges.end() || row->globally_reachable;
-}
-constexpr bool ipv6_address::is_global_unicast() const noexcept {
-    if (const auto inside = embedded_ipv4(); inside && !inside->is_global_unicast()) return false;
-    return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
-}
-
-constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
-
-constexpr bool ip_address::is_global() const noexcept {
-    return visit([](auto address) { return address.is_global(); });
-}
-
-constexpr bool ip_address::is_global_unicast() const noexcept {
-    return visit([](auto address) { return address.is_global_unicast(); });
-}
-
-// ---- The classes of old --------------------------------------------------------------------------------
-
-/// A line of the notes' table of classes, with corrected numbers. The notes' ranges name *hosts*, leave out networks
-/// that the notes then count, and end class C in the wrong binary number.
-struct ipv4_class_range {
-    ipv4_class letter;
-    network block;  ///< all addresses that begin with the class's leading bits
-    std::string_view leading_bits;
-    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks.
-    std::uint32_t networks;           ///< 2^7, 2^14, 2^21
-    std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
-};
-
-/// Of the 128 networks of class A, 0 and 127 are special: 126 remain. 128.0, 191.255 and 223.255.255 were
-/// reserved once and are ordinary now (RFC 5735 dropped them). A class A network holds 16,777,214 hosts.
-inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
-    {ipv4_class::a, network{"0.0.0.0/1"}, "0", 1, 1u << 7, (1u << 24) - 2},
-    {ipv4_class::b, network{"128.0.0.0/2"}, "10", 2, 1u << 14, (1u << 16) - 2},
-    {ipv4_class::c, network{"192.0.0.0/3"}, "110", 3, 1u << 21, (1u << 8) - 2},
-    {ipv4_class::d, network{"224.0.0.0/4"}, "1110", 0, 0, 0},
-    {ipv4_class::e, network{"240.0.0.0/4"}, "1111", 0, 0, 0},
-}};
-
-constexpr ipv4_class ipv4_address::address_class() const noexcept {
-    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_SPECIAL_HPP
-
-
-
-
-#endif  // NETNOTES_IP_HPP
-
-
-
-// netnotes/socket/descriptors.hpp: descriptors that travel over a Unix socket
-// SPDX-License-Identifier: MIT
-//
-// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and who the peer
-// is. A number alone would mean nothing in another process. The kernel therefore installs the same open file in the
-// receiver, under a new number (unix(7), SCM_RIGHTS).
-//
-//        process 1                                               process 2
-//        descriptor 5 ──┐ send_descriptors ───────────────────>  recv_descriptors ┌── descriptor 9
-//                       └──────────────> one open file <──────────────────────────┘
-//
-//        net::send_descriptors(there, std::array{file, client.native_handle()}, "two of them");
-//
-//        auto got = net::recv_descriptors(here, buffer);
-//        net::socket client{got.descriptors[1].release()};
-//
-// A server uses this to hand a connection to a worker, and systemd to hand a listener to a server. peer_credentials()
-// tells which user runs the peer, as the kernel knows it, so the peer cannot lie.
-//
-// On this page:  owned_descriptor · send_descriptors · recv_descriptors · credentials · peer_credentials
-// The notes:     公共用途的套接字函数; fileno(); unix(7), cmsg(3)
-
-#ifndef NETNOTES_SOCKET_DESCRIPTORS_HPP
-#define NETNOTES_SOCKET_DESCRIPTORS_HPP
-
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/types.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstring>
-#include <span>
-#include <string>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-
-
-namespace netnotes {
-
-/// Owns a descriptor and closes it in its destructor. It can be moved, not copied.
-class owned_descriptor {
-  public:
-    /// Creates an empty owner: is_open() returns false.
-    owned_descriptor() noexcept = default;
-    /// Takes over an open descriptor.
-    explicit owned_descriptor(int descriptor) noexcept : descriptor_{descriptor} {}
-    owned_descriptor(owned_descriptor&& other) noexcept : descriptor_{other.release()} {}
-    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
-        owned_descriptor taken{std::move(other)};
-        std::swap(descriptor_, taken.descriptor_);
-        return *this;
-    }
-    ~owned_descriptor() {
-        if (is_open()) ::close(descriptor_);
-    }
-    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
-    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
-    /// Returns the descriptor, which the caller must close.
-    [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
-
-  private:
-    int descriptor_ = -1;
-};
-
-/// The most descriptors that one message can carry (SCM_MAX_FD of the kernel).
-inline constexpr std::size_t max_descriptors = 253;
-
-/// Sends the bytes, and with the first of them the descriptors. They stay open here, and the caller may close them once
-/// the call has returned. At least one byte is needed, because a stream carries no message without bytes. Fails with
-/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all(). On
-/// an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as well.
-void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes);
-std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
-                             std::error_code& error) noexcept;
-
-/// A message with descriptors.
-struct received_descriptors {
-    std::span<std::byte> bytes;                 ///< the part of the buffer that was filled; empty: end of the stream
-    std::vector<owned_descriptor> descriptors;  ///< in the order of the sender, close-on-exec
-    bool truncated = false;                     ///< a datagram was longer than the buffer, and its rest is lost
-};
-/// Receives bytes, and the descriptors that came with them. On a stream one call never mixes the bytes of two messages
-/// with descriptors (unix(7)).
-///
-/// If a message brings more descriptors than `max_count`, all of its descriptors are closed, and the call fails with
-/// errc::message_size. If this process may open no more descriptors, it fails with errc::too_many_files_open in the
-/// same way. So a stranger cannot fill the process with descriptors that no code knows. The second form then still
-/// returns the bytes. A plain recv() takes no descriptors: the kernel closes them.
-[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count = 16);
-[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
-                                                    std::error_code& error);
-
-/// The process at the other end of a Unix socket, at the time when it connected or called listen() or socketpair().
-struct credentials {
-    pid_t process = 0;
-    uid_t user = 0;
-    gid_t group = 0;
-    friend bool operator==(const credentials&, const credentials&) = default;
-};
-/// Returns the credentials of a connected Unix socket's peer (SO_PEERCRED). Throws std::system_error, for example
-/// errc::not_connected. For a socket of another family it is errc::operation_not_supported.
-[[nodiscard]] credentials peer_credentials(const socket& connection);
-[[nodiscard]] credentials peer_credentials(const socket& connection, std::error_code& error) noexcept;
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-struct descriptor_messages {
-    using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
-
-    static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
-                            std::error_code& error) noexcept {
-        error = std::make_error_code(std::errc::invalid_argument);
-        if (bytes.empty() || descriptors.size() > max_descriptors) return 0;
-        alignas(cmsghdr) room control{};
-        iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        if (!descriptors.empty()) {
-            message.msg_control = control.data();
-            message.msg_controllen =
-                static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
-            cmsghdr header{};
-            header.cmsg_level = SOL_SOCKET;
-            header.cmsg_type = SCM_RIGHTS;
-            header.cmsg_len = static_cast<decltype(header.cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
-            std::memcpy(control.data(), &header, sizeof header);
-            std::memcpy(control.data() + CMSG_LEN(0), descriptors.data(), descriptors.size_bytes());
-        }
-        const auto first = to.attempt([&] { return ::sendmsg(to.native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0,
-                                      time_point::min(), error);
-        if (first < 0) return 0;
-        const auto sent = static_cast<std::size_t>(first);
-        return sent == bytes.size() ? sent : sent + to.send_all(bytes.subspan(sent), error);
-    }
-
-    static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
-                                        std::error_code& error) {
-        max_count = std::min(max_count, max_descriptors);
-        received_descriptors result;
-        result.descriptors.reserve(max_count);  // before the call: an exception after it would lose descriptors
-        alignas(cmsghdr) room control{};
-        msghdr message{};
-        const auto size = from.attempt(
-            [&] {
-                iovec part{buffer.data(), buffer.size()};
-                message = {};
-                message.msg_iov = &part;
-                message.msg_iovlen = 1;
-                message.msg_control = control.data();
-                // CMSG_SPACE() rounds up, and the kernel would use that room for one descriptor more.
-                message.msg_controllen =
-                    static_cast<decltype(message.msg_controllen)>(CMSG_LEN(sizeof(int) * max_count));
-                return ::recvmsg(from.native_handle(), &message, MSG_CMSG_CLOEXEC);
-            },
-            POLLIN, 0, time_point::min(), error);
-        if (size < 0) return result;
-        result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
-        result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
-        if (message.msg_controllen > 0)
-            for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
-                if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-                for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
-                    int descriptor = -1;
-                    std::memcpy(&descriptor, reinterpret_cast<const char*>(part) + at, sizeof descriptor);
-                    result.descriptors.emplace_back(descriptor);
-                }
-            }
-        if ((message.msg_flags & MSG_CTRUNC) != 0) {
-            error = std::make_error_code(result.descriptors.size() < max_count ? std::errc::too_many_files_open
-                                                                               : std::errc::message_size);
-            result.descriptors.clear();
-        }
-        return result;
-    }
-
-    [[noreturn]] static void fail(const socket& connection, const std::error_code& error, const char* what) {
-        connection.fail_with_peer(error, what);
-    }
-};
-}  // namespace detail
-
-inline std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
-                                    std::error_code& error) noexcept {
-    return detail::descriptor_messages::send(to, descriptors, bytes, error);
-}
-inline void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes) {
-    std::error_code error;
-    send_descriptors(to, descriptors, bytes, error);
-    if (error) detail::descriptor_messages::fail(to, error, "send_descriptors to");
-}
-
-inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
-                                             std::error_code& error) {
-    return detail::descriptor_messages::receive(from, buffer, max_count, error);
-}
-inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count) {
-    std::error_code error;
-    received_descriptors result = recv_descriptors(from, buffer, max_count, error);
-    if (error) detail::descriptor_messages::fail(from, error, "recv_descriptors from");
-    return result;
-}
-
-inline credentials peer_credentials(const socket& connection, std::error_code& error) noexcept {
-    ::ucred raw{};
-    const std::size_t size =
-        connection.get_option(SOL_SOCKET, SO_PEERCRED, std::as_writable_bytes(std::span{&raw, 1}), error);
-    if (error || size < sizeof raw) return {};
-    const socket_address local = connection.local_endpoint(error);
-    if (!error && local.family() != address_family::local)
-        error = std::make_error_code(std::errc::operation_not_supported);
-    else if (!error && raw.pid == 0 && raw.uid == static_cast<uid_t>(-1))  // the kernel's word for "nobody"
-        error = std::make_error_code(std::errc::not_connected);
-    return error ? credentials{} : credentials{raw.pid, raw.uid, raw.gid};
-}
-inline credentials peer_credentials(const socket& connection) {
-    std::error_code error;
-    const credentials result = peer_credentials(connection, error);
-    if (error) detail::throw_error(error, "peer_credentials");
-    return result;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_DESCRIPTORS_HPP
-
-
-
-// netnotes/socket/interfaces.hpp: the network interfaces of this machine
-// SPDX-License-Identifier: MIT
-//
-// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
-// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
-// all of them.
-//
-//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
-//            for (const net::interface_address& mine : each.addresses)
-//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
-//
-//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
-//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
-//                      │         └── prefix: which neighbours need no router
-//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
-//
-// On this page:  network_interface, interface_address · interfaces, interface_index
-// The notes:     IP地址 (ifconfig, ip addr); example 02
-
-#ifndef NETNOTES_SOCKET_INTERFACES_HPP
-#define NETNOTES_SOCKET_INTERFACES_HPP
-
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-
-
 
 namespace netnotes {
 
@@ -15679,658 +15018,6 @@ inline std::vector<network_interface> interfaces() {
 }  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_INTERFACES_HPP
-
-// netnotes/socket/iostream.hpp: a connection as a C++ stream
-// SPDX-License-Identifier: MIT
-//
-// Python's s.makefile() gives a file on a socket, so that a program can read it line by line. Here it is a
-// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
-//
-//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
-//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
-//                                                                     every receive that may wait
-//
-// The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
-// side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
-// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so eof()
-// is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n", and
-// getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
-//
-// On this page:  socket_iostream
-// The notes:     s.makefile() (公共用途的套接字函数); example 05
-
-#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
-#define NETNOTES_SOCKET_IOSTREAM_HPP
-
-#include <array>
-#include <cstddef>
-#include <istream>
-#include <streambuf>
-#include <system_error>
-#include <utility>
-
-
-
-namespace netnotes {
-
-/// The buffer between a std::iostream and a connected stream socket, which it does not own.
-class socket_streambuf : public std::streambuf {
-  public:
-    /// `stream` is the stream that uses this buffer: it becomes bad() when a receive fails. Without it a failed receive
-    /// looks like the end of the stream, and error() tells the difference.
-    explicit socket_streambuf(socket& connection, std::ios* stream = nullptr) noexcept
-        : connection_{connection}, stream_{stream} {
-        setp(out_.data(), out_.data() + out_.size());
-    }
-    socket_streambuf(const socket_streambuf&) = delete;
-    socket_streambuf& operator=(const socket_streambuf&) = delete;
-    ~socket_streambuf() override { socket_streambuf::sync(); }  // its own: what is derived from it is gone
-
-    /// Returns why the stream is bad, or no error after an orderly end.
-    [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
-
-  protected:
-    int_type underflow() override {
-        if (sync() != 0) return fail();
-        const std::size_t size = connection_.recv(in_, error_);
-        if (error_) return fail();
-        setg(in_.data(), in_.data(), in_.data() + size);
-        return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
-    }
-    int_type overflow(int_type c) override {
-        if (sync() != 0) return traits_type::eof();
-        if (traits_type::eq_int_type(c, traits_type::eof())) return traits_type::not_eof(c);
-        return sputc(traits_type::to_char_type(c));
-    }
-    int sync() override {
-        const auto pending = static_cast<std::size_t>(pptr() - pbase());
-        if (pending == 0) return 0;
-        // After a failed send nothing more is sent, because it would arrive behind a gap. After a failed receive the
-        // conversation can continue, for example if the peer was only late.
-        if (!send_error_) connection_.send_all(std::span{out_}.first(pending), send_error_);
-        setp(out_.data(), out_.data() + out_.size());  // sent or lost
-        error_ = send_error_;
-        return error_ ? -1 : 0;
-    }
-
-  private:
-    /// Makes the stream bad. setstate() sets the state before it throws. The exception must not leave a buffer. If the
-    /// program has asked for exceptions, the stream itself throws afterwards.
-    int_type fail() noexcept {
-        try {
-            if (stream_) stream_->setstate(std::ios::badbit);
-        } catch (const std::ios_base::failure&) {
-        }
-        return traits_type::eof();
-    }
-
-    socket& connection_;
-    std::ios* stream_;
-    std::error_code error_, send_error_;
-    std::array<char, 4096> in_{};
-    std::array<char, 4096> out_{};
-};
-
-/// A std::iostream on a connection. It owns the socket. The destructor sends the buffered bytes and closes the socket.
-/// If the peer does not read, the destructor waits, so give the socket a timeout.
-/// Use it only with sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
-class socket_iostream : public std::iostream {
-  public:
-    explicit socket_iostream(socket connection)
-        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_, this} {
-        rdbuf(&buffer_);
-    }
-    [[nodiscard]] socket& connection() noexcept { return connection_; }
-    [[nodiscard]] const std::error_code& error() const noexcept { return buffer_.error(); }
-
-  private:
-    socket connection_;
-    socket_streambuf buffer_;
-};
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_IOSTREAM_HPP
-
-
-
-
-
-// netnotes/socket/stale.hpp: the file that a Unix socket leaves behind
-// SPDX-License-Identifier: MIT
-//
-// A Unix socket with a path makes a file, and close() does not remove it. If a server ends without unlink(2), for
-// example because it was killed, the file stays. The next start then fails: "Address already in use". To remove every
-// such file before bind() would be wrong: it takes the path away from a server that runs.
-//
-//        /run/my.sock  ── no socket is bound to it ────> stale: may be replaced
-//                      ── a socket is bound to it ─────> in use, even if it does not accept just now
-//                      ── it is no socket ─────────────> another kind of file: never removed
-//
-//        net::socket listener{net::address_family::local, net::socket_type::stream};
-//        net::bind_replacing_stale(listener, net::unix_endpoint{"/run/my.sock"});
-//        listener.listen();
-//
-// On this page:  is_stale · bind_replacing_stale
-// The notes:     bind, close (公共用途的套接字函数); unix(7)
-
-#ifndef NETNOTES_SOCKET_STALE_HPP
-#define NETNOTES_SOCKET_STALE_HPP
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <string>
-#include <system_error>
-
-
-
-
-namespace netnotes {
-
-/// Returns true if the path is a socket to which no open socket is bound any more. An abstract name is never stale. The
-/// check makes no connection, so a running server does not notice it. Throws std::system_error if the answer cannot be
-/// found, for example errc::permission_denied.
-[[nodiscard]] bool is_stale(const unix_endpoint& where);
-[[nodiscard]] bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept;
-
-/// Binds like socket::bind(), but replaces a stale socket at that path. Throws errc::address_in_use if a socket is bound
-/// there or if the file is no socket. If two processes do this at the same time, one of them gets the path and the other
-/// gets the error: the folder is locked meanwhile (flock(2)).
-void bind_replacing_stale(socket& unbound, const unix_endpoint& where);
-void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept {
-    error.clear();
-    if (where.is_abstract() || where.is_unnamed()) return false;
-    struct stat status {};
-    if (::lstat(where.name().c_str(), &status) != 0) {
-        if (errno != ENOENT) error = detail::last_error();
-        return false;
-    }
-    if (!S_ISSOCK(status.st_mode)) return false;
-    // A datagram socket: its connect() only looks who is there. For a stream socket that is there it fails with
-    // EPROTOTYPE, and the server sees no client.
-    socket probe{address_family::local, socket_type::datagram, 0, error};
-    if (error) return false;
-    probe.connect(where, error);  // does not wait
-    const bool is_refused = error == std::errc::connection_refused;
-    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::no_such_file_or_directory)
-        error.clear();
-    return is_refused;
-}
-inline bool is_stale(const unix_endpoint& where) {
-    std::error_code error;
-    const bool result = is_stale(where, error);
-    if (error) detail::throw_error(error, "is_stale ", where.to_string());
-    return result;
-}
-
-inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error) {
-    unbound.bind(where, error);
-    if (error != std::errc::address_in_use || where.is_abstract()) return;
-    const std::error_code in_use = error;
-    const std::string& path = where.name();
-    const auto slash = path.rfind('/');
-    const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
-    const owned_descriptor lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0 && errno == EINTR) {
-    }
-    if (!is_stale(where, error)) {
-        error = in_use;
-        return;
-    }
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-        error = detail::last_error();
-        return;
-    }
-    unbound.bind(where, error);
-}
-inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
-    std::error_code error;
-    bind_replacing_stale(unbound, where, error);
-    if (error) detail::throw_error(error, "bind ", where.to_string());
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_STALE_HPP
-
-
-
-
-
-#endif  // NETNOTES_SOCKET_HPP
-
-
-#endif  // NETNOTES_POLL_HPP
-
-// netnotes/tcp.hpp: connections
-// SPDX-License-Identifier: MIT
-//
-// TCP carries bytes in both directions between two sockets. All bytes arrive, once and in order, or the connection
-// fails. For this, TCP numbers every byte and retransmits the bytes that the peer has not acknowledged.
-//
-//        client                                      server
-//          connect     ──── SYN ──────────────────>    listen       the two kernels shake hands:
-//                      <─── SYN, ACK ──────────────                 three segments open a connection
-//                      ──── ACK ──────────────────>    accept
-//          send_all    ──── "hello" ──────────────>    recv returns "hel", the next recv "lo"
-//          close       ──── FIN ──────────────────>    recv returns 0 bytes: the end of the stream
-//
-// TCP does not keep the borders between two sends. One receive may return half a message, or two messages. So the
-// programs must agree where a message ends: at a delimiter, or after a known length. A buffered_reader finds this end:
-//
-//        tcp_listener listener{{ipv6_address::any(), 6666}};
-//        auto [stream, peer] = listener.accept();
-//        buffered_reader reader{stream};
-//        while (auto line = reader.recv_line()) stream.send_all(*line);
-//
-// Chapters, lowest first:
-//     tcp/state.hpp      options, keep-alive, the states and the live state of a connection
-//     tcp/connect.hpp    connecting to the fastest of several addresses
-//     tcp/stream.hpp     streams and listeners
-//     tcp/reader.hpp     messages out of a stream: lines, and blocks of a known length
-//
-// The notes:     TCP三次握手 to 保活 (handshake, close, states), TCP长连接和短连接, TCP服务器, TCP客户端, tcp 模拟qq
-// Examples:      10_tcp_hello, 11_tcp_states, 12_tcp_connections, 13_tcp_chat
-
-#ifndef NETNOTES_TCP_HPP
-#define NETNOTES_TCP_HPP
-
-
-
-
-
-
-
-
-#endif  // NETNOTES_TCP_HPP
-
-
-#endif  // NETNOTES_CORO_HPP
-
-// netnotes/tftp/async_client.hpp: getting and putting files with TFTP, in tasks
-// SPDX-License-Identifier: MIT
-//
-// The calls of tftp/client.hpp for tasks: while one waits, others go on.
-//
-//     task<> fetch(std::string name) {
-//         tftp::file_sink file{name, tftp::existing_file::replace};
-//         co_await tftp::get({"192.0.2.1", tftp::port}, name, file);
-//     }
-//     loop.run([]() -> task<> { co_await when_all(fetch("kernel.img"), fetch("initrd.img")); }());    both at once
-//
-// It is the same machine with the same socket, and another way to wait for it.
-//
-// On this page:  get, put
-// The notes:     tftp 客户端 示例代码 (the client); example 14
-
-#ifndef NETNOTES_TFTP_ASYNC_CLIENT_HPP
-#define NETNOTES_TFTP_ASYNC_CLIENT_HPP
-
-#include <algorithm>
-#include <string>
-#include <system_error>
-#include <utility>
-
-
-
-// netnotes/tftp/client.hpp: getting and putting files with TFTP
-// SPDX-License-Identifier: MIT
-//
-// The machine of tftp/transfer.hpp with a socket and a clock, for a program that waits. (For a task of a loop:
-// tftp/async_client.hpp.)
-//
-//     tftp::client server{{"192.0.2.1", tftp::port}};
-//     tftp::file_sink file{"kernel.img", tftp::existing_file::replace};
-//     server.get("kernel.img", file, {.block_size = 1428, .window_size = 16});          blocks; throws what went wrong
-//
-//        transfer ──next()──> send_segments(2)      a window goes out in one call
-//           ^                      |
-//           └──receive()── recv_batch(2) <── wait until deadline() ──> expired()
-//
-// A file that has come is in the sink when the call returns, whole; else it throws, and the sink was not finished. See
-// tftp/file.hpp for sinks that then leave no trace.
-//
-// On this page:  request · client
-// The notes:     tftp 客户端 示例代码 (the client); example 14
-
-#ifndef NETNOTES_TFTP_CLIENT_HPP
-#define NETNOTES_TFTP_CLIENT_HPP
-
-#include <time.h>  // the next one needs it
-
-#include <linux/errqueue.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <functional>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-// netnotes/udp/socket.hpp: datagrams
-// SPDX-License-Identifier: MIT
-//
-// UDP adds two things to IP: ports, and a checksum. Both addresses are in IP's header; UDP's own 8 bytes are both
-// ports, the length, and the checksum (RFC 768). UDP keeps the borders of messages: one send is one receive, whole or
-// not at all. UDP promises no delivery: a datagram may be lost, arrive twice, or overtake another, without a report.
-// The checksum keeps a *damaged* datagram from being delivered. A program that needs more must do it itself, and must
-// not flood a path that is full (RFC 8085 §3.1). The notes see UDP in local networks, but most such programs work
-// across the Internet: QUIC, WebRTC, NTP, WireGuard, DNS.
-//
-//        sender                                       receiver
-//          | send_to("one") ────────────────────────>  | recv_from() -> "one", and who sent it
-//          | send_to("two") ────── ✗                   |                               nobody is told
-//          | send_to("three") ──────────────────────>  | recv_from(4 bytes) -> "thre", truncated: "e" is gone
-//          | send_to("")  ──────────────────────────>  | recv_from() -> no bytes, and a sender: a datagram too
-//
-// A datagram holds up to 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP) and 65,527 over IPv6. The notes
-// say "64 KB". Above the path's MTU, often 1,500, a datagram travels in fragments, and one lost fragment loses the
-// whole datagram (RFC 8085 §3.2). Datagrams of 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
-//
-// *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, and send()
-// needs no address. If no program listens there (ICMP port unreachable), the next call fails with
-// errc::connection_refused. An unconnected socket gets no such error, whatever udp(7) says.
-//
-// A host has several addresses, and a server on the wildcard address (0.0.0.0, ::) is asked at any of them. Its answer
-// must leave from that very address: a connected client and every firewall drop an answer from another address. So the
-// kernel tells such a socket to which address each datagram came, and the socket keeps this beside the sender:
-//
-//        client ── "?" to 192.0.2.9 ──> recv_from() -> "?", sender: the client, who asked 192.0.2.9
-//               <── "!" from 192.0.2.9 ── send_to("!", sender)            and not from the host's first address
-//
-// A datagram costs a system call and little else, so a program with many datagrams saves calls:
-//
-//        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
-//        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
-//
-// On this page:  udp_socket: sending, receiving, batches, segments
-// Below it:      udp/datagram.hpp, sizes and senders; udp/batch.hpp, datagram_batch; udp/multicast.hpp, groups
-// The notes:     UDP, UDP特点, udp端口号动态变化解释, udp 发送数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
-//                (UDP, its ports, sending, binding, echo, broadcast, full duplex); examples 06 to 09
-
-#ifndef NETNOTES_UDP_SOCKET_HPP
-#define NETNOTES_UDP_SOCKET_HPP
-
-#include <net/if.h>
-#include <netinet/in.h>
-#include <netinet/udp.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <memory>
-#include <new>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-// netnotes/udp/batch.hpp: room for many datagrams
-// SPDX-License-Identifier: MIT
-//
-// A datagram costs a system call and little else, so a program with many datagrams saves calls: recvmmsg(2) fills a
-// whole batch with one.
-//
-//        net::datagram_batch batch{32, 1500};                          // namespace net = netnotes
-//        for (const auto& [bytes, sender, truncated] : socket.recv_batch(batch)) ...
-//
-// On this page:  datagram_batch
-// The notes:     beyond them
-
-#ifndef NETNOTES_UDP_BATCH_HPP
-#define NETNOTES_UDP_BATCH_HPP
-
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include <algorithm>
-#include <cstddef>
-#include <memory>
-#include <span>
-#include <stdexcept>
-#include <vector>
-
-
-// netnotes/udp/datagram.hpp: datagrams and their senders
-// SPDX-License-Identifier: MIT
-//
-// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot
-// hold:
-//
-//        send_to("three") ──────────────────────────>  recv_from(4 bytes) -> "thre", truncated
-//
-//        max_datagram_v4   65,507 bytes      65,535 less 20 for IP and 8 for UDP
-//        max_datagram_v6   65,527 bytes      65,535 less 8 for UDP
-//
-// On this page:  sizes · datagram_peer · received_datagram, outgoing_datagram
-// The notes:     UDP特点 (what is special about UDP); examples 06 and 07
-
-#ifndef NETNOTES_UDP_DATAGRAM_HPP
-#define NETNOTES_UDP_DATAGRAM_HPP
-
-#include <netinet/in.h>
-
-#include <cstddef>
-#include <new>
-#include <span>
-#include <string>
-#include <system_error>
-
-
-
-
-namespace netnotes {
-
-// ---- Sizes ---------------------------------------------------------------------------------------------
-
-/// The largest payload that the protocol allows. UDP's length field of 16 bits also counts its header of 8 bytes. Over
-/// IPv4 the packet's length field counts IP's header of 20 bytes as well (RFC 768, RFC 791 §3.1).
-inline constexpr std::size_t max_datagram_v4 = 65'535 - 20 - 8;
-inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
-/// Returns the limit for that peer. An IPv4-mapped address is reached over IPv4.
-[[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
-    return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
-}
-
-/// The other end of an exchange: its endpoint, and the address of this host to which it has written. The calls
-/// send_to() and send_batch() answer from that address.
-class datagram_peer : public endpoint {
-  public:
-    constexpr datagram_peer() noexcept = default;
-    constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
-        : endpoint{where}, local_{local} {}
-    using endpoint::endpoint;
-
-    /// Returns the address of this host that the peer has written to. For a broadcast or an IPv4 group, it is the
-    /// address from which to answer. It is 0.0.0.0 if it is not known: then the system chooses, as it does for `::`. It
-    /// is known on a socket that is bound to the wildcard address (udp_options::local_address), except for a datagram
-    /// to an IPv6 group.
-    [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
-
-  private:
-    ip_address local_{};
-};
-
-/// A received datagram.
-struct received_datagram {
-    std::span<std::byte> bytes;  ///< the part of the buffer that was filled; empty for an empty datagram
-    /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
-    /// sender wants no answer (RFC 768), and Linux would not send an answer to it.
-    datagram_peer sender;
-    bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
-};
-/// A datagram to send.
-struct outgoing_datagram {
-    const_buffer bytes;
-    datagram_peer to{};  ///< left out on a connected socket
-};
-
-namespace detail {
-/// Returns the text behind "send_to 192.0.2.1:80": the size, and the limit if the size exceeds it.
-inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
-    std::string limit;
-    if (size > max_datagram(to))
-        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
-                       std::to_string(max_datagram(to)));
-    else if (error == std::errc::message_size)
-        limit = "; the path takes less in one piece";
-    return joined(" (", std::to_string(size), " bytes", limit, ')');
-}
-/// Returns the text behind "send_to 192.0.2.1:80": " from 192.0.2.9" if an address was chosen.
-inline std::string from_local(const datagram_peer& to) {
-    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
-}
-inline address_family family_of_address(const ip_address& address) noexcept {
-    return address.is_v4() ? address_family::inet : address_family::inet6;
-}
-}  // namespace detail
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_UDP_DATAGRAM_HPP
-
-
-namespace netnotes {
-
-class udp_socket;
-
-/// Room for many datagrams, made once and used again and again by udp_socket::recv_batch(), which allocates nothing.
-/// It takes count * size bytes and about 550 more for each datagram; with any_size 18 KB more for each.
-class datagram_batch {
-  public:
-    /// A size that no datagram exceeds, even if the kernel merges datagrams.
-    static constexpr std::size_t any_size = 65'535;
-
-    /// Makes room for 1 to 1,024 datagrams (recvmmsg(2) takes no more than UIO_MAXIOV), each of 1 byte to any_size. A
-    /// longer datagram will be truncated. Throws std::invalid_argument for other numbers.
-    explicit datagram_batch(std::size_t count = 64, std::size_t size = 2048);
-    datagram_batch(datagram_batch&&) noexcept = default;
-    datagram_batch& operator=(datagram_batch&&) noexcept = default;
-
-    [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-
-  private:
-    friend class udp_socket;
-    struct slot {
-        iovec part;
-        socket_address sender;
-        alignas(cmsghdr) detail::datagram_notes::buffer control;
-    };
-    void prepare() noexcept;
-    void take_apart(std::size_t filled);
-
-    std::size_t size_;
-    std::unique_ptr<std::byte[]> bytes_;
-    std::vector<slot> slots_;
-    std::vector<mmsghdr> messages_;
-    std::vector<received_datagram> received_;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : size_{size} {
-    if (count < 1 || count > 1024 || size < 1 || size > any_size)
-        throw std::invalid_argument{"a batch must hold 1 to 1024 datagrams of 1 to 65535 bytes"};
-    bytes_.reset(new std::byte[count * size]);  // not zeroed
-    slots_.resize(count);
-    messages_.resize(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        slots_[i].part = {bytes_.get() + i * size, size};
-        messages_[i].msg_hdr.msg_iov = &slots_[i].part;
-        messages_[i].msg_hdr.msg_iovlen = 1;
-        messages_[i].msg_hdr.msg_name = slots_[i].sender.data();
-    }
-    // Linux merges up to 64, and a local sender's segments may come as they were sent: 64, or 128 in newer kernels.
-    received_.reserve(size == any_size ? count * 128 : count);
-}
-
-inline void datagram_batch::prepare() noexcept {
-    received_.clear();
-    for (std::size_t i = 0; i < messages_.size(); ++i) {  // the kernel has written over them
-        msghdr& header = messages_[i].msg_hdr;
-        header.msg_namelen = socket_address::capacity;
-        header.msg_control = slots_[i].control.data();
-        header.msg_controllen = static_cast<socklen_t>(slots_[i].control.size());
-        header.msg_flags = 0;
-    }
-}
-
-/// Collects the datagrams of each message: a single datagram, unless the kernel reports a size of merged datagrams.
-inline void datagram_batch::take_apart(std::size_t filled) {
-    for (std::size_t i = 0; i < filled; ++i) {
-        msghdr& header = messages_[i].msg_hdr;
-        slots_[i].sender.resize(header.msg_namelen);
-        const detail::datagram_notes notes = detail::datagram_notes::of(header);
-        const datagram_peer sender =
-            slots_[i].sender.is_ip() ? datagram_peer{slots_[i].sender.ip(), notes.local} : datagram_peer{};
-        std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
-        for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment))
-            received_.push_back({rest.first(notes.segment), sender, false});
-        received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});
-    }
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_UDP_BATCH_HPP
-
-// netnotes/udp/multicast.hpp: datagrams to groups
-// SPDX-License-Identifier: MIT
-//
-// A datagram to a group reaches every socket that has joined the group (RFC 1112, RFC 4291 §2.7). IPv6 has no
-// broadcast; a group does that work.
-//
-//        group    224.0.0.0/4 or ff00::/8
-//        join     the kernel tells the routers of the link that a program here listens (IGMP, MLD)
-//        TTL      0 stays on this host, 1 stays on this link, and each router takes one
-//
-//        net::udp_socket receiver{{net::ipv4_address::any(), 6666}};        // namespace net = netnotes
-//        receiver.join(net::ip_address{"239.255.77.1"});
-//
-// On this page:  multicast_socket, the part of udp_socket that knows groups
-// The notes:     udp广播 (broadcast); example 08
-
-#ifndef NETNOTES_UDP_MULTICAST_HPP
-#define NETNOTES_UDP_MULTICAST_HPP
-
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include <cstring>
-#include <span>
-#include <string>
-#include <system_error>
-#include <utility>
-
 
 
 
@@ -17054,6 +15741,1609 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
 }  // namespace netnotes
 
 #endif  // NETNOTES_UDP_SOCKET_HPP
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Call>
+class udp_operation;
+struct udp_recv_from;
+struct udp_recv_batch;
+struct udp_send_to;
+struct udp_send;
+struct udp_send_batch;
+struct udp_send_segments;
+}  // namespace detail
+
+/// Owns a UDP socket. Use it only in tasks of its loop. One task may receive while another task sends. A second task in
+/// the same direction, or a task of another loop, gets std::logic_error. It can be moved, also while a task waits.
+///
+/// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
+/// cancelled. On a closed socket every call throws errc::bad_file_descriptor.
+class async_udp {
+  public:
+    /// Creates a closed socket.
+    async_udp() noexcept = default;
+    /// Creates a socket as udp_socket does, for the loop that runs in this thread (std::logic_error if no loop runs).
+    explicit async_udp(address_family family, udp_options options = {}) : async_udp{udp_socket{family, options}} {}
+    explicit async_udp(const endpoint& where, udp_options options = {}) : async_udp{udp_socket{where, options}} {}
+    /// Takes over a socket and makes it non-blocking. The object must not outlive the loop. Throws std::system_error if
+    /// the loop's back end refuses the descriptor.
+    explicit async_udp(udp_socket made) : async_udp{event_loop::current(), std::move(made)} {}
+    async_udp(event_loop& loop, udp_socket made) : state_{new state{loop, std::move(made)}} {}
+
+    /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether the
+    /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer);
+    /// Suspends until there is a datagram, and takes as many as there are, up to the batch's count. The result lies in
+    /// the batch and is valid until its next use.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
+    /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
+    /// until then. To received::sender it leaves from the address that the sender has written to.
+    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to);
+    /// Sends one datagram to the peer of connect().
+    [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes);
+    /// Sends all datagrams, in their order. Returns their number. They must stay valid until then.
+    [[nodiscard]] detail::udp_operation<detail::udp_send_batch> send_batch(
+        std::span<const udp_socket::outgoing> datagrams);
+    /// Sends the bytes as datagrams of `size` bytes each, and returns their number: see udp_socket::send_segments().
+    [[nodiscard]] detail::udp_operation<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
+                                                                                 const datagram_peer& to = {});
+
+    /// Do what the calls of udp_socket with the same names do. They do not wait.
+    void bind(const endpoint& where) { opened().socket.bind(where); }
+    void connect(const endpoint& peer) { opened().socket.connect(peer); }
+    void disconnect() { opened().socket.disconnect(); }
+    template <class... Arguments>
+    void join(const ip_address& group, const Arguments&... source_or_interface) {
+        opened().socket.join(group, source_or_interface...);
+    }
+    template <class... Arguments>
+    void leave(const ip_address& group, const Arguments&... source_or_interface) {
+        opened().socket.leave(group, source_or_interface...);
+    }
+    void set_multicast_interface(unsigned interface) { opened().socket.set_multicast_interface(interface); }
+    void set_multicast_loop(bool loop) { opened().socket.set_multicast_loop(loop); }
+    void set_multicast_ttl(int ttl) { opened().socket.set_multicast_ttl(ttl); }
+    [[nodiscard]] bool multicast_loop() const { return opened().socket.multicast_loop(); }
+    [[nodiscard]] int multicast_ttl() const { return opened().socket.multicast_ttl(); }
+    bool enable_receive_offload() { return opened().socket.enable_receive_offload(); }
+    [[nodiscard]] endpoint local_endpoint() const { return opened().socket.local_endpoint(); }
+    [[nodiscard]] endpoint peer_endpoint() const { return opened().socket.peer_endpoint(); }
+    template <class Option>
+    void set_option(const Option& option) {
+        opened().socket.set_option(option);
+    }
+    template <class Option>
+    [[nodiscard]] auto get_option() const {
+        return opened().socket.template get_option<Option>();
+    }
+
+    /// Limits how long each later call waits: it then throws errc::timed_out. `never` means no limit.
+    void set_timeout(wait_time timeout) { opened().node->set_timeout(timeout); }
+    /// Returns the limit of each call, or `never`.
+    [[nodiscard]] duration timeout() const { return opened().node->timeout(); }
+    /// Returns true if this object owns a socket.
+    [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(state_); }
+    /// Returns the descriptor, or -1 if the socket is closed.
+    [[nodiscard]] int native_handle() const noexcept { return state_ ? state_->node->descriptor() : -1; }
+    /// Closes the socket at once. A task that is waiting on it fails with errc::bad_file_descriptor.
+    void close() noexcept { state_.reset(); }
+
+  private:
+    template <class Call>
+    friend class detail::udp_operation;
+    struct state {
+        state(event_loop& loop, udp_socket&& made) : socket{std::move(made)} {
+            socket.set_blocking(false);
+            node.reset(new detail::io_node{loop, socket.native_handle()});
+        }
+        udp_socket socket;
+        detail::owner<detail::io_node, detail::io_node::retire> node;  // is retired before the socket is closed
+    };
+    [[nodiscard]] state& opened() const {
+        if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+        return *state_;
+    }
+    [[nodiscard]] detail::io_node& node() const noexcept {
+        return state_ ? *state_->node : detail::io_node::closed;
+    }
+    detail::owner<state> state_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Waits until `Call` has done its work. A call returns true if it is done, and sets `error` if it fails or would block.
+template <class Call>
+class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>> {
+    using base = io_awaiter<udp_operation<Call>>;
+
+  public:
+    udp_operation(const async_udp& from, Call call)
+        : base{from.node(), Call::receives ? base::direction::read : base::direction::write},
+          socket_{from.state_ ? &from.state_->socket : nullptr},
+          call_{std::move(call)} {}
+    typename Call::value await_resume() {
+        if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
+        return call_.take();
+    }
+    bool attempt() noexcept override {
+        if (!(Call::receives ? this->node_.readable : this->node_.writable)) return false;
+        std::error_code error;
+        call_(*socket_, error);
+        if (error == std::errc::operation_would_block) {
+            (Call::receives ? this->node_.readable : this->node_.writable) = false;
+            return false;
+        }
+        this->error_ = error.value();
+        return true;
+    }
+
+  private:
+    udp_socket* socket_;
+    Call call_;
+};
+
+struct udp_recv_from {
+    static constexpr bool receives = true;
+    static constexpr const char* name = "recv_from";
+    using value = udp_socket::received;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_from(room, error); }
+    value take() noexcept { return got; }
+    mutable_buffer room;
+    value got{};
+};
+struct udp_recv_batch {
+    static constexpr bool receives = true;
+    static constexpr const char* name = "recv_batch";
+    using value = std::span<const udp_socket::received>;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_batch(batch, error); }
+    value take() noexcept { return got; }
+    datagram_batch& batch;
+    value got{};
+};
+struct udp_send_to {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send_to";
+    using value = void;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send_to(bytes, to, error); }
+    void take() noexcept {}
+    const_buffer bytes;
+    datagram_peer to;
+};
+struct udp_send {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send";
+    using value = void;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send(bytes, error); }
+    void take() noexcept {}
+    const_buffer bytes;
+};
+struct udp_send_batch {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send_batch";
+    using value = std::size_t;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept {
+        sent += socket.send_batch(datagrams.subspan(sent), error);
+    }
+    value take() noexcept { return std::exchange(sent, 0); }
+    std::span<const udp_socket::outgoing> datagrams;
+    std::size_t sent = 0;
+};
+struct udp_send_segments {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send_segments";
+    using value = std::size_t;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept {
+        const std::size_t done = sent * size;
+        sent += socket.send_segments(done < bytes.size() ? bytes.subspan(done) : const_buffer{}, size, to, error);
+    }
+    value take() noexcept { return std::exchange(sent, 0); }
+    const_buffer bytes;
+    std::size_t size;
+    datagram_peer to;
+    std::size_t sent = 0;
+};
+
+}  // namespace detail
+
+inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer) {
+    return {*this, {buffer}};
+}
+inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datagram_batch& batch) {
+    return {*this, {batch}};
+}
+inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to) {
+    return {*this, {bytes, to}};
+}
+inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes) { return {*this, {bytes}}; }
+inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
+    std::span<const udp_socket::outgoing> datagrams) {
+    return {*this, {datagrams}};
+}
+inline detail::udp_operation<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
+                                                                                const datagram_peer& to) {
+    return {*this, {bytes, size, to}};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_UDP_HPP
+
+
+// netnotes/poll.hpp: waiting for many descriptors at once
+// SPDX-License-Identifier: MIT
+//
+// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in one
+// call. It returns the descriptors that are ready: the next call on them does not have to wait.
+//
+//        a: nothing yet ───────┐
+//        b: bytes arrive ──────┼──> poller.wait() returns: b is ready to read ──> recv from b, then wait again
+//        c: nothing yet ───────┘
+//
+// The operating system has three such calls. They have one interface here:
+//
+//        epoll_poller poller;                                    // or select_poller, or poll_poller
+//        poller.add(listener.native_handle(), interest::read, 1);
+//        for (const event& happened : poller.wait(never))
+//            if (happened.token == 1 && any_of(happened.ready, interest::read)) listener.accept();
+//
+//    select_poller    select(2)    takes descriptors below 1024 only; each wait looks at all of them
+//    poll_poller      poll(2)      takes any descriptor; each wait looks at all of them
+//    epoll_poller     epoll(7)     takes any descriptor; each wait looks only at ready descriptors
+//
+// A descriptor in a poller should be non-blocking, because "ready" is a hint: the bytes may be gone when the program
+// reads.
+//
+// Chapters:
+//     poll/interest.hpp    the events to wait for, the triggers, and the concept poller
+//     poll/select.hpp      select(2)
+//     poll/poll.hpp        poll(2)
+//     poll/epoll.hpp       epoll(7)
+//
+// The notes:     单进程服务器,非阻塞模式 (asking each in turn), select原理, select 优缺点, epoll使用说明
+// Examples:      18_nonblocking_server, 19_select_server
+
+#ifndef NETNOTES_POLL_HPP
+#define NETNOTES_POLL_HPP
+
+
+
+
+// netnotes/poll/poll.hpp: waiting with poll(2)
+// SPDX-License-Identifier: MIT
+//
+// poll(2) is select(2) without the limit of 1,024: the program passes a list of descriptors at every call.
+//
+// On this page:  poll_poller
+// The notes:     select 优缺点 (select, and what poll does better); example 27
+
+#ifndef NETNOTES_POLL_POLL_HPP
+#define NETNOTES_POLL_POLL_HPP
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <span>
+#include <system_error>
+#include <vector>
+
+
+
+namespace netnotes {
+
+namespace detail {
+static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x8 && POLLHUP == 0x10 &&
+              POLLRDHUP == 0x2000);
+}  // namespace detail
+
+/// Waits with poll(2). Each entry of its list has the descriptor, the interest, and room for the answer, so the poller
+/// copies nothing before a call. But the kernel checks every descriptor at every call.
+///
+/// add(), modify() and remove() take constant time. Only add() makes a system call, to check that the descriptor is
+/// open. Only add() takes memory: 56 bytes for each descriptor, and 4 for each number up to the highest.
+class poll_poller {
+  public:
+    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
+    // There is no batch size: each wait() reports all ready descriptors.
+
+    /// Creates an empty poller. It has no descriptor and no memory of its own yet.
+    poll_poller() noexcept = default;
+    poll_poller(poll_poller&&) noexcept = default;
+    poll_poller& operator=(poll_poller&&) noexcept = default;
+
+    /// Adds a descriptor. Throws the errors of the concept poller, or std::bad_alloc; then the poller is unchanged. A
+    /// regular file is always ready.
+    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "poll add ";
+        detail::require_open(attempt, descriptor);  // so the number is not negative
+        detail::require_no_edge(how, attempt, descriptor);
+        const auto number = static_cast<std::size_t>(descriptor);
+        if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
+        if (number >= places_.size()) places_.resize(number + 1, nowhere);
+        const std::size_t size = watched_.size();
+        if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
+        if (size == who_.capacity()) who_.reserve(watched_.capacity());
+        // The caller may be in the middle of the last wait()'s events, so events_ must not move. Room for more events
+        // is taken here, because wait() must not fail for lack of memory.
+        if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
+        watched_.push_back({descriptor, to_raw(what), 0});
+        who_.push_back({descriptor, how == trigger::one_shot, token});
+        places_[number] = static_cast<std::uint32_t>(size);
+    }
+    /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
+    /// of the concept poller.
+    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "poll modify ";
+        const std::uint32_t place = place_of(descriptor);
+        if (place == nowhere) detail::refuse(ENOENT, attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        watched_[place] = {descriptor, to_raw(what), 0};
+        who_[place] = {descriptor, how == trigger::one_shot, token};
+    }
+    /// Removes a descriptor; does nothing if the poller does not have it. It makes no system call.
+    void remove(int descriptor) noexcept {
+        const std::uint32_t place = place_of(descriptor);
+        if (place == nowhere) return;
+        watched_[place] = watched_.back();  // the last one fills the gap
+        who_[place] = who_.back();
+        places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
+        places_[static_cast<std::size_t>(descriptor)] = nowhere;
+        watched_.pop_back();
+        who_.pop_back();
+    }
+
+    /// Waits for events; never returns early. A descriptor that was closed before remove() is reported once as an error
+    /// (POLLNVAL) and then removed. Throws std::system_error if poll(2) fails, for example because RLIMIT_NOFILE was
+    /// lowered below the number of descriptors.
+    std::span<const event> wait(wait_time timeout) {
+        if (room_.size() > events_.size()) events_.swap(room_);
+        for (detail::countdown time{timeout};;) {
+            const timespec left = detail::to_timespec(time.left());
+            const int ready =
+                ::ppoll(watched_.data(), watched_.size(), time.left() == never ? nullptr : &left, nullptr);
+            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "poll"};
+            if (ready > 0) return collect(static_cast<std::size_t>(ready));
+            if (time.is_over() && ready == 0) return {};
+        }
+    }
+
+  private:
+    struct registration {
+        int descriptor;  ///< also kept here, because a reported one-shot descriptor is -1 in watched_ until modify()
+        bool one_shot;
+        std::uint64_t token;
+    };
+    static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
+    static short to_raw(interest what) noexcept { return static_cast<short>(detail::to_bits(what)); }
+    static interest from_raw(short raw) noexcept {
+        const interest ready = detail::to_interest(static_cast<std::uint16_t>(raw));
+        return (raw & POLLNVAL) != 0 ? ready | interest::error : ready;
+    }
+    std::uint32_t place_of(int descriptor) const noexcept {
+        const auto number = static_cast<std::size_t>(descriptor);  // a negative number becomes larger than all others
+        return number < places_.size() ? places_[number] : nowhere;
+    }
+    std::span<const event> collect(std::size_t ready) noexcept {
+        std::size_t count = 0;
+        for (std::size_t place = 0; count < ready && place < watched_.size();) {
+            const short raw = watched_[place].revents;
+            if (raw != 0) events_[count++] = {who_[place].token, from_raw(raw)};
+            if ((raw & POLLNVAL) != 0) {
+                remove(who_[place].descriptor);  // another descriptor has moved to this place: check it too
+                continue;
+            }
+            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) ignores negative numbers
+            ++place;
+        }
+        return {events_.data(), count};
+    }
+
+    std::vector<pollfd> watched_;        // the list for poll(2)
+    std::vector<registration> who_;      // the token and trigger for the same index of watched_
+    std::vector<std::uint32_t> places_;  // for each descriptor: its index in watched_ and who_
+    std::vector<event> events_, room_;
+};
+static_assert(poller<poll_poller>);
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_POLL_HPP
+
+// netnotes/poll/select.hpp: waiting with select(2)
+// SPDX-License-Identifier: MIT
+//
+// select(2) is the oldest of the three calls, and every system has it. The program passes three sets of bits and gets
+// three sets back. Descriptors must be below 1,024.
+//
+// On this page:  select_poller
+// The notes:     select原理, select 优缺点; example 19
+
+#ifndef NETNOTES_POLL_SELECT_HPP
+#define NETNOTES_POLL_SELECT_HPP
+
+#include <fcntl.h>
+#include <sys/select.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
+
+/// Waits with select(2), for few descriptors. The kernel writes its answer over the three sets that it gets, so the
+/// poller copies them for each call.
+///
+/// The sets have FD_SETSIZE bits, 1024 with glibc on every machine. The notes say 2048 on 64-bit machines, which is
+/// wrong. They name /proc/sys/fs/file-max, but that limits the open files of the whole system. No macro and no other
+/// kernel raises the limit, because glibc fixes the size of fd_set.
+///
+/// The *number* of each descriptor must be below the limit, not their count. A program with 1100 open files cannot wait
+/// for a new socket. The C interface does not check: FD_SET writes beyond the end of the set and destroys other data.
+/// Here add() throws.
+///
+/// The object has about 25 kB, and takes no other memory.
+class select_poller {
+  public:
+    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
+    /// The most events that a wait() returns: all ready descriptors.
+    static constexpr std::size_t batch = FD_SETSIZE;
+
+    /// Creates an empty poller.
+    select_poller() noexcept = default;
+    select_poller(select_poller&& other) noexcept : list_{std::exchange(other.list_, {})} {}
+    select_poller& operator=(select_poller&& other) noexcept {
+        std::swap(list_, other.list_);
+        return *this;
+    }
+
+    /// Adds a descriptor. Throws the errors of the concept poller: errc::value_too_large from FD_SETSIZE on. A regular
+    /// file is always ready.
+    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "select add ";
+        if (descriptor >= FD_SETSIZE) refuse_number(attempt, descriptor);
+        detail::require_open(attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        if (FD_ISSET(descriptor, &list_.present)) detail::refuse(EEXIST, attempt, descriptor);
+        FD_SET(descriptor, &list_.present);
+        list_.end = std::max(list_.end, descriptor + 1);
+        set(descriptor, what, token, how);
+    }
+    /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
+    /// of the concept poller.
+    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "select modify ";
+        if (!is_present(descriptor)) detail::refuse(ENOENT, attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        set(descriptor, what, token, how);
+    }
+    /// Removes a descriptor; does nothing if the poller does not have it. It makes no system call.
+    void remove(int descriptor) noexcept {
+        if (!is_present(descriptor)) return;
+        ask_for(descriptor, interest::none);
+        FD_CLR(descriptor, &list_.present);
+        while (list_.end > 0 && !FD_ISSET(list_.end - 1, &list_.present)) --list_.end;
+    }
+
+    /// Waits for events; never returns early. If a descriptor was closed before remove(), the whole select(2) fails
+    /// with EBADF. The poller then finds that descriptor, reports it once as an error, and removes it. Throws
+    /// std::system_error if select(2) fails for another reason.
+    std::span<const event> wait(wait_time timeout) {
+        for (detail::countdown time{timeout};;) {
+            sets found = list_.asked;
+            const timespec left = detail::to_timespec(time.left());
+            const int ready = ::pselect(list_.end, &found.read, &found.write, &found.urgent,
+                                        time.left() == never ? nullptr : &left, nullptr);
+            if (ready < 0 && errno != EINTR && errno != EBADF)
+                throw std::system_error{errno, std::system_category(), "select"};
+            const std::size_t count = ready > 0 ? collect(found, ready) : ready < 0 && errno == EBADF ? forget() : 0;
+            if (count > 0 || (time.is_over() && ready == 0)) return {events_.data(), count};
+        }
+    }
+
+  private:
+    struct sets {
+        fd_set read{}, write{}, urgent{};
+    };
+    struct list {
+        sets asked;
+        fd_set present{}, one_shot{};
+        int end = 0;  ///< the highest descriptor plus one: select(2) stops there
+        std::array<std::uint64_t, FD_SETSIZE> tokens{};
+    };
+
+    [[noreturn]] static void refuse_number(const char* attempt, int descriptor) {
+        static_assert(FD_SETSIZE == 1024, "the text below and the first page name this number");
+        detail::refuse(EOVERFLOW, attempt, descriptor, ": a descriptor must be below FD_SETSIZE, 1024");
+    }
+    bool is_present(int descriptor) const noexcept {
+        return descriptor >= 0 && descriptor < FD_SETSIZE && FD_ISSET(descriptor, &list_.present);
+    }
+    static void put(int descriptor, bool member, fd_set& set) noexcept {
+        if (member)
+            FD_SET(descriptor, &set);
+        else
+            FD_CLR(descriptor, &set);
+    }
+    void ask_for(int descriptor, interest what) noexcept {
+        put(descriptor, any_of(what, interest::read), list_.asked.read);
+        put(descriptor, any_of(what, interest::write), list_.asked.write);
+        put(descriptor, any_of(what, interest::urgent), list_.asked.urgent);
+    }
+    void set(int descriptor, interest what, std::uint64_t token, trigger how) noexcept {
+        ask_for(descriptor, what);
+        put(descriptor, how == trigger::one_shot, list_.one_shot);
+        list_.tokens[static_cast<std::size_t>(descriptor)] = token;
+    }
+    /// Turns select's answer into events and returns their number. `left` is the number of bits set in the three sets.
+    std::size_t collect(const sets& found, int left) noexcept {
+        std::size_t count = 0;
+        for (int descriptor = 0; left > 0 && descriptor < list_.end; ++descriptor) {
+            interest ready = interest::none;
+            if (FD_ISSET(descriptor, &found.read)) ready |= interest::read, --left;
+            if (FD_ISSET(descriptor, &found.write)) ready |= interest::write, --left;
+            if (FD_ISSET(descriptor, &found.urgent)) ready |= interest::urgent, --left;
+            if (ready == interest::none) continue;
+            events_[count++] = {list_.tokens[static_cast<std::size_t>(descriptor)], ready};
+            if (FD_ISSET(descriptor, &list_.one_shot)) ask_for(descriptor, interest::none);
+        }
+        return count;
+    }
+    /// Reports and removes every descriptor that is no longer open. Returns the number of events.
+    std::size_t forget() noexcept {
+        std::size_t count = 0;
+        for (int descriptor = list_.end - 1; descriptor >= 0; --descriptor) {
+            if (!FD_ISSET(descriptor, &list_.present) || ::fcntl(descriptor, F_GETFD) >= 0) continue;
+            events_[count++] = {list_.tokens[static_cast<std::size_t>(descriptor)], interest::error};
+            remove(descriptor);
+        }
+        return count;
+    }
+
+    list list_;
+    std::array<event, batch> events_{};
+};
+static_assert(poller<select_poller>);
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_SELECT_HPP
+
+// netnotes/socket.hpp: sockets, their names, and how a wait is stopped
+// SPDX-License-Identifier: MIT
+//
+// A socket is one end of a communication. The kernel holds the socket, and the program holds a small number that stands
+// for it: the descriptor. Two programs communicate by sockets in this order:
+//
+//        server                                     client
+//          socket, bind, listen                       socket
+//          accept() <───────── handshake ──────────── connect
+//            └─> a new socket  <────── bytes ───────> send_all, recv
+//          close                                      close
+//
+//        net::socket listener{net::address_family::inet, net::socket_type::stream};     // namespace net = netnotes
+//        listener.bind(net::endpoint{net::ipv4_address::any(), 6666});
+//        listener.listen();
+//        auto [client, peer] = listener.accept();
+//        client.send_all("hello\r\n");
+//
+// The class socket closes its descriptor exactly once. It also handles what programs often get wrong:
+//
+//    a signal interrupts a call      the call continues, and waits for the rest of its time
+//    the peer has closed             a send fails with an error; the signal SIGPIPE does not end the process
+//    a timeout                       becomes a point in time, so a peer that sends slowly cannot extend it
+//    an error                        names the call and the address: "bind 0.0.0.0:80: Permission denied"
+//
+// Most programs use tcp.hpp or udp.hpp, which build on this module.
+//
+// Chapters, lowest first:
+//     socket/stop.hpp         asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
+//     socket/time.hpp         how long a call waits
+//     socket/buffer.hpp       room to receive into, bytes to send
+//     socket/address.hpp      the names of sockets
+//     socket/interfaces.hpp   the network interfaces of this machine, with their addresses
+//     socket/options.hpp      options as types
+//     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
+//     socket/file.hpp         files that a socket sends
+//     socket/resolve.hpp      the names of hosts, within a time limit
+//     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
+//     socket/message.hpp      what travels beside the bytes of a datagram
+//     socket/socket.hpp       the socket, with a table from Python and C to netnotes
+//     socket/descriptors.hpp  descriptors that travel over a Unix socket, and the user at its other end
+//     socket/stale.hpp        the file that a Unix socket leaves behind
+//     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
+//
+// The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
+// Examples:      01_first_socket, 05_socket_methods
+
+#ifndef NETNOTES_SOCKET_HPP
+#define NETNOTES_SOCKET_HPP
+
+
+// netnotes/ip.hpp: addresses, networks, endpoints and ports
+// SPDX-License-Identifier: MIT
+//
+// An IP address is a number that names one network interface: 32 bits for IPv4, 128 bits for IPv6. A network is a range
+// of addresses that begin with the same bits. A port is a 16-bit number that selects a socket on a host. An address
+// together with a port is an endpoint.
+//
+//        192.168.1.77           11000000 10101000 00000001 01001101      an address
+//        192.168.1.0/24         └──── 24 bits: network ──┘ └ host ┘      its network: all addresses that begin so
+//        192.168.1.77:6666                                               an endpoint: the address, and port 6666
+//
+// This module parses, prints, compares and computes these values. It makes no system call. All of it is constexpr, so
+// the compiler checks an address that stands in your source:
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
+// A text from a user is parsed while the program runs. The function parse() returns nullopt if the text is wrong; the
+// constructor throws an error that names the reason and the place.
+//
+//        text ──parse──> ipv4_address ─┐                    ┌─> network     address / prefix length
+//        text ──parse──> ipv6_address ─┴──> ip_address ─────┤
+//                                                           └─> endpoint    address : port
+//
+// Chapters, lowest first:
+//     ip/version.hpp     the version of the library
+//     ip/text.hpp        how addresses are read and written, and the errors that say where a text is wrong
+//     ip/address.hpp     IPv4 and IPv6 addresses
+//     ip/arithmetic.hpp  the addresses before and behind an address, and distances
+//     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
+//     ip/interface.hpp   an address together with its network: 192.168.1.77/24
+//     ip/special.hpp     ranges that mean something, and the classes A to E
+//     ip/endpoint.hpp    an address and a port; classes of ports, services
+//
+// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
+// Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
+
+#ifndef NETNOTES_IP_HPP
+#define NETNOTES_IP_HPP
+
+
+
+// netnotes/ip/arithmetic.hpp: the addresses before and behind an address
+// SPDX-License-Identifier: MIT
+//
+// An address is a number, so it has neighbours, and two addresses have a distance:
+//
+//        192.168.1.254 ── + 1 ──> 192.168.1.255 ── + 1 ──> 192.168.2.0
+//                      <────────────── - 2 ───────────────
+//
+//        static_assert("192.168.1.254"_ip + 2 == "192.168.2.0"_ip);
+//        static_assert("192.168.2.0"_ip - "192.168.1.254"_ip == 2);
+//
+// An integer type wraps at its end. An address must not: a loop that passes 255.255.255.255 would go on with 0.0.0.0,
+// another host. So a step beyond the first or the last address throws std::out_of_range, as Python's ipaddress raises.
+//
+// On this page:  + - += -= for ipv4_address, ipv6_address, ip_address
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_ARITHMETIC_HPP
+#define NETNOTES_IP_ARITHMETIC_HPP
+
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+
+template <class Address>
+concept address_value =
+    std::same_as<Address, ipv4_address> || std::same_as<Address, ipv6_address> || std::same_as<Address, ip_address>;
+/// A count of addresses. Not bool and not a character: `address + true` is a slip of the pen.
+template <class Count>
+concept address_count =
+    std::integral<Count> && !std::same_as<Count, bool> && !std::same_as<Count, char> && !std::same_as<Count, wchar_t> &&
+    !std::same_as<Count, char8_t> && !std::same_as<Count, char16_t> && !std::same_as<Count, char32_t> &&
+    sizeof(Count) <= sizeof(std::uint64_t);
+
+/// The address as a number, and back. The zone of an IPv6 address stays.
+constexpr uint128 number_of(ipv4_address address) noexcept { return {0, address.to_uint()}; }
+constexpr uint128 number_of(const ipv6_address& address) noexcept { return address.to_uint(); }
+constexpr uint128 number_of(const ip_address& address) noexcept {
+    return address.visit([](const auto& each) { return number_of(each); });
+}
+constexpr ipv4_address with_number(ipv4_address, uint128 number) noexcept {
+    return ipv4_address{static_cast<std::uint32_t>(number.low)};
+}
+constexpr ipv6_address with_number(const ipv6_address& like, uint128 number) {
+    const ipv6_address moved{number};
+    return like.zone().empty() || moved.ipv4_mapped() ? moved : moved.with_zone(like.zone());
+}
+constexpr ip_address with_number(const ip_address& like, uint128 number) {
+    if (like.is_v4()) return with_number(like.v4(), number);
+    return with_number(like.v6(), number);
+}
+constexpr unsigned width_of(ipv4_address) noexcept { return ipv4_address::width; }
+constexpr unsigned width_of(const ipv6_address&) noexcept { return ipv6_address::width; }
+constexpr unsigned width_of(const ip_address& address) noexcept { return address.width(); }
+
+/// Returns the address `count` steps up, or down. Throws std::out_of_range beyond the ends.
+template <class Address>
+constexpr Address moved(const Address& from, bool is_up, uint128 count) {
+    const uint128 number = number_of(from);
+    const uint128 room = is_up ? ones(width_of(from)) - number : number;
+    if (count > room)
+        throw std::out_of_range{is_up ? "a step beyond the last address" : "a step below the first address"};
+    return with_number(from, is_up ? number + count : number - count);
+}
+template <class Count>
+constexpr uint128 magnitude(Count count) noexcept {
+    const auto bits = static_cast<std::uint64_t>(count);  // of a negative number: modulo 2^64
+    return {0, count < 0 ? std::uint64_t{0} - bits : bits};
+}
+template <class Count>
+constexpr bool is_negative(Count count) noexcept {
+    if constexpr (std::is_signed_v<Count>) return count < 0;
+    return false;
+}
+
+}  // namespace detail
+
+/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address
+/// stays, except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last
+/// address.
+template <detail::address_value Address, detail::address_count Count>
+[[nodiscard]] constexpr Address operator+(const Address& address, Count count) {
+    return detail::moved(address, !detail::is_negative(count), detail::magnitude(count));
+}
+/// Returns the address that lies `count` addresses lower; a negative count goes up. Throws as operator+.
+template <detail::address_value Address, detail::address_count Count>
+[[nodiscard]] constexpr Address operator-(const Address& address, Count count) {
+    return detail::moved(address, detail::is_negative(count), detail::magnitude(count));
+}
+/// Returns the IPv6 address that lies `count` addresses higher; see operator+ above. For steps of more than 64 bits.
+[[nodiscard]] constexpr ipv6_address operator+(const ipv6_address& address, uint128 count) {
+    return detail::moved(address, true, count);
+}
+/// Returns the IPv6 address that lies `count` addresses lower; see operator+ above.
+[[nodiscard]] constexpr ipv6_address operator-(const ipv6_address& address, uint128 count) {
+    return detail::moved(address, false, count);
+}
+
+/// Moves the address up by `count`. Returns the address. Throws as operator+, and the address is then as before.
+template <detail::address_value Address, detail::address_count Count>
+constexpr Address& operator+=(Address& address, Count count) {
+    return address = address + count;
+}
+/// Moves the address down by `count`. Returns the address. Throws as operator-, and the address is then as before.
+template <detail::address_value Address, detail::address_count Count>
+constexpr Address& operator-=(Address& address, Count count) {
+    return address = address - count;
+}
+
+/// Returns how far `to` lies above `from`; negative when it lies below. Never throws for two IPv4 addresses.
+/// Throws std::invalid_argument for addresses of two families or of two zones, which have no distance. Throws
+/// std::out_of_range for a distance that 64 bits cannot hold: `to.to_uint() - from.to_uint()` has 128 bits.
+template <detail::address_value Address>
+[[nodiscard]] constexpr std::int64_t operator-(const Address& to, const Address& from) {
+    if constexpr (std::same_as<Address, ip_address>)
+        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"no distance between an IPv4 and an IPv6 address"};
+    if (detail::with_number(to, {}) != detail::with_number(from, {}))
+        throw std::invalid_argument{"no distance between addresses in different zones"};
+    const bool is_above = to >= from;
+    const uint128 distance =
+        is_above ? detail::number_of(to) - detail::number_of(from) : detail::number_of(from) - detail::number_of(to);
+    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    if (distance.high != 0 || distance.low > largest + (is_above ? 0 : 1))
+        throw std::out_of_range{"the distance between the addresses has more than 64 bits"};
+    return static_cast<std::int64_t>(is_above ? distance.low : std::uint64_t{0} - distance.low);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_ARITHMETIC_HPP
+
+
+
+
+// netnotes/ip/special.hpp: ranges of addresses that mean something
+// SPDX-License-Identifier: MIT
+//
+// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others.
+// IANA keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A
+// to E.
+//
+//        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
+//
+// On this page:  special_range · find_special_range · is_global, is_global_unicast · ipv4_class_range
+// The notes:     A–E类IP地址 (classes), 私有ip (private addresses); example 02
+
+#ifndef NETNOTES_IP_SPECIAL_HPP
+#define NETNOTES_IP_SPECIAL_HPP
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+
+
+namespace netnotes {
+
+// ---- Special-purpose ranges ----------------------------------------------------------------------------
+
+/// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
+/// Where the registry says "not applicable" (6to4, Teredo, abandoned ranges) the answer here is no.
+struct special_range {
+    network block;
+    std::string_view name;
+    std::string_view reference;
+    bool source;              ///< may be the source of a packet that crosses a router.
+    bool destination;         ///< may be the destination of such a packet.
+    bool forwardable;         ///< a router may forward packets to it.
+    bool globally_reachable;  ///< packets may cross the borders of an organisation.
+    bool reserved;            ///< IP itself requires that every implementation treats it specially
+};
+
+namespace detail {
+constexpr special_range row(std::string_view block, std::string_view name, std::string_view reference,
+                            std::string_view flags) {
+    return {network{block},  name,           reference, flags[0] == 'S', flags[1] == 'D', flags[2] == 'F',
+            flags[3] == 'G', flags[4] == 'R'};
+}
+}  // namespace detail
+
+inline constexpr std::array ipv4_special_ranges{
+    detail::row("0.0.0.0/8", "This network", "RFC 791 §3.2", "S---R"),
+    detail::row("0.0.0.0/32", "This host on this network", "RFC 1122 §3.2.1.3", "S---R"),
+    detail::row("10.0.0.0/8", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("100.64.0.0/10", "Shared Address Space", "RFC 6598", "SDF--"),
+    detail::row("127.0.0.0/8", "Loopback", "RFC 1122 §3.2.1.3", "----R"),
+    detail::row("169.254.0.0/16", "Link Local", "RFC 3927", "SD--R"),
+    detail::row("172.16.0.0/12", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 §2.1", "-----"),
+    detail::row("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", "SDF--"),
+    detail::row("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", "S----"),
+    detail::row("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
+    detail::row("192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
+    detail::row("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
+    detail::row("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
+    detail::row("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", "-----"),
+    detail::row("192.31.196.0/24", "AS112-v4", "RFC 7535", "SDFG-"),
+    detail::row("192.52.193.0/24", "AMT", "RFC 7450", "SDFG-"),
+    detail::row("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", "-----"),
+    detail::row("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", "SDF--"),
+    detail::row("192.168.0.0/16", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
+    detail::row("198.18.0.0/15", "Benchmarking", "RFC 2544", "SDF--"),
+    detail::row("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", "-----"),
+    detail::row("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", "-----"),
+    detail::row("240.0.0.0/4", "Reserved", "RFC 1112 §4", "----R"),
+    detail::row("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 §7", "-D--R"),
+};
+
+inline constexpr std::array ipv6_special_ranges{
+    detail::row("::1/128", "Loopback Address", "RFC 4291", "----R"),
+    detail::row("::/128", "Unspecified Address", "RFC 4291", "S---R"),
+    detail::row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "----R"),
+    detail::row("64:ff9b::/96", "IPv4-IPv6 Translation", "RFC 6052", "SDFG-"),
+    detail::row("64:ff9b:1::/48", "IPv4-IPv6 Translation", "RFC 8215", "SDF--"),
+    detail::row("100::/64", "Discard-Only Address Block", "RFC 6666", "SDF--"),
+    detail::row("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", "S----"),
+    detail::row("2001::/23", "IETF Protocol Assignments", "RFC 2928", "-----"),
+    detail::row("2001::/32", "TEREDO", "RFC 4380, RFC 8190", "SDF--"),
+    detail::row("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
+    detail::row("2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
+    detail::row("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", "SDFG-"),
+    detail::row("2001:2::/48", "Benchmarking", "RFC 5180", "SDF--"),
+    detail::row("2001:3::/32", "AMT", "RFC 7450", "SDFG-"),
+    detail::row("2001:4:112::/48", "AS112-v6", "RFC 7535", "SDFG-"),
+    detail::row("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", "-----"),
+    detail::row("2001:20::/28", "ORCHIDv2", "RFC 7343", "SDFG-"),
+    detail::row("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", "SDFG-"),
+    detail::row("2001:db8::/32", "Documentation", "RFC 3849", "-----"),
+    detail::row("2002::/16", "6to4", "RFC 3056", "SDF--"),
+    detail::row("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
+    detail::row("3fff::/20", "Documentation", "RFC 9637", "-----"),
+    detail::row("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", "SDF--"),
+    detail::row("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190", "SDF--"),
+    detail::row("fe80::/10", "Link-Local Unicast", "RFC 4291", "SD--R"),
+};
+
+namespace detail {
+/// The row with the longest prefix that holds the address, or the table's end. (Not a pointer that may be
+/// null: for g++ with -fsanitize=undefined a comparison with nullptr is no constant, and is_global() would be none.)
+constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
+    auto best = table.end();
+    for (auto row = table.begin(); row != table.end(); ++row)
+        if (row->block.contains(address) &&
+            (best == table.end() || row->block.prefix_length() > best->block.prefix_length()))
+            best = row;
+    return best;
+}
+}  // namespace detail
+
+/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
+constexpr const special_range* find_special_range(const ip_address& address) noexcept {
+    const auto found = [&](const auto& table) -> const special_range* {
+        const auto row = detail::find_row(table, address);
+        return row == table.end() ? nullptr : &*row;
+    };
+    return address.is_v6() ? found(ipv6_special_ranges) : found(ipv4_special_ranges);
+}
+
+constexpr bool ipv4_address::is_global() const noexcept {
+    if (is_multicast()) return !in(0xe0000000, 24) && !in(0xef000000, 8);
+    const auto row = detail::find_row(ipv4_special_ranges, *this);
+    return row == ipv4_special_ranges.end() || row->globally_reachable;
+}
+
+constexpr bool ipv6_address::is_global() const noexcept {
+    if (const auto mapped = ipv4_mapped()) return mapped->is_global();
+    if (is_multicast()) return (value_.high >> 48 & 0xf) == 0xe;
+    const auto inside = embedded_ipv4();
+    if (inside && !inside->is_global()) return false;
+    const auto row = detail::find_row(ipv6_special_ranges, *this);
+    return row == ipv6_special_ranges.end() || row->globally_reachable;
+}
+constexpr bool ipv6_address::is_global_unicast() const noexcept {
+    if (const auto inside = embedded_ipv4(); inside && !inside->is_global_unicast()) return false;
+    return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
+}
+
+constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
+
+constexpr bool ip_address::is_global() const noexcept {
+    return visit([](auto address) { return address.is_global(); });
+}
+
+constexpr bool ip_address::is_global_unicast() const noexcept {
+    return visit([](auto address) { return address.is_global_unicast(); });
+}
+
+// ---- The classes of old --------------------------------------------------------------------------------
+
+/// A line of the notes' table of classes, with corrected numbers. The notes' ranges name *hosts*, leave out networks
+/// that the notes then count, and end class C in the wrong binary number.
+struct ipv4_class_range {
+    ipv4_class letter;
+    network block;  ///< all addresses that begin with the class's leading bits
+    std::string_view leading_bits;
+    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks.
+    std::uint32_t networks;           ///< 2^7, 2^14, 2^21
+    std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
+};
+
+/// Of the 128 networks of class A, 0 and 127 are special: 126 remain. 128.0, 191.255 and 223.255.255 were
+/// reserved once and are ordinary now (RFC 5735 dropped them). A class A network holds 16,777,214 hosts.
+inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
+    {ipv4_class::a, network{"0.0.0.0/1"}, "0", 1, 1u << 7, (1u << 24) - 2},
+    {ipv4_class::b, network{"128.0.0.0/2"}, "10", 2, 1u << 14, (1u << 16) - 2},
+    {ipv4_class::c, network{"192.0.0.0/3"}, "110", 3, 1u << 21, (1u << 8) - 2},
+    {ipv4_class::d, network{"224.0.0.0/4"}, "1110", 0, 0, 0},
+    {ipv4_class::e, network{"240.0.0.0/4"}, "1111", 0, 0, 0},
+}};
+
+constexpr ipv4_class ipv4_address::address_class() const noexcept {
+    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_SPECIAL_HPP
+
+
+
+
+#endif  // NETNOTES_IP_HPP
+
+
+
+// netnotes/socket/descriptors.hpp: descriptors that travel over a Unix socket
+// SPDX-License-Identifier: MIT
+//
+// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and who the peer
+// is. A number alone would mean nothing in another process. The kernel therefore installs the same open file in the
+// receiver, under a new number (unix(7), SCM_RIGHTS).
+//
+//        process 1                                               process 2
+//        descriptor 5 ──┐ send_descriptors ───────────────────>  recv_descriptors ┌── descriptor 9
+//                       └──────────────> one open file <──────────────────────────┘
+//
+//        net::send_descriptors(there, std::array{file, client.native_handle()}, "two of them");
+//
+//        auto got = net::recv_descriptors(here, buffer);
+//        net::socket client{got.descriptors[1].release()};
+//
+// A server uses this to hand a connection to a worker, and systemd to hand a listener to a server. peer_credentials()
+// tells which user runs the peer, as the kernel knows it, so the peer cannot lie.
+//
+// On this page:  owned_descriptor · send_descriptors · recv_descriptors · credentials · peer_credentials
+// The notes:     公共用途的套接字函数; fileno(); unix(7), cmsg(3)
+
+#ifndef NETNOTES_SOCKET_DESCRIPTORS_HPP
+#define NETNOTES_SOCKET_DESCRIPTORS_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes {
+
+/// Owns a descriptor and closes it in its destructor. It can be moved, not copied.
+class owned_descriptor {
+  public:
+    /// Creates an empty owner: is_open() returns false.
+    owned_descriptor() noexcept = default;
+    /// Takes over an open descriptor.
+    explicit owned_descriptor(int descriptor) noexcept : descriptor_{descriptor} {}
+    owned_descriptor(owned_descriptor&& other) noexcept : descriptor_{other.release()} {}
+    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
+        owned_descriptor taken{std::move(other)};
+        std::swap(descriptor_, taken.descriptor_);
+        return *this;
+    }
+    ~owned_descriptor() {
+        if (is_open()) ::close(descriptor_);
+    }
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+    /// Returns the descriptor, which the caller must close.
+    [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
+
+  private:
+    int descriptor_ = -1;
+};
+
+/// The most descriptors that one message can carry (SCM_MAX_FD of the kernel).
+inline constexpr std::size_t max_descriptors = 253;
+
+/// Sends the bytes, and with the first of them the descriptors. They stay open here, and the caller may close them once
+/// the call has returned. At least one byte is needed, because a stream carries no message without bytes. Fails with
+/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all(). On
+/// an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as well.
+void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes);
+std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                             std::error_code& error) noexcept;
+
+/// A message with descriptors.
+struct received_descriptors {
+    std::span<std::byte> bytes;                 ///< the part of the buffer that was filled; empty: end of the stream
+    std::vector<owned_descriptor> descriptors;  ///< in the order of the sender, close-on-exec
+    bool truncated = false;                     ///< a datagram was longer than the buffer, and its rest is lost
+};
+/// Receives bytes, and the descriptors that came with them. On a stream one call never mixes the bytes of two messages
+/// with descriptors (unix(7)).
+///
+/// If a message brings more descriptors than `max_count`, all of its descriptors are closed, and the call fails with
+/// errc::message_size. If this process may open no more descriptors, it fails with errc::too_many_files_open in the
+/// same way. So a stranger cannot fill the process with descriptors that no code knows. The second form then still
+/// returns the bytes. A plain recv() takes no descriptors: the kernel closes them.
+[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count = 16);
+[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                                    std::error_code& error);
+
+/// The process at the other end of a Unix socket, at the time when it connected or called listen() or socketpair().
+struct credentials {
+    pid_t process = 0;
+    uid_t user = 0;
+    gid_t group = 0;
+    friend bool operator==(const credentials&, const credentials&) = default;
+};
+/// Returns the credentials of a connected Unix socket's peer (SO_PEERCRED). Throws std::system_error, for example
+/// errc::not_connected. For a socket of another family it is errc::operation_not_supported.
+[[nodiscard]] credentials peer_credentials(const socket& connection);
+[[nodiscard]] credentials peer_credentials(const socket& connection, std::error_code& error) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+struct descriptor_messages {
+    using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
+
+    static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                            std::error_code& error) noexcept {
+        error = std::make_error_code(std::errc::invalid_argument);
+        if (bytes.empty() || descriptors.size() > max_descriptors) return 0;
+        alignas(cmsghdr) room control{};
+        iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        if (!descriptors.empty()) {
+            message.msg_control = control.data();
+            message.msg_controllen =
+                static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
+            cmsghdr header{};
+            header.cmsg_level = SOL_SOCKET;
+            header.cmsg_type = SCM_RIGHTS;
+            header.cmsg_len = static_cast<decltype(header.cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
+            std::memcpy(control.data(), &header, sizeof header);
+            std::memcpy(control.data() + CMSG_LEN(0), descriptors.data(), descriptors.size_bytes());
+        }
+        const auto first = to.attempt([&] { return ::sendmsg(to.native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0,
+                                      time_point::min(), error);
+        if (first < 0) return 0;
+        const auto sent = static_cast<std::size_t>(first);
+        return sent == bytes.size() ? sent : sent + to.send_all(bytes.subspan(sent), error);
+    }
+
+    static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                        std::error_code& error) {
+        max_count = std::min(max_count, max_descriptors);
+        received_descriptors result;
+        result.descriptors.reserve(max_count);  // before the call: an exception after it would lose descriptors
+        alignas(cmsghdr) room control{};
+        msghdr message{};
+        const auto size = from.attempt(
+            [&] {
+                iovec part{buffer.data(), buffer.size()};
+                message = {};
+                message.msg_iov = &part;
+                message.msg_iovlen = 1;
+                message.msg_control = control.data();
+                // CMSG_SPACE() rounds up, and the kernel would use that room for one descriptor more.
+                message.msg_controllen =
+                    static_cast<decltype(message.msg_controllen)>(CMSG_LEN(sizeof(int) * max_count));
+                return ::recvmsg(from.native_handle(), &message, MSG_CMSG_CLOEXEC);
+            },
+            POLLIN, 0, time_point::min(), error);
+        if (size < 0) return result;
+        result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+        result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+        if (message.msg_controllen > 0)
+            for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+                if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+                for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
+                    int descriptor = -1;
+                    std::memcpy(&descriptor, reinterpret_cast<const char*>(part) + at, sizeof descriptor);
+                    result.descriptors.emplace_back(descriptor);
+                }
+            }
+        if ((message.msg_flags & MSG_CTRUNC) != 0) {
+            error = std::make_error_code(result.descriptors.size() < max_count ? std::errc::too_many_files_open
+                                                                               : std::errc::message_size);
+            result.descriptors.clear();
+        }
+        return result;
+    }
+
+    [[noreturn]] static void fail(const socket& connection, const std::error_code& error, const char* what) {
+        connection.fail_with_peer(error, what);
+    }
+};
+}  // namespace detail
+
+inline std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                                    std::error_code& error) noexcept {
+    return detail::descriptor_messages::send(to, descriptors, bytes, error);
+}
+inline void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes) {
+    std::error_code error;
+    send_descriptors(to, descriptors, bytes, error);
+    if (error) detail::descriptor_messages::fail(to, error, "send_descriptors to");
+}
+
+inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                             std::error_code& error) {
+    return detail::descriptor_messages::receive(from, buffer, max_count, error);
+}
+inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count) {
+    std::error_code error;
+    received_descriptors result = recv_descriptors(from, buffer, max_count, error);
+    if (error) detail::descriptor_messages::fail(from, error, "recv_descriptors from");
+    return result;
+}
+
+inline credentials peer_credentials(const socket& connection, std::error_code& error) noexcept {
+    ::ucred raw{};
+    const std::size_t size =
+        connection.get_option(SOL_SOCKET, SO_PEERCRED, std::as_writable_bytes(std::span{&raw, 1}), error);
+    if (error || size < sizeof raw) return {};
+    const socket_address local = connection.local_endpoint(error);
+    if (!error && local.family() != address_family::local)
+        error = std::make_error_code(std::errc::operation_not_supported);
+    else if (!error && raw.pid == 0 && raw.uid == static_cast<uid_t>(-1))  // the kernel's word for "nobody"
+        error = std::make_error_code(std::errc::not_connected);
+    return error ? credentials{} : credentials{raw.pid, raw.uid, raw.gid};
+}
+inline credentials peer_credentials(const socket& connection) {
+    std::error_code error;
+    const credentials result = peer_credentials(connection, error);
+    if (error) detail::throw_error(error, "peer_credentials");
+    return result;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_DESCRIPTORS_HPP
+
+
+
+
+// netnotes/socket/iostream.hpp: a connection as a C++ stream
+// SPDX-License-Identifier: MIT
+//
+// Python's s.makefile() gives a file on a socket, so that a program can read it line by line. Here it is a
+// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
+//
+//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
+//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
+//                                                                     every receive that may wait
+//
+// The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
+// side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
+// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so eof()
+// is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n", and
+// getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
+//
+// On this page:  socket_iostream
+// The notes:     s.makefile() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
+#define NETNOTES_SOCKET_IOSTREAM_HPP
+
+#include <array>
+#include <cstddef>
+#include <istream>
+#include <streambuf>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
+
+/// The buffer between a std::iostream and a connected stream socket, which it does not own.
+class socket_streambuf : public std::streambuf {
+  public:
+    /// `stream` is the stream that uses this buffer: it becomes bad() when a receive fails. Without it a failed receive
+    /// looks like the end of the stream, and error() tells the difference.
+    explicit socket_streambuf(socket& connection, std::ios* stream = nullptr) noexcept
+        : connection_{connection}, stream_{stream} {
+        setp(out_.data(), out_.data() + out_.size());
+    }
+    socket_streambuf(const socket_streambuf&) = delete;
+    socket_streambuf& operator=(const socket_streambuf&) = delete;
+    ~socket_streambuf() override { socket_streambuf::sync(); }  // its own: what is derived from it is gone
+
+    /// Returns why the stream is bad, or no error after an orderly end.
+    [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
+
+  protected:
+    int_type underflow() override {
+        if (sync() != 0) return fail();
+        const std::size_t size = connection_.recv(in_, error_);
+        if (error_) return fail();
+        setg(in_.data(), in_.data(), in_.data() + size);
+        return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
+    }
+    int_type overflow(int_type c) override {
+        if (sync() != 0) return traits_type::eof();
+        if (traits_type::eq_int_type(c, traits_type::eof())) return traits_type::not_eof(c);
+        return sputc(traits_type::to_char_type(c));
+    }
+    int sync() override {
+        const auto pending = static_cast<std::size_t>(pptr() - pbase());
+        if (pending == 0) return 0;
+        // After a failed send nothing more is sent, because it would arrive behind a gap. After a failed receive the
+        // conversation can continue, for example if the peer was only late.
+        if (!send_error_) connection_.send_all(std::span{out_}.first(pending), send_error_);
+        setp(out_.data(), out_.data() + out_.size());  // sent or lost
+        error_ = send_error_;
+        return error_ ? -1 : 0;
+    }
+
+  private:
+    /// Makes the stream bad. setstate() sets the state before it throws. The exception must not leave a buffer. If the
+    /// program has asked for exceptions, the stream itself throws afterwards.
+    int_type fail() noexcept {
+        try {
+            if (stream_) stream_->setstate(std::ios::badbit);
+        } catch (const std::ios_base::failure&) {
+        }
+        return traits_type::eof();
+    }
+
+    socket& connection_;
+    std::ios* stream_;
+    std::error_code error_, send_error_;
+    std::array<char, 4096> in_{};
+    std::array<char, 4096> out_{};
+};
+
+/// A std::iostream on a connection. It owns the socket. The destructor sends the buffered bytes and closes the socket.
+/// If the peer does not read, the destructor waits, so give the socket a timeout.
+/// Use it only with sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
+class socket_iostream : public std::iostream {
+  public:
+    explicit socket_iostream(socket connection)
+        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_, this} {
+        rdbuf(&buffer_);
+    }
+    [[nodiscard]] socket& connection() noexcept { return connection_; }
+    [[nodiscard]] const std::error_code& error() const noexcept { return buffer_.error(); }
+
+  private:
+    socket connection_;
+    socket_streambuf buffer_;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_IOSTREAM_HPP
+
+
+
+
+
+// netnotes/socket/stale.hpp: the file that a Unix socket leaves behind
+// SPDX-License-Identifier: MIT
+//
+// A Unix socket with a path makes a file, and close() does not remove it. If a server ends without unlink(2), for
+// example because it was killed, the file stays. The next start then fails: "Address already in use". To remove every
+// such file before bind() would be wrong: it takes the path away from a server that runs.
+//
+//        /run/my.sock  ── no socket is bound to it ────> stale: may be replaced
+//                      ── a socket is bound to it ─────> in use, even if it does not accept just now
+//                      ── it is no socket ─────────────> another kind of file: never removed
+//
+//        net::socket listener{net::address_family::local, net::socket_type::stream};
+//        net::bind_replacing_stale(listener, net::unix_endpoint{"/run/my.sock"});
+//        listener.listen();
+//
+// On this page:  is_stale · bind_replacing_stale
+// The notes:     bind, close (公共用途的套接字函数); unix(7)
+
+#ifndef NETNOTES_SOCKET_STALE_HPP
+#define NETNOTES_SOCKET_STALE_HPP
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+
+
+
+namespace netnotes {
+
+/// Returns true if the path is a socket to which no open socket is bound any more. An abstract name is never stale. The
+/// check makes no connection, so a running server does not notice it. Throws std::system_error if the answer cannot be
+/// found, for example errc::permission_denied.
+[[nodiscard]] bool is_stale(const unix_endpoint& where);
+[[nodiscard]] bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept;
+
+/// Binds like socket::bind(), but replaces a stale socket at that path. Throws errc::address_in_use if a socket is bound
+/// there or if the file is no socket. If two processes do this at the same time, one of them gets the path and the other
+/// gets the error: the folder is locked meanwhile (flock(2)).
+void bind_replacing_stale(socket& unbound, const unix_endpoint& where);
+void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    if (where.is_abstract() || where.is_unnamed()) return false;
+    struct stat status {};
+    if (::lstat(where.name().c_str(), &status) != 0) {
+        if (errno != ENOENT) error = detail::last_error();
+        return false;
+    }
+    if (!S_ISSOCK(status.st_mode)) return false;
+    // A datagram socket: its connect() only looks who is there. For a stream socket that is there it fails with
+    // EPROTOTYPE, and the server sees no client.
+    socket probe{address_family::local, socket_type::datagram, 0, error};
+    if (error) return false;
+    probe.connect(where, error);  // does not wait
+    const bool is_refused = error == std::errc::connection_refused;
+    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::no_such_file_or_directory)
+        error.clear();
+    return is_refused;
+}
+inline bool is_stale(const unix_endpoint& where) {
+    std::error_code error;
+    const bool result = is_stale(where, error);
+    if (error) detail::throw_error(error, "is_stale ", where.to_string());
+    return result;
+}
+
+inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error) {
+    unbound.bind(where, error);
+    if (error != std::errc::address_in_use || where.is_abstract()) return;
+    const std::error_code in_use = error;
+    const std::string& path = where.name();
+    const auto slash = path.rfind('/');
+    const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
+    const owned_descriptor lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    if (!is_stale(where, error)) {
+        error = in_use;
+        return;
+    }
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+        error = detail::last_error();
+        return;
+    }
+    unbound.bind(where, error);
+}
+inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
+    std::error_code error;
+    bind_replacing_stale(unbound, where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_STALE_HPP
+
+
+
+
+
+#endif  // NETNOTES_SOCKET_HPP
+
+
+#endif  // NETNOTES_POLL_HPP
+
+// netnotes/tcp.hpp: connections
+// SPDX-License-Identifier: MIT
+//
+// TCP carries bytes in both directions between two sockets. All bytes arrive, once and in order, or the connection
+// fails. For this, TCP numbers every byte and retransmits the bytes that the peer has not acknowledged.
+//
+//        client                                      server
+//          connect     ──── SYN ──────────────────>    listen       the two kernels shake hands:
+//                      <─── SYN, ACK ──────────────                 three segments open a connection
+//                      ──── ACK ──────────────────>    accept
+//          send_all    ──── "hello" ──────────────>    recv returns "hel", the next recv "lo"
+//          close       ──── FIN ──────────────────>    recv returns 0 bytes: the end of the stream
+//
+// TCP does not keep the borders between two sends. One receive may return half a message, or two messages. So the
+// programs must agree where a message ends: at a delimiter, or after a known length. A buffered_reader finds this end:
+//
+//        tcp_listener listener{{ipv6_address::any(), 6666}};
+//        auto [stream, peer] = listener.accept();
+//        buffered_reader reader{stream};
+//        while (auto line = reader.recv_line()) stream.send_all(*line);
+//
+// Chapters, lowest first:
+//     tcp/state.hpp      options, keep-alive, the states and the live state of a connection
+//     tcp/connect.hpp    connecting to the fastest of several addresses
+//     tcp/stream.hpp     streams and listeners
+//     tcp/reader.hpp     messages out of a stream: lines, and blocks of a known length
+//
+// The notes:     TCP三次握手 to 保活 (handshake, close, states), TCP长连接和短连接, TCP服务器, TCP客户端, tcp 模拟qq
+// Examples:      10_tcp_hello, 11_tcp_states, 12_tcp_connections, 13_tcp_chat
+
+#ifndef NETNOTES_TCP_HPP
+#define NETNOTES_TCP_HPP
+
+
+
+
+
+
+
+
+#endif  // NETNOTES_TCP_HPP
+
+
+#endif  // NETNOTES_CORO_HPP
+
+// netnotes/tftp/async_client.hpp: getting and putting files with TFTP, in tasks
+// SPDX-License-Identifier: MIT
+//
+// The calls of tftp/client.hpp for tasks: while one waits, others go on.
+//
+//     task<> fetch(std::string name) {
+//         tftp::file_sink file{name, tftp::existing_file::replace};
+//         co_await tftp::get({"192.0.2.1", tftp::port}, name, file);
+//     }
+//     loop.run([]() -> task<> { co_await when_all(fetch("kernel.img"), fetch("initrd.img")); }());    both at once
+//
+// It is the same machine with the same socket, and another way to wait for it.
+//
+// On this page:  get, put
+// The notes:     tftp 客户端 示例代码 (the client); example 14
+
+#ifndef NETNOTES_TFTP_ASYNC_CLIENT_HPP
+#define NETNOTES_TFTP_ASYNC_CLIENT_HPP
+
+#include <algorithm>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+
+// netnotes/tftp/client.hpp: getting and putting files with TFTP
+// SPDX-License-Identifier: MIT
+//
+// The machine of tftp/transfer.hpp with a socket and a clock, for a program that waits. (For a task of a loop:
+// tftp/async_client.hpp.)
+//
+//     tftp::client server{{"192.0.2.1", tftp::port}};
+//     tftp::file_sink file{"kernel.img", tftp::existing_file::replace};
+//     server.get("kernel.img", file, {.block_size = 1428, .window_size = 16});          blocks; throws what went wrong
+//
+//        transfer ──next()──> send_segments(2)      a window goes out in one call
+//           ^                      |
+//           └──receive()── recv_batch(2) <── wait until deadline() ──> expired()
+//
+// A file that has come is in the sink when the call returns, whole; else it throws, and the sink was not finished. See
+// tftp/file.hpp for sinks that then leave no trace.
+//
+// On this page:  request · client
+// The notes:     tftp 客户端 示例代码 (the client); example 14
+
+#ifndef NETNOTES_TFTP_CLIENT_HPP
+#define NETNOTES_TFTP_CLIENT_HPP
+
+#include <time.h>  // the next one needs it
+
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
 
 // netnotes/tftp/transfer.hpp: the transfer of a file, without a net and without a clock
 // SPDX-License-Identifier: MIT

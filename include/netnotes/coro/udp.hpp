@@ -1,0 +1,267 @@
+// netnotes/coro/udp.hpp: a UDP socket for tasks
+// SPDX-License-Identifier: MIT
+//
+// The class async_udp has the calls of udp_socket, with the same words and arguments. Calls that may have to wait are
+// awaited with co_await; the others are called as usual:
+//
+//     task<> echo() {
+//         async_udp socket{{ipv6_address::any(), 7}};
+//         std::array<std::byte, 2048> room;
+//         for (;;) {
+//             const auto got = co_await socket.recv_from(room);
+//             co_await socket.send_to(got.bytes, got.sender);       from the address that the client used
+//         }
+//     }
+//
+//        many clients ── datagrams ──> one socket ── recv_batch() ──> [ d | d | d ]    one system call for all of them
+//                                                 <── send_batch() ── [ d | d | d ]
+//
+// The header udp/socket.hpp explains UDP and each call. coro/datagram.hpp has sockets of any family, with less.
+//
+// On this page:  async_udp
+// The notes:     udp echo 服务器 (a UDP echo server)
+
+#ifndef NETNOTES_CORO_UDP_HPP
+#define NETNOTES_CORO_UDP_HPP
+
+#include <cstddef>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include "../udp/socket.hpp"
+#include "io/operation.hpp"
+#include "loop.hpp"
+#include "owner.hpp"
+
+namespace netnotes {
+
+namespace detail {
+template <class Call>
+class udp_operation;
+struct udp_recv_from;
+struct udp_recv_batch;
+struct udp_send_to;
+struct udp_send;
+struct udp_send_batch;
+struct udp_send_segments;
+}  // namespace detail
+
+/// Owns a UDP socket. Use it only in tasks of its loop. One task may receive while another task sends. A second task in
+/// the same direction, or a task of another loop, gets std::logic_error. It can be moved, also while a task waits.
+///
+/// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
+/// cancelled. On a closed socket every call throws errc::bad_file_descriptor.
+class async_udp {
+  public:
+    /// Creates a closed socket.
+    async_udp() noexcept = default;
+    /// Creates a socket as udp_socket does, for the loop that runs in this thread (std::logic_error if no loop runs).
+    explicit async_udp(address_family family, udp_options options = {}) : async_udp{udp_socket{family, options}} {}
+    explicit async_udp(const endpoint& where, udp_options options = {}) : async_udp{udp_socket{where, options}} {}
+    /// Takes over a socket and makes it non-blocking. The object must not outlive the loop. Throws std::system_error if
+    /// the loop's back end refuses the descriptor.
+    explicit async_udp(udp_socket made) : async_udp{event_loop::current(), std::move(made)} {}
+    async_udp(event_loop& loop, udp_socket made) : state_{new state{loop, std::move(made)}} {}
+
+    /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether the
+    /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer);
+    /// Suspends until there is a datagram, and takes as many as there are, up to the batch's count. The result lies in
+    /// the batch and is valid until its next use.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
+    /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
+    /// until then. To received::sender it leaves from the address that the sender has written to.
+    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to);
+    /// Sends one datagram to the peer of connect().
+    [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes);
+    /// Sends all datagrams, in their order. Returns their number. They must stay valid until then.
+    [[nodiscard]] detail::udp_operation<detail::udp_send_batch> send_batch(
+        std::span<const udp_socket::outgoing> datagrams);
+    /// Sends the bytes as datagrams of `size` bytes each, and returns their number: see udp_socket::send_segments().
+    [[nodiscard]] detail::udp_operation<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
+                                                                                 const datagram_peer& to = {});
+
+    /// Do what the calls of udp_socket with the same names do. They do not wait.
+    void bind(const endpoint& where) { opened().socket.bind(where); }
+    void connect(const endpoint& peer) { opened().socket.connect(peer); }
+    void disconnect() { opened().socket.disconnect(); }
+    template <class... Arguments>
+    void join(const ip_address& group, const Arguments&... source_or_interface) {
+        opened().socket.join(group, source_or_interface...);
+    }
+    template <class... Arguments>
+    void leave(const ip_address& group, const Arguments&... source_or_interface) {
+        opened().socket.leave(group, source_or_interface...);
+    }
+    void set_multicast_interface(unsigned interface) { opened().socket.set_multicast_interface(interface); }
+    void set_multicast_loop(bool loop) { opened().socket.set_multicast_loop(loop); }
+    void set_multicast_ttl(int ttl) { opened().socket.set_multicast_ttl(ttl); }
+    [[nodiscard]] bool multicast_loop() const { return opened().socket.multicast_loop(); }
+    [[nodiscard]] int multicast_ttl() const { return opened().socket.multicast_ttl(); }
+    bool enable_receive_offload() { return opened().socket.enable_receive_offload(); }
+    [[nodiscard]] endpoint local_endpoint() const { return opened().socket.local_endpoint(); }
+    [[nodiscard]] endpoint peer_endpoint() const { return opened().socket.peer_endpoint(); }
+    template <class Option>
+    void set_option(const Option& option) {
+        opened().socket.set_option(option);
+    }
+    template <class Option>
+    [[nodiscard]] auto get_option() const {
+        return opened().socket.template get_option<Option>();
+    }
+
+    /// Limits how long each later call waits: it then throws errc::timed_out. `never` means no limit.
+    void set_timeout(wait_time timeout) { opened().node->set_timeout(timeout); }
+    /// Returns the limit of each call, or `never`.
+    [[nodiscard]] duration timeout() const { return opened().node->timeout(); }
+    /// Returns true if this object owns a socket.
+    [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(state_); }
+    /// Returns the descriptor, or -1 if the socket is closed.
+    [[nodiscard]] int native_handle() const noexcept { return state_ ? state_->node->descriptor() : -1; }
+    /// Closes the socket at once. A task that is waiting on it fails with errc::bad_file_descriptor.
+    void close() noexcept { state_.reset(); }
+
+  private:
+    template <class Call>
+    friend class detail::udp_operation;
+    struct state {
+        state(event_loop& loop, udp_socket&& made) : socket{std::move(made)} {
+            socket.set_blocking(false);
+            node.reset(new detail::io_node{loop, socket.native_handle()});
+        }
+        udp_socket socket;
+        detail::owner<detail::io_node, detail::io_node::retire> node;  // is retired before the socket is closed
+    };
+    [[nodiscard]] state& opened() const {
+        if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+        return *state_;
+    }
+    [[nodiscard]] detail::io_node& node() const noexcept {
+        return state_ ? *state_->node : detail::io_node::closed;
+    }
+    detail::owner<state> state_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Waits until `Call` has done its work. A call returns true if it is done, and sets `error` if it fails or would block.
+template <class Call>
+class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>> {
+    using base = io_awaiter<udp_operation<Call>>;
+
+  public:
+    udp_operation(const async_udp& from, Call call)
+        : base{from.node(), Call::receives ? base::direction::read : base::direction::write},
+          socket_{from.state_ ? &from.state_->socket : nullptr},
+          call_{std::move(call)} {}
+    typename Call::value await_resume() {
+        if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
+        return call_.take();
+    }
+    bool attempt() noexcept override {
+        if (!(Call::receives ? this->node_.readable : this->node_.writable)) return false;
+        std::error_code error;
+        call_(*socket_, error);
+        if (error == std::errc::operation_would_block) {
+            (Call::receives ? this->node_.readable : this->node_.writable) = false;
+            return false;
+        }
+        this->error_ = error.value();
+        return true;
+    }
+
+  private:
+    udp_socket* socket_;
+    Call call_;
+};
+
+struct udp_recv_from {
+    static constexpr bool receives = true;
+    static constexpr const char* name = "recv_from";
+    using value = udp_socket::received;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_from(room, error); }
+    value take() noexcept { return got; }
+    mutable_buffer room;
+    value got{};
+};
+struct udp_recv_batch {
+    static constexpr bool receives = true;
+    static constexpr const char* name = "recv_batch";
+    using value = std::span<const udp_socket::received>;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_batch(batch, error); }
+    value take() noexcept { return got; }
+    datagram_batch& batch;
+    value got{};
+};
+struct udp_send_to {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send_to";
+    using value = void;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send_to(bytes, to, error); }
+    void take() noexcept {}
+    const_buffer bytes;
+    datagram_peer to;
+};
+struct udp_send {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send";
+    using value = void;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send(bytes, error); }
+    void take() noexcept {}
+    const_buffer bytes;
+};
+struct udp_send_batch {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send_batch";
+    using value = std::size_t;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept {
+        sent += socket.send_batch(datagrams.subspan(sent), error);
+    }
+    value take() noexcept { return std::exchange(sent, 0); }
+    std::span<const udp_socket::outgoing> datagrams;
+    std::size_t sent = 0;
+};
+struct udp_send_segments {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send_segments";
+    using value = std::size_t;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept {
+        const std::size_t done = sent * size;
+        sent += socket.send_segments(done < bytes.size() ? bytes.subspan(done) : const_buffer{}, size, to, error);
+    }
+    value take() noexcept { return std::exchange(sent, 0); }
+    const_buffer bytes;
+    std::size_t size;
+    datagram_peer to;
+    std::size_t sent = 0;
+};
+
+}  // namespace detail
+
+inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer) {
+    return {*this, {buffer}};
+}
+inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datagram_batch& batch) {
+    return {*this, {batch}};
+}
+inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to) {
+    return {*this, {bytes, to}};
+}
+inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes) { return {*this, {bytes}}; }
+inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
+    std::span<const udp_socket::outgoing> datagrams) {
+    return {*this, {datagrams}};
+}
+inline detail::udp_operation<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
+                                                                                const datagram_peer& to) {
+    return {*this, {bytes, size, to}};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_UDP_HPP
