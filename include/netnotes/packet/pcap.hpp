@@ -38,6 +38,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bytes.hpp"
 #include "record.hpp"
 
 namespace netnotes::packet {
@@ -198,6 +199,7 @@ constexpr std::optional<capture_record> pcap_reader::next() noexcept {
     const std::uint32_t largest = std::max(interface_.snapshot_length, max_captured_size);
     if (size > largest) return fail(at_ + 8, "captured size is %, above #", static_cast<std::uint32_t>(size), largest);
     if (size > rest - 16) return cut_short(16 + size);
+    detail::load_ahead(file_, at_, 16 + size);
     capture_record record;
     const std::uint64_t fraction = load<std::uint32_t>(at_ + 4);
     const std::uint64_t ticks_of_a_second = (kind_ & 1) != 0 ? 1'000'000'000 : 1'000'000;

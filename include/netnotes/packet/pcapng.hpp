@@ -38,6 +38,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bytes.hpp"
 #include "record.hpp"
 
 namespace netnotes::packet {
@@ -336,8 +337,10 @@ inline std::optional<capture_record> pcapng_reader::read_packet(const block& fro
 inline std::optional<capture_record> pcapng_reader::next() {
     if (failure_) return std::nullopt;
     while (at_ < file_.size() || section_count_ == 0) {
+        const std::size_t before = at_;
         const auto found = next_block();
         if (!found) return std::nullopt;
+        detail::load_ahead(file_, before, at_ - before);
         switch (found->type) {
             case section_header:
                 if (!read_section(*found)) return std::nullopt;
