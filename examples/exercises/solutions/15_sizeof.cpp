@@ -1,22 +1,12 @@
 #include "sizeof.hpp"
 
-#include <string_view>
+#include <cstring>
 #include <sys/socket.h>
 
-namespace {
-
-void send_all(int client, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const ssize_t sent = ::send(client, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (sent < 0) return;  // the client has gone
-        bytes.remove_prefix(static_cast<std::size_t>(sent));
-    }
-}
-
-}  // namespace
+// A send() on a blocking socket takes all bytes, unless a signal or an error comes: see the exercise send_all.
 
 void greet(int client, const char* text) {
-    send_all(client, text);  // sizeof text would be the size of a pointer
+    ::send(client, text, std::strlen(text), MSG_NOSIGNAL);  // sizeof text is the size of a pointer
 }
 
 void echo(int client) {
@@ -24,6 +14,6 @@ void echo(int client) {
     for (;;) {
         const ssize_t size = ::recv(client, buffer, sizeof buffer, 0);
         if (size <= 0) return;
-        send_all(client, {buffer, static_cast<std::size_t>(size)});  // sizeof buffer is the room, and size what came
+        ::send(client, buffer, static_cast<std::size_t>(size), MSG_NOSIGNAL);  // sizeof buffer is the room only
     }
 }
