@@ -1,0 +1,15 @@
+#include "send_all.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <system_error>
+
+void send_all(int socket, const char* bytes, std::size_t size) {
+    ::fcntl(socket, F_SETFL, 0);  // the caller's event loop will stand still in its next recv()
+    while (size > 0) {
+        const ssize_t sent = ::send(socket, bytes, size, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EINTR) throw std::system_error{errno, std::generic_category()};
+        if (sent > 0) bytes += sent, size -= static_cast<std::size_t>(sent);
+    }
+}
