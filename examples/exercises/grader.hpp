@@ -46,7 +46,8 @@ inline const char* either(const char* english, const char* chinese) { return in_
 /// Turns a value into text. Text is put in quotation marks, with its control characters visible.
 inline std::string shown(std::string_view text) {
     std::string out{"\""};
-    for (const unsigned char c : text) {
+    for (const char each : text) {
+        const auto c = static_cast<unsigned char>(each);
         constexpr std::string_view digits = "0123456789abcdef";
         if (c == '\n') out += "\\n";
         else if (c == '\r') out += "\\r";
@@ -135,7 +136,7 @@ class sheet {
         is_random_ = true;
         return random_;
     }
-    std::uint32_t below(std::uint32_t limit) { return random()() % limit; }
+    std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(random()() % limit); }
 
     /// Returns the exit status, and leaves the mark that the last step was reached.
     int result() {
