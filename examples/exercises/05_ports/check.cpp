@@ -72,7 +72,7 @@ std::vector<question> make(std::uint32_t seed) {
     all.push_back(forgotten(257));
     all.push_back(structure("127.0.0.1", 8080));
     header(all, 49152, 53, 29);
-    for (const std::uint16_t port : {1023, 1024, 49151, 49152}) all.push_back(class_of(port));
+    for (const int port : {1023, 1024, 49151, 49152}) all.push_back(class_of(static_cast<std::uint16_t>(port)));
 
     std::mt19937 random{seed};
     const auto port = [&] { return static_cast<std::uint16_t>(1024 + random() % 64512); };

@@ -52,7 +52,7 @@ struct conversation {
     std::atomic<bool> has_ended = false;
     std::thread thread;
 };
-/// Reads to the end. Returns what came, and the error if the end is none.
+/// Reads to the end of the stream, or to an error. Returns the bytes and the error.
 std::pair<std::string, std::error_code> all_of(net::tcp_stream& client) {
     std::string all;
     std::error_code error;
