@@ -6,6 +6,7 @@
 //     packet_files copy FILE NEW.pcap|.pcapng    writes the records again
 //     packet_files names                         the names of all fields
 //     packet_files fields FILE NAME...           what tshark -T fields -e NAME ... prints
+//     packet_files summary FILE                  the line of every packet
 //     packet_files follow FILE                   every TCP stream: `stream N CLIENT SERVER`, then `C hex` and `S hex`
 //
 // What could not be read is said in the last line of `list` and `copy`.
@@ -109,6 +110,13 @@ int copy(const bytes& file, const std::string& name) {
     }
     if (reader.failure()) std::cout << "failure " << reader.failure().message() << '\n';
     return out.flush() ? 0 : 1;
+}
+
+int print_summaries(const bytes& file) {
+    capture_reader reader{file};
+    for (const capture_record& record : reader)
+        std::cout << summary(dissect(record.bytes, record.original_size, record.link)) << '\n';
+    return 0;
 }
 
 int print_fields(const bytes& file, std::span<char*> names) {
@@ -368,9 +376,10 @@ int main(int count, char** words) try {
     if (what == "names") return 0;
     if (what == "fields" && count > 3)
         return print_fields(read_file(words[2]), std::span{words, words + count}.subspan(3));
+    if (what == "summary" && count == 3) return print_summaries(read_file(words[2]));
     if (what == "follow" && count == 3) return follow(read_file(words[2]));
-    std::cerr
-        << "usage: packet_files write FOLDER | list FILE | copy FILE NEW | names | fields FILE NAME... | follow FILE\n";
+    std::cerr << "usage: packet_files write FOLDER | list FILE | copy FILE NEW | names | fields FILE NAME... | summary "
+                 "FILE | follow FILE\n";
     return 2;
 } catch (const std::exception& error) {
     std::cerr << "packet_files: " << error.what() << '\n';

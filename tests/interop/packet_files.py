@@ -7,12 +7,13 @@ PROGRAM is packet_files. It writes capture files. For each file, and for each ca
     - our list has the times, sizes, interfaces, comments and bytes that tshark has
     - every field of the table in fields.hpp has the text that `tshark -T fields` prints (only for what we write; a test of
       its own compares fields on the captures of others)
+    - the line of a packet is that of tshark's columns (only for what we write, and without tshark's guesses)
     - a copy that we write, as pcap and as pcapng, has the same packets for tshark
     - every TCP stream has the bytes of `tshark -z follow,tcp,raw,N`
     - a file that is cut gives as many packets as tshark reads, and is cut short for both
 
 The folders may hold anything, for example the test archives of Debian's source packages: what tshark cannot read is not
-compared. `--only list,fields,copy,follow,cut` leaves parts out. Each difference is printed; at most 20 in full.
+compared. `--only list,fields,summary,copy,follow,cut` leaves parts out. Each difference is printed; at most 20 in full.
 """
 
 import hashlib
@@ -35,7 +36,7 @@ SHOWN = 20
 # Link types with a pseudo-header that tshark takes away before it counts the bytes: ATM, IrDA, MTP2, LAPD, ERF, SITA,
 # Bluetooth, PPP with direction, I2C, NFC.
 PSEUDO_HEADERS = {"123", "139", "144", "177", "196", "197", "201", "204", "209", "245", "254"}
-counts = {"files": 0, "packets": 0, "fields": 0, "streams": 0, "bytes followed": 0, "cuts": 0, "odd times": 0, "skipped": 0}
+counts = {"files": 0, "packets": 0, "fields": 0, "summaries": 0, "streams": 0, "bytes followed": 0, "cuts": 0, "odd times": 0, "skipped": 0}
 reasons = {}
 differences = 0
 
@@ -141,6 +142,20 @@ def check_fields(program, file):
                 differ(file, f"fields of packet {number}: {name} is `{a}`, tshark has `{b}`")
 
 
+def check_summaries(program, file):
+    ours = run(program, "summary", file).stdout.decode().splitlines()
+    words = [word for name in ("Source", "Destination", "Protocol") for word in ("-e", f"_ws.col.{name}")]
+    done = run("tshark", "-r", file, *FIELD_OPTIONS, "-o", "tcp.analyze_sequence_numbers:FALSE", "--disable-protocol", "http",
+               "-T", "fields", *words, "-e", "frame.len", "-e", "_ws.col.Info")
+    theirs = [line.replace("\t", " → ", 1).replace("\t", " ") for line in done.stdout.decode().splitlines()]
+    if len(ours) != len(theirs):
+        differ(file, f"summary: {len(ours)} lines, tshark has {len(theirs)}: {done.stderr.decode()}")
+    for mine, other in zip(ours, theirs):
+        counts["summaries"] += 1
+        if mine != other:
+            differ(file, f"summary: `{mine}`, tshark has `{other}`")
+
+
 def endpoint(text):
     address, port = text.rsplit(":", 1)
     return ipaddress.ip_address(address.strip("[]")), int(port)
@@ -182,7 +197,7 @@ def their_streams(file, count):
 
 def check_follow(program, file):
     done = run("tshark", "-r", file, "-n", "-Y", "tcp", "-T", "fields", "-e", "frame.protocols", "-e", "tcp.stream",
-               "-e", "frame.cap_len", "-e", "frame.len", "-e", "ip.flags.mf")
+               "-e", "frame.cap_len", "-e", "frame.len", "-e", "ip.flags.mf", "-e", "tcp.flags", "-e", "tcp.analysis.reused_ports")
     rows = [line.split("\t") for line in done.stdout.decode().splitlines() if line]
     if not rows:
         return
@@ -191,6 +206,10 @@ def check_follow(program, file):
         return skip("TCP inside tunnels, errors or link types that the library does not read")
     if any(re.search(r":tcp:.*:(eth|ip|ipv6|tcp|udp)\b", row[0]) for row in rows):
         return skip("frames inside a TCP stream, of which tshark takes the addresses for those of the stream")
+    if any(not row[1] for row in rows):
+        return skip("broken headers of TCP, of which tshark reads a part")
+    # After a second SYN+ACK with another number tshark expects that number, and loses what follows the first.
+    confused = {int(row[1]) for row in rows if row[6] and int(row[5], 16) & 0x12 == 0x12}
     if any("1" in row[4] for row in rows):
         return skip("fragments of TCP that never become whole: tshark reads the first of them")
     if any(row[2] != row[3] for row in rows):
@@ -200,6 +219,9 @@ def check_follow(program, file):
     if len(ours) != count:
         return differ(file, f"follow: {len(ours)} streams, tshark has {count}")
     for number, ((client, server, mine), (zero, one, theirs)) in enumerate(zip(ours, their_streams(file, count))):
+        if number in confused:
+            skip("streams with two different SYN+ACKs, of which tshark loses what follows the first")
+            continue
         counts["streams"] += 1
         if zero == ":0":  # tshark has seen no segment that it follows
             theirs, sides = [], {"C": "0", "S": "1"}
@@ -252,6 +274,8 @@ def check(program, file, folder, parts, is_ours):
             differ(file, f"failure `{failure}`, tshark says `{complaint}`")
     if "fields" in parts and is_ours and ours:
         check_fields(program, file)
+    if "summary" in parts and is_ours and ours and all(row[2] == row[3] for row in ours):
+        check_summaries(program, file)
     if "copy" in parts and ours:
         check_copy(program, file, ours, folder)
     if "follow" in parts:
@@ -262,7 +286,7 @@ def check(program, file, folder, parts, is_ours):
 
 def main():
     arguments = sys.argv[1:]
-    parts = {"list", "fields", "copy", "follow", "cut"}
+    parts = {"list", "fields", "summary", "copy", "follow", "cut"}
     if "--only" in arguments:
         at = arguments.index("--only")
         parts = set(arguments[at + 1].split(","))

@@ -44,6 +44,15 @@ TEST_CASE("a frame becomes one line") {
     CHECK(summary(dissect(query())) == "192.0.2.1 \u2192 192.0.2.2 DNS 71 Standard query 0xbeef A example.com");
     CHECK(summary(dissect(hex("020000000001 020000000002 88cc 0207"))) ==
           "02:00:00:00:00:02 \u2192 02:00:00:00:00:01 Ethernet 16 0x88cc");
+    auto answer = query();
+    answer[44] = std::byte{0x81}, answer[45] = std::byte{0x83};
+    CHECK(summary(dissect(answer)) ==
+          "192.0.2.1 \u2192 192.0.2.2 DNS 71 Standard query response 0xbeef No such name A example.com");
+    auto datagram = hex(
+        "020000000001 020000000002 0800 45000020 00000000 4011 0000 c0000201 c0000202 9c40 1a0a 000c 0000 01020304");
+    CHECK(summary(dissect(datagram)) == "192.0.2.1 \u2192 192.0.2.2 UDP 46 40000 \u2192 6666 Len=4");
+    datagram[39] = std::byte{0};  // the length of a jumbogram
+    CHECK(summary(dissect(datagram)) == "192.0.2.1 \u2192 192.0.2.2 UDP 46 40000 \u2192 6666 Len=4");
     CHECK(summary(dissect({})) == "frame 0 [Ethernet: the header needs 14 bytes, and 0 are left, at byte 0]");
 }
 

@@ -8849,15 +8849,29 @@ inline void add_dns(line& to, const dns_view& message) {
         else
             to.add(" ", name);
     };
+    if (header.is_response) {
+        switch (header.response_code) {
+            case dns_response_code::no_error: break;
+            case dns_response_code::format_error: to.add(" Format error"); break;
+            case dns_response_code::server_failure: to.add(" Server failure"); break;
+            case dns_response_code::name_error: to.add(" No such name"); break;
+            case dns_response_code::not_implemented: to.add(" Not implemented"); break;
+            case dns_response_code::refused: to.add(" Refused"); break;
+            default: to.add(" error ", static_cast<std::uint64_t>(header.response_code));
+        }
+    }
     for (const dns_question& question : message.questions()) {
         add_type(question.type);
         to.add(" ", question.name.to_string());
     }
-    for (const dns_record& record : message.answers()) {
+    for (const dns_record& record : message.records()) {
         add_type(record.type);
         if (const auto address = record.address()) to.add(" ", address->to_string());
         if (const auto target = record.target()) to.add(" ", target->to_string());
         if (const auto mail = record.mail_exchange()) to.add(" ", mail->preference, " ", mail->exchange.to_string());
+        if (const auto service = record.service())
+            to.add(" ", service->priority, " ", service->weight, " ", service->port, " ", service->target.to_string());
+        if (const auto zone = record.start_of_authority()) to.add(" ", zone->primary_server.to_string());
     }
 }
 
@@ -8881,7 +8895,9 @@ inline void add_protocol(line& to, const frame_view& frame) {
         add_dns(to, *message);
     } else if (const auto udp = frame.udp()) {
         start("UDP");
-        to.add(udp->source_port(), " → ", udp->destination_port(), " Len=", udp->length() - 8u);
+        // A length of 0 is a jumbogram's, or of segmentation offload.
+        const std::size_t size = udp->length() >= 8 ? udp->length() - 8u : frame.payload().size();
+        to.add(udp->source_port(), " → ", udp->destination_port(), " Len=", size);
     } else if (const auto icmp = frame.icmp()) {
         start("ICMP");
         to.add(to_string(icmp->type()));
