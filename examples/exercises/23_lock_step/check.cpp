@@ -144,6 +144,13 @@ int main(int argc, char** argv) {
             steps.expect(net.has_ended, "the server", "heard that the last block has arrived", "it repeated the block in vain");
         }
     });
+    steps.step("a link that is silent now and then delays the file only", "时断时续的链路只会推迟文件", [&] {
+        simulated net{text(100), [](bool to_server, int count) {
+                          return !to_server && count % 5 != 4 ? std::vector<int>{} : std::vector{10};
+                      }};
+        same(steps, fetch(net), text(100));
+        steps.equal("the number of requests, once the server has begun", net.requests, 2);
+    });
     steps.step("a server that is silent, or falls silent, is given up", "沉默的服务器会被放弃", [&] {
         for (const bool answers_first : {false, true}) {
             simulated net{text(60), [&](bool, int) { return answers_first ? std::vector{10} : std::vector<int>{}; }};
