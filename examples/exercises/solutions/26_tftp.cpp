@@ -23,7 +23,7 @@ struct client {
     void hear(const net::endpoint& from, const std::string& bytes) {
         machine.receive(from, std::as_bytes(std::span{bytes}), now);
     }
-    /// Takes the next datagram that the machine sends: its bytes, or "" if there is none.
+    /// Takes the next datagram that the machine sends: its bytes, or "" if there is no datagram.
     std::string say() {
         const auto next = machine.next();
         return {reinterpret_cast<const char*>(next.bytes.data()), next.bytes.size()};
