@@ -65,6 +65,12 @@ class join_handle {
     }
     /// Drops the handle. The task runs on.
     ~join_handle();
+    /// A mistake: the message says what to write.
+    template <class Result = T>
+    std::suspend_never operator co_await() const {
+        static_assert(!std::is_same_v<Result, T>, "a handle of a spawned task: write co_await handle.join()");
+        return {};
+    }
     /// Exchanges the two handles.
     void swap(join_handle& other) noexcept { std::swap(task_, other.task_); }
 

@@ -46,6 +46,7 @@
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "function.hpp"
@@ -163,6 +164,12 @@ template <class T>
 join_handle<T> spawn(task<T> what, const char* name = "");
 template <task_function Function>
 auto spawn(Function what, const char* name = "");
+/// A mistake: the message says what to write.
+template <class Function>
+requires(std::is_invocable_v<Function&> && !task_function<Function>)
+auto spawn(Function, const char* = "") {
+    static_assert(task_function<Function>, "the function must return a task: write []() -> task<> { ...; co_return; }");
+}
 
 // ========================================================================================================
 // How it is done

@@ -110,6 +110,11 @@ class [[nodiscard]] task {
     /// `co_await` runs the task at once, up to its first wait, and suspends the caller until the task has ended. Then
     /// it returns the task's result or throws its exception. Throws std::logic_error if the task is empty.
     [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept;
+    /// A mistake: the message says what to write.
+    template <class Result = T>
+    detail::task_awaiter<Result> operator co_await() & {
+        static_assert(!std::is_same_v<Result, T>, "a task with a name: write co_await std::move(name), only once");
+    }
 
   private:
     friend promise_type;

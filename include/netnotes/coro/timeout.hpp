@@ -106,6 +106,12 @@ template <awaitable_operation Operation>
 [[nodiscard]] auto with_timeout(wait_time time, Operation&& operation, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION());
 
+/// A mistake: the message says what to write.
+template <class What, class Rep, class Period>
+auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
+    static_assert(std::is_same_v<What, void>, "the time comes first: write with_timeout(2s, what)");
+}
+
 /// `co_await shield(2s, cleanup())` runs the task to its end even if the awaiting task is cancelled, before or during
 /// the call. When `at_most` has passed since the cancellation, it cancels the task. Without a cancellation there is no
 /// limit. Returns the task's result or throws its exception. The next wait of a cancelled caller throws

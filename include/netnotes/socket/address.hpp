@@ -34,10 +34,15 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 
 #include "../ip/endpoint.hpp"
 
 namespace netnotes {
+
+namespace detail {
+struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/package/mistakes.txt
+}
 
 // ---- Names of sockets ----------------------------------------------------------------------------------
 
@@ -99,6 +104,9 @@ class socket_address {
     /// interface has that name.
     socket_address(const endpoint& where);  // NOLINT(google-explicit-constructor)
     socket_address(const unix_endpoint& where) noexcept;
+    template <class Text, class Advice = detail::write_net_endpoint_or_net_unix_endpoint_around_the_text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+    socket_address(const Text&) = delete;
 
     [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
     [[nodiscard]] bool is_ip() const noexcept {

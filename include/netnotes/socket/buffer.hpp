@@ -30,6 +30,10 @@ concept bytes_range = requires(Range& range) {
 template <class Pointer>
 concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
 class borrowed_socket;
+// What a compiler shows for a mistake: see tests/package/mistakes.txt.
+struct write_std_span_buffer_first_size;
+struct bytes_to_send_are_text_or_a_range_of_bytes;
+struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
 }  // namespace detail
 
 /// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
@@ -42,6 +46,10 @@ class mutable_buffer : public std::span<std::byte> {
     mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
         requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
         : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
+    requires(requires(Range& range) { std::data(range); } &&
+             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
+    mutable_buffer(Range&&) = delete;
 };
 
 /// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
@@ -59,8 +67,11 @@ class const_buffer : public std::span<const std::byte> {
     const_buffer(Byte (&array)[Size]) noexcept
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
                                      Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
-    template <std::size_t Size>
+    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
     const_buffer(char (&array)[Size]) = delete;
+    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires std::is_arithmetic_v<Number>
+    const_buffer(Number) = delete;
     template <detail::bytes_range Range>
     const_buffer(const Range& range) noexcept
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}

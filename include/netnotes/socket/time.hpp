@@ -38,6 +38,8 @@ using time_point = clock::time_point;
 inline constexpr duration never = duration::max();
 
 namespace detail {
+struct write_a_time_with_its_unit_like_5s_or_500ms;  // what a compiler shows: see tests/package/mistakes.txt
+
 /// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
 /// Rounds up to a whole unit, so that no wait is too short. Throws std::invalid_argument for NaN.
 template <class To, class Rep, class Period>
@@ -72,6 +74,9 @@ class wait_time : public duration {
     constexpr wait_time(duration time) noexcept : duration{time} {}
     template <class Rep, class Period>
     constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+    template <class Number, class Advice = detail::write_a_time_with_its_unit_like_5s_or_500ms>
+    requires std::is_arithmetic_v<Number>
+    wait_time(Number) = delete;
 };
 
 namespace detail {

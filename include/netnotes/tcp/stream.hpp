@@ -60,6 +60,12 @@
 
 namespace netnotes {
 
+namespace detail {  // what a compiler shows for a mistake: see tests/package/mistakes.txt
+struct write_tcp_stream_connect_for_a_name_and_braces_for_an_endpoint;
+struct write_an_address_and_a_port_in_braces;
+struct print_its_peer_endpoint_or_receive_and_print_as_text;
+}  // namespace detail
+
 // ---- Streams and listeners -----------------------------------------------------------------------------
 
 /// One end of a TCP connection: the socket's calls that make sense for it.
@@ -72,6 +78,9 @@ class tcp_stream : private socket {
     /// Connects and waits for the connection. Without an answer the system tries for about two minutes.
     /// Throws std::system_error.
     explicit tcp_stream(const endpoint& where) : tcp_stream{connect(where)} {}
+    template <class Host, class Advice = detail::write_tcp_stream_connect_for_a_name_and_braces_for_an_endpoint>
+    requires std::is_convertible_v<const Host&, std::string_view>
+    tcp_stream(const Host&, int) = delete;
     /// Connects within `timeout`; fails with errc::timed_out after it. The timeout is for connecting only. With a zero
     /// timeout a peer on this machine may still answer within the call; a peer elsewhere cannot.
     static tcp_stream connect(const endpoint& where, wait_time timeout = never);
@@ -145,6 +154,9 @@ class tcp_stream : private socket {
     [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
 };
 
+template <class Traits, class Advice = detail::print_its_peer_endpoint_or_receive_and_print_as_text>
+void operator<<(std::basic_ostream<char, Traits>&, const tcp_stream&) = delete;
+
 /// The settings of a tcp_listener.
 struct listen_options {
     int backlog = SOMAXCONN;  ///< see socket::listen()
@@ -165,6 +177,9 @@ class tcp_listener : private socket {
     ///
     /// On a system without IPv6, `::` is taken as 0.0.0.0. With ipv6_only set, the system's error is thrown instead.
     explicit tcp_listener(const endpoint& where, listen_options options = {});
+    template <class Port, class Advice = detail::write_an_address_and_a_port_in_braces>
+    requires std::is_arithmetic_v<Port>
+    explicit tcp_listener(Port) = delete;
 
     /// A new connection and the address of its peer.
     struct accepted {

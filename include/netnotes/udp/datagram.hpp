@@ -21,12 +21,18 @@
 #include <new>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <type_traits>
 
 #include "../socket/address.hpp"
 #include "../socket/buffer.hpp"
 
 namespace netnotes {
+
+namespace detail {
+struct write_net_endpoint_around_the_text;  // see tests/package/mistakes.txt
+}
 
 // ---- Sizes ---------------------------------------------------------------------------------------------
 
@@ -47,6 +53,9 @@ class datagram_peer : public endpoint {
     constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
         : endpoint{where}, local_{local} {}
     using endpoint::endpoint;
+    template <class Text, class Advice = detail::write_net_endpoint_around_the_text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+    datagram_peer(const Text&) = delete;
 
     /// Returns the address of this host that the peer has written to. For a broadcast or an IPv4 group, it is the
     /// address from which to answer. It is 0.0.0.0 if it is not known: then the system chooses, as it does for `::`. It

@@ -1540,10 +1540,15 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 
 
 
 namespace netnotes {
+
+namespace detail {
+struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/package/mistakes.txt
+}
 
 // ---- Names of sockets ----------------------------------------------------------------------------------
 
@@ -1605,6 +1610,9 @@ class socket_address {
     /// interface has that name.
     socket_address(const endpoint& where);  // NOLINT(google-explicit-constructor)
     socket_address(const unix_endpoint& where) noexcept;
+    template <class Text, class Advice = detail::write_net_endpoint_or_net_unix_endpoint_around_the_text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+    socket_address(const Text&) = delete;
 
     [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
     [[nodiscard]] bool is_ip() const noexcept {
@@ -2014,6 +2022,10 @@ concept bytes_range = requires(Range& range) {
 template <class Pointer>
 concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
 class borrowed_socket;
+// What a compiler shows for a mistake: see tests/package/mistakes.txt.
+struct write_std_span_buffer_first_size;
+struct bytes_to_send_are_text_or_a_range_of_bytes;
+struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
 }  // namespace detail
 
 /// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
@@ -2026,6 +2038,10 @@ class mutable_buffer : public std::span<std::byte> {
     mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
         requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
         : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
+    requires(requires(Range& range) { std::data(range); } &&
+             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
+    mutable_buffer(Range&&) = delete;
 };
 
 /// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
@@ -2043,8 +2059,11 @@ class const_buffer : public std::span<const std::byte> {
     const_buffer(Byte (&array)[Size]) noexcept
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
                                      Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
-    template <std::size_t Size>
+    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
     const_buffer(char (&array)[Size]) = delete;
+    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires std::is_arithmetic_v<Number>
+    const_buffer(Number) = delete;
     template <detail::bytes_range Range>
     const_buffer(const Range& range) noexcept
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
@@ -2126,6 +2145,8 @@ using time_point = clock::time_point;
 inline constexpr duration never = duration::max();
 
 namespace detail {
+struct write_a_time_with_its_unit_like_5s_or_500ms;  // what a compiler shows: see tests/package/mistakes.txt
+
 /// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
 /// Rounds up to a whole unit, so that no wait is too short. Throws std::invalid_argument for NaN.
 template <class To, class Rep, class Period>
@@ -2160,6 +2181,9 @@ class wait_time : public duration {
     constexpr wait_time(duration time) noexcept : duration{time} {}
     template <class Rep, class Period>
     constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+    template <class Number, class Advice = detail::write_a_time_with_its_unit_like_5s_or_500ms>
+    requires std::is_arithmetic_v<Number>
+    wait_time(Number) = delete;
 };
 
 namespace detail {
@@ -5046,6 +5070,12 @@ struct connection_info {
 
 namespace netnotes {
 
+namespace detail {  // what a compiler shows for a mistake: see tests/package/mistakes.txt
+struct write_tcp_stream_connect_for_a_name_and_braces_for_an_endpoint;
+struct write_an_address_and_a_port_in_braces;
+struct print_its_peer_endpoint_or_receive_and_print_as_text;
+}  // namespace detail
+
 // ---- Streams and listeners -----------------------------------------------------------------------------
 
 /// One end of a TCP connection: the socket's calls that make sense for it.
@@ -5058,6 +5088,9 @@ class tcp_stream : private socket {
     /// Connects and waits for the connection. Without an answer the system tries for about two minutes.
     /// Throws std::system_error.
     explicit tcp_stream(const endpoint& where) : tcp_stream{connect(where)} {}
+    template <class Host, class Advice = detail::write_tcp_stream_connect_for_a_name_and_braces_for_an_endpoint>
+    requires std::is_convertible_v<const Host&, std::string_view>
+    tcp_stream(const Host&, int) = delete;
     /// Connects within `timeout`; fails with errc::timed_out after it. The timeout is for connecting only. With a zero
     /// timeout a peer on this machine may still answer within the call; a peer elsewhere cannot.
     static tcp_stream connect(const endpoint& where, wait_time timeout = never);
@@ -5131,6 +5164,9 @@ class tcp_stream : private socket {
     [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
 };
 
+template <class Traits, class Advice = detail::print_its_peer_endpoint_or_receive_and_print_as_text>
+void operator<<(std::basic_ostream<char, Traits>&, const tcp_stream&) = delete;
+
 /// The settings of a tcp_listener.
 struct listen_options {
     int backlog = SOMAXCONN;  ///< see socket::listen()
@@ -5151,6 +5187,9 @@ class tcp_listener : private socket {
     ///
     /// On a system without IPv6, `::` is taken as 0.0.0.0. With ipv6_only set, the system's error is thrown instead.
     explicit tcp_listener(const endpoint& where, listen_options options = {});
+    template <class Port, class Advice = detail::write_an_address_and_a_port_in_braces>
+    requires std::is_arithmetic_v<Port>
+    explicit tcp_listener(Port) = delete;
 
     /// A new connection and the address of its peer.
     struct accepted {
@@ -5451,6 +5490,7 @@ inline tcp_listener::accepted tcp_listener::accept() {
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 // netnotes/coro/function.hpp: functions that return tasks
@@ -5589,6 +5629,11 @@ class [[nodiscard]] task {
     /// `co_await` runs the task at once, up to its first wait, and suspends the caller until the task has ended. Then
     /// it returns the task's result or throws its exception. Throws std::logic_error if the task is empty.
     [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept;
+    /// A mistake: the message says what to write.
+    template <class Result = T>
+    detail::task_awaiter<Result> operator co_await() & {
+        static_assert(!std::is_same_v<Result, T>, "a task with a name: write co_await std::move(name), only once");
+    }
 
   private:
     friend promise_type;
@@ -7760,6 +7805,12 @@ class join_handle {
     }
     /// Drops the handle. The task runs on.
     ~join_handle();
+    /// A mistake: the message says what to write.
+    template <class Result = T>
+    std::suspend_never operator co_await() const {
+        static_assert(!std::is_same_v<Result, T>, "a handle of a spawned task: write co_await handle.join()");
+        return {};
+    }
     /// Exchanges the two handles.
     void swap(join_handle& other) noexcept { std::swap(task_, other.task_); }
 
@@ -8279,6 +8330,12 @@ template <class T>
 join_handle<T> spawn(task<T> what, const char* name = "");
 template <task_function Function>
 auto spawn(Function what, const char* name = "");
+/// A mistake: the message says what to write.
+template <class Function>
+requires(std::is_invocable_v<Function&> && !task_function<Function>)
+auto spawn(Function, const char* = "") {
+    static_assert(task_function<Function>, "the function must return a task: write []() -> task<> { ...; co_return; }");
+}
 
 // ========================================================================================================
 // How it is done
@@ -9829,6 +9886,12 @@ template <task_function Function>
 template <awaitable_operation Operation>
 [[nodiscard]] auto with_timeout(wait_time time, Operation&& operation, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION());
+
+/// A mistake: the message says what to write.
+template <class What, class Rep, class Period>
+auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
+    static_assert(std::is_same_v<What, void>, "the time comes first: write with_timeout(2s, what)");
+}
 
 /// `co_await shield(2s, cleanup())` runs the task to its end even if the awaiting task is cancelled, before or during
 /// the call. When `at_most` has passed since the cancellation, it cancels the task. Without a cancellation there is no
@@ -14116,12 +14179,18 @@ inline void async_signals::handle(int number) noexcept {
 #include <new>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <type_traits>
 
 
 
 
 namespace netnotes {
+
+namespace detail {
+struct write_net_endpoint_around_the_text;  // see tests/package/mistakes.txt
+}
 
 // ---- Sizes ---------------------------------------------------------------------------------------------
 
@@ -14142,6 +14211,9 @@ class datagram_peer : public endpoint {
     constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
         : endpoint{where}, local_{local} {}
     using endpoint::endpoint;
+    template <class Text, class Advice = detail::write_net_endpoint_around_the_text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+    datagram_peer(const Text&) = delete;
 
     /// Returns the address of this host that the peer has written to. For a broadcast or an IPv4 group, it is the
     /// address from which to answer. It is 0.0.0.0 if it is not known: then the system chooses, as it does for `::`. It

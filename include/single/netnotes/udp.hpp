@@ -2167,10 +2167,15 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 
 
 
 namespace netnotes {
+
+namespace detail {
+struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/package/mistakes.txt
+}
 
 // ---- Names of sockets ----------------------------------------------------------------------------------
 
@@ -2232,6 +2237,9 @@ class socket_address {
     /// interface has that name.
     socket_address(const endpoint& where);  // NOLINT(google-explicit-constructor)
     socket_address(const unix_endpoint& where) noexcept;
+    template <class Text, class Advice = detail::write_net_endpoint_or_net_unix_endpoint_around_the_text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+    socket_address(const Text&) = delete;
 
     [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
     [[nodiscard]] bool is_ip() const noexcept {
@@ -2418,6 +2426,10 @@ concept bytes_range = requires(Range& range) {
 template <class Pointer>
 concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
 class borrowed_socket;
+// What a compiler shows for a mistake: see tests/package/mistakes.txt.
+struct write_std_span_buffer_first_size;
+struct bytes_to_send_are_text_or_a_range_of_bytes;
+struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
 }  // namespace detail
 
 /// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
@@ -2430,6 +2442,10 @@ class mutable_buffer : public std::span<std::byte> {
     mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
         requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
         : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
+    requires(requires(Range& range) { std::data(range); } &&
+             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
+    mutable_buffer(Range&&) = delete;
 };
 
 /// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
@@ -2447,8 +2463,11 @@ class const_buffer : public std::span<const std::byte> {
     const_buffer(Byte (&array)[Size]) noexcept
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
                                      Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
-    template <std::size_t Size>
+    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
     const_buffer(char (&array)[Size]) = delete;
+    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires std::is_arithmetic_v<Number>
+    const_buffer(Number) = delete;
     template <detail::bytes_range Range>
     const_buffer(const Range& range) noexcept
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
@@ -2901,6 +2920,8 @@ using time_point = clock::time_point;
 inline constexpr duration never = duration::max();
 
 namespace detail {
+struct write_a_time_with_its_unit_like_5s_or_500ms;  // what a compiler shows: see tests/package/mistakes.txt
+
 /// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
 /// Rounds up to a whole unit, so that no wait is too short. Throws std::invalid_argument for NaN.
 template <class To, class Rep, class Period>
@@ -2935,6 +2956,9 @@ class wait_time : public duration {
     constexpr wait_time(duration time) noexcept : duration{time} {}
     template <class Rep, class Period>
     constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+    template <class Number, class Advice = detail::write_a_time_with_its_unit_like_5s_or_500ms>
+    requires std::is_arithmetic_v<Number>
+    wait_time(Number) = delete;
 };
 
 namespace detail {
@@ -5454,12 +5478,18 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 #include <new>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <type_traits>
 
 
 
 
 namespace netnotes {
+
+namespace detail {
+struct write_net_endpoint_around_the_text;  // see tests/package/mistakes.txt
+}
 
 // ---- Sizes ---------------------------------------------------------------------------------------------
 
@@ -5480,6 +5510,9 @@ class datagram_peer : public endpoint {
     constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
         : endpoint{where}, local_{local} {}
     using endpoint::endpoint;
+    template <class Text, class Advice = detail::write_net_endpoint_around_the_text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+    datagram_peer(const Text&) = delete;
 
     /// Returns the address of this host that the peer has written to. For a broadcast or an IPv4 group, it is the
     /// address from which to answer. It is 0.0.0.0 if it is not known: then the system chooses, as it does for `::`. It
