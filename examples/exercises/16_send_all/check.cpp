@@ -23,7 +23,8 @@ using namespace std::chrono_literals;
 struct connection {
     explicit connection(bool blocking = true) {
         int fds[2];
-        if (::socketpair(AF_UNIX, SOCK_STREAM | (blocking ? 0 : SOCK_NONBLOCK), 0, fds) == 0) sender = fds[0], reader = fds[1];
+        if (::socketpair(AF_UNIX, SOCK_STREAM | (blocking ? 0 : SOCK_NONBLOCK), 0, fds) == 0)
+            sender = fds[0], reader = fds[1];
         ::fcntl(reader, F_SETFL, 0);
     }
     ~connection() {
@@ -35,19 +36,20 @@ struct connection {
 /// The learner's send_all(), in a thread.
 class sending {
   public:
-    sending(const connection& pair, std::string text) : pair_{pair}, text_{std::move(text)}, thread_{[this] {
-          try {
-              send_all(pair_.sender, text_.data(), text_.size());
-          } catch (const std::system_error& error) {
-              error_ = error.code();
-          }
-          rusage used{};
-          ::getrusage(RUSAGE_THREAD, &used);
-          const auto of = [](const timeval& time) { return seconds{time.tv_sec} + microseconds{time.tv_usec}; };
-          processor_time_ = duration_cast<milliseconds>(of(used.ru_utime) + of(used.ru_stime)).count();
-          ::shutdown(pair_.sender, SHUT_WR);  // so the reader sees the end, also if bytes are missing
-          has_ended_ = true;
-      }} {}
+    sending(const connection& pair, std::string text)
+        : pair_{pair}, text_{std::move(text)}, thread_{[this] {
+              try {
+                  send_all(pair_.sender, text_.data(), text_.size());
+              } catch (const std::system_error& error) {
+                  error_ = error.code();
+              }
+              rusage used{};
+              ::getrusage(RUSAGE_THREAD, &used);
+              const auto of = [](const timeval& time) { return seconds{time.tv_sec} + microseconds{time.tv_usec}; };
+              processor_time_ = duration_cast<milliseconds>(of(used.ru_utime) + of(used.ru_stime)).count();
+              ::shutdown(pair_.sender, SHUT_WR);  // so the reader sees the end, also if bytes are missing
+              has_ended_ = true;
+          }} {}
     ~sending() {
         ::shutdown(pair_.reader, SHUT_RDWR);
         end();
@@ -76,7 +78,8 @@ class sending {
 /// Reads to the end of the stream, in pieces.
 std::string all_of(int from, std::size_t piece) {
     std::string all, buffer(piece, '\0');
-    for (ssize_t size; (size = ::recv(from, buffer.data(), buffer.size(), 0)) > 0;) all.append(buffer, 0, static_cast<std::size_t>(size));
+    for (ssize_t size; (size = ::recv(from, buffer.data(), buffer.size(), 0)) > 0;)
+        all.append(buffer, 0, static_cast<std::size_t>(size));
     return all;
 }
 std::string numbered(std::size_t size) {
@@ -98,42 +101,48 @@ int main(int argc, char** argv) {
 
     grader::sheet steps{argc, argv};
     const auto arrived = [&](const std::string& got, const std::string& sent) {
-        steps.expect(got.size() == sent.size(), std::to_string(sent.size()) + grader::either(" bytes", " 字节"),
-                     grader::either("arrived", "到达"), grader::either("only ", "只到达了 ") + std::to_string(got.size()) +
-                     grader::either(" came", " 字节"));
-        steps.expect(got == sent, grader::either("the bytes", "这些字节"), "arrived in order, each once", "they are changed");
+        steps.expect(
+            got.size() == sent.size(), std::to_string(sent.size()) + grader::either(" bytes", " 字节"),
+            grader::either("arrived", "到达"),
+            grader::either("only ", "只到达了 ") + std::to_string(got.size()) + grader::either(" came", " 字节"));
+        steps.expect(got == sent, grader::either("the bytes", "这些字节"), "arrived in order, each once",
+                     "they are changed");
     };
     steps.step("a few bytes", "几个字节", [&] {
         for (const bool blocking : {true, false}) {
-            connection pair{blocking};
-            sending one{pair, "hello"};
-            arrived(all_of(pair.reader, 100), "hello");
+            for (const std::string text : {"hello", "x"}) {
+                connection pair{blocking};
+                sending one{pair, text};
+                arrived(all_of(pair.reader, 100), text);
+            }
         }
         connection pair;
         send_all(pair.sender, "", 0);
     });
-    steps.step("three million bytes on a non-blocking socket, and a slow reader", "非阻塞套接字上的三百万字节，对端读得很慢", [&] {
-        const std::string text = numbered(3'000'000);
-        connection pair{false};
-        sending one{pair, text};
-        one.wait_until_full();
-        arrived(all_of(pair.reader, 50'000), text);
-        one.end();
-        steps.expect((::fcntl(pair.sender, F_GETFL) & O_NONBLOCK) != 0, "send_all()", "left the socket non-blocking",
-                     "it is blocking now");
-    });
-    steps.step("while the peer does not read, send_all() uses no processor time", "对端不读取时，send_all() 不占用处理器", [&] {
-        const std::string text = numbered(1'000'000);
-        connection pair{false};
-        sending one{pair, text};
-        one.wait_until_full();
-        std::this_thread::sleep_for(600ms);  // how much it uses meanwhile
-        steps.expect(!one.has_ended(), "send_all()", "waited for the reader", "it has returned");
-        ::shutdown(pair.reader, SHUT_RDWR);
-        one.end();
-        steps.expect(one.processor_time() < 40, "send_all()", "used no processor time",
-                     "it used " + std::to_string(one.processor_time()) + " ms of 600 ms");
-    });
+    steps.step("three million bytes on a non-blocking socket, and a slow reader",
+               "非阻塞套接字上的三百万字节，对端读得很慢", [&] {
+                   const std::string text = numbered(3'000'000);
+                   connection pair{false};
+                   sending one{pair, text};
+                   one.wait_until_full();
+                   arrived(all_of(pair.reader, 50'000), text);
+                   one.end();
+                   steps.expect((::fcntl(pair.sender, F_GETFL) & O_NONBLOCK) != 0, "send_all()",
+                                "left the socket non-blocking", "it is blocking now");
+               });
+    steps.step("while the peer does not read, send_all() uses no processor time",
+               "对端不读取时，send_all() 不占用处理器", [&] {
+                   const std::string text = numbered(1'000'000);
+                   connection pair{false};
+                   sending one{pair, text};
+                   one.wait_until_full();
+                   std::this_thread::sleep_for(600ms);  // how much it uses meanwhile
+                   steps.expect(!one.has_ended(), "send_all()", "waited for the reader", "it has returned");
+                   ::shutdown(pair.reader, SHUT_RDWR);
+                   one.end();
+                   steps.expect(one.processor_time() < 40, "send_all()", "used no processor time",
+                                "it used " + std::to_string(one.processor_time()) + " ms of 600 ms");
+               });
     steps.step("signals interrupt a blocking send, and no byte is lost", "信号打断阻塞的发送，但不丢失字节", [&] {
         const std::string text = numbered(2'000'000);
         connection pair;
@@ -157,8 +166,10 @@ int main(int argc, char** argv) {
             ::shutdown(pair.reader, SHUT_RDWR);
             one.end();
             steps.expect(static_cast<bool>(one.error()), "send_all()", "thrown std::system_error", "it returned");
-            steps.expect(one.error() == std::errc::broken_pipe, "send_all()", "thrown EPIPE", "it threw: " + one.error().message());
-            steps.expect(!pipe_signals, "send_all()", "raised no signal", "SIGPIPE came: it ends each program that does not handle it");
+            steps.expect(one.error() == std::errc::broken_pipe, "send_all()", "thrown EPIPE",
+                         "it threw: " + one.error().message());
+            steps.expect(!pipe_signals, "send_all()", "raised no signal",
+                         "SIGPIPE came: it ends each program that does not handle it");
         }
     });
     return steps.result();
