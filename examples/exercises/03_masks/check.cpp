@@ -35,7 +35,8 @@ int main(int argc, char** argv) {
     };
     steps.step("the masks of /1 to /32", "/1 到 /32 的掩码", [&] {
         for (unsigned prefix = 32; prefix > 0; --prefix)
-            steps.equal("mask_of(" + std::to_string(prefix) + ")", dotted(mask_of(prefix)), dotted(wanted_mask(prefix)));
+            steps.equal("mask_of(" + std::to_string(prefix) + ")", dotted(mask_of(prefix)),
+                        dotted(wanted_mask(prefix)));
     });
     steps.step("the mask of /0", "/0 的掩码", [&] {
         // The number is not known to the compiler. So a shift by 32 does what the processor does.
@@ -46,7 +47,8 @@ int main(int argc, char** argv) {
         for (unsigned prefix = 0; prefix <= 32; ++prefix) ask_prefix(wanted_mask(prefix));
     });
     steps.step("a number with a hole in its ones is no netmask", "中间有 0 的数不是掩码", [&] {
-        for (const std::uint32_t mask : {0xff00ff00u, 0x00ffffffu, 1u, 0x80000001u, 0xfffffffdu, 0x7fffffffu, 0xffffff01u})
+        for (const std::uint32_t mask :
+             {0xff00ff00u, 0x00ffffffu, 1u, 0x80000001u, 0xfffffffdu, 0x7fffffffu, 0xffffff01u})
             ask_prefix(mask);
     });
     steps.step("1,500 hosts, and other numbers of hosts", "1500 台主机，以及其他数目", [&] {

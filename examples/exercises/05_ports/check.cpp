@@ -46,7 +46,8 @@ question structure(const char* address, std::uint16_t port) {
     where.sin_addr.s_addr = htonl(net::ipv4_address{address}.to_uint());
     unsigned char bytes[8];
     ::memcpy(bytes, &where, sizeof bytes);
-    return {"sockaddr_in of " + std::string{address} + ":" + std::to_string(port) + ", bytes 2 to 7, in hex", hex(bytes + 2, 6),
+    return {"sockaddr_in of " + std::string{address} + ":" + std::to_string(port) + ", bytes 2 to 7, in hex",
+            hex(bytes + 2, 6),
             grader::either("Two bytes of port, then four of address, all in network byte order.",
                            "先是两个字节的端口，然后是四个字节的地址，都用网络字节序。")};
 }
@@ -61,12 +62,14 @@ void header(std::vector<question>& all, std::uint16_t source, std::uint16_t dest
 }
 question class_of(std::uint16_t port) {
     constexpr const char* names[] = {"well-known", "registered", "dynamic"};
-    return {"the class of port " + std::to_string(port), names[static_cast<int>(net::classify_port(port))],
-            grader::either("RFC 6335: up to 1023, up to 49151, up to 65535.", "RFC 6335：到 1023，到 49151，到 65535。")};
+    return {
+        "the class of port " + std::to_string(port), names[static_cast<int>(net::classify_port(port))],
+        grader::either("RFC 6335: up to 1023, up to 49151, up to 65535.", "RFC 6335：到 1023，到 49151，到 65535。")};
 }
 
 std::vector<question> make(std::uint32_t seed) {
-    std::vector<question> all{on_the_wire(80), on_the_wire(8080), on_the_wire(256), from_the_wire(443), from_the_wire(6666)};
+    std::vector<question> all{on_the_wire(80), on_the_wire(8080), on_the_wire(256), from_the_wire(443),
+                              from_the_wire(6666)};
     all.push_back(forgotten(80));
     all.push_back(forgotten(6666));
     all.push_back(forgotten(257));

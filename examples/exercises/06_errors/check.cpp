@@ -19,16 +19,26 @@ using grader::question;
 
 std::string name_of(int error) {
     constexpr std::pair<int, const char*> names[] = {
-        {0, "ok"},                       {EACCES, "EACCES"},
-        {EADDRINUSE, "EADDRINUSE"},      {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
-        {EAFNOSUPPORT, "EAFNOSUPPORT"},  {EAGAIN, "EAGAIN"},
-        {EBADF, "EBADF"},                {ECONNREFUSED, "ECONNREFUSED"},
-        {ECONNRESET, "ECONNRESET"},      {EDESTADDRREQ, "EDESTADDRREQ"},
-        {EINPROGRESS, "EINPROGRESS"},    {EINVAL, "EINVAL"},
-        {EISCONN, "EISCONN"},            {EMSGSIZE, "EMSGSIZE"},
-        {ENOENT, "ENOENT"},              {ENOTCONN, "ENOTCONN"},
-        {ENOTSOCK, "ENOTSOCK"},          {EOPNOTSUPP, "EOPNOTSUPP"},
-        {EPIPE, "EPIPE"},                {EPROTOTYPE, "EPROTOTYPE"},
+        {0, "ok"},
+        {EACCES, "EACCES"},
+        {EADDRINUSE, "EADDRINUSE"},
+        {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
+        {EAFNOSUPPORT, "EAFNOSUPPORT"},
+        {EAGAIN, "EAGAIN"},
+        {EBADF, "EBADF"},
+        {ECONNREFUSED, "ECONNREFUSED"},
+        {ECONNRESET, "ECONNRESET"},
+        {EDESTADDRREQ, "EDESTADDRREQ"},
+        {EINPROGRESS, "EINPROGRESS"},
+        {EINVAL, "EINVAL"},
+        {EISCONN, "EISCONN"},
+        {EMSGSIZE, "EMSGSIZE"},
+        {ENOENT, "ENOENT"},
+        {ENOTCONN, "ENOTCONN"},
+        {ENOTSOCK, "ENOTSOCK"},
+        {EOPNOTSUPP, "EOPNOTSUPP"},
+        {EPIPE, "EPIPE"},
+        {EPROTOTYPE, "EPROTOTYPE"},
     };
     for (const auto& [number, name] : names)
         if (number == error) return name;
@@ -227,7 +237,8 @@ std::vector<question> make(std::uint32_t seed) {
     const auto ask = [&](const char* text, const std::string& answer, const char* english, const char* chinese) {
         all.push_back({text, answer, grader::either(english, chinese)});
     };
-    ask("tcp: connect() to a port where no program listens", refused(), "The host answers with a reset.", "主机用复位报文回答。");
+    ask("tcp: connect() to a port where no program listens", refused(), "The host answers with a reset.",
+        "主机用复位报文回答。");
     ask("tcp: bind() to a port that another socket has", in_use(), "An address and a port belong to one socket.",
         "一个地址和端口只属于一个套接字。");
     ask("udp: bind() to a port that a tcp socket has", both_protocols(), "TCP and UDP count their ports separately.",
@@ -236,36 +247,45 @@ std::vector<question> make(std::uint32_t seed) {
         "见 bind(2)。");
     ask("tcp: recv() before connect()", not_connected(), "There is no peer yet.", "还没有对端。");
     ask("tcp: recv() with O_NONBLOCK, and no byte is there", nothing_there(), "Try again later.", "稍后再试。");
-    ask("tcp: recv() with SO_RCVTIMEO, and the time is over", timeout(), "See SO_RCVTIMEO in socket(7): it is not ETIMEDOUT.",
-        "见 socket(7) 的 SO_RCVTIMEO：不是 ETIMEDOUT。");
-    ask("tcp: recv() after the peer has reset the connection", recv_after_reset(), "The peer sent RST.", "对端发送了 RST。");
+    ask("tcp: recv() with SO_RCVTIMEO, and the time is over", timeout(),
+        "See SO_RCVTIMEO in socket(7): it is not ETIMEDOUT.", "见 socket(7) 的 SO_RCVTIMEO：不是 ETIMEDOUT。");
+    ask("tcp: recv() after the peer has reset the connection", recv_after_reset(), "The peer sent RST.",
+        "对端发送了 RST。");
     ask("tcp: the first send() after the peer has called close()", send_to_closed(1),
-        "The FIN says only that the peer sends no more. The kernel sends the bytes.", "FIN 只表示对端不再发送。内核照样发出字节。");
-    ask("tcp: the second send(), when the reset has arrived", send_to_closed(2), "Without MSG_NOSIGNAL a signal ends the program here.",
-        "没有 MSG_NOSIGNAL，程序在这里会被信号终止。");
+        "The FIN says only that the peer sends no more. The kernel sends the bytes.",
+        "FIN 只表示对端不再发送。内核照样发出字节。");
+    ask("tcp: the second send(), when the reset has arrived", send_to_closed(2),
+        "Without MSG_NOSIGNAL a signal ends the program here.", "没有 MSG_NOSIGNAL，程序在这里会被信号终止。");
     ask("udp: send() before connect()", no_destination(), "To which address?", "发到哪个地址？");
     ask("udp: sendto() with 65507 bytes to 127.0.0.1", udp_size(65507), "65535 - 20 - 8.", "65535 - 20 - 8。");
-    ask("udp: sendto() a broadcast address without SO_BROADCAST", broadcast(), "The program has to ask for the permission.",
-        "程序必须先申请许可。");
-    ask("udp: the first send() to a port without a socket", udp_nobody(1), "The kernel has sent it; the answer is still to come.",
-        "内核已经发出；回答还没有到。");
+    ask("udp: sendto() a broadcast address without SO_BROADCAST", broadcast(),
+        "The program has to ask for the permission.", "程序必须先申请许可。");
+    ask("udp: the first send() to a port without a socket", udp_nobody(1),
+        "The kernel has sent it; the answer is still to come.", "内核已经发出；回答还没有到。");
     ask("udp: the second send(), when the host's answer has arrived", udp_nobody(2),
-        "A connected socket reports the ICMP message of the first datagram.", "已连接的套接字报告第一个数据报引起的 ICMP 报文。");
+        "A connected socket reports the ICMP message of the first datagram.",
+        "已连接的套接字报告第一个数据报引起的 ICMP 报文。");
 
     std::vector<question> others;
     std::swap(all, others);
     ask("tcp: connect() of a socket that is connected", second_connect(), "It has a peer.", "它已经有对端。");
-    ask("tcp: send() before connect()", send_not_connected(), "tcp(7): it is as if the peer had gone.", "tcp(7)：如同对端已经离开。");
+    ask("tcp: send() before connect()", send_not_connected(), "tcp(7): it is as if the peer had gone.",
+        "tcp(7)：如同对端已经离开。");
     ask("tcp: accept() before listen()", accept_without_listen(), "See accept(2).", "见 accept(2)。");
     ask("udp: listen()", listen_on_udp(), "UDP has no connections.", "UDP 没有连接。");
-    ask("tcp: send() after shutdown(SHUT_WR)", send_after_shutdown(), "This side has said that it sends no more.", "这一端已声明不再发送。");
+    ask("tcp: send() after shutdown(SHUT_WR)", send_after_shutdown(), "This side has said that it sends no more.",
+        "这一端已声明不再发送。");
     ask("send() on a descriptor of /dev/null", not_a_socket(), "It is a file.", "它是文件。");
-    ask("send() on a closed descriptor", closed_descriptor(), "The number belongs to no file.", "这个号码不属于任何文件。");
-    ask("tcp: connect() of an AF_INET socket to an AF_INET6 address", wrong_family(), "The families differ.", "地址族不同。");
-    ask("unix: connect() to a path that does not exist", no_such_path(), "As open(2) of that path.", "与 open(2) 该路径相同。");
+    ask("send() on a closed descriptor", closed_descriptor(), "The number belongs to no file.",
+        "这个号码不属于任何文件。");
+    ask("tcp: connect() of an AF_INET socket to an AF_INET6 address", wrong_family(), "The families differ.",
+        "地址族不同。");
+    ask("unix: connect() to a path that does not exist", no_such_path(), "As open(2) of that path.",
+        "与 open(2) 该路径相同。");
     ask("tcp: SO_ERROR of a refused connection, read for the second time", pending_error_read_twice(),
         "Reading SO_ERROR clears it.", "读取 SO_ERROR 会将它清除。");
-    ask("tcp: recv() after the peer has called close() returns the number", recv_after_close(), "The end of the stream.", "流的结束。");
+    ask("tcp: recv() after the peer has called close() returns the number", recv_after_close(),
+        "The end of the stream.", "流的结束。");
     std::mt19937 random{seed};
     std::shuffle(all.begin(), all.end(), random);
     all.resize(6);

@@ -30,13 +30,14 @@ struct connection {
 class each_millisecond {
   public:
     template <class Action>
-    explicit each_millisecond(Action action) : thread_{[this, action] {
-          for (const auto end = steady_clock::now() + 5s; !ended_ && steady_clock::now() < end;) {
-              action();
-              std::this_thread::sleep_for(1ms);
-          }
-          has_given_up_ = !ended_;
-      }} {}
+    explicit each_millisecond(Action action)
+        : thread_{[this, action] {
+              for (const auto end = steady_clock::now() + 5s; !ended_ && steady_clock::now() < end;) {
+                  action();
+                  std::this_thread::sleep_for(1ms);
+              }
+              has_given_up_ = !ended_;
+          }} {}
     ~each_millisecond() { end(); }
     void end() {
         ended_ = true;
@@ -104,16 +105,18 @@ int main(int argc, char** argv) {
         sender.join();
         steps.equal("receive()", size, sent.size());
     });
-    steps.step("a silent client: the wait ends, and costs no processor time", "沉默的客户端：等待会结束，而且不占用处理器", [&] {
-        connection pair;
-        pair.client.send_all("he");
-        const auto before = processor_time();
-        const auto begin = steady_clock::now();
-        steps.equal("receive()", received(pair, 5, 600ms), std::string{"he"});
-        waited_for_limit(duration_cast<milliseconds>(steady_clock::now() - begin), 600ms);
-        const auto used = processor_time() - before;
-        steps.expect(used < 40ms, "receive()", "used no processor time", "it used " + text(used) + " in 600 ms");
-    });
+    steps.step("a silent client: the wait ends, and costs no processor time",
+               "沉默的客户端：等待会结束，而且不占用处理器", [&] {
+                   connection pair;
+                   pair.client.send_all("he");
+                   const auto before = processor_time();
+                   const auto begin = steady_clock::now();
+                   steps.equal("receive()", received(pair, 5, 600ms), std::string{"he"});
+                   waited_for_limit(duration_cast<milliseconds>(steady_clock::now() - begin), 600ms);
+                   const auto used = processor_time() - before;
+                   steps.expect(used < 40ms, "receive()", "used no processor time",
+                                "it used " + text(used) + " in 600 ms");
+               });
     steps.step("a client that sends a byte each millisecond is served no longer than 300 ms",
                "每毫秒发送一个字节的客户端最多被服务 300 毫秒", [&] {
                    connection pair;
@@ -129,10 +132,11 @@ int main(int argc, char** argv) {
                    }();
                    const auto took = duration_cast<milliseconds>(steady_clock::now() - begin);
                    drip.end();
-                   steps.expect(!drip.has_given_up(), "receive() with a limit of 300 ms",
-                                grader::either("ended after 300 ms", "在 300 毫秒后结束"),
-                                grader::either("it waited for ", "它等待了 ") + text(took) +
-                                    grader::either(", because a byte came each millisecond", "，因为每毫秒都有一个字节到达"));
+                   steps.expect(
+                       !drip.has_given_up(), "receive() with a limit of 300 ms",
+                       grader::either("ended after 300 ms", "在 300 毫秒后结束"),
+                       grader::either("it waited for ", "它等待了 ") + text(took) +
+                           grader::either(", because a byte came each millisecond", "，因为每毫秒都有一个字节到达"));
                    waited_for_limit(took, 300ms);
                    steps.expect(size > 0, "receive()", "returned the bytes that came", "it returned 0");
                });

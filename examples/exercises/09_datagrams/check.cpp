@@ -96,7 +96,8 @@ question ended(bool is_tcp) {
     return {is_tcp ? "tcp: sent 3, 0 bytes, then close(); buffer 10; 3 calls of recv() return"
                    : "udp: sent 3, 0, 2 bytes, then close(); buffer 10; 3 calls of recv() return",
             answer,
-            grader::either("UDP carries an empty datagram, and close() sends none. TCP sends no empty segment for you, and 0 is the end.",
+            grader::either("UDP carries an empty datagram, and close() sends none. TCP sends no empty segment for you, "
+                           "and 0 is the end.",
                            "UDP 能传送空数据报，而 close() 不发送数据报。TCP 不会为你发送空报文段，0 表示结束。")};
 }
 question flagged(const char* name, int flags, std::size_t size, std::size_t room) {
@@ -115,8 +116,9 @@ question waiting(const sizes& sent) {
     for (const std::size_t size : sent) both.sender.send(std::string(size, 'x'));
     int size = 0;
     ::ioctl(both.fd(), FIONREAD, &size);
-    return {"udp: sent " + plural(sent) + "; FIONREAD says", std::to_string(size),
-            grader::either("It tells the size of the next datagram only: udp(7).", "它只给出下一个数据报的大小：udp(7)。")};
+    return {
+        "udp: sent " + plural(sent) + "; FIONREAD says", std::to_string(size),
+        grader::either("It tells the size of the next datagram only: udp(7).", "它只给出下一个数据报的大小：udp(7)。")};
 }
 question largest(std::size_t size) {
     udp_pair both;
@@ -127,7 +129,8 @@ question largest(std::size_t size) {
 }
 
 std::vector<question> make(std::uint32_t seed) {
-    std::vector<question> all{udp({3, 3}, 100), tcp({3, 3}, 100, 1), udp({10, 3}, 4), tcp({10, 3}, 4, 4), ended(false), ended(true)};
+    std::vector<question> all{udp({3, 3}, 100),   tcp({3, 3}, 100, 1), udp({10, 3}, 4),
+                              tcp({10, 3}, 4, 4), ended(false),        ended(true)};
     all.push_back(flagged("MSG_TRUNC", MSG_TRUNC, 10, 4));
     all.push_back(flagged("MSG_PEEK", MSG_PEEK, 10, 4));
     all.push_back(waiting({5, 7, 9}));

@@ -34,10 +34,11 @@ std::string received(net::udp_socket& socket, net::endpoint* sender = nullptr) {
 /// The learner's server, in a thread.
 class running {
   public:
-    running() : thread_{[this] {
-          serve(socket_.native_handle(), stop_.native_handle());
-          has_ended_ = true;
-      }} {}
+    running()
+        : thread_{[this] {
+              serve(socket_.native_handle(), stop_.native_handle());
+              has_ended_ = true;
+          }} {}
     ~running() {
         stop_.request_stop();
         thread_.join();
@@ -61,7 +62,8 @@ int main(int argc, char** argv) {
         pollfd waiting{client.native_handle(), POLLIN, 0};
         for (int i = 0; i < 50 && ::poll(&waiting, 1, 100) == 0 && !server.has_ended();) ++i;
         const std::string size = std::to_string(text.size()) + grader::either(" bytes", " 字节");
-        steps.expect(::poll(&waiting, 1, 0) > 0, "serve()", grader::either("echoed a datagram of ", "送回数据报：") + size,
+        steps.expect(::poll(&waiting, 1, 0) > 0, "serve()",
+                     grader::either("echoed a datagram of ", "送回数据报：") + size,
                      server.has_ended() ? "serve() has returned" : "nothing came");
         const std::string got = received(client);
         steps.equal("serve()", got.size(), text.size());
@@ -75,15 +77,16 @@ int main(int argc, char** argv) {
             echo(second, server, text);
         }
     });
-    steps.step("serve() answers an empty datagram, zeros, and the largest datagram", "serve() 回答空数据报、含零字节的数据报和最大的数据报", [&] {
-        running server;
-        net::udp_socket client = bound();
-        for (const std::size_t size : {0u, 1u, 1500u, 1501u, 65507u}) {
-            std::string text(size, '\0');
-            for (std::size_t i = 1; i < size; i += 2) text[i] = static_cast<char>(i);
-            echo(client, server, text);
-        }
-    });
+    steps.step("serve() answers an empty datagram, zeros, and the largest datagram",
+               "serve() 回答空数据报、含零字节的数据报和最大的数据报", [&] {
+                   running server;
+                   net::udp_socket client = bound();
+                   for (const std::size_t size : {0u, 1u, 1500u, 1501u, 65507u}) {
+                       std::string text(size, '\0');
+                       for (std::size_t i = 1; i < size; i += 2) text[i] = static_cast<char>(i);
+                       echo(client, server, text);
+                   }
+               });
     steps.step("serve() goes on when a client has gone", "客户端消失以后 serve() 继续工作", [&] {
         running server;
         net::udp_socket client = bound();  // before the others, so that none of them has the same port
@@ -125,7 +128,8 @@ int main(int argc, char** argv) {
         steps.expect(!none, "ask()", "ignored the datagrams of two strangers", "it believed one of them");
         net::endpoint sender;
         steps.equal("the question", received(server, &sender), std::string{"hello"});
-        steps.expect(sender == where, "the question", "come from the client's socket", "it came from " + sender.to_string());
+        steps.expect(sender == where, "the question", "come from the client's socket",
+                     "it came from " + sender.to_string());
 
         neighbour.send_to("again", where);
         stranger.send_to("again", where);
@@ -134,24 +138,28 @@ int main(int argc, char** argv) {
         const auto second = ask(client.native_handle(), system_address(server.local_endpoint()), "again", 5s);
         steps.equal("ask(\"again\")", second, std::optional<std::string>{"again"});
     });
-    steps.step("a stranger that sends each millisecond does not make the wait longer", "陌生人每毫秒发送一个数据报，也不能延长等待", [&] {
-        net::udp_socket client = bound(), server = bound(), stranger = bound();
-        std::atomic<bool> ended = false, has_given_up = false;
-        std::thread noise{[&, where = client.local_endpoint()] {
-            for (const auto end = steady_clock::now() + 5s; !ended && steady_clock::now() < end;) {
-                stranger.send_to("hello", where);
-                std::this_thread::sleep_for(1ms);
-            }
-            has_given_up = !ended;
-        }};
-        const auto begin = steady_clock::now();
-        const auto answer = ask(client.native_handle(), system_address(server.local_endpoint()), "hello", 300ms);
-        const auto took = duration_cast<milliseconds>(steady_clock::now() - begin);
-        ended = true;
-        noise.join();
-        steps.expect(!answer, "ask()", "returned nothing", "it believed a stranger");
-        steps.expect(!has_given_up, "ask()", "ended after 300 ms", "it took " + std::to_string(took.count()) + " ms");
-        steps.expect(took >= 300ms, "ask()", "waited for 300 ms", "it ended after " + std::to_string(took.count()) + " ms");
-    });
+    steps.step("a stranger that sends each millisecond does not make the wait longer",
+               "陌生人每毫秒发送一个数据报，也不能延长等待", [&] {
+                   net::udp_socket client = bound(), server = bound(), stranger = bound();
+                   std::atomic<bool> ended = false, has_given_up = false;
+                   std::thread noise{[&, where = client.local_endpoint()] {
+                       for (const auto end = steady_clock::now() + 5s; !ended && steady_clock::now() < end;) {
+                           stranger.send_to("hello", where);
+                           std::this_thread::sleep_for(1ms);
+                       }
+                       has_given_up = !ended;
+                   }};
+                   const auto begin = steady_clock::now();
+                   const auto answer =
+                       ask(client.native_handle(), system_address(server.local_endpoint()), "hello", 300ms);
+                   const auto took = duration_cast<milliseconds>(steady_clock::now() - begin);
+                   ended = true;
+                   noise.join();
+                   steps.expect(!answer, "ask()", "returned nothing", "it believed a stranger");
+                   steps.expect(!has_given_up, "ask()", "ended after 300 ms",
+                                "it took " + std::to_string(took.count()) + " ms");
+                   steps.expect(took >= 300ms, "ask()", "waited for 300 ms",
+                                "it ended after " + std::to_string(took.count()) + " ms");
+               });
     return steps.result();
 }

@@ -23,7 +23,8 @@ class hosts {
     explicit hosts(int seed) {
         for (const char* name : {"printer", "camera", "clock"}) {
             names_.push_back(std::string{name} + std::to_string(seed));
-            sockets_.emplace_back(net::endpoint{net::ipv4_address::any(), port_}, net::udp_options{.reuse_address = true});
+            sockets_.emplace_back(net::endpoint{net::ipv4_address::any(), port_},
+                                  net::udp_options{.reuse_address = true});
             port_ = sockets_.back().local_endpoint().port();
         }
         thread_ = std::thread{[this] { answer(); }};
@@ -91,29 +92,39 @@ std::string text(milliseconds time) { return std::to_string(time.count()) + " ms
 int main(int argc, char** argv) {
     grader::sheet steps{argc, argv};
     const int seed = static_cast<int>(steps.below(1000));
-    steps.step("three hosts hear the question, and find_hosts() returns their names", "三台主机都收到问题，find_hosts() 返回它们的名字", [&] {
-        hosts three{seed};
-        net::udp_socket socket{net::endpoint{net::ipv4_address::any(), 0}};
-        const names found = find_hosts(socket.native_handle(), three.where(), 3, 4s);
-        three.end();
-        const std::string& question = three.strange_question();
-        steps.expect(three.questions() > 0, grader::either("the hosts", "主机"), grader::either("heard a question", "收到问题"),
-                     grader::either("none of them did: sendto() has failed, and no code looked at its result",
-                                    "一台也没有收到：sendto() 失败了，而程序没有检查它的返回值"));
-        steps.expect(question.empty(), grader::either("the hosts", "主机"), "heard \"your name?\"", "they heard " + grader::shown(question));
-        steps.expect(three.questions() == 3, grader::either("the question", "问题"), "come to 3 hosts, once",
-                     std::to_string(three.questions()) + " have heard it");
-        steps.expect(found == three.all(), "find_hosts()", "returned " + text(three.all()), "it returned " + text(found));
-    });
-    steps.step("a host that repeats its answer counts once, and an empty answer is no name", "重复回答的主机只算一次，空的回答不是名字", [&] {
-        net::udp_socket socket{net::endpoint{net::ipv4_address::any(), 0}}, host{net::endpoint{net::ipv4_address::loopback(), 0}};
-        const auto port = socket.local_endpoint().port();
-        for (const char* name : {"a", "a", "", "a", "b", "c"}) host.send_to(name, {net::ipv4_address::loopback(), port});
-        const names found = find_hosts(socket.native_handle(), address_of(everybody, 9), 3, 4s);
-        steps.expect(found == names{"a", "b", "c"}, "find_hosts()", "returned {a, b, c}", "it returned " + text(found));
-    });
+    steps.step("three hosts hear the question, and find_hosts() returns their names",
+               "三台主机都收到问题，find_hosts() 返回它们的名字", [&] {
+                   hosts three{seed};
+                   net::udp_socket socket{net::endpoint{net::ipv4_address::any(), 0}};
+                   const names found = find_hosts(socket.native_handle(), three.where(), 3, 4s);
+                   three.end();
+                   const std::string& question = three.strange_question();
+                   steps.expect(
+                       three.questions() > 0, grader::either("the hosts", "主机"),
+                       grader::either("heard a question", "收到问题"),
+                       grader::either("none of them did: sendto() has failed, and no code looked at its result",
+                                      "一台也没有收到：sendto() 失败了，而程序没有检查它的返回值"));
+                   steps.expect(question.empty(), grader::either("the hosts", "主机"), "heard \"your name?\"",
+                                "they heard " + grader::shown(question));
+                   steps.expect(three.questions() == 3, grader::either("the question", "问题"), "come to 3 hosts, once",
+                                std::to_string(three.questions()) + " have heard it");
+                   steps.expect(found == three.all(), "find_hosts()", "returned " + text(three.all()),
+                                "it returned " + text(found));
+               });
+    steps.step("a host that repeats its answer counts once, and an empty answer is no name",
+               "重复回答的主机只算一次，空的回答不是名字", [&] {
+                   net::udp_socket socket{net::endpoint{net::ipv4_address::any(), 0}},
+                       host{net::endpoint{net::ipv4_address::loopback(), 0}};
+                   const auto port = socket.local_endpoint().port();
+                   for (const char* name : {"a", "a", "", "a", "b", "c"})
+                       host.send_to(name, {net::ipv4_address::loopback(), port});
+                   const names found = find_hosts(socket.native_handle(), address_of(everybody, 9), 3, 4s);
+                   steps.expect(found == names{"a", "b", "c"}, "find_hosts()", "returned {a, b, c}",
+                                "it returned " + text(found));
+               });
     steps.step("if fewer hosts answer, the wait ends at the limit", "回答的主机较少时，到时限为止", [&] {
-        net::udp_socket socket{net::endpoint{net::ipv4_address::any(), 0}}, host{net::endpoint{net::ipv4_address::loopback(), 0}};
+        net::udp_socket socket{net::endpoint{net::ipv4_address::any(), 0}},
+            host{net::endpoint{net::ipv4_address::loopback(), 0}};
         const net::endpoint where{net::ipv4_address::loopback(), socket.local_endpoint().port()};
         std::atomic<bool> ended = false, has_given_up = false;
         std::thread noisy{[&] {  // one host that says its name each millisecond
@@ -137,8 +148,8 @@ int main(int argc, char** argv) {
         try {
             find_hosts(socket.native_handle(), address_of(everybody, 0), 1, 200ms);  // port 0: EINVAL
         } catch (const std::system_error& error) {
-            steps.expect(error.code() == std::errc::invalid_argument, "find_hosts()", "thrown the error of sendto(), EINVAL",
-                         "it threw " + error.code().message());
+            steps.expect(error.code() == std::errc::invalid_argument, "find_hosts()",
+                         "thrown the error of sendto(), EINVAL", "it threw " + error.code().message());
             return;
         }
         steps.expect(false, "find_hosts()", "thrown std::system_error: no question left", "it returned");

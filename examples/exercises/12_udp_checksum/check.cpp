@@ -25,7 +25,8 @@ std::uint16_t sum(const bytes& all) {
     return static_cast<std::uint16_t>(~net::packet::internet_checksum(std::as_bytes(std::span{all})));
 }
 const char* folding() {
-    return grader::either("Add the numbers of 16 bits; add each carry at the right end.", "把 16 位的数相加，进位加到最右边。");
+    return grader::either("Add the numbers of 16 bits; add each carry at the right end.",
+                          "把 16 位的数相加，进位加到最右边。");
 }
 question sum_of(const bytes& all) { return {"sum of " + hex(all), hex(number(sum(all))), folding()}; }
 question checksum_of(const bytes& all) {
@@ -74,9 +75,10 @@ question blank(const datagram& sent) {
 }
 question whole(datagram sent, int damage) {
     const std::size_t checksum = sent.checksum();
-    if (damage == 1) sent.data[1] ^= 4;                                                       // one bit
-    if (damage == 2) std::swap(sent.data[0], sent.data[2]), std::swap(sent.data[1], sent.data[3]);  // two words change places
-    if (damage == 3) sent.destination[3] ^= 1;                                                // it came to another host
+    if (damage == 1) sent.data[1] ^= 4;  // one bit
+    if (damage == 2)
+        std::swap(sent.data[0], sent.data[2]), std::swap(sent.data[1], sent.data[3]);  // two words change places
+    if (damage == 3) sent.destination[3] ^= 1;                                         // it came to another host
     bytes all = sent.pseudo_header();
     append(all, sent.header(checksum));
     append(all, sent.data);
@@ -94,8 +96,9 @@ std::vector<question> make(std::uint32_t seed) {
         return out;
     };
     const bytes home{10, 0, 0, 1}, away{10, 0, 0, 2};
-    std::vector<question> all{sum_of({0x00, 0x01, 0xf2, 0x03}), sum_of({0xf2, 0x03, 0xf4, 0xf5}), sum_of({0xff, 0xff, 0x00, 0x01}),
-                              checksum_of({0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7}), sum_of({0x12, 0x34, 0x56})};
+    std::vector<question> all{
+        sum_of({0x00, 0x01, 0xf2, 0x03}), sum_of({0xf2, 0x03, 0xf4, 0xf5}), sum_of({0xff, 0xff, 0x00, 0x01}),
+        checksum_of({0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7}), sum_of({0x12, 0x34, 0x56})};
     all.push_back(pseudo_of({home, away, of("hi"), 1024, 53}));
     all.push_back(blank({home, away, of("hi"), 1024, 53}));
     all.push_back(blank({home, away, of("hi!"), 1024, 53}));
@@ -107,7 +110,8 @@ std::vector<question> make(std::uint32_t seed) {
     all.push_back(sum_of(some(6)));
     all.push_back(checksum_of(some(7)));
     for (const std::size_t size : {4u, 5u, 12u, 33u})
-        all.push_back(blank({{192, 0, 2, static_cast<unsigned char>(random())}, {198, 51, 100, 9}, some(size), random() % 65536, 69}));
+        all.push_back(blank(
+            {{192, 0, 2, static_cast<unsigned char>(random())}, {198, 51, 100, 9}, some(size), random() % 65536, 69}));
     return all;
 }
 

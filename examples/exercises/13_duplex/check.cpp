@@ -139,24 +139,27 @@ int main(int argc, char** argv) {
         one.end();
         typing.join();
         saying.join();
-        steps.expect(all, "chat()", "passed on all bytes in both directions",
-                     std::to_string(heard.size()) + " and " + std::to_string(seen.size()) + " came, or they were changed");
+        steps.expect(
+            all, "chat()", "passed on all bytes in both directions",
+            std::to_string(heard.size()) + " and " + std::to_string(seen.size()) + " came, or they were changed");
     });
-    steps.step("at the end of the input, the peer hears the end and still can answer", "输入结束时，对端得知结束，并且仍能回答", [&] {
-        running one;
-        put(one.keyboard, "last words\n");
-        one.close_keyboard();
-        steps.equal("the peer", get(one.peer, 1000), std::string{"last words\n"});
-        pollfd waiting{one.peer, POLLIN | POLLRDHUP, 0};
-        steps.expect(::poll(&waiting, 1, 5000) > 0 && (waiting.revents & POLLRDHUP) != 0, grader::either("the peer", "对端"),
-                     grader::either("heard the end", "得知结束"), grader::either("it did not", "它没有"));
-        std::string answer(50'000, 'z');
-        std::thread answering{[&] { put(one.peer, answer); }};
-        const std::string seen = get(one.screen, answer.size());
-        ::shutdown(one.peer, SHUT_RDWR);
-        answering.join();
-        steps.equal("the screen", seen.size(), answer.size());
-    });
+    steps.step("at the end of the input, the peer hears the end and still can answer",
+               "输入结束时，对端得知结束，并且仍能回答", [&] {
+                   running one;
+                   put(one.keyboard, "last words\n");
+                   one.close_keyboard();
+                   steps.equal("the peer", get(one.peer, 1000), std::string{"last words\n"});
+                   pollfd waiting{one.peer, POLLIN | POLLRDHUP, 0};
+                   steps.expect(::poll(&waiting, 1, 5000) > 0 && (waiting.revents & POLLRDHUP) != 0,
+                                grader::either("the peer", "对端"), grader::either("heard the end", "得知结束"),
+                                grader::either("it did not", "它没有"));
+                   std::string answer(50'000, 'z');
+                   std::thread answering{[&] { put(one.peer, answer); }};
+                   const std::string seen = get(one.screen, answer.size());
+                   ::shutdown(one.peer, SHUT_RDWR);
+                   answering.join();
+                   steps.equal("the screen", seen.size(), answer.size());
+               });
     steps.step("a chat in which nothing happens uses no processor time", "什么都不发生时，聊天程序不占用处理器", [&] {
         for (const bool input_has_ended : {false, true}) {
             running one;
@@ -177,8 +180,8 @@ int main(int argc, char** argv) {
             put(one.peer, "bye\n");
             ::shutdown(one.peer, SHUT_RDWR);
             for (int i = 0; i < 500 && !one.has_ended(); ++i) std::this_thread::sleep_for(10ms);
-            steps.expect(one.has_ended(), screen_is_closed ? "chat(), with an output that is closed," : "chat()", "returned",
-                         "it goes on");
+            steps.expect(one.has_ended(), screen_is_closed ? "chat(), with an output that is closed," : "chat()",
+                         "returned", "it goes on");
         }
     });
     return steps.result();

@@ -29,9 +29,12 @@ class peer {
             for (const std::string& each : pieces) {
                 while (waiting() > 0 && !ended_) std::this_thread::sleep_for(std::chrono::microseconds{100});
                 for (std::size_t at = 0; at < each.size() && !ended_;) {
-                    const ssize_t size = ::send(writer_, each.data() + at, each.size() - at, MSG_NOSIGNAL | MSG_DONTWAIT);
-                    if (size > 0) at += static_cast<std::size_t>(size);
-                    else std::this_thread::sleep_for(std::chrono::microseconds{100});
+                    const ssize_t size =
+                        ::send(writer_, each.data() + at, each.size() - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+                    if (size > 0)
+                        at += static_cast<std::size_t>(size);
+                    else
+                        std::this_thread::sleep_for(std::chrono::microseconds{100});
                 }
             }
             if (closes) ::shutdown(writer_, SHUT_WR);

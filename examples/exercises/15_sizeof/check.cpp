@@ -25,7 +25,8 @@ struct connection {
 std::string all_of(int from) {
     std::string all;
     char buffer[5000];
-    for (ssize_t size; (size = ::recv(from, buffer, sizeof buffer, 0)) > 0;) all.append(buffer, static_cast<std::size_t>(size));
+    for (ssize_t size; (size = ::recv(from, buffer, sizeof buffer, 0)) > 0;)
+        all.append(buffer, static_cast<std::size_t>(size));
     return all;
 }
 std::string greeted(const char* text) {
@@ -62,7 +63,8 @@ int main(int argc, char** argv) {
     const auto ask = [&](const std::string& what, const std::string& text) {
         const std::string got = echoed(text);
         const char* const bytes = grader::either(" bytes", " 字节");
-        steps.expect(got.size() == text.size(), what, grader::either("sent back ", "送回 ") + std::to_string(text.size()) + bytes,
+        steps.expect(got.size() == text.size(), what,
+                     grader::either("sent back ", "送回 ") + std::to_string(text.size()) + bytes,
                      grader::either("it sent ", "它送回了 ") + std::to_string(got.size()) + bytes);
         steps.expect(got == text, what, grader::either("sent back the same bytes", "送回同样的字节"),
                      grader::either("they differ", "内容不同"));
@@ -84,7 +86,10 @@ int main(int argc, char** argv) {
     });
     steps.step("nothing of an earlier message comes with a later one", "后面的消息里没有前面消息的内容", [&] {
         connection pair;
-        std::thread server{[&] { echo(pair.server); ::shutdown(pair.server, SHUT_RDWR); }};
+        std::thread server{[&] {
+            echo(pair.server);
+            ::shutdown(pair.server, SHUT_RDWR);
+        }};
         std::string got;
         for (const std::string text : {"the password is 12345", "ok"}) {
             ::send(pair.client, text.data(), text.size(), MSG_NOSIGNAL);

@@ -10,8 +10,8 @@ namespace {
 std::optional<std::string> receive(int socket, sockaddr_in& sender) {
     std::string buffer(65536, '\0');
     socklen_t length = sizeof sender;
-    const ssize_t size = ::recvfrom(socket, buffer.data(), buffer.size(), MSG_DONTWAIT,
-                                    reinterpret_cast<sockaddr*>(&sender), &length);
+    const ssize_t size =
+        ::recvfrom(socket, buffer.data(), buffer.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&sender), &length);
     if (size < 0) return std::nullopt;
     buffer.resize(static_cast<std::size_t>(size));
     return buffer;

@@ -30,7 +30,8 @@ void chat(int input, int output, int peer) {
         }
         if (waiting[1].revents) {
             const ssize_t typed = ::read(input, buffer, sizeof buffer);
-            if (typed > 0) ::send(peer, buffer, static_cast<size_t>(typed), MSG_NOSIGNAL);  // it blocks: all or an error
+            if (typed > 0)
+                ::send(peer, buffer, static_cast<size_t>(typed), MSG_NOSIGNAL);  // it blocks: all or an error
             else {
                 ::shutdown(peer, SHUT_WR);
                 input = -1;  // poll() ignores a negative descriptor; an ended input would be ready for ever
