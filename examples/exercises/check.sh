@@ -180,7 +180,7 @@ begin() {
         P | C)
             mkdir -p "$built"
             sheet || stop "check.cpp does not compile" "check.cpp 编译失败"
-            "$built/${number}_sheet" questions "$(seed)" >"$answer"
+            NETNOTES_LANGUAGE=${chinese:+zh} "$built/${number}_sheet" questions "$(seed)" >"$answer"
             ;;
         *) cp "$folder/start.cpp" "$answer" ;;
     esac
