@@ -15,17 +15,14 @@
 // A header that cannot be read is reported with its layer, the reason, and the byte's place. A frame that the capture cut
 // short is told apart from a malformed frame.
 //
+//        const frame_view frame = dissect(bytes);
+//        if (const auto tcp = frame.tcp()) std::cout << tcp->source_port() << " to " << tcp->destination_port();
+//        if (!frame.is_whole()) std::cerr << frame.failure().message();
+//
 // Chapters, lowest first:
 //     packet/bytes.hpp      numbers on the wire: network byte order
 //     packet/names.hpp      layers, failures, numbers of registries, MAC addresses
 //     packet/checksum.hpp   the checksums of the Internet and of Ethernet
-//     packet/record.hpp     a captured packet, and the time at which it was captured
-//     packet/pcap.hpp       pcap, the capture file that every tool reads
-//     packet/pcapng.hpp     pcapng, the capture file with interfaces and comments
-//     packet/capture.hpp    reading a capture file, whichever of the two formats it has
-//     packet/dns_name.hpp   names of DNS, as text and as they travel
-//     packet/dns.hpp        messages of the Domain Name System
-//     packet/dns_build.hpp  writing messages of the Domain Name System
 //     packet/view.hpp       what every view of a header can do; options
 //     packet/ethernet.hpp   Ethernet, VLAN tags, ARP
 //     packet/ipv4.hpp       the header of IPv4
@@ -33,11 +30,18 @@
 //     packet/icmp.hpp       ICMP and ICMPv6 with neighbour discovery
 //     packet/udp.hpp        the header of UDP
 //     packet/tcp.hpp        the header of TCP, its options, and sequence numbers
+//     packet/frame.hpp      a whole frame: dissect() finds every layer
+//     packet/build.hpp      frames made of plain values
+//     packet/record.hpp     a captured packet, and the time at which it was captured
+//     packet/pcap.hpp       pcap, the capture file that every tool reads
+//     packet/pcapng.hpp     pcapng, the capture file with interfaces and comments
+//     packet/capture.hpp    reading a capture file, whichever of the two formats it has
 //     packet/pieces.hpp     bytes that arrive in any order
 //     packet/reassembly.hpp joining the fragments of IPv4 and IPv6
-//     packet/frame.hpp      a whole frame: dissect() finds every layer
 //     packet/follow.hpp     following TCP streams through a capture
-//     packet/build.hpp      frames made of plain values
+//     packet/dns_name.hpp   names of DNS, as text and as they travel
+//     packet/dns.hpp        messages of the Domain Name System
+//     packet/dns_build.hpp  writing messages of the Domain Name System
 //     packet/fields.hpp     every field of a frame, by name
 //     packet/print.hpp      a frame as a line, a tree, a hex dump, and the RFC's box
 //
