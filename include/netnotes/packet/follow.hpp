@@ -259,10 +259,11 @@ inline tcp_follower::stream& tcp_follower::find(const tcp_segment& segment, stre
                : from == in.about.server                          ? stream_side::server
                                                                   : stream_side::client;
         const half& mine = in.halves[static_cast<std::size_t>(side)];
-        // A new connection with the same ports begins with another number, or after the end of the old connection.
-        const bool has_ended = in.is_reset || in.halves[0].end || in.halves[1].end;
-        const bool is_new = flags.syn() && !flags.ack() && mine.initial &&
-                            (*mine.initial != segment.header.sequence_number() || has_ended);
+        // A new connection with the same ports begins with another number (RFC 6528). A SYN with the same number is sent
+        // again, even after a RST, which may have come from a router on the way.
+        const bool is_first = flags.syn() && !flags.ack();
+        const bool is_new = is_first && mine.initial && *mine.initial != segment.header.sequence_number();
+        if (is_first) in.is_reset = false;
         if (!is_new) {
             streams_.splice(streams_.begin(), streams_, found->second);
             return in;
