@@ -208,6 +208,8 @@ def check_follow(program, file):
         return skip("TCP inside tunnels, errors or link types that the library does not read")
     if any(re.search(r":tcp:.*:(eth|ip|ipv6|tcp|udp)\b", row[0]) for row in rows):
         return skip("frames inside a TCP stream, of which tshark takes the addresses for those of the stream")
+    if any(row[0].endswith(":vnc") for row in rows):
+        return skip("VNC, for which tshark begins a new stream in the middle of a connection")
     if any(not row[1] or not row[5] or int(row[7] or 0) < 20 for row in rows):
         return skip("broken headers of TCP, of which tshark reads a part")
     # After a second SYN+ACK with another number tshark expects that number, and loses what follows the first.
