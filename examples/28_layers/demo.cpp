@@ -66,8 +66,8 @@ bytes wrap(const Layers&... layers) {
 /// Returns the headers of a frame, from the outside to the inside.
 std::string layers_of(const packet::frame_view& frame) {
     std::string names;
-    for (const layer each : {layer::ethernet, layer::vlan, layer::arp, layer::ipv4, layer::ipv6, layer::icmp,
-                             layer::udp, layer::tcp})
+    for (const layer each :
+         {layer::ethernet, layer::vlan, layer::arp, layer::ipv4, layer::ipv6, layer::icmp, layer::udp, layer::tcp})
         if (frame.has(each)) names.append(names.empty() ? "" : " > ").append(to_string(each));
     return names;
 }
@@ -132,7 +132,8 @@ void cost() {
     heading("What the wrapping costs");
     for (const std::size_t size : {1u, 69u, 1448u}) {
         const bytes frame = wrap(link, network, transport, std::string(size, 'x'));
-        say(size, size == 1 ? " byte of data: " : " bytes of data: ", frame.size(), " bytes in the frame, ", 100 * size / frame.size(), " % is data");
+        say(size, size == 1 ? " byte of data: " : " bytes of data: ", frame.size(), " bytes in the frame, ",
+            100 * size / frame.size(), " % is data");
     }
     say("1,448 is the most that fits: a packet of IP has at most 1,500 bytes on Ethernet (the MTU).");
 }

@@ -27,7 +27,8 @@ void show(const packet::frame_view& frame, layer header) {
         std::string digits;
         const std::size_t end = place->first_byte() + place->byte_count();
         for (next = std::max(next, place->first_byte()); next < end; ++next)
-            for (const int shift : {4, 0}) digits += "0123456789abcdef"[std::to_integer<int>(bytes[next]) >> shift & 15];
+            for (const int shift : {4, 0})
+                digits += "0123456789abcdef"[std::to_integer<int>(bytes[next]) >> shift & 15];
         std::cout << std::left << std::setw(14) << digits << std::setw(24) << field.name
                   << *packet::text_of(frame, field) << std::right << '\n';
     }
