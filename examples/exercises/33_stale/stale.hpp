@@ -35,7 +35,7 @@ class bench {
     bench() : listener_{{net::ipv4_address::loopback(), 0}}, where_{listener_.local_endpoint()} {
         net::reactor_options options;
         options.how = net::trigger::level;
-        server_.emplace(std::move(listener_), handler{*this}, options, script{*this});
+        server_.emplace(std::move(listener_).into_socket(), handler{*this}, options, script{*this});
     }
     client connect(const std::string& first) {
         client one{net::tcp_stream{where_}};
