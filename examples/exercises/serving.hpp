@@ -141,4 +141,11 @@ inline std::string receive(net::tcp_stream& client, std::size_t size) {
     return bytes;
 }
 
+/// Returns true if the server has ended its stream, or ends it within six seconds, and no bytes come before the end.
+inline bool is_at_end(net::tcp_stream& client) {
+    std::error_code error;
+    char c = 0;
+    return client.recv(std::as_writable_bytes(std::span{&c, 1}), error) == 0 && !error;
+}
+
 }  // namespace grader

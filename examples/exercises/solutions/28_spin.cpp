@@ -12,11 +12,12 @@
 struct client {
     std::string unsent;
     bool has_ended = false;
+    bool may_receive() const { return !has_ended && unsent.size() < 60'000; }
 };
 
 static bool serve(int socket, client& one) {  // false: the client has gone
     char buffer[4096];
-    if (!one.has_ended && one.unsent.size() < 60'000) {
+    if (one.may_receive()) {
         const ssize_t size = ::recv(socket, buffer, sizeof buffer, MSG_DONTWAIT);
         if (size > 0) one.unsent.append(buffer, static_cast<std::size_t>(size));
         if (size == 0) one.has_ended = true;
@@ -31,10 +32,12 @@ static bool serve(int socket, client& one) {  // false: the client has gone
 void serve(int listener, int stop) {
     std::map<int, client> clients;
     for (;;) {
-        std::vector<pollfd> waiting{{listener, POLLIN, 0}, {stop, POLLIN, 0}};
+        std::vector<pollfd> waiting{{listener, POLLIN, {}}, {stop, POLLIN, {}}};
         for (auto& [socket, one] : clients) {
-            const bool may_receive = !one.has_ended && one.unsent.size() < 60'000, may_send = !one.unsent.empty();
-            waiting.push_back({socket, static_cast<short>((may_receive ? POLLIN : 0) | (may_send ? POLLOUT : 0)), 0});
+            short events = 0;
+            if (one.may_receive()) events |= POLLIN;
+            if (!one.unsent.empty()) events |= POLLOUT;
+            waiting.push_back({socket, events, {}});
         }
         ::poll(waiting.data(), waiting.size(), -1);
         if (waiting[1].revents) break;
