@@ -71,6 +71,13 @@ class server_process {
         for (const auto end = own() + 200; own() < end;) {}
         return used() - before;
     }
+    /// Returns the memory of the server, in MB.
+    long resident() const {
+        std::ifstream file{"/proc/" + std::to_string(child_) + "/statm"};
+        long all = 0, pages = 0;
+        file >> all >> pages;
+        return pages * ::sysconf(_SC_PAGESIZE) / 1'000'000;
+    }
     /// Counts the server's children that have ended and that it has not waited for.
     int zombies() const {
         int count = 0;
