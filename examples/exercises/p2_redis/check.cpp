@@ -94,7 +94,7 @@ int main(int argc, char** argv) {
         expect(other, {"set", "name", ""}, "+OK\r\n");
         expect(client, {"GET", "name"}, bulk(""));
         expect(client, {"GET", "Name"}, nil);
-        const std::string bytes{"\r\n$3\r\n\0\xff*1", 12};
+        const std::string bytes{"\r\n$3\r\n\0\xff*1", 10};
         expect(client, {"SET", bytes, bytes}, "+OK\r\n");
         expect(other, {"GET", bytes}, bulk(bytes));
         expect(client, {"DEL", "name", "nothing", bytes}, ":2\r\n");
@@ -219,7 +219,17 @@ int main(int argc, char** argv) {
         const auto used = server.used_beside_work();
         steps.expect(used < std::chrono::milliseconds{100}, "a client that receives nothing", "let the server sleep",
                      "beside 200 ms of other work it used " + std::to_string(used.count()) + " ms of processor time");
+        steps.expect(server.resident() < 450, "200 answers of 3 MB that a client does not receive", "left the server small",
+                     "it has " + std::to_string(server.resident()) + " MB");
         expect(good, {"PING"}, "+PONG\r\n");
+        std::size_t size = 0;
+        for (std::error_code error; size < 200 * (3'000'000 + 12) && !error;) {
+            static char buffer[1 << 20];
+            const std::size_t got = slow.recv(buffer, error);
+            if (got == 0) break;
+            size += got;
+        }
+        steps.equal("the slow client, when it receives: bytes", size, std::size_t{200 * (3'000'000 + 12)});
         steps.expect(server.end(), "the server", "ended at the stop", "it ended with an error");
     });
     steps.step("redis-cli, where it is installed, agrees", "如果装有 redis-cli，它也同意", [&] {
@@ -241,7 +251,7 @@ int main(int argc, char** argv) {
         steps.equal("redis-cli GET", ask("GET a"), std::string{"\"b c\"\n"});
         steps.equal("redis-cli GET", ask("GET b"), std::string{"(nil)\n"});
         steps.equal("redis-cli INCR", ask("INCR n"), std::string{"(integer) 1\n"});
-        steps.equal("redis-cli FLY", ask("GET").substr(0, 11), std::string{"(error) ERR"});
+        steps.equal("redis-cli GET without a key", ask("GET").substr(0, 11), std::string{"(error) ERR"});
     });
     return steps.result();
 }

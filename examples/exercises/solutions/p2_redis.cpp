@@ -135,27 +135,34 @@ std::string answer(const words& request) {
     return ":" + std::to_string(count) + "\r\n";
 }
 
-bool may_receive(const client& one) { return !one.has_ended && one.unsent.size() < 1024 * 1024; }
+constexpr std::size_t enough = 1024 * 1024;  // unsent bytes: then a client gets no more answers until it has received some
+bool may_receive(const client& one) { return !one.has_ended && one.unsent.size() < enough; }
 
-/// Receives, answers and sends as far as possible. Returns false if the client has gone.
+/// Answers the requests that are whole, while the client receives the answers. Returns false if the client has gone.
+bool answer_all(int socket, client& one) {
+    for (;;) {
+        try {
+            for (std::optional<words> request; one.unsent.size() < enough && (request = take_request(one.received));)
+                if (!request->empty()) one.unsent += answer(*request);
+        } catch (const protocol_error& error) {
+            one.unsent += "-ERR Protocol error: " + std::string{error.what()} + "\r\n";
+            one.received.clear();
+            one.has_ended = true;
+        }
+        if (one.unsent.empty()) return !one.has_ended;
+        const ssize_t sent = ::send(socket, one.unsent.data(), one.unsent.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0) return errno == EAGAIN;
+        one.unsent.erase(0, static_cast<std::size_t>(sent));
+    }
+}
 bool serve(int socket, client& one) {
     char buffer[16384];
     if (may_receive(one)) {
         const ssize_t size = ::recv(socket, buffer, sizeof buffer, MSG_DONTWAIT);
         if (size == 0 || (size < 0 && errno != EAGAIN)) one.has_ended = true;
         if (size > 0) one.received.append(buffer, static_cast<std::size_t>(size));
-        try {
-            while (const auto request = take_request(one.received))
-                if (!request->empty()) one.unsent += answer(*request);
-        } catch (const protocol_error& error) {
-            one.unsent += "-ERR Protocol error: " + std::string{error.what()} + "\r\n";
-            one.has_ended = true;
-        }
     }
-    const ssize_t sent = ::send(socket, one.unsent.data(), one.unsent.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN) return false;
-    if (sent > 0) one.unsent.erase(0, static_cast<std::size_t>(sent));
-    return !one.has_ended || !one.unsent.empty();
+    return answer_all(socket, one);
 }
 
 }  // namespace
