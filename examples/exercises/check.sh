@@ -204,8 +204,9 @@ sheet() {
 # mutants: each line `header | old text | new text | what it mirrors` of mutants.txt, on a copy of the headers. A header with
 # a `/` is a chapter, such as tftp/transfer. Then the answer is built with the chapters, which is faster for a large module.
 kill_mutants() {
-    ! grep -q '^[a-z_]*/' "$folder/mutants.txt" || include=$here/../../include
-    build "$1" "$2" || return 1
+    tree=$include
+    ! grep -q '^[a-z_]*/' "$folder/mutants.txt" || tree=$here/../../include
+    build "$1" "$2" "$tree" || return 1
     run "$2" || {
         say "Your test must pass with the real header." "你的测试必须能在真正的头文件上通过。"
         return 1
@@ -217,12 +218,12 @@ kill_mutants() {
         count=$((count + 1))
         rm -rf "$copy"
         mkdir -p "$copy/netnotes"
-        cp -R "$include"/netnotes/* "$copy/netnotes"
+        cp -R "$tree"/netnotes/* "$copy/netnotes"
         OLD=$old NEW=$new awk '
             { at = index($0, ENVIRON["OLD"])
               if (at) { found++; $0 = substr($0, 1, at - 1) ENVIRON["NEW"] substr($0, at + length(ENVIRON["OLD"])) }
               print }
-            END { if (found != 1) exit 1 }' "$include/netnotes/$header.hpp" >"$copy/netnotes/$header.hpp" ||
+            END { if (found != 1) exit 1 }' "$tree/netnotes/$header.hpp" >"$copy/netnotes/$header.hpp" ||
             stop "mutant $count of ${number}_$name: its text does not occur once" "变体 $count 的原文没有恰好出现一次"
         build "$1" "$2.m" "$copy" >"$2.m.out" 2>&1 || {
             cat "$2.m.out"
