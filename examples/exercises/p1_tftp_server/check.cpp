@@ -43,10 +43,10 @@ string words(const string& datagram) {
     return grader::shown(datagram);
 }
 
-int udp_socket(sockaddr_in& name) {
+int udp_socket(sockaddr_in& name, in_addr_t address = INADDR_LOOPBACK) {
     const int made = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     name.sin_family = AF_INET;
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    name.sin_addr.s_addr = htonl(address);
     name.sin_port = 0;
     socklen_t size = sizeof name;
     if (::bind(made, reinterpret_cast<sockaddr*>(&name), size) != 0) throw std::runtime_error{"bind"};
@@ -67,7 +67,7 @@ class server {
         put("two", text(1024));
         put("long", text(1300));
         std::ofstream{root_ + "/secret"} << "secret";
-        door_ = udp_socket(where);
+        door_ = udp_socket(where, INADDR_LOOPBACK + 1);  // one of several addresses of this machine
         process_ = ::fork();
         if (process_ == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -175,6 +175,7 @@ class client {
                       words(got) + " came");
     }
     bool is_at_door() const { return peer_.sin_port == door_.sin_port; }
+    bool is_at_address() const { return peer_.sin_addr.s_addr == door_.sin_addr.s_addr; }
     sockaddr_in name{};
 
   private:
@@ -219,15 +220,21 @@ int main(int argc, char** argv) {
                    steps.expect(!reader.is_at_door(), "the data", "come from a new port",
                                 "it came from the port of the request");
                    fetch(other, "empty", "");
+                   steps.expect(other.is_at_address(), "the data",
+                                "come from 127.0.0.2, the address that the client has asked",
+                                "it came from another address of this machine");
+                   steps.expect(other.is_at_address(), "the data",
+                                "come from 127.0.0.2, the address that the client has asked",
+                                "it came from another address of this machine");
                    tftp.end();
                });
     steps.step("stage 2: a long file comes block by block", "第 2 关：长文件逐块送来", [&] {
         server tftp{steps};
-        tftp.put("large", server::text(70'000));
+        tftp.put("large", server::text(140'000));
         client a{steps, tftp}, b{steps, tftp}, c{steps, tftp}, d{steps, tftp};
         fetch(a, "long", server::text(1300));
         fetch(b, "two", server::text(1024));  // and an empty block
-        fetch(c, "large", server::text(70'000));
+        fetch(c, "large", server::text(140'000));
         fetch(d, "long", server::text(1300), number(1) + "long" + zero + "OcTeT" + zero);
         tftp.end();
     });
@@ -320,6 +327,9 @@ int main(int argc, char** argv) {
                    stranger.say_to(reader, number(5) + number(0) + "stop" + zero);
                    stranger.say_to(reader, acknowledgment(1));
                    stranger.expect_error("5", "an acknowledgment from another port");
+                   client quiet{steps, tftp};
+                   quiet.say_to(reader, number(5) + number(0) + "stop" + zero);  // draws nothing
+                   fetch(quiet, "hello.txt", "hello");
                    reader.say(acknowledgment(1));
                    reader.expect(data(2, server::text(1024).substr(512)), "acknowledgment 1");
                    tftp.end();
@@ -371,6 +381,12 @@ int main(int argc, char** argv) {
         int files_there = 0;
         for ([[maybe_unused]] const auto& each : files::directory_iterator{tftp.folder()}) ++files_there;
         steps.equal("the count of files in the folder", files_there, 6);
+        server empty{steps};
+        files::remove_all(empty.folder());
+        client late{steps, empty};
+        late.ask(ask_for(2, "new"));
+        late.expect_error("21340", "a request to write where no file can be made");
+        empty.end();
     });
     steps.step("stage 8: options are granted (RFC 2347, 2348, 2349)", "第 8 关：支持选项（RFC 2347、2348、2349）", [&] {
         server tftp{steps};
@@ -440,10 +456,10 @@ int main(int argc, char** argv) {
             const string port = std::to_string(ntohs(tftp.where.sin_port)), here = tftp.folder() + "/../";
             std::ofstream{here + "mine"} << server::text(5120);
             int status = 0;
-            const string get = is_curl ? "curl -s -m 8 -o " + here + "got tftp://127.0.0.1:" + port + "/large"
-                                       : "tftp -m binary 127.0.0.1 " + port + " -c get large " + here + "got";
-            const string put = is_curl ? "curl -s -m 8 -T " + here + "mine tftp://127.0.0.1:" + port + "/new"
-                                       : "tftp -m binary 127.0.0.1 " + port + " -c put " + here + "mine new";
+            const string get = is_curl ? "curl -s -m 8 -o " + here + "got tftp://127.0.0.2:" + port + "/large"
+                                       : "tftp -m binary 127.0.0.2 " + port + " -c get large " + here + "got";
+            const string put = is_curl ? "curl -s -m 8 -T " + here + "mine tftp://127.0.0.2:" + port + "/new"
+                                       : "tftp -m binary 127.0.0.2 " + port + " -c put " + here + "mine new";
             if (!run(get, status)) return;
             steps.expect(
                 tftp.get("../got") == server::text(30'000), get, "fetched 30000 bytes",

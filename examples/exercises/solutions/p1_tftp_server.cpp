@@ -156,7 +156,7 @@ class server {
         sockaddr_in here{};
         size = sizeof here;
         ::getsockname(door_, reinterpret_cast<sockaddr*>(&here), &size);
-        here.sin_port = 0;  // a new port for each transfer
+        here.sin_port = 0;  // a new port for each transfer, of the address that the client has asked
         ::bind(one.socket, reinterpret_cast<sockaddr*>(&here), size);
         begin(one, what, texts(datagram.substr(2)));
         if (one.is_over) one.close();
@@ -170,7 +170,7 @@ class server {
         struct stat info {};
         if (what == 1) {
             one.file = ::open((folder_ + "/" + name).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-            if (one.file < 0 || ::fstat(one.file, &info) != 0 || !S_ISREG(info.st_mode)) return one.refuse(1, "file not found");
+            if (::fstat(one.file, &info) != 0 || !S_ISREG(info.st_mode)) return one.refuse(1, "file not found");
         } else {
             if (::lstat((folder_ + "/" + name).c_str(), &info) == 0) return one.refuse(6, "file exists");
             one.path = folder_ + "/" + name;
