@@ -3,6 +3,8 @@
 
 #include "sockets.hpp"
 
+#include <memory>
+
 // ---- Datagrams -----------------------------------------------------------------------------------------
 
 TEST_CASE("a datagram arrives whole with its sender") {
@@ -245,6 +247,43 @@ TEST_CASE("the details of an IPv4 datagram on an IPv6 socket name the IPv4 addre
     CHECK(details.destination == localhost);
     CHECK(details.hop_limit == std::optional<std::uint8_t>{9});
     CHECK(details.arrived);
+}
+
+TEST_CASE("a call without details still learns the local address after tell_details") {
+    if (loopbacks().size() < 2) return;
+    net::socket receiver{address_family::inet6, socket_type::datagram};
+    receiver.set_option(net::option::ipv6_only{false});
+    receiver.bind(net::endpoint{net::ipv6_address::any(), 0});
+    receiver.tell_details();
+    net::socket sender{address_family::inet, socket_type::datagram};
+    sender.send_to("x", net::endpoint{localhost, port_of(receiver)});
+    char buffer[8];
+    CHECK(receiver.recv_from(buffer).local == localhost);
+}
+
+TEST_CASE("a control message that the kernel has cut off is not read") {
+    net::socket receiver = bound(localhost, socket_type::datagram), sender = bound(localhost, socket_type::datagram);
+    receiver.tell_details();
+    sender.send_to("x", receiver.local_endpoint());
+    for (std::size_t size = 0; size <= net::detail::details_note::capacity; ++size) {
+        INFO(size);
+        // Exactly as many bytes as the kernel may fill, so that AddressSanitizer reports a read behind them.
+        const std::unique_ptr<char[]> control{new char[size]};
+        char byte;
+        iovec part{&byte, 1};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.get();
+        message.msg_controllen = static_cast<decltype(message.msg_controllen)>(size);
+        REQUIRE(::recvmsg(receiver.native_handle(), &message, MSG_PEEK) == 1);
+        const net::datagram_details details = net::detail::details_note::of(message);
+        const net::ip_address local = net::detail::datagram_notes::of(message).local;
+        if ((message.msg_flags & MSG_CTRUNC) == 0) CHECK(details.destination == localhost);
+        CHECK((details.destination == localhost || details.destination == net::ip_address{}));
+        CHECK((local == localhost || local == net::ip_address{}));
+        CHECK(details.hop_limit.value_or(64) == 64);
+    }
 }
 
 TEST_CASE("details that nobody asked for stay empty and a Unix socket has none") {

@@ -49,6 +49,15 @@ struct datagram_details {
 
 namespace detail {
 
+/// Copies the data of a control message. Returns false if the kernel has cut the message off (MSG_CTRUNC), because the
+/// program has asked for more messages than its buffer holds.
+template <class Data>
+bool read_note(cmsghdr& part, Data& data) noexcept {
+    if (part.cmsg_len < CMSG_LEN(sizeof data)) return false;
+    std::memcpy(&data, CMSG_DATA(&part), sizeof data);
+    return true;
+}
+
 /// The facts that the kernel reports beside a datagram's bytes. They are the address to which it came, and the size of
 /// each datagram if the kernel has merged several (UDP_GRO).
 struct datagram_notes {
@@ -67,7 +76,7 @@ struct datagram_notes {
             const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
             if (is(IPPROTO_IP, IP_PKTINFO)) {
                 in_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (!read_note(*part, info)) continue;
                 // For a broadcast or a group, the local address is the address from which to answer (ip(7)).
                 notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
                 // A datagram that came before IP_PKTINFO was set has no local address. Then a multicast group and
@@ -78,7 +87,7 @@ struct datagram_notes {
                                         : info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
             } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
                 in6_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (!read_note(*part, info)) continue;
                 if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO reports this better
                 sockaddr_in6 raw{};
                 raw.sin6_family = AF_INET6;
@@ -92,7 +101,7 @@ struct datagram_notes {
                 notes.local = local.ip().address();
             } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
                 int value = 0;
-                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                if (!read_note(*part, value)) continue;
                 notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
             }
         }
@@ -113,12 +122,12 @@ struct details_note {
             const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
             if (is(IPPROTO_IP, IP_PKTINFO)) {
                 in_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (!read_note(*part, info)) continue;
                 details.destination = ipv4_address{ntohl(info.ipi_addr.s_addr)};
                 details.interface_index = static_cast<unsigned>(info.ipi_ifindex);
             } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
                 in6_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (!read_note(*part, info)) continue;
                 if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO comes too
                 std::array<std::uint8_t, 16> octets{};
                 std::memcpy(octets.data(), &info.ipi6_addr, octets.size());
@@ -126,11 +135,11 @@ struct details_note {
                 details.interface_index = info.ipi6_ifindex;
             } else if (is(IPPROTO_IP, IP_TTL) || is(IPPROTO_IPV6, IPV6_HOPLIMIT)) {
                 int value = 0;
-                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                if (!read_note(*part, value)) continue;
                 details.hop_limit = static_cast<std::uint8_t>(value);
             } else if (is(SOL_SOCKET, SO_TIMESTAMPNS)) {
                 timespec time;
-                std::memcpy(&time, CMSG_DATA(part), sizeof time);
+                if (!read_note(*part, time)) continue;
                 details.arrived = std::chrono::system_clock::time_point{
                     std::chrono::duration_cast<std::chrono::system_clock::duration>(
                         std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec})};

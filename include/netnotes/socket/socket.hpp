@@ -510,7 +510,7 @@ inline socket::received socket::receive_datagram(mutable_buffer buffer, std::spa
     return result;
 }
 inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
-    alignas(cmsghdr) detail::datagram_notes::buffer notes;
+    alignas(cmsghdr) detail::details_note::buffer notes;  // after tell_details() the kernel reports more than the address
     return receive_datagram(buffer, notes, nullptr, flags, error);
 }
 inline socket::received socket::recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
