@@ -229,6 +229,9 @@ class resolver_call {
         }
         ::pthread_detach(thread);
         wait_for(event_, POLLIN, stop, until, error);
+        // The eventfd has reported the end, so this loop ends at once. The atomic makes the thread's results visible.
+        while (!error && !has_ended_.load(std::memory_order_acquire)) {
+        }
     }
     struct release {  // for std::unique_ptr, or any owner that calls it
         void operator()(resolver_call* call) const noexcept {
@@ -247,12 +250,14 @@ class resolver_call {
     static void* work(void* object) noexcept {
         auto* const call = static_cast<resolver_call*>(object);
         call->run();
+        call->has_ended_.store(true, std::memory_order_release);
         constexpr std::uint64_t one = 1;
         static_cast<void>(!::write(call->event_, &one, sizeof one));
         release{}(call);
         return nullptr;
     }
     std::atomic<int> holders_{1};
+    std::atomic<bool> has_ended_{false};
     int event_ = -1;
 };
 /// Owns the caller's share of a call.
