@@ -24,6 +24,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -41,7 +42,9 @@ class call_queue {
     }
     call_queue(const call_queue&) = delete;
     call_queue& operator=(const call_queue&) = delete;
+    /// Waits until each push() has returned. The pushed call may have ended the server while push() still runs.
     ~call_queue() {
+        while (pushing_.load() != 0) std::this_thread::yield();
         destroy(head_.load());
         ::close(event_);
     }
@@ -52,11 +55,13 @@ class call_queue {
     template <class Call>
     void push(Call&& call) {
         node* const made = new node_of<std::decay_t<Call>>{std::forward<Call>(call)};
+        pushing_.fetch_add(1);
         made->next = head_.load(std::memory_order_relaxed);
         while (!head_.compare_exchange_weak(made->next, made, std::memory_order_release, std::memory_order_relaxed)) {
         }
         constexpr std::uint64_t one = 1;
         static_cast<void>(!::write(event_, &one, sizeof one));  // a full counter wakes as well
+        pushing_.fetch_sub(1);
     }
     /// Runs the calls that are queued now, in their order. If a call throws, the calls behind it are dropped.
     void run_all(Server& server) {
@@ -101,6 +106,7 @@ class call_queue {
     }
 
     std::atomic<node*> head_{nullptr};
+    std::atomic<int> pushing_{0};  // threads inside push()
     int event_;
 };
 
