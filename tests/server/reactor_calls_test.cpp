@@ -4,7 +4,22 @@
 
 #include <deque>
 
+#include <fcntl.h>
+
 using namespace support;
+
+// Link with --wrap=write: a test can hold the write of its thread.
+namespace {
+thread_local std::function<void(int descriptor)> before_write;
+}
+extern "C" {
+ssize_t __real_write(int descriptor, const void* bytes, std::size_t size);
+ssize_t __wrap_write(int descriptor, const void* bytes, std::size_t size);
+ssize_t __wrap_write(int descriptor, const void* bytes, std::size_t size) {
+    if (before_write) before_write(descriptor);
+    return __real_write(descriptor, bytes, size);
+}
+}
 
 namespace {
 
@@ -232,6 +247,35 @@ TEST_CASE("calls before run are made, and calls that are never reached are destr
     CHECK(made == 1);
     CHECK(*alive == 0);
     CHECK(alive.use_count() == 1);
+}
+
+TEST_CASE("a server waits in its destructor for a post that has ended it") {
+    std::promise<void> is_pushed, may_write;
+    auto server = std::make_unique<server_type>(loopback_listener(), reactions{});
+    net::stop_event stop;
+    bool is_open = false;
+    std::thread poster{[&, to = server.get()] {
+        before_write = [&](int descriptor) {
+            is_pushed.set_value();
+            may_write.get_future().wait();
+            is_open = ::fcntl(descriptor, F_GETFD) >= 0;
+        };
+        to->post([&stop] {
+            stop.request_stop();
+        });
+    }};
+    is_pushed.get_future().wait();
+    server->post([] {});  // wakes the server, which then makes both calls
+    server->run(stop);
+    // The time lets a destructor that does not wait close the descriptor. A correct destructor passes without it.
+    std::thread later{[&] {
+        std::this_thread::sleep_for(50ms);
+        may_write.set_value();
+    }};
+    server.reset();
+    later.join();
+    poster.join();
+    CHECK(is_open);
 }
 
 TEST_CASE("a posted call that throws ends run with its exception") {
