@@ -356,6 +356,30 @@ TEST_CASE("a stream behind a gap takes no more memory than allowed, and loses no
     CHECK(to.said('C') == expected);
 }
 
+TEST_CASE("the history gives its memory back to bytes behind a gap, each time") {
+    watcher to{{.max_memory = 20'000, .history = 4096}};
+    to.max_memory = 20'000;
+    to.handshake();
+    const std::string block(4000, 'x');
+    int at = 0;
+    for (int round = 0; round < 4; ++round) {
+        to.segment('C', at, block);  // fills the history
+        at += 4000;
+        for (int i = 1; i <= 6; ++i) to.segment('C', at + i * 4001, block);  // each behind another gap
+        at += 6 * 4001 + 4000;
+        CHECK(to.follower.memory() > 0);
+        CHECK(to.follower.size() == 1);
+    }
+    to.finish();
+    CHECK(to.client.size() + to.lost == static_cast<std::size_t>(at));
+    to.segment('C', -1, "", tcp_flag::syn);  // repeated; the next SYN begins a new stream, and the old one is forgotten
+    to.raw('C', 77, 0, "", tcp_flag::syn);
+    CHECK(to.follower.size() == 1);
+    watcher fresh{{.max_memory = 20'000, .history = 4096}};
+    fresh.raw('C', 77, 0, "", tcp_flag::syn);
+    CHECK(to.follower.memory() == fresh.follower.memory());
+}
+
 TEST_CASE("a single segment larger than the memory is reported behind its gap") {
     watcher to{{.max_memory = 3000, .history = 500}};
     to.max_memory = 3000;

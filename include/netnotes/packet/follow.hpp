@@ -390,7 +390,7 @@ inline void tcp_follower::keep(stream& in, stream_side side, std::uint64_t where
     if (!make_room(cost, &in, sink)) {
         for (half& each : in.halves) {
             memory_ -= each.history.capacity();
-            each.history = {};
+            std::vector<std::byte>{}.swap(each.history);  // (`history = {}` would keep the memory)
         }
     }
     if (!make_room(cost, &in, sink)) {  // only this stream is left: what it keeps is reported now, and then these bytes

@@ -3767,6 +3767,15 @@ struct datagram_details {
 
 namespace detail {
 
+/// Copies the data of a control message. Returns false if the kernel has cut the message off (MSG_CTRUNC), because the
+/// program has asked for more messages than its buffer holds.
+template <class Data>
+bool read_note(cmsghdr& part, Data& data) noexcept {
+    if (part.cmsg_len < CMSG_LEN(sizeof data)) return false;
+    std::memcpy(&data, CMSG_DATA(&part), sizeof data);
+    return true;
+}
+
 /// The facts that the kernel reports beside a datagram's bytes. They are the address to which it came, and the size of
 /// each datagram if the kernel has merged several (UDP_GRO).
 struct datagram_notes {
@@ -3785,7 +3794,7 @@ struct datagram_notes {
             const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
             if (is(IPPROTO_IP, IP_PKTINFO)) {
                 in_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (!read_note(*part, info)) continue;
                 // For a broadcast or a group, the local address is the address from which to answer (ip(7)).
                 notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
                 // A datagram that came before IP_PKTINFO was set has no local address. Then a multicast group and
@@ -3796,7 +3805,7 @@ struct datagram_notes {
                                         : info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
             } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
                 in6_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (!read_note(*part, info)) continue;
                 if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO reports this better
                 sockaddr_in6 raw{};
                 raw.sin6_family = AF_INET6;
@@ -3810,7 +3819,7 @@ struct datagram_notes {
                 notes.local = local.ip().address();
             } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
                 int value = 0;
-                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                if (!read_note(*part, value)) continue;
                 notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
             }
         }
@@ -3831,12 +3840,12 @@ struct details_note {
             const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
             if (is(IPPROTO_IP, IP_PKTINFO)) {
                 in_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (!read_note(*part, info)) continue;
                 details.destination = ipv4_address{ntohl(info.ipi_addr.s_addr)};
                 details.interface_index = static_cast<unsigned>(info.ipi_ifindex);
             } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
                 in6_pktinfo info;
-                std::memcpy(&info, CMSG_DATA(part), sizeof info);
+                if (!read_note(*part, info)) continue;
                 if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO comes too
                 std::array<std::uint8_t, 16> octets{};
                 std::memcpy(octets.data(), &info.ipi6_addr, octets.size());
@@ -3844,11 +3853,11 @@ struct details_note {
                 details.interface_index = info.ipi6_ifindex;
             } else if (is(IPPROTO_IP, IP_TTL) || is(IPPROTO_IPV6, IPV6_HOPLIMIT)) {
                 int value = 0;
-                std::memcpy(&value, CMSG_DATA(part), sizeof value);
+                if (!read_note(*part, value)) continue;
                 details.hop_limit = static_cast<std::uint8_t>(value);
             } else if (is(SOL_SOCKET, SO_TIMESTAMPNS)) {
                 timespec time;
-                std::memcpy(&time, CMSG_DATA(part), sizeof time);
+                if (!read_note(*part, time)) continue;
                 details.arrived = std::chrono::system_clock::time_point{
                     std::chrono::duration_cast<std::chrono::system_clock::duration>(
                         std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec})};
@@ -4361,7 +4370,7 @@ inline socket::received socket::receive_datagram(mutable_buffer buffer, std::spa
     return result;
 }
 inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
-    alignas(cmsghdr) detail::datagram_notes::buffer notes;
+    alignas(cmsghdr) detail::details_note::buffer notes;  // after tell_details() the kernel reports more than the address
     return receive_datagram(buffer, notes, nullptr, flags, error);
 }
 inline socket::received socket::recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
@@ -5181,6 +5190,9 @@ class resolver_call {
         }
         ::pthread_detach(thread);
         wait_for(event_, POLLIN, stop, until, error);
+        // The eventfd has reported the end, so this loop ends at once. The atomic makes the thread's results visible.
+        while (!error && !has_ended_.load(std::memory_order_acquire)) {
+        }
     }
     struct release {  // for std::unique_ptr, or any owner that calls it
         void operator()(resolver_call* call) const noexcept {
@@ -5199,12 +5211,14 @@ class resolver_call {
     static void* work(void* object) noexcept {
         auto* const call = static_cast<resolver_call*>(object);
         call->run();
+        call->has_ended_.store(true, std::memory_order_release);
         constexpr std::uint64_t one = 1;
         static_cast<void>(!::write(call->event_, &one, sizeof one));
         release{}(call);
         return nullptr;
     }
     std::atomic<int> holders_{1};
+    std::atomic<bool> has_ended_{false};
     int event_ = -1;
 };
 /// Owns the caller's share of a call.
