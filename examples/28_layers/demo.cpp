@@ -47,7 +47,7 @@ constexpr packet::ipv4 network{.identification = 0x5d69,
                                .dont_fragment = true,
                                .source = net::ipv4_address{192, 168, 1, 10},
                                .destination = net::ipv4_address{192, 168, 1, 80}};
-constexpr packet::tcp transport{
+const packet::tcp transport{
     .source_port = 40944,
     .destination_port = 80,
     .sequence_number = packet::sequence{1811376126},

@@ -360,7 +360,8 @@ struct capture_options {
     std::optional<std::string> file;
 };
 void capture(const capture_options& live, view_options options) {
-    const auto& [port, count, target] = live;
+    const auto port = live.port, count = live.count;
+    const auto& target = live.file;
     viewer view{std::move(options)};
     net::stop_event stop;
     net::stop_on_signals signals{stop};
