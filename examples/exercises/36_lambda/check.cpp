@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
         run({visitor{"a", 10ms}, visitor{"b", 20ms}});
         steps.equal("visitors alive: the count", visitor::count, 0);
     });
-    steps.step("and none if the loop ends before them", "循环提前结束时也不留下", [&] {
+    steps.step("nor if the loop ends before them", "循环提前结束时也不留下", [&] {
         {
             net::event_loop loop;
             texts said;
