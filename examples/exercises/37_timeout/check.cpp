@@ -21,9 +21,14 @@ struct server {
     server(net::tcp_listener from, manner m) : where{from.local_endpoint()}, how{m} { listener = net::async_listener{std::move(from)}; }
 };
 net::task<> serve(server& self) {
-    auto accepted = co_await self.listener.accept();
+    net::async_stream stream;
+    try {
+        auto accepted = co_await self.listener.accept();
+        stream = std::move(accepted.stream);
+    } catch (const std::system_error&) {  // nobody has come
+        co_return;
+    }
     self.is_asked = true;
-    net::async_stream stream = std::move(accepted.stream);
     if (self.how == manner::closes_at_once) co_return;
     const auto bytes = co_await stream.recv();
     self.heard = net::as_text(bytes);
@@ -76,16 +81,20 @@ result run(const std::vector<manner>& manners, net::duration patience, bool with
             asking.cancel();
         }
         bool is_cancelled = false;
+        std::exception_ptr failure;
         try {
             all.got = co_await asking.join();
         } catch (const std::system_error& error) {
             is_cancelled = error.code() == std::errc::operation_canceled;
-            if (!is_cancelled) throw;
+            if (!is_cancelled) failure = std::current_exception();
+        } catch (const std::exception&) {
+            failure = std::current_exception();
         }
         if (cancel_after != net::never && !is_cancelled) all.got = "the cancellation was swallowed";
         all.took = loop.now() - begin;
         co_await net::sleep_for(1s);  // the servers see the ends of their connections
         for (auto& each : all.servers) each->listener.close();
+        if (failure) std::rethrow_exception(failure);
     };
     loop.run(main());
     return all;
