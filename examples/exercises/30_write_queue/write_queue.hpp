@@ -10,7 +10,7 @@ struct write_queue {
     std::size_t limit = 64 * 1024;
 };
 
-/// Sends the bytes behind those that are in the queue. What the socket does not take now stays in the queue. Returns false
+/// Sends the bytes behind the bytes of the queue. What the socket does not take now stays in the queue. Returns false
 /// if the client is to be closed: it has gone, or more than `limit` bytes would be in the queue. Raises no signal.
 bool put(int socket, write_queue& queue, std::string_view bytes);
 
