@@ -27,14 +27,7 @@
 //                demo capture     the segments, if the system permits a capture
 // You will see:  what demo.txt shows, in about two seconds: all eleven states, both ends side by side
 
-#include "../demo.hpp"
-
-#include <linux/filter.h>
-#include <linux/if_packet.h>
-#include <net/ethernet.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
+#include "../capturing.hpp"
 
 #include <array>
 #include <cstdio>
@@ -321,69 +314,37 @@ void demonstrate() {
 
 // ---- The capture ----------------------------------------------------------------------------------------
 
-/// Captures the IPv4 packets of the loopback interface (packet(7)). This needs privileges. Each process can have them in a
-/// network namespace of its own, which no other process uses (user_namespaces(7)).
-net::socket open_capture() {
-    if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 || ::unshare(CLONE_NEWNET) == 0) {
-        ifreq interface {};
-        std::strcpy(interface.ifr_name, "lo");  // a new network's loopback interface is down
-        interface.ifr_flags = IFF_UP;
-        const net::socket any{net::address_family::inet, net::socket_type::datagram};
-        if (::ioctl(any.native_handle(), SIOCSIFFLAGS, &interface) != 0)
-            throw std::system_error{errno, std::system_category(), "lo"};
-    }
-    net::socket capture{static_cast<net::address_family>(AF_PACKET), net::socket_type::datagram, htons(ETH_P_IP)};
-    capture.set_blocking(false);
-    return capture;
-}
-
-/// Drops all segments that arrive for a socket, as a network that loses them: a filter that keeps nothing (socket(7)).
-void lose_all(net::tcp_stream& stream, bool deaf) {
-    if (!deaf) return stream.set_option(SOL_SOCKET, SO_DETACH_FILTER, 0);
-    sock_filter program[] = {{BPF_RET | BPF_K, 0, 0, 0}};
-    const sock_fprog filter{1, program};
-    stream.set_option(SOL_SOCKET, SO_ATTACH_FILTER, std::as_bytes(std::span{&filter, 1}));
-}
-
 /// Prints the segments of a connection that were captured since the last call. Sequence numbers begin with 0.
-void show_segments(net::socket& capture, const ends& both) {
-    std::array<std::uint32_t, 2> first{};
-    std::error_code error;
-    for (std::array<std::uint8_t, 65536> packet;;) {
-        const auto [bytes, from, truncated, local] = capture.recv_from(packet, error);
-        if (error) return;
-        sockaddr_ll link;
-        std::memcpy(&link, from.data(), sizeof link);
-        const auto word = [&](std::size_t at) { return packet[at] << 8 | packet[at + 1]; };
-        const std::size_t tcp = (packet[0] & 0xfu) * 4;
-        if (link.sll_pkttype == PACKET_OUTGOING || packet[9] != IPPROTO_TCP || bytes.size() < tcp + 20) continue;
-        const bool by_client = word(tcp) == both.client_name.port() && word(tcp + 2) == both.server_name.port();
-        const bool by_server = word(tcp) == both.server_name.port() && word(tcp + 2) == both.client_name.port();
+void show_segments(example::loopback_capture& capture, const ends& both) {
+    std::array<net::packet::sequence, 2> first{};
+    while (const auto record = capture.next()) {
+        const auto frame = net::packet::dissect(record->bytes);
+        const auto tcp = frame.tcp();
+        if (!tcp) continue;
+        const auto from = tcp->source_port(), to = tcp->destination_port();
+        const bool by_client = from == both.client_name.port() && to == both.server_name.port();
+        const bool by_server = from == both.server_name.port() && to == both.client_name.port();
         if (!by_client && !by_server) continue;
-        const auto number = [&](std::size_t at) {
-            return static_cast<std::uint32_t>(word(at)) << 16 | static_cast<std::uint32_t>(word(at + 2));
-        };
         // There are eight flags since RFC 3168. The notes have six flags and two more reserved bits.
         constexpr const char* names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
         std::string flags;
         for (unsigned bit = 0; bit < 8; ++bit)
-            if (packet[tcp + 13] >> bit & 1) flags.append(flags.empty() ? "" : "+").append(names[bit]);
-        const std::uint32_t seq = number(tcp + 4), ack = number(tcp + 8);
-        if (packet[tcp + 13] & 2) first[by_server] = seq;
-        const std::size_t header = tcp + (packet[tcp + 12] >> 4) * 4u;  // the data offset counts words of 32 bits
-        const std::size_t size = static_cast<std::size_t>(word(2)) - header;
-        const bool acknowledges = (packet[tcp + 13] & 16) != 0;
+            if (tcp->flags().to_uint() >> bit & 1) flags.append(flags.empty() ? "" : "+").append(names[bit]);
+        if (tcp->flags().syn()) first[by_server] = tcp->sequence_number();
+        const std::size_t size = tcp->payload().size();
         flags.resize(12, ' ');
-        say(by_client ? "  client ──> server  " : "  client <── server  ", flags, "seq ", seq - first[by_server],
-            acknowledges ? std::string{", ack "} + std::to_string(ack - first[by_client]) : "",
-            size > 0 ? std::string{", "} + std::to_string(size) + " bytes" : "");
+        say(by_client ? "  client ──> server  " : "  client <── server  ", flags, "seq ",
+            tcp->sequence_number() - first[by_server],
+            tcp->flags().ack() ? ", ack " + std::to_string(tcp->acknowledgment_number() - first[by_client]) : "",
+            size > 0 ? ", " + std::to_string(size) + " bytes" : "");
     }
 }
 
 void show_capture() {
-    net::socket capture;
+    std::optional<example::loopback_capture> capture;
     try {
-        capture = open_capture();
+        example::enter_own_network();
+        capture.emplace().socket().set_blocking(false);
     } catch (const std::system_error& failure) {
         return say("not here: ", failure.what());
     }
@@ -394,7 +355,7 @@ void show_capture() {
         char buffer[10];
         both.server.recv(buffer);
         talk(both);
-        show_segments(capture, both);
+        show_segments(*capture, both);
     };
     const auto closed_by_server = [](ends& both) {
         both.server.close();
@@ -410,12 +371,12 @@ void show_capture() {
         closed_by_server(both);
     });
     show("Both close at once, and the network loses both FINs: they are retransmitted", [](ends& both) {
-        lose_all(both.client, true);
-        lose_all(both.server, true);
+        example::lose_all(both.client, true);
+        example::lose_all(both.server, true);
         both.client.shutdown(net::shutdown_direction::send);
         both.server.shutdown(net::shutdown_direction::send);
-        lose_all(both.client, false);
-        lose_all(both.server, false);
+        example::lose_all(both.client, false);
+        example::lose_all(both.server, false);
         both.await(state::time_wait, state::time_wait);
     });
     show("Reset", [](ends& both) {
@@ -424,7 +385,7 @@ void show_capture() {
     });
     show("Keep-alive of 1 s, 1 s and 2 probes, and a server without power", [](ends& both) {
         both.client.set_keep_alive(net::keep_alive{.idle = 1s, .interval = 1s, .count = 2});
-        lose_all(both.server, true);
+        example::lose_all(both.server, true);
         char buffer[10];
         std::error_code error;
         both.client.recv(buffer, error);
