@@ -6,24 +6,20 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <iostream>
 
 namespace net = netnotes;
 using namespace std::chrono_literals;
 
 net::task<> type(net::async_stream& server, bool& has_ended) {
-    net::poll_poller input;
-    input.add(0, net::interest::read, 0);           // 0 is standard input
-    std::optional<net::async_descriptor> keyboard;  // a file is always ready, and the loop cannot wait for it
-    for (char buffer[4096]; !has_ended;) {
-        if (input.wait(0s).empty()) {
-            if (!keyboard) keyboard.emplace(net::event_loop::current(), 0);
-            co_await keyboard->readable();
-        }
-        const auto size = ::read(0, buffer, sizeof buffer);
-        has_ended = size <= 0;
-        if (!has_ended) co_await server.send_all(std::span{buffer}.first(static_cast<std::size_t>(size)));
+    net::async_descriptor keyboard{STDIN_FILENO};  // or a file, if the shell has put one in its place
+    for (std::array<char, 4096> room;;) {
+        const std::size_t size = co_await keyboard.read(room);
+        if (size == 0) break;
+        co_await server.send_all(std::span{room}.first(size));
     }
+    has_ended = true;
     server.shutdown(net::shutdown_direction::send);  // the server reads the end, and can still answer
     co_await net::sleep_for(net::never);
 }

@@ -196,14 +196,11 @@ TEST_CASE("a descriptor that is destroyed while it is waited for says so to who 
     CHECK(loop.run(body()) == 3);
 }
 
-TEST_CASE("a regular file, a descriptor that is not open, and one that is there already are refused") {
+TEST_CASE("a descriptor that is not open, and one that is there already are refused") {
     test_loop loop;
-    const support::temporary_folder folder;
-    const handle file{::open(folder.file("a").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
     const auto attempt = [&](int descriptor) {
         return support::failure_of([&] { const net::async_descriptor made{loop, descriptor}; }).code;
     };
-    CHECK(attempt(file.get()) == std::errc::operation_not_permitted);
     CHECK(attempt(-1) == std::errc::bad_file_descriptor);
     pipe_ends ends = make_pipe();
     if (loop.backend() == net::io_backend::epoll) {
@@ -211,6 +208,95 @@ TEST_CASE("a regular file, a descriptor that is not open, and one that is there 
         CHECK(attempt(ends.read.get()) == std::errc::file_exists);
     }
     CHECK(!attempt(ends.read.get()));
+}
+
+TEST_CASE("a regular file is written and read like a keyboard, and each wait for it ends at once") {
+    test_loop loop;
+    const support::temporary_folder folder;
+    const handle file{::open(folder.file("a").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+    const std::string all = support::pattern(20'000);
+    const auto body = [&]() -> net::task<std::string> {
+        net::async_descriptor descriptor{file.get()};
+        co_await descriptor.write_all(all);
+        REQUIRE(::lseek(file.get(), 0, SEEK_SET) == 0);
+        co_await descriptor.readable();
+        co_await descriptor.readable();
+        co_await descriptor.writable();
+        std::string got;
+        for (std::array<char, 6000> room{};;) {
+            const std::size_t size = co_await descriptor.read(room);
+            if (size == 0) co_return got;
+            got.append(room.data(), size);
+        }
+    };
+    const std::string got = loop.run(body());
+    CHECK(got == all);
+}
+
+TEST_CASE("read() and write_all() wait at a pipe that is blocking, and the loop does not") {
+    test_loop loop{in_virtual_time};
+    std::array<int, 2> both{};
+    REQUIRE(::pipe2(both.data(), O_CLOEXEC) == 0);  // blocking, as a shell makes them
+    const handle from{both[0]};
+    handle to{both[1]};
+    const std::string all = support::pattern(300'000);  // more than a pipe holds
+    std::string got, log;
+    const auto writes = [&]() -> net::task<> {
+        net::async_descriptor out{to.get()};
+        co_await out.write_all(all);
+        log += "written ";
+        co_await net::sleep_for(1s);
+        co_await out.write_all("!");
+        co_await out.write_all("");
+    };
+    const auto body = [&]() -> net::task<> {
+        auto writer = net::spawn(writes());
+        co_await net::sleep_for(1s);
+        CHECK(log.empty());
+        net::async_descriptor in{from.get()};
+        std::array<char, 1000> room{};
+        while (got.size() < all.size()) got.append(room.data(), co_await in.read(room));
+        const std::size_t none = co_await in.read(std::span{room}.first(0));
+        CHECK(none == 0);
+        const std::size_t last = co_await in.read(room);  // waits for the writer, which sleeps
+        CHECK(last == 1);
+        CHECK(room[0] == '!');
+        co_await writer.join();
+        to.close();
+        const std::size_t end = co_await in.read(room);
+        CHECK(end == 0);
+    };
+    loop.run(body());
+    CHECK(got == all);
+}
+
+TEST_CASE("read() ends with its timeout, with errors of read(2), and after a move") {
+    test_loop loop{in_virtual_time};
+    pipe_ends ends = make_pipe();
+    const support::temporary_folder folder;
+    const handle only_to_write{::open(folder.file("a").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
+    const auto code_of = [](net::async_descriptor& from) -> net::task<std::error_code> {
+        std::array<char, 10> room{};
+        try {
+            const std::size_t size = co_await from.read(room);
+            CHECK(size == 0);
+        } catch (const std::system_error& error) {
+            co_return error.code();
+        }
+        co_return std::error_code{};
+    };
+    const auto body = [&]() -> net::task<> {
+        net::async_descriptor one{ends.read.get()}, file{only_to_write.get()};
+        net::async_descriptor other{std::move(one)};
+        other.set_timeout(1s);
+        const auto silent = co_await code_of(other);
+        CHECK(silent == std::errc::timed_out);
+        const auto moved = co_await code_of(one);
+        CHECK(moved == std::errc::bad_file_descriptor);
+        const auto wrong = co_await code_of(file);
+        CHECK(wrong == std::errc::bad_file_descriptor);
+    };
+    loop.run(body());
 }
 
 TEST_CASE("a loop says how it waits, and why not as was wished") {
