@@ -85,59 +85,76 @@ int main(int argc, char** argv) {
         room chat{3};
         tell(chat.served, "one\n");
         tell(chat.served, "two\n");
-        for (net::tcp_stream& each : chat.clients) steps.equal("a client", heard(each, 8), std::string{"one\ntwo\n"});
+        for (net::tcp_stream& each : chat.clients)
+            steps.equal(grader::either("a client", "客户端"), heard(each, 8), std::string{"one\ntwo\n"});
     });
-    steps.step("a client that has only ended its own direction still gets lines", "只关闭自己发送方向的客户端仍然收到各行", [&] {
-        room chat{1};
-        chat.clients[0].shutdown(net::shutdown_direction::send);
-        room::await(chat.all[0], POLLRDHUP);
-        tell(chat.served, "one\n");
-        tell(chat.served, "two\n");
-        steps.equal("the client", heard(chat.clients[0], 8), std::string{"one\ntwo\n"});
-    });
-    steps.step("the server outlives the second line to a client that has left", "向已离开的客户端发第二行之后，服务器仍然活着", [&] {
-        room chat{2};
-        chat.leave(0);
-        tell(chat.served, "one\n");
-        chat.refuse(0);
-        tell(chat.served, "two\n");
-        steps.equal("the other client", heard(chat.clients[1], 8), std::string{"one\ntwo\n"});
-        steps.equal("the list of clients", chat.served, std::vector{chat.all[1]});
-        steps.expect(!room::is_open(chat.all[0]), "the client that has left", "been closed", "its descriptor is open");
-    });
+    steps.step("a client that has only ended its own direction still gets lines",
+               "只关闭自己发送方向的客户端仍然收到各行", [&] {
+                   room chat{1};
+                   chat.clients[0].shutdown(net::shutdown_direction::send);
+                   room::await(chat.all[0], POLLRDHUP);
+                   tell(chat.served, "one\n");
+                   tell(chat.served, "two\n");
+                   steps.equal(grader::either("the client", "这个客户端"), heard(chat.clients[0], 8),
+                               std::string{"one\ntwo\n"});
+               });
+    steps.step(
+        "the server outlives the second line to a client that has left", "向已离开的客户端发第二行之后，服务器仍然活着",
+        [&] {
+            room chat{2};
+            chat.leave(0);
+            tell(chat.served, "one\n");
+            chat.refuse(0);
+            tell(chat.served, "two\n");
+            steps.equal(grader::either("the other client", "另一个客户端"), heard(chat.clients[1], 8),
+                        std::string{"one\ntwo\n"});
+            steps.equal(grader::either("the list of clients", "客户端列表"), chat.served, std::vector{chat.all[1]});
+            steps.expect(!room::is_open(chat.all[0]), grader::either("the client that has left", "已离开的客户端"),
+                         grader::either("been closed", "被关闭"),
+                         grader::either("its descriptor is open", "它的描述符还开着"));
+        });
     steps.step("a client that resets is closed as well", "复位连接的客户端也被关闭", [&] {
         room chat{2};
         chat.reset(1);
         tell(chat.served, "one\n");
         tell(chat.served, "two\n");
-        steps.equal("the list of clients", chat.served, std::vector{chat.all[0]});
-        steps.expect(!room::is_open(chat.all[1]), "the client that has reset", "been closed", "its descriptor is open");
-        steps.equal("the other client", heard(chat.clients[0], 8), std::string{"one\ntwo\n"});
+        steps.equal(grader::either("the list of clients", "客户端列表"), chat.served, std::vector{chat.all[0]});
+        steps.expect(!room::is_open(chat.all[1]), grader::either("the client that has reset", "复位连接的客户端"),
+                     grader::either("been closed", "被关闭"),
+                     grader::either("its descriptor is open", "它的描述符还开着"));
+        steps.equal(grader::either("the other client", "另一个客户端"), heard(chat.clients[0], 8),
+                    std::string{"one\ntwo\n"});
     });
-    steps.step("of 30 clients any may leave, and the others miss no line", "30 个客户端中任何一个离开，其余的一行也不漏", [&] {
-        room chat{30};
-        std::vector<int> stay;
-        std::vector<bool> has_left;
-        for (std::size_t i = 0; i < 30; ++i) {
-            has_left.push_back(i == 7 || i == 8 || i == 29 || steps.below(3) == 0);
-            if (has_left[i]) chat.leave(i);
-            else stay.push_back(chat.all[i]);
-        }
-        tell(chat.served, "one\n");
-        for (std::size_t i = 0; i < 30; ++i)
-            if (has_left[i]) chat.refuse(i);
-        tell(chat.served, "two\n");
-        tell(chat.served, "three\n");
-        steps.equal("the list of clients", chat.served, stay);
-        for (std::size_t i = 0; i < 30; ++i)
-            if (!has_left[i])
-                steps.equal("client " + std::to_string(i), heard(chat.clients[i], 14), std::string{"one\ntwo\nthree\n"});
-    });
+    steps.step("of 30 clients any may leave, and the others miss no line",
+               "30 个客户端中任何一个离开，其余的一行也不漏", [&] {
+                   room chat{30};
+                   std::vector<int> stay;
+                   std::vector<bool> has_left;
+                   for (std::size_t i = 0; i < 30; ++i) {
+                       has_left.push_back(i == 7 || i == 8 || i == 29 || steps.below(3) == 0);
+                       if (has_left[i])
+                           chat.leave(i);
+                       else
+                           stay.push_back(chat.all[i]);
+                   }
+                   tell(chat.served, "one\n");
+                   for (std::size_t i = 0; i < 30; ++i)
+                       if (has_left[i]) chat.refuse(i);
+                   tell(chat.served, "two\n");
+                   tell(chat.served, "three\n");
+                   steps.equal(grader::either("the list of clients", "客户端列表"), chat.served, stay);
+                   for (std::size_t i = 0; i < 30; ++i)
+                       if (!has_left[i])
+                           steps.equal("client " + std::to_string(i), heard(chat.clients[i], 14),
+                                       std::string{"one\ntwo\nthree\n"});
+               });
     steps.step("the program's own handling of SIGPIPE is as before", "程序自己对 SIGPIPE 的处理没有改变", [&] {
         struct sigaction now {};
         ::sigaction(SIGPIPE, nullptr, &now);
-        steps.expect(now.sa_handler == broken_pipe, "tell()", "left the signal's handler of the whole program alone",
-                     "the handler is another");
+        steps.expect(
+            now.sa_handler == broken_pipe, "tell()",
+            grader::either("left the signal's handler of the whole program alone", "不改变整个程序的信号处理函数"),
+            grader::either("the handler is another", "处理函数变了"));
     });
     return steps.result();
 }

@@ -27,9 +27,12 @@ class simulated final : public link {
         carry(true, [this, number] {
             if (current_ == 0 || has_ended || has_given_up || number != static_cast<std::uint16_t>(current_)) return;
             tries_ = 0;
-            if (current_ * block_size > file_.size()) has_ended = true;
-            else if (++current_; current_ != dies_at) say();
-            else has_given_up = true;
+            if (current_ * block_size > file_.size())
+                has_ended = true;
+            else if (++current_; current_ != dies_at)
+                say();
+            else
+                has_given_up = true;
         });
     }
     std::optional<block> receive() override {
@@ -68,12 +71,15 @@ class simulated final : public link {
     void say() {
         const std::size_t number = current_;
         carry(false, [this, number] {
-            arrived_.push_back({static_cast<std::uint16_t>(number), file_.substr((number - 1) * block_size, block_size)});
+            arrived_.push_back(
+                {static_cast<std::uint16_t>(number), file_.substr((number - 1) * block_size, block_size)});
         });
         events_.emplace(now_ + 1000, [this, number] {
             if (has_ended || current_ != number || has_given_up) return;
-            if (++tries_ == 8) has_given_up = true;
-            else say();
+            if (++tries_ == 8)
+                has_given_up = true;
+            else
+                say();
         });
     }
     std::string file_;
@@ -94,8 +100,12 @@ std::string text(std::size_t size) {
 /// Fails unless the file is whole. Says sizes only, where the texts are long.
 void same(grader::sheet& steps, const std::string& got, const std::string& wanted) {
     if (wanted.size() <= 80) return steps.equal("fetch()", got, wanted);
-    steps.expect(got == wanted, "fetch()", "returned the file of " + std::to_string(wanted.size()) + " bytes",
-                 "returned " + std::to_string(got.size()) + " bytes" + (got.size() == wanted.size() ? ", others" : ""));
+    steps.expect(got == wanted, "fetch()",
+                 grader::either("returned the file of ", "返回文件，字节数 ") + std::to_string(wanted.size()) +
+                     grader::either(" bytes", " 字节"),
+                 grader::either("returned ", "返回了 ") + std::to_string(got.size()) +
+                     grader::either(" bytes", " 字节") +
+                     (got.size() == wanted.size() ? grader::either(", others", "，内容不同") : ""));
 }
 
 }  // namespace
@@ -106,7 +116,7 @@ int main(int argc, char** argv) {
         for (std::size_t size = 0; size <= 40; ++size) {
             simulated net{text(size), perfect};
             same(steps, fetch(net), text(size));
-            steps.equal("the number of requests", net.requests, 1);
+            steps.equal(grader::either("the number of requests", "请求的次数"), net.requests, 1);
         }
     });
     steps.step("a request that is lost is sent again", "丢失的请求会重新发送", [&] {
@@ -123,10 +133,13 @@ int main(int argc, char** argv) {
     });
     steps.step("a block whose acknowledgment was lost is acknowledged again", "确认丢失后，对重复的块再次确认", [&] {
         simulated net{text(36), [](bool to_server, int count) {
-                          return to_server && (count == 1 || count == 3 || count == 4) ? std::vector<int>{} : std::vector{10};
+                          return to_server && (count == 1 || count == 3 || count == 4) ? std::vector<int>{}
+                                                                                       : std::vector{10};
                       }};
         same(steps, fetch(net), text(36));
-        steps.expect(!net.has_given_up, "the server", "been told that its block has arrived", "it gave up");
+        steps.expect(!net.has_given_up, grader::either("the server", "服务器"),
+                     grader::either("been told that its block has arrived", "得知块已到达"),
+                     grader::either("it gave up", "它放弃了"));
     });
     steps.step("an old block that comes late is not written", "迟到的旧块不会被写入", [&] {
         simulated net{text(60), [](bool to_server, int count) {
@@ -141,7 +154,9 @@ int main(int argc, char** argv) {
                           }};
             same(steps, fetch(net), text(12));
             net.finish();
-            steps.expect(net.has_ended, "the server", "heard that the last block has arrived", "it repeated the block in vain");
+            steps.expect(net.has_ended, grader::either("the server", "服务器"),
+                         grader::either("heard that the last block has arrived", "得知最后一块已到达"),
+                         grader::either("it repeated the block in vain", "它徒劳地重发这一块"));
         }
     });
     steps.step("a link that is silent now and then delays the file only", "时断时续的链路只会推迟文件", [&] {
@@ -149,7 +164,8 @@ int main(int argc, char** argv) {
                           return !to_server && count % 5 != 4 ? std::vector<int>{} : std::vector{10};
                       }};
         same(steps, fetch(net), text(100));
-        steps.equal("the number of requests, once the server has begun", net.requests, 2);
+        steps.equal(grader::either("the number of requests, once the server has begun", "服务器开始之后请求的总次数"),
+                    net.requests, 2);
     });
     steps.step("a server that is silent, or falls silent, is given up", "沉默的服务器会被放弃", [&] {
         for (const bool answers_first : {false, true}) {
@@ -161,36 +177,47 @@ int main(int argc, char** argv) {
             } catch (const std::runtime_error& error) {
                 has_thrown = std::string_view{error.what()} != "fetch() receives for ever";
             }
-            steps.expect(has_thrown, "fetch()", "thrown a std::runtime_error",
-                         net.silences > 100 ? "waited for ever" : "returned a file");
-            steps.expect(net.silences == 8, "fetch()", "been patient 8 times", "it was " + std::to_string(net.silences));
+            steps.expect(has_thrown, "fetch()",
+                         grader::either("thrown a std::runtime_error", "抛出 std::runtime_error"),
+                         net.silences > 100 ? grader::either("waited for ever", "一直在等待")
+                                            : grader::either("returned a file", "返回了文件"));
+            steps.expect(net.silences == 8, "fetch()", grader::either("been patient 8 times", "沉默 8 次后放弃"),
+                         grader::either("it was ", "实际次数是 ") + std::to_string(net.silences));
             if (!answers_first)
-                steps.expect(net.requests >= 7, "the request", "been sent again each time",
-                             "it was sent " + std::to_string(net.requests) + " times");
+                steps.expect(net.requests >= 7, grader::either("the request", "请求"),
+                             grader::either("been sent again each time", "每次都重发"),
+                             grader::either("it was sent ", "发送次数是 ") + std::to_string(net.requests) +
+                                 grader::either(" times", " 次"));
         }
     });
-    steps.step("a file of 65,600 blocks arrives: after block 65535 comes block 0", "65,600 块的文件能到达：65535 之后是 0", [&] {
-        simulated net{text(65'600 * block_size - 1), perfect};
-        same(steps, fetch(net), text(65'600 * block_size - 1));
-        steps.expect(net.acknowledgments == 65'600, "each block", "been acknowledged once",
-                     std::to_string(net.acknowledgments) + " acknowledgments were sent");
-    });
-    steps.step("300 files arrive on a link that loses, doubles and delays", "300 个文件经过会丢失、重复、延迟的链路到达", [&] {
-        for (int i = 0; i < 300; ++i) {
-            std::mt19937& random = steps.random();
-            const std::string file = text(random() % 200);
-            simulated net{file, [&random](bool, int) {
-                              const auto dice = random() % 10;
-                              if (dice < 2) return std::vector<int>{};
-                              if (dice < 4) return std::vector{10, 10 + static_cast<int>(random() % 90)};
-                              return std::vector{static_cast<int>(5 + random() % 10)};
-                          }};
-            try {
-                same(steps, fetch(net), file);
-            } catch (const std::runtime_error&) {
-                steps.expect((net.has_given_up && !net.has_ended) || net.requests >= 8, "fetch()", "continued", "it gave up a server that was there");
-            }
-        }
-    });
+    steps.step("a file of 65,600 blocks arrives: after block 65535 comes block 0",
+               "65,600 块的文件能到达：65535 之后是 0", [&] {
+                   simulated net{text(65'600 * block_size - 1), perfect};
+                   same(steps, fetch(net), text(65'600 * block_size - 1));
+                   steps.expect(net.acknowledgments == 65'600, grader::either("each block", "每一块"),
+                                grader::either("been acknowledged once", "只确认一次"),
+                                std::to_string(net.acknowledgments) +
+                                    grader::either(" acknowledgments were sent", " 个确认被发送"));
+               });
+    steps.step("300 files arrive on a link that loses, doubles and delays",
+               "300 个文件经过会丢失、重复、延迟的链路到达", [&] {
+                   for (int i = 0; i < 300; ++i) {
+                       std::mt19937& random = steps.random();
+                       const std::string file = text(random() % 200);
+                       simulated net{file, [&random](bool, int) {
+                                         const auto dice = random() % 10;
+                                         if (dice < 2) return std::vector<int>{};
+                                         if (dice < 4) return std::vector{10, 10 + static_cast<int>(random() % 90)};
+                                         return std::vector{static_cast<int>(5 + random() % 10)};
+                                     }};
+                       try {
+                           same(steps, fetch(net), file);
+                       } catch (const std::runtime_error&) {
+                           steps.expect((net.has_given_up && !net.has_ended) || net.requests >= 8, "fetch()",
+                                        grader::either("continued", "继续"),
+                                        grader::either("it gave up a server that was there", "它放弃了还在的服务器"));
+                       }
+                   }
+               });
     return steps.result();
 }

@@ -64,11 +64,17 @@ std::string text(std::size_t size) {
 void try_it(grader::sheet& steps, simulated& net, std::size_t size, const std::function<int()>& most) {
     const std::string file = text(size);
     const bool is_whole = send_file(net, file);
-    steps.expect(is_whole, "send_file()", "returned true", "it gave up");
-    steps.expect(net.has_ended && net.file == file, "the receiver", "the file of " + std::to_string(size) + " bytes",
-                 "it has " + std::to_string(net.file.size()) + " bytes" + (net.has_ended ? "" : " and waits for more"));
-    steps.expect(net.blocks <= most(), "the link", "carried " + std::to_string(most()) + " blocks at most",
-                 "it carried " + std::to_string(net.blocks));
+    steps.expect(is_whole, "send_file()", grader::either("returned true", "返回 true"),
+                 grader::either("it gave up", "它放弃了"));
+    steps.expect(
+        net.has_ended && net.file == file, grader::either("the receiver", "接收方"),
+        grader::either("the file of ", "收到文件，字节数 ") + std::to_string(size) + grader::either(" bytes", " 字节"),
+        grader::either("it has ", "它有 ") + std::to_string(net.file.size()) + grader::either(" bytes", " 字节") +
+            (net.has_ended ? "" : grader::either(" and waits for more", "，还在等待")));
+    steps.expect(
+        net.blocks <= most(), grader::either("the link", "链路"),
+        grader::either("carried ", "最多传送 ") + std::to_string(most()) + grader::either(" blocks at most", " 块"),
+        grader::either("it carried ", "传送了 ") + std::to_string(net.blocks));
 }
 
 }  // namespace
@@ -85,24 +91,25 @@ int main(int argc, char** argv) {
     steps.step("a lost block, and a block whose acknowledgment is lost, is sent again", "块或确认丢失后会重发", [&] {
         for (const bool direction : {false, true}) {
             simulated net{[direction](bool to_receiver, int count) {
-                return to_receiver == direction && (count == 1 || count == 3 || count == 4) ? std::vector<int>{} : std::vector{10};
+                return to_receiver == direction && (count == 1 || count == 3 || count == 4) ? std::vector<int>{}
+                                                                                            : std::vector{10};
             }};
             try_it(steps, net, 60, [&] { return blocks_of(60) + 3; });
         }
     });
-    steps.step("one late acknowledgment does not double all blocks behind it", "一个迟到的确认不会使后面的块都加倍", [&] {
-        simulated net{[](bool to_receiver, int count) {
-            return std::vector{!to_receiver && count == 0 ? 1005 : 10};
-        }};
-        try_it(steps, net, 8000, [&] { return blocks_of(8000) + 1; });
-    });
+    steps.step("one late acknowledgment does not double all blocks behind it", "一个迟到的确认不会使后面的块都加倍",
+               [&] {
+                   simulated net{
+                       [](bool to_receiver, int count) { return std::vector{!to_receiver && count == 0 ? 1005 : 10}; }};
+                   try_it(steps, net, 8000, [&] { return blocks_of(8000) + 1; });
+               });
     steps.step("a silent receiver is sent each block eight times", "对沉默的接收方，每块发送八次", [&] {
         for (const int last : {0, 3}) {
             simulated net{[last](bool to_receiver, int count) {
                 return !to_receiver && count >= last ? std::vector<int>{} : std::vector{10};
             }};
             steps.equal("send_file()", send_file(net, text(60)), false);
-            steps.equal("the number of blocks on the link", net.blocks, last + 8);
+            steps.equal(grader::either("the number of blocks on the link", "链路上的块数"), net.blocks, last + 8);
         }
     });
     steps.step("each block may be lost seven times", "每块都可以丢失七次", [&] {
@@ -111,22 +118,24 @@ int main(int argc, char** argv) {
         }};
         try_it(steps, net, 30, [&] { return 8 * blocks_of(30); });
     });
-    steps.step("200 files arrive on a bad link, and only a timeout repeats a block", "200 个文件经过很差的链路到达，只有超时才重发", [&] {
-        for (int i = 0; i < 200; ++i) {
-            std::mt19937& random = steps.random();
-            const std::size_t size = random() % 300;
-            int losses = 0;
-            bool is_lost = false;
-            simulated net{[&](bool, int) {  // at most three losses, until two datagrams have arrived in a row
-                const bool was_lost = is_lost;
-                is_lost = losses < 3 && random() % 10 < 2;
-                if (is_lost) return ++losses, std::vector<int>{};
-                if (!was_lost) losses = 0;
-                if (random() % 4 == 0) return std::vector{10, static_cast<int>(10 + random() % 1500)};
-                return std::vector{static_cast<int>(5 + random() % 10)};
-            }};
-            try_it(steps, net, size, [&] { return blocks_of(size) + net.timeouts; });
-        }
-    });
+    steps.step(
+        "200 files arrive on a bad link, and only a timeout repeats a block",
+        "200 个文件经过很差的链路到达，只有超时才重发", [&] {
+            for (int i = 0; i < 200; ++i) {
+                std::mt19937& random = steps.random();
+                const std::size_t size = random() % 300;
+                int losses = 0;
+                bool is_lost = false;
+                simulated net{[&](bool, int) {  // at most three losses, until two datagrams have arrived in a row
+                    const bool was_lost = is_lost;
+                    is_lost = losses < 3 && random() % 10 < 2;
+                    if (is_lost) return ++losses, std::vector<int>{};
+                    if (!was_lost) losses = 0;
+                    if (random() % 4 == 0) return std::vector{10, static_cast<int>(10 + random() % 1500)};
+                    return std::vector{static_cast<int>(5 + random() % 10)};
+                }};
+                try_it(steps, net, size, [&] { return blocks_of(size) + net.timeouts; });
+            }
+        });
     return steps.result();
 }

@@ -99,13 +99,18 @@ class server {
         int status = 0;
         rusage used{};
         for (int i = 0; ::wait4(process_, &status, WNOHANG, &used) == 0; ++i) {
-            steps_.expect(i < 600, "serve()", "returned when `stop` can be read", "it has not");
+            steps_.expect(i < 600, "serve()",
+                          grader::either("returned when `stop` can be read", "在 `stop` 可读时返回"),
+                          grader::either("it has not", "没有返回"));
             ::poll(nullptr, 0, 10);
         }
         process_ = -1;
-        steps_.expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the server", "lived to the end",
-                      WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status)) + " ended it"
-                                          : "it exited with status " + std::to_string(WEXITSTATUS(status)));
+        steps_.expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, grader::either("the server", "服务器"),
+                      grader::either("lived to the end", "一直运行到最后"),
+                      WIFSIGNALED(status) ? grader::either("signal ", "信号 ") + std::to_string(WTERMSIG(status)) +
+                                                grader::either(" ended it", " 终止了它")
+                                          : grader::either("it exited with status ", "它退出了，状态 ") +
+                                                std::to_string(WEXITSTATUS(status)));
         return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 +
                (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000;
     }
@@ -164,15 +169,18 @@ class client {
         steps_.expect(got == wanted, what, grader::either("drawn ", "得到 ") + words(wanted),
                       words(got) == words(wanted) ? grader::either("the bytes are others", "字节不同")
                                                   : words(got) + grader::either(" came", ""));
-        steps_.expect(is_from_peer_, what, "been answered from the same port", "another port answered");
+        steps_.expect(is_from_peer_, what, grader::either("been answered from the same port", "由同一个端口回答"),
+                      grader::either("another port answered", "另一个端口回答了"));
     }
     /// The next datagram, which must be an error with one of these codes.
     void expect_error(const string& codes, const string& what) {
         const string got = hear();
         steps_.expect(got.size() >= 5 && got[0] == 0 && got[1] == 5 && got[2] == 0 &&
                           codes.find(static_cast<char>('0' + got[3])) != codes.npos && got.back() == '\0',
-                      what, "drawn error " + codes.substr(0, 1) + ", with a text that a zero byte ends",
-                      words(got) + " came");
+                      what,
+                      grader::either("drawn error ", "得到错误 ") + codes.substr(0, 1) +
+                          grader::either(", with a text that a zero byte ends", "，文字以零字节结束"),
+                      words(got) + grader::either(" came", ""));
     }
     bool is_at_door() const { return peer_.sin_port == door_.sin_port; }
     bool is_at_address() const { return peer_.sin_addr.s_addr == door_.sin_addr.s_addr; }
@@ -193,9 +201,10 @@ class client {
 void fetch(client& reader, const string& name, const string& whole, const string& request = "") {
     reader.ask(request.empty() ? ask_for(1, name) : request);
     for (std::size_t block = 1, at = 0;; ++block, at += 512) {
-        reader.expect(
-            data(block, whole.substr(at, 512)),
-            block == 1 ? "the request for " + name : "acknowledgment " + std::to_string(block - 1) + " of " + name);
+        reader.expect(data(block, whole.substr(at, 512)),
+                      block == 1 ? grader::either("the request for ", "请求 ") + name
+                                 : grader::either("acknowledgment ", "确认 ") + std::to_string(block - 1) +
+                                       grader::either(" of ", " · ") + name);
         reader.say(acknowledgment(block));
         if (whole.size() - at < 512) return;
     }
@@ -212,22 +221,25 @@ bool run(const string& command, int& status) {
 
 int main(int argc, char** argv) {
     grader::sheet steps{argc, argv};
-    steps.step("stage 1: a short file comes in one block, from a new port", "第 1 关：短文件用一个块、从一个新端口送来",
-               [&] {
-                   server tftp{steps};
-                   client reader{steps, tftp}, other{steps, tftp};
-                   fetch(reader, "hello.txt", "hello");
-                   steps.expect(!reader.is_at_door(), "the data", "come from a new port",
-                                "it came from the port of the request");
-                   fetch(other, "empty", "");
-                   steps.expect(other.is_at_address(), "the data",
-                                "come from 127.0.0.2, the address that the client has asked",
-                                "it came from another address of this machine");
-                   steps.expect(other.is_at_address(), "the data",
-                                "come from 127.0.0.2, the address that the client has asked",
-                                "it came from another address of this machine");
-                   tftp.end();
-               });
+    steps.step(
+        "stage 1: a short file comes in one block, from a new port", "第 1 关：短文件用一个块、从一个新端口送来", [&] {
+            server tftp{steps};
+            client reader{steps, tftp}, other{steps, tftp};
+            fetch(reader, "hello.txt", "hello");
+            steps.expect(!reader.is_at_door(), grader::either("the data", "数据"),
+                         grader::either("come from a new port", "来自新端口"),
+                         grader::either("it came from the port of the request", "它来自请求的端口"));
+            fetch(other, "empty", "");
+            steps.expect(other.is_at_address(), grader::either("the data", "数据"),
+                         grader::either("come from 127.0.0.2, the address that the client has asked",
+                                        "来自 127.0.0.2，即客户端请求的地址"),
+                         grader::either("it came from another address of this machine", "它来自本机的另一个地址"));
+            steps.expect(other.is_at_address(), grader::either("the data", "数据"),
+                         grader::either("come from 127.0.0.2, the address that the client has asked",
+                                        "来自 127.0.0.2，即客户端请求的地址"),
+                         grader::either("it came from another address of this machine", "它来自本机的另一个地址"));
+            tftp.end();
+        });
     steps.step("stage 2: a long file comes block by block", "第 2 关：长文件逐块送来", [&] {
         server tftp{steps};
         tftp.put("large", server::text(140'000));
@@ -246,12 +258,15 @@ int main(int argc, char** argv) {
             reader.ask(request);
             reader.expect_error(codes, what);
         };
-        refused(ask_for(1, "missing"), "1", "a request for a file that is not there");
+        refused(ask_for(1, "missing"), "1",
+                grader::either("a request for a file that is not there", "对不存在的文件的请求"));
         for (const char* name :
              {"../secret", "/etc/passwd", "..", ".", "below", "", "hello.txt/x", "below/../../secret"})
-            refused(ask_for(1, name), "210", "a request for " + grader::shown(name));
-        refused(number(1) + "hello.txt" + zero + "mail" + zero, "40", "a request with the mode mail");
-        refused(number(9) + "hello.txt" + zero + "octet" + zero, "40", "a datagram with the code 9");
+            refused(ask_for(1, name), "210", grader::either("a request for ", "请求 ") + grader::shown(name));
+        refused(number(1) + "hello.txt" + zero + "mail" + zero, "40",
+                grader::either("a request with the mode mail", "模式为 mail 的请求"));
+        refused(number(9) + "hello.txt" + zero + "octet" + zero, "40",
+                grader::either("a datagram with the code 9", "操作码为 9 的数据报"));
         for (const string& each : {string{}, zero, number(5), number(5) + number(1) + "no" + zero, acknowledgment(1),
                                    data(1, "x"), number(5) + number(0) + string(400, 'x')})
             reader.ask(each);  // an error draws nothing, and nothing may end the server
@@ -273,119 +288,132 @@ int main(int argc, char** argv) {
         tftp.put("many", server::text(100 * 512 + 1));
         client reader{steps, tftp};
         reader.ask(ask_for(1, "long"));
-        reader.expect(data(1, server::text(512)), "the request");
-        reader.expect(data(1, server::text(512)), "silence");  // after about a second
+        reader.expect(data(1, server::text(512)), grader::either("the request", "请求"));
+        reader.expect(data(1, server::text(512)), grader::either("silence", "沉默"));  // after about a second
         reader.say(acknowledgment(1));
-        reader.expect(data(2, server::text(1024).substr(512)), "acknowledgment 1");
+        reader.expect(data(2, server::text(1024).substr(512)), grader::either("acknowledgment 1", "确认 1"));
         client twice{steps, tftp};  // every datagram is acknowledged, and the first one twice
         twice.ask(ask_for(1, "many"));
         int count = 0;
         std::size_t newest = 0;
         for (bool is_last = false; !is_last; ++count) {
             const string got = twice.hear();
-            steps.expect(got.size() >= 4 && got[1] == 3, "an acknowledgment", "drawn data", words(got) + " came");
+            steps.expect(got.size() >= 4 && got[1] == 3, grader::either("an acknowledgment", "确认"),
+                         grader::either("drawn data", "引出数据"), words(got) + grader::either(" came", ""));
             const std::size_t block = static_cast<unsigned char>(got[2]) * 256u + static_cast<unsigned char>(got[3]);
             newest = std::max(newest, block);
             twice.say(acknowledgment(block));
             if (count == 0) twice.say(acknowledgment(block));
             is_last = got.size() < 516;
         }
-        steps.expect(count <= 130, "a file of 101 blocks",
-                     "come in some 101 datagrams, though an acknowledgment came twice",
-                     std::to_string(count) + " came");
+        steps.expect(count <= 130, grader::either("a file of 101 blocks", "101 块的文件"),
+                     grader::either("come in some 101 datagrams, though an acknowledgment came twice",
+                                    "用大约 101 个数据报送来，即使有一个确认来了两次"),
+                     std::to_string(count) + grader::either(" came", ""));
         tftp.end();
     });
-    steps.step("stage 5: 20 clients at the same time, and no client waits for another",
-               "第 5 关：同时服务 20 个客户端，互不等待", [&] {
-                   server tftp{steps};
-                   std::vector<client> readers;
-                   for (int i = 0; i < 20; ++i) {
-                       readers.emplace_back(steps, tftp);
-                       readers.back().ask(ask_for(1, i % 2 ? "long" : "two"));
-                       readers.back().expect(data(1, server::text(512)),
-                                             "the request of client " + std::to_string(i + 1));
-                   }
-                   client late{steps, tftp};
-                   fetch(late, "hello.txt", "hello");
-                   // While the 20 are silent, each waits for its block once more. Waiting costs no processor time.
-                   for (client& each : readers) each.expect(data(1, server::text(512)), "silence");
-                   for (client& each : readers) each.say(acknowledgment(1));
-                   for (client& each : readers)
-                       each.expect(data(2, server::text(1024).substr(512)), "acknowledgment 1");
-                   const long used = tftp.end();
-                   steps.expect(used < 700, "the server", "waited in poll(), epoll or recv()",
-                                "used " + std::to_string(used) + " ms of processor time");
-               });
-    steps.step("stage 6: a stranger is told so, and disturbs nothing", "第 6 关：陌生人得到错误 5，并且不影响传输",
-               [&] {
-                   server tftp{steps};
-                   client reader{steps, tftp}, stranger{steps, tftp};
-                   reader.ask(ask_for(1, "long"));
-                   reader.expect(data(1, server::text(512)), "the request");
-                   stranger.say_to(reader, acknowledgment(1));
-                   stranger.expect_error("5", "an acknowledgment from another port");
-                   stranger.say_to(reader, number(5) + number(0) + "stop" + zero);
-                   stranger.say_to(reader, acknowledgment(1));
-                   stranger.expect_error("5", "an acknowledgment from another port");
-                   client quiet{steps, tftp};
-                   quiet.say_to(reader, number(5) + number(0) + "stop" + zero);  // draws nothing
-                   fetch(quiet, "hello.txt", "hello");
-                   reader.say(acknowledgment(1));
-                   reader.expect(data(2, server::text(1024).substr(512)), "acknowledgment 1");
-                   tftp.end();
-               });
+    steps.step(
+        "stage 5: 20 clients at the same time, and no client waits for another",
+        "第 5 关：同时服务 20 个客户端，互不等待", [&] {
+            server tftp{steps};
+            std::vector<client> readers;
+            for (int i = 0; i < 20; ++i) {
+                readers.emplace_back(steps, tftp);
+                readers.back().ask(ask_for(1, i % 2 ? "long" : "two"));
+                readers.back().expect(
+                    data(1, server::text(512)),
+                    grader::either("the request of client ", "客户端的请求 ") + std::to_string(i + 1));
+            }
+            client late{steps, tftp};
+            fetch(late, "hello.txt", "hello");
+            // While the 20 are silent, each waits for its block once more. Waiting costs no processor time.
+            for (client& each : readers) each.expect(data(1, server::text(512)), grader::either("silence", "沉默"));
+            for (client& each : readers) each.say(acknowledgment(1));
+            for (client& each : readers)
+                each.expect(data(2, server::text(1024).substr(512)), grader::either("acknowledgment 1", "确认 1"));
+            const long used = tftp.end();
+            steps.expect(used < 700, grader::either("the server", "服务器"),
+                         grader::either("waited in poll(), epoll or recv()", "在 poll()、epoll 或 recv() 里等待"),
+                         grader::either("used ", "使用了 ") + std::to_string(used) +
+                             grader::either(" ms of processor time", " 毫秒处理器时间"));
+        });
+    steps.step(
+        "stage 6: a stranger is told so, and disturbs nothing", "第 6 关：陌生人得到错误 5，并且不影响传输", [&] {
+            server tftp{steps};
+            client reader{steps, tftp}, stranger{steps, tftp};
+            reader.ask(ask_for(1, "long"));
+            reader.expect(data(1, server::text(512)), grader::either("the request", "请求"));
+            stranger.say_to(reader, acknowledgment(1));
+            stranger.expect_error("5", grader::either("an acknowledgment from another port", "来自另一个端口的确认"));
+            stranger.say_to(reader, number(5) + number(0) + "stop" + zero);
+            stranger.say_to(reader, acknowledgment(1));
+            stranger.expect_error("5", grader::either("an acknowledgment from another port", "来自另一个端口的确认"));
+            client quiet{steps, tftp};
+            quiet.say_to(reader, number(5) + number(0) + "stop" + zero);  // draws nothing
+            fetch(quiet, "hello.txt", "hello");
+            reader.say(acknowledgment(1));
+            reader.expect(data(2, server::text(1024).substr(512)), grader::either("acknowledgment 1", "确认 1"));
+            tftp.end();
+        });
     steps.step("stage 7: a file is written, and is whole or not there", "第 7 关：写入文件，要么完整，要么不存在", [&] {
         server tftp{steps};
         client writer{steps, tftp}, other{steps, tftp}, reader{steps, tftp}, thief{steps, tftp};
         const string whole = server::text(1000);
         const auto send = [&](client& from, std::size_t block, const string& bytes) {
             from.say(data(block, bytes));
-            from.expect(acknowledgment(block), "data " + std::to_string(block));
+            from.expect(acknowledgment(block), grader::either("data ", "数据 ") + std::to_string(block));
         };
         writer.ask(ask_for(2, "new"));
-        writer.expect(acknowledgment(0), "the request to write");
-        steps.expect(!writer.is_at_door(), "the acknowledgment", "come from a new port",
-                     "it came from the port of the request");
+        writer.expect(acknowledgment(0), grader::either("the request to write", "写请求"));
+        steps.expect(!writer.is_at_door(), grader::either("the acknowledgment", "确认"),
+                     grader::either("come from a new port", "来自新端口"),
+                     grader::either("it came from the port of the request", "它来自请求的端口"));
         send(writer, 1, whole.substr(0, 512));
         send(writer, 1, whole.substr(0, 512));  // again: our acknowledgment was lost
         reader.ask(ask_for(1, "new"));
-        reader.expect_error("120", "a request for a file that is not whole yet");
+        reader.expect_error("120",
+                            grader::either("a request for a file that is not whole yet", "对尚不完整的文件的请求"));
         send(writer, 2, whole.substr(512));
-        steps.expect(tftp.get("new") == whole, "the file", "the 1000 bytes that were sent",
-                     "has " + std::to_string(tftp.get("new").size()));
+        steps.expect(tftp.get("new") == whole, grader::either("the file", "文件"),
+                     grader::either("the 1000 bytes that were sent", "含有发送的 1000 字节"),
+                     grader::either("has ", "实际字节数是 ") + std::to_string(tftp.get("new").size()));
         send(writer, 2, whole.substr(512));  // and the last acknowledgment was lost
-        steps.expect(tftp.get("new") == whole, "the file", "stayed as it was", "it has changed");
+        steps.expect(tftp.get("new") == whole, grader::either("the file", "文件"),
+                     grader::either("stayed as it was", "保持不变"), grader::either("it has changed", "它变了"));
         other.ask(ask_for(2, "hello.txt"));
-        other.expect_error("6", "a request to write a file that exists");
-        steps.equal("the file hello.txt", tftp.get("hello.txt"), string{"hello"});
+        other.expect_error("6", grader::either("a request to write a file that exists", "写已存在的文件的请求"));
+        steps.equal(grader::either("the file hello.txt", "文件 hello.txt"), tftp.get("hello.txt"), string{"hello"});
         for (const char* name : {"../evil", "/tmp/../evil", "..", ""}) {
             client evil{steps, tftp};
             evil.ask(ask_for(2, name));
-            evil.expect_error("2160", "a request to write " + grader::shown(name));
+            evil.expect_error("2160", grader::either("a request to write ", "写请求 ") + grader::shown(name));
         }
         thief.ask(ask_for(2, "half"));
-        thief.expect(acknowledgment(0), "the request to write");
+        thief.expect(acknowledgment(0), grader::either("the request to write", "写请求"));
         send(thief, 1, whole.substr(0, 512));
         thief.say(number(5) + number(0) + "enough" + zero);
         client again{steps, tftp};
         again.ask(ask_for(1, "half"));
-        again.expect_error("120", "a request for a file whose writer has given up");
+        again.expect_error(
+            "120", grader::either("a request for a file whose writer has given up", "对写者已放弃的文件的请求"));
         client full{steps, tftp};  // exactly one block, and an empty one
         full.ask(ask_for(2, "full"));
-        full.expect(acknowledgment(0), "the request to write");
+        full.expect(acknowledgment(0), grader::either("the request to write", "写请求"));
         send(full, 1, whole.substr(0, 512));
         send(full, 2, "");
-        steps.expect(tftp.get("full") == whole.substr(0, 512), "the file", "512 bytes",
-                     "has " + std::to_string(tftp.get("full").size()));
+        steps.expect(tftp.get("full") == whole.substr(0, 512), grader::either("the file", "文件"),
+                     grader::either("512 bytes", "512 字节"),
+                     grader::either("has ", "实际字节数是 ") + std::to_string(tftp.get("full").size()));
         tftp.end();
         int files_there = 0;
         for ([[maybe_unused]] const auto& each : files::directory_iterator{tftp.folder()}) ++files_there;
-        steps.equal("the count of files in the folder", files_there, 6);
+        steps.equal(grader::either("the count of files in the folder", "文件夹里的文件数"), files_there, 6);
         server empty{steps};
         files::remove_all(empty.folder());
         client late{steps, empty};
         late.ask(ask_for(2, "new"));
-        late.expect_error("21340", "a request to write where no file can be made");
+        late.expect_error("21340",
+                          grader::either("a request to write where no file can be made", "在无法建立文件处的写请求"));
         empty.end();
     });
     steps.step("stage 8: options are granted (RFC 2347, 2348, 2349)", "第 8 关：支持选项（RFC 2347、2348、2349）", [&] {
@@ -395,8 +423,10 @@ int main(int argc, char** argv) {
         const auto options = [&](client& from, const string& request) {
             from.ask(request);
             const string got = from.hear();
-            steps.expect(got.size() > 2 && got[1] == 6 && got.back() == '\0', "a request with options",
-                         "drawn an option acknowledgment", words(got) + " came");
+            steps.expect(got.size() > 2 && got[1] == 6 && got.back() == '\0',
+                         grader::either("a request with options", "带选项的请求"),
+                         grader::either("drawn an option acknowledgment", "得到选项确认"),
+                         words(got) + grader::either(" came", ""));
             std::map<string, string> all;
             for (std::size_t at = 2; at < got.size();) {
                 const auto text = [&] {
@@ -406,7 +436,9 @@ int main(int argc, char** argv) {
                     return made;
                 };
                 const string name = text();
-                steps.expect(at < got.size(), "each option", "a value", "the last one has none");
+                steps.expect(at < got.size(), grader::either("each option", "每个选项"),
+                             grader::either("a value", "带有值"),
+                             grader::either("the last one has none", "最后一个没有值"));
                 all[name] = text();
             }
             return all;
@@ -418,7 +450,7 @@ int main(int argc, char** argv) {
                 for (const auto& [name, value] : all) made += (made.empty() ? "" : " ") + name + "=" + value;
                 return made;
             };
-            steps.equal("the request with options", as_text(got), as_text(wanted));
+            steps.equal(grader::either("the request with options", "带选项的请求"), as_text(got), as_text(wanted));
         };
         const string wishes =
             "BlkSize" + zero + "1000" + zero + "tsize" + zero + "0" + zero + "windsurfing" + zero + "7" + zero;
@@ -426,23 +458,26 @@ int main(int argc, char** argv) {
         for (std::size_t block = 0; block <= 3; ++block) {
             reader.say(acknowledgment(block));
             reader.expect(data(block + 1, server::text(3000).substr(block * 1000, 1000)),
-                          "acknowledgment " + std::to_string(block));
+                          grader::either("acknowledgment ", "确认 ") + std::to_string(block));
         }
         equal(options(writer, ask_for(2, "new", "blksize" + zero + "700" + zero + "tsize" + zero + "900" + zero)),
               {{"blksize", "700"}, {"tsize", "900"}});
         for (std::size_t block = 1; block <= 2; ++block) {
             writer.say(data(block, server::text(900).substr((block - 1) * 700, 700)));
-            writer.expect(acknowledgment(block), "data " + std::to_string(block));
+            writer.expect(acknowledgment(block), grader::either("data ", "数据 ") + std::to_string(block));
         }
-        steps.expect(tftp.get("new") == server::text(900), "the file", "the 900 bytes that were sent",
-                     "has " + std::to_string(tftp.get("new").size()));
+        steps.expect(tftp.get("new") == server::text(900), grader::either("the file", "文件"),
+                     grader::either("the 900 bytes that were sent", "含有发送的 900 字节"),
+                     grader::either("has ", "实际字节数是 ") + std::to_string(tftp.get("new").size()));
         client none{steps, tftp};  // RFC 2347: a request whose options are all unknown is answered as if it had none
         fetch(none, "hello.txt", "hello", ask_for(1, "hello.txt", "windsurfing" + zero + "7" + zero));
         client bad{steps, tftp};  // RFC 2348: 8 to 65464
         bad.ask(ask_for(1, "large", "blksize" + zero + "0" + zero));
         const string got = bad.hear();
-        steps.expect(got == data(1, server::text(512)) || (got.size() > 4 && got[1] == 5), "a block size of 0",
-                     "been refused, or ignored", words(got) + " came");
+        steps.expect(got == data(1, server::text(512)) || (got.size() > 4 && got[1] == 5),
+                     grader::either("a block size of 0", "块大小 0"),
+                     grader::either("been refused, or ignored", "被拒绝或忽略"),
+                     words(got) + grader::either(" came", ""));
         tftp.end();
     });
     for (const bool is_curl : {true, false}) {
@@ -461,13 +496,15 @@ int main(int argc, char** argv) {
             const string put = is_curl ? "curl -s -m 8 -T " + here + "mine tftp://127.0.0.2:" + port + "/new"
                                        : "tftp -m binary 127.0.0.2 " + port + " -c put " + here + "mine new";
             if (!run(get, status)) return;
-            steps.expect(
-                tftp.get("../got") == server::text(30'000), get, "fetched 30000 bytes",
-                "it has " + std::to_string(tftp.get("../got").size()) + ", and status " + std::to_string(status / 256));
+            steps.expect(tftp.get("../got") == server::text(30'000), get,
+                         grader::either("fetched 30000 bytes", "取得 30000 字节"),
+                         grader::either("it has ", "实际字节数是 ") + std::to_string(tftp.get("../got").size()) +
+                             grader::either(", and status ", "，状态 ") + std::to_string(status / 256));
             run(put, status);
-            steps.expect(
-                tftp.get("new") == server::text(5120), put, "written 5120 bytes",
-                "the file has " + std::to_string(tftp.get("new").size()) + ", status " + std::to_string(status / 256));
+            steps.expect(tftp.get("new") == server::text(5120), put,
+                         grader::either("written 5120 bytes", "写入 5120 字节"),
+                         grader::either("the file has ", "文件的字节数是 ") + std::to_string(tftp.get("new").size()) +
+                             grader::either(", status ", "，状态 ") + std::to_string(status / 256));
             tftp.end();
         });
     }
