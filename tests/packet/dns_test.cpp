@@ -133,6 +133,29 @@ TEST_CASE("a name below ip6.arpa with 34 labels is accepted, and so are 127 labe
     CHECK(name_at(raw(chain), last) == expected + "a");
 }
 
+TEST_CASE("a name of DNS has at most 128 pointers") {
+    std::string chain = "\1a\0"s;
+    std::size_t last = 0;
+    for (int i = 0; i < 129; ++i) {  // each pointer leads to the pointer before
+        const std::size_t start = chain.size();
+        chain += {static_cast<char>(0xc0 | last >> 8), static_cast<char>(last & 0xff)};
+        last = start;
+    }
+    CHECK(name_at(raw(chain), last - 2) == "a");
+    CHECK(name_at(raw(chain), last) == "DNS: the name has more than 128 pointers, at byte 3");
+
+    std::string names = "\0"s;  // a label behind each of 128 pointers: still a name
+    last = 0;
+    for (int i = 0; i < 127; ++i) {
+        const std::size_t start = names.size();
+        names += "\1b"s + static_cast<char>(0xc0 | last >> 8) + static_cast<char>(last & 0xff);
+        last = start;
+    }
+    const std::size_t at = names.size();
+    names += {static_cast<char>(0xc0 | last >> 8), static_cast<char>(last & 0xff)};
+    CHECK(name_at(raw(names), at).size() == 2 * 127 - 1);
+}
+
 TEST_CASE("a name of DNS that is cut short or of an unknown form is refused with its place") {
     CHECK(name_at({}, 0) == "DNS: cut short: 0 of 1 bytes are there, at byte 0");
     CHECK(name_at(raw("\3ww"sv), 0) == "DNS: cut short: 3 of 4 bytes are there, at byte 3");
