@@ -108,6 +108,18 @@ TEST_CASE("a SYN as Linux sends it") {
     CHECK(!tcp->options().failure());
 }
 
+TEST_CASE("a span of more than 4 GiB is read up to 4 GiB") {
+    if constexpr (sizeof(std::size_t) > 4) {
+        packet_failure why;
+        // Only the header is read, so the rest of the span need not exist.
+        const std::span<const std::byte> long_span{syn.data(), std::size_t{1} << 32 | 4};
+        const auto segment = tcp_view::parse(long_span, why);
+        REQUIRE(segment);
+        CHECK(segment->bytes().size() == 0xffff'ffff);
+        CHECK(segment->payload().size() == 0xffff'ffff - segment->header_size());
+    }
+}
+
 TEST_CASE("flags are a set") {
     constexpr tcp_flags both = tcp_flag::syn | tcp_flag::ack;
     static_assert(both.syn() && both.ack() && !both.fin() && both.to_uint() == 0x12);

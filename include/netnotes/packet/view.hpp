@@ -28,6 +28,7 @@
 #ifndef NETNOTES_PACKET_VIEW_HPP
 #define NETNOTES_PACKET_VIEW_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -55,7 +56,9 @@ struct view_maker {
     static constexpr std::optional<View> parse(std::span<const std::byte> bytes, packet_failure& why) noexcept {
         const std::size_t header_size = View::check(bytes.data(), bytes.size(), why);
         if (header_size == 0) return std::nullopt;
-        return View{bytes.data(), header_size, View::extent(bytes.data(), bytes.size())};
+        // A view counts in 32 bits. No packet is that long, but a span may be, for example a whole file.
+        const std::size_t size = View::extent(bytes.data(), bytes.size());
+        return View{bytes.data(), header_size, std::min<std::size_t>(size, 0xffff'ffff)};
     }
 };
 }  // namespace detail

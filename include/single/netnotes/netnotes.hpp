@@ -18312,6 +18312,7 @@ inline constexpr auto crc32_table = [] {
 #ifndef NETNOTES_PACKET_VIEW_HPP
 #define NETNOTES_PACKET_VIEW_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -18339,7 +18340,9 @@ struct view_maker {
     static constexpr std::optional<View> parse(std::span<const std::byte> bytes, packet_failure& why) noexcept {
         const std::size_t header_size = View::check(bytes.data(), bytes.size(), why);
         if (header_size == 0) return std::nullopt;
-        return View{bytes.data(), header_size, View::extent(bytes.data(), bytes.size())};
+        // A view counts in 32 bits. No packet is that long, but a span may be, for example a whole file.
+        const std::size_t size = View::extent(bytes.data(), bytes.size());
+        return View{bytes.data(), header_size, std::min<std::size_t>(size, 0xffff'ffff)};
     }
 };
 }  // namespace detail
@@ -21380,8 +21383,9 @@ class capture_reader {
 //        at 40     3 w w w  c0 0c                      www.example.com once more, in 6 bytes
 //
 // A hostile pointer points to itself, or two point to each other, and a careless reader never ends. Two rules end it. A
-// pointer must point before the labels that led to it. A whole name has at most 255 bytes. To count labels or
-// pointers would be too strict: a name below ip6.arpa has 34 labels.
+// pointer must point before the labels that led to it. A whole name has at most 255 bytes. A third rule bounds the
+// time: a name has at most 128 pointers. Otherwise 64 KiB could hold thousands of names, each with 8,000 pointers in a
+// row. A lower bound would be too strict: a name may have 127 labels, each behind a pointer.
 //
 // Upper and lower case are equal in comparisons, but a name keeps its letters as they came (RFC 4343). A label may hold
 // any byte. In text a dot within a label is written `\.`, and a byte that is not a visible character `\000` to `\255`.
@@ -21416,6 +21420,7 @@ class dns_name_view {
   public:
     static constexpr std::size_t max_size = 255;       ///< bytes of a name without pointers, its final 0 included
     static constexpr std::size_t max_label_size = 63;  ///< bytes
+    static constexpr std::size_t max_pointers = 128;   ///< parse() refuses a name with more
 
     /// Creates the root, a name without labels.
     constexpr dns_name_view() noexcept = default;
@@ -21580,6 +21585,7 @@ constexpr std::optional<dns_name_view> dns_name_view::parse(std::span<const std:
     std::size_t size = 1, place = at;
     std::size_t end = 0;     // behind the name; 0 until a pointer was followed
     std::size_t limit = at;  // what a pointer must point before
+    std::size_t pointers = 0;
     for (;;) {
         if (place >= message.size()) return why = packet_failure::cut_short(layer::dns, place, 0, 1), std::nullopt;
         const unsigned length = detail::load_8(message.data() + place);
@@ -21591,6 +21597,9 @@ constexpr std::optional<dns_name_view> dns_name_view::parse(std::span<const std:
             if (target >= limit)
                 return why = packet_failure{layer::dns, place, "pointer to byte %, not before byte #", target,
                                             static_cast<std::uint32_t>(limit)},
+                       std::nullopt;
+            if (++pointers > max_pointers)
+                return why = packet_failure{layer::dns, place, "the name has more than # pointers", 0, max_pointers},
                        std::nullopt;
             if (end == 0) end = place + 2;
             place = limit = target;
