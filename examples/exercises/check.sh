@@ -41,7 +41,7 @@ exercises() {
 # pick NUMBER_OR_NAME: sets number, name, kind, headers, title, folder and answer
 pick() {
     line=$(exercises | awk -F'|' -v want="$1" '$1 == want || $1 + 0 == want || $2 == want || $1 "_" $2 == want' | head -n 1)
-    [ -n "$line" ] || stop "There is no exercise $1; sh check.sh list names them all." "没有练习 $1；用 sh check.sh list 查看全部。"
+    [ -n "$line" ] || stop "There is no exercise $1; sh $0 list names them all." "没有练习 $1；用 sh $0 list 查看全部。"
     IFS='|' read -r number name kind headers minutes title title_zh <<END
 $line
 END
@@ -186,6 +186,10 @@ begin() {
     esac
     part ""
     say "Your file: $answer" "你的文件：$answer"
+    for each in "$folder"/*.hpp; do
+        case $kind in P | C) continue ;; esac
+        [ ! -e "$each" ] || say "Its header: $each" "它的头文件：$each"
+    done
     say "Change it, save it, and run this command again." "修改并保存，然后再运行一次本命令。"
 }
 # The questions of a sheet depend on a number that stays the same until `reset`.
@@ -254,7 +258,7 @@ check() {
         return 1
     fi
     if ! grade "$answer"; then
-        say "Not yet. (sh check.sh hint $name: a hint)" "还没有通过。（sh check.sh hint $name：看一条提示）"
+        say "Not yet. (sh $0 hint $name: a hint)" "还没有通过。（sh $0 hint $name：看一条提示）"
         return 1
     fi
     mark_solved

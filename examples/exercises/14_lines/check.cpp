@@ -119,7 +119,7 @@ int main(int argc, char** argv) {
             steps.expect(false, what, grader::either("thrown std::length_error", "抛出 std::length_error"),
                          grader::either("it did not", "它没有"));
         };
-        refused({full + "x\n"}, "next(), with 1,001 bytes,");
+        refused({full + "x\n"}, "next(), with a line of 1,001 bytes,");
         refused({full, "x"}, "next(), with 1,001 bytes and no end yet,");
         refused({std::string(2'000'000, 'x')}, "next(), with two million bytes and no end,");
     });

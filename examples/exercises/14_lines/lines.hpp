@@ -9,8 +9,8 @@ class line_reader {
     explicit line_reader(int socket) : socket_{socket} {}
 
     /// Waits for the next line and returns it without its end, which is "\n" or "\r\n". Returns nothing at the end of the
-    /// stream; a line that the end cuts off is no line. Throws std::length_error as soon as more than 1,000 bytes have
-    /// come without "\n".
+    /// stream; a line that the end cuts off is no line. Throws std::length_error if a line has more than 1,000 bytes before
+    /// its "\n", and does not wait for that "\n".
     std::optional<std::string> next();
 
   private:
