@@ -9,7 +9,7 @@
 
 namespace net = netnotes;
 
-const std::string prompt = "发送 (send) >: ";
+const std::string prompt = "\r\x1b[K发送 (send) >: ";  // on a clear line: both threads print it
 const std::string nobody = "对方不在 (nobody is there: the last line is lost)";
 
 // Writes a line over the prompt, then the prompt again. The terminal keeps the text that is typed so far.

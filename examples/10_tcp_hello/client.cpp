@@ -16,7 +16,7 @@ int main(int argc, char** argv) try {
 
     std::cout << "请输入要发送的数据 (data to send): " << std::flush;
     std::string line;
-    std::getline(std::cin, line);
+    if (!std::getline(std::cin, line)) return 0;  // Ctrl-D
     server.send_all(line + "\n");  // the notes forget this: then both sides wait for ever
 
     char buffer[1024];

@@ -48,7 +48,7 @@ int main(int argc, char** argv) try {
         net::resolve(argc > 1 ? argv[1] : "localhost", argc > 2 ? argv[2] : "69", {.type = net::socket_type::datagram});
     std::cout << "请输入要下载的文件名 (file to download): " << std::flush;
     std::string name;
-    if (!std::getline(std::cin, name)) return 0;
+    if (!std::getline(std::cin, name) || name.empty()) return 0;
     net::stop_event stop;
     net::stop_on_signals signals{stop};
     for (const net::endpoint& server : servers) {

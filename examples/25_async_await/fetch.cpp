@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <iostream>
+#include <stdexcept>
 
 namespace net = netnotes;
 using namespace std::chrono_literals;
@@ -50,6 +51,7 @@ net::task<> fetch_all(std::vector<std::string> names) {
 }
 
 int main(int argc, char** argv) try {
+    if (argc < 2) throw std::invalid_argument{"usage: fetch HOST[:PORT]..."};
     std::cout << "正在连接 (connecting to) " << argc - 1 << " servers ..." << std::endl;
     net::event_loop loop;
     loop.run(fetch_all({argv + 1, argv + argc}));

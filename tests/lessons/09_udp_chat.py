@@ -4,7 +4,7 @@ import socket
 
 from play import Lesson
 
-PROMPT = "发送 (send) >: "
+PROMPT = "\r\x1b[K发送 (send) >: "
 
 
 def chat(lesson, own, other, host="127.0.0.1"):

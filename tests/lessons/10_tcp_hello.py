@@ -38,6 +38,15 @@ with Lesson(__file__) as lesson:
     client.expect("接收到的数据 (received): send from server!\n")
     client.ends(0)
 
+    # Ctrl-D at the question ends the client, and nothing is sent.
+    server = lesson.start("server")
+    server.expect("waiting for a client")
+    client = lesson.start("client")
+    client.expect("(data to send): ")
+    client.end_of_input()
+    client.ends(0)
+    assert server.ends(0).endswith("接收到的数据为 (received): \n")
+
     # Without a server the client says so.
     assert "Connection refused" in lesson.start("client").ends(1)
     assert "Connection refused" in lesson.start("greeting_client").ends(1)

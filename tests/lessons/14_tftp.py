@@ -105,9 +105,13 @@ with Lesson(__file__) as lesson, tempfile.TemporaryDirectory() as folder:
     assert f"client: 127.0.0.1:{port}: not for you\\x1b[2J: Access violation" in answer, answer
     assert not pathlib.Path("secret").exists()
 
-    # Ctrl-D at the prompt ends the client.
+    # Ctrl-D or an empty name ends the client.
     client = lesson.start("client")
     client.expect("(file to download): ")
     client.end_of_input()
+    client.ends(0)
+    client = lesson.start("client")
+    client.expect("(file to download): ")
+    client.type("")
     client.ends(0)
     os.chdir("/")

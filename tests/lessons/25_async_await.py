@@ -23,6 +23,8 @@ with Lesson(__file__) as lesson:
         assert re.search(r"^127.0.0.1:1234  \d+ ms  .*Connection refused$", text, re.M), text
         assert len(re.findall(r"^localhost:x?  \d+ ms  this is not HOST:PORT", text, re.M)) == 2, text
 
+    assert lesson.start("fetch").ends(1) == "fetch: usage: fetch HOST[:PORT]...\n"
+
     with socket.create_server(("127.0.0.1", 7788)) as listener:
         # Both directions at once; Ctrl-D ends one of them.
         netcat = lesson.start("netcat", "localhost", "7788")
