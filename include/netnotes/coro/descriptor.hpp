@@ -115,7 +115,8 @@ class [[nodiscard]] async_descriptor::waiting : public detail::io_operation {
     waiting(const async_descriptor& of, direction way) noexcept
         : detail::io_operation{of.node(), way}, is_always_ready_{of.is_always_ready_} {}
     bool attempt() noexcept override {
-        return std::exchange(direction_ == direction::read ? node_.readable : node_.writable, false) || is_always_ready_;
+        return std::exchange(direction_ == direction::read ? node_.readable : node_.writable, false) ||
+               is_always_ready_;
     }
     bool is_always_ready_;
 };

@@ -1316,7 +1316,8 @@ template <detail::address_value Address>
 //
 //        192.0.2.1:80        [2001:db8::1]:80        brackets, because IPv6 has colons, too
 //
-// On this page:  endpoint · port_class, classify_port · service, find_service · the literal _endpoint
+// On this page:  endpoint · parse_port, read_port · host_port, parse_host_port, read_host_port · port_class,
+//                classify_port · service, find_service · the literal _endpoint
 // The notes:     端口 (ports), 端口分类 (classes of ports); example 04
 
 #ifndef NETNOTES_IP_ENDPOINT_HPP
@@ -1327,7 +1328,9 @@ template <detail::address_value Address>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
 
 
@@ -1356,6 +1359,7 @@ class endpoint : public detail::printable<endpoint> {
         if (!read) throw parse_error{"endpoint", text, why};
         *this = *read;
     }
+    /// Returns nullopt if the text is no endpoint; `why` then says why.
     static constexpr std::optional<endpoint> parse(std::string_view text, parse_failure& why) noexcept {
         const auto refused = [&](std::string_view pattern, std::size_t position) {
             why = parse_failure{pattern, position};
@@ -1399,6 +1403,83 @@ class endpoint : public detail::printable<endpoint> {
     ip_address address_;
     std::uint16_t port_ = 0;
 };
+
+// ---- Ports and hosts, as a user types them -------------------------------------------------------------
+
+/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text is
+/// something else; `why` then says why.
+constexpr std::optional<std::uint16_t> parse_port(std::string_view text, parse_failure& why) noexcept {
+    std::uint32_t port = 0;
+    if (!detail::read_number(text.data(), text.data() + text.size(), 65535, port, why)) return std::nullopt;
+    return static_cast<std::uint16_t>(port);
+}
+constexpr std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
+    parse_failure why;
+    return parse_port(text, why);
+}
+/// Does the same for an argument of a program: `read_port(argv[1])`. Throws parse_error, whose what() is for example
+/// `"66666" is no port: the number is above 65535, at character 0`.
+constexpr std::uint16_t read_port(std::string_view text) {
+    parse_failure why;
+    const auto port = parse_port(text, why);
+    if (!port) throw parse_error{"port", text, why};
+    return *port;
+}
+
+/// A host and a port, for tcp_stream::connect(), async_connect() and resolve(). The host is a name or an address, and
+/// nobody has looked it up yet.
+struct host_port {
+    std::string host;  ///< without brackets: `example.net`, `192.0.2.1`, `2001:db8::1`
+    std::uint16_t port = 0;
+
+    host_port() = default;
+    host_port(std::string name_or_address, std::uint16_t its_port) : host{std::move(name_or_address)}, port{its_port} {}
+    /// Returns `example.net:80`, with brackets around an IPv6 address.
+    [[nodiscard]] std::string to_string() const {
+        const bool has_colon = host.find(':') != host.npos;
+        return detail::joined(has_colon ? "[" : "", host, has_colon ? "]:" : ":", std::to_string(port));
+    }
+    friend bool operator==(const host_port&, const host_port&) = default;
+};
+
+/// Reads `example.net:80`, `192.0.2.1:80` or `[2001:db8::1]:80`. With a default port the text may end behind the host.
+/// Returns nullopt if the text is something else; `why` then says why.
+///
+/// A host between brackets must be an IPv6 address. Any other host may be a name, so it must not be empty and has no
+/// space, control character, '/', '@', '[' or ']'.
+inline std::optional<host_port> parse_host_port(std::string_view text, parse_failure& why,
+                                                std::optional<std::uint16_t> default_port = std::nullopt) {
+    const auto refused = [&](std::string_view pattern, std::size_t at, unsigned char character = 0) {
+        why = parse_failure{pattern, at, 0, character};
+        return std::nullopt;
+    };
+    const bool bracketed = text.starts_with('[');
+    const std::size_t bracket = text.find(']');
+    if (bracketed && bracket == text.npos) return refused("']' is missing", text.size());
+    const std::size_t end = std::min(bracketed ? bracket + 1 : text.find(':'), text.size());
+    const std::string_view host = bracketed ? text.substr(1, end - 2) : text.substr(0, end);
+    if (bracketed && !ipv6_address::parse(host, why)) return why.shift(1), std::nullopt;
+    if (host.empty()) return refused("a host is missing", 0);
+    for (std::size_t at = 0; !bracketed && at < end; ++at) {
+        const auto c = static_cast<unsigned char>(text[at]);
+        if (c <= ' ' || c == 0x7f || c == '/' || c == '@' || c == '[' || c == ']')
+            return refused("unexpected character @", at, c);
+    }
+    if (end == text.size() && default_port) return host_port{std::string{host}, *default_port};
+    if (end == text.size() || text[end] != ':') return refused("':' and a port are missing", end);
+    if (const std::size_t second = text.find(':', end + 1); !bracketed && second != text.npos)
+        return refused("a second ':'; an IPv6 address needs brackets before a port", second);
+    const auto port = parse_port(text.substr(end + 1), why);
+    if (!port) return why.shift(static_cast<std::ptrdiff_t>(end + 1)), std::nullopt;
+    return host_port{std::string{host}, *port};
+}
+/// Does the same for an argument of a program: `read_host_port(argv[1])`. Throws parse_error.
+inline host_port read_host_port(std::string_view text, std::optional<std::uint16_t> default_port = std::nullopt) {
+    parse_failure why;
+    auto read = parse_host_port(text, why, default_port);
+    if (!read) throw parse_error{"host and port", text, why};
+    return *std::move(read);
+}
 
 // ---- Ports and services --------------------------------------------------------------------------------
 
