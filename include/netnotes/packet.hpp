@@ -15,7 +15,7 @@
 // A header that cannot be read is reported with its layer, the reason, and the byte's place. A frame that the capture cut
 // short is told apart from a malformed frame.
 //
-//        const frame_view frame = dissect(bytes);
+//        const packet::frame_view frame = packet::dissect(bytes);
 //        if (const auto tcp = frame.tcp()) std::cout << tcp->source_port() << " to " << tcp->destination_port();
 //        if (!frame.is_whole()) std::cerr << frame.failure().message();
 //

@@ -3,8 +3,8 @@
 //
 // An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
 //
-//     owner<io_back_end> first{new epoll_back_end};       `first` owns the object
-//     owner<io_back_end> second{std::move(first)};        now `second` owns it, and `first` is empty
+//     first{new object}            first ──> object
+//     second{std::move(first)}     second ──> object        `first` is empty now
 //
 // std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
 // only an owner, such as coro/io/back_end.hpp, includes this page.

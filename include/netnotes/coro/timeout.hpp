@@ -3,8 +3,8 @@
 //
 // A peer may never answer. So each wait for it needs a limit, and the limit should hold for the whole conversation:
 //
-//     auto answer = co_await with_timeout(2s, ask(server));             the result, or errc::timed_out
-//     std::size_t size = co_await with_timeout(2s, stream.recv(room));  one operation, without a task around it
+//     auto answer = co_await with_timeout(2s, ask(server));             // the result, or errc::timed_out
+//     std::size_t size = co_await with_timeout(2s, stream.recv(room));  // one operation, without a task around it
 //
 //        with_timeout(2s, ask) ── ask() ─────────── answer ──> the result
 //                              └─ 2 s ──> cancel ask(), wait until it has ended, throw errc::timed_out
@@ -13,7 +13,7 @@
 // wait, such as a last message to the peer. shield() runs such a cleanup to its end, but not longer than its bound:
 //
 //     std::exception_ptr failure;
-//     try { co_await talk(stream); } catch (...) { failure = std::current_exception(); }     no co_await inside catch
+//     try { co_await talk(stream); } catch (...) { failure = std::current_exception(); }     // no co_await inside catch
 //     co_await shield(2s, say_goodbye(stream));
 //     if (failure) std::rethrow_exception(failure);
 //

@@ -5,17 +5,17 @@
 // behind the other:
 //
 //        std::vector<std::byte> frame;
-//        write(frame, ethernet{.destination = router, .source = card},
-//              ipv4{.source = "192.0.2.1"_ip.v4(), .destination = "198.51.100.7"_ip.v4()},
-//              tcp{.source_port = 40944, .destination_port = 80, .flags = tcp_flag::syn,
-//                  .options = tcp_options{}.maximum_segment_size(1460).sack_permitted()},
+//        packet::write(frame, packet::ethernet{.destination = router, .source = card},
+//              packet::ipv4{.source = "192.0.2.1"_ip.v4(), .destination = "198.51.100.7"_ip.v4()},
+//              packet::tcp{.source_port = 40944, .destination_port = 80, .flags = packet::tcp_flag::syn,
+//                          .options = packet::tcp_options{}.maximum_segment_size(1460).sack_permitted()},
 //              "payload");
 //
 // Lengths, offsets, checksums and the numbers of the next protocol are std::optional members. Those without a value are
 // computed. Those with a value are written as they are, so a test can tell any lie:
 //
-//        udp{.source_port = 53, .length = 7}            // a length that no receiver should accept
-//        ipv4{.total_length = 0, .header_checksum = 0}
+//        packet::udp{.source_port = 53, .length = 7};            // a length that no receiver should accept
+//        packet::ipv4{.total_length = 0, .header_checksum = 0};
 //
 // The function from() makes the struct of a view and copies every bit, also reserved bits, the checksum and the padding
 // of options. So a header that was parsed can be changed in one place and written again.

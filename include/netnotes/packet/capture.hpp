@@ -6,8 +6,8 @@
 //        a1 b2 c3 d4, or another of four magics    pcap, pcap.hpp
 //        0a 0d 0d 0a                               pcapng, pcapng.hpp
 //
-//        capture_reader reader{bytes};
-//        for (const capture_record& record : reader)
+//        packet::capture_reader reader{bytes};
+//        for (const packet::capture_record& record : reader)
 //            std::cout << record.bytes.size() << " bytes on " << reader.interfaces()[record.interface_index].name();
 //        if (reader.is_cut_short()) std::cout << "the file ends within a packet";
 //

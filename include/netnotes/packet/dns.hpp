@@ -14,10 +14,10 @@
 // The view checks the header when it is made. Questions and records are read while you iterate, because a name may have
 // any size. A list ends before a record that cannot be read; check() reads the whole message and says why.
 //
-//        packet_failure why;
-//        if (const auto message = dns_view::parse(datagram, why))
-//            for (const dns_record& record : message->answers())
-//                if (const auto address = record.address()) …
+//        packet::packet_failure why;
+//        if (const auto message = packet::dns_view::parse(datagram, why))
+//            for (const packet::dns_record& record : message->answers())
+//                if (const auto address = record.address()) std::cout << *address;
 //
 // Each accessor of a record is for one kind of data. It returns nullopt for another type, and for data that cannot be
 // read. Nothing here allocates or throws.

@@ -4,11 +4,11 @@
 // The builder writes into the caller's bytes, and allocates nothing. A name whose end was written before ends with a
 // pointer to that place, as in dns_name.hpp:
 //
-//        std::array<std::byte, dns_udp_size> room;
-//        dns_builder response{room, {.id = query.id(), .is_response = true}};
-//        response.question(name, dns_type::a);
-//        response.address(dns_section::answer, name, 300, ipv4_address{"192.0.2.1"});
-//        socket.send_to(response.message(), peer);
+//        std::array<std::byte, packet::dns_udp_size> room;
+//        packet::dns_builder response{room, {.id = query.id(), .is_response = true}};
+//        response.question(name, packet::dns_type::a);
+//        response.address(packet::dns_section::answer, name, 300, ipv4_address{"192.0.2.1"});
+//        server.send_to(response.message(), peer);
 //
 // A record that does not fit is left out whole. The header then says that the message is truncated, and the client
 // asks again over TCP (RFC 2181 §9).

@@ -8,7 +8,7 @@
 //                  └──────────┴────────┴───────┴─────────────────┴─────────┘
 //                                                                └ payload_ended_by(): ipv4_total_length
 //
-//        const frame_view frame = dissect(bytes);
+//        const packet::frame_view frame = packet::dissect(bytes);
 //        if (const auto tcp = frame.tcp())
 //            std::cout << tcp->source_port() << '\n';
 //        if (frame.failure())

@@ -10,7 +10,7 @@
 // A network card has an address, too: 48 bits, of which the first three bytes name the manufacturer (IEEE 802). It is
 // valid on one link only. A router replaces it at every hop, whereas the IP addresses stay.
 //
-//        constexpr mac_address card{"02:00:5e:10:00:01"};
+//        constexpr packet::mac_address card{"02:00:5e:10:00:01"};
 //        static_assert(!card.is_multicast() && card.is_locally_administered());
 //
 // A header that cannot be read is reported as a packet_failure: which layer, why, and at which byte of the frame. Two

@@ -13,8 +13,8 @@
 // not, parse() returns nullopt and says why. Every accessor then reads within the bounds, so it needs no check and cannot
 // fail. This is also why a view is fast: reading a field is one load and one swap of bytes.
 //
-//        packet_failure why;
-//        if (const auto header = tcp_view::parse(bytes, why))
+//        packet::packet_failure why;
+//        if (const auto header = packet::tcp_view::parse(bytes, why))
 //            use(header->source_port());
 //        else
 //            std::cerr << why.message();         // TCP: data offset is 3 words, below 5, at byte 12

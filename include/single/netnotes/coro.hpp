@@ -6577,8 +6577,8 @@ static_assert(poller<epoll_poller>);
 //
 // An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
 //
-//     owner<io_back_end> first{new epoll_back_end};       `first` owns the object
-//     owner<io_back_end> second{std::move(first)};        now `second` owns it, and `first` is empty
+//     first{new object}            first ──> object
+//     second{std::move(first)}     second ──> object        `first` is empty now
 //
 // std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
 // only an owner, such as coro/io/back_end.hpp, includes this page.
@@ -6714,8 +6714,7 @@ class owner {
 // what the kernel has already received or accepted.
 //
 // On this page:  io_back_end · io_intake · io_backend_factory
-// Above it:      coro/io/epoll.hpp, coro/io/io_uring.hpp
-// The notes:     epoll版-TCP服务器 (the epoll server)
+// Above it:      the back ends, each in a file of its own in coro/io
 
 #ifndef NETNOTES_CORO_IO_BACK_END_HPP
 #define NETNOTES_CORO_IO_BACK_END_HPP
@@ -9660,8 +9659,8 @@ inline async_stream& async_buffered_stream::stream() {
 //
 // A peer may never answer. So each wait for it needs a limit, and the limit should hold for the whole conversation:
 //
-//     auto answer = co_await with_timeout(2s, ask(server));             the result, or errc::timed_out
-//     std::size_t size = co_await with_timeout(2s, stream.recv(room));  one operation, without a task around it
+//     auto answer = co_await with_timeout(2s, ask(server));             // the result, or errc::timed_out
+//     std::size_t size = co_await with_timeout(2s, stream.recv(room));  // one operation, without a task around it
 //
 //        with_timeout(2s, ask) ── ask() ─────────── answer ──> the result
 //                              └─ 2 s ──> cancel ask(), wait until it has ended, throw errc::timed_out
@@ -9670,7 +9669,7 @@ inline async_stream& async_buffered_stream::stream() {
 // wait, such as a last message to the peer. shield() runs such a cleanup to its end, but not longer than its bound:
 //
 //     std::exception_ptr failure;
-//     try { co_await talk(stream); } catch (...) { failure = std::current_exception(); }     no co_await inside catch
+//     try { co_await talk(stream); } catch (...) { failure = std::current_exception(); }     // no co_await inside catch
 //     co_await shield(2s, say_goodbye(stream));
 //     if (failure) std::rethrow_exception(failure);
 //

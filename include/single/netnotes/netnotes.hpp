@@ -6597,8 +6597,8 @@ static_assert(poller<epoll_poller>);
 //
 // An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
 //
-//     owner<io_back_end> first{new epoll_back_end};       `first` owns the object
-//     owner<io_back_end> second{std::move(first)};        now `second` owns it, and `first` is empty
+//     first{new object}            first ──> object
+//     second{std::move(first)}     second ──> object        `first` is empty now
 //
 // std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
 // only an owner, such as coro/io/back_end.hpp, includes this page.
@@ -6734,8 +6734,7 @@ class owner {
 // what the kernel has already received or accepted.
 //
 // On this page:  io_back_end · io_intake · io_backend_factory
-// Above it:      coro/io/epoll.hpp, coro/io/io_uring.hpp
-// The notes:     epoll版-TCP服务器 (the epoll server)
+// Above it:      the back ends, each in a file of its own in coro/io
 
 #ifndef NETNOTES_CORO_IO_BACK_END_HPP
 #define NETNOTES_CORO_IO_BACK_END_HPP
@@ -9680,8 +9679,8 @@ inline async_stream& async_buffered_stream::stream() {
 //
 // A peer may never answer. So each wait for it needs a limit, and the limit should hold for the whole conversation:
 //
-//     auto answer = co_await with_timeout(2s, ask(server));             the result, or errc::timed_out
-//     std::size_t size = co_await with_timeout(2s, stream.recv(room));  one operation, without a task around it
+//     auto answer = co_await with_timeout(2s, ask(server));             // the result, or errc::timed_out
+//     std::size_t size = co_await with_timeout(2s, stream.recv(room));  // one operation, without a task around it
 //
 //        with_timeout(2s, ask) ── ask() ─────────── answer ──> the result
 //                              └─ 2 s ──> cancel ask(), wait until it has ended, throw errc::timed_out
@@ -9690,7 +9689,7 @@ inline async_stream& async_buffered_stream::stream() {
 // wait, such as a last message to the peer. shield() runs such a cleanup to its end, but not longer than its bound:
 //
 //     std::exception_ptr failure;
-//     try { co_await talk(stream); } catch (...) { failure = std::current_exception(); }     no co_await inside catch
+//     try { co_await talk(stream); } catch (...) { failure = std::current_exception(); }     // no co_await inside catch
 //     co_await shield(2s, say_goodbye(stream));
 //     if (failure) std::rethrow_exception(failure);
 //
@@ -17544,7 +17543,7 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 // A header that cannot be read is reported with its layer, the reason, and the byte's place. A frame that the capture cut
 // short is told apart from a malformed frame.
 //
-//        const frame_view frame = dissect(bytes);
+//        const packet::frame_view frame = packet::dissect(bytes);
 //        if (const auto tcp = frame.tcp()) std::cout << tcp->source_port() << " to " << tcp->destination_port();
 //        if (!frame.is_whole()) std::cerr << frame.failure().message();
 //
@@ -17588,17 +17587,17 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 // behind the other:
 //
 //        std::vector<std::byte> frame;
-//        write(frame, ethernet{.destination = router, .source = card},
-//              ipv4{.source = "192.0.2.1"_ip.v4(), .destination = "198.51.100.7"_ip.v4()},
-//              tcp{.source_port = 40944, .destination_port = 80, .flags = tcp_flag::syn,
-//                  .options = tcp_options{}.maximum_segment_size(1460).sack_permitted()},
+//        packet::write(frame, packet::ethernet{.destination = router, .source = card},
+//              packet::ipv4{.source = "192.0.2.1"_ip.v4(), .destination = "198.51.100.7"_ip.v4()},
+//              packet::tcp{.source_port = 40944, .destination_port = 80, .flags = packet::tcp_flag::syn,
+//                          .options = packet::tcp_options{}.maximum_segment_size(1460).sack_permitted()},
 //              "payload");
 //
 // Lengths, offsets, checksums and the numbers of the next protocol are std::optional members. Those without a value are
 // computed. Those with a value are written as they are, so a test can tell any lie:
 //
-//        udp{.source_port = 53, .length = 7}            // a length that no receiver should accept
-//        ipv4{.total_length = 0, .header_checksum = 0}
+//        packet::udp{.source_port = 53, .length = 7};            // a length that no receiver should accept
+//        packet::ipv4{.total_length = 0, .header_checksum = 0};
 //
 // The function from() makes the struct of a view and copies every bit, also reserved bits, the checksum and the padding
 // of options. So a header that was parsed can be changed in one place and written again.
@@ -17795,7 +17794,7 @@ constexpr void load_ahead(std::span<const std::byte> whole, std::size_t at, std:
 // A network card has an address, too: 48 bits, of which the first three bytes name the manufacturer (IEEE 802). It is
 // valid on one link only. A router replaces it at every hop, whereas the IP addresses stay.
 //
-//        constexpr mac_address card{"02:00:5e:10:00:01"};
+//        constexpr packet::mac_address card{"02:00:5e:10:00:01"};
 //        static_assert(!card.is_multicast() && card.is_locally_administered());
 //
 // A header that cannot be read is reported as a packet_failure: which layer, why, and at which byte of the frame. Two
@@ -18379,8 +18378,8 @@ inline constexpr auto crc32_table = [] {
 // not, parse() returns nullopt and says why. Every accessor then reads within the bounds, so it needs no check and cannot
 // fail. This is also why a view is fast: reading a field is one load and one swap of bytes.
 //
-//        packet_failure why;
-//        if (const auto header = tcp_view::parse(bytes, why))
+//        packet::packet_failure why;
+//        if (const auto header = packet::tcp_view::parse(bytes, why))
 //            use(header->source_port());
 //        else
 //            std::cerr << why.message();         // TCP: data offset is 3 words, below 5, at byte 12
@@ -20495,8 +20494,8 @@ constexpr std::size_t write(std::vector<std::byte>& out, const Layers&... layers
 //        a1 b2 c3 d4, or another of four magics    pcap, pcap.hpp
 //        0a 0d 0d 0a                               pcapng, pcapng.hpp
 //
-//        capture_reader reader{bytes};
-//        for (const capture_record& record : reader)
+//        packet::capture_reader reader{bytes};
+//        for (const packet::capture_record& record : reader)
 //            std::cout << record.bytes.size() << " bytes on " << reader.interfaces()[record.interface_index].name();
 //        if (reader.is_cut_short()) std::cout << "the file ends within a packet";
 //
@@ -21426,10 +21425,10 @@ class capture_reader {
 // The view checks the header when it is made. Questions and records are read while you iterate, because a name may have
 // any size. A list ends before a record that cannot be read; check() reads the whole message and says why.
 //
-//        packet_failure why;
-//        if (const auto message = dns_view::parse(datagram, why))
-//            for (const dns_record& record : message->answers())
-//                if (const auto address = record.address()) …
+//        packet::packet_failure why;
+//        if (const auto message = packet::dns_view::parse(datagram, why))
+//            for (const packet::dns_record& record : message->answers())
+//                if (const auto address = record.address()) std::cout << *address;
 //
 // Each accessor of a record is for one kind of data. It returns nullopt for another type, and for data that cannot be
 // read. Nothing here allocates or throws.
@@ -22345,11 +22344,11 @@ constexpr std::string_view to_string(dns_type type) noexcept {
 // The builder writes into the caller's bytes, and allocates nothing. A name whose end was written before ends with a
 // pointer to that place, as in dns_name.hpp:
 //
-//        std::array<std::byte, dns_udp_size> room;
-//        dns_builder response{room, {.id = query.id(), .is_response = true}};
-//        response.question(name, dns_type::a);
-//        response.address(dns_section::answer, name, 300, ipv4_address{"192.0.2.1"});
-//        socket.send_to(response.message(), peer);
+//        std::array<std::byte, packet::dns_udp_size> room;
+//        packet::dns_builder response{room, {.id = query.id(), .is_response = true}};
+//        response.question(name, packet::dns_type::a);
+//        response.address(packet::dns_section::answer, name, 300, ipv4_address{"192.0.2.1"});
+//        server.send_to(response.message(), peer);
 //
 // A record that does not fit is left out whole. The header then says that the message is truncated, and the client
 // asks again over TCP (RFC 2181 §9).
@@ -22623,7 +22622,7 @@ class dns_builder {
 //                  └──────────┴────────┴───────┴─────────────────┴─────────┘
 //                                                                └ payload_ended_by(): ipv4_total_length
 //
-//        const frame_view frame = dissect(bytes);
+//        const packet::frame_view frame = packet::dissect(bytes);
 //        if (const auto tcp = frame.tcp())
 //            std::cout << tcp->source_port() << '\n';
 //        if (frame.failure())

@@ -37,7 +37,7 @@
 // A header that cannot be read is reported with its layer, the reason, and the byte's place. A frame that the capture cut
 // short is told apart from a malformed frame.
 //
-//        const frame_view frame = dissect(bytes);
+//        const packet::frame_view frame = packet::dissect(bytes);
 //        if (const auto tcp = frame.tcp()) std::cout << tcp->source_port() << " to " << tcp->destination_port();
 //        if (!frame.is_whole()) std::cerr << frame.failure().message();
 //
@@ -2187,17 +2187,17 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 // behind the other:
 //
 //        std::vector<std::byte> frame;
-//        write(frame, ethernet{.destination = router, .source = card},
-//              ipv4{.source = "192.0.2.1"_ip.v4(), .destination = "198.51.100.7"_ip.v4()},
-//              tcp{.source_port = 40944, .destination_port = 80, .flags = tcp_flag::syn,
-//                  .options = tcp_options{}.maximum_segment_size(1460).sack_permitted()},
+//        packet::write(frame, packet::ethernet{.destination = router, .source = card},
+//              packet::ipv4{.source = "192.0.2.1"_ip.v4(), .destination = "198.51.100.7"_ip.v4()},
+//              packet::tcp{.source_port = 40944, .destination_port = 80, .flags = packet::tcp_flag::syn,
+//                          .options = packet::tcp_options{}.maximum_segment_size(1460).sack_permitted()},
 //              "payload");
 //
 // Lengths, offsets, checksums and the numbers of the next protocol are std::optional members. Those without a value are
 // computed. Those with a value are written as they are, so a test can tell any lie:
 //
-//        udp{.source_port = 53, .length = 7}            // a length that no receiver should accept
-//        ipv4{.total_length = 0, .header_checksum = 0}
+//        packet::udp{.source_port = 53, .length = 7};            // a length that no receiver should accept
+//        packet::ipv4{.total_length = 0, .header_checksum = 0};
 //
 // The function from() makes the struct of a view and copies every bit, also reserved bits, the checksum and the padding
 // of options. So a header that was parsed can be changed in one place and written again.
@@ -2394,7 +2394,7 @@ constexpr void load_ahead(std::span<const std::byte> whole, std::size_t at, std:
 // A network card has an address, too: 48 bits, of which the first three bytes name the manufacturer (IEEE 802). It is
 // valid on one link only. A router replaces it at every hop, whereas the IP addresses stay.
 //
-//        constexpr mac_address card{"02:00:5e:10:00:01"};
+//        constexpr packet::mac_address card{"02:00:5e:10:00:01"};
 //        static_assert(!card.is_multicast() && card.is_locally_administered());
 //
 // A header that cannot be read is reported as a packet_failure: which layer, why, and at which byte of the frame. Two
@@ -2978,8 +2978,8 @@ inline constexpr auto crc32_table = [] {
 // not, parse() returns nullopt and says why. Every accessor then reads within the bounds, so it needs no check and cannot
 // fail. This is also why a view is fast: reading a field is one load and one swap of bytes.
 //
-//        packet_failure why;
-//        if (const auto header = tcp_view::parse(bytes, why))
+//        packet::packet_failure why;
+//        if (const auto header = packet::tcp_view::parse(bytes, why))
 //            use(header->source_port());
 //        else
 //            std::cerr << why.message();         // TCP: data offset is 3 words, below 5, at byte 12
@@ -5094,8 +5094,8 @@ constexpr std::size_t write(std::vector<std::byte>& out, const Layers&... layers
 //        a1 b2 c3 d4, or another of four magics    pcap, pcap.hpp
 //        0a 0d 0d 0a                               pcapng, pcapng.hpp
 //
-//        capture_reader reader{bytes};
-//        for (const capture_record& record : reader)
+//        packet::capture_reader reader{bytes};
+//        for (const packet::capture_record& record : reader)
 //            std::cout << record.bytes.size() << " bytes on " << reader.interfaces()[record.interface_index].name();
 //        if (reader.is_cut_short()) std::cout << "the file ends within a packet";
 //
@@ -6025,10 +6025,10 @@ class capture_reader {
 // The view checks the header when it is made. Questions and records are read while you iterate, because a name may have
 // any size. A list ends before a record that cannot be read; check() reads the whole message and says why.
 //
-//        packet_failure why;
-//        if (const auto message = dns_view::parse(datagram, why))
-//            for (const dns_record& record : message->answers())
-//                if (const auto address = record.address()) …
+//        packet::packet_failure why;
+//        if (const auto message = packet::dns_view::parse(datagram, why))
+//            for (const packet::dns_record& record : message->answers())
+//                if (const auto address = record.address()) std::cout << *address;
 //
 // Each accessor of a record is for one kind of data. It returns nullopt for another type, and for data that cannot be
 // read. Nothing here allocates or throws.
@@ -6944,11 +6944,11 @@ constexpr std::string_view to_string(dns_type type) noexcept {
 // The builder writes into the caller's bytes, and allocates nothing. A name whose end was written before ends with a
 // pointer to that place, as in dns_name.hpp:
 //
-//        std::array<std::byte, dns_udp_size> room;
-//        dns_builder response{room, {.id = query.id(), .is_response = true}};
-//        response.question(name, dns_type::a);
-//        response.address(dns_section::answer, name, 300, ipv4_address{"192.0.2.1"});
-//        socket.send_to(response.message(), peer);
+//        std::array<std::byte, packet::dns_udp_size> room;
+//        packet::dns_builder response{room, {.id = query.id(), .is_response = true}};
+//        response.question(name, packet::dns_type::a);
+//        response.address(packet::dns_section::answer, name, 300, ipv4_address{"192.0.2.1"});
+//        server.send_to(response.message(), peer);
 //
 // A record that does not fit is left out whole. The header then says that the message is truncated, and the client
 // asks again over TCP (RFC 2181 §9).
@@ -7222,7 +7222,7 @@ class dns_builder {
 //                  └──────────┴────────┴───────┴─────────────────┴─────────┘
 //                                                                └ payload_ended_by(): ipv4_total_length
 //
-//        const frame_view frame = dissect(bytes);
+//        const packet::frame_view frame = packet::dissect(bytes);
 //        if (const auto tcp = frame.tcp())
 //            std::cout << tcp->source_port() << '\n';
 //        if (frame.failure())

@@ -15,8 +15,7 @@
 // what the kernel has already received or accepted.
 //
 // On this page:  io_back_end · io_intake · io_backend_factory
-// Above it:      coro/io/epoll.hpp, coro/io/io_uring.hpp
-// The notes:     epoll版-TCP服务器 (the epoll server)
+// Above it:      the back ends, each in a file of its own in coro/io
 
 #ifndef NETNOTES_CORO_IO_BACK_END_HPP
 #define NETNOTES_CORO_IO_BACK_END_HPP
