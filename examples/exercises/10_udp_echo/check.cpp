@@ -159,7 +159,10 @@ int main(int argc, char** argv) {
                    steps.expect(!has_given_up, "ask()", "ended after 300 ms",
                                 "it took " + std::to_string(took.count()) + " ms");
                    steps.expect(took >= 300ms, "ask()", "waited for 300 ms",
-                                "it ended after " + std::to_string(took.count()) + " ms");
+                                "it ended after " + std::to_string(took.count()) + " ms" +
+                                    (took < 299ms ? ""
+                                                  : grader::either(": duration_cast rounds down, ceil rounds up",
+                                                                   "：duration_cast 向下取整，ceil 向上取整")));
                });
     return steps.result();
 }
