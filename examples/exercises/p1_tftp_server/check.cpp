@@ -72,6 +72,8 @@ class server {
         if (process_ == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             ::alarm(0);
+            const rlimit limit{100, 100};
+            ::setrlimit(RLIMIT_NOFILE, &limit);
             serve(door_, folder(), stop_);
             ::_exit(0);
         }
@@ -267,6 +269,8 @@ int main(int argc, char** argv) {
                 grader::either("a request with the mode mail", "模式为 mail 的请求"));
         refused(number(9) + "hello.txt" + zero + "octet" + zero, "40",
                 grader::either("a datagram with the code 9", "操作码为 9 的数据报"));
+        refused(number(7) + "hello.txt" + zero + "octet" + zero, "40",
+                grader::either("a datagram with the code 7", "操作码为 7 的数据报"));
         for (const string& each : {string{}, zero, number(5), number(5) + number(1) + "no" + zero, acknowledgment(1),
                                    data(1, "x"), number(5) + number(0) + string(400, 'x')})
             reader.ask(each);  // an error draws nothing, and nothing may end the server
@@ -323,9 +327,16 @@ int main(int argc, char** argv) {
                 readers.back().expect(
                     data(1, server::text(512)),
                     grader::either("the request of client ", "客户端的请求 ") + std::to_string(i + 1));
+                steps.expect(readers.back().is_at_address(), grader::either("the data", "数据"),
+                             grader::either("come from 127.0.0.2", "来自 127.0.0.2"),
+                             grader::either("it came from another address of this machine", "它来自本机的另一个地址"));
             }
             client late{steps, tftp};
             fetch(late, "hello.txt", "hello");
+            for (int i = 0; i < 150; ++i) {  // the server has a limit of 100 descriptors
+                client other{steps, tftp};
+                fetch(other, "hello.txt", "hello");
+            }
             // While the 20 are silent, each waits for its block once more. Waiting costs no processor time.
             for (client& each : readers) each.expect(data(1, server::text(512)), grader::either("silence", "沉默"));
             for (client& each : readers) each.say(acknowledgment(1));
@@ -353,6 +364,14 @@ int main(int argc, char** argv) {
             fetch(quiet, "hello.txt", "hello");
             reader.say(acknowledgment(1));
             reader.expect(data(2, server::text(1024).substr(512)), grader::either("acknowledgment 1", "确认 1"));
+            reader.say(number(5) + number(0) + "enough" + zero);  // an error of the client ends its transfer
+            reader.say(acknowledgment(2));
+            reader.ask(ask_for(1, "hello.txt"));
+            string got = reader.hear();
+            while (got == data(2, server::text(1024).substr(512))) got = reader.hear();  // it was under way
+            steps.expect(got == data(1, "hello"), grader::either("a request behind an error", "错误之后的请求"),
+                         grader::either("drawn ", "得到 ") + words(data(1, "hello")),
+                         words(got) + grader::either(" came", ""));
             tftp.end();
         });
     steps.step("stage 7: a file is written, and is whole or not there", "第 7 关：写入文件，要么完整，要么不存在", [&] {
