@@ -1,11 +1,11 @@
-// The manners that all examples share, so that each of them holds only what it teaches.
+// The manners that all demonstrations share, so that each of them holds only what it teaches.
 //
-//     01_first_socket                                a demonstration: plays all parts itself and narrates
-//     15_iterative_server serve --port 6666          the real server; its first line is `listening on ...`
-//     15_iterative_server connect localhost 6666     the real client, between your keyboard and the server
-//     15_iterative_server --help
+//     demo                             a demonstration: plays all parts itself and narrates
+//     demo serve --port 6666           the real server; its first line is `listening on ...`
+//     demo connect localhost 6666      the real client, between your keyboard and the server
+//     demo --help
 //
-// Exit status: 0 when all went well, 1 when something failed, 2 for arguments that make no sense.
+// Exit status: 0 for success, 1 if something failed, 2 for wrong arguments.
 
 #pragma once
 
@@ -79,8 +79,8 @@ class arguments {
         if (!text) return std::nullopt;
         return to_number(name, *text, least, most);
     }
-    /// What is not an option. A word that still begins with '-' is one that this example does not know; a
-    /// single '-' stands for standard input.
+    /// Returns the words that are left. Throws for a word that begins with '-', because this demonstration does not know
+    /// that option. A single '-' stands for standard input.
     std::vector<std::string> rest() {
         for (const std::string& word : rest_)
             if (word.size() > 1 && word[0] == '-') throw usage_error{"unknown option " + word};
@@ -143,8 +143,7 @@ inline void heading(std::string_view text) {
     say('\n', text, '\n', std::string(columns, '-'));
 }
 
-/// Lines of standard input are kept to so many characters; what a line has beyond that is dropped as it comes,
-/// so that a line may be endless.
+/// each_line() keeps this many characters of a line, and one more. It drops the rest, so a line may be endless.
 inline constexpr std::size_t longest_line = 256;
 
 /// Calls `treat` with each line of standard input, without its "\n" or "\r\n", until the input or the output ends.
@@ -154,7 +153,7 @@ inline void each_line(const std::function<void(std::string_view line)>& treat) {
     std::streambuf& input = *std::cin.rdbuf();
     std::string line;
     for (int c = 0; std::cout && c != std::char_traits<char>::eof();) {
-        // Whoever talks to us line by line has his answers before we wait for his next line.
+        // A program that talks to us line by line gets its answers before we wait for its next line.
         if (input.in_avail() <= 0) std::cout.flush();
         line.clear();
         while ((c = input.sbumpc()) != '\n' && c != std::char_traits<char>::eof())
@@ -236,11 +235,11 @@ inline int run(int argc, char** argv, std::string_view help, const roles& parts)
             if (!address)
                 throw usage_error{"--bind takes an address, such as 127.0.0.1, 0.0.0.0 or ::, not '" + *bind + "'"};
             options.where = {*address, static_cast<std::uint16_t>(port.value_or(6666))};
-            // Whoever has read a server's first line may stop reading; that is no reason for the server to end. (If he
-            // goes on holding the pipe and does not read, the log fills it and writing waits: that is what --quiet is for.)
+            // A script may read the first line of a server and close the pipe. That must not end the server. (If the
+            // script keeps the pipe open without reading, the log fills it and writing waits. Use --quiet then.)
             std::signal(SIGPIPE, SIG_IGN);
-            // What stops a server may say it twice, as timeout(1) does: to the process, and to its group. The second
-            // must not kill one that has just ended; so this is what stop_on_signals puts back.
+            // A program may send the signal twice, as timeout(1) does: to the process, and to its group. The second
+            // signal must not kill a server that is ending. So stop_on_signals puts back SIG_IGN.
             for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_IGN);
             words.output_matters = false;
             return parts.serve(options);
