@@ -32,7 +32,7 @@ case ${1-} in
         usage
         exit 0
         ;;
-    "")
+    "" | list)
         usage
         echo
         for folder in examples/[0-9][0-9]_*; do
@@ -45,7 +45,7 @@ esac
 lesson=
 for folder in examples/[0-9][0-9]_*; do
     case ${folder#examples/} in
-        "$1" | "$1"_* | [0-9][0-9]_"$1") lesson=$folder ;;
+        "$1" | "$1"_* | 0"$1"_* | [0-9][0-9]_"$1") lesson=$folder ;;
     esac
 done
 if [ -z "$lesson" ]; then
