@@ -80,6 +80,8 @@ int main(int argc, char** argv) {
         talk(a, b, 500);
         steps.expect(room.resident() < 100, "10 MB for a member that does not receive", "not been kept in memory",
                      "the server has " + std::to_string(room.resident()) + " MB");
+        const int large = 4'000'000;
+        ::setsockopt(slow.native_handle(), SOL_SOCKET, SO_RCVBUF, &large, sizeof large);
         std::size_t size = 0;
         std::error_code error;
         static char buffer[100'000];

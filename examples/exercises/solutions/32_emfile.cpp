@@ -16,7 +16,6 @@ void serve(int listener, int stop) {
     };
     watch(listener);
     watch(stop);
-    bool has_room = true;
     for (;;) {
         epoll_event event{};
         if (::epoll_wait(poller, &event, 1, -1) != 1) continue;
@@ -24,11 +23,8 @@ void serve(int listener, int stop) {
         if (ready == stop) break;
         if (ready == listener) {
             const int client = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK);
-            if (client < 0 && (errno == EMFILE || errno == ENFILE)) {
-                // The client stays in the queue, so the listener stays readable: look away until a descriptor is free.
-                ::epoll_ctl(poller, EPOLL_CTL_DEL, listener, nullptr);
-                has_room = false;
-            }
+            // The client stays in the queue, so the listener stays readable: look away until a descriptor is free.
+            if (client < 0 && (errno == EMFILE || errno == ENFILE)) ::epoll_ctl(poller, EPOLL_CTL_DEL, listener, nullptr);
             if (client < 0) continue;
             ::send(client, "hello\n", 6, MSG_NOSIGNAL);
             watch(client);
@@ -38,8 +34,7 @@ void serve(int listener, int stop) {
         const ssize_t size = ::recv(ready, buffer, sizeof buffer, 0);
         if (size > 0 || (size < 0 && errno == EAGAIN)) continue;
         ::close(ready);
-        if (!has_room) watch(listener);
-        has_room = true;
+        watch(listener);  // again, if it is not watched
     }
     ::close(poller);
 }
