@@ -62,6 +62,7 @@ class display_filter {
         return left;
     }
     condition one() {
+        if (++parts_ > 1000) throw usage_error{"filter: more than 1000 conditions"};
         if (take("!")) return [inner = one()](const packet::frame_view& frame) { return !inner(frame); };
         if (take("(")) {
             condition inner = any();
@@ -137,6 +138,7 @@ class display_filter {
     }
 
     std::string_view rest_;
+    std::size_t parts_ = 0;
     condition condition_;
 };
 
