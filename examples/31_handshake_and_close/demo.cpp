@@ -271,10 +271,9 @@ void capture(bool as_svg) {
         if (!as_svg) say(picture.size(), " segments");
     };
     show("The server pauses: three to open, four to close", play(*network, 4, [](live::ends& both) {
-             both.client.close();
-             char end[1];
-             both.server.recv(end);               // returns 0: the FIN has arrived
-             std::this_thread::sleep_for(100ms);  // the kernel delays its ACK for 40 ms at most
+             both.client.shutdown(net::shutdown_direction::send);
+             // No system call waits for a state, so this looks again and again: has the server's kernel sent its ACK?
+             while (both.client.info().state != net::tcp_state::fin_wait_2) std::this_thread::sleep_for(1ms);
              both.server.close();
          }));
     show("The server closes at once: three to open, three to close", play(*network, 3, [](live::ends& both) {
