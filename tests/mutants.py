@@ -48,7 +48,7 @@ TESTS = {
     "poll/interest": "poll/interest", "poll/select": "poll/interest poll/registration poll/poll",
     "poll/poll": "poll/interest poll/registration poll/poll", "poll/epoll": "poll/interest poll/registration poll/poll",
     "udp/socket": "udp/socket server/faults", "udp/datagram": "udp/socket", "udp/batch": "udp/batch",
-    "udp/multicast": "udp/multicast", "tcp/state": "tcp/stream", "tcp/connect": "tcp/stream server/faults",
+    "udp/multicast": "udp/multicast", "udp/connect": "udp/connect", "tcp/state": "tcp/stream", "tcp/connect": "tcp/stream server/faults",
     "tcp/stream": "tcp/stream server/faults", "tcp/reader": "tcp/reader",
     "server/blocking": "server/blocking server/faults", "server/iterative": "server/blocking",
     "server/forking": "server/blocking server/faults", "server/threaded": "server/blocking server/faults",

@@ -24,6 +24,7 @@
 //     udp/batch.hpp        room for many datagrams
 //     udp/multicast.hpp    datagrams to groups
 //     udp/socket.hpp       the UDP socket: datagrams one by one, in batches, in segments, and by broadcast
+//     udp/connect.hpp      a UDP socket for one peer, found by its name
 //
 // The notes:     UDP, UDP特点, udp 发送、接收数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
 // Examples:      06_udp_send_receive, 07_udp_echo, 08_udp_broadcast, 09_udp_chat
@@ -37,6 +38,7 @@
 
 #include "socket.hpp"
 #include "udp/batch.hpp"
+#include "udp/connect.hpp"
 #include "udp/datagram.hpp"
 #include "udp/multicast.hpp"
 #include "udp/socket.hpp"

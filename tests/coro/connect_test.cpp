@@ -205,3 +205,24 @@ TEST_CASE("connecting that is cancelled at any moment leaves nothing open") {
     }
     CHECK(open_descriptors() == before);
 }
+
+TEST_CASE("a UDP socket is connected to a host, and is in the loop") {
+    for (const char* const host : {"127.0.0.1", "::1"}) {
+        net::udp_socket server{net::address_family::inet};
+        std::error_code error;
+        server = net::udp_socket{net::endpoint{host, 0}, {}, error};
+        if (error) continue;  // a system without IPv6
+        test_loop loop;
+        const auto asks = [&]() -> net::task<std::string> {
+            net::async_udp socket = co_await net::async_udp_connect(host, server.local_endpoint().port());
+            CHECK(socket.peer_endpoint() == server.local_endpoint());
+            co_await socket.send("hello");
+            std::array<char, 10> room{};
+            const auto question = server.recv_from(room);
+            server.send_to("world", question.sender);
+            const auto answer = co_await socket.recv_from(room);
+            co_return std::string{net::as_text(answer.bytes)};
+        };
+        CHECK(loop.run(asks()) == "world");
+    }
+}

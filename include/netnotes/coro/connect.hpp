@@ -16,7 +16,7 @@
 // Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race without
 // coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured concurrency.
 //
-// On this page:  async_connect
+// On this page:  async_connect · async_udp_connect
 // Below it:      coro/lookup.hpp (async_resolve), coro/group.hpp
 // The notes:     socket 简单服务器 (gethostname), TCP客户端; example 25
 
@@ -34,11 +34,13 @@
 
 #include "../socket/resolve.hpp"
 #include "../tcp/stream.hpp"
+#include "../udp/connect.hpp"
 #include "group.hpp"
 #include "lookup.hpp"
 #include "sleep.hpp"
 #include "stream.hpp"
 #include "sync.hpp"
+#include "udp.hpp"
 
 namespace netnotes {
 
@@ -57,6 +59,9 @@ namespace netnotes {
 /// errc::destination_address_required if the list is empty.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
+/// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach, as
+/// udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect() throws.
+[[nodiscard]] task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options = {});
 
 // ========================================================================================================
 // How it is done
@@ -143,6 +148,11 @@ inline task<async_stream> async_connect(std::string host, std::uint16_t port, wa
 inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_time attempt_delay) {
     std::string where = endpoints.empty() ? "nowhere" : endpoints[0].to_string();
     co_return co_await detail::connect_to_first(std::move(where), std::move(endpoints), attempt_delay);
+}
+inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options) {
+    const resolve_hints hints{.type = socket_type::datagram};
+    const std::vector<endpoint> found = co_await async_resolve(host, port, hints);
+    co_return async_udp{detail::connect_to_first_route(found, host, port, options)};
 }
 
 }  // namespace netnotes

@@ -10323,7 +10323,7 @@ class basic_async_buffered_stream {
 // Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race without
 // coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured concurrency.
 //
-// On this page:  async_connect
+// On this page:  async_connect · async_udp_connect
 // Below it:      coro/lookup.hpp (async_resolve), coro/group.hpp
 // The notes:     socket 简单服务器 (gethostname), TCP客户端; example 25
 
@@ -10340,6 +10340,1788 @@ class basic_async_buffered_stream {
 #include <vector>
 
 
+
+// netnotes/udp/connect.hpp: a UDP socket for one peer, found by its name
+// SPDX-License-Identifier: MIT
+//
+// A client that asks one server needs the server's address, a socket of the same family, and connect(). This call does
+// all three:
+//
+//     udp_socket server = udp_connect("ntp.example.net", 123);
+//     server.set_timeout(2s);
+//     server.send(request);
+//     auto answer = server.recv_from(buffer);                          from this server only
+//
+//        "ntp.example.net" ── resolve() ──> 2001:db8::1   no route from here
+//                                           192.0.2.1     connected
+//
+// The call cannot tell whether a server is there, because UDP has no handshake: it sends nothing. It takes the first
+// address to which this host has a route. A host without IPv6 so comes to the IPv4 address of a server.
+//
+// On this page:  udp_connect
+// Above it:      coro/connect.hpp (async_udp_connect), the same for tasks
+// The notes:     udp 发送、接收数据; example 06
+
+#ifndef NETNOTES_UDP_CONNECT_HPP
+#define NETNOTES_UDP_CONNECT_HPP
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+// netnotes/udp/socket.hpp: datagrams
+// SPDX-License-Identifier: MIT
+//
+// UDP adds two things to IP: ports, and a checksum. Both addresses are in IP's header; UDP's own 8 bytes are both
+// ports, the length, and the checksum (RFC 768). UDP keeps the borders of messages: one send is one receive, whole or
+// not at all. UDP promises no delivery: a datagram may be lost, arrive twice, or overtake another, without a report.
+// The checksum keeps a *damaged* datagram from being delivered. A program that needs more must do it itself, and must
+// not flood a path that is full (RFC 8085 §3.1). The notes see UDP in local networks, but most such programs work
+// across the Internet: QUIC, WebRTC, NTP, WireGuard, DNS.
+//
+//        sender                                       receiver
+//          | send_to("one") ────────────────────────>  | recv_from() -> "one", and who sent it
+//          | send_to("two") ────── ✗                   |                               nobody is told
+//          | send_to("three") ──────────────────────>  | recv_from(4 bytes) -> "thre", truncated: "e" is gone
+//          | send_to("")  ──────────────────────────>  | recv_from() -> no bytes, and a sender: a datagram too
+//
+// A datagram holds up to 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP) and 65,527 over IPv6. The notes
+// say "64 KB". Above the path's MTU, often 1,500, a datagram travels in fragments, and one lost fragment loses the
+// whole datagram (RFC 8085 §3.2). Datagrams of 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
+//
+// *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, and send()
+// needs no address. If no program listens there (ICMP port unreachable), the next call fails with
+// errc::connection_refused. An unconnected socket gets no such error, whatever udp(7) says.
+//
+// A host has several addresses, and a server on the wildcard address (0.0.0.0, ::) is asked at any of them. Its answer
+// must leave from that very address: a connected client and every firewall drop an answer from another address. So the
+// kernel tells such a socket to which address each datagram came, and the socket keeps this beside the sender:
+//
+//        client ── "?" to 192.0.2.9 ──> recv_from() -> "?", sender: the client, who asked 192.0.2.9
+//               <── "!" from 192.0.2.9 ── send_to("!", sender)            and not from the host's first address
+//
+// A datagram costs a system call and little else, so a program with many datagrams saves calls:
+//
+//        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
+//        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
+//
+// On this page:  udp_socket: sending, receiving, batches, segments
+// Below it:      udp/datagram.hpp, sizes and senders; udp/batch.hpp, datagram_batch; udp/multicast.hpp, groups
+// The notes:     UDP, UDP特点, udp端口号动态变化解释, udp 发送数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
+//                (UDP, its ports, sending, binding, echo, broadcast, full duplex); examples 06 to 09
+
+#ifndef NETNOTES_UDP_SOCKET_HPP
+#define NETNOTES_UDP_SOCKET_HPP
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+// netnotes/udp/batch.hpp: room for many datagrams
+// SPDX-License-Identifier: MIT
+//
+// A datagram costs a system call and little else, so a program with many datagrams saves calls: recvmmsg(2) fills a
+// whole batch with one.
+//
+//        net::datagram_batch batch{32, 1500};                          // namespace net = netnotes
+//        for (const auto& [bytes, sender, truncated] : socket.recv_batch(batch)) ...
+//
+// On this page:  datagram_batch
+// The notes:     beyond them
+
+#ifndef NETNOTES_UDP_BATCH_HPP
+#define NETNOTES_UDP_BATCH_HPP
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+
+// netnotes/udp/datagram.hpp: datagrams and their senders
+// SPDX-License-Identifier: MIT
+//
+// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot
+// hold:
+//
+//        send_to("three") ──────────────────────────>  recv_from(4 bytes) -> "thre", truncated
+//
+//        max_datagram_v4   65,507 bytes      65,535 less 20 for IP and 8 for UDP
+//        max_datagram_v6   65,527 bytes      65,535 less 8 for UDP
+//
+// On this page:  sizes · datagram_peer · received_datagram, outgoing_datagram
+// The notes:     UDP特点 (what is special about UDP); examples 06 and 07
+
+#ifndef NETNOTES_UDP_DATAGRAM_HPP
+#define NETNOTES_UDP_DATAGRAM_HPP
+
+#include <netinet/in.h>
+
+#include <cstddef>
+#include <new>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+struct write_net_endpoint_around_the_text;  // see tests/package/mistakes.txt
+}
+
+// ---- Sizes ---------------------------------------------------------------------------------------------
+
+/// The largest payload that the protocol allows. UDP's length field of 16 bits also counts its header of 8 bytes. Over
+/// IPv4 the packet's length field counts IP's header of 20 bytes as well (RFC 768, RFC 791 §3.1).
+inline constexpr std::size_t max_datagram_v4 = 65'535 - 20 - 8;
+inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
+/// Returns the limit for that peer. An IPv4-mapped address is reached over IPv4.
+[[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
+    return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
+}
+
+/// The other end of an exchange: its endpoint, and the address of this host to which it has written. The calls
+/// send_to() and send_batch() answer from that address.
+class datagram_peer : public endpoint {
+  public:
+    constexpr datagram_peer() noexcept = default;
+    constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
+        : endpoint{where}, local_{local} {}
+    using endpoint::endpoint;
+    template <class Text, class Advice = detail::write_net_endpoint_around_the_text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+    datagram_peer(const Text&) = delete;
+
+    /// Returns the address of this host that the peer has written to. For a broadcast or an IPv4 group, it is the
+    /// address from which to answer. It is 0.0.0.0 if it is not known: then the system chooses, as it does for `::`. It
+    /// is known on a socket that is bound to the wildcard address (udp_options::local_address), except for a datagram
+    /// to an IPv6 group.
+    [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
+
+  private:
+    ip_address local_{};
+};
+
+/// A received datagram.
+struct received_datagram {
+    std::span<std::byte> bytes;  ///< the part of the buffer that was filled; empty for an empty datagram
+    /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
+    /// sender wants no answer (RFC 768), and Linux would not send an answer to it.
+    datagram_peer sender;
+    bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
+};
+/// A datagram to send.
+struct outgoing_datagram {
+    const_buffer bytes;
+    datagram_peer to{};  ///< left out on a connected socket
+};
+
+namespace detail {
+/// Returns the text behind "send_to 192.0.2.1:80": the size, and the limit if the size exceeds it.
+inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
+    std::string limit;
+    if (size > max_datagram(to))
+        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
+                       std::to_string(max_datagram(to)));
+    else if (error == std::errc::message_size)
+        limit = "; the path takes less in one piece";
+    return joined(" (", std::to_string(size), " bytes", limit, ')');
+}
+/// Returns the text behind "send_to 192.0.2.1:80": " from 192.0.2.9" if an address was chosen.
+inline std::string from_local(const datagram_peer& to) {
+    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
+}
+inline address_family family_of_address(const ip_address& address) noexcept {
+    return address.is_v4() ? address_family::inet : address_family::inet6;
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_DATAGRAM_HPP
+
+
+namespace netnotes {
+
+class udp_socket;
+
+/// Room for many datagrams, made once and used again and again by udp_socket::recv_batch(), which allocates nothing.
+/// It takes count * size bytes and about 550 more for each datagram; with any_size 18 KB more for each.
+class datagram_batch {
+  public:
+    /// A size that no datagram exceeds, even if the kernel merges datagrams.
+    static constexpr std::size_t any_size = 65'535;
+
+    /// Makes room for 1 to 1,024 datagrams (recvmmsg(2) takes no more than UIO_MAXIOV), each of 1 byte to any_size. A
+    /// longer datagram will be truncated. Throws std::invalid_argument for other numbers.
+    explicit datagram_batch(std::size_t count = 64, std::size_t size = 2048);
+    datagram_batch(datagram_batch&&) noexcept = default;
+    datagram_batch& operator=(datagram_batch&&) noexcept = default;
+
+    [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  private:
+    friend class udp_socket;
+    struct slot {
+        iovec part;
+        socket_address sender;
+        alignas(cmsghdr) detail::datagram_notes::buffer control;
+    };
+    void prepare() noexcept;
+    void take_apart(std::size_t filled);
+
+    std::size_t size_;
+    std::unique_ptr<std::byte[]> bytes_;
+    std::vector<slot> slots_;
+    std::vector<mmsghdr> messages_;
+    std::vector<received_datagram> received_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : size_{size} {
+    if (count < 1 || count > 1024 || size < 1 || size > any_size)
+        throw std::invalid_argument{"a batch must hold 1 to 1024 datagrams of 1 to 65535 bytes"};
+    bytes_.reset(new std::byte[count * size]);  // not zeroed
+    slots_.resize(count);
+    messages_.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        slots_[i].part = {bytes_.get() + i * size, size};
+        messages_[i].msg_hdr.msg_iov = &slots_[i].part;
+        messages_[i].msg_hdr.msg_iovlen = 1;
+        messages_[i].msg_hdr.msg_name = slots_[i].sender.data();
+    }
+    // Linux merges up to 64, and a local sender's segments may come as they were sent: 64, or 128 in newer kernels.
+    received_.reserve(size == any_size ? count * 128 : count);
+}
+
+inline void datagram_batch::prepare() noexcept {
+    received_.clear();
+    for (std::size_t i = 0; i < messages_.size(); ++i) {  // the kernel has written over them
+        msghdr& header = messages_[i].msg_hdr;
+        header.msg_namelen = socket_address::capacity;
+        header.msg_control = slots_[i].control.data();
+        header.msg_controllen = static_cast<socklen_t>(slots_[i].control.size());
+        header.msg_flags = 0;
+    }
+}
+
+/// Collects the datagrams of each message: a single datagram, unless the kernel reports a size of merged datagrams.
+inline void datagram_batch::take_apart(std::size_t filled) {
+    for (std::size_t i = 0; i < filled; ++i) {
+        msghdr& header = messages_[i].msg_hdr;
+        slots_[i].sender.resize(header.msg_namelen);
+        const detail::datagram_notes notes = detail::datagram_notes::of(header);
+        const datagram_peer sender =
+            slots_[i].sender.is_ip() ? datagram_peer{slots_[i].sender.ip(), notes.local} : datagram_peer{};
+        std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
+        for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment))
+            received_.push_back({rest.first(notes.segment), sender, false});
+        received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});
+    }
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_BATCH_HPP
+
+// netnotes/udp/multicast.hpp: datagrams to groups
+// SPDX-License-Identifier: MIT
+//
+// A datagram to a group reaches every socket that has joined the group (RFC 1112, RFC 4291 §2.7). IPv6 has no
+// broadcast; a group does that work.
+//
+//        group    224.0.0.0/4 or ff00::/8
+//        join     the kernel tells the routers of the link that a program here listens (IGMP, MLD)
+//        TTL      0 stays on this host, 1 stays on this link, and each router takes one
+//
+//        net::udp_socket receiver{{net::ipv4_address::any(), 6666}};        // namespace net = netnotes
+//        receiver.join(net::ip_address{"239.255.77.1"});
+//
+// On this page:  multicast_socket, the part of udp_socket that knows groups
+// The notes:     udp广播 (broadcast); example 08
+
+#ifndef NETNOTES_UDP_MULTICAST_HPP
+#define NETNOTES_UDP_MULTICAST_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+// netnotes/socket/interfaces.hpp: the network interfaces of this machine
+// SPDX-License-Identifier: MIT
+//
+// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
+// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
+// all of them.
+//
+//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
+//            for (const net::interface_address& mine : each.addresses)
+//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
+//
+//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
+//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
+//                      │         └── prefix: which neighbours need no router
+//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
+//
+// On this page:  network_interface, interface_address · interfaces, interface_index
+// The notes:     IP地址 (ifconfig, ip addr); example 02
+
+#ifndef NETNOTES_SOCKET_INTERFACES_HPP
+#define NETNOTES_SOCKET_INTERFACES_HPP
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+// netnotes/ip/interface.hpp: an address together with its network
+// SPDX-License-Identifier: MIT
+//
+// A host's configuration says both at once: 192.168.1.77/24 is the host's own address, and the network in which its
+// neighbours are. The class network keeps the leading bits only, because a network is a set of addresses. This class
+// keeps all bits:
+//
+//        192.168.1.77 / 24
+//        address  192.168.1.77              this host
+//        network  192.168.1.0/24            the addresses that it reaches without a router
+//
+//        constexpr ip_interface mine{"192.168.1.77/24"};
+//        static_assert(mine.network().contains("192.168.1.20"_ip));
+//
+// Python calls the same value ipaddress.ip_interface.
+//
+// On this page:  ip_interface
+// The notes:     子网掩码 (netmasks); examples 02 and 03
+
+#ifndef NETNOTES_IP_INTERFACE_HPP
+#define NETNOTES_IP_INTERFACE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+
+// netnotes/ip/network.hpp: networks
+// SPDX-License-Identifier: MIT
+//
+// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside.
+// The netmask is that same prefix length, spelled as an address:
+//
+//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
+//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
+//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
+//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//
+// On this page:  network · ip_range · summarize, collapse, exclude · the literal _net
+// The notes:     子网掩码 (netmasks); example 03
+
+#ifndef NETNOTES_IP_NETWORK_HPP
+#define NETNOTES_IP_NETWORK_HPP
+
+#include <algorithm>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+// ---- Networks ------------------------------------------------------------------------------------------
+
+/// Says how to treat an address with bits outside its prefix, such as 192.168.1.77/24. Refusing it catches typing
+/// errors. Clearing the bits gives the network in which the address lies.
+enum class host_bits { refused, cleared };
+
+/// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
+template <class Item>
+class ip_range;
+
+/// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
+/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+class network : public detail::printable<network> {
+  public:
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
+
+    /// Creates 0.0.0.0/0, all of IPv4.
+    constexpr network() noexcept = default;
+    /// Creates the network of an address and a prefix. Throws std::invalid_argument if the prefix is longer than the
+    /// address, or if host bits are set and refused. A zone is dropped: a network is a set of numbers, not a place.
+    constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
+        : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
+        if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
+        if (rule == host_bits::refused && (base_.value_ & hosts_mask()) != detail::uint128{})
+            throw std::invalid_argument{"bits are set in the host part of the address of a network"};
+        base_.value_ = base_.value_ & ~hosts_mask();
+    }
+    /// Reads `192.0.2.0/24` or `2001:db8::/32`. For IPv4 it also reads a netmask, `192.0.2.0/255.255.255.0`, or a host
+    /// mask, `192.0.2.0/0.0.0.255`. An address without a prefix is the network of that address alone. A netmask must
+    /// be a run of ones and then zeros. The mask 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Throws parse_error.
+    constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
+        parse_failure why;
+        const auto read = parse(text, rule, why);
+        if (!read) throw parse_error{"network", text, why};
+        *this = *read;
+    }
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
+        const std::size_t slash = std::min(text.find('/'), text.size());
+        const auto address = ip_address::parse(text.substr(0, slash), why);
+        if (!address) return std::nullopt;
+        const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
+            why = parse_failure{pattern, position, 0, value};
+            return std::nullopt;
+        };
+        if (address->zone_.size > 0) return refused("a network has no zone", text.find('%'));
+        std::uint32_t prefix_length = address->width();
+        if (slash < text.size()) {
+            const std::string_view tail = text.substr(slash + 1);
+            if (address->is_v4() && tail.find('.') != tail.npos) {
+                const auto mask = ipv4_address::parse(tail, why);
+                if (!mask) return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+                const std::uint32_t bits = mask->to_uint();
+                const int ones = std::countl_one(bits), zeros = std::countl_zero(bits);
+                const bool is_netmask = ones + std::countr_zero(bits) >= 32;
+                if (!is_netmask && zeros + std::countr_one(bits) != 32)
+                    return refused("the mask is not a run of ones and then zeros", slash + 1);
+                prefix_length = static_cast<std::uint32_t>(is_netmask ? ones : zeros);
+            } else if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length,
+                                            why)) {
+                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+            }
+        }
+        if (rule == host_bits::refused &&
+            (address->value_ & detail::ones(address->width() - prefix_length)) != detail::uint128{})
+            return refused("bits are set beyond the first %", 0, prefix_length);
+        return network{*address, prefix_length, host_bits::cleared};
+    }
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule = host_bits::refused) noexcept {
+        parse_failure why;
+        return parse(text, rule, why);
+    }
+    static constexpr std::optional<network> parse(std::string_view text, parse_failure& why) noexcept {
+        return parse(text, host_bits::refused, why);
+    }
+
+    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
+    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
+    /// Returns how many bits are left for the hosts.
+    [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
+    [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
+    [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
+    [[nodiscard]] constexpr ip_address netmask() const noexcept {
+        return {is_v6(), detail::ones(base_.width()) & ~hosts_mask()};
+    }
+    [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
+
+    [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
+    [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
+    /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
+    /// Returns nullopt for a /31 or /32 (RFC 3021) and for IPv6, where multicast does that work.
+    [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
+        return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
+    }
+    /// Returns the first address that a host may have. IPv4 keeps the all-zeros address for the network itself. IPv6
+    /// keeps it for "any router of this subnet" (RFC 4291 §2.6.1). Links of two hosts (/31 RFC 3021, /127 RFC 6164) use
+    /// both addresses.
+    [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
+    [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
+
+    /// Returns the number of addresses, 2 to the host_width(). Returns nullopt if 64 bits cannot hold the number.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
+        return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
+    }
+    /// Returns the number of addresses that a host may have: for IPv4 two fewer, except in a /31 or /32.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
+        const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
+        return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
+    }
+    /// Returns address_count() in decimal digits, exact for every network: 2^128 has 39 digits.
+    [[nodiscard]] std::string address_count_string() const;
+
+    /// Returns true if the address lies in this network, whatever its zone. Returns false for an address of the other
+    /// family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, but its unmapped() is.
+    [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
+        return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
+    }
+    [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
+        return prefix_length_ <= other.prefix_length_ && contains(other.base_);
+    }
+    /// Returns true if the networks share an address. Then one network contains the other: prefixes nest or are apart.
+    [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
+        return contains(other) || other.contains(*this);
+    }
+
+    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
+    /// prefix.
+    [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
+        if (prefix_length > prefix_length_)
+            throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
+        return {base_, prefix_length, host_bits::cleared};
+    }
+    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
+    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
+    /// Returns every address that a host may have, in order.
+    [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
+    /// Returns the address at `index`; the first has index 0. Throws std::out_of_range beyond the last, and for a
+    /// negative index: last() is the last address.
+    template <std::integral Index>
+    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
+        if constexpr (std::is_signed_v<Index>)  // an implicit conversion would turn -1 into 2^64 - 1
+            if (index < 0) throw std::out_of_range{"negative index into a network"};
+        const auto offset = static_cast<std::uint64_t>(index);
+        if (address_count() && offset >= *address_count())
+            throw std::out_of_range{"index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
+    }
+
+    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
+        if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + index};
+    }
+
+    /// Returns the prefix length of the smallest IPv4 network that has room for this number of hosts. Returns nullopt
+    /// for more than 2^32 - 2 hosts. 1,500 hosts need a /21: the notes' 255.255.0.0 wastes 64,000 addresses.
+    static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
+        for (unsigned prefix_length = 33; prefix_length-- > 0;)
+            if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
+        return std::nullopt;
+    }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
+    constexpr char* write(char* out) const noexcept {
+        out = base_.write(out);
+        *out++ = '/';
+        return detail::write_number(out, prefix_length_);
+    }
+
+    /// Compares by address; of equal addresses the larger network comes first.
+    friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
+
+  private:
+    friend class ip_range<network>;
+    constexpr detail::uint128 hosts_mask() const noexcept { return detail::ones(host_width()); }
+
+    ip_address base_;
+    std::uint8_t prefix_length_ = 0;
+};
+
+template <class Item>
+class ip_range {
+  public:
+    class iterator {
+      public:
+        using value_type = Item;
+        using difference_type = std::ptrdiff_t;
+        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
+        using iterator_concept = std::forward_iterator_tag;
+        using pointer = void;
+        using reference = Item;
+
+        constexpr iterator() noexcept = default;
+        constexpr Item operator*() const noexcept { return at_; }
+        constexpr iterator& operator++() noexcept {
+            ended_ = at_ == last_;  // the last address of all has no successor, so the end cannot be "one beyond"
+            if (!ended_) at_ = successor(at_);
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator&, const iterator&) noexcept = default;
+
+      private:
+        friend ip_range;
+        constexpr iterator(const Item& at, const Item& last, bool ended) noexcept
+            : at_{at}, last_{last}, ended_{ended} {}
+        Item at_;
+        Item last_;
+        bool ended_ = true;
+    };
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, last_, false}; }
+    [[nodiscard]] constexpr iterator end() const noexcept { return {last_, last_, true}; }
+
+  private:
+    friend class network;
+    constexpr ip_range(const Item& first, const Item& last) noexcept : first_{first}, last_{last} {}  // both included
+    static constexpr ip_address successor(const ip_address& address) noexcept { return *address.next(); }
+    static constexpr network successor(network block) noexcept {
+        block.base_ = *block.last().next();
+        return block;
+    }
+    Item first_;
+    Item last_;
+};
+
+constexpr ip_range<ip_address> network::hosts() const noexcept { return {first_host(), last_host()}; }
+constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
+    if (prefix_length < prefix_length_)
+        throw std::invalid_argument{"the prefix of a subnet is not shorter than the network's"};
+    return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
+}
+
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order. They are at
+/// most 62 for IPv4 and 254 for IPv6. Throws std::invalid_argument if the families or the zones differ, or if last <
+/// first. A common zone is dropped, because a network has no zone.
+template <class Output>
+constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
+    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
+        throw std::invalid_argument{"not a range: last is below first, or of another family or zone"};
+    for (;;) {
+        // The block that begins here is as large as both its alignment and the rest of the range allow.
+        const auto rest = last.value_ - first.value_;
+        const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
+        const unsigned aligned =
+            first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
+        const network block{first, first.width() - std::min(room, aligned)};
+        *out++ = block;
+        if (block.last().value_ == last.value_) return out;
+        first = *block.last().next();
+    }
+}
+
+/// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
+/// the span that holds the result; the rest of the span is unspecified.
+constexpr std::span<network> collapse(std::span<network> networks) {
+    std::sort(networks.begin(), networks.end());
+    std::size_t kept = 0;
+    for (const network block : networks) {
+        if (kept > 0 && networks[kept - 1].contains(block)) continue;
+        networks[kept++] = block;
+        // The last two may be the halves of a network, which may again be a half, and so on up.
+        while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
+            const unsigned prefix_length = networks[kept - 1].prefix_length();
+            const network whole = networks[kept - 1].supernet(prefix_length - 1);
+            if (networks[kept - 2] != network{whole.address(), prefix_length}) break;
+            networks[--kept - 1] = whole;
+        }
+    }
+    return networks.first(kept);
+}
+
+/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest. There is a network for
+/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
+template <class Output>
+constexpr Output exclude(const network& outer, const network& inner, Output out) {
+    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
+    for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
+        for (const network half :
+             network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
+            if (!half.contains(inner)) *out++ = half;
+    return out;
+}
+
+inline std::string network::address_count_string() const {
+    std::string digits{"1"};  // the lowest first, doubled once for every host bit
+    for (unsigned bit = 0; bit < host_width(); ++bit) {
+        int carry = 0;
+        for (char& digit : digits) {
+            const int doubled = 2 * (digit - '0') + carry;
+            digit = static_cast<char>('0' + doubled % 10);
+            carry = doubled / 10;
+        }
+        if (carry > 0) digits += '1';
+    }
+    std::reverse(digits.begin(), digits.end());
+    return digits;
+}
+
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
+namespace literals {
+consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
+}  // namespace literals
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_NETWORK_HPP
+
+
+namespace netnotes {
+
+/// An address and the prefix length of the network in which it lies (RFC 4632 §3.1, RFC 4291 §2.3). A regular value: it
+/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of
+/// them blocks.
+class ip_interface : public detail::printable<ip_interface> {
+  public:
+    /// The longest text in bytes.
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
+
+    /// Makes 0.0.0.0/0.
+    constexpr ip_interface() noexcept = default;
+    /// Keeps both. The zone of a link-local address stays. Throws std::invalid_argument when the prefix is longer than
+    /// the address: 32 bits for IPv4, 128 for IPv6.
+    constexpr ip_interface(const ip_address& address, unsigned prefix_length)
+        : address_{address}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
+        if (prefix_length > address.width())
+            throw std::invalid_argument{"prefix length beyond the width of the address"};
+    }
+    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An
+    /// address alone has the longest prefix. Throws parse_error, which tells the position of the fault.
+    constexpr explicit ip_interface(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"interface address", text, why};
+        *this = *read;
+    }
+    /// Reads the same texts. Returns std::nullopt for any other text, and `why` then tells the fault. Never throws.
+    static constexpr std::optional<ip_interface> parse(std::string_view text, parse_failure& why) noexcept {
+        const std::size_t slash = text.find('/');
+        const auto address = ip_address::parse(text.substr(0, slash), why);
+        if (!address) return std::nullopt;
+        if (slash == text.npos) return ip_interface{*address, address->width()};
+        // A network has no zone, so its parser sees the text without one. The same number of characters must stay in
+        // front of a fault that it finds.
+        const std::size_t zone = text.substr(0, slash).find('%');
+        if (zone != text.npos) {
+            std::uint32_t prefix_length = 0;
+            const std::string_view tail = text.substr(slash + 1);
+            if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length, why))
+                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+            return ip_interface{*address, prefix_length};
+        }
+        const auto block = netnotes::network::parse(text, host_bits::cleared, why);
+        if (!block) return std::nullopt;
+        return ip_interface{*address, block->prefix_length()};
+    }
+    /// Reads the same texts. Returns std::nullopt for any other text.
+    static constexpr std::optional<ip_interface> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns the address with all its bits, and with its zone.
+    [[nodiscard]] constexpr const ip_address& address() const noexcept { return address_; }
+    /// Returns the number of bits that the network's addresses share.
+    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
+    /// Returns the network in which the address lies, without a zone.
+    [[nodiscard]] constexpr netnotes::network network() const noexcept {
+        return {address_, prefix_length_, host_bits::cleared};
+    }
+
+    /// Returns the hash value for std::hash.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
+        return detail::mix(address_.hash() + prefix_length_);
+    }
+    /// Writes the text at `out`, which has room for text_capacity bytes. Returns the end of the text.
+    constexpr char* write(char* out) const noexcept {
+        out = address_.write(out);
+        *out++ = '/';
+        return detail::write_number(out, prefix_length_);
+    }
+
+    /// Compares by address, then by prefix length.
+    friend constexpr auto operator<=>(const ip_interface&, const ip_interface&) noexcept = default;
+
+  private:
+    ip_address address_;
+    std::uint8_t prefix_length_ = 0;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_INTERFACE_HPP
+
+
+
+namespace netnotes {
+
+/// An address of an interface.
+struct interface_address {
+    /// The address and its network. The zone of a link-local address is the interface's number: fe80::1%2/64.
+    ip_interface address;
+    /// Where a datagram reaches all hosts of the network. Only an IPv4 address can have it.
+    std::optional<ip_address> broadcast;
+    /// The other end, when the address was given for a link of two hosts (PPP, a tunnel).
+    std::optional<ip_address> peer;
+};
+
+/// An interface as it was when interfaces() asked the kernel. A value: it does not follow later changes.
+struct network_interface {
+    std::string name;    ///< "eth0", "lo"
+    unsigned index = 0;  ///< the kernel's number, 1 and up; see interface_index(). 0 if the interface has just gone
+    bool is_up = false;  ///< an administrator has switched it on
+    bool is_running = false;         ///< the link works: a cable is in it, an access point answers
+    bool is_loopback = false;        ///< what leaves here arrives here
+    bool is_point_to_point = false;  ///< the link has exactly one other end
+    bool can_broadcast = false;      ///< a datagram can reach all hosts of the link
+    bool can_multicast = false;      ///< a socket can join groups on it
+    /// The address below IP: six bytes as "02:42:c0:a8:01:4d" for Ethernet and Wi-Fi. Empty where the link has none.
+    std::string hardware_address;
+    std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
+};
+
+/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
+/// no interface has that name.
+[[nodiscard]] inline unsigned interface_index(const std::string& name) {
+    const unsigned index = ::if_nametoindex(name.c_str());
+    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
+    return index;
+}
+
+/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's
+/// order. Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the
+/// kernel refuses (no memory, no descriptor). Threads may call it at once.
+[[nodiscard]] std::vector<network_interface> interfaces();
+/// Does the same, and reports a failure in `error` instead. Returns an empty list then.
+[[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns the address in the kernel's structure. Returns std::nullopt for a null pointer and for other families.
+inline std::optional<ip_address> ip_of(const sockaddr* from) {
+    if (!from) return std::nullopt;
+    const int family = from->sa_family;
+    if (family != AF_INET && family != AF_INET6) return std::nullopt;
+    socket_address address;
+    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    std::memcpy(address.data(), from, size);
+    address.resize(size);
+    return address.ip().address();
+}
+
+/// How many leading ones a netmask has. The kernel keeps prefixes, so no mask has a hole.
+inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
+    // (The kernel gives no mask with an address that has no network: it stands alone.)
+    const auto bits = ip_of(mask);
+    if (!bits) return width;
+    if (bits->is_v4()) return static_cast<unsigned>(std::countl_one(bits->v4().to_uint()));
+    unsigned length = 0;
+    for (const std::uint8_t octet : bits->v6().to_octets()) length += static_cast<unsigned>(std::popcount(octet));
+    return length;
+}
+
+/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot
+/// be included together. So a header that is copied into programs includes neither.
+struct link_address {
+    std::uint16_t family, protocol;
+    std::int32_t interface;
+    std::uint16_t type;
+    std::uint8_t packet_type, size;
+    std::uint8_t bytes[8];
+};
+
+/// Returns the bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
+inline std::string hardware_address_of(const sockaddr* from) {
+    link_address link{};
+    std::memcpy(&link, from, sizeof link);
+    const std::size_t size = std::min<std::size_t>(link.size, sizeof link.bytes);
+    std::string text;
+    bool is_any = false;
+    for (std::size_t i = 0; i < size; ++i) {
+        if (i > 0) text += ':';
+        text += {hexadecimal_digits[link.bytes[i] >> 4], hexadecimal_digits[link.bytes[i] & 0xf]};
+        is_any = is_any || link.bytes[i] != 0;
+    }
+    return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
+}
+
+/// Stores `other` as the peer or the broadcast address of `mine`. In getifaddrs(3) one field has both meanings:
+/// ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do not decide. An Ethernet link, too, may
+/// have a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`. The host bits of a broadcast address are all ones
+/// (RFC 919 §7). A network of two addresses, or of a single address, has no broadcast address.
+inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
+    const network around = mine.address.network();
+    if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
+    if (other.is_v4() && around.is_v4() && link.can_broadcast && around.host_width() > 1 &&
+        (other.v4().to_uint() | around.netmask().v4().to_uint()) == ~std::uint32_t{0})
+        mine.broadcast = other;
+    else
+        mine.peer = other;
+}
+
+}  // namespace detail
+
+inline std::vector<network_interface> interfaces(std::error_code& error) {
+    std::vector<network_interface> found;
+    ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) != 0) {
+        error = detail::last_error();
+        return found;
+    }
+    error.clear();
+    const struct guard {
+        ifaddrs* list;
+        ~guard() { ::freeifaddrs(list); }
+    } freed{list};
+    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is
+    // an address of eth0 with a label, not an interface.
+    for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
+        const std::string_view label{entry->ifa_name};
+        const std::string_view name = label.substr(0, label.find(':'));
+        const auto is_same = [&](const network_interface& each) { return each.name == name; };
+        auto place = std::find_if(found.begin(), found.end(), is_same);
+        if (place == found.end()) {
+            network_interface added;
+            added.name = name;
+            added.index = ::if_nametoindex(added.name.c_str());
+            added.is_up = entry->ifa_flags & IFF_UP;
+            added.is_running = entry->ifa_flags & IFF_RUNNING;
+            added.is_loopback = entry->ifa_flags & IFF_LOOPBACK;
+            added.is_point_to_point = entry->ifa_flags & IFF_POINTOPOINT;
+            added.can_broadcast = entry->ifa_flags & IFF_BROADCAST;
+            added.can_multicast = entry->ifa_flags & IFF_MULTICAST;
+            place = found.insert(place, std::move(added));
+        }
+        if (!entry->ifa_addr) continue;
+        if (entry->ifa_addr->sa_family == AF_PACKET) {
+            place->hardware_address = detail::hardware_address_of(entry->ifa_addr);
+            continue;
+        }
+        const auto address = detail::ip_of(entry->ifa_addr);
+        if (!address) continue;
+        interface_address mine{
+            ip_interface{*address, detail::prefix_length_of(entry->ifa_netmask, address->width())}, {}, {}};
+        if (const auto other = detail::ip_of(entry->ifa_dstaddr)) detail::set_other(mine, *other, *place);
+        place->addresses.push_back(mine);
+    }
+    return found;
+}
+
+inline std::vector<network_interface> interfaces() {
+    std::error_code error;
+    auto found = interfaces(error);
+    if (error) detail::throw_error(error, "interfaces of this machine");
+    return found;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_INTERFACES_HPP
+
+
+
+
+namespace netnotes {
+
+/// The calls of a UDP socket that concern groups. Programs use it as a part of udp_socket.
+class multicast_socket : protected socket {
+  public:
+    // A group is an address in 224.0.0.0/4 or ff00::/8. A socket joins it on one interface. The parameter `interface`
+    // is the number of that interface (interface_index); 0 lets the routing table choose. For an IPv6 group the zone
+    // suffices: ff02::1234%eth0. An IPv6 socket that is not ipv6_only may join IPv4 groups as well. RFC 3678 §5.1
+    // defines the calls.
+
+    /// Joins the group: the socket receives datagrams to the group and this socket's port. Bind that port first, on the
+    /// wildcard address. Fails with errc::address_in_use if it has joined already, no_such_device without an interface
+    /// or a route.
+    void join(const ip_address& group, unsigned interface = 0);
+    void join(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
+    /// Leaves the group. Fails with errc::address_not_available if the socket is no member. Closing leaves all groups.
+    void leave(const ip_address& group, unsigned interface = 0);
+    void leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
+    /// Joins the group for datagrams of that source only: source-specific multicast. 232.0.0.0/8 and ff3x::/32 are
+    /// reserved for it (RFC 4607). May be called for several sources, but not together with the plain join().
+    void join(const ip_address& group, const ip_address& source, unsigned interface = 0);
+    void join(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
+    void leave(const ip_address& group, const ip_address& source, unsigned interface = 0);
+    void leave(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
+
+    /// Sets the interface by which this socket's datagrams to groups leave; 0 lets the routing table choose.
+    void set_multicast_interface(unsigned interface);
+    void set_multicast_interface(unsigned interface, std::error_code& error) noexcept;
+    /// Sets whether members on this host, this socket included, receive the datagrams that this socket sends. They do
+    /// by default. (Datagrams that leave by the interface "lo" come back in any case.)
+    void set_multicast_loop(bool loop);
+    void set_multicast_loop(bool loop, std::error_code& error) noexcept;
+    [[nodiscard]] bool multicast_loop() const;
+    /// Sets how far a datagram to a group may go, 0 to 255. With 0 it stays on this host; with 1, the default, on this
+    /// link. Every router on the way needs 1 more. IPv6 calls it the hop limit. Fails with errc::invalid_argument out
+    /// of range.
+    void set_multicast_ttl(int ttl);
+    void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
+    [[nodiscard]] int multicast_ttl() const;
+
+  protected:
+    using socket::socket;
+    multicast_socket() noexcept = default;
+    explicit multicast_socket(socket&& taken) noexcept : socket{std::move(taken)} {}
+    bool is_v6() const noexcept;
+
+  private:
+    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
+                    std::error_code& error) noexcept;
+    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface);
+    template <class ValueV4>
+    void set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value, std::error_code& error) noexcept;
+    int get_multicast(int name_v4, int name_v6) const;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline bool multicast_socket::is_v6() const noexcept {
+    std::error_code error;
+    return socket::local_endpoint(error).family() == address_family::inet6;
+}
+
+inline void multicast_socket::membership(int name, const ip_address& group, const ip_address* source,
+                                         unsigned interface, std::error_code& error) noexcept {
+    // The option level follows the group: an IPv6 socket takes IPv4's options for its IPv4 side (Linux).
+    const bool v4 = group.unmapped().is_v4();
+    const socket_address address = detail::to_socket_address({group.unmapped(), 0}, error);
+    if (error) return;
+    if (!v4 && interface == 0) {
+        sockaddr_in6 zoned;
+        std::memcpy(&zoned, address.data(), sizeof zoned);
+        interface = zoned.sin6_scope_id;
+    }
+    const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+    if (!source) {
+        group_req request{};
+        request.gr_interface = interface;
+        std::memcpy(&request.gr_group, address.data(), address.size());
+        return set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+    }
+    const socket_address from = detail::to_socket_address({source->unmapped(), 0}, error);
+    if (error) return;
+    group_source_req request{};
+    request.gsr_interface = interface;
+    std::memcpy(&request.gsr_group, address.data(), address.size());
+    std::memcpy(&request.gsr_source, from.data(), from.size());
+    set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+}
+inline void multicast_socket::membership(int name, const ip_address& group, const ip_address* source,
+                                         unsigned interface) {
+    std::error_code error;
+    membership(name, group, source, interface, error);
+    if (!error) return;
+    const bool joins = name == MCAST_JOIN_GROUP || name == MCAST_JOIN_SOURCE_GROUP;
+    fail(error, detail::joined(joins ? "join " : "leave ", group.to_string(), source ? " from " : "",
+                               source ? source->to_string() : ""));
+}
+
+inline void multicast_socket::join(const ip_address& group, unsigned interface) {
+    membership(MCAST_JOIN_GROUP, group, nullptr, interface);
+}
+inline void multicast_socket::join(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+    membership(MCAST_JOIN_GROUP, group, nullptr, interface, error);
+}
+inline void multicast_socket::leave(const ip_address& group, unsigned interface) {
+    membership(MCAST_LEAVE_GROUP, group, nullptr, interface);
+}
+inline void multicast_socket::leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+    membership(MCAST_LEAVE_GROUP, group, nullptr, interface, error);
+}
+inline void multicast_socket::join(const ip_address& group, const ip_address& source, unsigned interface) {
+    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface);
+}
+inline void multicast_socket::join(const ip_address& group, const ip_address& source, unsigned interface,
+                                   std::error_code& error) noexcept {
+    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface, error);
+}
+inline void multicast_socket::leave(const ip_address& group, const ip_address& source, unsigned interface) {
+    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface);
+}
+inline void multicast_socket::leave(const ip_address& group, const ip_address& source, unsigned interface,
+                                    std::error_code& error) noexcept {
+    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface, error);
+}
+
+/// Sets both options on an IPv6 socket, because it may send to IPv4 groups too.
+template <class ValueV4>
+void multicast_socket::set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value,
+                                     std::error_code& error) noexcept {
+    const bool v6 = is_v6();
+    if (v6) set_option(IPPROTO_IPV6, name_v6, std::as_bytes(std::span{&value, 1}), error);
+    if (v6 && error) return;
+    std::error_code v4_error;
+    set_option(IPPROTO_IP, name_v4, std::as_bytes(std::span{&value_v4, 1}), v4_error);
+    if (!v6) error = v4_error;
+}
+inline int multicast_socket::get_multicast(int name_v4, int name_v6) const {
+    int value = 0;
+    const bool v6 = is_v6();
+    get_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? name_v6 : name_v4, std::as_writable_bytes(std::span{&value, 1}));
+    return value;
+}
+
+inline void multicast_socket::set_multicast_interface(unsigned interface, std::error_code& error) noexcept {
+    ip_mreqn request{};
+    request.imr_ifindex = static_cast<int>(interface);
+    set_multicast(IP_MULTICAST_IF, request, IPV6_MULTICAST_IF, static_cast<int>(interface), error);
+}
+inline void multicast_socket::set_multicast_interface(unsigned interface) {
+    std::error_code error;
+    set_multicast_interface(interface, error);
+    if (error) fail(error, detail::joined("multicast interface ", std::to_string(interface)));
+}
+
+inline void multicast_socket::set_multicast_loop(bool loop, std::error_code& error) noexcept {
+    set_multicast(IP_MULTICAST_LOOP, static_cast<int>(loop), IPV6_MULTICAST_LOOP, loop, error);
+}
+inline void multicast_socket::set_multicast_loop(bool loop) {
+    std::error_code error;
+    set_multicast_loop(loop, error);
+    if (error) fail(error, "multicast loop");
+}
+inline bool multicast_socket::multicast_loop() const {
+    return get_multicast(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP) != 0;
+}
+
+inline void multicast_socket::set_multicast_ttl(int ttl, std::error_code& error) noexcept {
+    if (ttl < 0) {  // to the kernel, -1 means the default
+        error = std::make_error_code(std::errc::invalid_argument);
+        return;
+    }
+    set_multicast(IP_MULTICAST_TTL, ttl, IPV6_MULTICAST_HOPS, ttl, error);
+}
+inline void multicast_socket::set_multicast_ttl(int ttl) {
+    std::error_code error;
+    set_multicast_ttl(ttl, error);
+    if (error) fail(error, detail::joined("multicast TTL ", std::to_string(ttl)));
+}
+inline int multicast_socket::multicast_ttl() const { return get_multicast(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS); }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_MULTICAST_HPP
+
+
+namespace netnotes {
+
+// ---- The socket ----------------------------------------------------------------------------------------
+
+/// The settings of a udp_socket.
+struct udp_options {
+    /// Allows several sockets on one port. Each of them gets a datagram to a group or a broadcast address; only one
+    /// socket gets a datagram to the host's own address. All sockets must set it, and any program may do so
+    /// (socket(7)).
+    bool reuse_address = false;
+    /// Keeps an IPv6 socket from exchanging datagrams with IPv4 peers as ::ffff:a.b.c.d (RFC 3493 §5.3).
+    bool ipv6_only = false;
+    /// Shares the port with other sockets of this user that set it too: the kernel distributes the senders among them.
+    bool reuse_port = false;
+    /// Asks the kernel to segment and to merge, where it can. false gives the same datagrams in more system calls.
+    bool kernel_offload = true;
+    /// Makes a socket on the wildcard address report to which address each datagram came (see the first page). It costs
+    /// no system call, but some 70 ns for each datagram; set false if no datagram is answered. A socket bound to a
+    /// single address always answers from there.
+    bool local_address = true;
+};
+
+/// A UDP socket. Its calls wait without a limit by default. The functions set_timeout() and set_deadline() limit them
+/// (errc::timed_out). After set_blocking(false) no call waits (errc::operation_would_block). With stop_with() a stop
+/// ends them (errc::operation_canceled). Two threads may share a socket: one thread sends and one thread receives.
+///
+/// A socket receives only from multicast groups that it has joined itself. Linux would otherwise deliver to a socket on
+/// the wildcard address what *any* program on the host has joined (IP_MULTICAST_ALL, ip(7)).
+class udp_socket : public multicast_socket {
+  public:
+    /// Creates an empty socket: is_open() returns false.
+    udp_socket() noexcept = default;
+    /// Creates a socket without an address. Its port is 0, so no peer can send to it yet. The call bind() gives it a
+    /// port, or its first send or connect() takes a port from the system's range. Before that, a receive gets no
+    /// datagram. Throws std::system_error.
+    explicit udp_socket(address_family family, udp_options options = {});
+    udp_socket(address_family family, udp_options options, std::error_code& error) noexcept;
+    /// Creates a socket and binds it to `where`. With port 0 the system chooses a port, which local_endpoint() returns.
+    /// Throws std::system_error: errc::address_in_use, permission_denied below port 1024, address_not_available.
+    ///
+    /// On a system without IPv6, `::` is taken as 0.0.0.0. With ipv6_only set, the system's error is thrown instead.
+    explicit udp_socket(const endpoint& where, udp_options options = {});
+    udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept;
+    /// Takes over a UDP socket over IPv4 or IPv6, with its timeouts and its stop.
+    explicit udp_socket(socket&& taken) noexcept : multicast_socket{std::move(taken)} { take_notes(); }
+
+    using socket::close;
+    using socket::deadline;
+    using socket::get_option;
+    using socket::is_blocking;
+    using socket::is_open;
+    using socket::native_handle;
+    using socket::release;
+    using socket::set_blocking;
+    using socket::set_deadline;
+    using socket::set_option;
+    using socket::set_timeout;
+    using socket::stop_with;
+    using socket::take_error;
+    using socket::timeout;
+    using socket::wait;
+
+    /// Returns this socket as a plain socket.
+    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+
+    /// Gives the socket its address, as the constructor does.
+    void bind(const endpoint& where);
+    void bind(const endpoint& where, std::error_code& error) noexcept;
+    /// Returns the address and port of this socket. The port is 0 until the socket has a port. The address is the
+    /// wildcard until bind() or connect() sets an address.
+    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
+    [[nodiscard]] endpoint local_endpoint(std::error_code& error) const noexcept;
+    /// Returns the peer of a connected socket. Throws errc::not_connected for an unconnected socket.
+    [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
+    [[nodiscard]] endpoint peer_endpoint(std::error_code& error) const noexcept;
+
+    // -- one peer
+
+    /// Notes the peer: from now on only its datagrams are let in, and send() sends to it. Nothing is sent, so connect()
+    /// never waits, and it does not show that the peer is there. Earlier datagrams of others are still in the queue, so
+    /// check the sender. connect() may be called again, for another peer.
+    void connect(const endpoint& peer);
+    void connect(const endpoint& peer, std::error_code& error) noexcept;
+    /// Forgets the peer: datagrams from every sender are let in again, under the same port. Linux takes away a port
+    /// that it chose itself, so disconnect() binds it again. If another socket has taken the port in that moment, it
+    /// fails with errc::address_in_use.
+    void disconnect();
+    void disconnect(std::error_code& error) noexcept;
+
+    // -- sending
+
+    /// Sends one datagram, whole or not at all. It waits only while the send buffer is full, which is seldom. A
+    /// datagram that was sent may still be lost, and a receiver may not exist. Throws std::system_error, for example
+    /// errc::message_size above the limit, which what() names. To a broadcast address without option::broadcast it is
+    /// permission_denied. To port 0, which no socket can have, it is invalid_argument. Without a route it is
+    /// network_unreachable. `flags` are the flags of send(2).
+    ///
+    /// To received::sender it leaves from the address that the sender has written to: `send_to(bytes, got.sender)`. To
+    /// choose another address of this host, call `send_to(bytes, {to, from})`. It fails with errc::invalid_argument or
+    /// network_unreachable if this host does not have the address.
+    void send_to(const_buffer bytes, const datagram_peer& to, int flags = 0);
+    void send_to(const_buffer bytes, const datagram_peer& to, std::error_code& error, int flags = 0) noexcept;
+    /// Sends one datagram to the peer of a connected socket; without a peer: errc::destination_address_required.
+    /// errc::connection_refused is about an *earlier* datagram. This datagram was then not sent, and the next call may
+    /// send it.
+    void send(const_buffer bytes, int flags = 0);
+    void send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
+
+    // -- receiving
+
+    using received = received_datagram;
+    /// Waits for one datagram and returns it. It makes one system call if the datagram is there already, and does not
+    /// allocate. A connected socket receives from its peer only. It throws errc::connection_refused if no socket took
+    /// an earlier datagram of its own; then the socket still works. `flags` are the flags of recv(2): with MSG_DONTWAIT
+    /// this call does not wait, with MSG_PEEK the datagram stays in the queue.
+    received recv_from(mutable_buffer buffer, int flags = 0);
+    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+
+    // -- many datagrams in one system call
+
+    /// Waits for one datagram and takes as many as there are, up to the batch's count (recvmmsg(2)), in their order.
+    /// The result lies in the batch and is valid until its next use. If an error occurs behind the first datagram, the
+    /// next call reports it.
+    std::span<const received> recv_batch(datagram_batch& batch);
+    std::span<const received> recv_batch(datagram_batch& batch, std::error_code& error) noexcept;
+
+    using outgoing = outgoing_datagram;
+    /// Sends all datagrams, in their order, 64 in one system call (sendmmsg(2)). The second form returns how many were
+    /// sent before the error. That number is the index of the datagram that failed, and no datagram behind it was sent.
+    /// Only a refusal that arrives while the batch is being sent is left for a later call to report.
+    void send_batch(std::span<const outgoing> datagrams);
+    std::size_t send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept;
+
+    // -- many datagrams in one buffer
+
+    /// Sends the bytes as datagrams of `size` bytes each; the last datagram holds the rest. Without bytes it sends no
+    /// datagram. The kernel takes up to 64 at a time and cuts them apart as late as it can (UDP_SEGMENT, udp(7), Linux
+    /// 4.18). If it cannot, because it is older or they exceed the interface's MTU, the same datagrams go out as a
+    /// batch. Returns the number of datagrams sent; what() says it after an error. `to` may be left out on a connected
+    /// socket. Fails with errc::invalid_argument for size 0.
+    void send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to = {});
+    std::size_t send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
+                              std::error_code& error) noexcept;
+
+    /// Lets the kernel deliver consecutive datagrams of one sender in one piece (UDP_GRO, udp(7), Linux 5.0). Returns
+    /// false if the kernel does not know the option. It cannot be switched off. Throws std::system_error, and then
+    /// nothing has changed.
+    ///
+    /// From now on, whatever the result, receive with recv_batch() only. It takes the piece apart again, so it returns
+    /// the same datagrams, perhaps more than its count. Its batch must have the size datagram_batch::any_size, or it
+    /// fails with errc::invalid_argument. recv_from() could not separate the datagrams of a piece, so it fails with
+    /// errc::operation_not_supported.
+    bool enable_receive_offload();
+    bool enable_receive_offload(std::error_code& error) noexcept;
+
+  private:
+    static constexpr std::size_t max_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
+
+    void prepare(udp_options options, std::error_code& error) noexcept;
+    static bool may_do_without_ipv6(const endpoint& where, udp_options options, const std::error_code& error) noexcept;
+    template <class Datagram>
+    std::size_t send_many(std::size_t count, Datagram datagram, time_point until, std::error_code& error) noexcept;
+    bool kernel_can_segment() noexcept;
+    std::error_code send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
+                                const detail::source_note& source, time_point until) noexcept;
+
+    enum class segmentation : char { untried, kernel, here } segmentation_ = segmentation::untried;
+    bool offload_allowed_ = true;
+    bool receive_offload_ = false;
+    bool wants_local_address_ = true;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+// ---- making
+
+inline void udp_socket::prepare(udp_options options, std::error_code& error) noexcept {
+    if (options.reuse_address) set_option(option::reuse_address{}, error);
+    if (!error && options.reuse_port) set_option(option::reuse_port{}, error);
+    if (error) return;
+    take_notes();
+    offload_allowed_ = options.kernel_offload;
+    wants_local_address_ = options.local_address;
+    const int off = 0;
+    const auto no = std::as_bytes(std::span{&off, 1});
+    std::error_code too_old;  // IPV6_MULTICAST_ALL is of Linux 4.20
+    set_option(IPPROTO_IP, IP_MULTICAST_ALL, no, too_old);
+    if (!is_v6()) return;
+    set_option(IPPROTO_IPV6, IPV6_MULTICAST_ALL, no, too_old);
+    // Set in both cases, because the default is a setting of the system (net.ipv6.bindv6only).
+    set_option(option::ipv6_only{options.ipv6_only}, error);
+}
+
+inline udp_socket::udp_socket(address_family family, udp_options options, std::error_code& error) noexcept
+    : multicast_socket{family, socket_type::datagram, 0, error} {
+    if (!error) prepare(options, error);
+    if (error) *this = udp_socket{};
+}
+inline udp_socket::udp_socket(address_family family, udp_options options) {
+    std::error_code error;
+    *this = udp_socket{family, options, error};
+    if (error) detail::throw_error(error, "UDP socket");
+}
+/// A program that listens on `::` means "everywhere". Without IPv6, everywhere is 0.0.0.0.
+inline bool udp_socket::may_do_without_ipv6(const endpoint& where, udp_options options,
+                                            const std::error_code& error) noexcept {
+    return !options.ipv6_only && detail::may_do_without_ipv6(where, error);
+}
+inline udp_socket::udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept
+    : udp_socket{detail::family_of_address(where.address()), options, error} {
+    if (!error) bind(where, error);
+    if (error) *this = udp_socket{};
+    if (may_do_without_ipv6(where, options, error))
+        *this = udp_socket{endpoint{ipv4_address::any(), where.port()}, options, error};
+}
+inline udp_socket::udp_socket(const endpoint& where, udp_options options) {
+    std::error_code error;
+    *this = udp_socket{detail::family_of_address(where.address()), options, error};
+    const bool is_made = !error;
+    if (is_made) bind(where, error);
+    if (may_do_without_ipv6(where, options, error))
+        *this = udp_socket{endpoint{ipv4_address::any(), where.port()}, options};
+    else if (error)
+        detail::throw_error(error, is_made ? "bind " : "UDP socket", is_made ? where.to_string() : "");
+}
+
+inline void udp_socket::bind(const endpoint& where, std::error_code& error) noexcept {
+    const socket_address address = detail::to_socket_address(where, error);
+    // Before it is bound: the first datagram may be there when bind(2) returns.
+    if (!error && wants_local_address_ && where.address().is_unspecified()) tell_local_address(error);
+    if (!error) socket::bind(address, error);
+}
+inline void udp_socket::bind(const endpoint& where) {
+    std::error_code error;
+    bind(where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
+
+inline endpoint udp_socket::local_endpoint(std::error_code& error) const noexcept {
+    const socket_address address = socket::local_endpoint(error);
+    return error ? endpoint{} : address.ip();
+}
+inline endpoint udp_socket::peer_endpoint(std::error_code& error) const noexcept {
+    const socket_address address = socket::peer_endpoint(error);
+    return error ? endpoint{} : address.ip();
+}
+
+// ---- one peer
+
+inline void udp_socket::connect(const endpoint& peer, std::error_code& error) noexcept {
+    const socket_address address = detail::to_socket_address(peer, error);
+    if (!error) socket::connect(address, error);
+}
+inline void udp_socket::connect(const endpoint& peer) { socket::connect(peer); }
+
+inline void udp_socket::disconnect(std::error_code& error) noexcept {
+    const endpoint before = local_endpoint(error);
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};  // connect(2)
+    if (!error && ::connect(native_handle(), &nobody, sizeof nobody) != 0) error = detail::last_error();
+    if (error) return;
+    const endpoint after = local_endpoint(error);
+    if (!error && after.port() != before.port()) bind({after.address(), before.port()}, error);
+}
+inline void udp_socket::disconnect() {
+    std::error_code error;
+    disconnect(error);
+    if (error) fail(error, "disconnect");
+}
+
+// ---- sending
+
+inline void udp_socket::send_to(const_buffer bytes, const datagram_peer& to, std::error_code& error,
+                                int flags) noexcept {
+    const socket_address address = detail::to_socket_address(to, error);
+    if (!error) socket::send_to(bytes, address, to.local_address(), error, flags);
+}
+inline void udp_socket::send_to(const_buffer bytes, const datagram_peer& to, int flags) {
+    std::error_code error;
+    send_to(bytes, to, error, flags);
+    if (error)
+        detail::throw_error(error, "send_to ", to.to_string(), detail::from_local(to),
+                            detail::datagram_size(bytes.size(), to.address(), error));
+}
+inline void udp_socket::send(const_buffer bytes, std::error_code& error, int flags) noexcept {
+    socket::send(bytes, error, flags);
+}
+inline void udp_socket::send(const_buffer bytes, int flags) {
+    std::error_code error;
+    send(bytes, error, flags);
+    if (!error) return;
+    std::error_code unknown;
+    const endpoint peer = peer_endpoint(unknown);
+    if (unknown) fail(error, "send");
+    detail::throw_error(error, "send to ", peer.to_string(),
+                        detail::datagram_size(bytes.size(), peer.address(), error));
+}
+
+/// `datagram(number, address, source, error)` returns the payload of that datagram. It sets its destination (without a
+/// family: no destination) and the address from which the datagram is to leave.
+template <class Datagram>
+std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_point until,
+                                  std::error_code& error) noexcept {
+    mmsghdr messages[max_at_once];  // not set to zero: a batch of two should not cost that of 64
+    iovec parts[max_at_once];
+    sockaddr_in6 names[max_at_once];
+    detail::source_note sources[max_at_once];
+    for (std::size_t sent = 0;;) {
+        if (sent > 0 && until != time_point::max() && clock::now() >= until) {  // a fast path outruns every limit
+            error = std::make_error_code(std::errc::timed_out);
+            return sent;
+        }
+        std::error_code not_an_address;
+        std::size_t ready = 0;
+        for (; ready < std::min(max_at_once, count - sent); ++ready) {
+            socket_address to;
+            const const_buffer bytes = datagram(sent + ready, to, sources[ready], not_an_address);
+            if (not_an_address) break;
+            parts[ready] = {const_cast<std::byte*>(bytes.data()), bytes.size()};  // sendmmsg() only reads it
+            messages[ready] = {};
+            messages[ready].msg_hdr.msg_iov = &parts[ready];
+            messages[ready].msg_hdr.msg_iovlen = 1;
+            sources[ready].add_to(messages[ready].msg_hdr);
+            if (!to.is_ip()) continue;
+            std::memcpy(&names[ready], to.data(), to.size());
+            messages[ready].msg_hdr.msg_name = &names[ready];
+            messages[ready].msg_hdr.msg_namelen = to.size();
+        }
+        if (ready > 0) {
+            // sendmmsg() stops at the datagram that fails. Unless that is the first datagram, it drops the error.
+            // A second call from there reports it.
+            const int taken = attempt(
+                [&] { return ::sendmmsg(native_handle(), messages, static_cast<unsigned>(ready), MSG_NOSIGNAL); },
+                POLLOUT, 0, until, error);
+            if (taken < 0) return sent;
+            sent += static_cast<std::size_t>(taken);
+            if (static_cast<std::size_t>(taken) < ready) continue;
+        }
+        error = not_an_address;
+        if (error || sent == count) return sent;
+    }
+}
+
+inline std::size_t udp_socket::send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept {
+    error.clear();
+    if (datagrams.empty()) return 0;
+    return send_many(
+        datagrams.size(),
+        [&](std::size_t number, socket_address& address, detail::source_note& source, std::error_code& bad) {
+            const auto& [bytes, to] = datagrams[number];
+            if (to != endpoint{}) address = detail::to_socket_address(to, bad);
+            if (!bad) source.choose(to.local_address(), bad);
+            return bytes;
+        },
+        end_of_call(), error);
+}
+inline void udp_socket::send_batch(std::span<const outgoing> datagrams) {
+    std::error_code error;
+    const std::size_t sent = send_batch(datagrams, error);
+    if (!error) return;
+    const auto& [bytes, to] = datagrams[sent];
+    std::error_code unknown;
+    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
+    detail::throw_error(error, "send_batch (", std::to_string(sent), " of ", std::to_string(datagrams.size()),
+                        " datagrams sent) to ", where.to_string(), detail::from_local(to),
+                        detail::datagram_size(bytes.size(), where.address(), error));
+}
+
+// ---- segments
+
+/// A kernel that does not know UDP_SEGMENT would ignore it and send one long datagram, so we ask it first.
+inline bool udp_socket::kernel_can_segment() noexcept {
+    if (segmentation_ == segmentation::untried) {
+        int size = 0;
+        std::error_code error;
+        if (offload_allowed_) get_option(IPPROTO_UDP, UDP_SEGMENT, std::as_writable_bytes(std::span{&size, 1}), error);
+        segmentation_ = error || !offload_allowed_ ? segmentation::here : segmentation::kernel;
+    }
+    return segmentation_ == segmentation::kernel;
+}
+
+inline std::error_code udp_socket::send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
+                                               const detail::source_note& source, time_point until) noexcept {
+    const auto segment = static_cast<std::uint16_t>(size);
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof segment) + detail::source_note::capacity> control{};
+    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    msghdr message{};
+    if (to.is_ip()) {
+        message.msg_name = const_cast<sockaddr*>(to.data());
+        message.msg_namelen = to.size();
+    }
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(sizeof segment) + source.size());
+    std::memcpy(control.data() + CMSG_SPACE(sizeof segment), source.data(), source.size());
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = IPPROTO_UDP;
+    header->cmsg_type = UDP_SEGMENT;
+    header->cmsg_len = CMSG_LEN(sizeof segment);
+    std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
+    std::error_code error;
+    attempt([&] { return ::sendmsg(native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0, until, error);
+    return error;
+}
+
+inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
+                                             std::error_code& error) noexcept {
+    if (size == 0) {
+        error = std::make_error_code(std::errc::invalid_argument);
+        return 0;
+    }
+    error.clear();
+    socket_address address;
+    detail::source_note from_where;
+    if (to != endpoint{}) address = detail::to_socket_address(to, error);
+    if (!error) from_where.choose(to.local_address(), error);
+    if (error || bytes.empty()) return 0;
+    const std::size_t count = bytes.size() / size + (bytes.size() % size != 0);
+    const auto from = [&](std::size_t first, std::size_t segments) {
+        const auto rest = std::span<const std::byte>{bytes}.subspan(first * size);
+        return const_buffer{segments > rest.size() / size ? rest : rest.first(segments * size)};
+    };
+    const time_point until = end_of_call();
+    std::size_t sent = 0;
+    // A merged piece must itself be no longer than a datagram.
+    const std::size_t together = std::min(max_at_once, max_datagram_v4 / size);
+    while (together > 1 && sent + 1 < count && kernel_can_segment()) {
+        if (sent > 0 && until != time_point::max() && clock::now() >= until) {
+            error = std::make_error_code(std::errc::timed_out);
+            return sent;
+        }
+        error = send_merged(from(sent, together), size, address, from_where, until);
+        // The kernel refuses a segment longer than the MTU, and a device or a socket without checksums (EINVAL,
+        // EMSGSIZE, EIO). The batch below then succeeds or reports the real error.
+        constexpr std::array refusals{EINVAL, EMSGSIZE, EIO, EOPNOTSUPP, ENOPROTOOPT};
+        if (error && std::find(refusals.begin(), refusals.end(), error.value()) != refusals.end()) break;
+        if (error) return sent;
+        sent += std::min(together, count - sent);
+    }
+    error.clear();
+    if (sent == count) return sent;
+    const std::size_t first = sent;
+    return first + send_many(
+                       count - first,
+                       [&](std::size_t number, socket_address& name, detail::source_note& source, std::error_code&) {
+                           name = address;
+                           source = from_where;
+                           return from(first + number, 1);
+                       },
+                       until, error);
+}
+inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to) {
+    std::error_code error;
+    const std::size_t sent = send_segments(bytes, size, to, error);
+    if (!error) return;
+    std::error_code unknown;
+    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
+    detail::throw_error(error, "send_segments (", std::to_string(sent), " datagrams sent) to ", where.to_string(),
+                        detail::from_local(to),
+                        detail::datagram_size(std::min(size, bytes.size()), where.address(), error));
+}
+
+// ---- receiving
+
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    if (receive_offload_) {
+        error = std::make_error_code(std::errc::operation_not_supported);
+        return {};
+    }
+    const socket::received got = socket::recv_from(buffer, error, flags);
+    if (error || !got.sender.is_ip()) return {};
+    return {got.bytes, datagram_peer{got.sender.ip(), got.local}, got.truncated};
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, int flags) {
+    std::error_code error;
+    const received result = recv_from(buffer, error, flags);
+    if (error) fail(error, "recv_from");
+    return result;
+}
+
+inline bool udp_socket::enable_receive_offload(std::error_code& error) noexcept {
+    error.clear();
+    const int on = 1;
+    std::error_code refused = std::make_error_code(std::errc::no_protocol_option);
+    if (offload_allowed_) set_option(IPPROTO_UDP, UDP_GRO, std::as_bytes(std::span{&on, 1}), refused);
+    if (refused && refused != std::errc::no_protocol_option) {
+        error = refused;
+        return false;
+    }
+    receive_offload_ = true;
+    return !refused;
+}
+inline bool udp_socket::enable_receive_offload() {
+    std::error_code error;
+    const bool merges = enable_receive_offload(error);
+    if (error) fail(error, "enable_receive_offload");
+    return merges;
+}
+
+inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_batch& batch,
+                                                                    std::error_code& error) noexcept {
+    if (receive_offload_ && batch.size() < datagram_batch::any_size) {
+        error = std::make_error_code(std::errc::invalid_argument);
+        return {};
+    }
+    batch.prepare();
+    const int filled = attempt(
+        [&] {
+            return ::recvmmsg(native_handle(), batch.messages_.data(), static_cast<unsigned>(batch.count()),
+                              MSG_WAITFORONE, nullptr);
+        },
+        POLLIN, 0, end_of_call(), error);
+    if (filled < 0) return {};
+    try {
+        batch.take_apart(static_cast<std::size_t>(filled));
+    } catch (const std::bad_alloc&) {  // a kernel that merges more than any kernel has so far
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return batch.received_;
+}
+inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_batch& batch) {
+    std::error_code error;
+    const auto result = recv_batch(batch, error);
+    if (error) fail(error, "recv_batch");
+    return result;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_SOCKET_HPP
+
+
+namespace netnotes {
+
+/// Looks up the host and returns a socket that is connected to the first of its addresses that this host can reach. It
+/// receives from this peer only, and send() sends to it: see udp_socket::connect().
+///
+/// Sends nothing. Blocks while the name is looked up, at most for `timeout` (errc::timed_out); with an address it does
+/// not block. Throws the errors of resolve(). Throws the error of the first address if this host can reach none, for
+/// example errc::network_unreachable; what() names the host.
+[[nodiscard]] udp_socket udp_connect(const std::string& host, std::uint16_t port, wait_time timeout = never,
+                                     udp_options options = {});
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns a socket that is connected to the first endpoint to which that is possible.
+inline udp_socket connect_to_first_route(std::span<const endpoint> found, const std::string& host, std::uint16_t port,
+                                         udp_options options) {
+    std::error_code first;
+    for (const endpoint& each : found) {
+        std::error_code error;
+        udp_socket made{each.address().is_v4() ? address_family::inet : address_family::inet6, options, error};
+        if (!error) made.connect(each, error);
+        if (!error) return made;
+        if (!first) first = error;
+    }
+    throw_error(first, "connect a UDP socket to ", host, " port ", std::to_string(port));
+}
+
+}  // namespace detail
+
+inline udp_socket udp_connect(const std::string& host, std::uint16_t port, wait_time timeout, udp_options options) {
+    const auto found = resolve(host, std::to_string(port), {.type = socket_type::datagram}, timeout);
+    return detail::connect_to_first_route(found, host, port, options);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_CONNECT_HPP
 
 // netnotes/coro/group.hpp: tasks beside one another
 // SPDX-License-Identifier: MIT
@@ -11747,6 +13529,274 @@ channel<T>::~channel() {
 
 #endif  // NETNOTES_CORO_SYNC_HPP
 
+// netnotes/coro/udp.hpp: a UDP socket for tasks
+// SPDX-License-Identifier: MIT
+//
+// The class async_udp has the calls of udp_socket, with the same words and arguments. Calls that may have to wait are
+// awaited with co_await; the others are called as usual:
+//
+//     task<> echo() {
+//         async_udp socket{{ipv6_address::any(), 7}};
+//         std::array<std::byte, 2048> room;
+//         for (;;) {
+//             const auto got = co_await socket.recv_from(room);
+//             co_await socket.send_to(got.bytes, got.sender);       from the address that the client used
+//         }
+//     }
+//
+//        many clients ── datagrams ──> one socket ── recv_batch() ──> [ d | d | d ]    one system call for all of them
+//                                                 <── send_batch() ── [ d | d | d ]
+//
+// The header udp/socket.hpp explains UDP and each call. coro/datagram.hpp has sockets of any family, with less.
+//
+// On this page:  async_udp
+// The notes:     udp echo 服务器 (a UDP echo server)
+
+#ifndef NETNOTES_CORO_UDP_HPP
+#define NETNOTES_CORO_UDP_HPP
+
+#include <cstddef>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Call>
+class udp_operation;
+struct udp_recv_from;
+struct udp_recv_batch;
+struct udp_send_to;
+struct udp_send;
+struct udp_send_batch;
+struct udp_send_segments;
+}  // namespace detail
+
+/// Owns a UDP socket. Use it only in tasks of its loop. One task may receive while another task sends. A second task in
+/// the same direction, or a task of another loop, gets std::logic_error. It can be moved, also while a task waits.
+///
+/// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
+/// cancelled. On a closed socket every call throws errc::bad_file_descriptor.
+class async_udp {
+  public:
+    /// Creates a closed socket.
+    async_udp() noexcept = default;
+    /// Creates a socket as udp_socket does, for the loop that runs in this thread (std::logic_error if no loop runs).
+    explicit async_udp(address_family family, udp_options options = {}) : async_udp{udp_socket{family, options}} {}
+    explicit async_udp(const endpoint& where, udp_options options = {}) : async_udp{udp_socket{where, options}} {}
+    /// Takes over a socket and makes it non-blocking. The object must not outlive the loop. Throws std::system_error if
+    /// the loop's back end refuses the descriptor.
+    explicit async_udp(udp_socket made) : async_udp{event_loop::current(), std::move(made)} {}
+    async_udp(event_loop& loop, udp_socket made) : state_{new state{loop, std::move(made)}} {}
+
+    /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether the
+    /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer);
+    /// Suspends until there is a datagram, and takes as many as there are, up to the batch's count. The result lies in
+    /// the batch and is valid until its next use.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
+    /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
+    /// until then. To received::sender it leaves from the address that the sender has written to.
+    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to);
+    /// Sends one datagram to the peer of connect().
+    [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes);
+    /// Sends all datagrams, in their order. Returns their number. They must stay valid until then.
+    [[nodiscard]] detail::udp_operation<detail::udp_send_batch> send_batch(
+        std::span<const udp_socket::outgoing> datagrams);
+    /// Sends the bytes as datagrams of `size` bytes each, and returns their number: see udp_socket::send_segments().
+    [[nodiscard]] detail::udp_operation<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
+                                                                                 const datagram_peer& to = {});
+
+    /// Do what the calls of udp_socket with the same names do. They do not wait.
+    void bind(const endpoint& where) { opened().socket.bind(where); }
+    void connect(const endpoint& peer) { opened().socket.connect(peer); }
+    void disconnect() { opened().socket.disconnect(); }
+    template <class... Arguments>
+    void join(const ip_address& group, const Arguments&... source_or_interface) {
+        opened().socket.join(group, source_or_interface...);
+    }
+    template <class... Arguments>
+    void leave(const ip_address& group, const Arguments&... source_or_interface) {
+        opened().socket.leave(group, source_or_interface...);
+    }
+    void set_multicast_interface(unsigned interface) { opened().socket.set_multicast_interface(interface); }
+    void set_multicast_loop(bool loop) { opened().socket.set_multicast_loop(loop); }
+    void set_multicast_ttl(int ttl) { opened().socket.set_multicast_ttl(ttl); }
+    [[nodiscard]] bool multicast_loop() const { return opened().socket.multicast_loop(); }
+    [[nodiscard]] int multicast_ttl() const { return opened().socket.multicast_ttl(); }
+    bool enable_receive_offload() { return opened().socket.enable_receive_offload(); }
+    [[nodiscard]] endpoint local_endpoint() const { return opened().socket.local_endpoint(); }
+    [[nodiscard]] endpoint peer_endpoint() const { return opened().socket.peer_endpoint(); }
+    template <class Option>
+    void set_option(const Option& option) {
+        opened().socket.set_option(option);
+    }
+    template <class Option>
+    [[nodiscard]] auto get_option() const {
+        return opened().socket.template get_option<Option>();
+    }
+
+    /// Limits how long each later call waits: it then throws errc::timed_out. `never` means no limit.
+    void set_timeout(wait_time timeout) { opened().node->set_timeout(timeout); }
+    /// Returns the limit of each call, or `never`.
+    [[nodiscard]] duration timeout() const { return opened().node->timeout(); }
+    /// Returns true if this object owns a socket.
+    [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(state_); }
+    /// Returns the descriptor, or -1 if the socket is closed.
+    [[nodiscard]] int native_handle() const noexcept { return state_ ? state_->node->descriptor() : -1; }
+    /// Closes the socket at once. A task that is waiting on it fails with errc::bad_file_descriptor.
+    void close() noexcept { state_.reset(); }
+
+  private:
+    template <class Call>
+    friend class detail::udp_operation;
+    struct state {
+        state(event_loop& loop, udp_socket&& made) : socket{std::move(made)} {
+            socket.set_blocking(false);
+            node.reset(new detail::io_node{loop, socket.native_handle()});
+        }
+        udp_socket socket;
+        detail::owner<detail::io_node, detail::io_node::retire> node;  // is retired before the socket is closed
+    };
+    [[nodiscard]] state& opened() const {
+        if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+        return *state_;
+    }
+    [[nodiscard]] detail::io_node& node() const noexcept {
+        return state_ ? *state_->node : detail::io_node::closed;
+    }
+    detail::owner<state> state_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Waits until `Call` has done its work. A call returns true if it is done, and sets `error` if it fails or would block.
+template <class Call>
+class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>> {
+    using base = io_awaiter<udp_operation<Call>>;
+
+  public:
+    udp_operation(const async_udp& from, Call call)
+        : base{from.node(), Call::receives ? base::direction::read : base::direction::write},
+          socket_{from.state_ ? &from.state_->socket : nullptr},
+          call_{std::move(call)} {}
+    typename Call::value await_resume() {
+        if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
+        return call_.take();
+    }
+    bool attempt() noexcept override {
+        if (!(Call::receives ? this->node_.readable : this->node_.writable)) return false;
+        std::error_code error;
+        call_(*socket_, error);
+        if (error == std::errc::operation_would_block) {
+            (Call::receives ? this->node_.readable : this->node_.writable) = false;
+            return false;
+        }
+        this->error_ = error.value();
+        return true;
+    }
+
+  private:
+    udp_socket* socket_;
+    Call call_;
+};
+
+struct udp_recv_from {
+    static constexpr bool receives = true;
+    static constexpr const char* name = "recv_from";
+    using value = udp_socket::received;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_from(room, error); }
+    value take() noexcept { return got; }
+    mutable_buffer room;
+    value got{};
+};
+struct udp_recv_batch {
+    static constexpr bool receives = true;
+    static constexpr const char* name = "recv_batch";
+    using value = std::span<const udp_socket::received>;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_batch(batch, error); }
+    value take() noexcept { return got; }
+    datagram_batch& batch;
+    value got{};
+};
+struct udp_send_to {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send_to";
+    using value = void;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send_to(bytes, to, error); }
+    void take() noexcept {}
+    const_buffer bytes;
+    datagram_peer to;
+};
+struct udp_send {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send";
+    using value = void;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send(bytes, error); }
+    void take() noexcept {}
+    const_buffer bytes;
+};
+struct udp_send_batch {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send_batch";
+    using value = std::size_t;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept {
+        sent += socket.send_batch(datagrams.subspan(sent), error);
+    }
+    value take() noexcept { return std::exchange(sent, 0); }
+    std::span<const udp_socket::outgoing> datagrams;
+    std::size_t sent = 0;
+};
+struct udp_send_segments {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send_segments";
+    using value = std::size_t;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept {
+        const std::size_t done = sent * size;
+        sent += socket.send_segments(done < bytes.size() ? bytes.subspan(done) : const_buffer{}, size, to, error);
+    }
+    value take() noexcept { return std::exchange(sent, 0); }
+    const_buffer bytes;
+    std::size_t size;
+    datagram_peer to;
+    std::size_t sent = 0;
+};
+
+}  // namespace detail
+
+inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer) {
+    return {*this, {buffer}};
+}
+inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datagram_batch& batch) {
+    return {*this, {batch}};
+}
+inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to) {
+    return {*this, {bytes, to}};
+}
+inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes) { return {*this, {bytes}}; }
+inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
+    std::span<const udp_socket::outgoing> datagrams) {
+    return {*this, {datagrams}};
+}
+inline detail::udp_operation<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
+                                                                                const datagram_peer& to) {
+    return {*this, {bytes, size, to}};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_UDP_HPP
+
 
 namespace netnotes {
 
@@ -11765,6 +13815,9 @@ namespace netnotes {
 /// errc::destination_address_required if the list is empty.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
+/// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach, as
+/// udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect() throws.
+[[nodiscard]] task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options = {});
 
 // ========================================================================================================
 // How it is done
@@ -11851,6 +13904,11 @@ inline task<async_stream> async_connect(std::string host, std::uint16_t port, wa
 inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_time attempt_delay) {
     std::string where = endpoints.empty() ? "nowhere" : endpoints[0].to_string();
     co_return co_await detail::connect_to_first(std::move(where), std::move(endpoints), attempt_delay);
+}
+inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options) {
+    const resolve_hints hints{.type = socket_type::datagram};
+    const std::vector<endpoint> found = co_await async_resolve(host, port, hints);
+    co_return async_udp{detail::connect_to_first_route(found, host, port, options)};
 }
 
 }  // namespace netnotes
@@ -14294,1980 +16352,6 @@ inline void async_signals::handle(int number) noexcept {
 
 
 
-// netnotes/coro/udp.hpp: a UDP socket for tasks
-// SPDX-License-Identifier: MIT
-//
-// The class async_udp has the calls of udp_socket, with the same words and arguments. Calls that may have to wait are
-// awaited with co_await; the others are called as usual:
-//
-//     task<> echo() {
-//         async_udp socket{{ipv6_address::any(), 7}};
-//         std::array<std::byte, 2048> room;
-//         for (;;) {
-//             const auto got = co_await socket.recv_from(room);
-//             co_await socket.send_to(got.bytes, got.sender);       from the address that the client used
-//         }
-//     }
-//
-//        many clients ── datagrams ──> one socket ── recv_batch() ──> [ d | d | d ]    one system call for all of them
-//                                                 <── send_batch() ── [ d | d | d ]
-//
-// The header udp/socket.hpp explains UDP and each call. coro/datagram.hpp has sockets of any family, with less.
-//
-// On this page:  async_udp
-// The notes:     udp echo 服务器 (a UDP echo server)
-
-#ifndef NETNOTES_CORO_UDP_HPP
-#define NETNOTES_CORO_UDP_HPP
-
-#include <cstddef>
-#include <span>
-#include <system_error>
-#include <utility>
-
-// netnotes/udp/socket.hpp: datagrams
-// SPDX-License-Identifier: MIT
-//
-// UDP adds two things to IP: ports, and a checksum. Both addresses are in IP's header; UDP's own 8 bytes are both
-// ports, the length, and the checksum (RFC 768). UDP keeps the borders of messages: one send is one receive, whole or
-// not at all. UDP promises no delivery: a datagram may be lost, arrive twice, or overtake another, without a report.
-// The checksum keeps a *damaged* datagram from being delivered. A program that needs more must do it itself, and must
-// not flood a path that is full (RFC 8085 §3.1). The notes see UDP in local networks, but most such programs work
-// across the Internet: QUIC, WebRTC, NTP, WireGuard, DNS.
-//
-//        sender                                       receiver
-//          | send_to("one") ────────────────────────>  | recv_from() -> "one", and who sent it
-//          | send_to("two") ────── ✗                   |                               nobody is told
-//          | send_to("three") ──────────────────────>  | recv_from(4 bytes) -> "thre", truncated: "e" is gone
-//          | send_to("")  ──────────────────────────>  | recv_from() -> no bytes, and a sender: a datagram too
-//
-// A datagram holds up to 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP) and 65,527 over IPv6. The notes
-// say "64 KB". Above the path's MTU, often 1,500, a datagram travels in fragments, and one lost fragment loses the
-// whole datagram (RFC 8085 §3.2). Datagrams of 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
-//
-// *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, and send()
-// needs no address. If no program listens there (ICMP port unreachable), the next call fails with
-// errc::connection_refused. An unconnected socket gets no such error, whatever udp(7) says.
-//
-// A host has several addresses, and a server on the wildcard address (0.0.0.0, ::) is asked at any of them. Its answer
-// must leave from that very address: a connected client and every firewall drop an answer from another address. So the
-// kernel tells such a socket to which address each datagram came, and the socket keeps this beside the sender:
-//
-//        client ── "?" to 192.0.2.9 ──> recv_from() -> "?", sender: the client, who asked 192.0.2.9
-//               <── "!" from 192.0.2.9 ── send_to("!", sender)            and not from the host's first address
-//
-// A datagram costs a system call and little else, so a program with many datagrams saves calls:
-//
-//        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
-//        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
-//
-// On this page:  udp_socket: sending, receiving, batches, segments
-// Below it:      udp/datagram.hpp, sizes and senders; udp/batch.hpp, datagram_batch; udp/multicast.hpp, groups
-// The notes:     UDP, UDP特点, udp端口号动态变化解释, udp 发送数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
-//                (UDP, its ports, sending, binding, echo, broadcast, full duplex); examples 06 to 09
-
-#ifndef NETNOTES_UDP_SOCKET_HPP
-#define NETNOTES_UDP_SOCKET_HPP
-
-#include <net/if.h>
-#include <netinet/in.h>
-#include <netinet/udp.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <memory>
-#include <new>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-// netnotes/udp/batch.hpp: room for many datagrams
-// SPDX-License-Identifier: MIT
-//
-// A datagram costs a system call and little else, so a program with many datagrams saves calls: recvmmsg(2) fills a
-// whole batch with one.
-//
-//        net::datagram_batch batch{32, 1500};                          // namespace net = netnotes
-//        for (const auto& [bytes, sender, truncated] : socket.recv_batch(batch)) ...
-//
-// On this page:  datagram_batch
-// The notes:     beyond them
-
-#ifndef NETNOTES_UDP_BATCH_HPP
-#define NETNOTES_UDP_BATCH_HPP
-
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include <algorithm>
-#include <cstddef>
-#include <memory>
-#include <span>
-#include <stdexcept>
-#include <vector>
-
-
-// netnotes/udp/datagram.hpp: datagrams and their senders
-// SPDX-License-Identifier: MIT
-//
-// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot
-// hold:
-//
-//        send_to("three") ──────────────────────────>  recv_from(4 bytes) -> "thre", truncated
-//
-//        max_datagram_v4   65,507 bytes      65,535 less 20 for IP and 8 for UDP
-//        max_datagram_v6   65,527 bytes      65,535 less 8 for UDP
-//
-// On this page:  sizes · datagram_peer · received_datagram, outgoing_datagram
-// The notes:     UDP特点 (what is special about UDP); examples 06 and 07
-
-#ifndef NETNOTES_UDP_DATAGRAM_HPP
-#define NETNOTES_UDP_DATAGRAM_HPP
-
-#include <netinet/in.h>
-
-#include <cstddef>
-#include <new>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <type_traits>
-
-
-
-
-namespace netnotes {
-
-namespace detail {
-struct write_net_endpoint_around_the_text;  // see tests/package/mistakes.txt
-}
-
-// ---- Sizes ---------------------------------------------------------------------------------------------
-
-/// The largest payload that the protocol allows. UDP's length field of 16 bits also counts its header of 8 bytes. Over
-/// IPv4 the packet's length field counts IP's header of 20 bytes as well (RFC 768, RFC 791 §3.1).
-inline constexpr std::size_t max_datagram_v4 = 65'535 - 20 - 8;
-inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
-/// Returns the limit for that peer. An IPv4-mapped address is reached over IPv4.
-[[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
-    return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
-}
-
-/// The other end of an exchange: its endpoint, and the address of this host to which it has written. The calls
-/// send_to() and send_batch() answer from that address.
-class datagram_peer : public endpoint {
-  public:
-    constexpr datagram_peer() noexcept = default;
-    constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
-        : endpoint{where}, local_{local} {}
-    using endpoint::endpoint;
-    template <class Text, class Advice = detail::write_net_endpoint_around_the_text>
-    requires std::is_convertible_v<const Text&, std::string_view>
-    datagram_peer(const Text&) = delete;
-
-    /// Returns the address of this host that the peer has written to. For a broadcast or an IPv4 group, it is the
-    /// address from which to answer. It is 0.0.0.0 if it is not known: then the system chooses, as it does for `::`. It
-    /// is known on a socket that is bound to the wildcard address (udp_options::local_address), except for a datagram
-    /// to an IPv6 group.
-    [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
-
-  private:
-    ip_address local_{};
-};
-
-/// A received datagram.
-struct received_datagram {
-    std::span<std::byte> bytes;  ///< the part of the buffer that was filled; empty for an empty datagram
-    /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
-    /// sender wants no answer (RFC 768), and Linux would not send an answer to it.
-    datagram_peer sender;
-    bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
-};
-/// A datagram to send.
-struct outgoing_datagram {
-    const_buffer bytes;
-    datagram_peer to{};  ///< left out on a connected socket
-};
-
-namespace detail {
-/// Returns the text behind "send_to 192.0.2.1:80": the size, and the limit if the size exceeds it.
-inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
-    std::string limit;
-    if (size > max_datagram(to))
-        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
-                       std::to_string(max_datagram(to)));
-    else if (error == std::errc::message_size)
-        limit = "; the path takes less in one piece";
-    return joined(" (", std::to_string(size), " bytes", limit, ')');
-}
-/// Returns the text behind "send_to 192.0.2.1:80": " from 192.0.2.9" if an address was chosen.
-inline std::string from_local(const datagram_peer& to) {
-    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
-}
-inline address_family family_of_address(const ip_address& address) noexcept {
-    return address.is_v4() ? address_family::inet : address_family::inet6;
-}
-}  // namespace detail
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_UDP_DATAGRAM_HPP
-
-
-namespace netnotes {
-
-class udp_socket;
-
-/// Room for many datagrams, made once and used again and again by udp_socket::recv_batch(), which allocates nothing.
-/// It takes count * size bytes and about 550 more for each datagram; with any_size 18 KB more for each.
-class datagram_batch {
-  public:
-    /// A size that no datagram exceeds, even if the kernel merges datagrams.
-    static constexpr std::size_t any_size = 65'535;
-
-    /// Makes room for 1 to 1,024 datagrams (recvmmsg(2) takes no more than UIO_MAXIOV), each of 1 byte to any_size. A
-    /// longer datagram will be truncated. Throws std::invalid_argument for other numbers.
-    explicit datagram_batch(std::size_t count = 64, std::size_t size = 2048);
-    datagram_batch(datagram_batch&&) noexcept = default;
-    datagram_batch& operator=(datagram_batch&&) noexcept = default;
-
-    [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-
-  private:
-    friend class udp_socket;
-    struct slot {
-        iovec part;
-        socket_address sender;
-        alignas(cmsghdr) detail::datagram_notes::buffer control;
-    };
-    void prepare() noexcept;
-    void take_apart(std::size_t filled);
-
-    std::size_t size_;
-    std::unique_ptr<std::byte[]> bytes_;
-    std::vector<slot> slots_;
-    std::vector<mmsghdr> messages_;
-    std::vector<received_datagram> received_;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : size_{size} {
-    if (count < 1 || count > 1024 || size < 1 || size > any_size)
-        throw std::invalid_argument{"a batch must hold 1 to 1024 datagrams of 1 to 65535 bytes"};
-    bytes_.reset(new std::byte[count * size]);  // not zeroed
-    slots_.resize(count);
-    messages_.resize(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        slots_[i].part = {bytes_.get() + i * size, size};
-        messages_[i].msg_hdr.msg_iov = &slots_[i].part;
-        messages_[i].msg_hdr.msg_iovlen = 1;
-        messages_[i].msg_hdr.msg_name = slots_[i].sender.data();
-    }
-    // Linux merges up to 64, and a local sender's segments may come as they were sent: 64, or 128 in newer kernels.
-    received_.reserve(size == any_size ? count * 128 : count);
-}
-
-inline void datagram_batch::prepare() noexcept {
-    received_.clear();
-    for (std::size_t i = 0; i < messages_.size(); ++i) {  // the kernel has written over them
-        msghdr& header = messages_[i].msg_hdr;
-        header.msg_namelen = socket_address::capacity;
-        header.msg_control = slots_[i].control.data();
-        header.msg_controllen = static_cast<socklen_t>(slots_[i].control.size());
-        header.msg_flags = 0;
-    }
-}
-
-/// Collects the datagrams of each message: a single datagram, unless the kernel reports a size of merged datagrams.
-inline void datagram_batch::take_apart(std::size_t filled) {
-    for (std::size_t i = 0; i < filled; ++i) {
-        msghdr& header = messages_[i].msg_hdr;
-        slots_[i].sender.resize(header.msg_namelen);
-        const detail::datagram_notes notes = detail::datagram_notes::of(header);
-        const datagram_peer sender =
-            slots_[i].sender.is_ip() ? datagram_peer{slots_[i].sender.ip(), notes.local} : datagram_peer{};
-        std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
-        for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment))
-            received_.push_back({rest.first(notes.segment), sender, false});
-        received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});
-    }
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_UDP_BATCH_HPP
-
-// netnotes/udp/multicast.hpp: datagrams to groups
-// SPDX-License-Identifier: MIT
-//
-// A datagram to a group reaches every socket that has joined the group (RFC 1112, RFC 4291 §2.7). IPv6 has no
-// broadcast; a group does that work.
-//
-//        group    224.0.0.0/4 or ff00::/8
-//        join     the kernel tells the routers of the link that a program here listens (IGMP, MLD)
-//        TTL      0 stays on this host, 1 stays on this link, and each router takes one
-//
-//        net::udp_socket receiver{{net::ipv4_address::any(), 6666}};        // namespace net = netnotes
-//        receiver.join(net::ip_address{"239.255.77.1"});
-//
-// On this page:  multicast_socket, the part of udp_socket that knows groups
-// The notes:     udp广播 (broadcast); example 08
-
-#ifndef NETNOTES_UDP_MULTICAST_HPP
-#define NETNOTES_UDP_MULTICAST_HPP
-
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include <cstring>
-#include <span>
-#include <string>
-#include <system_error>
-#include <utility>
-
-// netnotes/socket/interfaces.hpp: the network interfaces of this machine
-// SPDX-License-Identifier: MIT
-//
-// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
-// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
-// all of them.
-//
-//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
-//            for (const net::interface_address& mine : each.addresses)
-//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
-//
-//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
-//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
-//                      │         └── prefix: which neighbours need no router
-//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
-//
-// On this page:  network_interface, interface_address · interfaces, interface_index
-// The notes:     IP地址 (ifconfig, ip addr); example 02
-
-#ifndef NETNOTES_SOCKET_INTERFACES_HPP
-#define NETNOTES_SOCKET_INTERFACES_HPP
-
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-// netnotes/ip/interface.hpp: an address together with its network
-// SPDX-License-Identifier: MIT
-//
-// A host's configuration says both at once: 192.168.1.77/24 is the host's own address, and the network in which its
-// neighbours are. The class network keeps the leading bits only, because a network is a set of addresses. This class
-// keeps all bits:
-//
-//        192.168.1.77 / 24
-//        address  192.168.1.77              this host
-//        network  192.168.1.0/24            the addresses that it reaches without a router
-//
-//        constexpr ip_interface mine{"192.168.1.77/24"};
-//        static_assert(mine.network().contains("192.168.1.20"_ip));
-//
-// Python calls the same value ipaddress.ip_interface.
-//
-// On this page:  ip_interface
-// The notes:     子网掩码 (netmasks); examples 02 and 03
-
-#ifndef NETNOTES_IP_INTERFACE_HPP
-#define NETNOTES_IP_INTERFACE_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <stdexcept>
-#include <string_view>
-
-// netnotes/ip/network.hpp: networks
-// SPDX-License-Identifier: MIT
-//
-// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside.
-// The netmask is that same prefix length, spelled as an address:
-//
-//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
-//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
-//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
-//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
-//
-//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
-//
-// On this page:  network · ip_range · summarize, collapse, exclude · the literal _net
-// The notes:     子网掩码 (netmasks); example 03
-
-#ifndef NETNOTES_IP_NETWORK_HPP
-#define NETNOTES_IP_NETWORK_HPP
-
-#include <algorithm>
-#include <bit>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <optional>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <type_traits>
-
-
-
-namespace netnotes {
-
-// ---- Networks ------------------------------------------------------------------------------------------
-
-/// Says how to treat an address with bits outside its prefix, such as 192.168.1.77/24. Refusing it catches typing
-/// errors. Clearing the bits gives the network in which the address lies.
-enum class host_bits { refused, cleared };
-
-/// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
-template <class Item>
-class ip_range;
-
-/// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
-/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
-class network : public detail::printable<network> {
-  public:
-    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
-
-    /// Creates 0.0.0.0/0, all of IPv4.
-    constexpr network() noexcept = default;
-    /// Creates the network of an address and a prefix. Throws std::invalid_argument if the prefix is longer than the
-    /// address, or if host bits are set and refused. A zone is dropped: a network is a set of numbers, not a place.
-    constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
-        : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
-        if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
-        if (rule == host_bits::refused && (base_.value_ & hosts_mask()) != detail::uint128{})
-            throw std::invalid_argument{"bits are set in the host part of the address of a network"};
-        base_.value_ = base_.value_ & ~hosts_mask();
-    }
-    /// Reads `192.0.2.0/24` or `2001:db8::/32`. For IPv4 it also reads a netmask, `192.0.2.0/255.255.255.0`, or a host
-    /// mask, `192.0.2.0/0.0.0.255`. An address without a prefix is the network of that address alone. A netmask must
-    /// be a run of ones and then zeros. The mask 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
-    /// Throws parse_error.
-    constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
-        parse_failure why;
-        const auto read = parse(text, rule, why);
-        if (!read) throw parse_error{"network", text, why};
-        *this = *read;
-    }
-    static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
-        const std::size_t slash = std::min(text.find('/'), text.size());
-        const auto address = ip_address::parse(text.substr(0, slash), why);
-        if (!address) return std::nullopt;
-        const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
-            why = parse_failure{pattern, position, 0, value};
-            return std::nullopt;
-        };
-        if (address->zone_.size > 0) return refused("a network has no zone", text.find('%'));
-        std::uint32_t prefix_length = address->width();
-        if (slash < text.size()) {
-            const std::string_view tail = text.substr(slash + 1);
-            if (address->is_v4() && tail.find('.') != tail.npos) {
-                const auto mask = ipv4_address::parse(tail, why);
-                if (!mask) return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-                const std::uint32_t bits = mask->to_uint();
-                const int ones = std::countl_one(bits), zeros = std::countl_zero(bits);
-                const bool is_netmask = ones + std::countr_zero(bits) >= 32;
-                if (!is_netmask && zeros + std::countr_one(bits) != 32)
-                    return refused("the mask is not a run of ones and then zeros", slash + 1);
-                prefix_length = static_cast<std::uint32_t>(is_netmask ? ones : zeros);
-            } else if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length,
-                                            why)) {
-                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-            }
-        }
-        if (rule == host_bits::refused &&
-            (address->value_ & detail::ones(address->width() - prefix_length)) != detail::uint128{})
-            return refused("bits are set beyond the first %", 0, prefix_length);
-        return network{*address, prefix_length, host_bits::cleared};
-    }
-    static constexpr std::optional<network> parse(std::string_view text, host_bits rule = host_bits::refused) noexcept {
-        parse_failure why;
-        return parse(text, rule, why);
-    }
-    static constexpr std::optional<network> parse(std::string_view text, parse_failure& why) noexcept {
-        return parse(text, host_bits::refused, why);
-    }
-
-    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
-    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
-    /// Returns how many bits are left for the hosts.
-    [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
-    [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
-    [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
-    [[nodiscard]] constexpr ip_address netmask() const noexcept {
-        return {is_v6(), detail::ones(base_.width()) & ~hosts_mask()};
-    }
-    [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
-
-    [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
-    [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
-    /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
-    /// Returns nullopt for a /31 or /32 (RFC 3021) and for IPv6, where multicast does that work.
-    [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
-        return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
-    }
-    /// Returns the first address that a host may have. IPv4 keeps the all-zeros address for the network itself. IPv6
-    /// keeps it for "any router of this subnet" (RFC 4291 §2.6.1). Links of two hosts (/31 RFC 3021, /127 RFC 6164) use
-    /// both addresses.
-    [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
-    [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
-
-    /// Returns the number of addresses, 2 to the host_width(). Returns nullopt if 64 bits cannot hold the number.
-    [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
-        return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
-    }
-    /// Returns the number of addresses that a host may have: for IPv4 two fewer, except in a /31 or /32.
-    [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
-        const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
-        return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
-    }
-    /// Returns address_count() in decimal digits, exact for every network: 2^128 has 39 digits.
-    [[nodiscard]] std::string address_count_string() const;
-
-    /// Returns true if the address lies in this network, whatever its zone. Returns false for an address of the other
-    /// family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, but its unmapped() is.
-    [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
-        return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
-    }
-    [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
-        return prefix_length_ <= other.prefix_length_ && contains(other.base_);
-    }
-    /// Returns true if the networks share an address. Then one network contains the other: prefixes nest or are apart.
-    [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
-        return contains(other) || other.contains(*this);
-    }
-
-    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
-    /// prefix.
-    [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
-        if (prefix_length > prefix_length_)
-            throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
-        return {base_, prefix_length, host_bits::cleared};
-    }
-    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
-    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
-    [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
-    /// Returns every address that a host may have, in order.
-    [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
-    /// Returns the address at `index`; the first has index 0. Throws std::out_of_range beyond the last, and for a
-    /// negative index: last() is the last address.
-    template <std::integral Index>
-    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
-        if constexpr (std::is_signed_v<Index>)  // an implicit conversion would turn -1 into 2^64 - 1
-            if (index < 0) throw std::out_of_range{"negative index into a network"};
-        const auto offset = static_cast<std::uint64_t>(index);
-        if (address_count() && offset >= *address_count())
-            throw std::out_of_range{"index beyond the last address of the network"};
-        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
-    }
-
-    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
-    [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
-        if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
-        return {is_v6(), base_.value_ + index};
-    }
-
-    /// Returns the prefix length of the smallest IPv4 network that has room for this number of hosts. Returns nullopt
-    /// for more than 2^32 - 2 hosts. 1,500 hosts need a /21: the notes' 255.255.0.0 wastes 64,000 addresses.
-    static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
-        for (unsigned prefix_length = 33; prefix_length-- > 0;)
-            if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
-        return std::nullopt;
-    }
-
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
-    constexpr char* write(char* out) const noexcept {
-        out = base_.write(out);
-        *out++ = '/';
-        return detail::write_number(out, prefix_length_);
-    }
-
-    /// Compares by address; of equal addresses the larger network comes first.
-    friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
-
-  private:
-    friend class ip_range<network>;
-    constexpr detail::uint128 hosts_mask() const noexcept { return detail::ones(host_width()); }
-
-    ip_address base_;
-    std::uint8_t prefix_length_ = 0;
-};
-
-template <class Item>
-class ip_range {
-  public:
-    class iterator {
-      public:
-        using value_type = Item;
-        using difference_type = std::ptrdiff_t;
-        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
-        using iterator_concept = std::forward_iterator_tag;
-        using pointer = void;
-        using reference = Item;
-
-        constexpr iterator() noexcept = default;
-        constexpr Item operator*() const noexcept { return at_; }
-        constexpr iterator& operator++() noexcept {
-            ended_ = at_ == last_;  // the last address of all has no successor, so the end cannot be "one beyond"
-            if (!ended_) at_ = successor(at_);
-            return *this;
-        }
-        constexpr iterator operator++(int) noexcept {
-            const iterator before = *this;
-            ++*this;
-            return before;
-        }
-        friend constexpr bool operator==(const iterator&, const iterator&) noexcept = default;
-
-      private:
-        friend ip_range;
-        constexpr iterator(const Item& at, const Item& last, bool ended) noexcept
-            : at_{at}, last_{last}, ended_{ended} {}
-        Item at_;
-        Item last_;
-        bool ended_ = true;
-    };
-
-    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, last_, false}; }
-    [[nodiscard]] constexpr iterator end() const noexcept { return {last_, last_, true}; }
-
-  private:
-    friend class network;
-    constexpr ip_range(const Item& first, const Item& last) noexcept : first_{first}, last_{last} {}  // both included
-    static constexpr ip_address successor(const ip_address& address) noexcept { return *address.next(); }
-    static constexpr network successor(network block) noexcept {
-        block.base_ = *block.last().next();
-        return block;
-    }
-    Item first_;
-    Item last_;
-};
-
-constexpr ip_range<ip_address> network::hosts() const noexcept { return {first_host(), last_host()}; }
-constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
-    if (prefix_length < prefix_length_)
-        throw std::invalid_argument{"the prefix of a subnet is not shorter than the network's"};
-    return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
-}
-
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order. They are at
-/// most 62 for IPv4 and 254 for IPv6. Throws std::invalid_argument if the families or the zones differ, or if last <
-/// first. A common zone is dropped, because a network has no zone.
-template <class Output>
-constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
-    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
-        throw std::invalid_argument{"not a range: last is below first, or of another family or zone"};
-    for (;;) {
-        // The block that begins here is as large as both its alignment and the rest of the range allow.
-        const auto rest = last.value_ - first.value_;
-        const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
-        const unsigned aligned =
-            first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
-        const network block{first, first.width() - std::min(room, aligned)};
-        *out++ = block;
-        if (block.last().value_ == last.value_) return out;
-        first = *block.last().next();
-    }
-}
-
-/// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
-/// the span that holds the result; the rest of the span is unspecified.
-constexpr std::span<network> collapse(std::span<network> networks) {
-    std::sort(networks.begin(), networks.end());
-    std::size_t kept = 0;
-    for (const network block : networks) {
-        if (kept > 0 && networks[kept - 1].contains(block)) continue;
-        networks[kept++] = block;
-        // The last two may be the halves of a network, which may again be a half, and so on up.
-        while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
-            const unsigned prefix_length = networks[kept - 1].prefix_length();
-            const network whole = networks[kept - 1].supernet(prefix_length - 1);
-            if (networks[kept - 2] != network{whole.address(), prefix_length}) break;
-            networks[--kept - 1] = whole;
-        }
-    }
-    return networks.first(kept);
-}
-
-/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest. There is a network for
-/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
-template <class Output>
-constexpr Output exclude(const network& outer, const network& inner, Output out) {
-    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
-    for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
-        for (const network half :
-             network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
-            if (!half.contains(inner)) *out++ = half;
-    return out;
-}
-
-inline std::string network::address_count_string() const {
-    std::string digits{"1"};  // the lowest first, doubled once for every host bit
-    for (unsigned bit = 0; bit < host_width(); ++bit) {
-        int carry = 0;
-        for (char& digit : digits) {
-            const int doubled = 2 * (digit - '0') + carry;
-            digit = static_cast<char>('0' + doubled % 10);
-            carry = doubled / 10;
-        }
-        if (carry > 0) digits += '1';
-    }
-    std::reverse(digits.begin(), digits.end());
-    return digits;
-}
-
-/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
-namespace literals {
-consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
-}  // namespace literals
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_NETWORK_HPP
-
-
-namespace netnotes {
-
-/// An address and the prefix length of the network in which it lies (RFC 4632 §3.1, RFC 4291 §2.3). A regular value: it
-/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of
-/// them blocks.
-class ip_interface : public detail::printable<ip_interface> {
-  public:
-    /// The longest text in bytes.
-    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
-
-    /// Makes 0.0.0.0/0.
-    constexpr ip_interface() noexcept = default;
-    /// Keeps both. The zone of a link-local address stays. Throws std::invalid_argument when the prefix is longer than
-    /// the address: 32 bits for IPv4, 128 for IPv6.
-    constexpr ip_interface(const ip_address& address, unsigned prefix_length)
-        : address_{address}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
-        if (prefix_length > address.width())
-            throw std::invalid_argument{"prefix length beyond the width of the address"};
-    }
-    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An
-    /// address alone has the longest prefix. Throws parse_error, which tells the position of the fault.
-    constexpr explicit ip_interface(std::string_view text) {
-        parse_failure why;
-        const auto read = parse(text, why);
-        if (!read) throw parse_error{"interface address", text, why};
-        *this = *read;
-    }
-    /// Reads the same texts. Returns std::nullopt for any other text, and `why` then tells the fault. Never throws.
-    static constexpr std::optional<ip_interface> parse(std::string_view text, parse_failure& why) noexcept {
-        const std::size_t slash = text.find('/');
-        const auto address = ip_address::parse(text.substr(0, slash), why);
-        if (!address) return std::nullopt;
-        if (slash == text.npos) return ip_interface{*address, address->width()};
-        // A network has no zone, so its parser sees the text without one. The same number of characters must stay in
-        // front of a fault that it finds.
-        const std::size_t zone = text.substr(0, slash).find('%');
-        if (zone != text.npos) {
-            std::uint32_t prefix_length = 0;
-            const std::string_view tail = text.substr(slash + 1);
-            if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length, why))
-                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-            return ip_interface{*address, prefix_length};
-        }
-        const auto block = netnotes::network::parse(text, host_bits::cleared, why);
-        if (!block) return std::nullopt;
-        return ip_interface{*address, block->prefix_length()};
-    }
-    /// Reads the same texts. Returns std::nullopt for any other text.
-    static constexpr std::optional<ip_interface> parse(std::string_view text) noexcept {
-        parse_failure why;
-        return parse(text, why);
-    }
-
-    /// Returns the address with all its bits, and with its zone.
-    [[nodiscard]] constexpr const ip_address& address() const noexcept { return address_; }
-    /// Returns the number of bits that the network's addresses share.
-    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
-    /// Returns the network in which the address lies, without a zone.
-    [[nodiscard]] constexpr netnotes::network network() const noexcept {
-        return {address_, prefix_length_, host_bits::cleared};
-    }
-
-    /// Returns the hash value for std::hash.
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
-        return detail::mix(address_.hash() + prefix_length_);
-    }
-    /// Writes the text at `out`, which has room for text_capacity bytes. Returns the end of the text.
-    constexpr char* write(char* out) const noexcept {
-        out = address_.write(out);
-        *out++ = '/';
-        return detail::write_number(out, prefix_length_);
-    }
-
-    /// Compares by address, then by prefix length.
-    friend constexpr auto operator<=>(const ip_interface&, const ip_interface&) noexcept = default;
-
-  private:
-    ip_address address_;
-    std::uint8_t prefix_length_ = 0;
-};
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_INTERFACE_HPP
-
-
-
-namespace netnotes {
-
-/// An address of an interface.
-struct interface_address {
-    /// The address and its network. The zone of a link-local address is the interface's number: fe80::1%2/64.
-    ip_interface address;
-    /// Where a datagram reaches all hosts of the network. Only an IPv4 address can have it.
-    std::optional<ip_address> broadcast;
-    /// The other end, when the address was given for a link of two hosts (PPP, a tunnel).
-    std::optional<ip_address> peer;
-};
-
-/// An interface as it was when interfaces() asked the kernel. A value: it does not follow later changes.
-struct network_interface {
-    std::string name;    ///< "eth0", "lo"
-    unsigned index = 0;  ///< the kernel's number, 1 and up; see interface_index(). 0 if the interface has just gone
-    bool is_up = false;  ///< an administrator has switched it on
-    bool is_running = false;         ///< the link works: a cable is in it, an access point answers
-    bool is_loopback = false;        ///< what leaves here arrives here
-    bool is_point_to_point = false;  ///< the link has exactly one other end
-    bool can_broadcast = false;      ///< a datagram can reach all hosts of the link
-    bool can_multicast = false;      ///< a socket can join groups on it
-    /// The address below IP: six bytes as "02:42:c0:a8:01:4d" for Ethernet and Wi-Fi. Empty where the link has none.
-    std::string hardware_address;
-    std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
-};
-
-/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
-/// no interface has that name.
-[[nodiscard]] inline unsigned interface_index(const std::string& name) {
-    const unsigned index = ::if_nametoindex(name.c_str());
-    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
-    return index;
-}
-
-/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's
-/// order. Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the
-/// kernel refuses (no memory, no descriptor). Threads may call it at once.
-[[nodiscard]] std::vector<network_interface> interfaces();
-/// Does the same, and reports a failure in `error` instead. Returns an empty list then.
-[[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-/// Returns the address in the kernel's structure. Returns std::nullopt for a null pointer and for other families.
-inline std::optional<ip_address> ip_of(const sockaddr* from) {
-    if (!from) return std::nullopt;
-    const int family = from->sa_family;
-    if (family != AF_INET && family != AF_INET6) return std::nullopt;
-    socket_address address;
-    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-    std::memcpy(address.data(), from, size);
-    address.resize(size);
-    return address.ip().address();
-}
-
-/// How many leading ones a netmask has. The kernel keeps prefixes, so no mask has a hole.
-inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
-    // (The kernel gives no mask with an address that has no network: it stands alone.)
-    const auto bits = ip_of(mask);
-    if (!bits) return width;
-    if (bits->is_v4()) return static_cast<unsigned>(std::countl_one(bits->v4().to_uint()));
-    unsigned length = 0;
-    for (const std::uint8_t octet : bits->v6().to_octets()) length += static_cast<unsigned>(std::popcount(octet));
-    return length;
-}
-
-/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot
-/// be included together. So a header that is copied into programs includes neither.
-struct link_address {
-    std::uint16_t family, protocol;
-    std::int32_t interface;
-    std::uint16_t type;
-    std::uint8_t packet_type, size;
-    std::uint8_t bytes[8];
-};
-
-/// Returns the bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
-inline std::string hardware_address_of(const sockaddr* from) {
-    link_address link{};
-    std::memcpy(&link, from, sizeof link);
-    const std::size_t size = std::min<std::size_t>(link.size, sizeof link.bytes);
-    std::string text;
-    bool is_any = false;
-    for (std::size_t i = 0; i < size; ++i) {
-        if (i > 0) text += ':';
-        text += {hexadecimal_digits[link.bytes[i] >> 4], hexadecimal_digits[link.bytes[i] & 0xf]};
-        is_any = is_any || link.bytes[i] != 0;
-    }
-    return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
-}
-
-/// Stores `other` as the peer or the broadcast address of `mine`. In getifaddrs(3) one field has both meanings:
-/// ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do not decide. An Ethernet link, too, may
-/// have a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`. The host bits of a broadcast address are all ones
-/// (RFC 919 §7). A network of two addresses, or of a single address, has no broadcast address.
-inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
-    const network around = mine.address.network();
-    if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
-    if (other.is_v4() && around.is_v4() && link.can_broadcast && around.host_width() > 1 &&
-        (other.v4().to_uint() | around.netmask().v4().to_uint()) == ~std::uint32_t{0})
-        mine.broadcast = other;
-    else
-        mine.peer = other;
-}
-
-}  // namespace detail
-
-inline std::vector<network_interface> interfaces(std::error_code& error) {
-    std::vector<network_interface> found;
-    ifaddrs* list = nullptr;
-    if (::getifaddrs(&list) != 0) {
-        error = detail::last_error();
-        return found;
-    }
-    error.clear();
-    const struct guard {
-        ifaddrs* list;
-        ~guard() { ::freeifaddrs(list); }
-    } freed{list};
-    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is
-    // an address of eth0 with a label, not an interface.
-    for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
-        const std::string_view label{entry->ifa_name};
-        const std::string_view name = label.substr(0, label.find(':'));
-        const auto is_same = [&](const network_interface& each) { return each.name == name; };
-        auto place = std::find_if(found.begin(), found.end(), is_same);
-        if (place == found.end()) {
-            network_interface added;
-            added.name = name;
-            added.index = ::if_nametoindex(added.name.c_str());
-            added.is_up = entry->ifa_flags & IFF_UP;
-            added.is_running = entry->ifa_flags & IFF_RUNNING;
-            added.is_loopback = entry->ifa_flags & IFF_LOOPBACK;
-            added.is_point_to_point = entry->ifa_flags & IFF_POINTOPOINT;
-            added.can_broadcast = entry->ifa_flags & IFF_BROADCAST;
-            added.can_multicast = entry->ifa_flags & IFF_MULTICAST;
-            place = found.insert(place, std::move(added));
-        }
-        if (!entry->ifa_addr) continue;
-        if (entry->ifa_addr->sa_family == AF_PACKET) {
-            place->hardware_address = detail::hardware_address_of(entry->ifa_addr);
-            continue;
-        }
-        const auto address = detail::ip_of(entry->ifa_addr);
-        if (!address) continue;
-        interface_address mine{
-            ip_interface{*address, detail::prefix_length_of(entry->ifa_netmask, address->width())}, {}, {}};
-        if (const auto other = detail::ip_of(entry->ifa_dstaddr)) detail::set_other(mine, *other, *place);
-        place->addresses.push_back(mine);
-    }
-    return found;
-}
-
-inline std::vector<network_interface> interfaces() {
-    std::error_code error;
-    auto found = interfaces(error);
-    if (error) detail::throw_error(error, "interfaces of this machine");
-    return found;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_INTERFACES_HPP
-
-
-
-
-namespace netnotes {
-
-/// The calls of a UDP socket that concern groups. Programs use it as a part of udp_socket.
-class multicast_socket : protected socket {
-  public:
-    // A group is an address in 224.0.0.0/4 or ff00::/8. A socket joins it on one interface. The parameter `interface`
-    // is the number of that interface (interface_index); 0 lets the routing table choose. For an IPv6 group the zone
-    // suffices: ff02::1234%eth0. An IPv6 socket that is not ipv6_only may join IPv4 groups as well. RFC 3678 §5.1
-    // defines the calls.
-
-    /// Joins the group: the socket receives datagrams to the group and this socket's port. Bind that port first, on the
-    /// wildcard address. Fails with errc::address_in_use if it has joined already, no_such_device without an interface
-    /// or a route.
-    void join(const ip_address& group, unsigned interface = 0);
-    void join(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
-    /// Leaves the group. Fails with errc::address_not_available if the socket is no member. Closing leaves all groups.
-    void leave(const ip_address& group, unsigned interface = 0);
-    void leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
-    /// Joins the group for datagrams of that source only: source-specific multicast. 232.0.0.0/8 and ff3x::/32 are
-    /// reserved for it (RFC 4607). May be called for several sources, but not together with the plain join().
-    void join(const ip_address& group, const ip_address& source, unsigned interface = 0);
-    void join(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
-    void leave(const ip_address& group, const ip_address& source, unsigned interface = 0);
-    void leave(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
-
-    /// Sets the interface by which this socket's datagrams to groups leave; 0 lets the routing table choose.
-    void set_multicast_interface(unsigned interface);
-    void set_multicast_interface(unsigned interface, std::error_code& error) noexcept;
-    /// Sets whether members on this host, this socket included, receive the datagrams that this socket sends. They do
-    /// by default. (Datagrams that leave by the interface "lo" come back in any case.)
-    void set_multicast_loop(bool loop);
-    void set_multicast_loop(bool loop, std::error_code& error) noexcept;
-    [[nodiscard]] bool multicast_loop() const;
-    /// Sets how far a datagram to a group may go, 0 to 255. With 0 it stays on this host; with 1, the default, on this
-    /// link. Every router on the way needs 1 more. IPv6 calls it the hop limit. Fails with errc::invalid_argument out
-    /// of range.
-    void set_multicast_ttl(int ttl);
-    void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
-    [[nodiscard]] int multicast_ttl() const;
-
-  protected:
-    using socket::socket;
-    multicast_socket() noexcept = default;
-    explicit multicast_socket(socket&& taken) noexcept : socket{std::move(taken)} {}
-    bool is_v6() const noexcept;
-
-  private:
-    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
-                    std::error_code& error) noexcept;
-    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface);
-    template <class ValueV4>
-    void set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value, std::error_code& error) noexcept;
-    int get_multicast(int name_v4, int name_v6) const;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline bool multicast_socket::is_v6() const noexcept {
-    std::error_code error;
-    return socket::local_endpoint(error).family() == address_family::inet6;
-}
-
-inline void multicast_socket::membership(int name, const ip_address& group, const ip_address* source,
-                                         unsigned interface, std::error_code& error) noexcept {
-    // The option level follows the group: an IPv6 socket takes IPv4's options for its IPv4 side (Linux).
-    const bool v4 = group.unmapped().is_v4();
-    const socket_address address = detail::to_socket_address({group.unmapped(), 0}, error);
-    if (error) return;
-    if (!v4 && interface == 0) {
-        sockaddr_in6 zoned;
-        std::memcpy(&zoned, address.data(), sizeof zoned);
-        interface = zoned.sin6_scope_id;
-    }
-    const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
-    if (!source) {
-        group_req request{};
-        request.gr_interface = interface;
-        std::memcpy(&request.gr_group, address.data(), address.size());
-        return set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
-    }
-    const socket_address from = detail::to_socket_address({source->unmapped(), 0}, error);
-    if (error) return;
-    group_source_req request{};
-    request.gsr_interface = interface;
-    std::memcpy(&request.gsr_group, address.data(), address.size());
-    std::memcpy(&request.gsr_source, from.data(), from.size());
-    set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
-}
-inline void multicast_socket::membership(int name, const ip_address& group, const ip_address* source,
-                                         unsigned interface) {
-    std::error_code error;
-    membership(name, group, source, interface, error);
-    if (!error) return;
-    const bool joins = name == MCAST_JOIN_GROUP || name == MCAST_JOIN_SOURCE_GROUP;
-    fail(error, detail::joined(joins ? "join " : "leave ", group.to_string(), source ? " from " : "",
-                               source ? source->to_string() : ""));
-}
-
-inline void multicast_socket::join(const ip_address& group, unsigned interface) {
-    membership(MCAST_JOIN_GROUP, group, nullptr, interface);
-}
-inline void multicast_socket::join(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
-    membership(MCAST_JOIN_GROUP, group, nullptr, interface, error);
-}
-inline void multicast_socket::leave(const ip_address& group, unsigned interface) {
-    membership(MCAST_LEAVE_GROUP, group, nullptr, interface);
-}
-inline void multicast_socket::leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
-    membership(MCAST_LEAVE_GROUP, group, nullptr, interface, error);
-}
-inline void multicast_socket::join(const ip_address& group, const ip_address& source, unsigned interface) {
-    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface);
-}
-inline void multicast_socket::join(const ip_address& group, const ip_address& source, unsigned interface,
-                                   std::error_code& error) noexcept {
-    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface, error);
-}
-inline void multicast_socket::leave(const ip_address& group, const ip_address& source, unsigned interface) {
-    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface);
-}
-inline void multicast_socket::leave(const ip_address& group, const ip_address& source, unsigned interface,
-                                    std::error_code& error) noexcept {
-    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface, error);
-}
-
-/// Sets both options on an IPv6 socket, because it may send to IPv4 groups too.
-template <class ValueV4>
-void multicast_socket::set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value,
-                                     std::error_code& error) noexcept {
-    const bool v6 = is_v6();
-    if (v6) set_option(IPPROTO_IPV6, name_v6, std::as_bytes(std::span{&value, 1}), error);
-    if (v6 && error) return;
-    std::error_code v4_error;
-    set_option(IPPROTO_IP, name_v4, std::as_bytes(std::span{&value_v4, 1}), v4_error);
-    if (!v6) error = v4_error;
-}
-inline int multicast_socket::get_multicast(int name_v4, int name_v6) const {
-    int value = 0;
-    const bool v6 = is_v6();
-    get_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? name_v6 : name_v4, std::as_writable_bytes(std::span{&value, 1}));
-    return value;
-}
-
-inline void multicast_socket::set_multicast_interface(unsigned interface, std::error_code& error) noexcept {
-    ip_mreqn request{};
-    request.imr_ifindex = static_cast<int>(interface);
-    set_multicast(IP_MULTICAST_IF, request, IPV6_MULTICAST_IF, static_cast<int>(interface), error);
-}
-inline void multicast_socket::set_multicast_interface(unsigned interface) {
-    std::error_code error;
-    set_multicast_interface(interface, error);
-    if (error) fail(error, detail::joined("multicast interface ", std::to_string(interface)));
-}
-
-inline void multicast_socket::set_multicast_loop(bool loop, std::error_code& error) noexcept {
-    set_multicast(IP_MULTICAST_LOOP, static_cast<int>(loop), IPV6_MULTICAST_LOOP, loop, error);
-}
-inline void multicast_socket::set_multicast_loop(bool loop) {
-    std::error_code error;
-    set_multicast_loop(loop, error);
-    if (error) fail(error, "multicast loop");
-}
-inline bool multicast_socket::multicast_loop() const {
-    return get_multicast(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP) != 0;
-}
-
-inline void multicast_socket::set_multicast_ttl(int ttl, std::error_code& error) noexcept {
-    if (ttl < 0) {  // to the kernel, -1 means the default
-        error = std::make_error_code(std::errc::invalid_argument);
-        return;
-    }
-    set_multicast(IP_MULTICAST_TTL, ttl, IPV6_MULTICAST_HOPS, ttl, error);
-}
-inline void multicast_socket::set_multicast_ttl(int ttl) {
-    std::error_code error;
-    set_multicast_ttl(ttl, error);
-    if (error) fail(error, detail::joined("multicast TTL ", std::to_string(ttl)));
-}
-inline int multicast_socket::multicast_ttl() const { return get_multicast(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS); }
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_UDP_MULTICAST_HPP
-
-
-namespace netnotes {
-
-// ---- The socket ----------------------------------------------------------------------------------------
-
-/// The settings of a udp_socket.
-struct udp_options {
-    /// Allows several sockets on one port. Each of them gets a datagram to a group or a broadcast address; only one
-    /// socket gets a datagram to the host's own address. All sockets must set it, and any program may do so
-    /// (socket(7)).
-    bool reuse_address = false;
-    /// Keeps an IPv6 socket from exchanging datagrams with IPv4 peers as ::ffff:a.b.c.d (RFC 3493 §5.3).
-    bool ipv6_only = false;
-    /// Shares the port with other sockets of this user that set it too: the kernel distributes the senders among them.
-    bool reuse_port = false;
-    /// Asks the kernel to segment and to merge, where it can. false gives the same datagrams in more system calls.
-    bool kernel_offload = true;
-    /// Makes a socket on the wildcard address report to which address each datagram came (see the first page). It costs
-    /// no system call, but some 70 ns for each datagram; set false if no datagram is answered. A socket bound to a
-    /// single address always answers from there.
-    bool local_address = true;
-};
-
-/// A UDP socket. Its calls wait without a limit by default. The functions set_timeout() and set_deadline() limit them
-/// (errc::timed_out). After set_blocking(false) no call waits (errc::operation_would_block). With stop_with() a stop
-/// ends them (errc::operation_canceled). Two threads may share a socket: one thread sends and one thread receives.
-///
-/// A socket receives only from multicast groups that it has joined itself. Linux would otherwise deliver to a socket on
-/// the wildcard address what *any* program on the host has joined (IP_MULTICAST_ALL, ip(7)).
-class udp_socket : public multicast_socket {
-  public:
-    /// Creates an empty socket: is_open() returns false.
-    udp_socket() noexcept = default;
-    /// Creates a socket without an address. Its port is 0, so no peer can send to it yet. The call bind() gives it a
-    /// port, or its first send or connect() takes a port from the system's range. Before that, a receive gets no
-    /// datagram. Throws std::system_error.
-    explicit udp_socket(address_family family, udp_options options = {});
-    udp_socket(address_family family, udp_options options, std::error_code& error) noexcept;
-    /// Creates a socket and binds it to `where`. With port 0 the system chooses a port, which local_endpoint() returns.
-    /// Throws std::system_error: errc::address_in_use, permission_denied below port 1024, address_not_available.
-    ///
-    /// On a system without IPv6, `::` is taken as 0.0.0.0. With ipv6_only set, the system's error is thrown instead.
-    explicit udp_socket(const endpoint& where, udp_options options = {});
-    udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept;
-    /// Takes over a UDP socket over IPv4 or IPv6, with its timeouts and its stop.
-    explicit udp_socket(socket&& taken) noexcept : multicast_socket{std::move(taken)} { take_notes(); }
-
-    using socket::close;
-    using socket::deadline;
-    using socket::get_option;
-    using socket::is_blocking;
-    using socket::is_open;
-    using socket::native_handle;
-    using socket::release;
-    using socket::set_blocking;
-    using socket::set_deadline;
-    using socket::set_option;
-    using socket::set_timeout;
-    using socket::stop_with;
-    using socket::take_error;
-    using socket::timeout;
-    using socket::wait;
-
-    /// Returns this socket as a plain socket.
-    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
-
-    /// Gives the socket its address, as the constructor does.
-    void bind(const endpoint& where);
-    void bind(const endpoint& where, std::error_code& error) noexcept;
-    /// Returns the address and port of this socket. The port is 0 until the socket has a port. The address is the
-    /// wildcard until bind() or connect() sets an address.
-    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
-    [[nodiscard]] endpoint local_endpoint(std::error_code& error) const noexcept;
-    /// Returns the peer of a connected socket. Throws errc::not_connected for an unconnected socket.
-    [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
-    [[nodiscard]] endpoint peer_endpoint(std::error_code& error) const noexcept;
-
-    // -- one peer
-
-    /// Notes the peer: from now on only its datagrams are let in, and send() sends to it. Nothing is sent, so connect()
-    /// never waits, and it does not show that the peer is there. Earlier datagrams of others are still in the queue, so
-    /// check the sender. connect() may be called again, for another peer.
-    void connect(const endpoint& peer);
-    void connect(const endpoint& peer, std::error_code& error) noexcept;
-    /// Forgets the peer: datagrams from every sender are let in again, under the same port. Linux takes away a port
-    /// that it chose itself, so disconnect() binds it again. If another socket has taken the port in that moment, it
-    /// fails with errc::address_in_use.
-    void disconnect();
-    void disconnect(std::error_code& error) noexcept;
-
-    // -- sending
-
-    /// Sends one datagram, whole or not at all. It waits only while the send buffer is full, which is seldom. A
-    /// datagram that was sent may still be lost, and a receiver may not exist. Throws std::system_error, for example
-    /// errc::message_size above the limit, which what() names. To a broadcast address without option::broadcast it is
-    /// permission_denied. To port 0, which no socket can have, it is invalid_argument. Without a route it is
-    /// network_unreachable. `flags` are the flags of send(2).
-    ///
-    /// To received::sender it leaves from the address that the sender has written to: `send_to(bytes, got.sender)`. To
-    /// choose another address of this host, call `send_to(bytes, {to, from})`. It fails with errc::invalid_argument or
-    /// network_unreachable if this host does not have the address.
-    void send_to(const_buffer bytes, const datagram_peer& to, int flags = 0);
-    void send_to(const_buffer bytes, const datagram_peer& to, std::error_code& error, int flags = 0) noexcept;
-    /// Sends one datagram to the peer of a connected socket; without a peer: errc::destination_address_required.
-    /// errc::connection_refused is about an *earlier* datagram. This datagram was then not sent, and the next call may
-    /// send it.
-    void send(const_buffer bytes, int flags = 0);
-    void send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
-
-    // -- receiving
-
-    using received = received_datagram;
-    /// Waits for one datagram and returns it. It makes one system call if the datagram is there already, and does not
-    /// allocate. A connected socket receives from its peer only. It throws errc::connection_refused if no socket took
-    /// an earlier datagram of its own; then the socket still works. `flags` are the flags of recv(2): with MSG_DONTWAIT
-    /// this call does not wait, with MSG_PEEK the datagram stays in the queue.
-    received recv_from(mutable_buffer buffer, int flags = 0);
-    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-
-    // -- many datagrams in one system call
-
-    /// Waits for one datagram and takes as many as there are, up to the batch's count (recvmmsg(2)), in their order.
-    /// The result lies in the batch and is valid until its next use. If an error occurs behind the first datagram, the
-    /// next call reports it.
-    std::span<const received> recv_batch(datagram_batch& batch);
-    std::span<const received> recv_batch(datagram_batch& batch, std::error_code& error) noexcept;
-
-    using outgoing = outgoing_datagram;
-    /// Sends all datagrams, in their order, 64 in one system call (sendmmsg(2)). The second form returns how many were
-    /// sent before the error. That number is the index of the datagram that failed, and no datagram behind it was sent.
-    /// Only a refusal that arrives while the batch is being sent is left for a later call to report.
-    void send_batch(std::span<const outgoing> datagrams);
-    std::size_t send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept;
-
-    // -- many datagrams in one buffer
-
-    /// Sends the bytes as datagrams of `size` bytes each; the last datagram holds the rest. Without bytes it sends no
-    /// datagram. The kernel takes up to 64 at a time and cuts them apart as late as it can (UDP_SEGMENT, udp(7), Linux
-    /// 4.18). If it cannot, because it is older or they exceed the interface's MTU, the same datagrams go out as a
-    /// batch. Returns the number of datagrams sent; what() says it after an error. `to` may be left out on a connected
-    /// socket. Fails with errc::invalid_argument for size 0.
-    void send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to = {});
-    std::size_t send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
-                              std::error_code& error) noexcept;
-
-    /// Lets the kernel deliver consecutive datagrams of one sender in one piece (UDP_GRO, udp(7), Linux 5.0). Returns
-    /// false if the kernel does not know the option. It cannot be switched off. Throws std::system_error, and then
-    /// nothing has changed.
-    ///
-    /// From now on, whatever the result, receive with recv_batch() only. It takes the piece apart again, so it returns
-    /// the same datagrams, perhaps more than its count. Its batch must have the size datagram_batch::any_size, or it
-    /// fails with errc::invalid_argument. recv_from() could not separate the datagrams of a piece, so it fails with
-    /// errc::operation_not_supported.
-    bool enable_receive_offload();
-    bool enable_receive_offload(std::error_code& error) noexcept;
-
-  private:
-    static constexpr std::size_t max_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
-
-    void prepare(udp_options options, std::error_code& error) noexcept;
-    static bool may_do_without_ipv6(const endpoint& where, udp_options options, const std::error_code& error) noexcept;
-    template <class Datagram>
-    std::size_t send_many(std::size_t count, Datagram datagram, time_point until, std::error_code& error) noexcept;
-    bool kernel_can_segment() noexcept;
-    std::error_code send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
-                                const detail::source_note& source, time_point until) noexcept;
-
-    enum class segmentation : char { untried, kernel, here } segmentation_ = segmentation::untried;
-    bool offload_allowed_ = true;
-    bool receive_offload_ = false;
-    bool wants_local_address_ = true;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-// ---- making
-
-inline void udp_socket::prepare(udp_options options, std::error_code& error) noexcept {
-    if (options.reuse_address) set_option(option::reuse_address{}, error);
-    if (!error && options.reuse_port) set_option(option::reuse_port{}, error);
-    if (error) return;
-    take_notes();
-    offload_allowed_ = options.kernel_offload;
-    wants_local_address_ = options.local_address;
-    const int off = 0;
-    const auto no = std::as_bytes(std::span{&off, 1});
-    std::error_code too_old;  // IPV6_MULTICAST_ALL is of Linux 4.20
-    set_option(IPPROTO_IP, IP_MULTICAST_ALL, no, too_old);
-    if (!is_v6()) return;
-    set_option(IPPROTO_IPV6, IPV6_MULTICAST_ALL, no, too_old);
-    // Set in both cases, because the default is a setting of the system (net.ipv6.bindv6only).
-    set_option(option::ipv6_only{options.ipv6_only}, error);
-}
-
-inline udp_socket::udp_socket(address_family family, udp_options options, std::error_code& error) noexcept
-    : multicast_socket{family, socket_type::datagram, 0, error} {
-    if (!error) prepare(options, error);
-    if (error) *this = udp_socket{};
-}
-inline udp_socket::udp_socket(address_family family, udp_options options) {
-    std::error_code error;
-    *this = udp_socket{family, options, error};
-    if (error) detail::throw_error(error, "UDP socket");
-}
-/// A program that listens on `::` means "everywhere". Without IPv6, everywhere is 0.0.0.0.
-inline bool udp_socket::may_do_without_ipv6(const endpoint& where, udp_options options,
-                                            const std::error_code& error) noexcept {
-    return !options.ipv6_only && detail::may_do_without_ipv6(where, error);
-}
-inline udp_socket::udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept
-    : udp_socket{detail::family_of_address(where.address()), options, error} {
-    if (!error) bind(where, error);
-    if (error) *this = udp_socket{};
-    if (may_do_without_ipv6(where, options, error))
-        *this = udp_socket{endpoint{ipv4_address::any(), where.port()}, options, error};
-}
-inline udp_socket::udp_socket(const endpoint& where, udp_options options) {
-    std::error_code error;
-    *this = udp_socket{detail::family_of_address(where.address()), options, error};
-    const bool is_made = !error;
-    if (is_made) bind(where, error);
-    if (may_do_without_ipv6(where, options, error))
-        *this = udp_socket{endpoint{ipv4_address::any(), where.port()}, options};
-    else if (error)
-        detail::throw_error(error, is_made ? "bind " : "UDP socket", is_made ? where.to_string() : "");
-}
-
-inline void udp_socket::bind(const endpoint& where, std::error_code& error) noexcept {
-    const socket_address address = detail::to_socket_address(where, error);
-    // Before it is bound: the first datagram may be there when bind(2) returns.
-    if (!error && wants_local_address_ && where.address().is_unspecified()) tell_local_address(error);
-    if (!error) socket::bind(address, error);
-}
-inline void udp_socket::bind(const endpoint& where) {
-    std::error_code error;
-    bind(where, error);
-    if (error) detail::throw_error(error, "bind ", where.to_string());
-}
-
-inline endpoint udp_socket::local_endpoint(std::error_code& error) const noexcept {
-    const socket_address address = socket::local_endpoint(error);
-    return error ? endpoint{} : address.ip();
-}
-inline endpoint udp_socket::peer_endpoint(std::error_code& error) const noexcept {
-    const socket_address address = socket::peer_endpoint(error);
-    return error ? endpoint{} : address.ip();
-}
-
-// ---- one peer
-
-inline void udp_socket::connect(const endpoint& peer, std::error_code& error) noexcept {
-    const socket_address address = detail::to_socket_address(peer, error);
-    if (!error) socket::connect(address, error);
-}
-inline void udp_socket::connect(const endpoint& peer) { socket::connect(peer); }
-
-inline void udp_socket::disconnect(std::error_code& error) noexcept {
-    const endpoint before = local_endpoint(error);
-    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};  // connect(2)
-    if (!error && ::connect(native_handle(), &nobody, sizeof nobody) != 0) error = detail::last_error();
-    if (error) return;
-    const endpoint after = local_endpoint(error);
-    if (!error && after.port() != before.port()) bind({after.address(), before.port()}, error);
-}
-inline void udp_socket::disconnect() {
-    std::error_code error;
-    disconnect(error);
-    if (error) fail(error, "disconnect");
-}
-
-// ---- sending
-
-inline void udp_socket::send_to(const_buffer bytes, const datagram_peer& to, std::error_code& error,
-                                int flags) noexcept {
-    const socket_address address = detail::to_socket_address(to, error);
-    if (!error) socket::send_to(bytes, address, to.local_address(), error, flags);
-}
-inline void udp_socket::send_to(const_buffer bytes, const datagram_peer& to, int flags) {
-    std::error_code error;
-    send_to(bytes, to, error, flags);
-    if (error)
-        detail::throw_error(error, "send_to ", to.to_string(), detail::from_local(to),
-                            detail::datagram_size(bytes.size(), to.address(), error));
-}
-inline void udp_socket::send(const_buffer bytes, std::error_code& error, int flags) noexcept {
-    socket::send(bytes, error, flags);
-}
-inline void udp_socket::send(const_buffer bytes, int flags) {
-    std::error_code error;
-    send(bytes, error, flags);
-    if (!error) return;
-    std::error_code unknown;
-    const endpoint peer = peer_endpoint(unknown);
-    if (unknown) fail(error, "send");
-    detail::throw_error(error, "send to ", peer.to_string(),
-                        detail::datagram_size(bytes.size(), peer.address(), error));
-}
-
-/// `datagram(number, address, source, error)` returns the payload of that datagram. It sets its destination (without a
-/// family: no destination) and the address from which the datagram is to leave.
-template <class Datagram>
-std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_point until,
-                                  std::error_code& error) noexcept {
-    mmsghdr messages[max_at_once];  // not set to zero: a batch of two should not cost that of 64
-    iovec parts[max_at_once];
-    sockaddr_in6 names[max_at_once];
-    detail::source_note sources[max_at_once];
-    for (std::size_t sent = 0;;) {
-        if (sent > 0 && until != time_point::max() && clock::now() >= until) {  // a fast path outruns every limit
-            error = std::make_error_code(std::errc::timed_out);
-            return sent;
-        }
-        std::error_code not_an_address;
-        std::size_t ready = 0;
-        for (; ready < std::min(max_at_once, count - sent); ++ready) {
-            socket_address to;
-            const const_buffer bytes = datagram(sent + ready, to, sources[ready], not_an_address);
-            if (not_an_address) break;
-            parts[ready] = {const_cast<std::byte*>(bytes.data()), bytes.size()};  // sendmmsg() only reads it
-            messages[ready] = {};
-            messages[ready].msg_hdr.msg_iov = &parts[ready];
-            messages[ready].msg_hdr.msg_iovlen = 1;
-            sources[ready].add_to(messages[ready].msg_hdr);
-            if (!to.is_ip()) continue;
-            std::memcpy(&names[ready], to.data(), to.size());
-            messages[ready].msg_hdr.msg_name = &names[ready];
-            messages[ready].msg_hdr.msg_namelen = to.size();
-        }
-        if (ready > 0) {
-            // sendmmsg() stops at the datagram that fails. Unless that is the first datagram, it drops the error.
-            // A second call from there reports it.
-            const int taken = attempt(
-                [&] { return ::sendmmsg(native_handle(), messages, static_cast<unsigned>(ready), MSG_NOSIGNAL); },
-                POLLOUT, 0, until, error);
-            if (taken < 0) return sent;
-            sent += static_cast<std::size_t>(taken);
-            if (static_cast<std::size_t>(taken) < ready) continue;
-        }
-        error = not_an_address;
-        if (error || sent == count) return sent;
-    }
-}
-
-inline std::size_t udp_socket::send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept {
-    error.clear();
-    if (datagrams.empty()) return 0;
-    return send_many(
-        datagrams.size(),
-        [&](std::size_t number, socket_address& address, detail::source_note& source, std::error_code& bad) {
-            const auto& [bytes, to] = datagrams[number];
-            if (to != endpoint{}) address = detail::to_socket_address(to, bad);
-            if (!bad) source.choose(to.local_address(), bad);
-            return bytes;
-        },
-        end_of_call(), error);
-}
-inline void udp_socket::send_batch(std::span<const outgoing> datagrams) {
-    std::error_code error;
-    const std::size_t sent = send_batch(datagrams, error);
-    if (!error) return;
-    const auto& [bytes, to] = datagrams[sent];
-    std::error_code unknown;
-    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
-    detail::throw_error(error, "send_batch (", std::to_string(sent), " of ", std::to_string(datagrams.size()),
-                        " datagrams sent) to ", where.to_string(), detail::from_local(to),
-                        detail::datagram_size(bytes.size(), where.address(), error));
-}
-
-// ---- segments
-
-/// A kernel that does not know UDP_SEGMENT would ignore it and send one long datagram, so we ask it first.
-inline bool udp_socket::kernel_can_segment() noexcept {
-    if (segmentation_ == segmentation::untried) {
-        int size = 0;
-        std::error_code error;
-        if (offload_allowed_) get_option(IPPROTO_UDP, UDP_SEGMENT, std::as_writable_bytes(std::span{&size, 1}), error);
-        segmentation_ = error || !offload_allowed_ ? segmentation::here : segmentation::kernel;
-    }
-    return segmentation_ == segmentation::kernel;
-}
-
-inline std::error_code udp_socket::send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
-                                               const detail::source_note& source, time_point until) noexcept {
-    const auto segment = static_cast<std::uint16_t>(size);
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof segment) + detail::source_note::capacity> control{};
-    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-    msghdr message{};
-    if (to.is_ip()) {
-        message.msg_name = const_cast<sockaddr*>(to.data());
-        message.msg_namelen = to.size();
-    }
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(sizeof segment) + source.size());
-    std::memcpy(control.data() + CMSG_SPACE(sizeof segment), source.data(), source.size());
-    cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = IPPROTO_UDP;
-    header->cmsg_type = UDP_SEGMENT;
-    header->cmsg_len = CMSG_LEN(sizeof segment);
-    std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
-    std::error_code error;
-    attempt([&] { return ::sendmsg(native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0, until, error);
-    return error;
-}
-
-inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
-                                             std::error_code& error) noexcept {
-    if (size == 0) {
-        error = std::make_error_code(std::errc::invalid_argument);
-        return 0;
-    }
-    error.clear();
-    socket_address address;
-    detail::source_note from_where;
-    if (to != endpoint{}) address = detail::to_socket_address(to, error);
-    if (!error) from_where.choose(to.local_address(), error);
-    if (error || bytes.empty()) return 0;
-    const std::size_t count = bytes.size() / size + (bytes.size() % size != 0);
-    const auto from = [&](std::size_t first, std::size_t segments) {
-        const auto rest = std::span<const std::byte>{bytes}.subspan(first * size);
-        return const_buffer{segments > rest.size() / size ? rest : rest.first(segments * size)};
-    };
-    const time_point until = end_of_call();
-    std::size_t sent = 0;
-    // A merged piece must itself be no longer than a datagram.
-    const std::size_t together = std::min(max_at_once, max_datagram_v4 / size);
-    while (together > 1 && sent + 1 < count && kernel_can_segment()) {
-        if (sent > 0 && until != time_point::max() && clock::now() >= until) {
-            error = std::make_error_code(std::errc::timed_out);
-            return sent;
-        }
-        error = send_merged(from(sent, together), size, address, from_where, until);
-        // The kernel refuses a segment longer than the MTU, and a device or a socket without checksums (EINVAL,
-        // EMSGSIZE, EIO). The batch below then succeeds or reports the real error.
-        constexpr std::array refusals{EINVAL, EMSGSIZE, EIO, EOPNOTSUPP, ENOPROTOOPT};
-        if (error && std::find(refusals.begin(), refusals.end(), error.value()) != refusals.end()) break;
-        if (error) return sent;
-        sent += std::min(together, count - sent);
-    }
-    error.clear();
-    if (sent == count) return sent;
-    const std::size_t first = sent;
-    return first + send_many(
-                       count - first,
-                       [&](std::size_t number, socket_address& name, detail::source_note& source, std::error_code&) {
-                           name = address;
-                           source = from_where;
-                           return from(first + number, 1);
-                       },
-                       until, error);
-}
-inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to) {
-    std::error_code error;
-    const std::size_t sent = send_segments(bytes, size, to, error);
-    if (!error) return;
-    std::error_code unknown;
-    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
-    detail::throw_error(error, "send_segments (", std::to_string(sent), " datagrams sent) to ", where.to_string(),
-                        detail::from_local(to),
-                        detail::datagram_size(std::min(size, bytes.size()), where.address(), error));
-}
-
-// ---- receiving
-
-inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
-    if (receive_offload_) {
-        error = std::make_error_code(std::errc::operation_not_supported);
-        return {};
-    }
-    const socket::received got = socket::recv_from(buffer, error, flags);
-    if (error || !got.sender.is_ip()) return {};
-    return {got.bytes, datagram_peer{got.sender.ip(), got.local}, got.truncated};
-}
-inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, int flags) {
-    std::error_code error;
-    const received result = recv_from(buffer, error, flags);
-    if (error) fail(error, "recv_from");
-    return result;
-}
-
-inline bool udp_socket::enable_receive_offload(std::error_code& error) noexcept {
-    error.clear();
-    const int on = 1;
-    std::error_code refused = std::make_error_code(std::errc::no_protocol_option);
-    if (offload_allowed_) set_option(IPPROTO_UDP, UDP_GRO, std::as_bytes(std::span{&on, 1}), refused);
-    if (refused && refused != std::errc::no_protocol_option) {
-        error = refused;
-        return false;
-    }
-    receive_offload_ = true;
-    return !refused;
-}
-inline bool udp_socket::enable_receive_offload() {
-    std::error_code error;
-    const bool merges = enable_receive_offload(error);
-    if (error) fail(error, "enable_receive_offload");
-    return merges;
-}
-
-inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_batch& batch,
-                                                                    std::error_code& error) noexcept {
-    if (receive_offload_ && batch.size() < datagram_batch::any_size) {
-        error = std::make_error_code(std::errc::invalid_argument);
-        return {};
-    }
-    batch.prepare();
-    const int filled = attempt(
-        [&] {
-            return ::recvmmsg(native_handle(), batch.messages_.data(), static_cast<unsigned>(batch.count()),
-                              MSG_WAITFORONE, nullptr);
-        },
-        POLLIN, 0, end_of_call(), error);
-    if (filled < 0) return {};
-    try {
-        batch.take_apart(static_cast<std::size_t>(filled));
-    } catch (const std::bad_alloc&) {  // a kernel that merges more than any kernel has so far
-        error = std::make_error_code(std::errc::not_enough_memory);
-    }
-    return batch.received_;
-}
-inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_batch& batch) {
-    std::error_code error;
-    const auto result = recv_batch(batch, error);
-    if (error) fail(error, "recv_batch");
-    return result;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_UDP_SOCKET_HPP
-
-
-
-
-
-namespace netnotes {
-
-namespace detail {
-template <class Call>
-class udp_operation;
-struct udp_recv_from;
-struct udp_recv_batch;
-struct udp_send_to;
-struct udp_send;
-struct udp_send_batch;
-struct udp_send_segments;
-}  // namespace detail
-
-/// Owns a UDP socket. Use it only in tasks of its loop. One task may receive while another task sends. A second task in
-/// the same direction, or a task of another loop, gets std::logic_error. It can be moved, also while a task waits.
-///
-/// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
-/// cancelled. On a closed socket every call throws errc::bad_file_descriptor.
-class async_udp {
-  public:
-    /// Creates a closed socket.
-    async_udp() noexcept = default;
-    /// Creates a socket as udp_socket does, for the loop that runs in this thread (std::logic_error if no loop runs).
-    explicit async_udp(address_family family, udp_options options = {}) : async_udp{udp_socket{family, options}} {}
-    explicit async_udp(const endpoint& where, udp_options options = {}) : async_udp{udp_socket{where, options}} {}
-    /// Takes over a socket and makes it non-blocking. The object must not outlive the loop. Throws std::system_error if
-    /// the loop's back end refuses the descriptor.
-    explicit async_udp(udp_socket made) : async_udp{event_loop::current(), std::move(made)} {}
-    async_udp(event_loop& loop, udp_socket made) : state_{new state{loop, std::move(made)}} {}
-
-    /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether the
-    /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
-    [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer);
-    /// Suspends until there is a datagram, and takes as many as there are, up to the batch's count. The result lies in
-    /// the batch and is valid until its next use.
-    [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
-    /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
-    /// until then. To received::sender it leaves from the address that the sender has written to.
-    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to);
-    /// Sends one datagram to the peer of connect().
-    [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes);
-    /// Sends all datagrams, in their order. Returns their number. They must stay valid until then.
-    [[nodiscard]] detail::udp_operation<detail::udp_send_batch> send_batch(
-        std::span<const udp_socket::outgoing> datagrams);
-    /// Sends the bytes as datagrams of `size` bytes each, and returns their number: see udp_socket::send_segments().
-    [[nodiscard]] detail::udp_operation<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
-                                                                                 const datagram_peer& to = {});
-
-    /// Do what the calls of udp_socket with the same names do. They do not wait.
-    void bind(const endpoint& where) { opened().socket.bind(where); }
-    void connect(const endpoint& peer) { opened().socket.connect(peer); }
-    void disconnect() { opened().socket.disconnect(); }
-    template <class... Arguments>
-    void join(const ip_address& group, const Arguments&... source_or_interface) {
-        opened().socket.join(group, source_or_interface...);
-    }
-    template <class... Arguments>
-    void leave(const ip_address& group, const Arguments&... source_or_interface) {
-        opened().socket.leave(group, source_or_interface...);
-    }
-    void set_multicast_interface(unsigned interface) { opened().socket.set_multicast_interface(interface); }
-    void set_multicast_loop(bool loop) { opened().socket.set_multicast_loop(loop); }
-    void set_multicast_ttl(int ttl) { opened().socket.set_multicast_ttl(ttl); }
-    [[nodiscard]] bool multicast_loop() const { return opened().socket.multicast_loop(); }
-    [[nodiscard]] int multicast_ttl() const { return opened().socket.multicast_ttl(); }
-    bool enable_receive_offload() { return opened().socket.enable_receive_offload(); }
-    [[nodiscard]] endpoint local_endpoint() const { return opened().socket.local_endpoint(); }
-    [[nodiscard]] endpoint peer_endpoint() const { return opened().socket.peer_endpoint(); }
-    template <class Option>
-    void set_option(const Option& option) {
-        opened().socket.set_option(option);
-    }
-    template <class Option>
-    [[nodiscard]] auto get_option() const {
-        return opened().socket.template get_option<Option>();
-    }
-
-    /// Limits how long each later call waits: it then throws errc::timed_out. `never` means no limit.
-    void set_timeout(wait_time timeout) { opened().node->set_timeout(timeout); }
-    /// Returns the limit of each call, or `never`.
-    [[nodiscard]] duration timeout() const { return opened().node->timeout(); }
-    /// Returns true if this object owns a socket.
-    [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(state_); }
-    /// Returns the descriptor, or -1 if the socket is closed.
-    [[nodiscard]] int native_handle() const noexcept { return state_ ? state_->node->descriptor() : -1; }
-    /// Closes the socket at once. A task that is waiting on it fails with errc::bad_file_descriptor.
-    void close() noexcept { state_.reset(); }
-
-  private:
-    template <class Call>
-    friend class detail::udp_operation;
-    struct state {
-        state(event_loop& loop, udp_socket&& made) : socket{std::move(made)} {
-            socket.set_blocking(false);
-            node.reset(new detail::io_node{loop, socket.native_handle()});
-        }
-        udp_socket socket;
-        detail::owner<detail::io_node, detail::io_node::retire> node;  // is retired before the socket is closed
-    };
-    [[nodiscard]] state& opened() const {
-        if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
-        return *state_;
-    }
-    [[nodiscard]] detail::io_node& node() const noexcept {
-        return state_ ? *state_->node : detail::io_node::closed;
-    }
-    detail::owner<state> state_;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-/// Waits until `Call` has done its work. A call returns true if it is done, and sets `error` if it fails or would block.
-template <class Call>
-class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>> {
-    using base = io_awaiter<udp_operation<Call>>;
-
-  public:
-    udp_operation(const async_udp& from, Call call)
-        : base{from.node(), Call::receives ? base::direction::read : base::direction::write},
-          socket_{from.state_ ? &from.state_->socket : nullptr},
-          call_{std::move(call)} {}
-    typename Call::value await_resume() {
-        if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
-        return call_.take();
-    }
-    bool attempt() noexcept override {
-        if (!(Call::receives ? this->node_.readable : this->node_.writable)) return false;
-        std::error_code error;
-        call_(*socket_, error);
-        if (error == std::errc::operation_would_block) {
-            (Call::receives ? this->node_.readable : this->node_.writable) = false;
-            return false;
-        }
-        this->error_ = error.value();
-        return true;
-    }
-
-  private:
-    udp_socket* socket_;
-    Call call_;
-};
-
-struct udp_recv_from {
-    static constexpr bool receives = true;
-    static constexpr const char* name = "recv_from";
-    using value = udp_socket::received;
-    void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_from(room, error); }
-    value take() noexcept { return got; }
-    mutable_buffer room;
-    value got{};
-};
-struct udp_recv_batch {
-    static constexpr bool receives = true;
-    static constexpr const char* name = "recv_batch";
-    using value = std::span<const udp_socket::received>;
-    void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_batch(batch, error); }
-    value take() noexcept { return got; }
-    datagram_batch& batch;
-    value got{};
-};
-struct udp_send_to {
-    static constexpr bool receives = false;
-    static constexpr const char* name = "send_to";
-    using value = void;
-    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send_to(bytes, to, error); }
-    void take() noexcept {}
-    const_buffer bytes;
-    datagram_peer to;
-};
-struct udp_send {
-    static constexpr bool receives = false;
-    static constexpr const char* name = "send";
-    using value = void;
-    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send(bytes, error); }
-    void take() noexcept {}
-    const_buffer bytes;
-};
-struct udp_send_batch {
-    static constexpr bool receives = false;
-    static constexpr const char* name = "send_batch";
-    using value = std::size_t;
-    void operator()(udp_socket& socket, std::error_code& error) noexcept {
-        sent += socket.send_batch(datagrams.subspan(sent), error);
-    }
-    value take() noexcept { return std::exchange(sent, 0); }
-    std::span<const udp_socket::outgoing> datagrams;
-    std::size_t sent = 0;
-};
-struct udp_send_segments {
-    static constexpr bool receives = false;
-    static constexpr const char* name = "send_segments";
-    using value = std::size_t;
-    void operator()(udp_socket& socket, std::error_code& error) noexcept {
-        const std::size_t done = sent * size;
-        sent += socket.send_segments(done < bytes.size() ? bytes.subspan(done) : const_buffer{}, size, to, error);
-    }
-    value take() noexcept { return std::exchange(sent, 0); }
-    const_buffer bytes;
-    std::size_t size;
-    datagram_peer to;
-    std::size_t sent = 0;
-};
-
-}  // namespace detail
-
-inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer) {
-    return {*this, {buffer}};
-}
-inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datagram_batch& batch) {
-    return {*this, {batch}};
-}
-inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to) {
-    return {*this, {bytes, to}};
-}
-inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes) { return {*this, {bytes}}; }
-inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
-    std::span<const udp_socket::outgoing> datagrams) {
-    return {*this, {datagrams}};
-}
-inline detail::udp_operation<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
-                                                                                const datagram_peer& to) {
-    return {*this, {bytes, size, to}};
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_CORO_UDP_HPP
 
 
 // netnotes/poll.hpp: waiting for many descriptors at once
@@ -23239,12 +23323,14 @@ inline uri uri::parse(std::string_view text) {
 //     udp/batch.hpp        room for many datagrams
 //     udp/multicast.hpp    datagrams to groups
 //     udp/socket.hpp       the UDP socket: datagrams one by one, in batches, in segments, and by broadcast
+//     udp/connect.hpp      a UDP socket for one peer, found by its name
 //
 // The notes:     UDP, UDP特点, udp 发送、接收数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
 // Examples:      06_udp_send_receive, 07_udp_echo, 08_udp_broadcast, 09_udp_chat
 
 #ifndef NETNOTES_UDP_HPP
 #define NETNOTES_UDP_HPP
+
 
 
 

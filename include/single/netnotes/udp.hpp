@@ -46,6 +46,7 @@
 //     udp/batch.hpp        room for many datagrams
 //     udp/multicast.hpp    datagrams to groups
 //     udp/socket.hpp       the UDP socket: datagrams one by one, in batches, in segments, and by broadcast
+//     udp/connect.hpp      a UDP socket for one peer, found by its name
 //
 // The notes:     UDP, UDP特点, udp 发送、接收数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
 // Examples:      06_udp_send_receive, 07_udp_echo, 08_udp_broadcast, 09_udp_chat
@@ -5745,6 +5746,101 @@ inline void datagram_batch::take_apart(std::size_t filled) {
 
 #endif  // NETNOTES_UDP_BATCH_HPP
 
+// netnotes/udp/connect.hpp: a UDP socket for one peer, found by its name
+// SPDX-License-Identifier: MIT
+//
+// A client that asks one server needs the server's address, a socket of the same family, and connect(). This call does
+// all three:
+//
+//     udp_socket server = udp_connect("ntp.example.net", 123);
+//     server.set_timeout(2s);
+//     server.send(request);
+//     auto answer = server.recv_from(buffer);                          from this server only
+//
+//        "ntp.example.net" ── resolve() ──> 2001:db8::1   no route from here
+//                                           192.0.2.1     connected
+//
+// The call cannot tell whether a server is there, because UDP has no handshake: it sends nothing. It takes the first
+// address to which this host has a route. A host without IPv6 so comes to the IPv4 address of a server.
+//
+// On this page:  udp_connect
+// Above it:      coro/connect.hpp (async_udp_connect), the same for tasks
+// The notes:     udp 发送、接收数据; example 06
+
+#ifndef NETNOTES_UDP_CONNECT_HPP
+#define NETNOTES_UDP_CONNECT_HPP
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+// netnotes/udp/socket.hpp: datagrams
+// SPDX-License-Identifier: MIT
+//
+// UDP adds two things to IP: ports, and a checksum. Both addresses are in IP's header; UDP's own 8 bytes are both
+// ports, the length, and the checksum (RFC 768). UDP keeps the borders of messages: one send is one receive, whole or
+// not at all. UDP promises no delivery: a datagram may be lost, arrive twice, or overtake another, without a report.
+// The checksum keeps a *damaged* datagram from being delivered. A program that needs more must do it itself, and must
+// not flood a path that is full (RFC 8085 §3.1). The notes see UDP in local networks, but most such programs work
+// across the Internet: QUIC, WebRTC, NTP, WireGuard, DNS.
+//
+//        sender                                       receiver
+//          | send_to("one") ────────────────────────>  | recv_from() -> "one", and who sent it
+//          | send_to("two") ────── ✗                   |                               nobody is told
+//          | send_to("three") ──────────────────────>  | recv_from(4 bytes) -> "thre", truncated: "e" is gone
+//          | send_to("")  ──────────────────────────>  | recv_from() -> no bytes, and a sender: a datagram too
+//
+// A datagram holds up to 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP) and 65,527 over IPv6. The notes
+// say "64 KB". Above the path's MTU, often 1,500, a datagram travels in fragments, and one lost fragment loses the
+// whole datagram (RFC 8085 §3.2). Datagrams of 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
+//
+// *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, and send()
+// needs no address. If no program listens there (ICMP port unreachable), the next call fails with
+// errc::connection_refused. An unconnected socket gets no such error, whatever udp(7) says.
+//
+// A host has several addresses, and a server on the wildcard address (0.0.0.0, ::) is asked at any of them. Its answer
+// must leave from that very address: a connected client and every firewall drop an answer from another address. So the
+// kernel tells such a socket to which address each datagram came, and the socket keeps this beside the sender:
+//
+//        client ── "?" to 192.0.2.9 ──> recv_from() -> "?", sender: the client, who asked 192.0.2.9
+//               <── "!" from 192.0.2.9 ── send_to("!", sender)            and not from the host's first address
+//
+// A datagram costs a system call and little else, so a program with many datagrams saves calls:
+//
+//        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
+//        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
+//
+// On this page:  udp_socket: sending, receiving, batches, segments
+// Below it:      udp/datagram.hpp, sizes and senders; udp/batch.hpp, datagram_batch; udp/multicast.hpp, groups
+// The notes:     UDP, UDP特点, udp端口号动态变化解释, udp 发送数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
+//                (UDP, its ports, sending, binding, echo, broadcast, full duplex); examples 06 to 09
+
+#ifndef NETNOTES_UDP_SOCKET_HPP
+#define NETNOTES_UDP_SOCKET_HPP
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
 
 // netnotes/udp/multicast.hpp: datagrams to groups
 // SPDX-License-Identifier: MIT
@@ -5963,72 +6059,6 @@ inline int multicast_socket::multicast_ttl() const { return get_multicast(IP_MUL
 }  // namespace netnotes
 
 #endif  // NETNOTES_UDP_MULTICAST_HPP
-
-// netnotes/udp/socket.hpp: datagrams
-// SPDX-License-Identifier: MIT
-//
-// UDP adds two things to IP: ports, and a checksum. Both addresses are in IP's header; UDP's own 8 bytes are both
-// ports, the length, and the checksum (RFC 768). UDP keeps the borders of messages: one send is one receive, whole or
-// not at all. UDP promises no delivery: a datagram may be lost, arrive twice, or overtake another, without a report.
-// The checksum keeps a *damaged* datagram from being delivered. A program that needs more must do it itself, and must
-// not flood a path that is full (RFC 8085 §3.1). The notes see UDP in local networks, but most such programs work
-// across the Internet: QUIC, WebRTC, NTP, WireGuard, DNS.
-//
-//        sender                                       receiver
-//          | send_to("one") ────────────────────────>  | recv_from() -> "one", and who sent it
-//          | send_to("two") ────── ✗                   |                               nobody is told
-//          | send_to("three") ──────────────────────>  | recv_from(4 bytes) -> "thre", truncated: "e" is gone
-//          | send_to("")  ──────────────────────────>  | recv_from() -> no bytes, and a sender: a datagram too
-//
-// A datagram holds up to 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP) and 65,527 over IPv6. The notes
-// say "64 KB". Above the path's MTU, often 1,500, a datagram travels in fragments, and one lost fragment loses the
-// whole datagram (RFC 8085 §3.2). Datagrams of 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
-//
-// *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, and send()
-// needs no address. If no program listens there (ICMP port unreachable), the next call fails with
-// errc::connection_refused. An unconnected socket gets no such error, whatever udp(7) says.
-//
-// A host has several addresses, and a server on the wildcard address (0.0.0.0, ::) is asked at any of them. Its answer
-// must leave from that very address: a connected client and every firewall drop an answer from another address. So the
-// kernel tells such a socket to which address each datagram came, and the socket keeps this beside the sender:
-//
-//        client ── "?" to 192.0.2.9 ──> recv_from() -> "?", sender: the client, who asked 192.0.2.9
-//               <── "!" from 192.0.2.9 ── send_to("!", sender)            and not from the host's first address
-//
-// A datagram costs a system call and little else, so a program with many datagrams saves calls:
-//
-//        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
-//        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
-//
-// On this page:  udp_socket: sending, receiving, batches, segments
-// Below it:      udp/datagram.hpp, sizes and senders; udp/batch.hpp, datagram_batch; udp/multicast.hpp, groups
-// The notes:     UDP, UDP特点, udp端口号动态变化解释, udp 发送数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
-//                (UDP, its ports, sending, binding, echo, broadcast, full duplex); examples 06 to 09
-
-#ifndef NETNOTES_UDP_SOCKET_HPP
-#define NETNOTES_UDP_SOCKET_HPP
-
-#include <net/if.h>
-#include <netinet/in.h>
-#include <netinet/udp.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <memory>
-#include <new>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-
 
 
 namespace netnotes {
@@ -6563,6 +6593,52 @@ inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_bat
 }  // namespace netnotes
 
 #endif  // NETNOTES_UDP_SOCKET_HPP
+
+
+namespace netnotes {
+
+/// Looks up the host and returns a socket that is connected to the first of its addresses that this host can reach. It
+/// receives from this peer only, and send() sends to it: see udp_socket::connect().
+///
+/// Sends nothing. Blocks while the name is looked up, at most for `timeout` (errc::timed_out); with an address it does
+/// not block. Throws the errors of resolve(). Throws the error of the first address if this host can reach none, for
+/// example errc::network_unreachable; what() names the host.
+[[nodiscard]] udp_socket udp_connect(const std::string& host, std::uint16_t port, wait_time timeout = never,
+                                     udp_options options = {});
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns a socket that is connected to the first endpoint to which that is possible.
+inline udp_socket connect_to_first_route(std::span<const endpoint> found, const std::string& host, std::uint16_t port,
+                                         udp_options options) {
+    std::error_code first;
+    for (const endpoint& each : found) {
+        std::error_code error;
+        udp_socket made{each.address().is_v4() ? address_family::inet : address_family::inet6, options, error};
+        if (!error) made.connect(each, error);
+        if (!error) return made;
+        if (!first) first = error;
+    }
+    throw_error(first, "connect a UDP socket to ", host, " port ", std::to_string(port));
+}
+
+}  // namespace detail
+
+inline udp_socket udp_connect(const std::string& host, std::uint16_t port, wait_time timeout, udp_options options) {
+    const auto found = resolve(host, std::to_string(port), {.type = socket_type::datagram}, timeout);
+    return detail::connect_to_first_route(found, host, port, options);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_CONNECT_HPP
+
+
+
 
 
 #endif  // NETNOTES_UDP_HPP
