@@ -8,6 +8,7 @@
 #include "../support.hpp"
 #include "encrypted.hpp"
 
+#include <memory>
 #include <string>
 
 using namespace std::chrono_literals;
@@ -109,6 +110,41 @@ TEST_CASE("a cancellation in the middle of a message or of a flush loses no byte
         CHECK_FALSE(end);
         CHECK(stream.unsent() == 0);
         CHECK(sent == "0123456789abc" + std::string(1'000, 'x'));
+    };
+    loop.run(main());
+}
+
+TEST_CASE("a task that waits on a buffered stream fails when the object is destroyed or replaced") {
+    const int how = GENERATE(0, 1, 2, 3);
+    test_loop loop;
+    const auto main = [&]() -> net::task<> {
+        auto [one, other] = net::socket_pair(net::socket_type::stream);
+        using buffered = net::basic_async_buffered_stream<net::async_stream>;
+        auto stream = std::make_unique<buffered>(net::async_stream{std::move(one)});
+        const bool sends = how % 2 == 0;
+        std::error_code why;
+        const auto use = [&]() -> net::task<> {
+            try {
+                if (sends) {
+                    co_await stream->write(std::string(4 << 20, 'x'));
+                } else {
+                    const auto line = co_await stream->recv_line();
+                    CHECK_FALSE(line);
+                }
+            } catch (const std::system_error& failure) {
+                why = failure.code();
+            }
+        };
+        auto waiting = net::spawn(use);
+        co_await net::sleep_for(1ms);
+        if (how < 2) {
+            stream.reset();
+        } else {
+            auto [third, fourth] = net::socket_pair(net::socket_type::stream);
+            *stream = buffered{net::async_stream{std::move(third)}};
+        }
+        co_await waiting.join();
+        CHECK(why == std::errc::bad_file_descriptor);
     };
     loop.run(main());
 }
