@@ -1,8 +1,12 @@
 // What socket/file.hpp promises: files go over a connection whole or in part, and no failure kills or is hidden.
 
+#include <netnotes/socket/descriptors.hpp>
 #include <netnotes/socket/file.hpp>
 
 #include "sockets.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -157,6 +161,27 @@ TEST_CASE("what sendfile refuses is read and sent") {
         const std::string version{std::istreambuf_iterator{status}, {}};
         CHECK(received_from(first, second, [](net::socket& to) { to.send_file("/proc/version"); }) == version);
     }
+}
+
+TEST_CASE("a FIFO is sent to its end, although its writer pauses") {
+    const support::temporary_folder folder;
+    const std::string path = folder.file("fifo");
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    auto [first, second] = net::socket_pair(socket_type::stream);
+    const net::owned_descriptor reader{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+    net::owned_descriptor writer{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+    REQUIRE(::write(writer.native_handle(), "one", 3) == 3);
+    background sender{[&, &from = first] {
+        net::socket closing = std::move(from);
+        closing.send_file(path);
+    }};
+    char buffer[3];
+    second.recv_exact(buffer);
+    CHECK(std::string_view{buffer, 3} == "one");
+    REQUIRE(::write(writer.native_handle(), "two", 3) == 3);
+    writer = {};
+    CHECK(receive_all(second) == "two");
+    sender.get();
 }
 
 TEST_CASE("a peer that is gone is an error and no signal") {

@@ -1839,10 +1839,13 @@ class input_file {
     /// Borrows an open descriptor.
     input_file(int descriptor) noexcept  // NOLINT(google-explicit-constructor)
         : descriptor_{descriptor}, error_{descriptor < 0 ? EBADF : 0} {}
-    /// Opens the file for reading. Does not wait for the other end of a FIFO.
+    /// Opens the file for reading. Does not wait for the other end of a FIFO: without a writer it is empty.
     input_file(const char* path) : path_{path}, is_owned_{true} {  // NOLINT(google-explicit-constructor)
         descriptor_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (descriptor_ < 0) error_ = errno;
+        if (descriptor_ < 0)
+            error_ = errno;
+        else
+            ::fcntl(descriptor_, F_SETFL, 0);  // only open() must not wait: a read waits for the writer of a FIFO
     }
     /// Opens the file, like the constructor above. It also takes a std::filesystem::path.
     template <class Path>
@@ -9643,6 +9646,7 @@ inline async_stream& async_buffered_stream::stream() {
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -10117,39 +10121,51 @@ class basic_async_buffered_stream {
     /// write() sends them.
     explicit basic_async_buffered_stream(Stream stream, std::size_t limit = 64 * 1024,
                                          std::size_t high_water = 64 * 1024)
-        : state_{new state{std::move(stream), limit, high_water}} {}
+        : state_{std::make_shared<state>(std::move(stream), limit, high_water)} {}
+    /// Takes over the stream and the buffers of another object, which must not be used afterwards. Waiting tasks stay
+    /// valid.
+    basic_async_buffered_stream(basic_async_buffered_stream&&) noexcept = default;
+    basic_async_buffered_stream& operator=(basic_async_buffered_stream&& other) noexcept {
+        basic_async_buffered_stream taken{std::move(other)};
+        state_.swap(taken.state_);
+        return *this;
+    }
+    /// Closes the stream. A task that is waiting on it fails as after stream().close(). Assignment does the same to the
+    /// stream that it replaces.
+    ~basic_async_buffered_stream() {
+        if (state_.use_count() > 1) state_->stream.close();  // a task still owns the state; otherwise it ends here
+    }
 
     /// Work like the calls of async_buffered_stream with the same names. Each returns a task.
     [[nodiscard]] task<std::optional<std::string_view>> recv_line() {
         return read<std::optional<std::string_view>>(
-            state_.get(), [](reader& from, std::error_code& error) { return from.recv_line(error); });
+            state_, [](reader& from, std::error_code& error) { return from.recv_line(error); });
     }
     [[nodiscard]] task<std::optional<std::string_view>> recv_until(std::string_view delimiter) {
         return read<std::optional<std::string_view>>(
-            state_.get(),
-            [delimiter](reader& from, std::error_code& error) { return from.recv_until(delimiter, error); });
+            state_, [delimiter](reader& from, std::error_code& error) { return from.recv_until(delimiter, error); });
     }
     [[nodiscard]] task<std::optional<std::string_view>> recv_exact(std::size_t size) {
         return read<std::optional<std::string_view>>(
-            state_.get(), [size](reader& from, std::error_code& error) { return from.recv_exact(size, error); });
+            state_, [size](reader& from, std::error_code& error) { return from.recv_exact(size, error); });
     }
     [[nodiscard]] task<std::size_t> recv_exact(mutable_buffer buffer) {
-        return read<std::size_t>(state_.get(), [buffer, filled = std::size_t{0}](reader& from,
-                                                                                std::error_code& error) mutable {
-            filled += from.recv_exact(buffer.subspan(filled), error);
-            if (!error && filled > 0 && filled < buffer.size()) error = std::make_error_code(std::errc::protocol_error);
-            return filled;
-        });
+        return read<std::size_t>(state_,
+                                 [buffer, filled = std::size_t{0}](reader& from, std::error_code& error) mutable {
+                                     filled += from.recv_exact(buffer.subspan(filled), error);
+                                     if (!error && filled > 0 && filled < buffer.size())
+                                         error = std::make_error_code(std::errc::protocol_error);
+                                     return filled;
+                                 });
     }
     [[nodiscard]] task<std::size_t> recv(mutable_buffer buffer) {
-        return read<std::size_t>(state_.get(), [buffer](reader& from, std::error_code& error) {
+        return read<std::size_t>(state_, [buffer](reader& from, std::error_code& error) {
             return buffer.empty() ? 0 : from.recv(buffer, error);
         });
     }
     [[nodiscard]] task<bool> skip_until(std::string_view delimiter) {
-        return read<bool>(state_.get(), [delimiter](reader& from, std::error_code& error) {
-            return from.skip_until(delimiter, error);
-        });
+        return read<bool>(
+            state_, [delimiter](reader& from, std::error_code& error) { return from.skip_until(delimiter, error); });
     }
     /// Work like the calls of async_buffered_stream with the same names. They do not wait.
     std::optional<std::string_view> take_until(std::string_view delimiter) noexcept {
@@ -10166,11 +10182,11 @@ class basic_async_buffered_stream {
     /// Copies the bytes behind the gathered bytes, at the call. The task sends them if there are more than `high_water`.
     [[nodiscard]] task<> write(const_buffer bytes) {
         state_->unsent.append(as_text(bytes));
-        return send_above(state_.get(), state_->high_water);
+        return send_above(state_, state_->high_water);
     }
     /// Sends the gathered bytes. If another task is sending already, that task sends these bytes, too, and flush() does
     /// not wait for it. Gathered bytes that were not flushed are lost when the object is destroyed.
-    [[nodiscard]] task<> flush() { return send_above(state_.get(), 0); }
+    [[nodiscard]] task<> flush() { return send_above(state_, 0); }
     /// Returns the number of bytes that have gathered and are not sent yet.
     [[nodiscard]] std::size_t unsent() const noexcept { return state_->unsent.size() + state_->in_flight.size(); }
     /// Returns the stream, for shutdown(), close() and calls of its own. Do not receive or send through it directly.
@@ -10204,7 +10220,7 @@ class basic_async_buffered_stream {
     };
 
     template <class T, class Call>
-    static task<T> read(state* of, Call call) {
+    static task<T> read(std::shared_ptr<state> of, Call call) {
         constexpr std::size_t room = 4096;
         for (;;) {
             std::error_code error;
@@ -10220,7 +10236,7 @@ class basic_async_buffered_stream {
             of->from.has_ended = of->from.end == 0;
         }
     }
-    static task<> send_above(state* of, std::size_t most) {
+    static task<> send_above(std::shared_ptr<state> of, std::size_t most) {
         if (of->is_sending || of->unsent.size() + of->in_flight.size() <= most) co_return;
         const struct sending {
             explicit sending(state& all) noexcept : of{all} { of.is_sending = true; }
@@ -10238,7 +10254,7 @@ class basic_async_buffered_stream {
         }
     }
 
-    detail::owner<state> state_;
+    std::shared_ptr<state> state_;  // shared with the tasks that use it
 };
 
 }  // namespace netnotes

@@ -2687,10 +2687,13 @@ class input_file {
     /// Borrows an open descriptor.
     input_file(int descriptor) noexcept  // NOLINT(google-explicit-constructor)
         : descriptor_{descriptor}, error_{descriptor < 0 ? EBADF : 0} {}
-    /// Opens the file for reading. Does not wait for the other end of a FIFO.
+    /// Opens the file for reading. Does not wait for the other end of a FIFO: without a writer it is empty.
     input_file(const char* path) : path_{path}, is_owned_{true} {  // NOLINT(google-explicit-constructor)
         descriptor_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (descriptor_ < 0) error_ = errno;
+        if (descriptor_ < 0)
+            error_ = errno;
+        else
+            ::fcntl(descriptor_, F_SETFL, 0);  // only open() must not wait: a read waits for the writer of a FIFO
     }
     /// Opens the file, like the constructor above. It also takes a std::filesystem::path.
     template <class Path>
