@@ -130,7 +130,7 @@ build() {
     check=$built/${number}_check.o
     more=
     case $headers in coro*) more=$(precompiled) ;; esac
-    if [ ! -e "$check" ] || [ -n "$(find "$folder" "$here/grader.hpp" "$include/netnotes" -newer "$check" -name '*.[ch]pp')" ]; then
+    if [ ! -e "$check" ] || [ -n "$(find "$folder" "$here/grader.hpp" "$here/serving.hpp" "$include/netnotes" -newer "$check" -name '*.[ch]pp')" ]; then
         # shellcheck disable=SC2086
         compile "$folder/check.cpp" "$check" $more -I"$include" || stop "check.cpp does not compile" "check.cpp 编译失败"
     fi
