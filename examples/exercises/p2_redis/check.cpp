@@ -109,7 +109,8 @@ int main(int argc, char** argv) {
         expect_error(client, encoded({"FLY", "x"}), "-ERR unknown command 'FLY'");
         expect_error(client, encoded({"GET"}), "-ERR wrong number of arguments for 'get' command");
         expect_error(client, encoded({"Get", "a", "b"}), "-ERR wrong number of arguments for 'get' command");
-        for (const words& each : {words{"ECHO"}, words{"ECHO", "a", "b"}, words{"SET", "a"}, words{"DEL"}, words{"PING", "a", "b"}})
+        for (const words& each : {words{"ECHO"}, words{"ECHO", "a", "b"}, words{"SET", "a"}, words{"DEL"}, words{"PING", "a", "b"},
+                                  words{"PTTL"}, words{"PTTL", "a", "b"}, words{"INCR", "a", "b"}})
             expect_error(client, encoded(each), "-ERR wrong number of arguments for");
         expect_error(client, encoded({"SET", "a", "b", "c"}), "-ERR syntax error");
         expect(client, {"GET", "a"}, nil);

@@ -4,9 +4,8 @@
 
 #include <cerrno>
 
-/// Sends as far as possible, and says in `taken` how far. Returns false if the client has gone.
+/// Sends as far as possible, and adds to `taken` the bytes that the socket took. Returns false if the client has gone.
 static bool send_some(int socket, std::string_view bytes, std::size_t& taken) {
-    taken = 0;
     while (taken < bytes.size()) {
         const ssize_t sent = ::send(socket, bytes.data() + taken, bytes.size() - taken, MSG_NOSIGNAL);
         if (sent < 0) return errno == EAGAIN;
