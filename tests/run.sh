@@ -28,17 +28,17 @@ cd "$(dirname "$0")/.."
 . tests/tools.sh
 
 # meson, pkg-config, python3, nc, socat, curl and dnsmasq are peers and consumers of the tests, netbase has
-# /etc/services, valgrind counts instructions; without them tests are skipped.
+# /etc/services, valgrind counts instructions, and tshark reads packets; without them tests are skipped.
 compiler=g++
 if [ "$preset" = clang ]; then
     compiler=clang
 fi
 install_missing $compiler cmake ninja-build catch2 meson pkg-config python3 netcat-openbsd socat netbase \
-    curl dnsmasq-base valgrind
+    curl dnsmasq-base valgrind tshark
 unpack_packages build/peers tftp-hpa tftpd-hpa atftp atftpd redis-tools
 
 case $preset in
-    default | clang) echo "Building and testing: 8 to 12 minutes on two processors." ;;
-    *) echo "Building and testing with a sanitizer: about 20 minutes on two processors." ;;
+    default | clang) echo "Building and testing: 15 to 20 minutes on two processors." ;;
+    *) echo "Building and testing with a sanitizer: about 30 minutes on two processors." ;;
 esac
 exec cmake --workflow --preset "$preset"
