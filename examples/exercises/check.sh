@@ -308,6 +308,7 @@ case $command in
             ! is_solved || mark='#'
             printf '%s %-22s %3s min  %s\n' "$mark" "${number}_$name" "$minutes" "$title"
         done
+        say "# solved, - begun" "# 已通过，- 已开始"
         progress
         ;;
     hint)

@@ -5763,7 +5763,10 @@ template <std::integral Port>
 inline const std::error_category& resolver_category() noexcept {
     static const struct final_category final : std::error_category {
         [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
-        [[nodiscard]] std::string message(int code) const override { return ::gai_strerror(code); }
+        [[nodiscard]] std::string message(int code) const override {
+            if (code == EAI_SERVICE) return "unknown service, or a port beyond 65535";
+            return ::gai_strerror(code);
+        }
     } category;
     return category;
 }
