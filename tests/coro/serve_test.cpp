@@ -358,6 +358,44 @@ TEST_CASE("a stop lets what had come be answered, ends the silent in order, and 
     CHECK(refused == std::errc::connection_refused);
 }
 
+TEST_CASE("a stop does not touch a socket that has the number of a client that was closed") {
+    const support::temporary_folder folder;
+    const net::unix_endpoint where{folder.file("socket")};
+    net::socket listener{net::address_family::local, net::socket_type::stream};
+    listener.bind(where);
+    listener.listen();
+    test_loop loop;
+    net::async_event is_ready;
+    net::async_stream far_end;
+    std::string received;
+    const auto handler = [&](net::async_stream client) -> net::task<> {
+        const int number = client.native_handle();
+        client.close();
+        auto [one, other] = net::socket_pair(net::socket_type::stream);  // without names, like the client
+        CHECK(one.native_handle() == number);
+        net::async_stream near_end{std::move(one)};
+        far_end = net::async_stream{std::move(other)};
+        is_ready.set();
+        const auto bytes = co_await near_end.recv();
+        received = net::as_text(bytes);
+    };
+    const auto both = [&]() -> net::task<> {
+        auto server = net::spawn(net::serve(net::async_listener{std::move(listener)}, handler));
+        net::async_stream client = co_await net::async_stream::connect(net::socket_address{where});
+        co_await is_ready.wait();
+        server.cancel();
+        for (int turn = 0; turn < 5; ++turn) co_await net::yield();
+        co_await far_end.send_all("x");
+        try {
+            co_await server.join();
+        } catch (const std::system_error&) {
+        }
+        far_end.close();
+    };
+    loop.run(both());
+    CHECK(received == "x");
+}
+
 TEST_CASE("a server with nobody connected stops at once") {
     test_loop loop;
     net::stop_event stop;
