@@ -49,6 +49,16 @@ TEST_CASE("a path in use is not taken away and its server sees no client") {
     CHECK(server.accept(error).connection.is_open());
 }
 
+TEST_CASE("a datagram socket that takes datagrams of one peer only is not stale") {
+    const support::temporary_folder folder;
+    const net::unix_endpoint here{folder.file("here")}, there{folder.file("there")};
+    net::socket one{address_family::local, socket_type::datagram}, other{address_family::local, socket_type::datagram};
+    one.bind(here);
+    other.bind(there);
+    one.connect(there);
+    CHECK_FALSE(net::is_stale(here));
+}
+
 TEST_CASE("a file that is no socket is never removed") {
     const support::temporary_folder folder;
     const net::unix_endpoint where{folder.file("f")};
