@@ -260,9 +260,7 @@ TEST_CASE("a server waits in its destructor for a post that has ended it") {
             may_write.get_future().wait();
             is_open = ::fcntl(descriptor, F_GETFD) >= 0;
         };
-        to->post([&stop] {
-            stop.request_stop();
-        });
+        to->post([&stop] { stop.request_stop(); });
     }};
     is_pushed.get_future().wait();
     server->post([] {});  // wakes the server, which then makes both calls

@@ -15883,14 +15883,33 @@ namespace detail {
 /// The address of a client. An IP address takes 56 bytes here, and not the 136 of a socket_address.
 class peer_name {
   public:
-    explicit peer_name(const socket_address& from)
-        : ip_{from.is_ip() ? from.ip() : endpoint{}}, other_{from.is_ip() ? nullptr : new socket_address{from}} {}
+    peer_name(const socket_address& from, int descriptor)
+        : ip_{from.is_ip() ? from.ip() : endpoint{}},
+          other_{from.is_ip() ? nullptr : new named{from, cookie_of(descriptor)}} {}
     [[nodiscard]] bool is_ip() const noexcept { return !other_; }
-    [[nodiscard]] socket_address get() const noexcept { return other_ ? *other_ : socket_address{ip_}; }
+    [[nodiscard]] socket_address get() const noexcept { return other_ ? other_->address : socket_address{ip_}; }
+    /// Returns true if the descriptor is a connection with this peer. Most clients of a Unix socket have no name, so
+    /// the kernel's number of the socket must be the same, too.
+    [[nodiscard]] bool is_peer_of(int descriptor) const noexcept {
+        std::error_code is_gone;
+        const socket_address peer = borrowed_socket{descriptor}->peer_endpoint(is_gone);
+        return !is_gone && peer == get() && (is_ip() || other_->cookie == cookie_of(descriptor));
+    }
 
   private:
+    struct named {
+        socket_address address;
+        std::uint64_t cookie;
+    };
+    /// Returns a number that no other socket has until the next boot (SO_COOKIE, Linux 4.6), or 0 if the system has none.
+    static std::uint64_t cookie_of(int descriptor) noexcept {
+        constexpr int cookie = 57;  // SO_COOKIE, which old headers lack
+        std::uint64_t value = 0;
+        socklen_t size = sizeof value;
+        return ::getsockopt(descriptor, SOL_SOCKET, cookie, &value, &size) == 0 ? value : 0;
+    }
     endpoint ip_;
-    owner<socket_address> other_;
+    owner<named> other_;
 };
 
 template <class Handler>
@@ -15925,7 +15944,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         client(serving& all, int descriptor, const socket_address& from, async_stream&& stream)
             : part<void>{all.call(std::move(stream), from)},
               older{all.clients_},
-              peer_{from},
+              peer_{from, descriptor},
               descriptor_{descriptor},
               all_{all},
               previous_{&all.clients_} {
@@ -15950,10 +15969,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
       private:
         /// Returns true if the descriptor still belongs to this client. The handler owns the stream and may have closed
         /// it. The kernel may then have given the number to another descriptor.
-        bool is_there() const noexcept {
-            std::error_code is_gone;
-            return borrowed_socket{descriptor_}->peer_endpoint(is_gone) == peer_.get() && !is_gone;
-        }
+        bool is_there() const noexcept { return peer_.is_peer_of(descriptor_); }
         void look_later() noexcept {
             if (*all_.options_.request_timeout == never || !peer_.is_ip()) return;
             scheduler& loop = event_loop::current();
@@ -17573,7 +17589,9 @@ inline bool is_stale(const unix_endpoint& where, std::error_code& error) noexcep
     if (error) return false;
     probe.connect(where, error);  // does not wait
     const bool is_refused = error == std::errc::connection_refused;
-    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::no_such_file_or_directory)
+    // A datagram socket that is connected to another socket refuses us with EPERM. It is in use.
+    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::operation_not_permitted ||
+        error == std::errc::no_such_file_or_directory)
         error.clear();
     return is_refused;
 }

@@ -5484,7 +5484,9 @@ inline bool is_stale(const unix_endpoint& where, std::error_code& error) noexcep
     if (error) return false;
     probe.connect(where, error);  // does not wait
     const bool is_refused = error == std::errc::connection_refused;
-    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::no_such_file_or_directory)
+    // A datagram socket that is connected to another socket refuses us with EPERM. It is in use.
+    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::operation_not_permitted ||
+        error == std::errc::no_such_file_or_directory)
         error.clear();
     return is_refused;
 }
