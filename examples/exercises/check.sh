@@ -146,7 +146,8 @@ build() {
     }
     # shellcheck disable=SC2046
     $compiler $(flags) "$2.o" "$check" -o "$2" 2>"$2.log" || {
-        missing=$(sed -n "s/.*undefined reference to .\(.*\)'.*/\1/p; s/.*undefined symbol: //p" "$2.log" | sort -u | head -n 3)
+        missing=$(sed -n "s/.*undefined reference to .\(.*\)'.*/\1/p; s/.*undefined symbol: //p" "$2.log" | sort -u | head -n 3 |
+            awk '{ printf "%s%s", between, $0; between = "; " }')
         [ -n "$missing" ] || cat "$2.log" >&2
         say "Your file has no ${missing:-function that the check calls}. Its declaration is in the exercise's header." \
             "你的文件缺少 ${missing:-检查要调用的函数}。声明在练习的头文件里。"
@@ -162,6 +163,10 @@ run() {
     NETNOTES_LANGUAGE=${chinese:+zh} NETNOTES_VERDICT=$program.verdict ASAN_OPTIONS=detect_stack_use_after_return=1 \
         timeout -k 2 60 "$program" "$@" </dev/null || status=$?
     if [ $status -eq 0 ] && [ -e "$program.verdict" ]; then return 0; fi
+    case $status in
+        1 | 3) ;;
+        *) echo ;; # the line of a step has no end yet
+    esac
     case $status in
         0) say "The program ended before the last step." "程序在最后一步之前就结束了。" ;;
         1 | 3) ;;
