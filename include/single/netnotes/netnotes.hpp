@@ -20586,7 +20586,8 @@ class frame_writer {
 }  // namespace detail
 
 /// Writes headers and payload, in this order, into `out`. Returns the number of bytes, or 0 if they do not fit. The
-/// payload is anything that converts to a span of bytes or to a std::string_view. Allocates nothing.
+/// payload is anything that converts to a span of bytes or to a std::string_view. Allocates nothing. If a packet is too
+/// long for a length field of 16 bits, the field gets the lower 16 bits of the length.
 template <detail::writable... Layers>
 constexpr std::size_t write(std::span<std::byte> out, const Layers&... layers) noexcept {
     const std::size_t size = (detail::size_of(layers) + ... + 0);
@@ -20594,7 +20595,8 @@ constexpr std::size_t write(std::span<std::byte> out, const Layers&... layers) n
     detail::frame_writer{out.data()}.write(layers...);
     return size;
 }
-/// Appends headers and payload to `out`. Returns the number of bytes appended.
+/// Appends headers and payload to `out`. Returns the number of bytes appended. The payload must not lie in `out`, whose
+/// bytes may move.
 template <detail::writable... Layers>
 constexpr std::size_t write(std::vector<std::byte>& out, const Layers&... layers) {
     const std::size_t before = out.size();
