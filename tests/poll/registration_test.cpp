@@ -373,3 +373,27 @@ ON_EVERY_POLLER("whatever is added and modified and removed what is reported is 
         REQUIRE(seen == expected);
     }
 }
+
+ON_EVERY_POLLER("a socket stands for its descriptor") {
+    auto [near, far] = netnotes::socket_pair();
+    near.set_blocking(false);
+    std::array<char, 4> room{};
+    std::error_code error;
+    near.recv(room, error);
+    CHECK(error == netnotes::would_block);
+    TestType poller;
+    poller.add(near, interest::write, 1);
+    CHECK(support::failure_of([&] { poller.add(near.native_handle(), interest::read, 2); }).code ==
+          std::errc::file_exists);
+    CHECK(ready_of(poller) == interest::write);
+    poller.modify(near, interest::read, 3);
+    CHECK(events_of(poller).empty());
+    far.send_all("x");
+    const auto events = events_of(poller);
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].token == 3);
+    poller.remove(near);
+    CHECK(events_of(poller).empty());
+    CHECK(support::failure_of([&] { poller.add(netnotes::socket{}, interest::read, 1); }).code ==
+          std::errc::bad_file_descriptor);
+}

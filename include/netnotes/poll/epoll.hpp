@@ -38,8 +38,9 @@ static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR =
 /// Waits with epoll(7), on Linux. The number of descriptors is limited only by RLIMIT_NOFILE, memory, and
 /// fs.epoll.max_user_watches; each descriptor takes about 160 bytes in the kernel. After a move only destruction and
 /// assignment are allowed.
-class epoll_poller {
+class epoll_poller : public detail::takes_objects<epoll_poller> {
   public:
+    using takes_objects::add, takes_objects::modify, takes_objects::remove;
     static constexpr bool has_edge = true;  ///< add() and modify() accept trigger::edge
     /// The most events that a wait() returns. The next wait() returns the rest, before it repeats earlier events. This
     /// makes a server fast: a single system call returns a whole batch.

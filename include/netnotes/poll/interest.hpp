@@ -43,7 +43,7 @@
 // "Ready" is a hint, not a promise: a datagram with a bad checksum makes a socket ready, and the receive then drops it
 // (select(2), BUGS). So make the descriptors in a poller non-blocking, and expect "would block" as a normal result.
 //
-// On this page:  interest · trigger · event · the concept poller
+// On this page:  interest · trigger · event · the concepts poller and has_native_handle
 // Beside it:     poll/select.hpp, poll/poll.hpp, poll/epoll.hpp, the three pollers
 // Above it:      server/reactor.hpp, a whole server on any poller
 // The notes:     单进程服务器,非阻塞模式 (asking each in turn), select版 TCP服务器 (select), 包含writeList服务器 (write
@@ -111,6 +111,12 @@ struct event {
     interest ready = interest::none;
 };
 
+/// An object that tells its descriptor, for example a socket, a listener, a stop_event or an async_udp.
+template <class Object>
+concept has_native_handle = requires(const Object& object) {
+    { object.native_handle() } -> std::same_as<int>;
+};
+
 /// A set of descriptors that one thread waits for. Poller::has_edge says if it offers trigger::edge. The functions
 /// add() and modify() throw std::system_error:
 ///
@@ -127,6 +133,9 @@ struct event {
 /// The function wait() returns the events when a descriptor is ready, or an empty span after `timeout`. Signals do not
 /// end it. The events are valid until the next wait(); the calls add() and remove() do not change them.
 ///
+/// The pollers of this library take a socket, a listener or any other object with native_handle() instead of its
+/// descriptor: `poller.add(listener, interest::read, 0)`. The object must outlive its stay in the poller.
+///
 /// A poller may also have a clock, `time_point now() const noexcept`. A reactor_server then uses this clock, so a test
 /// can control the time.
 template <class Poller>
@@ -140,6 +149,22 @@ concept poller = requires(Poller& poller, int descriptor, interest what, std::ui
 };
 
 namespace detail {
+/// Gives a poller the calls for objects with native_handle(). The poller adds `using takes_objects::add` and the others.
+template <class Poller>
+class takes_objects {
+  public:
+    void add(const has_native_handle auto& object, interest what, std::uint64_t token, trigger how = trigger::level) {
+        static_cast<Poller&>(*this).add(object.native_handle(), what, token, how);
+    }
+    void modify(const has_native_handle auto& object, interest what, std::uint64_t token,
+                trigger how = trigger::level) {
+        static_cast<Poller&>(*this).modify(object.native_handle(), what, token, how);
+    }
+    void remove(const has_native_handle auto& object) noexcept {
+        static_cast<Poller&>(*this).remove(object.native_handle());
+    }
+};
+
 /// The remaining time of a wait that a signal may interrupt. For `never` and zero it does not read the clock; most
 /// waits of a busy server use these two.
 class countdown {

@@ -34,8 +34,9 @@ static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x
 ///
 /// add(), modify() and remove() take constant time. Only add() makes a system call, to check that the descriptor is
 /// open. Only add() takes memory: 56 bytes for each descriptor, and 4 for each number up to the highest.
-class poll_poller {
+class poll_poller : public detail::takes_objects<poll_poller> {
   public:
+    using takes_objects::add, takes_objects::modify, takes_objects::remove;
     static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
     // There is no batch size: each wait() reports all ready descriptors.
 

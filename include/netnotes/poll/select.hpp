@@ -39,8 +39,9 @@ namespace netnotes {
 /// Here add() throws.
 ///
 /// The object has about 25 kB, and takes no other memory.
-class select_poller {
+class select_poller : public detail::takes_objects<select_poller> {
   public:
+    using takes_objects::add, takes_objects::modify, takes_objects::remove;
     static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
     /// The most events that a wait() returns: all ready descriptors.
     static constexpr std::size_t batch = FD_SETSIZE;

@@ -2651,6 +2651,10 @@ struct descriptor_messages;  // of socket/descriptors.hpp
 
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
+/// The error of a call that cannot finish now on a socket that does not block. A short name for
+/// std::errc::operation_would_block (EAGAIN): `if (error == netnotes::would_block) continue;`.
+inline constexpr std::errc would_block = std::errc::operation_would_block;
+
 /// Owns a socket. A handle can be moved but not copied, and its destructor closes the socket.
 ///
 /// The mode of the socket decides whether a call waits. A new socket waits without a limit. set_timeout() and
@@ -6334,7 +6338,7 @@ task<task_result<Function>> call_in_frame(Function what) {
 // "Ready" is a hint, not a promise: a datagram with a bad checksum makes a socket ready, and the receive then drops it
 // (select(2), BUGS). So make the descriptors in a poller non-blocking, and expect "would block" as a normal result.
 //
-// On this page:  interest · trigger · event · the concept poller
+// On this page:  interest · trigger · event · the concepts poller and has_native_handle
 // Beside it:     poll/select.hpp, poll/poll.hpp, poll/epoll.hpp, the three pollers
 // Above it:      server/reactor.hpp, a whole server on any poller
 // The notes:     单进程服务器,非阻塞模式 (asking each in turn), select版 TCP服务器 (select), 包含writeList服务器 (write
@@ -6402,6 +6406,12 @@ struct event {
     interest ready = interest::none;
 };
 
+/// An object that tells its descriptor, for example a socket, a listener, a stop_event or an async_udp.
+template <class Object>
+concept has_native_handle = requires(const Object& object) {
+    { object.native_handle() } -> std::same_as<int>;
+};
+
 /// A set of descriptors that one thread waits for. Poller::has_edge says if it offers trigger::edge. The functions
 /// add() and modify() throw std::system_error:
 ///
@@ -6418,6 +6428,9 @@ struct event {
 /// The function wait() returns the events when a descriptor is ready, or an empty span after `timeout`. Signals do not
 /// end it. The events are valid until the next wait(); the calls add() and remove() do not change them.
 ///
+/// The pollers of this library take a socket, a listener or any other object with native_handle() instead of its
+/// descriptor: `poller.add(listener, interest::read, 0)`. The object must outlive its stay in the poller.
+///
 /// A poller may also have a clock, `time_point now() const noexcept`. A reactor_server then uses this clock, so a test
 /// can control the time.
 template <class Poller>
@@ -6431,6 +6444,22 @@ concept poller = requires(Poller& poller, int descriptor, interest what, std::ui
 };
 
 namespace detail {
+/// Gives a poller the calls for objects with native_handle(). The poller adds `using takes_objects::add` and the others.
+template <class Poller>
+class takes_objects {
+  public:
+    void add(const has_native_handle auto& object, interest what, std::uint64_t token, trigger how = trigger::level) {
+        static_cast<Poller&>(*this).add(object.native_handle(), what, token, how);
+    }
+    void modify(const has_native_handle auto& object, interest what, std::uint64_t token,
+                trigger how = trigger::level) {
+        static_cast<Poller&>(*this).modify(object.native_handle(), what, token, how);
+    }
+    void remove(const has_native_handle auto& object) noexcept {
+        static_cast<Poller&>(*this).remove(object.native_handle());
+    }
+};
+
 /// The remaining time of a wait that a signal may interrupt. For `never` and zero it does not read the clock; most
 /// waits of a busy server use these two.
 class countdown {
@@ -6479,8 +6508,9 @@ static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR =
 /// Waits with epoll(7), on Linux. The number of descriptors is limited only by RLIMIT_NOFILE, memory, and
 /// fs.epoll.max_user_watches; each descriptor takes about 160 bytes in the kernel. After a move only destruction and
 /// assignment are allowed.
-class epoll_poller {
+class epoll_poller : public detail::takes_objects<epoll_poller> {
   public:
+    using takes_objects::add, takes_objects::modify, takes_objects::remove;
     static constexpr bool has_edge = true;  ///< add() and modify() accept trigger::edge
     /// The most events that a wait() returns. The next wait() returns the rest, before it repeats earlier events. This
     /// makes a server fast: a single system call returns a whole batch.
@@ -16424,8 +16454,9 @@ static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x
 ///
 /// add(), modify() and remove() take constant time. Only add() makes a system call, to check that the descriptor is
 /// open. Only add() takes memory: 56 bytes for each descriptor, and 4 for each number up to the highest.
-class poll_poller {
+class poll_poller : public detail::takes_objects<poll_poller> {
   public:
+    using takes_objects::add, takes_objects::modify, takes_objects::remove;
     static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
     // There is no batch size: each wait() reports all ready descriptors.
 
@@ -16573,8 +16604,9 @@ namespace netnotes {
 /// Here add() throws.
 ///
 /// The object has about 25 kB, and takes no other memory.
-class select_poller {
+class select_poller : public detail::takes_objects<select_poller> {
   public:
+    using takes_objects::add, takes_objects::modify, takes_objects::remove;
     static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
     /// The most events that a wait() returns: all ready descriptors.
     static constexpr std::size_t batch = FD_SETSIZE;

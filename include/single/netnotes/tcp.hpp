@@ -3426,6 +3426,10 @@ struct descriptor_messages;  // of socket/descriptors.hpp
 
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
+/// The error of a call that cannot finish now on a socket that does not block. A short name for
+/// std::errc::operation_would_block (EAGAIN): `if (error == netnotes::would_block) continue;`.
+inline constexpr std::errc would_block = std::errc::operation_would_block;
+
 /// Owns a socket. A handle can be moved but not copied, and its destructor closes the socket.
 ///
 /// The mode of the socket decides whether a call waits. A new socket waits without a limit. set_timeout() and
