@@ -186,6 +186,7 @@ begin() {
             mkdir -p "$built"
             sheet || stop "check.cpp does not compile" "check.cpp 编译失败"
             NETNOTES_LANGUAGE=${chinese:+zh} "$built/${number}_sheet" questions "$(seed)" >"$answer"
+            echo "# seed $(seed)" >>"$answer"
             ;;
         *) cp "$folder/start.cpp" "$answer" ;;
     esac
@@ -197,10 +198,13 @@ begin() {
     done
     say "Change it, save it, and run this command again." "修改并保存，然后再运行一次本命令。"
 }
-# The questions of a sheet depend on a number that stays the same until `reset`.
+# The questions of a sheet depend on a number that stays the same until `reset`. The sheet's last line repeats the number,
+# because a sheet may be handed in without our folder.
 seed() {
-    [ -e "$built/${number}_seed" ] || awk 'BEGIN { srand(); print int(rand() * 1000000) }' >"$built/${number}_seed"
-    cat "$built/${number}_seed"
+    kept=$built/${number}_seed
+    [ -e "$kept" ] || [ ! -e "$answer" ] || sed -n 's/^# seed \([0-9][0-9]*\)$/\1/p' "$answer" | head -n 1 >"$kept"
+    [ -s "$kept" ] || awk 'BEGIN { srand(); print int(rand() * 1000000) }' >"$kept"
+    cat "$kept"
 }
 sheet() {
     program=$built/${number}_sheet
@@ -355,6 +359,7 @@ case $command in
         ;;
     all)
         bad=0
+        mkdir -p "$built" # a folder that was handed in may be without it
         for each in $(exercises | cut -d'|' -f1); do
             pick "$each"
             verdict=open
