@@ -164,6 +164,7 @@ struct question {
     std::string text;    ///< as it stands in front of the `=`, one line
     std::string answer;  ///< computed by the program now
     std::string why{};   ///< shown when the answer is wrong
+    std::string above{};  ///< lines above the question, each behind a `#`: a hex dump, for example
 };
 
 namespace detail {
@@ -191,7 +192,12 @@ int run_sheet(int argc, char** argv, Make make) {
     const std::vector<question> questions = make(seed);
     if (words[0] == "questions") {
         std::cout << either("# Write your answer behind each `=`.\n", "# 把答案写在每个 `=` 后面。\n");
-        for (const question& each : questions) std::cout << each.text << " = \n";
+        for (const question& each : questions) {
+            std::istringstream above{each.above};
+            if (!each.above.empty()) std::cout << "#\n";
+            for (std::string line; std::getline(above, line);) std::cout << "# " << line << '\n';
+            std::cout << each.text << " = \n";
+        }
         return 0;
     }
 #ifdef NETNOTES_PROVE  // for prove.py only: a learner's sheet has no such word
