@@ -5,6 +5,7 @@
 #include <netnotes/udp.hpp>
 
 #include <iostream>
+#include <stdexcept>
 #include <thread>
 
 namespace net = netnotes;
@@ -45,6 +46,7 @@ int main(int argc, char** argv) try {
     if (!std::getline(std::cin, ip)) return 0;
     std::cout << "请输入对方的port (the other's port): " << std::flush;
     if (!std::getline(std::cin, port)) return 0;
+    if (port.empty()) throw std::runtime_error{"the other's port is missing"};
     socket.connect(net::resolve(ip, port, udp).front());  // datagrams of others are not let in
 
     net::stop_event stop;

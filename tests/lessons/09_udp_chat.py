@@ -76,6 +76,11 @@ with Lesson(__file__) as lesson:
     wrong.type("localhost")
     wrong.type("66666")
     assert re.search(r"chat: resolve localhost:66666: .+\n$", wrong.ends(1))
+    empty = lesson.start("chat")
+    empty.expect("IP or host name): ")
+    empty.type("localhost")
+    empty.type("")
+    assert empty.ends(1).endswith("chat: the other's port is missing\n")
     assert re.fullmatch(r"chat: resolve 0\.0\.0\.0:x y: .+\n", lesson.start("chat", "x y").ends(1))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("", 6666))
