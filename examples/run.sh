@@ -62,7 +62,7 @@ else
     all=$(programs "$lesson")
     case ${all% demo} in
         *" "*)
-            echo "run.sh: which program of ${lesson#examples/}? One of: $all" >&2
+            echo "run.sh: ${1:+there is no program $1; }which program of ${lesson#examples/}? One of: $all" >&2
             exit 2
             ;;
         *) program=${all% demo} ;;

@@ -12,10 +12,10 @@ namespace net = netnotes;
 int main() try {
     std::string host, number;
     std::cout << "请输入服务器的ip (server): " << std::flush && std::getline(std::cin, host);
-    std::cout << "请输入要链接服务器的次数(例如1000) (connections): " << std::flush && std::getline(std::cin, number);
+    std::cout << "请输入要链接服务器的次数(例如1000) (connections): " << std::flush;
+    if (!std::getline(std::cin, number)) return 0;  // Ctrl-D
     int count = 0;
-    const char* const end = number.data() + number.size();
-    if (std::from_chars(number.data(), end, count).ptr != end || count < 1)
+    if (const auto end = number.data() + number.size(); std::from_chars(number.data(), end, count).ptr != end || count < 1)
         throw std::runtime_error{net::quoted(number) + " is not a number of connections"};
     std::vector<net::tcp_stream> streams;
     for (int i = 1; i <= count; ++i) {

@@ -115,6 +115,9 @@ class sheet {
         } catch (const std::exception& error) {
             has_failed_ = true;
             std::cout << "\n    " << either("this was thrown: ", "抛出了异常：") << error.what() << std::endl;
+        } catch (...) {
+            has_failed_ = true;
+            std::cout << "\n    " << either("a value that is no std::exception was thrown", "抛出了不是 std::exception 的值") << std::endl;
         }
         ::alarm(0);
         if (has_failed_ && is_random_) std::cout << "    --seed " << seed_ << std::endl;
@@ -123,7 +126,7 @@ class sheet {
     /// Ends the step unless `holds`. `should` and `but` complete "WHAT should have SHOULD, but BUT".
     void expect(bool holds, const std::string& what, const std::string& should, const std::string& but) {
         if (holds) return;
-        std::cout << "\n    " << what << either(" should have ", " 应当 ") << should << either(", but ", "，但是 ") << but
+        std::cout << "\n    " << what << either(" should have ", " 应当") << should << either(", but ", "，但是") << but
                   << std::endl;
         throw failed{};
     }
