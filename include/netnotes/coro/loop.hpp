@@ -97,10 +97,10 @@ class event_loop : public detail::scheduler {
     /// throws the same if this loop runs in another thread, or if the back end ties the loop to another thread. If the
     /// kernel refuses to wait, all tasks are destroyed where they wait, and run() throws std::system_error.
     template <class T>
-    T run(task<T> main);
+    T run(task<T>&& main);
     /// Does the same as run(main), but a stop request cancels all tasks, `main` too. Returns true if `main` returned,
     /// and false if it ended by netnotes::cancelled. `stop` must outlive the call.
-    bool run(task<> main, const stop_event& stop);
+    bool run(task<>&& main, const stop_event& stop);
     /// Calls `main()`, which returns a task, and runs that task. The function lives as long as its task.
     template <task_function Function>
     decltype(auto) run(Function main) {
@@ -111,11 +111,23 @@ class event_loop : public detail::scheduler {
         return run(detail::call_in_frame(std::move(main)), stop);
     }
 
+    /// A mistake: the message says what to write.
+    template <class T, class... Stop>
+    auto run(const task<T>&, const Stop&...) {
+        static_assert(std::is_same_v<T, task<T>>, "a task runs once: write run(std::move(it)) for a task with a name");
+    }
+
     /// Adds a task, which begins at the next turn and runs concurrently with the others. Returns a handle to wait for
     /// it. Call in the loop's thread, inside or outside of run(). The watchdog reports `name`, which is not copied.
     /// Throws std::logic_error if the task is empty.
     template <class T>
-    join_handle<T> spawn(task<T> what, const char* name = "");
+    join_handle<T> spawn(task<T>&& what, const char* name = "");
+    /// A mistake: the message says what to write.
+    template <class T>
+    auto spawn(const task<T>&, const char* = "") {
+        static_assert(std::is_same_v<T, task<T>>,
+                      "a task runs once: write spawn(std::move(it)) for a task with a name");
+    }
     /// Adds the task that `what()` returns. The function is called at the next turn and lives as long as its task.
     template <task_function Function>
     auto spawn(Function what, const char* name = "") {
@@ -151,7 +163,7 @@ class event_loop : public detail::scheduler {
 
     loop_options options_;
     int turns_ = 0;
-    bool is_ending_ = false;              // a task that is spawned now begins as cancelled
+    bool is_ending_ = false;  // a task that is spawned now begins as cancelled
     std::atomic<bool> is_running_{false};
     std::error_code refusal_;
     static inline constinit thread_local event_loop* current_ = nullptr;
@@ -161,13 +173,16 @@ class event_loop : public detail::scheduler {
 /// thread. Throws std::logic_error
 /// outside of run(), or if the task is empty.
 template <class T>
-join_handle<T> spawn(task<T> what, const char* name = "");
+join_handle<T> spawn(task<T>&& what, const char* name = "");
 template <task_function Function>
 auto spawn(Function what, const char* name = "");
-/// A mistake: the message says what to write.
+/// Mistakes: the message says what to write.
+template <class T>
+auto spawn(const task<T>&, const char* = "") {
+    static_assert(std::is_same_v<T, task<T>>, "a task runs once: write spawn(std::move(it)) for a task with a name");
+}
 template <class Function>
-requires(std::is_invocable_v<Function&> && !task_function<Function>)
-auto spawn(Function, const char* = "") {
+requires(std::is_invocable_v<Function&> && !task_function<Function>) auto spawn(Function, const char* = "") {
     static_assert(task_function<Function>, "the function must return a task: write []() -> task<> { ...; co_return; }");
 }
 
@@ -222,8 +237,9 @@ inline event_loop& event_loop::current() {
 }
 
 template <class T>
-join_handle<T> event_loop::spawn(task<T> what, const char* name) {
-    auto* const spawned = new detail::spawned_task<T>{*this, std::move(what), name};
+join_handle<T> event_loop::spawn(task<T>&& what, const char* name) {
+    task<T> own{std::move(what)};  // is destroyed even if there is no memory
+    auto* const spawned = new detail::spawned_task<T>{*this, std::move(own), name};
     if (is_ending_) spawned->cancel();
     make_ready(*spawned);
     return join_handle<T>{*spawned};
@@ -249,14 +265,16 @@ class event_loop::running {
 };
 
 template <class T>
-T event_loop::run(task<T> main) {
+T event_loop::run(task<T>&& main) {
+    task<T> own{std::move(main)};  // is destroyed even if the loop cannot run
     const running here{*this};
     back_end_->prepare();
-    join_handle<T> handle = spawn(std::move(main), "main");
+    join_handle<T> handle = spawn(std::move(own), "main");
     run_until(*handle.task_);
     return handle.task_->take_outside("run");
 }
-inline bool event_loop::run(task<> main, const stop_event& stop) {
+inline bool event_loop::run(task<>&& main, const stop_event& stop) {
+    task<> own{std::move(main)};
     const running here{*this};
     back_end_->prepare();
     back_end_->watch(stop.native_handle(), true);
@@ -265,7 +283,7 @@ inline bool event_loop::run(task<> main, const stop_event& stop) {
         int descriptor;
         ~leaving() { loop.back_end_->unwatch(descriptor); }
     } at_the_end{*this, stop.native_handle()};
-    join_handle<> handle = spawn(std::move(main), "main");
+    join_handle<> handle = spawn(std::move(own), "main");
     run_until(*handle.task_);
     try {
         handle.task_->take();
@@ -360,7 +378,7 @@ void event_loop::post(Function what) {
     post_call(*new detail::posted_function<Function>{std::move(what)});
 }
 template <class T>
-join_handle<T> spawn(task<T> what, const char* name) {
+join_handle<T> spawn(task<T>&& what, const char* name) {
     return event_loop::current().spawn(std::move(what), name);
 }
 template <task_function Function>
