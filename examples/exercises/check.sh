@@ -141,7 +141,7 @@ build() {
         *) compile "$1" "$2.o" $more -I"${3:-$include}" 2>"$2.log" ;;
     esac || {
         cat "$2.log"
-        say "Your file does not compile. The first error is the one to mend." "你的文件编译不过。请从第一个错误改起。"
+        say "Your file does not compile. The first error is the one to mend." "你的文件没有编译通过。请从第一个错误改起。"
         return 1
     }
     # shellcheck disable=SC2046

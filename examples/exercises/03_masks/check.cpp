@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
     steps.step("each netmask has a prefix", "每个掩码都有前缀长度", [&] {
         for (unsigned prefix = 0; prefix <= 32; ++prefix) ask_prefix(wanted_mask(prefix));
     });
-    steps.step("a number with a hole in its ones is no netmask", "中间有 0 的数不是掩码", [&] {
+    steps.step("a number with a hole in its ones is no netmask", "1 的中间有 0 的数不是掩码", [&] {
         for (const std::uint32_t mask :
              {0xff00ff00u, 0x00ffffffu, 1u, 0x80000001u, 0xfffffffdu, 0x7fffffffu, 0xffffff01u})
             ask_prefix(mask);

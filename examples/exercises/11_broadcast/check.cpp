@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
     grader::sheet steps{argc, argv};
     const int seed = static_cast<int>(steps.below(1000));
     steps.step("three hosts hear the question, and find_hosts() returns their names",
-               "三台主机都收到问题，find_hosts() 返回它们的名字", [&] {
+               "三台主机都收到询问，find_hosts() 返回它们的名字", [&] {
                    hosts three{seed};
                    net::udp_socket socket{net::endpoint{net::ipv4_address::any(), 0}};
                    const names found = find_hosts(socket.native_handle(), three.where(), 3, 4s);
@@ -101,12 +101,12 @@ int main(int argc, char** argv) {
                    const std::string& question = three.strange_question();
                    steps.expect(
                        three.questions() > 0, grader::either("the hosts", "主机"),
-                       grader::either("heard a question", "收到问题"),
+                       grader::either("heard a question", "收到询问"),
                        grader::either("none of them did: sendto() has failed, and no code looked at its result",
                                       "一台也没有收到：sendto() 失败了，而程序没有检查它的返回值"));
                    steps.expect(question.empty(), grader::either("the hosts", "主机"), "heard \"your name?\"",
                                 "they heard " + grader::shown(question));
-                   steps.expect(three.questions() == 3, grader::either("the question", "问题"), "come to 3 hosts, once",
+                   steps.expect(three.questions() == 3, grader::either("the question", "询问"), "come to 3 hosts, once",
                                 std::to_string(three.questions()) + " have heard it");
                    steps.expect(found == three.all(), "find_hosts()", "returned " + text(three.all()),
                                 "it returned " + text(found));

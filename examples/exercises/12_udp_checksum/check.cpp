@@ -85,7 +85,7 @@ question whole(datagram sent, int damage) {
     return {"does the checksum fit (yes or no): " + sent.ways() + hex(sent.header(checksum)) + " " + hex(sent.data),
             sum(all) == 0xffff ? "yes" : "no",
             grader::either("Sum everything with the checksum: ff ff fits. The order of the words does not matter.",
-                           "把包括校验和在内的全部内容相加：结果是 ff ff 就符合。字的顺序没有影响。")};
+                           "把包括校验和在内的全部内容相加：结果是 ff ff 就正确。字的顺序没有影响。")};
 }
 
 std::vector<question> make(std::uint32_t seed) {

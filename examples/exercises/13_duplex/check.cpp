@@ -144,7 +144,7 @@ int main(int argc, char** argv) {
             std::to_string(heard.size()) + " and " + std::to_string(seen.size()) + " came, or they were changed");
     });
     steps.step("at the end of the input, the peer hears the end and still can answer",
-               "输入结束时，对端得知结束，并且仍能回答", [&] {
+               "输入结束时，对端得知输入已结束，并且仍能回答", [&] {
                    running one;
                    put(one.keyboard, "last words\n");
                    one.close_keyboard();

@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
         steps.expect(got == text, what, grader::either("sent back the same bytes", "送回同样的字节"),
                      grader::either("they differ", "内容不同"));
     };
-    steps.step("the greeting arrives as it is", "问候原样到达", [&] {
+    steps.step("the greeting arrives as it is", "问候语原样到达", [&] {
         for (const char* text : {"welcome to the echo server\r\n", "12345678", "hi\n", "", "x"})
             steps.equal("greet()", greeted(text), std::string{text});
         const std::string large(50'000, 'x');

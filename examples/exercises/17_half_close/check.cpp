@@ -80,14 +80,14 @@ int main(int argc, char** argv) {
         steps.expect(error != std::errc::connection_reset, what, should,
                      grader::either("it got a reset after ", "它收到复位，之前收到 ") + bytes);
         steps.expect(error != std::errc::timed_out, what, should,
-                     grader::either("no end came in five seconds, after ", "五秒内没有收到结束，之前收到 ") + bytes);
+                     grader::either("no end came in five seconds, after ", "五秒内没有收到流的结束，之前收到 ") + bytes);
         steps.expect(!error, what, should, error.message());
         steps.expect(got == wanted, what, should,
                      grader::either("it got ", "它收到 ") + bytes + grader::either(" of ", "，共 ") +
                          std::to_string(wanted.size()));
     };
     const std::string large = numbered(300'000);
-    steps.step("a client that sends one line gets its answer and the end", "发送一行的客户端得到回答和结束", [&] {
+    steps.step("a client that sends one line gets its answer and the end", "发送一行的客户端得到回答，然后是流的结束", [&] {
         for (const std::string& text : {std::string{"hello\n"}, large}) {
             conversation one;
             one.client.send_all("GET /\n");
@@ -96,7 +96,7 @@ int main(int argc, char** argv) {
         }
     });
     steps.step("a client that has sent more than a line gets its answer and the end",
-               "多发送了内容的客户端也得到回答和结束", [&] {
+               "多发送了内容的客户端也得到回答，然后是流的结束", [&] {
                    conversation one;
                    one.client.send_all("POST /\n" + std::string(30'000, 'x'));
                    for (int waiting = 0; waiting < 30'007; std::this_thread::sleep_for(1ms))

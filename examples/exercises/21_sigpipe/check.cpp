@@ -99,7 +99,7 @@ int main(int argc, char** argv) {
                                std::string{"one\ntwo\n"});
                });
     steps.step(
-        "the server outlives the second line to a client that has left", "向已离开的客户端发第二行之后，服务器仍然活着",
+        "the server outlives the second line to a client that has left", "向已离开的客户端发第二行之后，服务器仍在运行",
         [&] {
             room chat{2};
             chat.leave(0);

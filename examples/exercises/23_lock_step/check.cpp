@@ -112,7 +112,7 @@ void same(grader::sheet& steps, const std::string& got, const std::string& wante
 
 int main(int argc, char** argv) {
     grader::sheet steps{argc, argv};
-    steps.step("on a perfect link files of 0 to 40 bytes arrive", "在完美的链路上，0 到 40 字节的文件都能到达", [&] {
+    steps.step("on a perfect link files of 0 to 40 bytes arrive", "在没有差错的链路上，0 到 40 字节的文件都能到达", [&] {
         for (std::size_t size = 0; size <= 40; ++size) {
             simulated net{text(size), perfect};
             same(steps, fetch(net), text(size));
@@ -156,10 +156,10 @@ int main(int argc, char** argv) {
             net.finish();
             steps.expect(net.has_ended, grader::either("the server", "服务器"),
                          grader::either("heard that the last block has arrived", "得知最后一块已到达"),
-                         grader::either("it repeated the block in vain", "它徒劳地重发这一块"));
+                         grader::either("it repeated the block in vain", "它一直在重发这一块"));
         }
     });
-    steps.step("a link that is silent now and then delays the file only", "时断时续的链路只会推迟文件", [&] {
+    steps.step("a link that is silent now and then delays the file only", "时断时续的链路只会使文件迟到", [&] {
         simulated net{text(100), [](bool to_server, int count) {
                           return !to_server && count % 5 != 4 ? std::vector<int>{} : std::vector{10};
                       }};
@@ -167,7 +167,7 @@ int main(int argc, char** argv) {
         steps.equal(grader::either("the number of requests, once the server has begun", "服务器开始之后请求的总次数"),
                     net.requests, 2);
     });
-    steps.step("a server that is silent, or falls silent, is given up", "沉默的服务器会被放弃", [&] {
+    steps.step("a server that is silent, or falls silent, is given up", "服务器一直沉默或中途沉默时放弃", [&] {
         for (const bool answers_first : {false, true}) {
             simulated net{text(60), [&](bool, int) { return answers_first ? std::vector{10} : std::vector<int>{}; }};
             net.dies_at = 4;

@@ -82,7 +82,7 @@ void try_it(grader::sheet& steps, simulated& net, std::size_t size, const std::f
 int main(int argc, char** argv) {
     grader::sheet steps{argc, argv};
     const auto blocks_of = [](std::size_t size) { return static_cast<int>(size / block_size + 1); };
-    steps.step("on a perfect link each block is sent once", "在完美的链路上每块只发一次", [&] {
+    steps.step("on a perfect link each block is sent once", "在没有差错的链路上每块只发一次", [&] {
         for (std::size_t size = 0; size <= 40; ++size) {
             simulated net{[](bool, int) { return std::vector{10}; }};
             try_it(steps, net, size, [&] { return blocks_of(size); });
@@ -97,7 +97,7 @@ int main(int argc, char** argv) {
             try_it(steps, net, 60, [&] { return blocks_of(60) + 3; });
         }
     });
-    steps.step("one late acknowledgment does not double all blocks behind it", "一个迟到的确认不会使后面的块都加倍",
+    steps.step("one late acknowledgment does not double all blocks behind it", "一个迟到的确认不会使后面的块都发两遍",
                [&] {
                    simulated net{
                        [](bool to_receiver, int count) { return std::vector{!to_receiver && count == 0 ? 1005 : 10}; }};

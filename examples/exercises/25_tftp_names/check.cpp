@@ -80,10 +80,10 @@ int main(int argc, char** argv) {
         for (const char* name : {"moon.img", "sub/deep.txt", "sub/deeper/file", "name with spaces", "文件.txt"})
             gets(name);
     });
-    steps.step("two dots in a name are no way up", "名字里的两个点不等于上一级", [&] {
+    steps.step("two dots in a name are no way up", "名字里的两个点不能通向上一级", [&] {
         for (const char* name : {"a..b.txt", "..hidden", ".../x", "..../y"}) gets(name);
     });
-    steps.step("no name leads out of the folder", "没有名字能通向文件夹之外", [&] {
+    steps.step("no name leads out of the folder", "任何名字都不能通向文件夹之外", [&] {
         for (const char* name :
              {"../secret", "sub/../../secret", "....//secret", "..././secret", "./../secret", "../tftp2/secret", "..",
               "../", "/etc/passwd", "//etc/passwd", "....//tftp2/secret", "sub/..//../tftp2/secret"})
@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
         refused(here.root + "/secret");
         refused("../../../../../../../../.." + here.root + "/secret");
     });
-    steps.step("no link leads out of the folder", "没有链接能通向文件夹之外", [&] {
+    steps.step("no link leads out of the folder", "任何链接都不能通向文件夹之外", [&] {
         for (const char* name : {"link", "far", "way/secret", "sub/up/../secret", "sub/up/link", "./way/secret"})
             refused(name);
     });

@@ -96,7 +96,7 @@ int main(int argc, char** argv) {
         expect_echo(other);
         steps.expect(server.end(), "the server", "ended at the stop", "it ended with an error");
     });
-    steps.step("40 clients that come and go leave no descriptor open", "40 个来去的客户端不留下打开的描述符", [&] {
+    steps.step("40 clients that come and go leave no descriptor open", "40 个客户端来了又走，不留下打开的描述符", [&] {
         grader::server_process server{serve, 20};
         for (int i = 0; i < 40; ++i) {
             net::tcp_stream client = server.connect();

@@ -83,7 +83,7 @@ int main(int argc, char** argv) {
         drain(peer, queue);
         expect_received(peer, 51'000);
     });
-    steps.step("no bytes overtake the queue", "后来的字节不会超过队列里的字节", [&] {
+    steps.step("no bytes overtake the queue", "后来的字节不会抢在队列里的字节之前", [&] {
         connection peer;
         write_queue queue;
         put(peer.socket(), queue, pattern(0, 40'000));

@@ -133,7 +133,7 @@ int main(int argc, char** argv) {
         expect_time(got, 100ms, 200ms, "three that close, and an answer");
         steps.equal("ask(), when a server sends half a line", run({manner::sends_half}, 2s, false).got, nothing);
     });
-    steps.step("a silent server is passed over after the patience", "沉默的服务器在时限之后跳过", [&] {
+    steps.step("a silent server is passed over after the patience", "服务器沉默时，时限一到就跳过", [&] {
         const result got = run({manner::is_silent, manner::answers}, 2s, false);
         steps.equal("ask()", got.got, right);
         expect_time(got, 2s, 2300ms, "2 s for a silent server, and an answer");

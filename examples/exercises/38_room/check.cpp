@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
         a.send_all("hello\n");
         for (net::tcp_stream* each : {&b, &late}) expect_line(*each, "hello\n");
     });
-    steps.step("a member that sends no line end is closed", "一直不换行的成员被关闭", [&] {
+    steps.step("a member that sends no line end is closed", "一直不发送换行符的成员被关闭", [&] {
         grader::server_process room{serve};
         net::tcp_stream a = join(room), b = join(room), endless = join(room);
         std::error_code error;

@@ -45,7 +45,7 @@ const blank blanks[] = {
             "对方的序号，加上数据的字节数，SYN 和 FIN 各再加一。")},
     {"tcp.window_size_value", 16, 'W', "window WWWW",
      either("Divide by 2 as often as the sender's own SYN says in its option 3. A SYN is never divided.",
-            "发送方自己的 SYN 在选项 3 里说明除以 2 的次数。SYN 里的窗口从不缩小。")},
+            "发送方自己的 SYN 用选项 3 说明要除以 2 多少次。SYN 里的窗口从不按比例缩小。")},
     {"tcp.checksum", 16, 'C', "checksum CCCC",
      either("Sum the pseudo-header (addresses, 00 06, length) and the segment, fill the other blanks first, and turn the bits round.",
             "先填好其他空白，再把伪首部（地址、00 06、长度）和报文段相加，然后按位取反。")},
@@ -136,7 +136,7 @@ std::string wrong_field(const std::vector<bytes>& frames) {
 }
 const char* why_wrong(const std::string& field) {
     if (field == "0 offset" || field == "1 offset")
-        return either("Without data the offset counts the whole segment.", "没有数据时，首部长度等于整个报文段的长度。");
+        return either("Without data the offset counts the whole segment.", "没有数据时，数据偏移等于整个报文段的长度。");
     if (field == "1 flags")
         return either("The second segment has SYN and ACK: 12.", "第二个报文段有 SYN 和 ACK：12。");
     if (field == "2 flags") return either("The third segment has ACK alone: 10.", "第三个报文段只有 ACK：10。");

@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
         net::tcp_stream client = server.connect();
         expect(client, {"PING"}, "+PONG\r\n");
     });
-    steps.step("many requests, and many clients at the same time", "多个请求，多个客户端同时", [&] {
+    steps.step("many requests, and many clients at the same time", "多个请求，多个客户端同时连接", [&] {
         grader::server_process server{serve};
         std::vector<net::tcp_stream> clients;
         for (int i = 0; i < 10; ++i) clients.push_back(server.connect());
@@ -233,7 +233,7 @@ int main(int argc, char** argv) {
         steps.equal("the slow client, when it receives: bytes", size, std::size_t{200 * (3'000'000 + 12)});
         steps.expect(server.end(), "the server", "ended at the stop", "it ended with an error");
     });
-    steps.step("redis-cli, where it is installed, agrees", "如果装有 redis-cli，它也同意", [&] {
+    steps.step("redis-cli, where it is installed, agrees", "如果装有 redis-cli，它的结果也一致", [&] {
         if (std::system("command -v redis-cli >/dev/null 2>&1") != 0) {
             std::cout << grader::either(" (not installed)", "（没有安装）");
             return;
