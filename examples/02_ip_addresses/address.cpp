@@ -14,7 +14,7 @@ void describe(net::ipv4_address address) {
     std::cout << "\n  类别 (class):         " << letter << ", first bits "
               << net::ipv4_class_ranges[static_cast<std::size_t>(letter - 'A')].leading_bits << '\n';
     if (address.is_private()) std::cout << "  私有ip (private): only inside local networks\n";
-    if (address.is_loopback()) std::cout << "  回路测试 (loopback): this computer\n";
+    if (address.is_loopback()) std::cout << "  环回地址 (loopback): this computer\n";
     if (address.is_multicast()) std::cout << "  多点广播 (multicast): a group of computers\n";
     const net::special_range* const range = net::find_special_range(address);
     std::cout << "  IANA registry:        " << (range ? range->name : "no row: an ordinary address or a group") << '\n';

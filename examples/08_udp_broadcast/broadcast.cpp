@@ -18,7 +18,7 @@ int main(int argc, char** argv) try {
 
     socket.set_option(net::option::broadcast{});  // without it: Permission denied
     socket.send_to("hello, world!", dest);
-    std::cout << "等待回复,Ctrl+c退出 (waiting for answers, Ctrl-C ends)" << std::endl;
+    std::cout << "等待回复，按 Ctrl-C 退出 (waiting for answers, Ctrl-C ends)" << std::endl;
 
     char buffer[2048];
     for (;;) {

@@ -42,9 +42,9 @@ int main(int argc, char** argv) try {
     const net::resolve_hints udp{net::address_family::inet, net::socket_type::datagram};
     net::udp_socket socket{net::resolve("0.0.0.0", argc > 1 ? argv[1] : "6666", udp).front()};
     std::string ip, port;
-    std::cout << "请输入对方IP (the other's IP or host name): " << std::flush;
+    std::cout << "请输入对方的 IP (the other's IP or host name): " << std::flush;
     if (!std::getline(std::cin, ip)) return 0;
-    std::cout << "请输入对方的port (the other's port): " << std::flush;
+    std::cout << "请输入对方的端口 (the other's port): " << std::flush;
     if (!std::getline(std::cin, port)) return 0;
     if (port.empty()) throw std::runtime_error{"the other's port is missing"};
     socket.connect(net::resolve(ip, port, udp).front());  // datagrams of others are not let in

@@ -13,9 +13,9 @@ int main() try {
     net::tcp_listener listener{{net::ipv4_address::any(), 6666}};  // sets SO_REUSEADDR, as the notes do here
     listener.stop_with(stop);
     while (!stop.stop_requested()) {
-        std::cout << "主进程,等待新客户端的到来 (waiting for a client on port 6666; Ctrl-C ends)" << std::endl;
+        std::cout << "主进程，等待新客户端的到来 (waiting for a client on port 6666; Ctrl-C ends)" << std::endl;
         auto [client, address] = listener.accept();
-        std::cout << "主进程,接下来负责数据处理 (serving): " << address << std::endl;
+        std::cout << "主进程，接下来负责数据处理 (serving): " << address << std::endl;
         client.set_timeout(60s);  // a client that is silent for longer makes room for the next client
 
         char buffer[1024];

@@ -23,7 +23,7 @@ struct deal_with_client {
     }
     /// Tells that a child has ended, in the parent. The server has already called waitpid().
     void on_exit(const net::endpoint& address, int) const {
-        std::cout << "主进程,子进程已结束 (the child has ended): " << address << std::endl;
+        std::cout << "主进程，子进程已结束 (the child has ended): " << address << std::endl;
     }
 };
 
@@ -31,7 +31,7 @@ int main() try {
     net::stop_event stop;
     net::stop_on_signals signals{stop};                            // Ctrl-C ends the server and its children
     net::tcp_listener listener{{net::ipv4_address::any(), 6666}};  // sets SO_REUSEADDR, as the notes do
-    std::cout << "主进程,等待新客户端的到来 (waiting for clients on port 6666; Ctrl-C ends)" << std::endl;
+    std::cout << "主进程，等待新客户端的到来 (waiting for clients on port 6666; Ctrl-C ends)" << std::endl;
     net::forking_server server{std::move(listener), deal_with_client{}, {.max_children = 100}};
     server.run(stop);  // accepts, forks, closes the parent's copy of the socket, and so on
 } catch (const std::exception& error) {

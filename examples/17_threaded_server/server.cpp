@@ -32,7 +32,7 @@ int main() try {
     net::stop_event stop;
     net::stop_on_signals signals{stop};                            // Ctrl-C ends the server, which joins its threads
     net::tcp_listener listener{{net::ipv4_address::any(), 6666}};  // sets SO_REUSEADDR, as the notes do
-    std::cout << "主线程,等待新客户端的到来 (waiting for clients on port 6666; Ctrl-C ends)" << std::endl;
+    std::cout << "主线程，等待新客户端的到来 (waiting for clients on port 6666; Ctrl-C ends)" << std::endl;
     net::threaded_server server{std::move(listener), deal_with_client{}, {.max_threads = 100}};
     server.run(stop);  // accepts, starts a thread, joins the threads that have ended, and so on
 } catch (const std::exception& error) {

@@ -11,8 +11,8 @@ namespace net = netnotes;
 
 int main() try {
     std::string host, number;
-    std::cout << "请输入服务器的ip (server): " << std::flush && std::getline(std::cin, host);
-    std::cout << "请输入要链接服务器的次数(例如1000) (connections): " << std::flush;
+    std::cout << "请输入服务器的 IP (server): " << std::flush && std::getline(std::cin, host);
+    std::cout << "请输入要连接服务器的次数（例如 1000） (connections): " << std::flush;
     if (!std::getline(std::cin, number)) return 0;  // Ctrl-D
     int count = 0;
     if (const auto end = number.data() + number.size(); std::from_chars(number.data(), end, count).ptr != end || count < 1)

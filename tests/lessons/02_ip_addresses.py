@@ -9,7 +9,7 @@ with Lesson(__file__) as lesson:
             ("192.168.1.1", "11000000 10101000 00000001 00000001", "C, first bits 110", "私有ip (private)"),
             ("239.255.255.255", "11101111 11111111 11111111 11111111", "D, first bits 1110", "多点广播 (multicast)"),
             ("240.0.0.1", "11110000 00000000 00000000 00000001", "E, first bits 1111", "registry:        Reserved\n"),
-            ("127.0.0.0", "01111111 00000000 00000000 00000000", "A, first bits 0", "回路测试 (loopback)"),
+            ("127.0.0.0", "01111111 00000000 00000000 00000000", "A, first bits 0", "环回地址 (loopback)"),
             ("8.8.8.8", "00001000 00001000 00001000 00001000", "A, first bits 0", "no row: an ordinary address")]:
         address.expect("请输入IP地址 (an IPv4 address, Ctrl-D ends): ")
         address.type(text)

@@ -12,7 +12,7 @@ with Lesson(__file__) as lesson:
     for receiver in receivers:
         receiver.expect("等待广播 (waiting for broadcasts on port 6666; Ctrl-C ends)\n")
     sender = lesson.start("broadcast", EVERYONE)
-    sender.expect("等待回复,Ctrl+c退出 (waiting for answers, Ctrl-C ends)\n")
+    sender.expect("等待回复，按 Ctrl-C 退出 (waiting for answers, Ctrl-C ends)\n")
     for receiver in receivers:
         receiver.expect(re.compile(r"接收到的数据 \(received\): hello, world! from 127\.0\.0\.1:\d+\n"))
         sender.expect(re.compile(r"received from 127\.\d+\.\d+\.\d+:6666: here\n"))

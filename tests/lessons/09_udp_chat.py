@@ -9,9 +9,9 @@ PROMPT = "\r\x1b[K发送 (send) >: "
 
 def chat(lesson, own, other, host="127.0.0.1"):
     program = lesson.start("chat", *([own] if own != "6666" else []))
-    program.expect("请输入对方IP (the other's IP or host name): ")
+    program.expect("请输入对方的 IP (the other's IP or host name): ")
     program.type(host)
-    program.expect("请输入对方的port (the other's port): ")
+    program.expect("请输入对方的端口 (the other's port): ")
     program.type(other)
     program.expect(PROMPT)
     return program

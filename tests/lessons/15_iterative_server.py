@@ -13,7 +13,7 @@ with Lesson(__file__) as lesson:
 
     # Two clients are connected and both send. The server serves the second client when the first has left.
     server = lesson.start("server")
-    server.expect("主进程,等待新客户端的到来 (waiting for a client on port 6666; Ctrl-C ends)\n")
+    server.expect("主进程，等待新客户端的到来 (waiting for a client on port 6666; Ctrl-C ends)\n")
     first, second = lesson.start("client"), lesson.start("client", "127.0.0.1")
     first.expect("send: ")
     address = server.expect(re.compile(r"接下来负责数据处理 \(serving\): (127\.0\.0\.1:\d+)\n")).group(1)
@@ -24,7 +24,7 @@ with Lesson(__file__) as lesson:
     server.expect(re.compile(rf"recv\[{address}\]: 你好 \\x1b\[2J\\n\n"))
     first.end_of_input()
     assert first.ends(0).endswith("send: \n")
-    server.expect(f"[{address}] 客户端已经关闭 (closed): end of the stream\n主进程,等待新客户端的到来")
+    server.expect(f"[{address}] 客户端已经关闭 (closed): end of the stream\n主进程，等待新客户端的到来")
     server.expect(re.compile(r"serving\): 127\.0\.0\.1:\d+\nrecv\[127\.0\.0\.1:\d+\]: second\\n\n"))
     second.end_of_input()
     second.ends(0)

@@ -19,7 +19,7 @@ def children(program):
 
 with Lesson(__file__) as lesson:
     server = lesson.start("server")
-    server.expect("主进程,等待新客户端的到来 (waiting for clients on port 6666; Ctrl-C ends)\n")
+    server.expect("主进程，等待新客户端的到来 (waiting for clients on port 6666; Ctrl-C ends)\n")
     taken = lesson.start("server")
     assert taken.ends(1).endswith("server: bind 0.0.0.0:6666: Address already in use\n")
 
@@ -35,7 +35,7 @@ with Lesson(__file__) as lesson:
                 shown = word.replace("\x1b", "\\x1b")
                 server.expect(f"recv[{address}]: {shown}\n")
         server.expect(f"[{address}] 客户端已经关闭 (closed)\n")
-        server.expect(f"主进程,子进程已结束 (the child has ended): {address}\n")
+        server.expect(f"主进程，子进程已结束 (the child has ended): {address}\n")
         assert children(server) == [int(first)]  # no zombie is left
 
         # A reset, or the death of a child, ends one conversation only.

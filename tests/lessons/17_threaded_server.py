@@ -15,7 +15,7 @@ def threads(program):
 
 with Lesson(__file__) as lesson:
     server = lesson.start("server")
-    server.expect("主线程,等待新客户端的到来 (waiting for clients on port 6666; Ctrl-C ends)\n")
+    server.expect("主线程，等待新客户端的到来 (waiting for clients on port 6666; Ctrl-C ends)\n")
     taken = lesson.start("server")
     assert taken.ends(1).endswith("server: bind 0.0.0.0:6666: Address already in use\n")
 

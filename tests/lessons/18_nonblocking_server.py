@@ -13,9 +13,9 @@ NEW = re.compile(r"一个新的客户端到来 \(a new client\): (127\.0\.0\.1:\
 
 def storm(host, number):
     client = lesson.start("client")
-    client.expect("请输入服务器的ip (server): ")
+    client.expect("请输入服务器的 IP (server): ")
     client.type(host)
-    client.expect("请输入要链接服务器的次数(例如1000) (connections): ")
+    client.expect("请输入要连接服务器的次数（例如 1000） (connections): ")
     client.type(number)
     return client
 
