@@ -56,13 +56,13 @@ text show(const std::optional<Value>& value) {
 
 // ---- The fields --------------------------------------------------------------------------------------------
 
-struct field {
+struct column {
     std::string_view name;
     std::function<text(const frame_view&)> read;
 };
 /// A field of a header, if the frame has that header.
 template <class View, class Read>
-field of(std::optional<View> (frame_view::*header)() const noexcept, std::string_view name, Read read) {
+column of(std::optional<View> (frame_view::*header)() const noexcept, std::string_view name, Read read) {
     return {name, [=](const frame_view& frame) -> text {
                 const auto view = (frame.*header)();
                 return view ? show(read(*view)) : text{};
@@ -70,7 +70,7 @@ field of(std::optional<View> (frame_view::*header)() const noexcept, std::string
 }
 /// The same, and the field itself may be absent.
 template <class View, class Read>
-field of_frame(std::optional<View> (frame_view::*header)() const noexcept, std::string_view name, Read read) {
+column of_frame(std::optional<View> (frame_view::*header)() const noexcept, std::string_view name, Read read) {
     return {name, [=](const frame_view& frame) -> text {
                 const auto view = (frame.*header)();
                 return view ? text{read(frame, *view)} : text{};
@@ -83,7 +83,7 @@ std::optional<ipv6_extension> fragment_of(const ipv6_view& ip) {
     return std::nullopt;
 }
 
-const std::vector<field>& fields() {
+const std::vector<column>& fields() {
     constexpr auto eth = &frame_view::ethernet;
     constexpr auto arp_ = &frame_view::arp;
     constexpr auto ip = &frame_view::ipv4;
@@ -94,7 +94,7 @@ const std::vector<field>& fields() {
     constexpr auto tcp_ = &frame_view::tcp;
     // tshark gives the tags of IEEE 802.1ad other names.
     const auto vlan_field = [](std::string_view name, auto read) {
-        return field{name, [=](const frame_view& frame) -> text {
+        return column{name, [=](const frame_view& frame) -> text {
                          for (std::size_t i = 0; i < frame.vlan_count(); ++i) {
                              const auto type = i == 0 ? frame.ethernet()->type() : frame.vlan(i - 1)->type();
                              if (type != ether_type::provider_vlan) return show(read(*frame.vlan(i)));
@@ -113,7 +113,7 @@ const std::vector<field>& fields() {
             return header ? show(read(*header)) : text{};
         });
     };
-    static const std::vector<field> all{
+    static const std::vector<column> all{
         {"frame.cap_len", [](const frame_view& frame) { return show(frame.bytes().size()); }},
         of(eth, "eth.dst", [](const auto& v) { return v.destination(); }),
         of(eth, "eth.src", [](const auto& v) { return v.source(); }),
@@ -237,7 +237,7 @@ int print(const char* name) {
     for (const capture_record& record : reader) {
         const frame_view frame = dissect(record.bytes, record.original_size, record.link);
         line = std::to_string(record.original_size) + '\t';
-        for (const field& each : fields()) {
+        for (const column& each : fields()) {
             line += each.read(frame).value_or("");
             line += '\t';
         }
@@ -278,7 +278,7 @@ int main(int argc, char** argv) {
     const std::string_view what = argc > 1 ? argv[1] : "";
     if (what == "names" && argc == 2) {
         std::cout << "frame.len\n";
-        for (const field& each : fields()) std::cout << each.name << '\n';
+        for (const column& each : fields()) std::cout << each.name << '\n';
         return 0;
     }
     if (what == "print" && argc == 3) return print(argv[2]);
