@@ -233,7 +233,10 @@ TEST_CASE("a loop that is destroyed with a shield in it leaves nothing behind") 
     int alive = 0;
     {
         test_loop loop{in_virtual_time};
-        loop.spawn([&alive]() -> net::task<> { co_await net::shield(1s, holds(counted{alive})); });
+        loop.spawn([&alive]() -> net::task<> {
+            counted object{alive};
+            co_await net::shield(1s, holds(std::move(object)));
+        });
         loop.run(nothing);
     }
     CHECK(alive == 0);

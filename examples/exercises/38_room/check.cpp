@@ -10,7 +10,8 @@ void serve(int listener, int) {
     net::event_loop loop;
     const auto main = [listener]() -> net::task<> {
         net::socket listening{listener};
-        co_await chat(net::async_listener{std::move(listening)});
+        net::async_listener door{std::move(listening)};
+        co_await chat(std::move(door));
     };
     loop.run(main());
 }

@@ -14181,8 +14181,8 @@ namespace netnotes {
 /// object before you close the descriptor, and before the loop ends. Use it only in tasks of its loop. One task may
 /// wait to read while another waits to write; a second task in the same direction gets std::logic_error.
 ///
-/// A regular file is always ready, and epoll(7) refuses it. The object then takes one descriptor more, and each wait
-/// ends at once.
+/// A regular file is always ready, so the kernel reports no event for it. The object then takes one descriptor more, and
+/// each wait ends at once.
 class async_descriptor {
   public:
     /// Registers the descriptor with the loop. Without `loop` it uses the loop that runs in this thread
