@@ -108,6 +108,7 @@ enum class call : unsigned {
     openat,
     renameat,
     renameat2,  ///< with syscall(2)
+    sendfile,
     unlinkat,
 };
 /// The calls of sockets and of servers that wait with poll, threads or processes.
@@ -122,7 +123,8 @@ static_assert(names.size() == static_cast<std::size_t>(call::write) + 1);
 /// Those that come behind them.
 inline constexpr std::array further_names{
     "allocate", "fstat", "fstatat", "fstatvfs", "io_uring_enter", "io_uring_register", "io_uring_setup",
-    "linkat",   "mmap",  "open",    "openat",   "renameat",       "renameat2",         "unlinkat",
+    "linkat",   "mmap",  "open",    "openat",   "renameat",       "renameat2",         "sendfile",
+    "unlinkat",
 };
 inline constexpr std::size_t number_of_calls = names.size() + further_names.size();
 static_assert(number_of_calls == static_cast<std::size_t>(call::unlinkat) + 1);
@@ -470,6 +472,11 @@ ssize_t __real_sendto(int, const void*, size_t, int, const sockaddr*, socklen_t)
 ssize_t __wrap_sendto(int fd, const void* buffer, size_t size, int flags, const sockaddr* address, socklen_t length) {
     return faults::meet(faults::call::sendto,
                         [=](auto) { return __real_sendto(fd, buffer, size, flags, address, length); });
+}
+ssize_t __real_sendfile(int, int, off_t*, size_t);
+ssize_t __wrap_sendfile(int to, int from, off_t* offset, size_t size) {
+    return faults::meet(faults::call::sendfile,
+                        [=](std::size_t most) { return __real_sendfile(to, from, offset, std::min(size, most)); });
 }
 int __real_setsockopt(int, int, int, const void*, socklen_t);
 int __wrap_setsockopt(int fd, int level, int name, const void* value, socklen_t size) {
