@@ -12,6 +12,7 @@
 
 #include "../catch.hpp"
 
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -875,6 +876,16 @@ net::task<std::string> first_answer(net::async_datagram& client, net::endpoint d
     }
     co_return heard;
 }
+/// Asks until there is an answer, as clients do. The clock is virtual and the network is not: on a busy machine a datagram
+/// may arrive after the virtual half second.
+net::task<std::string> answer_of(net::async_datagram& client, net::endpoint door, const std::string& asked) {
+    std::string heard;
+    for (int i = 0; i < 100 && heard.empty(); ++i) {
+        if (i > 0) ::poll(nullptr, 0, 1);
+        heard = co_await first_answer(client, door, asked);
+    }
+    co_return heard;
+}
 }  // namespace
 TEST_CASE("a request beyond the most transfers takes the place of one that was never answered") {
     const bool single_port = GENERATE(false, true);
@@ -912,11 +923,11 @@ TEST_CASE("a request beyond the most transfers takes the place of one that was n
         CHECK(answer.empty());
         for (int i = 0; i < 30; ++i) {
             auto one = a_client();
-            answer = co_await first_answer(one, here.door, small);
+            answer = co_await answer_of(one, here.door, small);
             CHECK(answer == data(1, "inside"));
             co_await net::sleep_for(6ms);
         }
-        answer = co_await first_answer(honest, here.door, small);
+        answer = co_await answer_of(honest, here.door, small);
         CHECK(answer == data(1, "inside"));
         co_await go_on(2);  // it has answered, and is not sent away
         const std::string enough = error(0, "enough");
@@ -953,7 +964,7 @@ TEST_CASE("a thousand silent requests do not keep a client waiting, even if desc
         }
         co_await net::sleep_for(6ms);
         const std::string small = read_request("f");
-        const std::string answer = co_await first_answer(honest, here.door, small);
+        const std::string answer = co_await answer_of(honest, here.door, small);
         CHECK(answer == data(1, "inside"));
         here.server->stop();
         co_await running.join();
