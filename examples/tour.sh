@@ -1,6 +1,6 @@
 #!/bin/sh
 # tour.sh: builds the numbered examples and shows what each of them prints, in the order of the course.
-# At the end, real clients talk to the last server. On Debian and Ubuntu, the compiler, CMake and Ninja are
+# At the end, real clients talk to the server of lesson 21. On Debian and Ubuntu, the compiler, CMake and Ninja are
 # installed with apt first, if they are missing. Everything built goes to build/tour.
 set -eu
 
@@ -92,7 +92,7 @@ done
 
 # --- the finale ---
 
-heading "The last one once more, as a server that real clients talk to"
+heading "The server of lesson 21 once more, and real clients talk to it"
 
 echo "\$ ./21_epoll_server/demo serve --bind 127.0.0.1 --port 0 --quiet &"
 # timeout, so that nothing is left running if all else fails; it passes our SIGTERM on.
