@@ -8,6 +8,7 @@
 // bottom: a module uses only modules of lower floors. (On floor 3, server.hpp also uses tcp.hpp and poll.hpp.)
 //
 //    floor 5    tftp.hpp                                    files, by the simplest protocol
+//               http.hpp                                    the protocol of the web
 //    floor 4    coro.hpp                                    coroutines: tasks, their loop, sockets for them
 //               packet.hpp                                  frames: every header, byte by byte (above ip.hpp only)
 //    floor 3    tcp.hpp    udp.hpp    poll.hpp    server.hpp    connections, datagrams, many descriptors, whole servers
@@ -22,6 +23,7 @@
 #endif
 
 #include "coro.hpp"
+#include "http.hpp"
 #include "ip.hpp"
 #include "packet.hpp"
 #include "poll.hpp"

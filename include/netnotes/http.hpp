@@ -1,0 +1,51 @@
+// netnotes/http.hpp: the protocol of the web
+// SPDX-License-Identifier: MIT
+//
+// HTTP is a conversation in text. The client asks for a target, the server answers, and then the client may ask again
+// on the same connection. With `nc -C localhost 8000` you can type a request yourself:
+//
+//        client                                     server
+//          GET /notes HTTP/1.1        ───────────>
+//          Host: example.com
+//          (an empty line)
+//                                     <───────────  HTTP/1.1 200 OK
+//                                                   Content-Length: 6
+//                                                   (an empty line)
+//                                                   hello
+//
+// The difficult question is where a message ends. If a proxy and a server answer it differently, an attacker can hide a
+// second request inside the first: request smuggling. So the parser of this module is strict, has no lenient mode, and
+// says why it refuses a message, with the line, the place and the section of the RFC.
+//
+// Values, parser and connection know no socket and no clock. The server and the client drive them.
+//
+// Chapters, lowest first:
+//     http/syntax.hpp       which characters HTTP allows where
+//     http/status.hpp       methods, and the numbers of answers
+//     http/fields.hpp       the lines between the first line and the body
+//     http/date.hpp         points in time
+//     http/target.hpp       the second word of a request: path and query, percent coding
+//     http/media.hpp        what kind of text or picture a body is
+//     http/message.hpp      a request and a response, as values
+//
+// This speaks HTTP/1.0 and HTTP/1.1 without TLS. For https put nginx or another proxy in front.
+//
+// The notes:     Python Internet 模块, TCP长/短连接的应用场景, asyncio、async/await、aiohttp
+// Sources:       RFC 9110 (meaning), RFC 9112 (bytes)
+
+#ifndef NETNOTES_HTTP_HPP
+#define NETNOTES_HTTP_HPP
+
+#if !__has_include("http/message.hpp")
+#error "this page needs its chapters: to copy one file, take include/single/netnotes/http.hpp"
+#endif
+
+#include "http/date.hpp"
+#include "http/fields.hpp"
+#include "http/media.hpp"
+#include "http/message.hpp"
+#include "http/status.hpp"
+#include "http/syntax.hpp"
+#include "http/target.hpp"
+
+#endif  // NETNOTES_HTTP_HPP
