@@ -166,6 +166,79 @@ TEST_CASE("the handler may be told the peer, as an endpoint or as a socket addre
     play(as_address, {}, asks);
 }
 
+TEST_CASE("clients that reset while they are in the queue have the address that they came from") {
+    const bool is_ipv6 = GENERATE(false, true);
+    std::vector<net::endpoint> served, came_from;
+    test_loop loop;
+    net::tcp_listener listener = is_ipv6 ? net::tcp_listener{{net::ipv6_address::loopback(), 0}} : on_loopback();
+    const net::endpoint where = listener.local_endpoint();
+    for (int i = 0; i < 5; ++i) {
+        auto client = net::tcp_stream::connect(where);
+        came_from.push_back(client.local_endpoint());
+        if (i % 2 == 1) client.send_all("some bytes");
+        client.set_option(net::option::linger{0s});
+        client.close();
+    }
+    const auto note = [&](net::async_stream client, const net::endpoint& peer) -> net::task<> {
+        served.push_back(peer);
+        co_await echo(std::move(client));
+    };
+    told.clear();
+    const auto both = [&]() -> net::task<> {
+        net::serve_options options;
+        options.on_error = tell;
+        auto server = net::spawn(net::serve(std::move(listener), note, options));
+        auto last = co_await net::async_stream::connect(where);
+        const bool right = co_await is_echoed(last, "still here");
+        CHECK(right);
+        came_from.push_back(last.local_endpoint().ip());
+        last.close();
+        server.cancel();
+        std::error_code how;
+        try {
+            co_await server.join();
+        } catch (const std::system_error& error) {
+            how = error.code();
+        }
+        CHECK(how == std::errc::operation_canceled);
+    };
+    loop.run(both());
+    CHECK(served == came_from);
+}
+
+TEST_CASE("a client without an IP address is reported, and the server goes on") {
+    support::temporary_folder folder;
+    const net::unix_endpoint where{folder.file("socket")};
+    const auto greet = [](net::async_stream client, const net::endpoint&) -> net::task<> {
+        co_await client.send_all("hello");
+    };
+    told.clear();
+    test_loop loop;
+    net::socket listening{net::address_family::local, net::socket_type::stream};
+    listening.bind(where);
+    listening.listen();
+    const auto both = [&]() -> net::task<> {
+        net::serve_options options;
+        options.on_error = tell;
+        auto server = net::spawn(net::serve(net::async_listener{std::move(listening)}, greet, options));
+        for (int i = 0; i < 2; ++i) {
+            auto client = co_await net::async_stream::connect(where);
+            const ending end = co_await end_of(client);
+            CHECK(end.bytes == 0);
+        }
+        server.cancel();
+        std::error_code how;
+        try {
+            co_await server.join();
+        } catch (const std::system_error& error) {
+            how = error.code();
+        }
+        CHECK(how == std::errc::operation_canceled);
+    };
+    loop.run(both());
+    CHECK(told.size() == 2);
+}
+
 TEST_CASE("beyond the limit a client waits in the queue until another leaves") {
     play(echo, {.max_connections = 2}, [](net::endpoint where) -> net::task<> {
         auto first = co_await net::async_stream::connect(where);

@@ -21,7 +21,9 @@
 #ifndef NETNOTES_CORO_LISTENER_HPP
 #define NETNOTES_CORO_LISTENER_HPP
 
+#include <netinet/in.h>
 #include <sys/socket.h>
+
 #include <cerrno>
 #include <new>
 #include <system_error>
@@ -62,8 +64,8 @@ class async_listener : public detail::async_socket {
     /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
 };
-/// A connection and the address of its peer. The address is empty (without a family) if the client has already
-/// disconnected, or if it is a Unix socket without a name.
+/// A connection and the address of its peer. The address is empty (without a family) if the peer is a Unix socket
+/// without a name. It may be empty, too, if the client has already reset the connection.
 struct async_listener::accepted {
     accepted(async_stream&& connection, const socket_address& from) noexcept
         : stream{std::move(connection)}, peer{from} {}
@@ -114,10 +116,23 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         } while (is_passed_over(error_));
         if (error_ != 0) return true;
         made_.connection = socket{descriptor, false};
-        // If the client has already disconnected, getpeername() fails, but the bytes it sent can still be received.
         std::error_code has_left;
         made_.peer = made_.connection.peer_endpoint(has_left);
+        if (has_left) made_.peer = former_peer(descriptor);
         return true;
+    }
+    /// Returns the peer of a connection that the peer has reset. The bytes that it sent can still be received, but
+    /// getpeername() fails with ENOTCONN. Linux answers SO_PEERNAME all the same, if the size is not above that of the
+    /// address. Returns an empty address if it does not.
+    static socket_address former_peer(int descriptor) noexcept {
+        constexpr int peer_name = 28;  // SO_PEERNAME, which some headers lack
+        for (socklen_t size : {socklen_t{sizeof(sockaddr_in6)}, socklen_t{sizeof(sockaddr_in)}}) {
+            socket_address peer;
+            if (::getsockopt(descriptor, SOL_SOCKET, peer_name, peer.data(), &size) != 0) continue;
+            peer.resize(size);
+            return peer;
+        }
+        return {};
     }
     /// Makes the stream. If the back end or the memory allocation fails, `made_` keeps the connection for the next
     /// attempt.

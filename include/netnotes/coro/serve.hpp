@@ -96,7 +96,8 @@ struct serve_options {
 static_assert(std::is_trivially_destructible_v<serve_options>);
 
 /// A function that returns task<>. Its parameters are (async_stream) or (async_stream, endpoint). For Unix sockets the
-/// second parameter is a socket_address.
+/// second parameter is a socket_address. A client whose address is no IP address does not reach a handler that takes an
+/// endpoint: on_error reports it, and the connection is closed.
 template <class Handler>
 concept connection_handler =
     std::is_invocable_r_v<task<>, Handler&, async_stream> ||
@@ -246,18 +247,17 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     /// handler that takes only the stream needs no frame around its task. Otherwise that frame owns the peer's address,
     /// to which the handler's task may refer.
     task<> call(async_stream&& stream, const socket_address& peer) {
-        if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>) {
-            return call_with(std::move(stream), peer);
-        } else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>) {
-            return call_with(std::move(stream), peer.ip());
-        } else {
-            try {
+        try {
+            if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>)
+                return call_with(std::move(stream), peer);
+            else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>)
+                return call_with(std::move(stream), peer.ip());  // throws if the peer has no IP address
+            else
                 return handler_(std::move(stream));
-            } catch (const std::bad_alloc&) {
-                throw;
-            } catch (...) {
-                return fail(std::current_exception());
-            }
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (...) {
+            return fail(std::current_exception());
         }
     }
     template <class Peer>

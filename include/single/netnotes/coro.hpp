@@ -15515,7 +15515,9 @@ inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::erro
 #ifndef NETNOTES_CORO_LISTENER_HPP
 #define NETNOTES_CORO_LISTENER_HPP
 
+#include <netinet/in.h>
 #include <sys/socket.h>
+
 #include <cerrno>
 #include <new>
 #include <system_error>
@@ -15556,8 +15558,8 @@ class async_listener : public detail::async_socket {
     /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
 };
-/// A connection and the address of its peer. The address is empty (without a family) if the client has already
-/// disconnected, or if it is a Unix socket without a name.
+/// A connection and the address of its peer. The address is empty (without a family) if the peer is a Unix socket
+/// without a name. It may be empty, too, if the client has already reset the connection.
 struct async_listener::accepted {
     accepted(async_stream&& connection, const socket_address& from) noexcept
         : stream{std::move(connection)}, peer{from} {}
@@ -15608,10 +15610,23 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         } while (is_passed_over(error_));
         if (error_ != 0) return true;
         made_.connection = socket{descriptor, false};
-        // If the client has already disconnected, getpeername() fails, but the bytes it sent can still be received.
         std::error_code has_left;
         made_.peer = made_.connection.peer_endpoint(has_left);
+        if (has_left) made_.peer = former_peer(descriptor);
         return true;
+    }
+    /// Returns the peer of a connection that the peer has reset. The bytes that it sent can still be received, but
+    /// getpeername() fails with ENOTCONN. Linux answers SO_PEERNAME all the same, if the size is not above that of the
+    /// address. Returns an empty address if it does not.
+    static socket_address former_peer(int descriptor) noexcept {
+        constexpr int peer_name = 28;  // SO_PEERNAME, which some headers lack
+        for (socklen_t size : {socklen_t{sizeof(sockaddr_in6)}, socklen_t{sizeof(sockaddr_in)}}) {
+            socket_address peer;
+            if (::getsockopt(descriptor, SOL_SOCKET, peer_name, peer.data(), &size) != 0) continue;
+            peer.resize(size);
+            return peer;
+        }
+        return {};
     }
     /// Makes the stream. If the back end or the memory allocation fails, `made_` keeps the connection for the next
     /// attempt.
@@ -15859,7 +15874,8 @@ struct serve_options {
 static_assert(std::is_trivially_destructible_v<serve_options>);
 
 /// A function that returns task<>. Its parameters are (async_stream) or (async_stream, endpoint). For Unix sockets the
-/// second parameter is a socket_address.
+/// second parameter is a socket_address. A client whose address is no IP address does not reach a handler that takes an
+/// endpoint: on_error reports it, and the connection is closed.
 template <class Handler>
 concept connection_handler =
     std::is_invocable_r_v<task<>, Handler&, async_stream> ||
@@ -16009,18 +16025,17 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     /// handler that takes only the stream needs no frame around its task. Otherwise that frame owns the peer's address,
     /// to which the handler's task may refer.
     task<> call(async_stream&& stream, const socket_address& peer) {
-        if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>) {
-            return call_with(std::move(stream), peer);
-        } else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>) {
-            return call_with(std::move(stream), peer.ip());
-        } else {
-            try {
+        try {
+            if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>)
+                return call_with(std::move(stream), peer);
+            else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>)
+                return call_with(std::move(stream), peer.ip());  // throws if the peer has no IP address
+            else
                 return handler_(std::move(stream));
-            } catch (const std::bad_alloc&) {
-                throw;
-            } catch (...) {
-                return fail(std::current_exception());
-            }
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (...) {
+            return fail(std::current_exception());
         }
     }
     template <class Peer>
