@@ -27,6 +27,8 @@
 //     http/target.hpp       the second word of a request: path and query, percent coding
 //     http/media.hpp        what kind of text or picture a body is
 //     http/message.hpp      a request and a response, as values
+//     http/form.hpp         queries, forms, uploaded files, cookies
+//     http/file.hpp         a folder of files, which no path leaves
 //
 // This speaks HTTP/1.0 and HTTP/1.1 without TLS. For https put nginx or another proxy in front.
 //
@@ -42,6 +44,8 @@
 
 #include "http/date.hpp"
 #include "http/fields.hpp"
+#include "http/file.hpp"
+#include "http/form.hpp"
 #include "http/media.hpp"
 #include "http/message.hpp"
 #include "http/status.hpp"

@@ -27,7 +27,7 @@
 // the reason and its place are in a parse_failure. The exception is a Cookie field, see cookies::parse().
 //
 // On this page:  form_limits · form, encode_form · form_part, parse_multipart, multipart_boundary · cookies, set_cookie
-// Below it:      ip/text.hpp, parse_failure
+// Below it:      ip/text.hpp (parse_failure), http/target.hpp (percent coding)
 // Sources:       WHATWG URL §5 (urlencoded), RFC 7578 (multipart/form-data), RFC 2046 §5.1, RFC 6265 (cookies)
 
 #ifndef NETNOTES_HTTP_FORM_HPP
@@ -46,6 +46,8 @@
 #include <vector>
 
 #include "../ip/text.hpp"
+#include "syntax.hpp"
+#include "target.hpp"
 
 namespace netnotes::http {
 
@@ -189,11 +191,6 @@ struct set_cookie {
 
 namespace detail {
 
-constexpr int hex_digit(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    const char lower = static_cast<char>(c | 32);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 /// Decodes a piece of a form. Returns the place of a '%' without two digits, or npos.
 inline std::size_t decode_form_piece(std::string_view text, std::string& into) {
     into.reserve(text.size());
@@ -202,10 +199,9 @@ inline std::size_t decode_form_piece(std::string_view text, std::string& into) {
             into += text[i] == '+' ? ' ' : text[i];
             continue;
         }
-        const int high = i + 1 < text.size() ? hex_digit(text[i + 1]) : -1;
-        const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-        if (high < 0 || low < 0) return i;
-        into += static_cast<char>(high * 16 + low);
+        const int byte = percent_byte(text, i);
+        if (byte < 0) return i;
+        into += static_cast<char>(byte);
         i += 2;
     }
     return std::string_view::npos;
@@ -214,9 +210,7 @@ inline void append_form_piece(std::string& to, std::string_view text) {
     constexpr std::string_view digits = "0123456789ABCDEF";
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        const bool is_plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '*' || c == '-' ||
-                              c == '.' || c == '_';
-        if (is_plain && byte < 0x80) {
+        if ((is(plain_character, c) && c != '~') || c == '*') {  // the characters of WHATWG URL section 5.2
             to += c;
         } else if (c == ' ') {
             to += '+';
@@ -227,30 +221,11 @@ inline void append_form_piece(std::string& to, std::string_view text) {
         }
     }
 }
-/// A character of a name in HTTP: `token` of RFC 9110 §5.6.2.
-constexpr bool is_form_token(char c) noexcept {
-    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
-    return c != '\0' && std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos;
-}
-inline bool is_form_token(std::string_view text) noexcept {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return is_form_token(c); });
-}
 /// cookie-octet of RFC 6265 §4.1.1
 constexpr bool is_cookie_octet(char c) noexcept {
     return c > ' ' && c < '\x7f' && c != '"' && c != ',' && c != ';' && c != '\\';
 }
 constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
-constexpr std::string_view trimmed(std::string_view text) noexcept {
-    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-    return text;
-}
-inline bool same_letters(std::string_view a, std::string_view lower) noexcept {
-    return a.size() == lower.size() && std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) {
-               return (x >= 'A' && x <= 'Z' ? static_cast<char>(x | 32) : x) == y;
-           });
-}
-
 /// Walks through the parameters of a field's value: `; name=token; name="quoted"`.
 class parameter_reader {
   public:
@@ -264,13 +239,13 @@ class parameter_reader {
         const std::size_t equals = rest_.find('=');
         if (equals == rest_.npos) return refuse();
         name = rest_.substr(0, equals);
-        if (!is_form_token(name)) return refuse();
+        if (!is_token(name)) return refuse();
         rest_.remove_prefix(equals + 1);
         if (!rest_.starts_with('"')) {
             const std::size_t end = std::min(rest_.find_first_of("; \t"), rest_.size());
             value = rest_.substr(0, end);
             rest_.remove_prefix(end);
-            return is_form_token(value) || refuse();
+            return is_token(value) || refuse();
         }
         // Browsers write %22 for a quotation mark inside (HTML, "multipart form data"), and leave a backslash as it is.
         // Other programs write \" for it. Both are read: a backslash before anything else is a backslash.
@@ -295,7 +270,7 @@ inline std::string part_name(std::string_view text) {
     std::string name;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const std::string_view code = text.substr(i, 3);
-        const char meant = code == "%22" ? '"' : same_letters(code, "%0d") ? '\r' : same_letters(code, "%0a") ? '\n' : '\0';
+        const char meant = code == "%22" ? '"' : same_name(code, "%0d") ? '\r' : same_name(code, "%0a") ? '\n' : '\0';
         if (meant != '\0') {
             name += meant;
             i += 2;
@@ -366,19 +341,19 @@ class multipart_reader {
             if (bad < size) return refused("a control character in the head of a part", at + bad), false;
             const std::size_t colon = std::min(line.find(':'), size);
             const std::string_view name = line.substr(0, colon);
-            if (colon == size || !is_form_token(name))
+            if (colon == size || !is_token(name))
                 return refused("a line of a part's head is a name, a colon and a value", at), false;
             const std::string_view value = trimmed(line.substr(colon + 1));
-            if (same_letters(name, "content-disposition")) {
+            if (same_name(name, "content-disposition")) {
                 if (std::exchange(has_disposition, true))
                     return refused("a part has one Content-Disposition", at), false;
                 if (!read_disposition(value, part))
                     return refused("a part has Content-Disposition: form-data; name=\"...\"", at), false;
-            } else if (same_letters(name, "content-type")) {
+            } else if (same_name(name, "content-type")) {
                 if (std::exchange(has_type, true)) return refused("a part has one Content-Type", at), false;
                 part.content_type = value;
-            } else if (same_letters(name, "content-transfer-encoding") && !same_letters(value, "binary") &&
-                       !same_letters(value, "8bit") && !same_letters(value, "7bit")) {
+            } else if (same_name(name, "content-transfer-encoding") && !same_name(value, "binary") &&
+                       !same_name(value, "8bit") && !same_name(value, "7bit")) {
                 // RFC 7578 §4.7 has done away with the encodings. To take base64 for the file would be wrong bytes.
                 return refused("an encoded part: only bytes as they are can be read", at), false;
             }
@@ -392,14 +367,14 @@ class multipart_reader {
     }
     static bool read_disposition(std::string_view value, form_part& part) {
         const std::size_t kind = std::min(value.find(';'), value.size());
-        if (!same_letters(trimmed(value.substr(0, kind)), "form-data")) return false;
+        if (!same_name(trimmed(value.substr(0, kind)), "form-data")) return false;
         parameter_reader each{value.substr(kind)};
         bool has_name = false;
         while (each.next()) {
-            if (same_letters(each.name, "name")) {
+            if (same_name(each.name, "name")) {
                 if (std::exchange(has_name, true)) return false;
                 part.name = part_name(each.value);
-            } else if (same_letters(each.name, "filename")) {
+            } else if (same_name(each.name, "filename")) {
                 if (part.file_name) return false;
                 std::string name = part_name(each.value);
                 if (const std::size_t folder = name.find_last_of("/\\"); folder != name.npos) name.erase(0, folder + 1);
@@ -456,11 +431,11 @@ inline std::string encode_form(const form& fields) {
 
 inline std::optional<std::string_view> multipart_boundary(std::string_view content_type) {
     const std::size_t kind = std::min(content_type.find(';'), content_type.size());
-    if (!detail::same_letters(detail::trimmed(content_type.substr(0, kind)), "multipart/form-data")) return std::nullopt;
+    if (!same_name(trimmed(content_type.substr(0, kind)), "multipart/form-data")) return std::nullopt;
     detail::parameter_reader each{content_type.substr(kind)};
     std::optional<std::string_view> boundary;
     while (each.next()) {
-        if (!detail::same_letters(each.name, "boundary")) continue;
+        if (!same_name(each.name, "boundary")) continue;
         if (boundary) return std::nullopt;
         boundary = each.value;
     }
@@ -481,7 +456,7 @@ inline cookies cookies::parse(std::string_view text, form_limits limits) {
     cookies all;
     while (!text.empty() && all.cookies_.size() < limits.max_fields) {
         const std::size_t end = std::min(text.find(';'), text.size());
-        const std::string_view pair = detail::trimmed(text.substr(0, end));
+        const std::string_view pair = trimmed(text.substr(0, end));
         text.remove_prefix(std::min(end + 1, text.size()));
         const std::size_t equals = pair.find('=');
         if (equals == pair.npos) continue;
@@ -489,7 +464,7 @@ inline cookies cookies::parse(std::string_view text, form_limits limits) {
         std::string_view value = pair.substr(equals + 1);
         if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
         const bool is_valid = std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); });
-        if (is_valid && detail::is_form_token(name)) all.cookies_.push_back({name, value});
+        if (is_valid && is_token(name)) all.cookies_.push_back({name, value});
     }
     return all;
 }
@@ -497,7 +472,7 @@ inline std::string set_cookie::to_string() const {
     const auto is_attribute = [](const std::string& text) {
         return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7f' && c != ';'; });
     };
-    if (!detail::is_form_token(name))
+    if (!is_token(name))
         throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " is no token (RFC 6265 section 4.1.1)"};
     if (!std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); }))
         throw std::invalid_argument{"set_cookie: the value " + quoted(value) + " needs encoding (RFC 6265 section 4.1.1)"};
@@ -506,7 +481,7 @@ inline std::string set_cookie::to_string() const {
     if (same_site == http::same_site::none && !secure)
         throw std::invalid_argument{"set_cookie: same_site::none needs secure, or browsers ignore the cookie"};
     const auto begins = [&](std::string_view prefix) {
-        return detail::same_letters(std::string_view{name}.substr(0, prefix.size()), prefix);
+        return same_name(std::string_view{name}.substr(0, prefix.size()), prefix);
     };
     if ((begins("__secure-") || begins("__host-")) && !secure)
         throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " promises secure"};

@@ -49,6 +49,8 @@
 //     http/target.hpp       the second word of a request: path and query, percent coding
 //     http/media.hpp        what kind of text or picture a body is
 //     http/message.hpp      a request and a response, as values
+//     http/form.hpp         queries, forms, uploaded files, cookies
+//     http/file.hpp         a folder of files, which no path leaves
 //
 // This speaks HTTP/1.0 and HTTP/1.1 without TLS. For https put nginx or another proxy in front.
 //
@@ -1153,6 +1155,652 @@ inline void fields::set(std::string_view name, std::string_view value) {
 
 #endif  // NETNOTES_HTTP_FIELDS_HPP
 
+// netnotes/http/file.hpp: a folder of files for the web, which no path leaves
+// SPDX-License-Identifier: MIT
+//
+// A server of files turns the path of a request into the name of a file. Each year some server does it wrongly, and a
+// stranger reads /etc/passwd with GET /../../etc/passwd. The order of the steps decides:
+//
+//        /docs/a%20b.html ── split at '/' ──> docs, a%20b.html ── decode once ──> docs, a b.html ── open below the root
+//                              first                                then               openat2(2), RESOLVE_BENEATH
+//
+//        /..%2f..%2fetc/passwd     decoded first, it would be split into "..", "..", "etc", "passwd".
+//                                  Here it is one piece with a '/' in it, which no file name has: 404
+//        /%252e%252e/x             decoded twice, it would be "..". Decoded once, it is "%2e%2e": no such file
+//        /notes.txt%00.png         a C function would stop at the NUL and send notes.txt as a picture: 404
+//        /link/passwd              a symbolic link that leads out of the folder: the kernel refuses to follow it
+//
+// A check of the text cannot see a symbolic link, and a link may appear between a check and open(2). So the kernel
+// checks, while it opens the file (openat2(2), Linux 5.6). On an older kernel each piece of the path is opened below the
+// piece before, and no link is followed at all.
+//
+//     http::files pictures{"/srv/pictures"};                              // in a handler of http::serve():
+//     co_return pictures.answer(ask);                                     // 200, 206, 304, 404, 405, 412, 416 or 301
+//
+// A browser that has the file already asks whether it has changed, and a download that was cut asks for its rest:
+//
+//        GET /cat.png                          200, ETag: "65f1c2a0.1b2-2400"        the whole file
+//        If-None-Match: "65f1c2a0.1b2-2400"    304                                   no bytes: the copy is still good
+//        Range: bytes=1000-                    206, Content-Range: bytes 1000-9215/9216
+//        If-Range: "another"                   200                                   it has changed: the whole file
+//
+// decide_file() makes this decision without a file and without a socket, so its tests need neither.
+//
+// On this page:  split_path · byte_range, parse_range · file_facts, file_decision, decide_file · files
+// Below it:      http/message.hpp
+// Above it:      http/server.hpp, which sends the answers
+// Sources:       RFC 9110 §13 (conditions), §14 (ranges), §8.8 (validators); openat2(2); RFC 3986 §2.1, §3.3
+
+#ifndef NETNOTES_HTTP_FILE_HPP
+#define NETNOTES_HTTP_FILE_HPP
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+// netnotes/coro/task.hpp: functions that wait
+// SPDX-License-Identifier: MIT
+//
+// A server with a thousand clients waits in a thousand places. A thread for each client costs a thousand stacks.
+// Callbacks need only one stack, but they cut each conversation into pieces. A coroutine is a function that can wait
+// without keeping a thread. `co_await` suspends it, and the event loop resumes it when its event has happened. So it
+// reads like the blocking program.
+//
+//     task<std::string> ask(async_stream& server, std::string_view question) {
+//         co_await server.send_all(question);                     other tasks run during the wait
+//         co_return co_await receive_line(server);                a task awaits a task as a function calls a function
+//     }
+//
+//        outer ── co_await inner() ──> inner ── co_await (an operation) ──┐
+//          ^                             ^                                │ the stack is empty; the frames are on the
+//          |                             └────── the loop resumes it ─────┘ heap, and each frame knows which frame
+//          └────── co_return value ──────┘                                  awaits it
+//
+// A task is lazy. Calling the function only makes its frame, and co_await begins it. So a task that is never awaited
+// never runs, which is why the class is [[nodiscard]]. The task begins inside the expression that awaits it, so
+// arguments passed by reference stay valid. To run a task concurrently with its caller, use spawn() (coro/loop.hpp).
+//
+// If a task is cancelled, its wait throws netnotes::cancelled. Destructors then clean up, as in any function. The class
+// is not a std::exception, so a handler that logs every std::exception and continues does not swallow it. If a task
+// swallows it anyway, its next wait throws it again.
+//
+// g++ 12 compiles some expressions around co_await wrongly, and prints no warning. With that compiler write
+//     auto ready = co_await x; if (ready) ...        not   if (co_await x) ..., while (co_await x) ..., switch
+//     pair p{a, 1}; co_await f(std::move(p))         not   co_await f({a, 1}): an aggregate that is a temporary
+//     auto body = [n]() -> task<> ...; co_await body()     not   co_await [n]() -> task<> {...}(): a capturing temporary
+//     auto body = [n](task_group&) ...; with_group(body)   not   co_await with_group([n](task_group&) ...), nor such a
+//                                                                std::function argument, nor [n](T) {...}(co_await x)
+//     if (c) co_await x; else co_await y;            not   c ? co_await x : co_await y, with operands of class type
+//     auto text = co_await x; throw error{text};     not   throw error{co_await x}
+//     auto a = co_await x; std::vector{a, ...}       not   std::vector{co_await x, co_await y}, pair p{co_await x, 4}
+// clang and newer versions of g++ compile both columns correctly. The examples and tests use the left column.
+// `sh tests/gcc12_coroutines.sh FILE...` finds expressions of the right column in your sources.
+//
+// On this page:  task, cancelled · for authors of awaitables: fiber, operation, awaited_once
+// The notes:     asyncio, async/await; examples 24 to 26
+
+#ifndef NETNOTES_CORO_TASK_HPP
+#define NETNOTES_CORO_TASK_HPP
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+namespace detail {
+class scheduler;
+template <class T>
+class task_promise;
+template <class T>
+class task_awaiter;
+struct task_access;
+}  // namespace detail
+
+/// Thrown by the waits of a cancelled task. It is not an error and not a std::exception. Catch it only to clean up, and
+/// rethrow it. Outside of the cancelled task it is reported as std::system_error with errc::operation_canceled: by
+/// event_loop::run(), and by join_handle::join() to a task that was not cancelled itself.
+class cancelled {
+  public:
+    /// Returns a fixed text for log messages.
+    [[nodiscard]] const char* what() const noexcept { return "this task was cancelled"; }
+};
+
+/// A coroutine that can wait. Its result is a value, a reference, nothing, or an exception. It begins when it is
+/// awaited, and it can be awaited once: `co_await f()`, or `co_await std::move(t)` for a variable. Before that it can
+/// be moved, not copied. It runs in the thread of its event loop.
+///
+/// A task that waits can be destroyed. Its variables are then destroyed, innermost call first, which nests on the
+/// stack. Each call takes 64 bytes with g++ -O2, and 160 bytes without optimization. So a depth of 50,000 calls is safe
+/// on a stack of 8 MiB. The end of a task, and its cancellation, do not nest.
+template <class T = void>
+class [[nodiscard]] task {
+  public:
+    /// Names the promise, as the language requires for a coroutine.
+    using promise_type = detail::task_promise<T>;
+
+    /// Makes an empty task. Awaiting it throws std::logic_error, as does awaiting a task that was moved from or
+    /// awaited.
+    task() noexcept = default;
+    /// Takes the coroutine of `other`, which is empty afterwards.
+    task(task&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
+    /// Destroys the own coroutine and takes that of `other`, which is empty afterwards.
+    task& operator=(task&& other) noexcept {
+        task{std::move(other)}.swap(*this);
+        return *this;
+    }
+    /// Destroys the coroutine if it was never awaited, with its arguments.
+    ~task() {
+        if (coroutine_) coroutine_.destroy();
+    }
+    /// Exchanges the two coroutines.
+    void swap(task& other) noexcept { std::swap(coroutine_, other.coroutine_); }
+
+    /// `co_await` runs the task at once, up to its first wait, and suspends the caller until the task has ended. Then
+    /// it returns the task's result or throws its exception. Throws std::logic_error if the task is empty.
+    [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept;
+    /// A mistake: the message says what to write.
+    template <class Result = T>
+    detail::task_awaiter<Result> operator co_await() & {
+        static_assert(!std::is_same_v<Result, T>, "a task with a name: write co_await std::move(name), only once");
+    }
+
+  private:
+    friend promise_type;
+    friend detail::task_access;
+    explicit task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_{coroutine} {}
+
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+// ========================================================================================================
+// For authors of awaitables
+// ========================================================================================================
+
+namespace detail {
+
+class operation;
+
+/// Holds what a thread must remember from one coroutine to the next. A coroutine that ends does not resume its awaiter:
+/// it stores the awaiter in `next` and returns. So chains of any length end without nesting on the stack. "Symmetric
+/// transfer" gives the same only where the compiler turns a call into a jump. g++ does not below -O2 or with a
+/// sanitizer.
+struct relay {
+    std::coroutine_handle<> next;  ///< is resumed as soon as the running coroutine has returned
+    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the running chain
+
+    /// Resumes `coroutine`, and then each coroutine that is stored in `next`.
+    void resume(std::coroutine_handle<> coroutine) {
+        stack_begin = here();
+        coroutine.resume();
+        while (next) std::exchange(next, nullptr).resume();
+    }
+    /// Returns true if the stack is deep, because coroutines have begun inside one another. Then the loop should begin
+    /// the next coroutine.
+    [[nodiscard]] bool is_deep() const noexcept {
+        return static_cast<std::intptr_t>(stack_begin - here()) > most;
+    }
+
+  private:
+    static constexpr std::intptr_t most = 32 * 1024;  // bytes; musl's threads have 128 KiB in all
+    [[gnu::always_inline]] static std::uintptr_t here() noexcept {
+        return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    }
+};
+inline constinit thread_local relay between{};
+
+/// Throws netnotes::cancelled.
+[[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
+/// Throws std::logic_error for a task without a coroutine.
+[[noreturn]] inline void throw_empty_task() {
+    throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
+}
+
+/// A chain of tasks, each awaiting the next. It begins with the task that was started, by spawn() for example, and ends
+/// with the task that runs or waits. Other libraries call the whole chain a fibre, a green thread or a task.
+class fiber {
+  public:
+    fiber(const fiber&) = delete;
+    fiber& operator=(const fiber&) = delete;
+
+    /// Cancels the chain. Its present wait throws netnotes::cancelled unless the wait has been decided already, and so
+    /// does every later wait. The loop resumes the chain later, not inside this call.
+    void cancel() noexcept;
+    /// Returns true after cancel() or withdraw().
+    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
+    /// Cancels the chain and declares that its result will not be used. A value or permit that is reserved for the
+    /// chain is then given back, although cancel() would come too late for that.
+    void withdraw() noexcept;
+    /// Returns true after withdraw().
+    [[nodiscard]] bool is_withdrawn() const noexcept { return withdrawn_; }
+    /// Returns the scheduler that resumes the chain. The chain must have begun.
+    [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
+    /// Returns the name that was given to spawn().
+    [[nodiscard]] const char* name() const noexcept { return name_; }
+    /// Sets the coroutine that resume() resumes. Code that suspends the chain calls this.
+    void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
+    /// Returns the coroutine that resume() resumes.
+    [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
+    /// Resumes the chain. This object may be destroyed when the call returns.
+    void resume() const { between.resume(goes_on_at_); }
+
+  protected:
+    fiber() noexcept = default;
+    /// Makes a chain of `loop`. `name` is not copied.
+    fiber(scheduler& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
+    /// Makes this chain a part of `parent`, which waits for it: takes over the loop and the name.
+    void belongs_to(const fiber& parent) noexcept {
+        loop_ = parent.loop_;
+        name_ = parent.name_;
+    }
+    /// Ends the wait of an awaiter that is stored outside of the coroutine. Call when the coroutine has been destroyed.
+    inline void leave_awaiter() noexcept;
+    ~fiber() = default;
+    /// Called once, when the outermost task has ended and its result is stored. It runs in the last step of the
+    /// coroutine, and may destroy the coroutine.
+    virtual void ended() noexcept = 0;
+    /// Makes the loop resume the chain at the next turn. Returns false if the chain has no loop.
+    virtual bool postpone() noexcept { return false; }
+
+  private:
+    friend operation;
+    friend scheduler;
+    friend class task_promise_base;
+    template <class T>
+    friend class task_awaiter;
+    scheduler* loop_ = nullptr;
+    const char* name_ = "";
+    operation* waits_for_ = nullptr;
+    // A chain runs, waits, or is in the ready queue. So one of each member is enough for all its tasks and awaiters.
+    std::coroutine_handle<> goes_on_at_;
+    fiber* next_ready_ = nullptr;
+    bool cancelled_ = false;
+    bool withdrawn_ = false;
+};
+
+/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
+/// coroutine.
+class operation {
+  public:
+    operation(const operation&) = delete;
+    operation& operator=(const operation&) = delete;
+    /// Returns the chain that waits. The operation must wait, or have waited.
+    [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
+
+  protected:
+    operation() noexcept = default;
+    /// Waits still only if the frame is destroyed during the wait. Then the derived class removes itself from its list.
+    /// (always_inline, because g++ takes the body of a coroutine for code that runs once, and would make this a call.)
+    [[gnu::always_inline]] ~operation() {
+        if (is_waiting()) [[unlikely]]
+            decided();
+    }
+    /// Begins the wait: from now on cancelled() may be called. Call in await_suspend().
+    void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        chain_ = reinterpret_cast<std::uintptr_t>(&whose) | waiting;
+        whose.waits_for_ = this;
+        whose.goes_on_at(waiter);
+    }
+    /// Returns true after the first waits().
+    [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
+    /// Returns true from waits() until decided().
+    [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
+    /// Ends the wait: from now on cancelling comes too late. The caller must make sure that the coroutine is resumed.
+    void decided() noexcept {
+        chain().waits_for_ = nullptr;
+        chain_ &= ~waiting;
+    }
+    /// Gives up the wait, and makes sure that the loop resumes the coroutine later. Called when the chain is cancelled.
+    virtual void cancelled() noexcept = 0;
+
+  private:
+    friend fiber;
+    // The chain's address. Its lowest bit is set while this operation waits. An awaiter that is stored outside of its
+    // coroutine may be destroyed after the chain, so the destructor must not read the chain.
+    static constexpr std::uintptr_t waiting = 1;
+    std::uintptr_t chain_ = 0;
+};
+
+/// An awaitable that can be awaited once, because its awaiter takes over `parts`. Only an rvalue can be awaited, so
+/// code that awaits a variable twice does not compile.
+template <class Awaiter, class... Parts>
+class [[nodiscard]] awaited_once {
+  public:
+    /// Takes the arguments of the awaiter's constructor.
+    explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
+    /// Makes the awaiter when `co_await` begins.
+    [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
+
+  private:
+    std::tuple<Parts...> parts_;
+};
+
+inline void fiber::cancel() noexcept {
+    if (std::exchange(cancelled_, true)) return;
+    if (waits_for_) waits_for_->cancelled();
+}
+inline void fiber::leave_awaiter() noexcept {
+    if (waits_for_) [[unlikely]]
+        waits_for_->cancelled();
+}
+inline void fiber::withdraw() noexcept {
+    cancelled_ = true;
+    if (std::exchange(withdrawn_, true)) return;
+    if (waits_for_) waits_for_->cancelled();
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+// Every call of a task makes a frame and frees it. There are few sizes, and mostly the last frame made is freed first.
+// So each thread keeps some free frames of each size, which halves the cost of a call. AddressSanitizer must see each
+// frame freed, so no frames are kept there. MinGW keeps no frames either, because it frees the memory of thread_local
+// objects before it calls their destructors.
+
+inline constexpr bool keeps_frames =
+#if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
+    false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    false;
+#else
+    true;
+#endif
+#else
+    true;
+#endif
+
+class frame_store {
+  public:
+    void* take(std::size_t size) {
+        const std::size_t index = index_of(size);
+        if (!keeps_frames || index >= lists_.size()) return ::operator new(size);
+        list& free = lists_[index];
+        if (!free.first) return ::operator new((step * index) + first_step);
+        --free.length;
+        return std::exchange(free.first, free.first->next);
+    }
+    void give_back(void* frame, std::size_t size) noexcept {
+        const std::size_t index = index_of(size);
+        if (!keeps_frames || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
+        if (!open_) return late(frame, size);
+        list& free = lists_[index];
+        free.first = new (frame) link{free.first};
+        ++free.length;
+    }
+
+  private:
+    static constexpr std::size_t step = 16;        // bytes between two sizes, as in malloc, ...
+    static constexpr std::size_t first_step = 24;  // ... which keeps 8 bytes of each block for itself
+    static constexpr std::uint32_t longest = 256;  // free frames kept of one size; further frames are deleted
+    struct link {
+        link* next;
+    };
+    struct list {
+        link* first;
+        std::uint32_t length;
+    };
+    static constexpr std::size_t index_of(std::size_t size) noexcept {
+        return size <= first_step ? 0 : (size - first_step + step - 1) / step;
+    }
+
+    void late(void* frame, std::size_t size) noexcept;
+    void empty() noexcept {
+        open_ = false;
+        for (list& free : lists_)
+            while (free.first) ::operator delete(std::exchange(free.first, free.first->next));
+    }
+
+    // No constructor and no destructor, so that access to the thread_local object needs no check whether it was made.
+    std::array<list, 128> lists_;
+    bool open_;
+    bool closed_;
+};
+inline constinit thread_local frame_store frames{};
+
+/// Takes a frame while the store is not open. The first frame that a thread gives back opens its store, and the end of
+/// the thread empties it. Frames that other thread_local objects give back after that are deleted.
+inline void frame_store::late(void* frame, std::size_t size) noexcept {
+    struct closing {
+        ~closing() {
+            frames.empty();
+            frames.closed_ = true;
+        }
+    };
+    if (closed_) return ::operator delete(frame);
+    static thread_local closing at_the_end;
+    static_cast<void>(at_the_end);
+    open_ = true;
+    give_back(frame, size);
+}
+
+class task_promise_base {
+  public:
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { frames.give_back(frame, size); }
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    auto final_suspend() const noexcept { return ending{}; }
+
+    /// Returns the chain that this task is a part of. The task must have begun.
+    [[nodiscard]] fiber& chain() const noexcept { return *fiber_; }
+
+    /// Makes this task the outermost task of `chain`, which is told when the task ends. Resume the task to begin it.
+    void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
+    /// Begins this task for `awaiter`. Returns true if the task has ended inside this call.
+    ///
+    /// There are two ways back to the awaiter. Most tasks end without a wait, and then the awaiter continues when this
+    /// call returns. A task that has waited stores the awaiter in relay::next when it ends. So does a task that the
+    /// loop had to begin because the stack was deep.
+    bool begin(std::coroutine_handle<> self, std::coroutine_handle<> awaiter, fiber& chain) {
+        continuation_ = awaiter;
+        fiber_ = &chain;
+        if (between.is_deep()) [[unlikely]] {
+            chain.goes_on_at(self);
+            if (chain.postpone()) return false;
+        }
+        state_ = state::in_place;
+        self.resume();
+        return std::exchange(state_, state::waiting) == state::ended;
+    }
+
+  private:
+    enum class state : char { waiting, in_place, ended };
+    struct ending {
+        bool await_ready() const noexcept { return false; }
+        template <class Promise>
+        void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+            task_promise_base& task = self.promise();
+            if (std::exchange(task.state_, state::ended) == state::in_place) return;
+            if (task.continuation_)
+                between.next = task.continuation_;
+            else
+                task.fiber_->ended();
+        }
+        void await_resume() const noexcept {}
+    };
+
+    std::coroutine_handle<> continuation_;
+    fiber* fiber_ = nullptr;
+    state state_ = state::waiting;
+};
+
+/// Stores what a task returned or threw.
+template <class T>
+class result {
+  public:
+    result() noexcept {}
+    result(const result&) = delete;
+    result& operator=(const result&) = delete;
+    ~result() { clear(); }
+    template <class Value>
+    void set_value(Value&& value) {
+        if constexpr (std::is_reference_v<T>)
+            new (&value_) stored{std::addressof(value)};
+        else
+            new (&value_) stored(std::forward<Value>(value));
+        kind_ = kind::value;
+    }
+    /// Stores an exception, and drops a value that is stored already. A destructor of a variable may throw after
+    /// co_return.
+    void set_exception(std::exception_ptr exception) noexcept {
+        clear();
+        new (&exception_) std::exception_ptr{std::move(exception)};
+        kind_ = kind::exception;
+    }
+    /// Returns the value, or throws the exception. Call once.
+    T take() {
+        if (kind_ == kind::exception) std::rethrow_exception(exception_);
+        if constexpr (std::is_reference_v<T>)
+            return static_cast<T>(*value_);
+        else
+            return std::move(value_);
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept {
+        return kind_ == kind::exception ? exception_ : nullptr;
+    }
+    /// Moves the result of `other` here.
+    void take_over(result& other) {
+        if (other.kind_ == kind::exception)
+            set_exception(other.exception_);
+        else if constexpr (std::is_reference_v<T>)
+            set_value(*other.value_);
+        else
+            set_value(std::move(other.value_));
+    }
+
+  private:
+    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
+    enum class kind : char { none, value, exception };
+    void clear() noexcept {
+        if (kind_ == kind::value) value_.~stored();
+        if (kind_ == kind::exception) exception_.~exception_ptr();
+        kind_ = kind::none;
+    }
+    union {
+        stored value_;
+        std::exception_ptr exception_;
+    };
+    kind kind_ = kind::none;
+};
+template <>
+class result<void> {
+  public:
+    void set_exception(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
+    void take() const {
+        if (exception_) std::rethrow_exception(exception_);
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept { return exception_; }
+    void take_over(result& other) noexcept { exception_ = std::move(other.exception_); }
+
+  private:
+    std::exception_ptr exception_;
+};
+
+template <class T>
+class task_promise : public task_promise_base {
+  public:
+    task<T> get_return_object() noexcept { return task<T>{std::coroutine_handle<task_promise>::from_promise(*this)}; }
+    template <class Value = T>
+    requires std::is_convertible_v<Value&&, T>
+    void return_value(Value&& value) { outcome.set_value(std::forward<Value>(value)); }
+    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
+
+    result<T> outcome;
+};
+template <>
+class task_promise<void> : public task_promise_base {
+  public:
+    task<void> get_return_object() noexcept {
+        return task<void>{std::coroutine_handle<task_promise>::from_promise(*this)};
+    }
+    void return_void() const noexcept {}
+    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
+
+    result<void> outcome;
+};
+
+/// Owns the awaited task, so that its frame is destroyed at the end of the awaiting expression.
+template <class T>
+class [[nodiscard]] task_awaiter {
+  public:
+    explicit task_awaiter(std::coroutine_handle<task_promise<T>> awaited) noexcept : awaited_{awaited} {}
+    task_awaiter(task_awaiter&& other) noexcept : awaited_{std::exchange(other.awaited_, nullptr)} {}
+    task_awaiter& operator=(task_awaiter&&) = delete;
+    ~task_awaiter() {
+        if (awaited_) awaited_.destroy();
+    }
+    void operator co_await() & = delete;  // a task can be awaited once
+    bool await_ready() const noexcept { return false; }
+    /// Begins the task. If the task is empty, the awaiting task gives up its turn before the error is thrown. So a
+    /// program that tries again for ever still lets the other tasks run.
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
+        fiber& whose = awaiter.promise().chain();
+        if (awaited_) [[likely]]
+            return !awaited_.promise().begin(awaited_, awaiter, whose);
+        whose.goes_on_at(awaiter);
+        return whose.postpone();
+    }
+    T await_resume() const {
+        if (!awaited_) [[unlikely]]
+            throw_empty_task();
+        return awaited_.promise().outcome.take();
+    }
+
+  private:
+    std::coroutine_handle<task_promise<T>> awaited_;
+};
+
+/// Lets code that starts tasks take the coroutine out of a task.
+struct task_access {
+    template <class T>
+    static std::coroutine_handle<task_promise<T>> release(task<T>& from) noexcept {
+        return std::exchange(from.coroutine_, nullptr);
+    }
+};
+
+}  // namespace detail
+
+template <class T>
+detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
+    return detail::task_awaiter<T>{std::exchange(coroutine_, nullptr)};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_TASK_HPP
+
+
 // netnotes/http/media.hpp: what kind of text or picture a body is
 // SPDX-License-Identifier: MIT
 //
@@ -1938,6 +2586,996 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 }  // namespace netnotes
 
 #endif  // NETNOTES_HTTP_MESSAGE_HPP
+
+
+
+
+
+namespace netnotes::http {
+
+static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: compile with -D_FILE_OFFSET_BITS=64");
+
+// ---- The name of a file --------------------------------------------------------------------------------
+
+/// Turns the path of a target, for example `/docs/a%20b.html`, into a relative path: `docs/a b.html`. It is split at
+/// '/', then each piece is decoded once. A '/' at the end stays, because it asks for a folder. The path `/` becomes "".
+///
+/// Returns nullopt if no file below the root can have this name: for a piece that is empty, holds a '/' or a NUL, or
+/// begins with a dot, which includes "." and "..". Files with a dot in front are hidden: `.git` or `.env` should not be
+/// on the web, and a server that sends them by accident does so silently. It also returns nullopt for a path without
+/// a '/' in front, for a '%' without two hexadecimal digits, and for more than `max_size` bytes.
+[[nodiscard]] std::optional<std::string> split_path(std::string_view path, std::size_t max_size = 4095);
+
+// ---- What is sent of a file ----------------------------------------------------------------------------
+
+/// A part of a file: the bytes from `first` to `first + count - 1`.
+struct byte_range {
+    std::uint64_t first = 0;
+    std::uint64_t count = 0;
+    friend constexpr bool operator==(const byte_range&, const byte_range&) noexcept = default;
+};
+/// Says what a Range field asks for.
+enum class range_kind : std::uint8_t {
+    whole,          ///< everything: no range, several ranges, another unit, or a text that is not valid
+    part,           ///< one part
+    unsatisfiable,  ///< a part behind the end of the file: 416
+};
+/// Reads the value of a Range field, for a file of `size` bytes, and sets `range` if there is one part. `bytes=5-` means
+/// everything from byte 5, and `bytes=-5` the last 5 bytes. An end behind the end of the file is cut, and a suffix
+/// longer than the file is the whole file.
+///
+/// Several ranges are answered with the whole file, which RFC 9110 §14.2 allows: a request for a thousand ranges that
+/// overlap would otherwise be answered with a thousand copies (CVE-2011-3192).
+[[nodiscard]] range_kind parse_range(std::string_view value, std::uint64_t size, byte_range& range) noexcept;
+
+/// What a decision needs to know about a file.
+struct file_facts {
+    std::uint64_t size = 0;
+    time_point modified{};          ///< the time of the last change
+    std::uint32_t nanoseconds = 0;  ///< the fraction of that second
+};
+/// Returns the file's entity tag, with its quotation marks: the time of the last change and the size. Two versions have
+/// the same tag only if they have the same size and were written in the same tick of the file system's clock.
+[[nodiscard]] std::string entity_tag(const file_facts& file);
+
+/// The fields of a request that decide what is sent. An absent field is empty.
+struct file_conditions {
+    std::string_view if_match{}, if_unmodified_since{}, if_none_match{}, if_modified_since{}, range{}, if_range{};
+};
+/// Says what is sent of a file.
+struct file_decision {
+    int status = 200;     ///< 200, 206 for a part, 304 not modified, 412 precondition failed, 416 no such part
+    byte_range bytes{};  ///< what is sent, for 200 and 206
+};
+/// Decides what is sent, in the order of RFC 9110 §13.2.2: If-Match, or else If-Unmodified-Since. Then If-None-Match, or
+/// else If-Modified-Since. Then Range, if If-Range allows it. `what` is GET or HEAD. A HEAD request has no ranges
+/// (RFC 9110 §14.2). A date that is not valid counts as absent.
+[[nodiscard]] file_decision decide_file(method what, const file_conditions& asked, const file_facts& file);
+
+// ---- The folder ----------------------------------------------------------------------------------------
+
+/// Owns an open file, to read, and knows what a decision needs. It can be moved, not copied.
+class opened_file {
+  public:
+    opened_file() noexcept = default;
+    opened_file(opened_file&& other) noexcept
+        : facts{other.facts}, is_folder{other.is_folder}, descriptor_{std::exchange(other.descriptor_, -1)} {}
+    opened_file& operator=(opened_file&& other) noexcept {
+        facts = other.facts;
+        is_folder = other.is_folder;
+        std::swap(descriptor_, other.descriptor_);
+        return *this;
+    }
+    ~opened_file() {
+        if (descriptor_ >= 0) ::close(descriptor_);
+    }
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    /// Returns the descriptor, or -1. It belongs to this object.
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+    /// Returns the descriptor, which the caller must close.
+    [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
+
+    file_facts facts{};
+    bool is_folder = false;
+
+  private:
+    friend class files;
+    int descriptor_ = -1;
+};
+
+/// A part of a file as the body of a response. The server sends it with sendfile(2). Another reader gets it in pieces.
+class file_body final : public body_source {
+  public:
+    /// Takes over the file. The bytes are not read before they are sent.
+    file_body(opened_file file, byte_range bytes) noexcept : file_{std::move(file)}, bytes_{bytes} {}
+    [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return bytes_.count; }
+    /// Returns the next piece, at most 16 KiB, without a wait for anything but the disk. Throws std::system_error if the
+    /// file cannot be read, or is shorter now than it was.
+    [[nodiscard]] task<std::span<const std::byte>> next() override;
+    [[nodiscard]] int native_handle() const noexcept { return file_.native_handle(); }
+    /// Returns the bytes that are still to be sent.
+    [[nodiscard]] byte_range bytes() const noexcept { return bytes_; }
+
+  private:
+    opened_file file_;
+    byte_range bytes_;
+    std::string piece_{};
+};
+
+/// How files opens what is below its folder.
+enum class file_lookup : std::uint8_t {
+    /// By openat2(2). A symbolic link is followed if it stays below the folder. If the kernel does not know the call, as
+    /// `without_links`.
+    by_kernel,
+    /// Each piece of a path is opened below the piece before, and a symbolic link is not followed at all.
+    without_links,
+};
+
+/// A folder whose files are on the web. It can be moved, not copied. All calls may be made from several threads.
+///
+/// It sends regular files only. A folder is answered with its `index.html`, and never with a list of its files. A path of
+/// a folder without a '/' at its end is answered with 301, because a browser takes the links of the page as relative to
+/// the last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
+class files {
+  public:
+    /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.
+    explicit files(const std::string& root, file_lookup lookup = file_lookup::by_kernel);
+    files(files&& other) noexcept : root_{std::exchange(other.root_, -1)}, lookup_{other.lookup_} {}
+    files& operator=(files&& other) noexcept {
+        std::swap(root_, other.root_);
+        lookup_ = other.lookup_;
+        return *this;
+    }
+    ~files() {
+        if (root_ >= 0) ::close(root_);
+    }
+
+    /// Answers a GET or HEAD request for a file: with 200, 206, 304, 412 or 416, with 301 for a folder without a '/' at
+    /// its end, or with 404. Another method is answered with 405. A file of at most 16 KiB is read at once, a longer one
+    /// becomes a file_body. Throws std::system_error if the process has no descriptor left.
+    ///
+    /// The response says `X-Content-Type-Options: nosniff`. Without it a browser may take a text that a stranger has
+    /// uploaded for a page with scripts.
+    [[nodiscard]] response answer(const request& ask) const;
+    /// Does the same for another path than that of the request: a handler may take away a prefix, or choose a file. The
+    /// path is as in split_path().
+    [[nodiscard]] response answer(const request& ask, std::string_view path) const;
+
+    /// Opens what the path of a target names, a regular file or a folder. Does not wait for the other end of a FIFO.
+    /// Returns a closed file and sets `error` if there is no such file, or if it may not be sent.
+    [[nodiscard]] opened_file open(std::string_view path, std::error_code& error) const;
+
+  private:
+    [[nodiscard]] opened_file open_below(int folder, const std::string& name, std::error_code& error) const;
+
+    int root_ = -1;
+    file_lookup lookup_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline std::optional<std::string> split_path(std::string_view path, std::size_t max_size) {
+    if (!path.starts_with('/') || path.size() > max_size) return std::nullopt;
+    std::string result;
+    result.reserve(path.size());
+    for (std::size_t begin = 1; begin < path.size();) {
+        const std::size_t end = std::min(path.find('/', begin), path.size());
+        const std::size_t piece = result.size();
+        const std::optional<std::string> name = percent_decode(path.substr(begin, end - begin));
+        if (!name || name->empty() || name->front() == '.') return std::nullopt;
+        result += *name;
+        if (result.find_first_of(std::string_view{"/\0", 2}, piece) != result.npos) return std::nullopt;
+        if (end < path.size()) result += '/';
+        begin = end + 1;
+    }
+    return result;
+}
+
+inline range_kind parse_range(std::string_view value, std::uint64_t size, byte_range& range) noexcept {
+    const std::size_t equals = value.find('=');
+    if (equals == value.npos || !same_name(value.substr(0, equals), "bytes")) return range_kind::whole;
+    value = trimmed(value.substr(equals + 1));
+    const std::size_t dash = value.find('-');
+    if (dash == value.npos) return range_kind::whole;
+    const std::string_view from = value.substr(0, dash), to = value.substr(dash + 1);
+    static constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    // A number above 2^64 is valid, and behind the end of every file.
+    const auto read = [](std::string_view digits) -> std::optional<std::uint64_t> {
+        if (digits.empty() || !std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; }))
+            return std::nullopt;
+        return read_decimal(digits).value_or(most);
+    };
+    const std::optional<std::uint64_t> first = read(from), last = read(to);
+    if (from.empty()) {
+        if (!last) return range_kind::whole;
+        const std::uint64_t count = std::min(*last, size);
+        if (count == 0) return range_kind::unsatisfiable;
+        range = {size - count, count};
+        return range_kind::part;
+    }
+    if (!first || (!last && !to.empty()) || (last && *last < *first)) return range_kind::whole;
+    if (*first >= size) return range_kind::unsatisfiable;
+    range = {*first, std::min(last.value_or(most), size - 1) - *first + 1};
+    return range_kind::part;
+}
+
+inline std::string entity_tag(const file_facts& file) {
+    std::string tag = "\"";
+    std::array<char, 20> digits{};
+    const auto append = [&](std::uint64_t number) {
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
+        tag.append(digits.data(), end);
+    };
+    append(static_cast<std::uint64_t>(file.modified.time_since_epoch().count()));
+    tag += '.';
+    append(file.nanoseconds);
+    tag += '-';
+    append(file.size);
+    return tag += '"';
+}
+
+namespace detail {
+
+/// Returns true if the list of entity tags, or "*", has this tag. A weak comparison ignores a "W/" in front. A strong
+/// one never matches a weak tag (RFC 9110 §8.8.3.2). Our tags are strong.
+inline bool has_tag(std::string_view list, std::string_view tag, bool is_strong) noexcept {
+    if (trimmed(list) == "*") return true;
+    while (!list.empty()) {
+        list = trimmed(list);
+        if (list.starts_with(',')) {
+            list.remove_prefix(1);
+            continue;
+        }
+        const bool is_weak = list.starts_with("W/");
+        if (is_weak) list.remove_prefix(2);
+        const std::size_t end = list.starts_with('"') ? list.find('"', 1) : list.npos;
+        if (end == list.npos) return false;  // not valid, and what follows cannot be read either
+        if (list.substr(0, end + 1) == tag && !(is_weak && is_strong)) return true;
+        list.remove_prefix(end + 1);
+    }
+    return false;
+}
+
+}  // namespace detail
+
+inline file_decision decide_file(method what, const file_conditions& asked, const file_facts& file) {
+    const std::string tag = entity_tag(file);
+    const auto date = [](std::string_view text) -> std::optional<time_point> {
+        return text.empty() ? std::nullopt : read_date(text);
+    };
+    if (!asked.if_match.empty()) {
+        if (!detail::has_tag(asked.if_match, tag, true)) return {412, {}};
+    } else if (const auto limit = date(asked.if_unmodified_since); limit && file.modified > *limit) {
+        return {412, {}};
+    }
+    if (!asked.if_none_match.empty()) {
+        if (detail::has_tag(asked.if_none_match, tag, false)) return {304, {}};
+    } else if (const auto known = date(asked.if_modified_since); known && file.modified <= *known) {
+        return {304, {}};
+    }
+    const file_decision whole{200, {0, file.size}};
+    if (what != method::get || asked.range.empty()) return whole;
+    if (const std::string_view same = trimmed(asked.if_range); !same.empty()) {
+        // A date must be equal, and not only later: the client has seen exactly this version.
+        const bool is_tag = same.starts_with('"') || same.starts_with("W/");
+        if (is_tag ? same != tag : date(same) != file.modified) return whole;
+    }
+    byte_range part;
+    switch (parse_range(asked.range, file.size, part)) {
+        case range_kind::part: return {206, part};
+        case range_kind::unsatisfiable: return {416, {}};
+        case range_kind::whole: break;
+    }
+    return whole;
+}
+
+namespace detail {
+
+/// Calls openat2(2), which C libraries do not have yet. The numbers are the same on all architectures but Alpha.
+inline int openat2(int folder, const char* name, std::uint64_t flags) noexcept {
+#ifdef SYS_openat2
+    constexpr long number = SYS_openat2;
+#else
+    constexpr long number = 437;
+#endif
+    constexpr std::uint64_t no_magic_links = 0x02, beneath = 0x08;  // RESOLVE_... of linux/openat2.h
+    struct {
+        std::uint64_t flags, mode, resolve;
+    } const how{flags, 0, no_magic_links | beneath};
+    return static_cast<int>(::syscall(number, folder, name, &how, sizeof how));
+}
+constexpr int to_read = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;  // O_NONBLOCK: see files::open()
+
+/// Opens the path piece by piece. A part of it that was a folder may be moved away meanwhile, but ".." is no piece here,
+/// so the walk never goes up.
+inline int open_without_links(int folder, const std::string& name) noexcept {
+    int at = folder;
+    for (std::size_t begin = 0;;) {
+        const std::size_t end = name.find('/', begin);
+        const bool is_last = end == name.npos || end + 1 == name.size();
+        std::array<char, 256> piece{};
+        const std::size_t size = std::min(end, name.size()) - begin;
+        int next = -1;
+        if (size >= piece.size()) {
+            errno = ENAMETOOLONG;
+        } else {
+            std::copy_n(name.data() + begin, size, piece.data());
+            const int folder_only = is_last && end == name.npos ? 0 : O_DIRECTORY;
+            const int flags = is_last ? to_read | folder_only : O_PATH | O_CLOEXEC | O_DIRECTORY;
+            next = ::openat(at, size == 0 ? "." : piece.data(), flags | O_NOFOLLOW);
+        }
+        if (at != folder) {
+            const int error = errno;
+            ::close(at);
+            errno = error;
+        }
+        if (next < 0 || is_last) return next;
+        at = next;
+        begin = end + 1;
+    }
+}
+
+/// Fills `room` with the bytes from `first` on. Returns false and sets errno if they cannot be read. A file that has
+/// become shorter sets EIO: the response has promised its old size.
+inline bool read_exactly(int file, std::uint64_t first, std::string& room) noexcept {
+    for (std::size_t filled = 0; filled < room.size();) {
+        const auto got = ::pread(file, room.data() + filled, room.size() - filled, static_cast<off_t>(first + filled));
+        if (got < 0 && errno == EINTR) continue;
+        if (got == 0) errno = EIO;
+        if (got <= 0) return false;
+        filled += static_cast<std::size_t>(got);
+    }
+    return true;
+}
+
+}  // namespace detail
+
+inline files::files(const std::string& root, file_lookup lookup)
+    : root_{::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)}, lookup_{lookup} {
+    if (root_ < 0) throw std::system_error{errno, std::system_category(), "open the folder " + quoted(root)};
+    if (lookup_ != file_lookup::by_kernel) return;
+    const int probe = detail::openat2(root_, ".", O_PATH | O_CLOEXEC);
+    // An old kernel answers ENOSYS, and some sandboxes EPERM.
+    if (probe < 0)
+        lookup_ = file_lookup::without_links;
+    else
+        ::close(probe);
+}
+inline opened_file files::open_below(int folder, const std::string& name, std::error_code& error) const {
+    opened_file file;
+    constexpr int attempts = 3;  // EAGAIN: somewhere a folder was renamed meanwhile, so the kernel cannot be certain
+    for (int i = 0; i < attempts && !file.is_open(); ++i) {
+        file.descriptor_ = lookup_ == file_lookup::by_kernel
+                               ? detail::openat2(folder, name.empty() ? "." : name.c_str(), detail::to_read)
+                               : detail::open_without_links(folder, name);
+        if (file.descriptor_ < 0 && errno != EAGAIN && errno != EINTR) break;
+    }
+    struct stat status {};
+    if (!file.is_open() || ::fstat(file.descriptor_, &status) != 0) {
+        error = std::error_code{errno, std::system_category()};
+        return {};
+    }
+    file.is_folder = S_ISDIR(status.st_mode);
+    if (!file.is_folder && !S_ISREG(status.st_mode)) {  // a FIFO, a device, a socket
+        error = std::make_error_code(std::errc::operation_not_permitted);
+        return {};
+    }
+    file.facts.size = static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0));
+    file.facts.modified = time_point{std::chrono::seconds{status.st_mtim.tv_sec}};
+    file.facts.nanoseconds = static_cast<std::uint32_t>(status.st_mtim.tv_nsec);
+    error.clear();
+    return file;
+}
+inline opened_file files::open(std::string_view path, std::error_code& error) const {
+    const std::optional<std::string> name = split_path(path);
+    if (!name) {
+        error = std::make_error_code(std::errc::no_such_file_or_directory);
+        return {};
+    }
+    return open_below(root_, *name, error);
+}
+
+inline response files::answer(const request& ask) const { return answer(ask, ask.target().raw_path()); }
+inline response files::answer(const request& ask, std::string_view path) const {
+    if (ask.method() != method::get && ask.method() != method::head) {
+        response refused{status::method_not_allowed, "405: files are read with GET\n"};
+        refused.fields.set("Allow", "GET, HEAD");
+        return refused;
+    }
+    std::string name = split_path(path).value_or("");
+    std::error_code error;
+    opened_file file = open(path, error);
+    if (!error && file.is_folder) {
+        if (!name.empty() && !name.ends_with('/')) {
+            // The path of the request, not ours: the handler may have taken a prefix away. "//host/" would be a host.
+            std::string_view asked = ask.target().raw_path();
+            while (asked.starts_with("//")) asked.remove_prefix(1);
+            std::string where{asked};
+            where += '/';
+            if (ask.target().has_query()) (where += '?') += ask.query();
+            return redirect(where, status::moved_permanently);
+        }
+        name += "index.html";
+        file = open_below(root_, name, error);
+        if (!error && file.is_folder) error = std::make_error_code(std::errc::is_a_directory);
+    }
+    for (const std::errc shortage : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
+                                     std::errc::not_enough_memory})
+        if (error == shortage) throw std::system_error{error, "open " + quoted(name)};
+    if (error) return not_found(ask);
+
+    // A list may come in several fields (RFC 9110 §5.3). More than one is rare, so only then is it put together.
+    std::string tags, strong_tags;
+    const auto list_of = [&](std::string_view field, std::string& joined) -> std::string_view {
+        if (ask.fields().count(field) < 2) return ask.field(field).value_or("");
+        return joined = ask.fields().joined(field);
+    };
+    const auto one_of = [&](std::string_view field) { return ask.field(field).value_or(""); };
+    file_conditions asked;
+    asked.if_match = list_of("If-Match", strong_tags);
+    asked.if_none_match = list_of("If-None-Match", tags);
+    asked.if_unmodified_since = one_of("If-Unmodified-Since");
+    asked.if_modified_since = one_of("If-Modified-Since");
+    asked.if_range = one_of("If-Range");
+    // Two Range fields have no meaning, so the whole file is sent.
+    if (ask.fields().count("Range") == 1) asked.range = one_of("Range");
+    const file_facts facts = file.facts;
+    const file_decision decision = decide_file(ask.method(), asked, facts);
+
+    response result{decision.status};
+    result.fields.add("Accept-Ranges", "bytes");
+    if (decision.status == 412) {
+        result.body = "412: the file has changed\n";
+        return result;
+    }
+    const auto range = [&](std::string part) { return "bytes " + std::move(part) + "/" + std::to_string(facts.size); };
+    if (decision.status == 416) {
+        result.fields.add("Content-Range", range("*"));
+        result.body = "416: the file has " + std::to_string(facts.size) + " bytes\n";
+        return result;
+    }
+    result.fields.add("ETag", entity_tag(facts));
+    result.fields.add("Last-Modified", write_date(facts.modified));
+    if (decision.status == 304) return result;
+    result.fields.add("Content-Type", media_type_of(name));
+    result.fields.add("X-Content-Type-Options", "nosniff");
+    const auto [first, count] = decision.bytes;
+    if (decision.status == 206)
+        result.fields.add("Content-Range", range(std::to_string(first) + "-" + std::to_string(first + count - 1)));
+    constexpr std::uint64_t most_at_once = 16 * 1024;  // two more system calls of sendfile(2) cost more than a copy
+    if (count > most_at_once) {
+        result.source = std::make_unique<file_body>(std::move(file), decision.bytes);
+    } else {
+        result.body.resize(static_cast<std::size_t>(count));
+        if (!detail::read_exactly(file.native_handle(), first, result.body))
+            throw std::system_error{errno, std::system_category(), "read " + quoted(name)};
+    }
+    return result;
+}
+
+inline task<std::span<const std::byte>> file_body::next() {
+    constexpr std::uint64_t most = 16 * 1024;
+    piece_.resize(static_cast<std::size_t>(std::min(bytes_.count, most)));
+    if (!piece_.empty() && !detail::read_exactly(file_.native_handle(), bytes_.first, piece_)) {
+        const int error = errno;
+        throw std::system_error{error, std::system_category(), "read a file that is being sent"};
+    }
+    bytes_.first += piece_.size();
+    bytes_.count -= piece_.size();
+    co_return std::as_bytes(std::span<const char>{piece_.data(), piece_.size()});
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_FILE_HPP
+
+// netnotes/http/form.hpp: what a browser sends when a person presses a button: queries, forms, files and cookies
+// SPDX-License-Identifier: MIT
+//
+// A form has names and values. A browser writes them in one of three ways, and the server must read all of them:
+//
+//        GET /search?city=New+York&day=3            the query of a target: percent encoding, and '+' for a space
+//        Content-Type: application/x-www-form-urlencoded    the same text as the body of a POST
+//        Content-Type: multipart/form-data; boundary=XyZ    parts between lines of dashes, for files
+//
+//        --XyZ                                               the boundary: a line that no part contains
+//        Content-Disposition: form-data; name="photo"; filename="cat.png"
+//        Content-Type: image/png
+//                                                            an empty line, then the bytes as they are
+//        (bytes)
+//        --XyZ--                                             two more dashes: the end
+//
+//     parse_failure why;
+//     if (auto form = http::form::parse("city=New+York&day=3", why))
+//         std::cout << form->get("city").value_or("nowhere");             // New York
+//     else
+//         std::cout << why.message();
+//
+// A cookie is a name and a value, too. The server sets it with the field Set-Cookie, and the browser sends it back with
+// each later request, in the field Cookie.
+//
+// Every text here comes from a stranger. So each reader has bounds, and refuses a text that is not what it claims to be:
+// the reason and its place are in a parse_failure. The exception is a Cookie field, see cookies::parse().
+//
+// On this page:  form_limits · form, encode_form · form_part, parse_multipart, multipart_boundary · cookies, set_cookie
+// Below it:      ip/text.hpp (parse_failure), http/target.hpp (percent coding)
+// Sources:       WHATWG URL §5 (urlencoded), RFC 7578 (multipart/form-data), RFC 2046 §5.1, RFC 6265 (cookies)
+
+#ifndef NETNOTES_HTTP_FORM_HPP
+#define NETNOTES_HTTP_FORM_HPP
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+
+
+
+namespace netnotes::http {
+
+/// The bounds of the readers on this page. The number of bytes is bounded by the message that holds the text.
+struct form_limits {
+    std::size_t max_fields = 1000;       ///< names with values, parts of a multipart body, or cookies
+    std::size_t max_part_head = 4 * 1024;  ///< bytes of the fields of one part
+};
+
+/// The names and values of a query or a form, in the order of the text. A name may occur more than once.
+class form {
+  public:
+    /// A name with its value, decoded. Both may hold any bytes.
+    struct field {
+        std::string name;
+        std::string value;
+    };
+
+    /// Creates a form without fields.
+    form() = default;
+    /// Reads `name=value&name=value`, the text of a query behind its '?', or a urlencoded body. A '+' is a space, and
+    /// %xx is a byte. Empty pieces (`a=1&&b=2`) are skipped. A piece without '=' is a name with an empty value.
+    ///
+    /// Returns nullopt if a '%' is not followed by two hexadecimal digits, or if there are more than max_fields fields;
+    /// `why` then has the reason and the place. A ';' separates nothing: if a proxy and a server disagree about it, a
+    /// cache can be poisoned (CVE-2021-23336).
+    [[nodiscard]] static std::optional<form> parse(std::string_view text, parse_failure& why, form_limits limits = {});
+
+    /// Returns the first value with this name, or nullopt. The view is valid until the form is changed or destroyed.
+    [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept {
+        for (const field& each : fields_)
+            if (each.name == name) return each.value;
+        return std::nullopt;
+    }
+    /// Returns all values with this name, in their order. The views are valid as long as the view of get().
+    [[nodiscard]] std::vector<std::string_view> get_all(std::string_view name) const {
+        std::vector<std::string_view> found;
+        for (const field& each : fields_)
+            if (each.name == name) found.push_back(each.value);
+        return found;
+    }
+    /// Adds a field behind the others.
+    void add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
+    [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
+    [[nodiscard]] bool empty() const noexcept { return fields_.empty(); }
+    [[nodiscard]] auto begin() const noexcept { return fields_.begin(); }
+    [[nodiscard]] auto end() const noexcept { return fields_.end(); }
+
+  private:
+    std::vector<field> fields_;
+};
+
+/// Returns the fields as `name=value&name=value`, for a query or a urlencoded body. form::parse() returns them again.
+[[nodiscard]] std::string encode_form(const form& fields);
+
+// ---- multipart/form-data -------------------------------------------------------------------------------
+
+/// One part of a multipart body.
+struct form_part {
+    std::string name{};  ///< the name of the field in the form
+    /// The name of the file on the sender's machine, without its folders; nullopt if the part is no file. It is a
+    /// stranger's word: do not use it as a path (RFC 7578 §4.2).
+    std::optional<std::string> file_name{};
+    std::string content_type = "text/plain";  ///< as the sender says, not checked
+    std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
+};
+
+/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data` with
+/// one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
+[[nodiscard]] std::optional<std::string_view> multipart_boundary(std::string_view content_type);
+
+/// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason and
+/// the place in `why`, for
+///   - a body without its first or its last boundary: the last one shows that the body has not been cut,
+///   - a part without `Content-Disposition: form-data; name="..."`, or with two of these fields or names,
+///   - a line of a part's head that does not end in CR LF, is folded or holds a control character,
+///   - more than max_fields parts, or a part's head of more than max_part_head bytes.
+/// Bytes before the first and behind the last boundary are skipped (RFC 2046 §5.1.1). Takes time in proportion to the
+/// size of the body.
+[[nodiscard]] std::optional<std::vector<form_part>> parse_multipart(std::string_view body, std::string_view boundary,
+                                                                    parse_failure& why, form_limits limits = {});
+
+// ---- cookies -------------------------------------------------------------------------------------------
+
+/// The cookies of a request. The views lie in the text that was parsed.
+class cookies {
+  public:
+    struct cookie {
+        std::string_view name;
+        std::string_view value;
+    };
+    /// Reads the value of a Cookie field: `a=1; b=2`. Quotation marks around a value are removed. A pair that is not
+    /// valid is skipped, and so are pairs behind the first max_fields: another program of the same site may have set
+    /// them, and a refusal would lock the person out until the cookie expires.
+    [[nodiscard]] static cookies parse(std::string_view text, form_limits limits = {});
+
+    /// Returns the first value with this name, or nullopt. A browser sends the cookie with the longest path first
+    /// (RFC 6265 §5.4). Names are case-sensitive.
+    [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept {
+        for (const cookie& each : cookies_)
+            if (each.name == name) return each.value;
+        return std::nullopt;
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return cookies_.size(); }
+    [[nodiscard]] auto begin() const noexcept { return cookies_.begin(); }
+    [[nodiscard]] auto end() const noexcept { return cookies_.end(); }
+
+  private:
+    std::vector<cookie> cookies_;
+};
+
+/// Says whether a browser sends a cookie with a request that another site has caused.
+enum class same_site : std::uint8_t {
+    strict,  ///< never
+    lax,     ///< only when the person follows a link
+    none,    ///< always; needs `secure`
+};
+
+/// A cookie that a server sets. The defaults are the careful ones: no script can read the cookie, and other sites cannot
+/// make the browser send it with a form.
+struct set_cookie {
+    std::string name{};
+    std::string value{};  ///< printable ASCII without space, quotation mark, comma, semicolon and backslash
+    std::string path = "/";
+    std::string domain{};  ///< empty: only the host that has set it
+    /// How long the browser keeps it; zero or less deletes it. nullopt: until the browser ends.
+    std::optional<std::chrono::seconds> max_age{};
+    bool secure = false;    ///< only over TLS
+    bool http_only = true;  ///< hidden from scripts
+    http::same_site same_site = http::same_site::lax;
+
+    /// Returns the value of a Set-Cookie field. Throws std::invalid_argument if a member holds a character that would
+    /// change the meaning of the field, or if browsers would ignore the cookie: same_site::none without `secure`, or a
+    /// name with the prefix `__Secure-` or `__Host-` without what that prefix promises.
+    [[nodiscard]] std::string to_string() const;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Decodes a piece of a form. Returns the place of a '%' without two digits, or npos.
+inline std::size_t decode_form_piece(std::string_view text, std::string& into) {
+    into.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            into += text[i] == '+' ? ' ' : text[i];
+            continue;
+        }
+        const int byte = percent_byte(text, i);
+        if (byte < 0) return i;
+        into += static_cast<char>(byte);
+        i += 2;
+    }
+    return std::string_view::npos;
+}
+inline void append_form_piece(std::string& to, std::string_view text) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if ((is(plain_character, c) && c != '~') || c == '*') {  // the characters of WHATWG URL section 5.2
+            to += c;
+        } else if (c == ' ') {
+            to += '+';
+        } else {
+            to += '%';
+            to += digits[byte >> 4];
+            to += digits[byte & 15];
+        }
+    }
+}
+/// cookie-octet of RFC 6265 §4.1.1
+constexpr bool is_cookie_octet(char c) noexcept {
+    return c > ' ' && c < '\x7f' && c != '"' && c != ',' && c != ';' && c != '\\';
+}
+constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+/// Walks through the parameters of a field's value: `; name=token; name="quoted"`.
+class parameter_reader {
+  public:
+    explicit parameter_reader(std::string_view rest) noexcept : rest_{rest} {}
+    /// Reads the next parameter. Returns false at the end, or if the text is not valid; is_valid() then tells which.
+    bool next() {
+        rest_ = trimmed(rest_);
+        if (rest_.empty()) return false;
+        if (rest_.front() != ';') return refuse();
+        rest_ = trimmed(rest_.substr(1));
+        const std::size_t equals = rest_.find('=');
+        if (equals == rest_.npos) return refuse();
+        name = rest_.substr(0, equals);
+        if (!is_token(name)) return refuse();
+        rest_.remove_prefix(equals + 1);
+        if (!rest_.starts_with('"')) {
+            const std::size_t end = std::min(rest_.find_first_of("; \t"), rest_.size());
+            value = rest_.substr(0, end);
+            rest_.remove_prefix(end);
+            return is_token(value) || refuse();
+        }
+        // Browsers write %22 for a quotation mark inside (HTML, "multipart form data"), and leave a backslash as it is.
+        // Other programs write \" for it. Both are read: a backslash before anything else is a backslash.
+        std::size_t end = 1;
+        while (end < rest_.size() && rest_[end] != '"') end += rest_.substr(end, 2) == "\\\"" ? 2 : 1;
+        if (end >= rest_.size()) return refuse();
+        value = rest_.substr(1, end - 1);
+        rest_.remove_prefix(end + 1);
+        return true;
+    }
+    [[nodiscard]] bool is_valid() const noexcept { return is_valid_; }
+    std::string_view name, value;
+
+  private:
+    bool refuse() noexcept { return is_valid_ = false; }
+    std::string_view rest_;
+    bool is_valid_ = true;
+};
+/// Decodes the text between the quotation marks of a name in a part's head. Only %22, %0D and %0A are decoded, because a
+/// browser encodes only these: "100%25" is the name 100%25.
+inline std::string part_name(std::string_view text) {
+    std::string name;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const std::string_view code = text.substr(i, 3);
+        const char meant = code == "%22" ? '"' : same_name(code, "%0d") ? '\r' : same_name(code, "%0a") ? '\n' : '\0';
+        if (meant != '\0') {
+            name += meant;
+            i += 2;
+        } else if (text.substr(i, 2) == "\\\"") {
+            name += '"';
+            ++i;
+        } else {
+            name += text[i];
+        }
+    }
+    return name;
+}
+
+class multipart_reader {
+  public:
+    multipart_reader(std::string_view body, std::string_view boundary, parse_failure& why, const form_limits& limits)
+        : body_{body}, delimiter_{"\r\n--"}, why_{why}, limits_{limits} {
+        delimiter_ += boundary;
+    }
+    std::optional<std::vector<form_part>> read() {
+        // The first boundary may stand at the very beginning, without the CR LF in front.
+        std::size_t at = 0;
+        if (const std::string_view first = std::string_view{delimiter_}.substr(2); body_.starts_with(first)) {
+            at = first.size();
+        } else {
+            const std::size_t found = body_.find(delimiter_);
+            if (found == body_.npos) return refused("the first boundary is missing", body_.size());
+            at = found + delimiter_.size();
+        }
+        std::vector<form_part> parts;
+        for (;;) {
+            if (body_.substr(at, 2) == "--") return parts;
+            while (at < body_.size() && is_blank(body_[at])) ++at;  // transport padding
+            if (body_.substr(at, 2) != "\r\n") return refused("behind a boundary comes the end of the line", at);
+            at += 2;
+            if (parts.size() == limits_.max_fields) return refused("there are too many parts", at);
+            if (!read_head(at, parts.emplace_back())) return std::nullopt;
+            // The empty line's CR LF is also the one of the delimiter if the part is empty.
+            const std::size_t end = body_.find(delimiter_, at - 2);
+            if (end == body_.npos) return refused("the last boundary is missing, so the body was cut", body_.size());
+            parts.back().body = end < at ? std::string_view{} : body_.substr(at, end - at);
+            at = end + delimiter_.size();
+        }
+    }
+
+  private:
+    std::nullopt_t refused(std::string_view reason, std::size_t place) noexcept {
+        why_ = parse_failure{reason, place};
+        return std::nullopt;
+    }
+    bool read_head(std::size_t& at, form_part& part) {
+        const std::size_t begin = at;
+        bool has_disposition = false, has_type = false;
+        for (;;) {
+            const std::string_view room = body_.substr(at, limits_.max_part_head - (at - begin));
+            const std::size_t size = room.find("\r\n");
+            if (size == room.npos) {
+                const bool is_cut = body_.size() - at == room.size();
+                refused(is_cut ? "the head of a part is cut" : "the head of a part is too long", at + room.size());
+                return false;
+            }
+            const std::string_view line = room.substr(0, size);
+            if (size == 0) break;
+            const std::size_t bad = static_cast<std::size_t>(
+                std::find_if(line.begin(), line.end(),
+                             [](char c) { return (c >= '\0' && c < ' ' && c != '\t') || c == '\x7f'; }) -
+                line.begin());
+            if (bad < size) return refused("a control character in the head of a part", at + bad), false;
+            const std::size_t colon = std::min(line.find(':'), size);
+            const std::string_view name = line.substr(0, colon);
+            if (colon == size || !is_token(name))
+                return refused("a line of a part's head is a name, a colon and a value", at), false;
+            const std::string_view value = trimmed(line.substr(colon + 1));
+            if (same_name(name, "content-disposition")) {
+                if (std::exchange(has_disposition, true))
+                    return refused("a part has one Content-Disposition", at), false;
+                if (!read_disposition(value, part))
+                    return refused("a part has Content-Disposition: form-data; name=\"...\"", at), false;
+            } else if (same_name(name, "content-type")) {
+                if (std::exchange(has_type, true)) return refused("a part has one Content-Type", at), false;
+                part.content_type = value;
+            } else if (same_name(name, "content-transfer-encoding") && !same_name(value, "binary") &&
+                       !same_name(value, "8bit") && !same_name(value, "7bit")) {
+                // RFC 7578 §4.7 has done away with the encodings. To take base64 for the file would be wrong bytes.
+                return refused("an encoded part: only bytes as they are can be read", at), false;
+            }
+            at += size + 2;
+            if (at - begin >= limits_.max_part_head) return refused("the head of a part is too long", at), false;
+        }
+        if (!has_disposition)
+            return refused("a part has Content-Disposition: form-data; name=\"...\"", at), false;
+        at += 2;
+        return true;
+    }
+    static bool read_disposition(std::string_view value, form_part& part) {
+        const std::size_t kind = std::min(value.find(';'), value.size());
+        if (!same_name(trimmed(value.substr(0, kind)), "form-data")) return false;
+        parameter_reader each{value.substr(kind)};
+        bool has_name = false;
+        while (each.next()) {
+            if (same_name(each.name, "name")) {
+                if (std::exchange(has_name, true)) return false;
+                part.name = part_name(each.value);
+            } else if (same_name(each.name, "filename")) {
+                if (part.file_name) return false;
+                std::string name = part_name(each.value);
+                if (const std::size_t folder = name.find_last_of("/\\"); folder != name.npos) name.erase(0, folder + 1);
+                part.file_name = std::move(name);
+            }
+        }
+        return each.is_valid() && has_name;
+    }
+
+    std::string_view body_;
+    std::string delimiter_;
+    parse_failure& why_;
+    const form_limits& limits_;
+};
+
+}  // namespace detail
+
+inline std::optional<form> form::parse(std::string_view text, parse_failure& why, form_limits limits) {
+    form all;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const std::size_t end = std::min(text.find('&', begin), text.size());
+        const std::string_view piece = text.substr(begin, end - begin);
+        if (!piece.empty()) {
+            if (all.fields_.size() == limits.max_fields) {
+                why = parse_failure{"the form has too many fields", begin};
+                return std::nullopt;
+            }
+            field& next = all.fields_.emplace_back();
+            const std::size_t equals = std::min(piece.find('='), piece.size());
+            std::size_t bad = detail::decode_form_piece(piece.substr(0, equals), next.name);
+            if (bad == piece.npos && equals < piece.size()) {
+                bad = detail::decode_form_piece(piece.substr(equals + 1), next.value);
+                if (bad != piece.npos) bad += equals + 1;
+            }
+            if (bad != piece.npos) {
+                why = parse_failure{"behind a percent sign come two hexadecimal digits", begin + bad};
+                return std::nullopt;
+            }
+        }
+        begin = end + 1;
+    }
+    return all;
+}
+inline std::string encode_form(const form& fields) {
+    std::string text;
+    for (const form::field& each : fields) {
+        if (!text.empty()) text += '&';
+        detail::append_form_piece(text, each.name);
+        text += '=';
+        detail::append_form_piece(text, each.value);
+    }
+    return text;
+}
+
+inline std::optional<std::string_view> multipart_boundary(std::string_view content_type) {
+    const std::size_t kind = std::min(content_type.find(';'), content_type.size());
+    if (!same_name(trimmed(content_type.substr(0, kind)), "multipart/form-data")) return std::nullopt;
+    detail::parameter_reader each{content_type.substr(kind)};
+    std::optional<std::string_view> boundary;
+    while (each.next()) {
+        if (!same_name(each.name, "boundary")) continue;
+        if (boundary) return std::nullopt;
+        boundary = each.value;
+    }
+    if (!each.is_valid() || !boundary || boundary->empty() || boundary->size() > 70) return std::nullopt;
+    const bool is_valid = std::all_of(boundary->begin(), boundary->end(), [](char c) {
+        const bool is_letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        return is_letter || (c != '\0' && std::string_view{"'()+_,-./:=? "}.find(c) != std::string_view::npos);
+    });
+    if (!is_valid || boundary->back() == ' ') return std::nullopt;
+    return boundary;
+}
+inline std::optional<std::vector<form_part>> parse_multipart(std::string_view body, std::string_view boundary,
+                                                             parse_failure& why, form_limits limits) {
+    return detail::multipart_reader{body, boundary, why, limits}.read();
+}
+
+inline cookies cookies::parse(std::string_view text, form_limits limits) {
+    cookies all;
+    while (!text.empty() && all.cookies_.size() < limits.max_fields) {
+        const std::size_t end = std::min(text.find(';'), text.size());
+        const std::string_view pair = trimmed(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+        const std::size_t equals = pair.find('=');
+        if (equals == pair.npos) continue;
+        const std::string_view name = pair.substr(0, equals);
+        std::string_view value = pair.substr(equals + 1);
+        if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+        const bool is_valid = std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); });
+        if (is_valid && is_token(name)) all.cookies_.push_back({name, value});
+    }
+    return all;
+}
+inline std::string set_cookie::to_string() const {
+    const auto is_attribute = [](const std::string& text) {
+        return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7f' && c != ';'; });
+    };
+    if (!is_token(name))
+        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " is no token (RFC 6265 section 4.1.1)"};
+    if (!std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); }))
+        throw std::invalid_argument{"set_cookie: the value " + quoted(value) + " needs encoding (RFC 6265 section 4.1.1)"};
+    if (!is_attribute(path) || !is_attribute(domain))
+        throw std::invalid_argument{"set_cookie: the path or the domain has a character that no attribute may have"};
+    if (same_site == http::same_site::none && !secure)
+        throw std::invalid_argument{"set_cookie: same_site::none needs secure, or browsers ignore the cookie"};
+    const auto begins = [&](std::string_view prefix) {
+        return same_name(std::string_view{name}.substr(0, prefix.size()), prefix);
+    };
+    if ((begins("__secure-") || begins("__host-")) && !secure)
+        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " promises secure"};
+    if (begins("__host-") && (path != "/" || !domain.empty()))
+        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " promises the path / and no domain"};
+    std::string text = name + "=" + value;
+    if (!path.empty()) text += "; Path=" + path;
+    if (!domain.empty()) text += "; Domain=" + domain;
+    if (max_age) text += "; Max-Age=" + std::to_string(max_age->count());
+    if (secure) text += "; Secure";
+    if (http_only) text += "; HttpOnly";
+    constexpr std::array<std::string_view, 3> policies{"Strict", "Lax", "None"};
+    text += "; SameSite=";
+    return text += policies[static_cast<std::size_t>(same_site)];
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_FORM_HPP
+
+
 
 
 
