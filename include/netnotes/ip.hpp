@@ -31,6 +31,7 @@
 //     ip/interface.hpp   an address together with its network: 192.168.1.77/24
 //     ip/special.hpp     ranges that mean something, and the classes A to E
 //     ip/endpoint.hpp    an address and a port; classes of ports, services
+//     ip/tcp_state.hpp   the eleven states of a TCP connection
 //
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
 // Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
@@ -48,6 +49,7 @@
 #include "ip/interface.hpp"
 #include "ip/network.hpp"
 #include "ip/special.hpp"
+#include "ip/tcp_state.hpp"
 #include "ip/text.hpp"
 #include "ip/version.hpp"
 

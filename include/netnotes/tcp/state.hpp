@@ -4,7 +4,8 @@
 // This chapter has options of a connection, keep-alive, and the connection's live state. The live state is the name of
 // the TCP state, round-trip times, windows and retransmissions (TCP_INFO, tcp(7)).
 //
-// On this page:  option::no_delay, user_timeout · keep_alive · linger · tcp_state · connection_info
+// On this page:  option::no_delay, user_timeout · keep_alive · linger · connection_info
+// Below it:      ip/tcp_state.hpp, the eleven states
 // The notes:     tcp十种状态 (states), 保活 (keep-alive); example 11
 
 #ifndef NETNOTES_TCP_STATE_HPP
@@ -14,15 +15,13 @@
 #include <netinet/tcp.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <string_view>
 #include <type_traits>
 
+#include "../ip/tcp_state.hpp"
 #include "../socket/socket.hpp"
 
 namespace netnotes {
@@ -105,29 +104,17 @@ struct keep_alive {
 
 // ---- The state of a connection -------------------------------------------------------------------------
 
-/// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are the
-/// kernel's, also in /proc/net/tcp.
-enum class tcp_state : std::uint8_t {
-    established = TCP_ESTABLISHED,  ///< Both sides may send.
-    syn_sent = TCP_SYN_SENT,        ///< Our connect() has sent a SYN and has no answer yet.
-    syn_received = TCP_SYN_RECV,    ///< A SYN was received and answered; the last acknowledgment is missing.
-    fin_wait_1 = TCP_FIN_WAIT1,     ///< We have sent a FIN, and it is not acknowledged.
-    fin_wait_2 = TCP_FIN_WAIT2,     ///< Our FIN is acknowledged; the peer may still send.
-    time_wait = TCP_TIME_WAIT,      ///< Both sides have closed, and we closed first; old segments must expire.
-    closed = TCP_CLOSE,             ///< There is no connection: not yet, or no longer.
-    close_wait = TCP_CLOSE_WAIT,    ///< The peer has closed, and our program has not yet called close().
-    last_ack = TCP_LAST_ACK,        ///< We have closed, too; the last acknowledgment is missing.
-    listen = TCP_LISTEN,            ///< A listener. Each connection has its own state.
-    closing = TCP_CLOSING,          ///< Both sides sent a FIN at the same time.
-};
-/// Returns the state's name as in RFC 9293: "SYN-SENT", "FIN-WAIT-1", "CLOSED". Returns "UNKNOWN" for any other number.
-[[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
-    constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
-                                                     "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
-                                                     "CLOSE-WAIT", "LAST-ACK",    "LISTEN",    "CLOSING"};
-    const auto number = static_cast<std::size_t>(state);
-    return names[number < names.size() ? number : 0];
-}
+// ip/tcp_state.hpp has the kernel's numbers.
+static_assert(static_cast<int>(tcp_state::established) == TCP_ESTABLISHED &&
+              static_cast<int>(tcp_state::syn_sent) == TCP_SYN_SENT &&
+              static_cast<int>(tcp_state::syn_received) == TCP_SYN_RECV &&
+              static_cast<int>(tcp_state::fin_wait_1) == TCP_FIN_WAIT1 &&
+              static_cast<int>(tcp_state::fin_wait_2) == TCP_FIN_WAIT2 &&
+              static_cast<int>(tcp_state::time_wait) == TCP_TIME_WAIT &&
+              static_cast<int>(tcp_state::closed) == TCP_CLOSE &&
+              static_cast<int>(tcp_state::close_wait) == TCP_CLOSE_WAIT &&
+              static_cast<int>(tcp_state::last_ack) == TCP_LAST_ACK &&
+              static_cast<int>(tcp_state::listen) == TCP_LISTEN && static_cast<int>(tcp_state::closing) == TCP_CLOSING);
 
 /// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
 /// struct of that name outside of any namespace. A field that an older kernel does not report is zero.
