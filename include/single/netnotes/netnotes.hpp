@@ -5021,7 +5021,8 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
 // This chapter has options of a connection, keep-alive, and the connection's live state. The live state is the name of
 // the TCP state, round-trip times, windows and retransmissions (TCP_INFO, tcp(7)).
 //
-// On this page:  option::no_delay, user_timeout · keep_alive · linger · tcp_state · connection_info
+// On this page:  option::no_delay, user_timeout · keep_alive · linger · connection_info
+// Below it:      ip/tcp_state.hpp, the eleven states
 // The notes:     tcp十种状态 (states), 保活 (keep-alive); example 11
 
 #ifndef NETNOTES_TCP_STATE_HPP
@@ -5031,14 +5032,68 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
 #include <netinet/tcp.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <string_view>
 #include <type_traits>
+
+// netnotes/ip/tcp_state.hpp: the eleven states of a TCP connection
+// SPDX-License-Identifier: MIT
+//
+// Each end of a connection is in one of eleven states (RFC 9293 §3.3.2, figure 5). The states of the two ends need not be
+// equal: between them lies the time that a segment is under way.
+//
+//        CLOSED ──connect()──> SYN-SENT ────────SYN+ACK────────> ESTABLISHED        opening
+//        LISTEN ──SYN────────> SYN-RECEIVED ────ACK────────────> ESTABLISHED
+//
+//        ESTABLISHED ──close()──> FIN-WAIT-1 ──ACK──> FIN-WAIT-2 ──FIN──> TIME-WAIT ──2 MSL──> CLOSED
+//                                      └──────FIN───> CLOSING ─────ACK───────┘
+//        ESTABLISHED ──FIN──> CLOSE-WAIT ──close()──> LAST-ACK ──ACK──> CLOSED
+//
+// The kernel tells the state of a socket (tcp/state.hpp), and the TCP of this library's own network has the same states
+// (lan/tcp_machine.hpp). So the names stand here, below both.
+//
+// On this page:  tcp_state
+// The notes:     tcp十种状态 (states)
+
+#ifndef NETNOTES_IP_TCP_STATE_HPP
+#define NETNOTES_IP_TCP_STATE_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace netnotes {
+
+/// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are Linux's,
+/// also in /proc/net/tcp.
+enum class tcp_state : std::uint8_t {
+    established = 1,   ///< Both sides may send.
+    syn_sent = 2,      ///< Our connect() has sent a SYN and has no answer yet.
+    syn_received = 3,  ///< A SYN was received and answered; the last acknowledgment is missing.
+    fin_wait_1 = 4,    ///< We have sent a FIN, and it is not acknowledged.
+    fin_wait_2 = 5,    ///< Our FIN is acknowledged; the peer may still send.
+    time_wait = 6,     ///< Both sides have closed, and we closed first; old segments must expire.
+    closed = 7,        ///< There is no connection: not yet, or no longer.
+    close_wait = 8,    ///< The peer has closed, and our program has not yet called close().
+    last_ack = 9,      ///< We have closed, too; the last acknowledgment is missing.
+    listen = 10,       ///< A listener. Each connection has its own state.
+    closing = 11,      ///< Both sides sent a FIN at the same time.
+};
+/// Returns the state's name as in RFC 9293: "SYN-SENT", "FIN-WAIT-1", "CLOSED". Returns "UNKNOWN" for any other number.
+[[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
+    constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
+                                                     "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
+                                                     "CLOSE-WAIT", "LAST-ACK",    "LISTEN",    "CLOSING"};
+    const auto number = static_cast<std::size_t>(state);
+    return names[number < names.size() ? number : 0];
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_TCP_STATE_HPP
 
 
 
@@ -5122,29 +5177,17 @@ struct keep_alive {
 
 // ---- The state of a connection -------------------------------------------------------------------------
 
-/// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are the
-/// kernel's, also in /proc/net/tcp.
-enum class tcp_state : std::uint8_t {
-    established = TCP_ESTABLISHED,  ///< Both sides may send.
-    syn_sent = TCP_SYN_SENT,        ///< Our connect() has sent a SYN and has no answer yet.
-    syn_received = TCP_SYN_RECV,    ///< A SYN was received and answered; the last acknowledgment is missing.
-    fin_wait_1 = TCP_FIN_WAIT1,     ///< We have sent a FIN, and it is not acknowledged.
-    fin_wait_2 = TCP_FIN_WAIT2,     ///< Our FIN is acknowledged; the peer may still send.
-    time_wait = TCP_TIME_WAIT,      ///< Both sides have closed, and we closed first; old segments must expire.
-    closed = TCP_CLOSE,             ///< There is no connection: not yet, or no longer.
-    close_wait = TCP_CLOSE_WAIT,    ///< The peer has closed, and our program has not yet called close().
-    last_ack = TCP_LAST_ACK,        ///< We have closed, too; the last acknowledgment is missing.
-    listen = TCP_LISTEN,            ///< A listener. Each connection has its own state.
-    closing = TCP_CLOSING,          ///< Both sides sent a FIN at the same time.
-};
-/// Returns the state's name as in RFC 9293: "SYN-SENT", "FIN-WAIT-1", "CLOSED". Returns "UNKNOWN" for any other number.
-[[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
-    constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
-                                                     "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
-                                                     "CLOSE-WAIT", "LAST-ACK",    "LISTEN",    "CLOSING"};
-    const auto number = static_cast<std::size_t>(state);
-    return names[number < names.size() ? number : 0];
-}
+// ip/tcp_state.hpp has the kernel's numbers.
+static_assert(static_cast<int>(tcp_state::established) == TCP_ESTABLISHED &&
+              static_cast<int>(tcp_state::syn_sent) == TCP_SYN_SENT &&
+              static_cast<int>(tcp_state::syn_received) == TCP_SYN_RECV &&
+              static_cast<int>(tcp_state::fin_wait_1) == TCP_FIN_WAIT1 &&
+              static_cast<int>(tcp_state::fin_wait_2) == TCP_FIN_WAIT2 &&
+              static_cast<int>(tcp_state::time_wait) == TCP_TIME_WAIT &&
+              static_cast<int>(tcp_state::closed) == TCP_CLOSE &&
+              static_cast<int>(tcp_state::close_wait) == TCP_CLOSE_WAIT &&
+              static_cast<int>(tcp_state::last_ack) == TCP_LAST_ACK &&
+              static_cast<int>(tcp_state::listen) == TCP_LISTEN && static_cast<int>(tcp_state::closing) == TCP_CLOSING);
 
 /// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
 /// struct of that name outside of any namespace. A field that an older kernel does not report is zero.
@@ -16849,6 +16892,7 @@ static_assert(poller<select_poller>);
 //     ip/interface.hpp   an address together with its network: 192.168.1.77/24
 //     ip/special.hpp     ranges that mean something, and the classes A to E
 //     ip/endpoint.hpp    an address and a port; classes of ports, services
+//     ip/tcp_state.hpp   the eleven states of a TCP connection
 //
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
 // Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
@@ -17187,6 +17231,7 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 }  // namespace netnotes
 
 #endif  // NETNOTES_IP_SPECIAL_HPP
+
 
 
 
