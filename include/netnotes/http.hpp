@@ -27,6 +27,10 @@
 //     http/target.hpp       the second word of a request: path and query, percent coding
 //     http/media.hpp        what kind of text or picture a body is
 //     http/message.hpp      a request and a response, as values
+//     http/refusal.hpp      the rules, the limits, and the sentence that says which one was broken
+//     http/head.hpp         the head of a message, as views into the bytes
+//     http/parser.hpp       the head of a message, read strictly and fast
+//     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
 //
@@ -42,12 +46,16 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/http.hpp"
 #endif
 
+#include "http/body.hpp"
 #include "http/date.hpp"
 #include "http/fields.hpp"
 #include "http/file.hpp"
 #include "http/form.hpp"
+#include "http/head.hpp"
 #include "http/media.hpp"
 #include "http/message.hpp"
+#include "http/parser.hpp"
+#include "http/refusal.hpp"
 #include "http/status.hpp"
 #include "http/syntax.hpp"
 #include "http/target.hpp"

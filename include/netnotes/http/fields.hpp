@@ -41,6 +41,10 @@
 
 namespace netnotes::http {
 
+namespace detail {
+struct checked_fields;  // http/parser.hpp
+}
+
 /// One field, as two views into text that lies elsewhere.
 struct field {
     std::string_view name;
@@ -139,6 +143,7 @@ class fields {
     }
 
   private:
+    friend detail::checked_fields;
     struct entry {
         std::uint32_t name_at, name_size, value_at, value_size;
     };
@@ -154,6 +159,11 @@ class fields {
         return !before(text.data(), text_.data()) && before(text.data(), text_.data() + text_.size());
     }
     entry append(std::string_view name, std::string_view value);
+    void append_checked(std::string_view name, std::string_view value) {
+        const auto at = static_cast<std::uint32_t>(text_.size()), name_size = static_cast<std::uint32_t>(name.size());
+        entries_.push_back({at, name_size, at + name_size, static_cast<std::uint32_t>(value.size())});
+        text_.append(name).append(value);
+    }
 
     // The text of a removed field stays here until clear(). A program that sets one field again and again in the same
     // list would be strange, so nothing is moved together.

@@ -49,6 +49,10 @@
 //     http/target.hpp       the second word of a request: path and query, percent coding
 //     http/media.hpp        what kind of text or picture a body is
 //     http/message.hpp      a request and a response, as values
+//     http/refusal.hpp      the rules, the limits, and the sentence that says which one was broken
+//     http/head.hpp         the head of a message, as views into the bytes
+//     http/parser.hpp       the head of a message, read strictly and fast
+//     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
 //
@@ -61,32 +65,88 @@
 #define NETNOTES_HTTP_HPP
 
 
-// netnotes/http/date.hpp: points in time as HTTP writes them
+// netnotes/http/body.hpp: the bytes behind the head
 // SPDX-License-Identifier: MIT
 //
-//        Sun, 06 Nov 1994 08:49:37 GMT       the form to write: always GMT, always 29 characters
-//        Sunday, 06-Nov-94 08:49:37 GMT      an old form, which a recipient must still read (RFC 850)
-//        Sun Nov  6 08:49:37 1994            an older form: what asctime() of C prints
+// The head says where the body ends (see framing in http/head.hpp). If the sender does not know the length in advance,
+// it sends the body in chunks. Each chunk has its size before it, in hexadecimal digits, and the chunk of size 0 is the
+// end:
 //
-// Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
-// the locale is German. Here names of days and months are always English.
+//        5\r\n                      5 bytes follow
+//        hello\r\n
+//        6;a=b\r\n                  6 bytes follow; behind the semicolon are extensions, which mean nothing to us
+//         world\r\n
+//        0\r\n                      the end
+//        Checksum: 1234\r\n         trailers: fields that the sender knew only now
+//        \r\n                       the end of the trailers
 //
-// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
-// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+// A decoder takes bytes as they come and returns the bytes of the body among them, as views. It copies nothing but
+// trailers.
 //
-// On this page:  time_point, write_date, read_date
-// Sources:       RFC 9110 §5.6.7
+//        http::body_decoder body{head.body(), bounds};
+//        while (!body.is_done() && !bytes.empty()) {
+//            const auto piece = body.next(bytes);
+//            if (body.is_refused()) throw bad_body{body.refusal().message()};
+//            use(piece.data);                                  // perhaps empty: these bytes were the frame of a chunk
+//            bytes.remove_prefix(piece.consumed);
+//        }
+//
+// Everything that a stranger can make large is counted: the body, the extensions, and the trailers. A size with more
+// than 16 digits would wrap around in 64 bits, and then two programs would see two bodies, so it is refused.
+//
+// Trailers stay apart from the fields of the head. If a trailer could add Content-Length or Host to a message after it
+// was checked, the check would be worth nothing (RFC 9110 §6.5.1).
+//
+// On this page:  body_decoder · write_chunk_head, last_chunk
+// Sources:       RFC 9112 §6.3, §7.1
 
-#ifndef NETNOTES_HTTP_DATE_HPP
-#define NETNOTES_HTTP_DATE_HPP
+#ifndef NETNOTES_HTTP_BODY_HPP
+#define NETNOTES_HTTP_BODY_HPP
 
+#include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
+
+// netnotes/http/fields.hpp: the lines between the first line and the body
+// SPDX-License-Identifier: MIT
+//
+// A field is a line "name: value". A message has a list of them. The order is kept, and a name may come twice:
+//
+//        Host: example.com                    find("host")         "example.com"
+//        Accept: text/html                    find("accept")       "text/html", the first of two
+//        Accept: image/png                    joined("accept")     "text/html, image/png", which means the same
+//        Cookie: seen=1
+//
+//        http::fields fields{{"Content-Type", "text/html"}};
+//        fields.add("Set-Cookie", "seen=1");
+//        fields.set("Content-Type", "text/plain");
+//        for (const auto& [name, value] : fields) std::cout << name << " = " << value << '\n';
+//
+// A value that a stranger chose is dangerous here. If it holds a line's end, the text behind it becomes a field of its
+// own, or a second response: "/home\r\nSet-Cookie: admin=1" (CWE-113). So add() and set() refuse such a value. All text
+// of a list lies in one string, so a list of nine fields needs two allocations and not eighteen.
+//
+// On this page:  field, fields
+// Sources:       RFC 9110 §5
+
+#ifndef NETNOTES_HTTP_FIELDS_HPP
+#define NETNOTES_HTTP_FIELDS_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <iterator>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 // netnotes/ip/text.hpp: how addresses are read and written
 // SPDX-License-Identifier: MIT
@@ -653,6 +713,443 @@ struct std::formatter<Value, char> : std::formatter<std::string_view, char> {
 
 #endif  // NETNOTES_IP_TEXT_HPP
 
+// netnotes/http/syntax.hpp: which characters HTTP allows where
+// SPDX-License-Identifier: MIT
+//
+// HTTP is text, and most of its security is in one question: which character may stand where? Two programs that answer
+// it differently see two different messages in the same bytes. This page answers it once, in a table, for all chapters.
+//
+//        GET /notes HTTP/1.1      GET is a token        tokens: methods, names of fields, some values
+//        Host: example.com        Host is a token; the value is text without control characters
+//
+// A token is one character or more of letters, digits and ! # $ % & ' * + - . ^ _ ` | ~ (RFC 9110 §5.6.2). The value of
+// a field may hold spaces, tabs, visible characters, and bytes above 0x7f, which mean nothing (RFC 9110 §5.5).
+//
+// HTTP ignores the case of names of fields, but only for the letters of ASCII. The functions of <cctype> would ask the
+// locale, and in a Turkish locale `HOST` and `host` are two names.
+//
+// On this page:  is_token, is_field_value, same_name · trimmed · read_decimal
+// Sources:       RFC 9110 §5.5, §5.6.2, §5.6.3; RFC 5234 §B.1
+
+#ifndef NETNOTES_HTTP_SYNTAX_HPP
+#define NETNOTES_HTTP_SYNTAX_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+
+
+namespace netnotes::http {
+
+namespace detail {
+
+enum character : std::uint8_t {
+    token_character = 1,   // may stand in a token
+    value_character = 2,   // may stand in the value of a field: no control character but the tab
+    target_character = 4,  // may stand in the target of a request: visible, in ASCII, and no '#'
+    plain_character = 8,   // stands in a URI as it is: RFC 3986 §2.3 calls it unreserved
+};
+
+inline constexpr auto characters = [] {
+    std::array<std::uint8_t, 256> kinds{};
+    for (unsigned c = 0; c < 256; ++c) {
+        const bool is_alphanumeric = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+        unsigned kind = 0;
+        if (is_alphanumeric ||
+            (c != 0 && c < 128 &&
+             std::string_view{"!#$%&'*+-.^_`|~"}.find(static_cast<char>(c)) != std::string_view::npos))
+            kind |= token_character;
+        if (c == '\t' || (c >= ' ' && c != 0x7f)) kind |= value_character;
+        if (c > ' ' && c < 0x7f && c != '#') kind |= target_character;
+        if (is_alphanumeric || c == '-' || c == '.' || c == '_' || c == '~') kind |= plain_character;
+        kinds[c] = static_cast<std::uint8_t>(kind);
+    }
+    return kinds;
+}();
+
+constexpr bool is(character kind, char c) noexcept { return (characters[static_cast<unsigned char>(c)] & kind) != 0; }
+/// Returns the place of the first character that is not of this kind, or the text's size.
+constexpr std::size_t span_of(character kind, std::string_view text, std::size_t from = 0) noexcept {
+    while (from < text.size() && is(kind, text[from])) ++from;
+    return from;
+}
+
+constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; }
+
+}  // namespace detail
+
+/// Returns true if the text is a token: a method, the name of a field (RFC 9110 §5.6.2). An empty text is no token.
+[[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
+    return !text.empty() && detail::span_of(detail::token_character, text) == text.size();
+}
+/// Returns true if the text may be the value of a field: it holds no control character except tabs (RFC 9110 §5.5).
+[[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
+    return detail::span_of(detail::value_character, text) == text.size();
+}
+/// Returns true if two names are equal, where the case of ASCII letters does not count (RFC 9110 §5.1).
+[[nodiscard]] constexpr bool same_name(std::string_view a, std::string_view b) noexcept {
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i)
+        if (detail::lower(a[i]) != detail::lower(b[i])) return false;
+    return true;
+}
+
+/// Returns the text without spaces and tabs at its ends (RFC 9110 §5.6.3).
+[[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
+    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+/// Reads a number of decimal digits and nothing else: no sign, no space, no empty text. Returns nullopt for any other
+/// text and for a number above 2^64-1. The functions of the C library take `+5`, ` 5` and `0x5`, and wrap or saturate
+/// silently. A length that two programs read differently ends a message at two places.
+[[nodiscard]] constexpr std::optional<std::uint64_t> read_decimal(std::string_view text) noexcept {
+    if (text.empty()) return std::nullopt;
+    std::uint64_t number = 0;
+    for (const char c : text) {
+        const std::uint64_t digit = netnotes::detail::digit_value(c);
+        if (digit > 9) return std::nullopt;
+        if (number > (~std::uint64_t{0} - digit) / 10) return std::nullopt;
+        number = number * 10 + digit;
+    }
+    return number;
+}
+
+namespace detail {
+
+/// Calls visit(part) for each element of a list with commas, for example `keep-alive, Upgrade`; empty elements count
+/// for nothing (RFC 9110 §5.6.1). Do not use it for lists that may hold quoted commas.
+template <class Visit>
+constexpr void for_each_element(std::string_view list, Visit visit) {
+    while (!list.empty()) {
+        const std::size_t comma = list.find(',');
+        const std::string_view part = trimmed(list.substr(0, comma));
+        if (!part.empty()) visit(part);
+        list = comma == list.npos ? std::string_view{} : list.substr(comma + 1);
+    }
+}
+
+}  // namespace detail
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_SYNTAX_HPP
+
+
+namespace netnotes::http {
+
+namespace detail {
+struct checked_fields;  // http/parser.hpp
+}
+
+/// One field, as two views into text that lies elsewhere.
+struct field {
+    std::string_view name;
+    std::string_view value;
+    friend constexpr bool operator==(const field&, const field&) noexcept = default;
+};
+
+/// An ordered list of fields. Names are found whatever their case. The views that it returns are valid until the list
+/// is changed, moved or destroyed.
+class fields {
+  public:
+    class iterator;
+    using value_type = field;
+    using const_iterator = iterator;
+
+    fields() noexcept = default;
+    /// Makes a list. Throws as add() does.
+    fields(std::initializer_list<field> list) {
+        for (const auto& [name, value] : list) add(name, value);
+    }
+
+    /// Appends a field, even if one with that name is there. Spaces and tabs at the value's ends are dropped. Throws
+    /// std::invalid_argument if the name is no token, or if the value holds a control character other than a tab.
+    void add(std::string_view name, std::string_view value);
+    /// Makes this the only field with that name. It takes the place of the first one. Throws as add() does.
+    void set(std::string_view name, std::string_view value);
+    /// Removes all fields with that name, and returns how many there were.
+    std::size_t erase(std::string_view name) noexcept {
+        return std::erase_if(entries_, [&](const entry& each) { return same_name(name_of(each), name); });
+    }
+    /// Removes all fields, and keeps the memory.
+    void clear() noexcept {
+        entries_.clear();
+        text_.clear();
+    }
+
+    /// Returns the value of the first field with that name, or nullopt if no field has it.
+    [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept {
+        for (const entry& each : entries_)
+            if (same_name(name_of(each), name)) return value_of(each);
+        return std::nullopt;
+    }
+    /// Returns true if a field with that name is there.
+    [[nodiscard]] bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
+    /// Returns how many fields have that name.
+    [[nodiscard]] std::size_t count(std::string_view name) const noexcept {
+        return static_cast<std::size_t>(std::count_if(
+            entries_.begin(), entries_.end(), [&](const entry& each) { return same_name(name_of(each), name); }));
+    }
+    /// Returns the values of all fields with that name, in order.
+    [[nodiscard]] std::vector<std::string_view> all(std::string_view name) const {
+        std::vector<std::string_view> values;
+        for (const entry& each : entries_)
+            if (same_name(name_of(each), name)) values.push_back(value_of(each));
+        return values;
+    }
+    /// Returns the values of all fields with that name as one list with ", " between them, which means the same
+    /// (RFC 9110 §5.3). Set-Cookie is the exception: its values may hold commas.
+    [[nodiscard]] std::string joined(std::string_view name) const {
+        std::string list;
+        bool is_first = true;
+        for (const entry& each : entries_) {
+            if (!same_name(name_of(each), name)) continue;
+            if (!is_first) list += ", ";
+            is_first = false;
+            list += value_of(each);
+        }
+        return list;
+    }
+    /// Returns true if the list of values of that name has this element, whatever its case: `Connection: keep-alive,
+    /// Upgrade` has "upgrade".
+    [[nodiscard]] bool has_element(std::string_view name, std::string_view element) const noexcept {
+        bool found = false;
+        for (const entry& each : entries_)
+            if (same_name(name_of(each), name))
+                detail::for_each_element(value_of(each),
+                                         [&](std::string_view part) { found = found || same_name(part, element); });
+        return found;
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+    /// Returns the field with this number, counted from 0. The number must be below size().
+    [[nodiscard]] field operator[](std::size_t at) const noexcept {
+        return {name_of(entries_[at]), value_of(entries_[at])};
+    }
+    [[nodiscard]] iterator begin() const noexcept;
+    [[nodiscard]] iterator end() const noexcept;
+
+    /// Compares names whatever their case, values, and the order.
+    friend bool operator==(const fields& a, const fields& b) noexcept {
+        if (a.size() != b.size()) return false;
+        for (std::size_t i = 0; i < a.size(); ++i)
+            if (!same_name(a[i].name, b[i].name) || a[i].value != b[i].value) return false;
+        return true;
+    }
+
+  private:
+    friend detail::checked_fields;
+    struct entry {
+        std::uint32_t name_at, name_size, value_at, value_size;
+    };
+
+    [[nodiscard]] std::string_view name_of(const entry& each) const noexcept {
+        return std::string_view{text_}.substr(each.name_at, each.name_size);
+    }
+    [[nodiscard]] std::string_view value_of(const entry& each) const noexcept {
+        return std::string_view{text_}.substr(each.value_at, each.value_size);
+    }
+    [[nodiscard]] bool is_own(std::string_view text) const noexcept {
+        const std::less<const char*> before;
+        return !before(text.data(), text_.data()) && before(text.data(), text_.data() + text_.size());
+    }
+    entry append(std::string_view name, std::string_view value);
+    void append_checked(std::string_view name, std::string_view value) {
+        const auto at = static_cast<std::uint32_t>(text_.size()), name_size = static_cast<std::uint32_t>(name.size());
+        entries_.push_back({at, name_size, at + name_size, static_cast<std::uint32_t>(value.size())});
+        text_.append(name).append(value);
+    }
+
+    // The text of a removed field stays here until clear(). A program that sets one field again and again in the same
+    // list would be strange, so nothing is moved together.
+    std::string text_;
+    std::vector<entry> entries_;
+};
+
+/// Goes through a list of fields, and gives each as two views.
+class fields::iterator {
+  public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = field;
+    using difference_type = std::ptrdiff_t;
+    using reference = field;
+    using pointer = void;
+
+    iterator() noexcept = default;
+    field operator*() const noexcept { return (*list_)[at_]; }
+    iterator& operator++() noexcept {
+        ++at_;
+        return *this;
+    }
+    iterator operator++(int) noexcept {
+        iterator before = *this;
+        ++at_;
+        return before;
+    }
+    friend bool operator==(const iterator&, const iterator&) noexcept = default;
+
+  private:
+    friend fields;
+    iterator(const fields* list, std::size_t at) noexcept : list_{list}, at_{at} {}
+
+    const fields* list_ = nullptr;
+    std::size_t at_ = 0;
+};
+
+inline fields::iterator fields::begin() const noexcept { return {this, 0}; }
+inline fields::iterator fields::end() const noexcept { return {this, entries_.size()}; }
+
+inline fields::entry fields::append(std::string_view name, std::string_view value) {
+    value = trimmed(value);
+    if (!is_token(name))
+        throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + quoted(name) +
+                                    " is not"};
+    if (!is_field_value(value))
+        throw std::invalid_argument{"the value of the HTTP field " + quoted(name) +
+                                    " holds a control character (RFC 9110 §5.5): " + quoted(value.substr(0, 200))};
+    if (name.size() + value.size() > 0x7fff'ffff - std::min<std::size_t>(text_.size(), 0x7fff'ffff))
+        throw std::length_error{"a list of HTTP fields has at most 2 GiB"};
+    // Views into this very list would be invalid after the string has grown.
+    const std::string copy = is_own(name) || is_own(value) ? std::string{name}.append(value) : std::string{};
+    if (!copy.empty()) {
+        name = std::string_view{copy}.substr(0, name.size());
+        value = std::string_view{copy}.substr(name.size());
+    }
+    const entry made{static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size()),
+                     static_cast<std::uint32_t>(text_.size() + name.size()), static_cast<std::uint32_t>(value.size())};
+    text_.append(name).append(value);
+    return made;
+}
+
+inline void fields::add(std::string_view name, std::string_view value) {
+    const entry made = append(name, value);
+    entries_.push_back(made);
+}
+
+inline void fields::set(std::string_view name, std::string_view value) {
+    const entry made = append(name, value);
+    const auto is_same = [&](const entry& each) { return same_name(name_of(each), name_of(made)); };
+    const auto first = std::find_if(entries_.begin(), entries_.end(), is_same);
+    if (first == entries_.end()) return entries_.push_back(made);
+    *first = made;
+    entries_.erase(std::remove_if(first + 1, entries_.end(), is_same), entries_.end());
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_FIELDS_HPP
+
+// netnotes/http/head.hpp: the head of a message, as views
+// SPDX-License-Identifier: MIT
+//
+// The parser fills a head with views into the bytes that the caller holds:
+//
+//        bytes   G E T   / n o t e s   H T T P / 1 . 1 \r\n H o s t : a \r\n \r\n
+//                └─┬─┘   └───┬─────┘                        └──┬──┘ │
+//        head    method    target                        fields()[0].name, .value
+//
+// The views are valid as long as these bytes. Nothing is allocated: there is room for 100 fields in the head itself,
+// which makes it 3 KiB large on a 64-bit machine. A server needs one head for all of its connections, because nothing
+// waits between parsing and using it. to_request() makes a value that owns its texts.
+//
+// On this page:  framing · message_head, request_head, response_head · to_request, to_response
+// Sources:       RFC 9112 §6.3, §9.3
+// Beside it:     http/parser.hpp, which fills a head; http/message.hpp, the values
+
+#ifndef NETNOTES_HTTP_HEAD_HPP
+#define NETNOTES_HTTP_HEAD_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+// netnotes/http/message.hpp: a request and a response, as values
+// SPDX-License-Identifier: MIT
+//
+// A message of HTTP is a first line, fields, an empty line, and perhaps a body:
+//
+//        GET /notes?page=2 HTTP/1.1        HTTP/1.1 200 OK
+//        Host: example.com                 Content-Type: text/plain; charset=utf-8
+//                                          Content-Length: 6
+//
+//                                          hello
+//
+// Here both are values: they can be made by hand, changed, compared and tested without a network.
+//
+//        http::request ask{"GET", "/notes?page=2", {{"Host", "example.com"}}};
+//        std::cout << ask.path();                                      // /notes
+//        std::cout << ask.query("page").value_or("1");                 // 2
+//
+//        http::response{200, "hello\n"};                               // text/plain; charset=utf-8
+//        http::response{200, "<p>hello", "text/html; charset=utf-8"};
+//        http::redirect("/login/");
+//        http::not_found(ask);
+//
+// A server gives a request to its handler when the head is there, while the body may still be on its way. So a request
+// has two ways to its body. body() returns the text that the request holds, for example from a test. text() and recv()
+// are tasks that wait for the bytes of a connection. This page only declares them, and http/server.hpp has their code.
+// Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
+//
+// A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
+// chapters above this one derive from body_source, and this page only carries it.
+//
+// On this page:  body_source · request · response, not_found, redirect
+// Sources:       RFC 9112 §2; RFC 9110 §6
+// The notes:     Python Internet 模块
+
+#ifndef NETNOTES_HTTP_MESSAGE_HPP
+#define NETNOTES_HTTP_MESSAGE_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// netnotes/http/date.hpp: points in time as HTTP writes them
+// SPDX-License-Identifier: MIT
+//
+//        Sun, 06 Nov 1994 08:49:37 GMT       the form to write: always GMT, always 29 characters
+//        Sunday, 06-Nov-94 08:49:37 GMT      an old form, which a recipient must still read (RFC 850)
+//        Sun Nov  6 08:49:37 1994            an older form: what asctime() of C prints
+//
+// Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
+// the locale is German. Here names of days and months are always English.
+//
+// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
+// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+//
+// On this page:  time_point, write_date, read_date
+// Sources:       RFC 9110 §5.6.7
+
+#ifndef NETNOTES_HTTP_DATE_HPP
+#define NETNOTES_HTTP_DATE_HPP
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+
 
 namespace netnotes::http {
 
@@ -793,1013 +1290,6 @@ inline std::optional<time_point> read_date(std::string_view text, time_point now
 
 #endif  // NETNOTES_HTTP_DATE_HPP
 
-// netnotes/http/fields.hpp: the lines between the first line and the body
-// SPDX-License-Identifier: MIT
-//
-// A field is a line "name: value". A message has a list of them. The order is kept, and a name may come twice:
-//
-//        Host: example.com                    find("host")         "example.com"
-//        Accept: text/html                    find("accept")       "text/html", the first of two
-//        Accept: image/png                    joined("accept")     "text/html, image/png", which means the same
-//        Cookie: seen=1
-//
-//        http::fields fields{{"Content-Type", "text/html"}};
-//        fields.add("Set-Cookie", "seen=1");
-//        fields.set("Content-Type", "text/plain");
-//        for (const auto& [name, value] : fields) std::cout << name << " = " << value << '\n';
-//
-// A value that a stranger chose is dangerous here. If it holds a line's end, the text behind it becomes a field of its
-// own, or a second response: "/home\r\nSet-Cookie: admin=1" (CWE-113). So add() and set() refuse such a value. All text
-// of a list lies in one string, so a list of nine fields needs two allocations and not eighteen.
-//
-// On this page:  field, fields
-// Sources:       RFC 9110 §5
-
-#ifndef NETNOTES_HTTP_FIELDS_HPP
-#define NETNOTES_HTTP_FIELDS_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <initializer_list>
-#include <iterator>
-#include <optional>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-
-// netnotes/http/syntax.hpp: which characters HTTP allows where
-// SPDX-License-Identifier: MIT
-//
-// HTTP is text, and most of its security is in one question: which character may stand where? Two programs that answer
-// it differently see two different messages in the same bytes. This page answers it once, in a table, for all chapters.
-//
-//        GET /notes HTTP/1.1      GET is a token        tokens: methods, names of fields, some values
-//        Host: example.com        Host is a token; the value is text without control characters
-//
-// A token is one character or more of letters, digits and ! # $ % & ' * + - . ^ _ ` | ~ (RFC 9110 §5.6.2). The value of
-// a field may hold spaces, tabs, visible characters, and bytes above 0x7f, which mean nothing (RFC 9110 §5.5).
-//
-// HTTP ignores the case of names of fields, but only for the letters of ASCII. The functions of <cctype> would ask the
-// locale, and in a Turkish locale `HOST` and `host` are two names.
-//
-// On this page:  is_token, is_field_value, same_name · trimmed · read_decimal
-// Sources:       RFC 9110 §5.5, §5.6.2, §5.6.3; RFC 5234 §B.1
-
-#ifndef NETNOTES_HTTP_SYNTAX_HPP
-#define NETNOTES_HTTP_SYNTAX_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string_view>
-
-
-
-namespace netnotes::http {
-
-namespace detail {
-
-enum character : std::uint8_t {
-    token_character = 1,   // may stand in a token
-    value_character = 2,   // may stand in the value of a field: no control character but the tab
-    target_character = 4,  // may stand in the target of a request: visible, in ASCII, and no '#'
-    plain_character = 8,   // stands in a URI as it is: RFC 3986 §2.3 calls it unreserved
-};
-
-inline constexpr auto characters = [] {
-    std::array<std::uint8_t, 256> kinds{};
-    for (unsigned c = 0; c < 256; ++c) {
-        const bool is_alphanumeric = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
-        unsigned kind = 0;
-        if (is_alphanumeric ||
-            (c != 0 && c < 128 &&
-             std::string_view{"!#$%&'*+-.^_`|~"}.find(static_cast<char>(c)) != std::string_view::npos))
-            kind |= token_character;
-        if (c == '\t' || (c >= ' ' && c != 0x7f)) kind |= value_character;
-        if (c > ' ' && c < 0x7f && c != '#') kind |= target_character;
-        if (is_alphanumeric || c == '-' || c == '.' || c == '_' || c == '~') kind |= plain_character;
-        kinds[c] = static_cast<std::uint8_t>(kind);
-    }
-    return kinds;
-}();
-
-constexpr bool is(character kind, char c) noexcept { return (characters[static_cast<unsigned char>(c)] & kind) != 0; }
-/// Returns the place of the first character that is not of this kind, or the text's size.
-constexpr std::size_t span_of(character kind, std::string_view text, std::size_t from = 0) noexcept {
-    while (from < text.size() && is(kind, text[from])) ++from;
-    return from;
-}
-
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; }
-
-}  // namespace detail
-
-/// Returns true if the text is a token: a method, the name of a field (RFC 9110 §5.6.2). An empty text is no token.
-[[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
-    return !text.empty() && detail::span_of(detail::token_character, text) == text.size();
-}
-/// Returns true if the text may be the value of a field: it holds no control character except tabs (RFC 9110 §5.5).
-[[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
-    return detail::span_of(detail::value_character, text) == text.size();
-}
-/// Returns true if two names are equal, where the case of ASCII letters does not count (RFC 9110 §5.1).
-[[nodiscard]] constexpr bool same_name(std::string_view a, std::string_view b) noexcept {
-    if (a.size() != b.size()) return false;
-    for (std::size_t i = 0; i < a.size(); ++i)
-        if (detail::lower(a[i]) != detail::lower(b[i])) return false;
-    return true;
-}
-
-/// Returns the text without spaces and tabs at its ends (RFC 9110 §5.6.3).
-[[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
-    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-    return text;
-}
-
-/// Reads a number of decimal digits and nothing else: no sign, no space, no empty text. Returns nullopt for any other
-/// text and for a number above 2^64-1. The functions of the C library take `+5`, ` 5` and `0x5`, and wrap or saturate
-/// silently. A length that two programs read differently ends a message at two places.
-[[nodiscard]] constexpr std::optional<std::uint64_t> read_decimal(std::string_view text) noexcept {
-    if (text.empty()) return std::nullopt;
-    std::uint64_t number = 0;
-    for (const char c : text) {
-        const std::uint64_t digit = netnotes::detail::digit_value(c);
-        if (digit > 9) return std::nullopt;
-        if (number > (~std::uint64_t{0} - digit) / 10) return std::nullopt;
-        number = number * 10 + digit;
-    }
-    return number;
-}
-
-namespace detail {
-
-/// Calls visit(part) for each element of a list with commas, for example `keep-alive, Upgrade`; empty elements count
-/// for nothing (RFC 9110 §5.6.1). Do not use it for lists that may hold quoted commas.
-template <class Visit>
-constexpr void for_each_element(std::string_view list, Visit visit) {
-    while (!list.empty()) {
-        const std::size_t comma = list.find(',');
-        const std::string_view part = trimmed(list.substr(0, comma));
-        if (!part.empty()) visit(part);
-        list = comma == list.npos ? std::string_view{} : list.substr(comma + 1);
-    }
-}
-
-}  // namespace detail
-
-}  // namespace netnotes::http
-
-#endif  // NETNOTES_HTTP_SYNTAX_HPP
-
-
-namespace netnotes::http {
-
-/// One field, as two views into text that lies elsewhere.
-struct field {
-    std::string_view name;
-    std::string_view value;
-    friend constexpr bool operator==(const field&, const field&) noexcept = default;
-};
-
-/// An ordered list of fields. Names are found whatever their case. The views that it returns are valid until the list
-/// is changed, moved or destroyed.
-class fields {
-  public:
-    class iterator;
-    using value_type = field;
-    using const_iterator = iterator;
-
-    fields() noexcept = default;
-    /// Makes a list. Throws as add() does.
-    fields(std::initializer_list<field> list) {
-        for (const auto& [name, value] : list) add(name, value);
-    }
-
-    /// Appends a field, even if one with that name is there. Spaces and tabs at the value's ends are dropped. Throws
-    /// std::invalid_argument if the name is no token, or if the value holds a control character other than a tab.
-    void add(std::string_view name, std::string_view value);
-    /// Makes this the only field with that name. It takes the place of the first one. Throws as add() does.
-    void set(std::string_view name, std::string_view value);
-    /// Removes all fields with that name, and returns how many there were.
-    std::size_t erase(std::string_view name) noexcept {
-        return std::erase_if(entries_, [&](const entry& each) { return same_name(name_of(each), name); });
-    }
-    /// Removes all fields, and keeps the memory.
-    void clear() noexcept {
-        entries_.clear();
-        text_.clear();
-    }
-
-    /// Returns the value of the first field with that name, or nullopt if no field has it.
-    [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept {
-        for (const entry& each : entries_)
-            if (same_name(name_of(each), name)) return value_of(each);
-        return std::nullopt;
-    }
-    /// Returns true if a field with that name is there.
-    [[nodiscard]] bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
-    /// Returns how many fields have that name.
-    [[nodiscard]] std::size_t count(std::string_view name) const noexcept {
-        return static_cast<std::size_t>(std::count_if(
-            entries_.begin(), entries_.end(), [&](const entry& each) { return same_name(name_of(each), name); }));
-    }
-    /// Returns the values of all fields with that name, in order.
-    [[nodiscard]] std::vector<std::string_view> all(std::string_view name) const {
-        std::vector<std::string_view> values;
-        for (const entry& each : entries_)
-            if (same_name(name_of(each), name)) values.push_back(value_of(each));
-        return values;
-    }
-    /// Returns the values of all fields with that name as one list with ", " between them, which means the same
-    /// (RFC 9110 §5.3). Set-Cookie is the exception: its values may hold commas.
-    [[nodiscard]] std::string joined(std::string_view name) const {
-        std::string list;
-        bool is_first = true;
-        for (const entry& each : entries_) {
-            if (!same_name(name_of(each), name)) continue;
-            if (!is_first) list += ", ";
-            is_first = false;
-            list += value_of(each);
-        }
-        return list;
-    }
-    /// Returns true if the list of values of that name has this element, whatever its case: `Connection: keep-alive,
-    /// Upgrade` has "upgrade".
-    [[nodiscard]] bool has_element(std::string_view name, std::string_view element) const noexcept {
-        bool found = false;
-        for (const entry& each : entries_)
-            if (same_name(name_of(each), name))
-                detail::for_each_element(value_of(each),
-                                         [&](std::string_view part) { found = found || same_name(part, element); });
-        return found;
-    }
-
-    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
-    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
-    /// Returns the field with this number, counted from 0. The number must be below size().
-    [[nodiscard]] field operator[](std::size_t at) const noexcept {
-        return {name_of(entries_[at]), value_of(entries_[at])};
-    }
-    [[nodiscard]] iterator begin() const noexcept;
-    [[nodiscard]] iterator end() const noexcept;
-
-    /// Compares names whatever their case, values, and the order.
-    friend bool operator==(const fields& a, const fields& b) noexcept {
-        if (a.size() != b.size()) return false;
-        for (std::size_t i = 0; i < a.size(); ++i)
-            if (!same_name(a[i].name, b[i].name) || a[i].value != b[i].value) return false;
-        return true;
-    }
-
-  private:
-    struct entry {
-        std::uint32_t name_at, name_size, value_at, value_size;
-    };
-
-    [[nodiscard]] std::string_view name_of(const entry& each) const noexcept {
-        return std::string_view{text_}.substr(each.name_at, each.name_size);
-    }
-    [[nodiscard]] std::string_view value_of(const entry& each) const noexcept {
-        return std::string_view{text_}.substr(each.value_at, each.value_size);
-    }
-    [[nodiscard]] bool is_own(std::string_view text) const noexcept {
-        const std::less<const char*> before;
-        return !before(text.data(), text_.data()) && before(text.data(), text_.data() + text_.size());
-    }
-    entry append(std::string_view name, std::string_view value);
-
-    // The text of a removed field stays here until clear(). A program that sets one field again and again in the same
-    // list would be strange, so nothing is moved together.
-    std::string text_;
-    std::vector<entry> entries_;
-};
-
-/// Goes through a list of fields, and gives each as two views.
-class fields::iterator {
-  public:
-    using iterator_category = std::input_iterator_tag;
-    using value_type = field;
-    using difference_type = std::ptrdiff_t;
-    using reference = field;
-    using pointer = void;
-
-    iterator() noexcept = default;
-    field operator*() const noexcept { return (*list_)[at_]; }
-    iterator& operator++() noexcept {
-        ++at_;
-        return *this;
-    }
-    iterator operator++(int) noexcept {
-        iterator before = *this;
-        ++at_;
-        return before;
-    }
-    friend bool operator==(const iterator&, const iterator&) noexcept = default;
-
-  private:
-    friend fields;
-    iterator(const fields* list, std::size_t at) noexcept : list_{list}, at_{at} {}
-
-    const fields* list_ = nullptr;
-    std::size_t at_ = 0;
-};
-
-inline fields::iterator fields::begin() const noexcept { return {this, 0}; }
-inline fields::iterator fields::end() const noexcept { return {this, entries_.size()}; }
-
-inline fields::entry fields::append(std::string_view name, std::string_view value) {
-    value = trimmed(value);
-    if (!is_token(name))
-        throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + quoted(name) +
-                                    " is not"};
-    if (!is_field_value(value))
-        throw std::invalid_argument{"the value of the HTTP field " + quoted(name) +
-                                    " holds a control character (RFC 9110 §5.5): " + quoted(value.substr(0, 200))};
-    if (name.size() + value.size() > 0x7fff'ffff - std::min<std::size_t>(text_.size(), 0x7fff'ffff))
-        throw std::length_error{"a list of HTTP fields has at most 2 GiB"};
-    // Views into this very list would be invalid after the string has grown.
-    const std::string copy = is_own(name) || is_own(value) ? std::string{name}.append(value) : std::string{};
-    if (!copy.empty()) {
-        name = std::string_view{copy}.substr(0, name.size());
-        value = std::string_view{copy}.substr(name.size());
-    }
-    const entry made{static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size()),
-                     static_cast<std::uint32_t>(text_.size() + name.size()), static_cast<std::uint32_t>(value.size())};
-    text_.append(name).append(value);
-    return made;
-}
-
-inline void fields::add(std::string_view name, std::string_view value) {
-    const entry made = append(name, value);
-    entries_.push_back(made);
-}
-
-inline void fields::set(std::string_view name, std::string_view value) {
-    const entry made = append(name, value);
-    const auto is_same = [&](const entry& each) { return same_name(name_of(each), name_of(made)); };
-    const auto first = std::find_if(entries_.begin(), entries_.end(), is_same);
-    if (first == entries_.end()) return entries_.push_back(made);
-    *first = made;
-    entries_.erase(std::remove_if(first + 1, entries_.end(), is_same), entries_.end());
-}
-
-}  // namespace netnotes::http
-
-#endif  // NETNOTES_HTTP_FIELDS_HPP
-
-// netnotes/http/file.hpp: a folder of files for the web, which no path leaves
-// SPDX-License-Identifier: MIT
-//
-// A server of files turns the path of a request into the name of a file. Each year some server does it wrongly, and a
-// stranger reads /etc/passwd with GET /../../etc/passwd. The order of the steps decides:
-//
-//        /docs/a%20b.html ── split at '/' ──> docs, a%20b.html ── decode once ──> docs, a b.html ── open below the root
-//                              first                                then               openat2(2), RESOLVE_BENEATH
-//
-//        /..%2f..%2fetc/passwd     decoded first, it would be split into "..", "..", "etc", "passwd".
-//                                  Here it is one piece with a '/' in it, which no file name has: 404
-//        /%252e%252e/x             decoded twice, it would be "..". Decoded once, it is "%2e%2e": no such file
-//        /notes.txt%00.png         a C function would stop at the NUL and send notes.txt as a picture: 404
-//        /link/passwd              a symbolic link that leads out of the folder: the kernel refuses to follow it
-//
-// A check of the text cannot see a symbolic link, and a link may appear between a check and open(2). So the kernel
-// checks, while it opens the file (openat2(2), Linux 5.6). On an older kernel each piece of the path is opened below the
-// piece before, and no link is followed at all.
-//
-//     http::files pictures{"/srv/pictures"};                              // in a handler of http::serve():
-//     co_return pictures.answer(ask);                                     // 200, 206, 304, 404, 405, 412, 416 or 301
-//
-// A browser that has the file already asks whether it has changed, and a download that was cut asks for its rest:
-//
-//        GET /cat.png                          200, ETag: "65f1c2a0.1b2-2400"        the whole file
-//        If-None-Match: "65f1c2a0.1b2-2400"    304                                   no bytes: the copy is still good
-//        Range: bytes=1000-                    206, Content-Range: bytes 1000-9215/9216
-//        If-Range: "another"                   200                                   it has changed: the whole file
-//
-// decide_file() makes this decision without a file and without a socket, so its tests need neither.
-//
-// On this page:  split_path · byte_range, parse_range · file_facts, file_decision, decide_file · files
-// Below it:      http/message.hpp
-// Above it:      http/server.hpp, which sends the answers
-// Sources:       RFC 9110 §13 (conditions), §14 (ranges), §8.8 (validators); openat2(2); RFC 3986 §2.1, §3.3
-
-#ifndef NETNOTES_HTTP_FILE_HPP
-#define NETNOTES_HTTP_FILE_HPP
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <charconv>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <memory>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-// netnotes/coro/task.hpp: functions that wait
-// SPDX-License-Identifier: MIT
-//
-// A server with a thousand clients waits in a thousand places. A thread for each client costs a thousand stacks.
-// Callbacks need only one stack, but they cut each conversation into pieces. A coroutine is a function that can wait
-// without keeping a thread. `co_await` suspends it, and the event loop resumes it when its event has happened. So it
-// reads like the blocking program.
-//
-//     task<std::string> ask(async_stream& server, std::string_view question) {
-//         co_await server.send_all(question);                     other tasks run during the wait
-//         co_return co_await receive_line(server);                a task awaits a task as a function calls a function
-//     }
-//
-//        outer ── co_await inner() ──> inner ── co_await (an operation) ──┐
-//          ^                             ^                                │ the stack is empty; the frames are on the
-//          |                             └────── the loop resumes it ─────┘ heap, and each frame knows which frame
-//          └────── co_return value ──────┘                                  awaits it
-//
-// A task is lazy. Calling the function only makes its frame, and co_await begins it. So a task that is never awaited
-// never runs, which is why the class is [[nodiscard]]. The task begins inside the expression that awaits it, so
-// arguments passed by reference stay valid. To run a task concurrently with its caller, use spawn() (coro/loop.hpp).
-//
-// If a task is cancelled, its wait throws netnotes::cancelled. Destructors then clean up, as in any function. The class
-// is not a std::exception, so a handler that logs every std::exception and continues does not swallow it. If a task
-// swallows it anyway, its next wait throws it again.
-//
-// g++ 12 compiles some expressions around co_await wrongly, and prints no warning. With that compiler write
-//     auto ready = co_await x; if (ready) ...        not   if (co_await x) ..., while (co_await x) ..., switch
-//     pair p{a, 1}; co_await f(std::move(p))         not   co_await f({a, 1}): an aggregate that is a temporary
-//     auto body = [n]() -> task<> ...; co_await body()     not   co_await [n]() -> task<> {...}(): a capturing temporary
-//     auto body = [n](task_group&) ...; with_group(body)   not   co_await with_group([n](task_group&) ...), nor such a
-//                                                                std::function argument, nor [n](T) {...}(co_await x)
-//     if (c) co_await x; else co_await y;            not   c ? co_await x : co_await y, with operands of class type
-//     auto text = co_await x; throw error{text};     not   throw error{co_await x}
-//     auto a = co_await x; std::vector{a, ...}       not   std::vector{co_await x, co_await y}, pair p{co_await x, 4}
-// clang and newer versions of g++ compile both columns correctly. The examples and tests use the left column.
-// `sh tests/gcc12_coroutines.sh FILE...` finds expressions of the right column in your sources.
-//
-// On this page:  task, cancelled · for authors of awaitables: fiber, operation, awaited_once
-// The notes:     asyncio, async/await; examples 24 to 26
-
-#ifndef NETNOTES_CORO_TASK_HPP
-#define NETNOTES_CORO_TASK_HPP
-
-#include <array>
-#include <coroutine>
-#include <cstddef>
-#include <cstdint>
-#include <exception>
-#include <memory>
-#include <new>
-#include <stdexcept>
-#include <system_error>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-
-
-
-namespace netnotes {
-
-namespace detail {
-class scheduler;
-template <class T>
-class task_promise;
-template <class T>
-class task_awaiter;
-struct task_access;
-}  // namespace detail
-
-/// Thrown by the waits of a cancelled task. It is not an error and not a std::exception. Catch it only to clean up, and
-/// rethrow it. Outside of the cancelled task it is reported as std::system_error with errc::operation_canceled: by
-/// event_loop::run(), and by join_handle::join() to a task that was not cancelled itself.
-class cancelled {
-  public:
-    /// Returns a fixed text for log messages.
-    [[nodiscard]] const char* what() const noexcept { return "this task was cancelled"; }
-};
-
-/// A coroutine that can wait. Its result is a value, a reference, nothing, or an exception. It begins when it is
-/// awaited, and it can be awaited once: `co_await f()`, or `co_await std::move(t)` for a variable. Before that it can
-/// be moved, not copied. It runs in the thread of its event loop.
-///
-/// A task that waits can be destroyed. Its variables are then destroyed, innermost call first, which nests on the
-/// stack. Each call takes 64 bytes with g++ -O2, and 160 bytes without optimization. So a depth of 50,000 calls is safe
-/// on a stack of 8 MiB. The end of a task, and its cancellation, do not nest.
-template <class T = void>
-class [[nodiscard]] task {
-  public:
-    /// Names the promise, as the language requires for a coroutine.
-    using promise_type = detail::task_promise<T>;
-
-    /// Makes an empty task. Awaiting it throws std::logic_error, as does awaiting a task that was moved from or
-    /// awaited.
-    task() noexcept = default;
-    /// Takes the coroutine of `other`, which is empty afterwards.
-    task(task&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
-    /// Destroys the own coroutine and takes that of `other`, which is empty afterwards.
-    task& operator=(task&& other) noexcept {
-        task{std::move(other)}.swap(*this);
-        return *this;
-    }
-    /// Destroys the coroutine if it was never awaited, with its arguments.
-    ~task() {
-        if (coroutine_) coroutine_.destroy();
-    }
-    /// Exchanges the two coroutines.
-    void swap(task& other) noexcept { std::swap(coroutine_, other.coroutine_); }
-
-    /// `co_await` runs the task at once, up to its first wait, and suspends the caller until the task has ended. Then
-    /// it returns the task's result or throws its exception. Throws std::logic_error if the task is empty.
-    [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept;
-    /// A mistake: the message says what to write.
-    template <class Result = T>
-    detail::task_awaiter<Result> operator co_await() & {
-        static_assert(!std::is_same_v<Result, T>, "a task with a name: write co_await std::move(name), only once");
-    }
-
-  private:
-    friend promise_type;
-    friend detail::task_access;
-    explicit task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_{coroutine} {}
-
-    std::coroutine_handle<promise_type> coroutine_;
-};
-
-// ========================================================================================================
-// For authors of awaitables
-// ========================================================================================================
-
-namespace detail {
-
-class operation;
-
-/// Holds what a thread must remember from one coroutine to the next. A coroutine that ends does not resume its awaiter:
-/// it stores the awaiter in `next` and returns. So chains of any length end without nesting on the stack. "Symmetric
-/// transfer" gives the same only where the compiler turns a call into a jump. g++ does not below -O2 or with a
-/// sanitizer.
-struct relay {
-    std::coroutine_handle<> next;  ///< is resumed as soon as the running coroutine has returned
-    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the running chain
-
-    /// Resumes `coroutine`, and then each coroutine that is stored in `next`.
-    void resume(std::coroutine_handle<> coroutine) {
-        stack_begin = here();
-        coroutine.resume();
-        while (next) std::exchange(next, nullptr).resume();
-    }
-    /// Returns true if the stack is deep, because coroutines have begun inside one another. Then the loop should begin
-    /// the next coroutine.
-    [[nodiscard]] bool is_deep() const noexcept {
-        return static_cast<std::intptr_t>(stack_begin - here()) > most;
-    }
-
-  private:
-    static constexpr std::intptr_t most = 32 * 1024;  // bytes; musl's threads have 128 KiB in all
-    [[gnu::always_inline]] static std::uintptr_t here() noexcept {
-        return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-    }
-};
-inline constinit thread_local relay between{};
-
-/// Throws netnotes::cancelled.
-[[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
-/// Throws std::logic_error for a task without a coroutine.
-[[noreturn]] inline void throw_empty_task() {
-    throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
-}
-
-/// A chain of tasks, each awaiting the next. It begins with the task that was started, by spawn() for example, and ends
-/// with the task that runs or waits. Other libraries call the whole chain a fibre, a green thread or a task.
-class fiber {
-  public:
-    fiber(const fiber&) = delete;
-    fiber& operator=(const fiber&) = delete;
-
-    /// Cancels the chain. Its present wait throws netnotes::cancelled unless the wait has been decided already, and so
-    /// does every later wait. The loop resumes the chain later, not inside this call.
-    void cancel() noexcept;
-    /// Returns true after cancel() or withdraw().
-    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
-    /// Cancels the chain and declares that its result will not be used. A value or permit that is reserved for the
-    /// chain is then given back, although cancel() would come too late for that.
-    void withdraw() noexcept;
-    /// Returns true after withdraw().
-    [[nodiscard]] bool is_withdrawn() const noexcept { return withdrawn_; }
-    /// Returns the scheduler that resumes the chain. The chain must have begun.
-    [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
-    /// Returns the name that was given to spawn().
-    [[nodiscard]] const char* name() const noexcept { return name_; }
-    /// Sets the coroutine that resume() resumes. Code that suspends the chain calls this.
-    void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
-    /// Returns the coroutine that resume() resumes.
-    [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
-    /// Resumes the chain. This object may be destroyed when the call returns.
-    void resume() const { between.resume(goes_on_at_); }
-
-  protected:
-    fiber() noexcept = default;
-    /// Makes a chain of `loop`. `name` is not copied.
-    fiber(scheduler& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
-    /// Makes this chain a part of `parent`, which waits for it: takes over the loop and the name.
-    void belongs_to(const fiber& parent) noexcept {
-        loop_ = parent.loop_;
-        name_ = parent.name_;
-    }
-    /// Ends the wait of an awaiter that is stored outside of the coroutine. Call when the coroutine has been destroyed.
-    inline void leave_awaiter() noexcept;
-    ~fiber() = default;
-    /// Called once, when the outermost task has ended and its result is stored. It runs in the last step of the
-    /// coroutine, and may destroy the coroutine.
-    virtual void ended() noexcept = 0;
-    /// Makes the loop resume the chain at the next turn. Returns false if the chain has no loop.
-    virtual bool postpone() noexcept { return false; }
-
-  private:
-    friend operation;
-    friend scheduler;
-    friend class task_promise_base;
-    template <class T>
-    friend class task_awaiter;
-    scheduler* loop_ = nullptr;
-    const char* name_ = "";
-    operation* waits_for_ = nullptr;
-    // A chain runs, waits, or is in the ready queue. So one of each member is enough for all its tasks and awaiters.
-    std::coroutine_handle<> goes_on_at_;
-    fiber* next_ready_ = nullptr;
-    bool cancelled_ = false;
-    bool withdrawn_ = false;
-};
-
-/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
-/// coroutine.
-class operation {
-  public:
-    operation(const operation&) = delete;
-    operation& operator=(const operation&) = delete;
-    /// Returns the chain that waits. The operation must wait, or have waited.
-    [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
-
-  protected:
-    operation() noexcept = default;
-    /// Waits still only if the frame is destroyed during the wait. Then the derived class removes itself from its list.
-    /// (always_inline, because g++ takes the body of a coroutine for code that runs once, and would make this a call.)
-    [[gnu::always_inline]] ~operation() {
-        if (is_waiting()) [[unlikely]]
-            decided();
-    }
-    /// Begins the wait: from now on cancelled() may be called. Call in await_suspend().
-    void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
-        chain_ = reinterpret_cast<std::uintptr_t>(&whose) | waiting;
-        whose.waits_for_ = this;
-        whose.goes_on_at(waiter);
-    }
-    /// Returns true after the first waits().
-    [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
-    /// Returns true from waits() until decided().
-    [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
-    /// Ends the wait: from now on cancelling comes too late. The caller must make sure that the coroutine is resumed.
-    void decided() noexcept {
-        chain().waits_for_ = nullptr;
-        chain_ &= ~waiting;
-    }
-    /// Gives up the wait, and makes sure that the loop resumes the coroutine later. Called when the chain is cancelled.
-    virtual void cancelled() noexcept = 0;
-
-  private:
-    friend fiber;
-    // The chain's address. Its lowest bit is set while this operation waits. An awaiter that is stored outside of its
-    // coroutine may be destroyed after the chain, so the destructor must not read the chain.
-    static constexpr std::uintptr_t waiting = 1;
-    std::uintptr_t chain_ = 0;
-};
-
-/// An awaitable that can be awaited once, because its awaiter takes over `parts`. Only an rvalue can be awaited, so
-/// code that awaits a variable twice does not compile.
-template <class Awaiter, class... Parts>
-class [[nodiscard]] awaited_once {
-  public:
-    /// Takes the arguments of the awaiter's constructor.
-    explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
-    /// Makes the awaiter when `co_await` begins.
-    [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
-
-  private:
-    std::tuple<Parts...> parts_;
-};
-
-inline void fiber::cancel() noexcept {
-    if (std::exchange(cancelled_, true)) return;
-    if (waits_for_) waits_for_->cancelled();
-}
-inline void fiber::leave_awaiter() noexcept {
-    if (waits_for_) [[unlikely]]
-        waits_for_->cancelled();
-}
-inline void fiber::withdraw() noexcept {
-    cancelled_ = true;
-    if (std::exchange(withdrawn_, true)) return;
-    if (waits_for_) waits_for_->cancelled();
-}
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-// Every call of a task makes a frame and frees it. There are few sizes, and mostly the last frame made is freed first.
-// So each thread keeps some free frames of each size, which halves the cost of a call. AddressSanitizer must see each
-// frame freed, so no frames are kept there. MinGW keeps no frames either, because it frees the memory of thread_local
-// objects before it calls their destructors.
-
-inline constexpr bool keeps_frames =
-#if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
-    false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-    false;
-#else
-    true;
-#endif
-#else
-    true;
-#endif
-
-class frame_store {
-  public:
-    void* take(std::size_t size) {
-        const std::size_t index = index_of(size);
-        if (!keeps_frames || index >= lists_.size()) return ::operator new(size);
-        list& free = lists_[index];
-        if (!free.first) return ::operator new((step * index) + first_step);
-        --free.length;
-        return std::exchange(free.first, free.first->next);
-    }
-    void give_back(void* frame, std::size_t size) noexcept {
-        const std::size_t index = index_of(size);
-        if (!keeps_frames || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
-        if (!open_) return late(frame, size);
-        list& free = lists_[index];
-        free.first = new (frame) link{free.first};
-        ++free.length;
-    }
-
-  private:
-    static constexpr std::size_t step = 16;        // bytes between two sizes, as in malloc, ...
-    static constexpr std::size_t first_step = 24;  // ... which keeps 8 bytes of each block for itself
-    static constexpr std::uint32_t longest = 256;  // free frames kept of one size; further frames are deleted
-    struct link {
-        link* next;
-    };
-    struct list {
-        link* first;
-        std::uint32_t length;
-    };
-    static constexpr std::size_t index_of(std::size_t size) noexcept {
-        return size <= first_step ? 0 : (size - first_step + step - 1) / step;
-    }
-
-    void late(void* frame, std::size_t size) noexcept;
-    void empty() noexcept {
-        open_ = false;
-        for (list& free : lists_)
-            while (free.first) ::operator delete(std::exchange(free.first, free.first->next));
-    }
-
-    // No constructor and no destructor, so that access to the thread_local object needs no check whether it was made.
-    std::array<list, 128> lists_;
-    bool open_;
-    bool closed_;
-};
-inline constinit thread_local frame_store frames{};
-
-/// Takes a frame while the store is not open. The first frame that a thread gives back opens its store, and the end of
-/// the thread empties it. Frames that other thread_local objects give back after that are deleted.
-inline void frame_store::late(void* frame, std::size_t size) noexcept {
-    struct closing {
-        ~closing() {
-            frames.empty();
-            frames.closed_ = true;
-        }
-    };
-    if (closed_) return ::operator delete(frame);
-    static thread_local closing at_the_end;
-    static_cast<void>(at_the_end);
-    open_ = true;
-    give_back(frame, size);
-}
-
-class task_promise_base {
-  public:
-    static void* operator new(std::size_t size) { return frames.take(size); }
-    static void operator delete(void* frame, std::size_t size) noexcept { frames.give_back(frame, size); }
-
-    std::suspend_always initial_suspend() const noexcept { return {}; }
-    auto final_suspend() const noexcept { return ending{}; }
-
-    /// Returns the chain that this task is a part of. The task must have begun.
-    [[nodiscard]] fiber& chain() const noexcept { return *fiber_; }
-
-    /// Makes this task the outermost task of `chain`, which is told when the task ends. Resume the task to begin it.
-    void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
-    /// Begins this task for `awaiter`. Returns true if the task has ended inside this call.
-    ///
-    /// There are two ways back to the awaiter. Most tasks end without a wait, and then the awaiter continues when this
-    /// call returns. A task that has waited stores the awaiter in relay::next when it ends. So does a task that the
-    /// loop had to begin because the stack was deep.
-    bool begin(std::coroutine_handle<> self, std::coroutine_handle<> awaiter, fiber& chain) {
-        continuation_ = awaiter;
-        fiber_ = &chain;
-        if (between.is_deep()) [[unlikely]] {
-            chain.goes_on_at(self);
-            if (chain.postpone()) return false;
-        }
-        state_ = state::in_place;
-        self.resume();
-        return std::exchange(state_, state::waiting) == state::ended;
-    }
-
-  private:
-    enum class state : char { waiting, in_place, ended };
-    struct ending {
-        bool await_ready() const noexcept { return false; }
-        template <class Promise>
-        void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
-            task_promise_base& task = self.promise();
-            if (std::exchange(task.state_, state::ended) == state::in_place) return;
-            if (task.continuation_)
-                between.next = task.continuation_;
-            else
-                task.fiber_->ended();
-        }
-        void await_resume() const noexcept {}
-    };
-
-    std::coroutine_handle<> continuation_;
-    fiber* fiber_ = nullptr;
-    state state_ = state::waiting;
-};
-
-/// Stores what a task returned or threw.
-template <class T>
-class result {
-  public:
-    result() noexcept {}
-    result(const result&) = delete;
-    result& operator=(const result&) = delete;
-    ~result() { clear(); }
-    template <class Value>
-    void set_value(Value&& value) {
-        if constexpr (std::is_reference_v<T>)
-            new (&value_) stored{std::addressof(value)};
-        else
-            new (&value_) stored(std::forward<Value>(value));
-        kind_ = kind::value;
-    }
-    /// Stores an exception, and drops a value that is stored already. A destructor of a variable may throw after
-    /// co_return.
-    void set_exception(std::exception_ptr exception) noexcept {
-        clear();
-        new (&exception_) std::exception_ptr{std::move(exception)};
-        kind_ = kind::exception;
-    }
-    /// Returns the value, or throws the exception. Call once.
-    T take() {
-        if (kind_ == kind::exception) std::rethrow_exception(exception_);
-        if constexpr (std::is_reference_v<T>)
-            return static_cast<T>(*value_);
-        else
-            return std::move(value_);
-    }
-    [[nodiscard]] std::exception_ptr exception() const noexcept {
-        return kind_ == kind::exception ? exception_ : nullptr;
-    }
-    /// Moves the result of `other` here.
-    void take_over(result& other) {
-        if (other.kind_ == kind::exception)
-            set_exception(other.exception_);
-        else if constexpr (std::is_reference_v<T>)
-            set_value(*other.value_);
-        else
-            set_value(std::move(other.value_));
-    }
-
-  private:
-    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
-    enum class kind : char { none, value, exception };
-    void clear() noexcept {
-        if (kind_ == kind::value) value_.~stored();
-        if (kind_ == kind::exception) exception_.~exception_ptr();
-        kind_ = kind::none;
-    }
-    union {
-        stored value_;
-        std::exception_ptr exception_;
-    };
-    kind kind_ = kind::none;
-};
-template <>
-class result<void> {
-  public:
-    void set_exception(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
-    void take() const {
-        if (exception_) std::rethrow_exception(exception_);
-    }
-    [[nodiscard]] std::exception_ptr exception() const noexcept { return exception_; }
-    void take_over(result& other) noexcept { exception_ = std::move(other.exception_); }
-
-  private:
-    std::exception_ptr exception_;
-};
-
-template <class T>
-class task_promise : public task_promise_base {
-  public:
-    task<T> get_return_object() noexcept { return task<T>{std::coroutine_handle<task_promise>::from_promise(*this)}; }
-    template <class Value = T>
-    requires std::is_convertible_v<Value&&, T>
-    void return_value(Value&& value) { outcome.set_value(std::forward<Value>(value)); }
-    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
-
-    result<T> outcome;
-};
-template <>
-class task_promise<void> : public task_promise_base {
-  public:
-    task<void> get_return_object() noexcept {
-        return task<void>{std::coroutine_handle<task_promise>::from_promise(*this)};
-    }
-    void return_void() const noexcept {}
-    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
-
-    result<void> outcome;
-};
-
-/// Owns the awaited task, so that its frame is destroyed at the end of the awaiting expression.
-template <class T>
-class [[nodiscard]] task_awaiter {
-  public:
-    explicit task_awaiter(std::coroutine_handle<task_promise<T>> awaited) noexcept : awaited_{awaited} {}
-    task_awaiter(task_awaiter&& other) noexcept : awaited_{std::exchange(other.awaited_, nullptr)} {}
-    task_awaiter& operator=(task_awaiter&&) = delete;
-    ~task_awaiter() {
-        if (awaited_) awaited_.destroy();
-    }
-    void operator co_await() & = delete;  // a task can be awaited once
-    bool await_ready() const noexcept { return false; }
-    /// Begins the task. If the task is empty, the awaiting task gives up its turn before the error is thrown. So a
-    /// program that tries again for ever still lets the other tasks run.
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
-        fiber& whose = awaiter.promise().chain();
-        if (awaited_) [[likely]]
-            return !awaited_.promise().begin(awaited_, awaiter, whose);
-        whose.goes_on_at(awaiter);
-        return whose.postpone();
-    }
-    T await_resume() const {
-        if (!awaited_) [[unlikely]]
-            throw_empty_task();
-        return awaited_.promise().outcome.take();
-    }
-
-  private:
-    std::coroutine_handle<task_promise<T>> awaited_;
-};
-
-/// Lets code that starts tasks take the coroutine out of a task.
-struct task_access {
-    template <class T>
-    static std::coroutine_handle<task_promise<T>> release(task<T>& from) noexcept {
-        return std::exchange(from.coroutine_, nullptr);
-    }
-};
-
-}  // namespace detail
-
-template <class T>
-detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
-    return detail::task_awaiter<T>{std::exchange(coroutine_, nullptr)};
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_CORO_TASK_HPP
-
 
 // netnotes/http/media.hpp: what kind of text or picture a body is
 // SPDX-License-Identifier: MIT
@@ -1881,57 +1371,6 @@ inline constexpr media_of_suffix media_types[] = {
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_MEDIA_HPP
-
-// netnotes/http/message.hpp: a request and a response, as values
-// SPDX-License-Identifier: MIT
-//
-// A message of HTTP is a first line, fields, an empty line, and perhaps a body:
-//
-//        GET /notes?page=2 HTTP/1.1        HTTP/1.1 200 OK
-//        Host: example.com                 Content-Type: text/plain; charset=utf-8
-//                                          Content-Length: 6
-//
-//                                          hello
-//
-// Here both are values: they can be made by hand, changed, compared and tested without a network.
-//
-//        http::request ask{"GET", "/notes?page=2", {{"Host", "example.com"}}};
-//        std::cout << ask.path();                                      // /notes
-//        std::cout << ask.query("page").value_or("1");                 // 2
-//
-//        http::response{200, "hello\n"};                               // text/plain; charset=utf-8
-//        http::response{200, "<p>hello", "text/html; charset=utf-8"};
-//        http::redirect("/login/");
-//        http::not_found(ask);
-//
-// A server gives a request to its handler when the head is there, while the body may still be on its way. So a request
-// has two ways to its body. body() returns the text that the request holds, for example from a test. text() and recv()
-// are tasks that wait for the bytes of a connection. This page only declares them, and http/server.hpp has their code.
-// Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
-//
-// A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
-// chapters above this one derive from body_source, and this page only carries it.
-//
-// On this page:  body_source · request · response, not_found, redirect
-// Sources:       RFC 9112 §2; RFC 9110 §6
-// The notes:     Python Internet 模块
-
-#ifndef NETNOTES_HTTP_MESSAGE_HPP
-#define NETNOTES_HTTP_MESSAGE_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-
-
-
 
 // netnotes/http/status.hpp: what a client asks for, and how the server answers in a number
 // SPDX-License-Identifier: MIT
@@ -2586,6 +2025,1783 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 }  // namespace netnotes
 
 #endif  // NETNOTES_HTTP_MESSAGE_HPP
+
+
+
+
+
+namespace netnotes::http {
+
+namespace detail {
+class head_reader;
+}
+
+/// Where the body of a message ends (RFC 9112 §6.3).
+struct framing {
+    enum class kind : std::uint8_t {
+        none,         ///< there is no body
+        length,       ///< after `length` bytes, which may be 0
+        chunked,      ///< behind the chunk of size 0
+        until_close,  ///< with the connection; only in a response
+    };
+    kind how = kind::none;
+    std::uint64_t length = 0;
+    friend bool operator==(const framing&, const framing&) noexcept = default;
+};
+
+/// What the heads of requests and responses share.
+class message_head {
+  public:
+    static constexpr std::size_t max_fields = 100;
+
+    /// Returns the fields in their order.
+    [[nodiscard]] std::span<const field> fields() const noexcept { return {fields_.data(), count_}; }
+    /// Returns the value of the first field with that name, or nullopt if no field has it.
+    [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept {
+        for (const field& each : fields())
+            if (same_name(each.name, name)) return each.value;
+        return std::nullopt;
+    }
+
+    int minor_version = 1;     ///< the digit behind `HTTP/1.`; 2 to 9 are read as 1 (RFC 9110 §2.5)
+    bool keeps_alive = true;   ///< the sender can use the connection once more (RFC 9112 §9.3)
+    bool is_chunked = false;   ///< Transfer-Encoding: chunked
+    bool has_length = false;   ///< a Content-Length is there
+    std::uint64_t length = 0;  ///< its value
+    std::string_view upgrade;  ///< the field Upgrade, if Connection names it; else ""
+
+  protected:
+    message_head() noexcept = default;
+
+  private:
+    friend detail::head_reader;
+    std::array<field, max_fields> fields_;
+    std::size_t count_ = 0;
+};
+
+/// The head of a request. All texts are views into the bytes that were parsed.
+class request_head : public message_head {
+  public:
+    http::method method = http::method::get;  ///< `other` for a method that the table does not know
+    std::string_view method_name;
+    std::string_view target;  ///< checked: http::target can read it
+    std::string_view host;    ///< the field Host, or "" in HTTP/1.0. The target may have another: see request::host()
+    bool expects_continue = false;  ///< the client waits for a 100 before it sends the body (RFC 9110 §10.1.1)
+
+    /// Returns where the body ends. Without Content-Length and chunks a request has none.
+    [[nodiscard]] framing body() const noexcept {
+        using kind = framing::kind;
+        return {is_chunked ? kind::chunked : has_length ? kind::length : kind::none, length};
+    }
+};
+
+/// The head of a response. All texts are views into the bytes that were parsed.
+class response_head : public message_head {
+  public:
+    http::status status;
+    std::string_view reason;  ///< the words behind the number; a program must not depend on them
+
+    /// Returns where the body ends, which depends on the method of the request (RFC 9112 §6.3).
+    [[nodiscard]] framing body(http::method asked) const noexcept {
+        using kind = framing::kind;
+        if (asked == method::head || !status.allows_body()) return {};
+        return {is_chunked ? kind::chunked : has_length ? kind::length : kind::until_close, length};
+    }
+};
+
+/// Returns a request that owns its texts, without a body.
+[[nodiscard]] request to_request(const request_head& head);
+/// Returns a response that owns its texts, without a body.
+[[nodiscard]] response to_response(const response_head& head);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Fills a list with fields that a parser has checked already.
+struct checked_fields {
+    static fields copy(std::span<const field> from) {
+        fields list;
+        std::size_t size = 0;
+        for (const field& each : from) size += each.name.size() + each.value.size();
+        list.text_.reserve(size);
+        list.entries_.reserve(from.size());
+        for (const field& each : from) list.append_checked(each.name, each.value);
+        return list;
+    }
+};
+
+}  // namespace detail
+
+inline request to_request(const request_head& head) {
+    request made{target{head.target}, head.method_name, detail::checked_fields::copy(head.fields())};
+    made.set_minor_version(head.minor_version);
+    return made;
+}
+inline response to_response(const response_head& head) {
+    response made{head.status};
+    made.fields = detail::checked_fields::copy(head.fields());
+    return made;
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_HEAD_HPP
+
+// netnotes/http/parser.hpp: the head of a message, read strictly and fast
+// SPDX-License-Identifier: MIT
+//
+// The head is the first line, the fields, and the empty line behind them. TCP may cut it anywhere, so the parser is
+// asked again with more bytes until the head is whole:
+//
+//        http::request_head head;
+//        http::head_progress seen;
+//        auto result = http::parse_head(bytes, seen, head);
+//        if (result.is_complete())
+//            use(head.target, bytes.substr(result.size));           // the body begins there
+//        else if (result.is_refused())
+//            answer(result.refusal.message(bytes));                 // 400: line 3 "Host : a": a space before ...
+//        else
+//            read_more();                                           // and ask again with all bytes, old and new
+//
+//        bytes   G E T   / n o t e s   H T T P / 1 . 1 \r\n H o s t : a \r\n \r\n
+//                └─┬─┘   └───┬─────┘                        └─┬──┘ │
+//        head    method    target                          fields()[0].name, .value      views: nothing is copied
+//
+// If a head arrives byte by byte, parsing it from the start each time would take time in the square of its size. So
+// after a first attempt only the end of the head is looked for, in the bytes that are new, and `seen` remembers how
+// far. Then it is parsed once more. The result is the same whatever the cuts.
+//
+// Why it is fast: a table tells for each byte whether it may stand in a token. Values are checked eight bytes at a
+// time, and this check also finds the end of the line.
+//
+// On this page:  framing · request_head, response_head · head_progress, head_result, parse_head · to_request,
+// to_response
+// Sources:       RFC 9112 §2 to §6
+// Beside it:     http/refusal.hpp, all rules; http/head.hpp, the result; http/body.hpp, the bytes behind the head
+
+#ifndef NETNOTES_HTTP_PARSER_HPP
+#define NETNOTES_HTTP_PARSER_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <type_traits>
+
+
+// netnotes/http/refusal.hpp: why a message is refused, in a sentence with the place
+// SPDX-License-Identifier: MIT
+//
+// A parser that only says "400 Bad Request" teaches nobody. This one names the rule, the line and the place:
+//
+//        400: line 3 "Host : a": a space before the colon (RFC 9112 §5.1)
+//        400: line 1 "GET / HTTP/1.1": the line ends with LF alone; typing by hand? nc -C sends CR LF (RFC 9112 §2.2)
+//        501: line 1 "CONNECT a:443 HTTP/1.1": this server opens no tunnels (RFC 9110 §9.3.6)
+//
+// Why so strict? Between a browser and a server there is often a proxy, and both must find the same end of each
+// message. Each rule below was once broken by a well-known program, and then a request could be hidden inside another
+// one:
+//
+//        POST / HTTP/1.1                    The proxy believes Content-Length: the body has 44 bytes, all of this.
+//        Host: example.com                  The server believes Transfer-Encoding: the body ends with the chunk of size
+//        0.
+//        Content-Length: 44                 So for the server this is the next request, which the proxy never saw.
+//        Transfer-Encoding: chunked
+//
+//        0
+//
+//        GET /admin HTTP/1.1 ...
+//
+// The sizes of everything are limited, because a stranger chooses them. See struct limits.
+//
+// On this page:  limits · reason · refusal
+// Sources:       RFC 9112 §2.2, §3, §5, §6, §7; RFC 6585 §5; CWE-444
+
+#ifndef NETNOTES_HTTP_REFUSAL_HPP
+#define NETNOTES_HTTP_REFUSAL_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+
+
+
+namespace netnotes::http {
+
+/// How large the parts of a message may be, in bytes.
+struct limits {
+    std::size_t start_line = 8 * 1024;  ///< the first line, without its end; else 414
+    std::size_t fields = 32 * 1024;     ///< all fields with their line ends; else 431
+    std::size_t field_count = 100;      ///< the number of fields, at most 100; else 431
+    std::uint64_t body = 1024 * 1024;   ///< the body, without the frame of its chunks; else 413
+    std::size_t extensions = 1024;      ///< all extensions of the chunks of a body together; else 400
+    std::size_t trailers = 4 * 1024;    ///< all fields behind the last chunk, with their line ends; else 431
+};
+
+/// The rules that a message can break. reason_text() has the sentence, status_of() the status of the answer.
+enum class reason : std::uint8_t {
+    none,
+    // the first line
+    tls,         ///< the first byte of a TLS handshake
+    empty_line,  ///< a second empty line before the request
+    bad_method,  ///< no token
+    spaces,      ///< not exactly one space between two parts
+    missing_target,
+    bad_target,           ///< a character that no target has
+    target_form,          ///< begins neither with '/' nor with http://, or is `*` and the method is not OPTIONS
+    percent,              ///< a percent sign without two hexadecimal digits in the path
+    nul_in_path,          ///< %00
+    missing_version,      ///< HTTP/0.9
+    bad_version,          ///< not HTTP/ and two digits
+    unsupported_version,  ///< not 1.x: 505
+    no_tunnels,           ///< CONNECT: 501
+    start_line_too_long,  ///< 414
+    bad_status,           ///< in a response: not three digits
+    // lines
+    bare_lf,  ///< LF without CR
+    bare_cr,  ///< CR without LF
+    nul,
+    control_character,
+    // fields
+    fold,  ///< a line that begins with a space or a tab
+    missing_colon,
+    empty_name,
+    space_before_colon,
+    bad_name,          ///< no token
+    fields_too_large,  ///< 431
+    too_many_fields,   ///< 431
+    missing_host,
+    second_host,
+    bad_host,
+    bad_expectation,  ///< not 100-continue: 417
+    // where the body ends
+    bad_length,         ///< not decimal digits, or above 2^64-1
+    second_length,      ///< even if it is equal
+    length_and_coding,  ///< Content-Length beside Transfer-Encoding
+    second_coding,
+    coding_in_1_0,
+    bad_coding,      ///< more or less than exactly `chunked`
+    unknown_coding,  ///< 501
+    chunked_not_last,
+    body_too_large,  ///< 413
+    // chunks
+    bad_chunk_size,
+    chunk_size_too_large,  ///< above 2^64-1, or more than 16 digits
+    bad_extension,
+    extensions_too_large,
+    missing_chunk_end,   ///< no CR LF behind the data of a chunk
+    trailers_too_large,  ///< 431
+    cut_off,             ///< the connection has ended inside the message
+};
+
+namespace detail {
+struct rule {
+    std::uint16_t status;
+    std::string_view section, text;
+};
+constexpr rule rule_of(reason why) noexcept {
+    switch (why) {
+        case reason::none: return {200, "", "no error"};
+        case reason::tls: return {400, "RFC 9112 §3", "this looks like TLS, and this port speaks plain HTTP"};
+        case reason::empty_line: return {400, "RFC 9112 §2.2", "a second empty line before the request"};
+        case reason::bad_method: return {400, "RFC 9110 §9.1", "the method is no token"};
+        case reason::spaces: return {400, "RFC 9112 §3", "exactly one space stands between the parts of the line"};
+        case reason::missing_target: return {400, "RFC 9112 §3", "the target is missing"};
+        case reason::bad_target: return {400, "RFC 9112 §3.2", "a character that no target has"};
+        case reason::target_form:
+            return {400, "RFC 9112 §3.2", "the target is a path, or http:// with a host, or * for OPTIONS"};
+        case reason::percent: return {400, "RFC 3986 §2.1", "behind a percent sign come two hexadecimal digits"};
+        case reason::nul_in_path: return {400, "RFC 3986 §7.3", "a path holds no NUL"};
+        case reason::missing_version: return {400, "RFC 9112 §3", "the version is missing, as in HTTP/0.9"};
+        case reason::bad_version:
+            return {400, "RFC 9112 §2.3", "the version is HTTP/ and two digits, then the line ends"};
+        case reason::unsupported_version: return {505, "RFC 9110 §2.5", "this server speaks HTTP/1.1"};
+        case reason::no_tunnels: return {501, "RFC 9110 §9.3.6", "this server opens no tunnels"};
+        case reason::start_line_too_long: return {414, "RFC 9112 §3", "the line is too long"};
+        case reason::bad_status: return {400, "RFC 9112 §4", "the status has three digits and a space behind them"};
+        case reason::bare_lf:
+            return {400, "RFC 9112 §2.2", "the line ends with LF alone; typing by hand? nc -C sends CR LF"};
+        case reason::bare_cr: return {400, "RFC 9112 §2.2", "a CR without LF"};
+        case reason::nul: return {400, "RFC 9110 §5.5", "a NUL"};
+        case reason::control_character: return {400, "RFC 9110 §5.5", "a control character"};
+        case reason::fold: return {400, "RFC 9112 §5.2", "the line begins with a space: folded lines are obsolete"};
+        case reason::missing_colon: return {400, "RFC 9112 §5", "no colon behind the name of the field"};
+        case reason::empty_name: return {400, "RFC 9112 §5", "the name of the field is empty"};
+        case reason::space_before_colon: return {400, "RFC 9112 §5.1", "a space before the colon"};
+        case reason::bad_name: return {400, "RFC 9110 §5.1", "the name of the field is no token"};
+        case reason::fields_too_large: return {431, "RFC 6585 §5", "the fields are too large"};
+        case reason::too_many_fields: return {431, "RFC 6585 §5", "too many fields"};
+        case reason::missing_host: return {400, "RFC 9112 §3.2", "HTTP/1.1 needs a field Host"};
+        case reason::second_host: return {400, "RFC 9112 §3.2", "a second Host"};
+        case reason::bad_host: return {400, "RFC 9110 §7.2", "Host is a host, and perhaps a port"};
+        case reason::bad_expectation: return {417, "RFC 9110 §10.1.1", "the only expectation is 100-continue"};
+        case reason::bad_length: return {400, "RFC 9110 §8.6", "a length is decimal digits, at most 2^64-1"};
+        case reason::second_length: return {400, "RFC 9110 §8.6", "a second Content-Length"};
+        case reason::length_and_coding:
+            return {400, "RFC 9112 §6.1", "Content-Length beside Transfer-Encoding: where does the body end?"};
+        case reason::second_coding: return {400, "RFC 9112 §6.1", "a second Transfer-Encoding"};
+        case reason::coding_in_1_0: return {400, "RFC 9112 §6.1", "HTTP/1.0 has no Transfer-Encoding"};
+        case reason::bad_coding: return {400, "RFC 9112 §6.1", "Transfer-Encoding is exactly `chunked`, once"};
+        case reason::unknown_coding: return {501, "RFC 9112 §6.1", "the only transfer coding here is chunked"};
+        case reason::chunked_not_last:
+            return {400, "RFC 9112 §6.3", "chunked is not the last coding, so the body has no end"};
+        case reason::body_too_large: return {413, "RFC 9110 §15.5.14", "the body is too large"};
+        case reason::bad_chunk_size: return {400, "RFC 9112 §7.1", "the size of a chunk is hexadecimal digits"};
+        case reason::chunk_size_too_large: return {400, "RFC 9112 §7.1", "the size of a chunk is above 2^64-1"};
+        case reason::bad_extension:
+            return {400, "RFC 9112 §7.1.1", "behind the size of a chunk comes a semicolon or the end of the line"};
+        case reason::extensions_too_large:
+            return {400, "RFC 9112 §7.1.1", "the extensions of the chunks are too large"};
+        case reason::missing_chunk_end: return {400, "RFC 9112 §7.1", "the data of a chunk are longer than its size"};
+        case reason::trailers_too_large: return {431, "RFC 6585 §5", "the fields behind the last chunk are too large"};
+        case reason::cut_off: return {400, "RFC 9112 §8", "the connection has ended inside the message"};
+    }
+    return {};
+}
+}  // namespace detail
+
+/// Returns the status that tells a client about this reason: 400, 413, 414, 417, 431, 501 or 505.
+[[nodiscard]] constexpr status status_of(reason why) noexcept { return status{detail::rule_of(why).status}; }
+/// Returns where the rule stands, for example "RFC 9112 §5.1".
+[[nodiscard]] constexpr std::string_view section_of(reason why) noexcept { return detail::rule_of(why).section; }
+/// Returns the rule in words, for example "a space before the colon".
+[[nodiscard]] constexpr std::string_view text_of(reason why) noexcept { return detail::rule_of(why).text; }
+
+/// Which rule a message breaks, and where. It is cheap to make: only message() composes the sentence.
+struct refusal {
+    reason why = reason::none;
+    std::size_t line = 0;        ///< counted from 1; 0 in a body, which has no lines
+    std::size_t offset = 0;      ///< of the offending byte, counted from 0: in the head, or in the body with its chunks
+    std::size_t line_begin = 0;  ///< where the line begins, counted from 0
+
+    [[nodiscard]] http::status status() const noexcept { return status_of(why); }
+    [[nodiscard]] std::string_view section() const noexcept { return section_of(why); }
+    /// Returns the sentence: `400: line 3 "Host : a": a space before the colon (RFC 9112 §5.1)`. `head` is the text
+    /// that was parsed; without it the line is not quoted. At most 60 bytes are quoted, and control characters are
+    /// visible.
+    [[nodiscard]] std::string message(std::string_view head = {}) const;
+
+    friend bool operator==(const refusal&, const refusal&) noexcept = default;
+};
+
+inline std::string refusal::message(std::string_view head) const {
+    constexpr std::size_t most = 60;
+    std::string text = std::to_string(status().code()) + ": ";
+    if (line == 0)
+        text += "byte " + std::to_string(offset) + " of the body";
+    else
+        text += "line " + std::to_string(line);
+    if (line > 0 && line_begin < head.size()) {
+        std::string_view quote = head.substr(line_begin);
+        quote = quote.substr(0, quote.find('\n'));
+        if (quote.ends_with('\r')) quote.remove_suffix(1);
+        // Of a long line show the offending byte, and what stands before it.
+        const std::size_t place = offset - std::min(offset, line_begin);
+        std::size_t from = 0;
+        if (place + 1 > most) from = std::min(place + 1, quote.size()) - std::min(most, quote.size());
+        if (!quote.empty()) (text += from > 0 ? " ... " : " ") += quoted(quote.substr(from, most));
+        if (quote.size() - from > most) text += " ...";
+    }
+    ((((text += ": ") += text_of(why)) += " (") += section()) += ')';
+    return text;
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_REFUSAL_HPP
+
+
+
+
+
+namespace netnotes::http {
+
+/// How far parse_head() has looked. Begin each message with a new one.
+struct head_progress {
+    std::size_t seen = 0;        ///< bytes in which no end of the head was found
+    std::size_t start_line = 0;  ///< where the line behind the first one begins; 0: not known yet
+};
+
+/// What parse_head() has found.
+struct head_result {
+    enum class outcome : std::uint8_t { complete, more, refused };
+    outcome what = outcome::more;
+    std::size_t size = 0;     ///< of the head with its empty line, if it is complete
+    http::refusal refusal{};  ///< if it is refused
+
+    [[nodiscard]] bool is_complete() const noexcept { return what == outcome::complete; }
+    [[nodiscard]] bool is_refused() const noexcept { return what == outcome::refused; }
+    [[nodiscard]] bool needs_more() const noexcept { return what == outcome::more; }
+};
+
+/// Reads the head of a request from the beginning of `bytes`. If it returns `more`, call it again when bytes have come:
+/// with the old bytes and the new ones behind them, at any place in memory, and the same `seen`. One empty line before
+/// the request is skipped (RFC 9112 §2.2). If the result is not complete, the content of `head` means nothing. Never
+/// reads beyond `bytes`, allocates nothing, and throws nothing.
+[[nodiscard]] head_result parse_head(std::string_view bytes, head_progress& seen, request_head& head,
+                                     const limits& bounds = {}) noexcept;
+/// Reads the head of a response in the same way.
+[[nodiscard]] head_result parse_head(std::string_view bytes, head_progress& seen, response_head& head,
+                                     const limits& bounds = {}) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns the place of the first byte that is a control character other than the tab. Eight bytes are looked at in one
+/// step: in each byte of `word` the highest bit is set if the byte is below 0x20, or is 0x7f. No step carries into the
+/// byte beside it, so the order of bytes in memory does not matter.
+inline const char* skip_value(const char* p, const char* last) noexcept {
+    constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
+    constexpr std::uint64_t high = ones * 0x80, low = ones * 0x7f;
+    for (;;) {
+        while (last - p >= 8) {
+            std::uint64_t word;
+            std::memcpy(&word, p, sizeof word);
+            const std::uint64_t below_space = ~((word & low) + ones * 0x60);
+            const std::uint64_t is_delete = ~(((word ^ low) & low) + low);
+            if (((below_space | is_delete) & ~word & high) != 0) break;
+            p += 8;
+        }
+        while (p != last && is(value_character, *p)) {
+            ++p;
+            if (*(p - 1) == '\t') break;  // the eight bytes may have stopped for it alone
+        }
+        if (p == last || !is(value_character, *p)) return p;
+    }
+}
+
+/// The fields behind the last chunk.
+struct trailer_head : message_head {};
+
+/// The parser of both heads.
+class head_reader {
+  public:
+    head_reader(std::string_view bytes, const limits& bounds) noexcept
+        : first_{bytes.data()}, last_{bytes.data() + bytes.size()}, p_{first_}, line_begin_{first_}, bounds_{bounds} {}
+
+    template <class Head>
+    head_result read(Head& head) noexcept {
+        head.count_ = 0;
+        head.keeps_alive = true;
+        head.is_chunked = head.has_length = false;
+        head.length = 0;
+        head.upgrade = {};
+        if (start_line(head) && all_fields(head) && is_consistent(head)) {
+            using outcome = head_result::outcome;
+            return {outcome::complete, static_cast<std::size_t>(p_ - first_), {}};
+        }
+        return result_;
+    }
+
+    /// Reads fields and the empty line, without a first line and without meaning.
+    head_result read_fields(trailer_head& head) noexcept {
+        fields_begin_ = p_;
+        if (!all_fields(head)) return result_;
+        return {head_result::outcome::complete, offset_of(p_), {}};
+    }
+
+    /// Looks for the end of a head in bytes that are new. Returns true if it is time to parse: at the end, at a line
+    /// that is refused anyway, and beyond the limits.
+    static bool is_worth_parsing(std::string_view bytes, head_progress& seen, const limits& bounds) noexcept {
+        while (seen.seen < bytes.size()) {
+            const std::size_t at = bytes.find('\n', seen.seen);
+            if (at == bytes.npos) break;
+            if (at == 0 || bytes[at - 1] != '\r') return true;
+            if (at >= 2 && bytes[at - 2] == '\n') return true;
+            seen.seen = at + 1;
+            if (seen.start_line == 0 && at > 1) seen.start_line = seen.seen;
+        }
+        seen.seen = bytes.size();
+        if (seen.start_line == 0) return bytes.size() > bounds.start_line;
+        return bytes.size() - seen.start_line > bounds.fields;
+    }
+
+    /// Returns where the second line begins, or 0 if it has not come.
+    [[nodiscard]] std::size_t fields_at() const noexcept {
+        return fields_begin_ == nullptr ? 0 : offset_of(fields_begin_);
+    }
+
+  private:
+    // Each step returns false when it cannot go on; result_ then says why. At the end of the bytes it is `more`.
+    bool refuse(reason why, const char* at) noexcept {
+        result_ = {head_result::outcome::refused, 0, {why, line_, offset_of(at), offset_of(line_begin_)}};
+        return false;
+    }
+    /// Refuses something in the line before this one, which began at `line`.
+    bool refuse_line(reason why, const char* at, const char* line) noexcept {
+        result_ = {head_result::outcome::refused, 0, {why, line_ - 1, offset_of(at), offset_of(line)}};
+        return false;
+    }
+    [[nodiscard]] std::size_t offset_of(const char* at) const noexcept { return static_cast<std::size_t>(at - first_); }
+    /// The bytes end inside the first line.
+    bool more_of_start_line() noexcept {
+        if (static_cast<std::size_t>(last_ - line_begin_) > bounds_.start_line + 1)  // 1: a CR may be there
+            return refuse(reason::start_line_too_long, line_begin_ + bounds_.start_line);
+        return false;
+    }
+    bool more_of_fields() noexcept {
+        if (static_cast<std::size_t>(last_ - fields_begin_) > bounds_.fields)
+            return refuse(reason::fields_too_large, fields_begin_ + bounds_.fields);
+        return false;
+    }
+    /// A byte that may not stand in any line, or not there.
+    bool refuse_byte(const char* at, reason otherwise) noexcept {
+        switch (*at) {
+            case '\0': return refuse(reason::nul, at);
+            case '\n': return refuse(reason::bare_lf, at);
+            case '\r': return refuse(at + 1 != last_ && at[1] == '\n' ? otherwise : reason::bare_cr, at);
+            default: break;
+        }
+        const auto byte = static_cast<unsigned char>(*at);
+        return refuse((byte < ' ' && byte != '\t') || byte == 0x7f ? reason::control_character : otherwise, at);
+    }
+    const char* skip(character kind, const char* p) const noexcept {
+        while (p != last_ && is(kind, *p)) ++p;
+        return p;
+    }
+    /// Steps over CR LF.
+    bool end_of_line(reason otherwise) noexcept {
+        if (p_ == last_) return false;
+        if (*p_ != '\r') return refuse_byte(p_, otherwise);
+        if (p_ + 1 == last_) return false;
+        if (p_[1] != '\n') return refuse(reason::bare_cr, p_);
+        p_ += 2;
+        ++line_;
+        line_begin_ = p_;
+        return true;
+    }
+
+    bool start_line(request_head& head) noexcept {
+        if (p_ == last_) return false;
+        if (*p_ == '\r') {  // an old browser sends CR LF behind the body of a POST
+            if (p_ + 1 == last_) return false;
+            if (!end_of_line(reason::empty_line)) return false;
+            if (p_ == last_) return false;
+        }
+        return finish_start_line(request_line(head));
+    }
+    bool start_line(response_head& head) noexcept { return finish_start_line(status_line(head)); }
+    bool finish_start_line(bool has_line) noexcept {
+        if (has_line) return true;
+        if (!result_.is_refused()) return more_of_start_line();
+        // A line that is too long is refused for that, whatever is wrong behind the limit: else the cuts would decide.
+        if (result_.refusal.offset > result_.refusal.line_begin + bounds_.start_line)
+            refuse(reason::start_line_too_long, line_begin_ + bounds_.start_line);
+        return false;
+    }
+    bool request_line(request_head& head) noexcept {
+        const char* const name = p_;
+        p_ = skip(token_character, p_);
+        if (p_ == last_) return false;
+        if (p_ == name) {
+            if (*p_ == 0x16) return refuse(reason::tls, p_);
+            if (*p_ == '\r' && p_ + 1 == last_) return false;
+            return refuse_byte(p_, *p_ == '\r' ? reason::empty_line : reason::bad_method);
+        }
+        if (*p_ != ' ') {
+            if (*p_ == '\r' && p_ + 1 == last_) return false;
+            return refuse_byte(p_, *p_ == '\r' ? reason::missing_target : reason::bad_method);
+        }
+        head.method_name = {name, static_cast<std::size_t>(p_ - name)};
+        head.method = read_method(head.method_name);
+
+        const char* const target = ++p_;
+        p_ = skip(target_character, p_);
+        if (p_ == last_) return false;
+        if (*p_ == '\r' && p_ + 1 == last_) return false;
+        if (*p_ != ' ') return refuse_byte(p_, *p_ == '\r' ? reason::missing_version : reason::bad_target);
+        if (p_ == target) return refuse(reason::spaces, p_);
+        head.target = {target, static_cast<std::size_t>(p_ - target)};
+        ++p_;
+        if (!version(head)) return false;
+        if (!end_of_line(p_ != last_ && *p_ == ' ' ? reason::spaces : reason::bad_version)) return false;
+        fields_begin_ = p_;
+        if (static_cast<std::size_t>(p_ - 2 - name) > bounds_.start_line)
+            return refuse_line(reason::start_line_too_long, name + bounds_.start_line, name);
+        return target_is_right(head, name);
+    }
+    template <class Head>
+    bool version(Head& head) noexcept {
+        constexpr std::string_view prefix = "HTTP/";
+        for (const char c : prefix) {
+            if (p_ == last_) return false;
+            if (*p_ != c) {
+                if (*p_ == '\r' && p_ + 1 == last_) return false;
+                return refuse_byte(p_, *p_ == ' ' ? reason::spaces : reason::bad_version);
+            }
+            ++p_;
+        }
+        int digits[2] = {};
+        for (int i = 0; i < 3; ++i, ++p_) {
+            if (p_ == last_) return false;
+            const bool fits = i == 1 ? *p_ == '.' : netnotes::detail::digit_value(*p_) <= 9;
+            if (!fits) {
+                if (*p_ == '\r' && p_ + 1 == last_) return false;
+                return refuse_byte(p_, reason::bad_version);
+            }
+            if (i != 1) digits[i / 2] = *p_ - '0';
+        }
+        if (digits[0] != 1) return refuse(reason::unsupported_version, p_ - 3);
+        head.minor_version = digits[1] == 0 ? 0 : 1;
+        head.keeps_alive = digits[1] != 0;
+        return true;
+    }
+    bool target_is_right(request_head& head, const char* name) noexcept {
+        const auto wrong = [&](reason why, std::size_t place) {
+            return refuse_line(why, head.target.data() + place, name);
+        };
+        if (head.method == method::connect) return wrong(reason::no_tunnels, 0);
+        std::string_view path = head.target;
+        if (path == "*") return head.method == method::options || wrong(reason::target_form, 0);
+        if (path[0] != '/') {
+            const std::size_t scheme = same_name(path.substr(0, 7), "http://")    ? 7
+                                       : same_name(path.substr(0, 8), "https://") ? 8
+                                                                                  : 0;
+            if (scheme == 0) return wrong(reason::target_form, 0);
+            const std::size_t end = std::min(path.find_first_of("/?", scheme), path.size());
+            if (end == scheme || !is_authority(path.substr(scheme, end - scheme)))
+                return wrong(reason::target_form, scheme);
+            path.remove_prefix(end);
+        }
+        if (path.find('%') == path.npos) return true;
+        bool is_nul = false;
+        const std::size_t place = wrong_percent(path.substr(0, path.find('?')), is_nul);
+        if (place == path.npos) return true;
+        return wrong(is_nul ? reason::nul_in_path : reason::percent, head.target.size() - path.size() + place);
+    }
+
+    bool status_line(response_head& head) noexcept {
+        if (!version(head)) return false;
+        if (p_ == last_) return false;
+        if (*p_ != ' ') {
+            if (*p_ == '\r' && p_ + 1 == last_) return false;
+            return refuse_byte(p_, *p_ == '\r' ? reason::bad_status : reason::bad_version);
+        }
+        ++p_;
+        int code = 0;
+        for (int i = 0; i < 3; ++i, ++p_) {
+            if (p_ == last_) return false;
+            if (netnotes::detail::digit_value(*p_) > 9 || (i == 0 && *p_ == '0')) {
+                if (*p_ == '\r' && p_ + 1 == last_) return false;
+                return refuse_byte(p_, reason::bad_status);
+            }
+            code = code * 10 + (*p_ - '0');
+        }
+        head.status = http::status{code};
+        if (p_ == last_) return false;
+        if (*p_ == ' ')
+            ++p_;
+        else if (*p_ != '\r')  // many servers leave out the space behind the number if no words follow
+            return refuse_byte(p_, reason::bad_status);
+        const char* const words = p_;
+        p_ = skip_value(p_, last_);
+        head.reason = {words, static_cast<std::size_t>(p_ - words)};
+        const char* const line = line_begin_;
+        if (!end_of_line(reason::control_character)) return false;
+        fields_begin_ = p_;
+        if (static_cast<std::size_t>(p_ - 2 - line) > bounds_.start_line)
+            return refuse_line(reason::start_line_too_long, line + bounds_.start_line, line);
+        return true;
+    }
+
+    template <class Head>
+    bool all_fields(Head& head) noexcept {
+        for (;;) {
+            const step taken = one_field(head);
+            if (taken == step::next) continue;
+            if (taken == step::end) return true;
+            if (!result_.is_refused()) return more_of_fields();
+            if (result_.refusal.offset >= offset_of(fields_begin_) + bounds_.fields)  // as at the start line
+                refuse(reason::fields_too_large, fields_begin_ + bounds_.fields);
+            return false;
+        }
+    }
+    enum class step : std::uint8_t { next, end, stop };
+    template <class Head>
+    step one_field(Head& head) noexcept {
+        const char* const name = p_;
+        p_ = skip(token_character, p_);
+        if (p_ == last_) return step::stop;
+        if (p_ == name && *p_ == '\r') {
+            if (!end_of_line(reason::bare_cr)) return step::stop;
+            return fits(name) ? step::end : step::stop;
+        }
+        if (p_ == name || *p_ != ':') {
+            wrong_name(name);
+            return step::stop;
+        }
+        const auto name_size = static_cast<std::size_t>(p_ - name);
+        ++p_;
+        while (p_ != last_ && (*p_ == ' ' || *p_ == '\t')) ++p_;
+        const char* const value = p_;
+        p_ = skip_value(p_, last_);
+        const char* end = p_;
+        if (!end_of_line(reason::control_character) || !fits(name)) return step::stop;
+        while (end != value && (end[-1] == ' ' || end[-1] == '\t')) --end;
+
+        if (head.count_ >= std::min(bounds_.field_count, message_head::max_fields)) {
+            refuse_line(reason::too_many_fields, name, name);
+            return step::stop;
+        }
+        field& added = head.fields_[head.count_++];
+        added = {{name, name_size}, {value, static_cast<std::size_t>(end - value)}};
+        if (const reason why = meaning(head, added); why != reason::none) {
+            refuse_line(why, value, name);
+            return step::stop;
+        }
+        return step::next;
+    }
+    /// Returns false if the line that has just ended, and began at `line`, is beyond the limit.
+    bool fits(const char* line) noexcept {
+        if (static_cast<std::size_t>(p_ - fields_begin_) <= bounds_.fields) return true;
+        return refuse_line(reason::fields_too_large, fields_begin_ + bounds_.fields, line);
+    }
+    /// Finds out what is wrong with the name of a field: p_ is at the first byte that no token has.
+    bool wrong_name(const char* name) noexcept {
+        if (*p_ == ':') return refuse(reason::empty_name, p_);
+        const bool is_space = *p_ == ' ' || *p_ == '\t';
+        if (is_space && p_ == name) return refuse(reason::fold, p_);
+        if (is_space) {  // "Host : a" or "Host a"
+            if (p_ + 1 == last_) return false;
+            const bool is_before_colon = p_[1] == ':' || p_[1] == ' ' || p_[1] == '\t';
+            return refuse(is_before_colon ? reason::space_before_colon : reason::missing_colon, p_);
+        }
+        if (*p_ == '\r' && p_ + 1 == last_) return false;
+        return refuse_byte(p_, *p_ == '\r' ? reason::missing_colon : reason::bad_name);
+    }
+
+    // ---- the fields that mean something to a parser
+
+    template <class Head>
+    reason meaning(Head& head, const field& it) noexcept {
+        if constexpr (std::is_same_v<Head, trailer_head>) return reason::none;
+        switch (it.name.size()) {
+            case 4:
+                if constexpr (std::is_same_v<Head, request_head>)
+                    if (same_name(it.name, "host")) return host(head, it.value);
+                break;
+            case 6:
+                if constexpr (std::is_same_v<Head, request_head>)
+                    if (same_name(it.name, "expect")) return expect(head, it.value);
+                break;
+            case 7:
+                if (same_name(it.name, "upgrade")) upgrade_ = it.value;
+                break;
+            case 10:
+                if (same_name(it.name, "connection")) connection(it.value);
+                break;
+            case 14:
+                if (same_name(it.name, "content-length")) return content_length(head, it.value);
+                break;
+            case 17:
+                if (same_name(it.name, "transfer-encoding")) return transfer_encoding(head, it.value);
+                break;
+            default: break;
+        }
+        return reason::none;
+    }
+    reason host(request_head& head, std::string_view value) noexcept {
+        if (has_host_) return reason::second_host;
+        has_host_ = true;
+        head.host = value;
+        return is_authority(value) ? reason::none : reason::bad_host;
+    }
+    reason expect(request_head& head, std::string_view value) noexcept {
+        if (!same_name(value, "100-continue")) return reason::bad_expectation;
+        head.expects_continue = head.minor_version > 0;  // a client of 1.0 would not understand the 100
+        return reason::none;
+    }
+    void connection(std::string_view value) noexcept {
+        for_each_element(value, [&](std::string_view word) {
+            if (same_name(word, "close")) closes_ = true;
+            if (same_name(word, "keep-alive")) keeps_alive_ = true;
+            if (same_name(word, "upgrade")) upgrades_ = true;
+        });
+    }
+    static reason content_length(message_head& head, std::string_view value) noexcept {
+        if (head.is_chunked) return reason::length_and_coding;
+        if (head.has_length) return reason::second_length;
+        const auto length = read_decimal(value);
+        if (!length) return reason::bad_length;
+        head.has_length = true;
+        head.length = *length;
+        return reason::none;
+    }
+    static reason transfer_encoding(message_head& head, std::string_view value) noexcept {
+        if (head.minor_version == 0) return reason::coding_in_1_0;
+        if (head.has_length) return reason::length_and_coding;
+        if (head.is_chunked) return reason::second_coding;
+        head.is_chunked = true;
+        if (same_name(value, "chunked")) return reason::none;
+        // `gzip, chunked` is legal, but there is no gzip here. `gzip` alone leaves a request without an end.
+        std::string_view last;
+        std::size_t count = 0;
+        bool is_chunked_before = false;
+        for_each_element(value, [&](std::string_view coding) {
+            is_chunked_before = is_chunked_before || same_name(last, "chunked");
+            last = coding;
+            ++count;
+        });
+        if (!same_name(last, "chunked")) return reason::chunked_not_last;
+        return count > 1 && !is_chunked_before ? reason::unknown_coding : reason::bad_coding;
+    }
+
+    bool is_consistent(request_head& head) noexcept {
+        conclude(head);
+        if (!has_host_) {
+            head.host = {};
+            if (head.minor_version > 0) return refuse_line(reason::missing_host, p_ - 2, p_ - 2);
+        }
+        return true;
+    }
+    bool is_consistent(response_head& head) noexcept {
+        conclude(head);
+        return true;
+    }
+    void conclude(message_head& head) noexcept {
+        head.keeps_alive = !closes_ && (head.keeps_alive || keeps_alive_);
+        if (upgrades_) head.upgrade = upgrade_;
+    }
+
+    const char* const first_;
+    const char* const last_;
+    const char* p_;
+    const char* line_begin_;
+    const char* fields_begin_ = nullptr;
+    const limits& bounds_;
+    std::size_t line_ = 1;
+    std::string_view upgrade_;
+    bool has_host_ = false, closes_ = false, keeps_alive_ = false, upgrades_ = false;
+    head_result result_;
+};
+
+template <class Head>
+head_result parse_any_head(std::string_view bytes, head_progress& seen, Head& head, const limits& bounds) noexcept {
+    if (seen.seen > 0 && !head_reader::is_worth_parsing(bytes, seen, bounds)) return {};
+    head_reader reader{bytes, bounds};
+    const head_result result = reader.read(head);
+    if (result.needs_more()) {
+        seen.seen = bytes.size();
+        seen.start_line = reader.fields_at();
+    }
+    return result;
+}
+
+}  // namespace detail
+
+inline head_result parse_head(std::string_view bytes, head_progress& seen, request_head& head,
+                              const limits& bounds) noexcept {
+    return detail::parse_any_head(bytes, seen, head, bounds);
+}
+inline head_result parse_head(std::string_view bytes, head_progress& seen, response_head& head,
+                              const limits& bounds) noexcept {
+    return detail::parse_any_head(bytes, seen, head, bounds);
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_PARSER_HPP
+
+
+
+namespace netnotes::http {
+
+/// Finds the bytes of a body in the bytes of a connection.
+class body_decoder {
+  public:
+    /// Decodes no body: is_done() is true at once.
+    body_decoder() noexcept : body_decoder{framing{}} {}
+    /// Decodes a body with this end. Is refused at once if the announced length is above `bounds.body`.
+    explicit body_decoder(framing how, const limits& bounds = {}) noexcept;
+
+    /// What next() has found.
+    struct piece {
+        std::string_view data;     ///< bytes of the body: a part of the bytes that were given
+        std::size_t consumed = 0;  ///< how many bytes are used up, data and frame; the next call begins behind them
+    };
+    /// Takes bytes, and returns the first bytes of the body among them. Call it again with the bytes behind `consumed`
+    /// until these are empty, or until is_done() or is_refused(). Then it consumes nothing. Throws std::bad_alloc if
+    /// there is no memory for trailers.
+    [[nodiscard]] piece next(std::string_view bytes);
+    /// Tells that the connection has ended. A body that goes on until then is done. Any other that is not done is
+    /// refused with reason::cut_off: what has come is only a part.
+    void end() noexcept;
+
+    [[nodiscard]] bool is_done() const noexcept { return state_ == state::done; }
+    [[nodiscard]] bool is_refused() const noexcept { return state_ == state::refused; }
+    /// Returns why and where, if is_refused(). The offset counts bytes of body and frame, from 0.
+    [[nodiscard]] const http::refusal& refusal() const noexcept { return refusal_; }
+    /// Returns how many bytes of the body have come.
+    [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+    /// Returns the trailers, if is_done(). Do not mix them with the fields of the head.
+    [[nodiscard]] const fields& trailers() const noexcept { return trailers_; }
+
+  private:
+    enum class state : std::uint8_t {
+        data,         // `left_` bytes follow
+        until_close,  //
+        chunk_begin,  // the first digit of a size
+        chunk_size,   // more digits, or the end of the size
+        extension,    // behind a semicolon, up to CR
+        size_lf,      // behind the CR of a line with a size
+        chunk_cr,     // behind the data of a chunk
+        chunk_lf,     //
+        trailer,      // lines, the last one empty
+        done,
+        refused,
+    };
+
+    void refuse(reason why, std::uint64_t at) noexcept {
+        refusal_ = {why, 0, static_cast<std::size_t>(at), 0};
+        state_ = state::refused;
+    }
+    void refuse_byte(char c, reason otherwise) noexcept {
+        const auto byte = static_cast<unsigned char>(c);
+        refuse(c == '\n'                                                ? reason::bare_lf
+               : c == '\0'                                              ? reason::nul
+               : (byte < ' ' && c != '\t' && c != '\r') || byte == 0x7f ? reason::control_character
+                                                                        : otherwise,
+               offset_);
+    }
+    void frame(char c) noexcept;
+    void end_of_size() noexcept;
+    std::size_t trailer(std::string_view bytes);
+    void parse_trailers();
+
+    limits bounds_;
+    state state_ = state::done;
+    bool is_chunked_ = false;
+    std::uint8_t digits_ = 0;
+    std::uint64_t left_ = 0;    // of the body, or of the chunk
+    std::uint64_t size_ = 0;    // of the body so far
+    std::uint64_t offset_ = 0;  // of the next byte, in the body with its frame
+    std::size_t extensions_ = 0;
+    http::refusal refusal_{};
+    std::string lines_;  // the trailers as they came
+    fields trailers_;
+};
+
+/// Returns the line before a chunk of `size` bytes: "5\r\n" for 5. Behind the data comes "\r\n". `size` must not be 0,
+/// because that would be the end of the body.
+[[nodiscard]] inline std::string write_chunk_head(std::uint64_t size) {
+    std::array<char, 18> text{};
+    char* p = text.data() + text.size();
+    *--p = '\n';
+    *--p = '\r';
+    do {
+        *--p = netnotes::detail::hexadecimal_digits[size & 15];
+        size >>= 4;
+    } while (size != 0);
+    return {p, text.data() + text.size()};
+}
+/// The end of a body in chunks, without trailers.
+inline constexpr std::string_view last_chunk = "0\r\n\r\n";
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline body_decoder::body_decoder(framing how, const limits& bounds) noexcept : bounds_{bounds} {
+    switch (how.how) {
+        case framing::kind::none: break;
+        case framing::kind::length:
+            left_ = how.length;
+            state_ = left_ == 0 ? state::done : state::data;
+            if (left_ > bounds_.body) refuse(reason::body_too_large, 0);
+            break;
+        case framing::kind::chunked:
+            is_chunked_ = true;
+            state_ = state::chunk_begin;
+            break;
+        case framing::kind::until_close: state_ = state::until_close; break;
+    }
+}
+
+inline body_decoder::piece body_decoder::next(std::string_view bytes) {
+    std::size_t used = 0;
+    while (used < bytes.size()) {
+        std::size_t count = bytes.size() - used;
+        switch (state_) {
+            case state::until_close:
+                if (count > bounds_.body - size_) {
+                    refuse(reason::body_too_large, bounds_.body);
+                    return {{}, used};
+                }
+                size_ += count;
+                offset_ += count;
+                return {bytes.substr(used), used + count};
+            case state::data: {
+                count = static_cast<std::size_t>(std::min<std::uint64_t>(count, left_));
+                left_ -= count;
+                size_ += count;
+                offset_ += count;
+                if (left_ == 0) state_ = is_chunked_ ? state::chunk_cr : state::done;
+                return {bytes.substr(used, count), used + count};
+            }
+            case state::trailer: used += trailer(bytes.substr(used)); break;
+            case state::done:
+            case state::refused: return {{}, used};
+            default:
+                frame(bytes[used]);
+                if (state_ == state::refused) return {{}, used};
+                ++used;
+                ++offset_;
+        }
+    }
+    return {{}, used};
+}
+
+inline void body_decoder::end() noexcept {
+    if (state_ == state::until_close)
+        state_ = state::done;
+    else if (state_ != state::done && state_ != state::refused)
+        refuse(reason::cut_off, offset_);
+}
+
+/// Takes a byte of the frame of a chunk.
+inline void body_decoder::frame(char c) noexcept {
+    switch (state_) {
+        case state::chunk_begin:
+        case state::chunk_size: {
+            const unsigned digit = netnotes::detail::hexadecimal_value[static_cast<unsigned char>(c)];
+            if (digit < 16) {
+                if (state_ == state::chunk_begin) left_ = digits_ = 0;
+                if (++digits_ > 16) return refuse(reason::chunk_size_too_large, offset_);
+                left_ = left_ << 4 | digit;
+                state_ = state::chunk_size;
+                return;
+            }
+            if (state_ == state::chunk_begin) return refuse_byte(c, reason::bad_chunk_size);
+            if (c == '\r')
+                state_ = state::size_lf;
+            else if (c == ';') {
+                state_ = state::extension;
+                if (++extensions_ > bounds_.extensions) refuse(reason::extensions_too_large, offset_);
+            } else
+                refuse_byte(c, reason::bad_extension);
+            return;
+        }
+        case state::extension:
+            if (c == '\r') {
+                state_ = state::size_lf;
+                return;
+            }
+            if (!detail::is(detail::value_character, c)) return refuse_byte(c, reason::bad_extension);
+            if (++extensions_ > bounds_.extensions) refuse(reason::extensions_too_large, offset_);
+            return;
+        case state::size_lf:
+            if (c != '\n') return refuse(reason::bare_cr, offset_ - 1);
+            return end_of_size();
+        case state::chunk_cr:
+            if (c != '\r') return refuse(c == '\n' ? reason::bare_lf : reason::missing_chunk_end, offset_);
+            state_ = state::chunk_lf;
+            return;
+        default:
+            if (c != '\n') return refuse(reason::bare_cr, offset_ - 1);
+            state_ = state::chunk_begin;
+            return;
+    }
+}
+
+inline void body_decoder::end_of_size() noexcept {
+    if (left_ > bounds_.body - size_) return refuse(reason::body_too_large, offset_);
+    state_ = left_ == 0 ? state::trailer : state::data;
+}
+
+/// Takes bytes of the trailers, up to the end of a line, and returns how many.
+inline std::size_t body_decoder::trailer(std::string_view bytes) {
+    const std::size_t line = bytes.find('\n');
+    std::size_t count = line == bytes.npos ? bytes.size() : line + 1;
+    // Two bytes more than the limit, because the empty line at the end is no trailer.
+    const std::size_t room = std::min(bounds_.trailers, std::size_t{1} << 30) + 2 - lines_.size();
+    if (count > room) {
+        offset_ += room;
+        refuse(reason::trailers_too_large, offset_);
+        return room;
+    }
+    lines_.append(bytes.substr(0, count));
+    offset_ += count;
+    if (line == bytes.npos) return count;
+    const std::string_view all = lines_;
+    if (!all.ends_with("\r\n") || all == "\r\n" || all.ends_with("\n\r\n")) parse_trailers();
+    return count;
+}
+
+inline void body_decoder::parse_trailers() {
+    state_ = state::done;
+    if (lines_ == "\r\n") return;
+    detail::trailer_head head;
+    limits bounds = bounds_;
+    bounds.fields = lines_.size();
+    const head_result result = detail::head_reader{lines_, bounds}.read_fields(head);
+    if (!result.is_complete()) return refuse(result.refusal.why, offset_ - lines_.size() + result.refusal.offset);
+    trailers_ = detail::checked_fields::copy(head.fields());
+    lines_.clear();
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_BODY_HPP
+
+
+
+// netnotes/http/file.hpp: a folder of files for the web, which no path leaves
+// SPDX-License-Identifier: MIT
+//
+// A server of files turns the path of a request into the name of a file. Each year some server does it wrongly, and a
+// stranger reads /etc/passwd with GET /../../etc/passwd. The order of the steps decides:
+//
+//        /docs/a%20b.html ── split at '/' ──> docs, a%20b.html ── decode once ──> docs, a b.html ── open below the root
+//                              first                                then               openat2(2), RESOLVE_BENEATH
+//
+//        /..%2f..%2fetc/passwd     decoded first, it would be split into "..", "..", "etc", "passwd".
+//                                  Here it is one piece with a '/' in it, which no file name has: 404
+//        /%252e%252e/x             decoded twice, it would be "..". Decoded once, it is "%2e%2e": no such file
+//        /notes.txt%00.png         a C function would stop at the NUL and send notes.txt as a picture: 404
+//        /link/passwd              a symbolic link that leads out of the folder: the kernel refuses to follow it
+//
+// A check of the text cannot see a symbolic link, and a link may appear between a check and open(2). So the kernel
+// checks, while it opens the file (openat2(2), Linux 5.6). On an older kernel each piece of the path is opened below the
+// piece before, and no link is followed at all.
+//
+//     http::files pictures{"/srv/pictures"};                              // in a handler of http::serve():
+//     co_return pictures.answer(ask);                                     // 200, 206, 304, 404, 405, 412, 416 or 301
+//
+// A browser that has the file already asks whether it has changed, and a download that was cut asks for its rest:
+//
+//        GET /cat.png                          200, ETag: "65f1c2a0.1b2-2400"        the whole file
+//        If-None-Match: "65f1c2a0.1b2-2400"    304                                   no bytes: the copy is still good
+//        Range: bytes=1000-                    206, Content-Range: bytes 1000-9215/9216
+//        If-Range: "another"                   200                                   it has changed: the whole file
+//
+// decide_file() makes this decision without a file and without a socket, so its tests need neither.
+//
+// On this page:  split_path · byte_range, parse_range · file_facts, file_decision, decide_file · files
+// Below it:      http/message.hpp
+// Above it:      http/server.hpp, which sends the answers
+// Sources:       RFC 9110 §13 (conditions), §14 (ranges), §8.8 (validators); openat2(2); RFC 3986 §2.1, §3.3
+
+#ifndef NETNOTES_HTTP_FILE_HPP
+#define NETNOTES_HTTP_FILE_HPP
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+// netnotes/coro/task.hpp: functions that wait
+// SPDX-License-Identifier: MIT
+//
+// A server with a thousand clients waits in a thousand places. A thread for each client costs a thousand stacks.
+// Callbacks need only one stack, but they cut each conversation into pieces. A coroutine is a function that can wait
+// without keeping a thread. `co_await` suspends it, and the event loop resumes it when its event has happened. So it
+// reads like the blocking program.
+//
+//     task<std::string> ask(async_stream& server, std::string_view question) {
+//         co_await server.send_all(question);                     other tasks run during the wait
+//         co_return co_await receive_line(server);                a task awaits a task as a function calls a function
+//     }
+//
+//        outer ── co_await inner() ──> inner ── co_await (an operation) ──┐
+//          ^                             ^                                │ the stack is empty; the frames are on the
+//          |                             └────── the loop resumes it ─────┘ heap, and each frame knows which frame
+//          └────── co_return value ──────┘                                  awaits it
+//
+// A task is lazy. Calling the function only makes its frame, and co_await begins it. So a task that is never awaited
+// never runs, which is why the class is [[nodiscard]]. The task begins inside the expression that awaits it, so
+// arguments passed by reference stay valid. To run a task concurrently with its caller, use spawn() (coro/loop.hpp).
+//
+// If a task is cancelled, its wait throws netnotes::cancelled. Destructors then clean up, as in any function. The class
+// is not a std::exception, so a handler that logs every std::exception and continues does not swallow it. If a task
+// swallows it anyway, its next wait throws it again.
+//
+// g++ 12 compiles some expressions around co_await wrongly, and prints no warning. With that compiler write
+//     auto ready = co_await x; if (ready) ...        not   if (co_await x) ..., while (co_await x) ..., switch
+//     pair p{a, 1}; co_await f(std::move(p))         not   co_await f({a, 1}): an aggregate that is a temporary
+//     auto body = [n]() -> task<> ...; co_await body()     not   co_await [n]() -> task<> {...}(): a capturing temporary
+//     auto body = [n](task_group&) ...; with_group(body)   not   co_await with_group([n](task_group&) ...), nor such a
+//                                                                std::function argument, nor [n](T) {...}(co_await x)
+//     if (c) co_await x; else co_await y;            not   c ? co_await x : co_await y, with operands of class type
+//     auto text = co_await x; throw error{text};     not   throw error{co_await x}
+//     auto a = co_await x; std::vector{a, ...}       not   std::vector{co_await x, co_await y}, pair p{co_await x, 4}
+// clang and newer versions of g++ compile both columns correctly. The examples and tests use the left column.
+// `sh tests/gcc12_coroutines.sh FILE...` finds expressions of the right column in your sources.
+//
+// On this page:  task, cancelled · for authors of awaitables: fiber, operation, awaited_once
+// The notes:     asyncio, async/await; examples 24 to 26
+
+#ifndef NETNOTES_CORO_TASK_HPP
+#define NETNOTES_CORO_TASK_HPP
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+namespace detail {
+class scheduler;
+template <class T>
+class task_promise;
+template <class T>
+class task_awaiter;
+struct task_access;
+}  // namespace detail
+
+/// Thrown by the waits of a cancelled task. It is not an error and not a std::exception. Catch it only to clean up, and
+/// rethrow it. Outside of the cancelled task it is reported as std::system_error with errc::operation_canceled: by
+/// event_loop::run(), and by join_handle::join() to a task that was not cancelled itself.
+class cancelled {
+  public:
+    /// Returns a fixed text for log messages.
+    [[nodiscard]] const char* what() const noexcept { return "this task was cancelled"; }
+};
+
+/// A coroutine that can wait. Its result is a value, a reference, nothing, or an exception. It begins when it is
+/// awaited, and it can be awaited once: `co_await f()`, or `co_await std::move(t)` for a variable. Before that it can
+/// be moved, not copied. It runs in the thread of its event loop.
+///
+/// A task that waits can be destroyed. Its variables are then destroyed, innermost call first, which nests on the
+/// stack. Each call takes 64 bytes with g++ -O2, and 160 bytes without optimization. So a depth of 50,000 calls is safe
+/// on a stack of 8 MiB. The end of a task, and its cancellation, do not nest.
+template <class T = void>
+class [[nodiscard]] task {
+  public:
+    /// Names the promise, as the language requires for a coroutine.
+    using promise_type = detail::task_promise<T>;
+
+    /// Makes an empty task. Awaiting it throws std::logic_error, as does awaiting a task that was moved from or
+    /// awaited.
+    task() noexcept = default;
+    /// Takes the coroutine of `other`, which is empty afterwards.
+    task(task&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
+    /// Destroys the own coroutine and takes that of `other`, which is empty afterwards.
+    task& operator=(task&& other) noexcept {
+        task{std::move(other)}.swap(*this);
+        return *this;
+    }
+    /// Destroys the coroutine if it was never awaited, with its arguments.
+    ~task() {
+        if (coroutine_) coroutine_.destroy();
+    }
+    /// Exchanges the two coroutines.
+    void swap(task& other) noexcept { std::swap(coroutine_, other.coroutine_); }
+
+    /// `co_await` runs the task at once, up to its first wait, and suspends the caller until the task has ended. Then
+    /// it returns the task's result or throws its exception. Throws std::logic_error if the task is empty.
+    [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept;
+    /// A mistake: the message says what to write.
+    template <class Result = T>
+    detail::task_awaiter<Result> operator co_await() & {
+        static_assert(!std::is_same_v<Result, T>, "a task with a name: write co_await std::move(name), only once");
+    }
+
+  private:
+    friend promise_type;
+    friend detail::task_access;
+    explicit task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_{coroutine} {}
+
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+// ========================================================================================================
+// For authors of awaitables
+// ========================================================================================================
+
+namespace detail {
+
+class operation;
+
+/// Holds what a thread must remember from one coroutine to the next. A coroutine that ends does not resume its awaiter:
+/// it stores the awaiter in `next` and returns. So chains of any length end without nesting on the stack. "Symmetric
+/// transfer" gives the same only where the compiler turns a call into a jump. g++ does not below -O2 or with a
+/// sanitizer.
+struct relay {
+    std::coroutine_handle<> next;  ///< is resumed as soon as the running coroutine has returned
+    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the running chain
+
+    /// Resumes `coroutine`, and then each coroutine that is stored in `next`.
+    void resume(std::coroutine_handle<> coroutine) {
+        stack_begin = here();
+        coroutine.resume();
+        while (next) std::exchange(next, nullptr).resume();
+    }
+    /// Returns true if the stack is deep, because coroutines have begun inside one another. Then the loop should begin
+    /// the next coroutine.
+    [[nodiscard]] bool is_deep() const noexcept {
+        return static_cast<std::intptr_t>(stack_begin - here()) > most;
+    }
+
+  private:
+    static constexpr std::intptr_t most = 32 * 1024;  // bytes; musl's threads have 128 KiB in all
+    [[gnu::always_inline]] static std::uintptr_t here() noexcept {
+        return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    }
+};
+inline constinit thread_local relay between{};
+
+/// Throws netnotes::cancelled.
+[[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
+/// Throws std::logic_error for a task without a coroutine.
+[[noreturn]] inline void throw_empty_task() {
+    throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
+}
+
+/// A chain of tasks, each awaiting the next. It begins with the task that was started, by spawn() for example, and ends
+/// with the task that runs or waits. Other libraries call the whole chain a fibre, a green thread or a task.
+class fiber {
+  public:
+    fiber(const fiber&) = delete;
+    fiber& operator=(const fiber&) = delete;
+
+    /// Cancels the chain. Its present wait throws netnotes::cancelled unless the wait has been decided already, and so
+    /// does every later wait. The loop resumes the chain later, not inside this call.
+    void cancel() noexcept;
+    /// Returns true after cancel() or withdraw().
+    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
+    /// Cancels the chain and declares that its result will not be used. A value or permit that is reserved for the
+    /// chain is then given back, although cancel() would come too late for that.
+    void withdraw() noexcept;
+    /// Returns true after withdraw().
+    [[nodiscard]] bool is_withdrawn() const noexcept { return withdrawn_; }
+    /// Returns the scheduler that resumes the chain. The chain must have begun.
+    [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
+    /// Returns the name that was given to spawn().
+    [[nodiscard]] const char* name() const noexcept { return name_; }
+    /// Sets the coroutine that resume() resumes. Code that suspends the chain calls this.
+    void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
+    /// Returns the coroutine that resume() resumes.
+    [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
+    /// Resumes the chain. This object may be destroyed when the call returns.
+    void resume() const { between.resume(goes_on_at_); }
+
+  protected:
+    fiber() noexcept = default;
+    /// Makes a chain of `loop`. `name` is not copied.
+    fiber(scheduler& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
+    /// Makes this chain a part of `parent`, which waits for it: takes over the loop and the name.
+    void belongs_to(const fiber& parent) noexcept {
+        loop_ = parent.loop_;
+        name_ = parent.name_;
+    }
+    /// Ends the wait of an awaiter that is stored outside of the coroutine. Call when the coroutine has been destroyed.
+    inline void leave_awaiter() noexcept;
+    ~fiber() = default;
+    /// Called once, when the outermost task has ended and its result is stored. It runs in the last step of the
+    /// coroutine, and may destroy the coroutine.
+    virtual void ended() noexcept = 0;
+    /// Makes the loop resume the chain at the next turn. Returns false if the chain has no loop.
+    virtual bool postpone() noexcept { return false; }
+
+  private:
+    friend operation;
+    friend scheduler;
+    friend class task_promise_base;
+    template <class T>
+    friend class task_awaiter;
+    scheduler* loop_ = nullptr;
+    const char* name_ = "";
+    operation* waits_for_ = nullptr;
+    // A chain runs, waits, or is in the ready queue. So one of each member is enough for all its tasks and awaiters.
+    std::coroutine_handle<> goes_on_at_;
+    fiber* next_ready_ = nullptr;
+    bool cancelled_ = false;
+    bool withdrawn_ = false;
+};
+
+/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
+/// coroutine.
+class operation {
+  public:
+    operation(const operation&) = delete;
+    operation& operator=(const operation&) = delete;
+    /// Returns the chain that waits. The operation must wait, or have waited.
+    [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
+
+  protected:
+    operation() noexcept = default;
+    /// Waits still only if the frame is destroyed during the wait. Then the derived class removes itself from its list.
+    /// (always_inline, because g++ takes the body of a coroutine for code that runs once, and would make this a call.)
+    [[gnu::always_inline]] ~operation() {
+        if (is_waiting()) [[unlikely]]
+            decided();
+    }
+    /// Begins the wait: from now on cancelled() may be called. Call in await_suspend().
+    void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        chain_ = reinterpret_cast<std::uintptr_t>(&whose) | waiting;
+        whose.waits_for_ = this;
+        whose.goes_on_at(waiter);
+    }
+    /// Returns true after the first waits().
+    [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
+    /// Returns true from waits() until decided().
+    [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
+    /// Ends the wait: from now on cancelling comes too late. The caller must make sure that the coroutine is resumed.
+    void decided() noexcept {
+        chain().waits_for_ = nullptr;
+        chain_ &= ~waiting;
+    }
+    /// Gives up the wait, and makes sure that the loop resumes the coroutine later. Called when the chain is cancelled.
+    virtual void cancelled() noexcept = 0;
+
+  private:
+    friend fiber;
+    // The chain's address. Its lowest bit is set while this operation waits. An awaiter that is stored outside of its
+    // coroutine may be destroyed after the chain, so the destructor must not read the chain.
+    static constexpr std::uintptr_t waiting = 1;
+    std::uintptr_t chain_ = 0;
+};
+
+/// An awaitable that can be awaited once, because its awaiter takes over `parts`. Only an rvalue can be awaited, so
+/// code that awaits a variable twice does not compile.
+template <class Awaiter, class... Parts>
+class [[nodiscard]] awaited_once {
+  public:
+    /// Takes the arguments of the awaiter's constructor.
+    explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
+    /// Makes the awaiter when `co_await` begins.
+    [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
+
+  private:
+    std::tuple<Parts...> parts_;
+};
+
+inline void fiber::cancel() noexcept {
+    if (std::exchange(cancelled_, true)) return;
+    if (waits_for_) waits_for_->cancelled();
+}
+inline void fiber::leave_awaiter() noexcept {
+    if (waits_for_) [[unlikely]]
+        waits_for_->cancelled();
+}
+inline void fiber::withdraw() noexcept {
+    cancelled_ = true;
+    if (std::exchange(withdrawn_, true)) return;
+    if (waits_for_) waits_for_->cancelled();
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+// Every call of a task makes a frame and frees it. There are few sizes, and mostly the last frame made is freed first.
+// So each thread keeps some free frames of each size, which halves the cost of a call. AddressSanitizer must see each
+// frame freed, so no frames are kept there. MinGW keeps no frames either, because it frees the memory of thread_local
+// objects before it calls their destructors.
+
+inline constexpr bool keeps_frames =
+#if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
+    false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    false;
+#else
+    true;
+#endif
+#else
+    true;
+#endif
+
+class frame_store {
+  public:
+    void* take(std::size_t size) {
+        const std::size_t index = index_of(size);
+        if (!keeps_frames || index >= lists_.size()) return ::operator new(size);
+        list& free = lists_[index];
+        if (!free.first) return ::operator new((step * index) + first_step);
+        --free.length;
+        return std::exchange(free.first, free.first->next);
+    }
+    void give_back(void* frame, std::size_t size) noexcept {
+        const std::size_t index = index_of(size);
+        if (!keeps_frames || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
+        if (!open_) return late(frame, size);
+        list& free = lists_[index];
+        free.first = new (frame) link{free.first};
+        ++free.length;
+    }
+
+  private:
+    static constexpr std::size_t step = 16;        // bytes between two sizes, as in malloc, ...
+    static constexpr std::size_t first_step = 24;  // ... which keeps 8 bytes of each block for itself
+    static constexpr std::uint32_t longest = 256;  // free frames kept of one size; further frames are deleted
+    struct link {
+        link* next;
+    };
+    struct list {
+        link* first;
+        std::uint32_t length;
+    };
+    static constexpr std::size_t index_of(std::size_t size) noexcept {
+        return size <= first_step ? 0 : (size - first_step + step - 1) / step;
+    }
+
+    void late(void* frame, std::size_t size) noexcept;
+    void empty() noexcept {
+        open_ = false;
+        for (list& free : lists_)
+            while (free.first) ::operator delete(std::exchange(free.first, free.first->next));
+    }
+
+    // No constructor and no destructor, so that access to the thread_local object needs no check whether it was made.
+    std::array<list, 128> lists_;
+    bool open_;
+    bool closed_;
+};
+inline constinit thread_local frame_store frames{};
+
+/// Takes a frame while the store is not open. The first frame that a thread gives back opens its store, and the end of
+/// the thread empties it. Frames that other thread_local objects give back after that are deleted.
+inline void frame_store::late(void* frame, std::size_t size) noexcept {
+    struct closing {
+        ~closing() {
+            frames.empty();
+            frames.closed_ = true;
+        }
+    };
+    if (closed_) return ::operator delete(frame);
+    static thread_local closing at_the_end;
+    static_cast<void>(at_the_end);
+    open_ = true;
+    give_back(frame, size);
+}
+
+class task_promise_base {
+  public:
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { frames.give_back(frame, size); }
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    auto final_suspend() const noexcept { return ending{}; }
+
+    /// Returns the chain that this task is a part of. The task must have begun.
+    [[nodiscard]] fiber& chain() const noexcept { return *fiber_; }
+
+    /// Makes this task the outermost task of `chain`, which is told when the task ends. Resume the task to begin it.
+    void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
+    /// Begins this task for `awaiter`. Returns true if the task has ended inside this call.
+    ///
+    /// There are two ways back to the awaiter. Most tasks end without a wait, and then the awaiter continues when this
+    /// call returns. A task that has waited stores the awaiter in relay::next when it ends. So does a task that the
+    /// loop had to begin because the stack was deep.
+    bool begin(std::coroutine_handle<> self, std::coroutine_handle<> awaiter, fiber& chain) {
+        continuation_ = awaiter;
+        fiber_ = &chain;
+        if (between.is_deep()) [[unlikely]] {
+            chain.goes_on_at(self);
+            if (chain.postpone()) return false;
+        }
+        state_ = state::in_place;
+        self.resume();
+        return std::exchange(state_, state::waiting) == state::ended;
+    }
+
+  private:
+    enum class state : char { waiting, in_place, ended };
+    struct ending {
+        bool await_ready() const noexcept { return false; }
+        template <class Promise>
+        void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+            task_promise_base& task = self.promise();
+            if (std::exchange(task.state_, state::ended) == state::in_place) return;
+            if (task.continuation_)
+                between.next = task.continuation_;
+            else
+                task.fiber_->ended();
+        }
+        void await_resume() const noexcept {}
+    };
+
+    std::coroutine_handle<> continuation_;
+    fiber* fiber_ = nullptr;
+    state state_ = state::waiting;
+};
+
+/// Stores what a task returned or threw.
+template <class T>
+class result {
+  public:
+    result() noexcept {}
+    result(const result&) = delete;
+    result& operator=(const result&) = delete;
+    ~result() { clear(); }
+    template <class Value>
+    void set_value(Value&& value) {
+        if constexpr (std::is_reference_v<T>)
+            new (&value_) stored{std::addressof(value)};
+        else
+            new (&value_) stored(std::forward<Value>(value));
+        kind_ = kind::value;
+    }
+    /// Stores an exception, and drops a value that is stored already. A destructor of a variable may throw after
+    /// co_return.
+    void set_exception(std::exception_ptr exception) noexcept {
+        clear();
+        new (&exception_) std::exception_ptr{std::move(exception)};
+        kind_ = kind::exception;
+    }
+    /// Returns the value, or throws the exception. Call once.
+    T take() {
+        if (kind_ == kind::exception) std::rethrow_exception(exception_);
+        if constexpr (std::is_reference_v<T>)
+            return static_cast<T>(*value_);
+        else
+            return std::move(value_);
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept {
+        return kind_ == kind::exception ? exception_ : nullptr;
+    }
+    /// Moves the result of `other` here.
+    void take_over(result& other) {
+        if (other.kind_ == kind::exception)
+            set_exception(other.exception_);
+        else if constexpr (std::is_reference_v<T>)
+            set_value(*other.value_);
+        else
+            set_value(std::move(other.value_));
+    }
+
+  private:
+    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
+    enum class kind : char { none, value, exception };
+    void clear() noexcept {
+        if (kind_ == kind::value) value_.~stored();
+        if (kind_ == kind::exception) exception_.~exception_ptr();
+        kind_ = kind::none;
+    }
+    union {
+        stored value_;
+        std::exception_ptr exception_;
+    };
+    kind kind_ = kind::none;
+};
+template <>
+class result<void> {
+  public:
+    void set_exception(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
+    void take() const {
+        if (exception_) std::rethrow_exception(exception_);
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept { return exception_; }
+    void take_over(result& other) noexcept { exception_ = std::move(other.exception_); }
+
+  private:
+    std::exception_ptr exception_;
+};
+
+template <class T>
+class task_promise : public task_promise_base {
+  public:
+    task<T> get_return_object() noexcept { return task<T>{std::coroutine_handle<task_promise>::from_promise(*this)}; }
+    template <class Value = T>
+    requires std::is_convertible_v<Value&&, T>
+    void return_value(Value&& value) { outcome.set_value(std::forward<Value>(value)); }
+    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
+
+    result<T> outcome;
+};
+template <>
+class task_promise<void> : public task_promise_base {
+  public:
+    task<void> get_return_object() noexcept {
+        return task<void>{std::coroutine_handle<task_promise>::from_promise(*this)};
+    }
+    void return_void() const noexcept {}
+    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
+
+    result<void> outcome;
+};
+
+/// Owns the awaited task, so that its frame is destroyed at the end of the awaiting expression.
+template <class T>
+class [[nodiscard]] task_awaiter {
+  public:
+    explicit task_awaiter(std::coroutine_handle<task_promise<T>> awaited) noexcept : awaited_{awaited} {}
+    task_awaiter(task_awaiter&& other) noexcept : awaited_{std::exchange(other.awaited_, nullptr)} {}
+    task_awaiter& operator=(task_awaiter&&) = delete;
+    ~task_awaiter() {
+        if (awaited_) awaited_.destroy();
+    }
+    void operator co_await() & = delete;  // a task can be awaited once
+    bool await_ready() const noexcept { return false; }
+    /// Begins the task. If the task is empty, the awaiting task gives up its turn before the error is thrown. So a
+    /// program that tries again for ever still lets the other tasks run.
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
+        fiber& whose = awaiter.promise().chain();
+        if (awaited_) [[likely]]
+            return !awaited_.promise().begin(awaited_, awaiter, whose);
+        whose.goes_on_at(awaiter);
+        return whose.postpone();
+    }
+    T await_resume() const {
+        if (!awaited_) [[unlikely]]
+            throw_empty_task();
+        return awaited_.promise().outcome.take();
+    }
+
+  private:
+    std::coroutine_handle<task_promise<T>> awaited_;
+};
+
+/// Lets code that starts tasks take the coroutine out of a task.
+struct task_access {
+    template <class T>
+    static std::coroutine_handle<task_promise<T>> release(task<T>& from) noexcept {
+        return std::exchange(from.coroutine_, nullptr);
+    }
+};
+
+}  // namespace detail
+
+template <class T>
+detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
+    return detail::task_awaiter<T>{std::exchange(coroutine_, nullptr)};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_TASK_HPP
+
+
+
 
 
 
@@ -3574,6 +4790,9 @@ inline std::string set_cookie::to_string() const {
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_FORM_HPP
+
+
+
 
 
 

@@ -17786,6 +17786,10 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 //     http/target.hpp       the second word of a request: path and query, percent coding
 //     http/media.hpp        what kind of text or picture a body is
 //     http/message.hpp      a request and a response, as values
+//     http/refusal.hpp      the rules, the limits, and the sentence that says which one was broken
+//     http/head.hpp         the head of a message, as views into the bytes
+//     http/parser.hpp       the head of a message, read strictly and fast
+//     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
 //
@@ -17798,173 +17802,50 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 #define NETNOTES_HTTP_HPP
 
 
-// netnotes/http/date.hpp: points in time as HTTP writes them
+// netnotes/http/body.hpp: the bytes behind the head
 // SPDX-License-Identifier: MIT
 //
-//        Sun, 06 Nov 1994 08:49:37 GMT       the form to write: always GMT, always 29 characters
-//        Sunday, 06-Nov-94 08:49:37 GMT      an old form, which a recipient must still read (RFC 850)
-//        Sun Nov  6 08:49:37 1994            an older form: what asctime() of C prints
+// The head says where the body ends (see framing in http/head.hpp). If the sender does not know the length in advance,
+// it sends the body in chunks. Each chunk has its size before it, in hexadecimal digits, and the chunk of size 0 is the
+// end:
 //
-// Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
-// the locale is German. Here names of days and months are always English.
+//        5\r\n                      5 bytes follow
+//        hello\r\n
+//        6;a=b\r\n                  6 bytes follow; behind the semicolon are extensions, which mean nothing to us
+//         world\r\n
+//        0\r\n                      the end
+//        Checksum: 1234\r\n         trailers: fields that the sender knew only now
+//        \r\n                       the end of the trailers
 //
-// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
-// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+// A decoder takes bytes as they come and returns the bytes of the body among them, as views. It copies nothing but
+// trailers.
 //
-// On this page:  time_point, write_date, read_date
-// Sources:       RFC 9110 §5.6.7
+//        http::body_decoder body{head.body(), bounds};
+//        while (!body.is_done() && !bytes.empty()) {
+//            const auto piece = body.next(bytes);
+//            if (body.is_refused()) throw bad_body{body.refusal().message()};
+//            use(piece.data);                                  // perhaps empty: these bytes were the frame of a chunk
+//            bytes.remove_prefix(piece.consumed);
+//        }
+//
+// Everything that a stranger can make large is counted: the body, the extensions, and the trailers. A size with more
+// than 16 digits would wrap around in 64 bits, and then two programs would see two bodies, so it is refused.
+//
+// Trailers stay apart from the fields of the head. If a trailer could add Content-Length or Host to a message after it
+// was checked, the check would be worth nothing (RFC 9110 §6.5.1).
+//
+// On this page:  body_decoder · write_chunk_head, last_chunk
+// Sources:       RFC 9112 §6.3, §7.1
 
-#ifndef NETNOTES_HTTP_DATE_HPP
-#define NETNOTES_HTTP_DATE_HPP
+#ifndef NETNOTES_HTTP_BODY_HPP
+#define NETNOTES_HTTP_BODY_HPP
 
+#include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
-
-
-
-namespace netnotes::http {
-
-/// A date of HTTP: seconds since 1970 in UTC, leap seconds not counted. std::chrono::floor<seconds> makes it out of
-/// system_clock::now().
-using time_point = std::chrono::sys_seconds;
-
-/// Returns the date as HTTP writes it, 29 characters: `Sun, 06 Nov 1994 08:49:37 GMT`. Years outside 0 to 9999 become
-/// the first or the last second of that range.
-[[nodiscard]] std::string write_date(time_point when);
-/// Reads a date in any of the three forms of RFC 9110 §5.6.7. Returns nullopt if the text is not such a date, if the
-/// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
-/// to be the name of a day. `now` decides the century where the year has two digits.
-[[nodiscard]] std::optional<time_point> read_date(std::string_view text, time_point now) noexcept;
-/// Reads a date, where `now` is the time of the system's clock.
-[[nodiscard]] inline std::optional<time_point> read_date(std::string_view text) noexcept {
-    return read_date(text, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
-}
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-inline constexpr std::array<std::string_view, 7> day_names{"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                                           "Thursday", "Friday", "Saturday"};
-inline constexpr std::string_view month_names = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
-/// Reads a date from left to right. After the first character that does not fit, everything fails.
-class date_reader {
-  public:
-    constexpr explicit date_reader(std::string_view text) noexcept : rest_{text} {}
-
-    constexpr bool skip(std::string_view what) noexcept {
-        if (!rest_.starts_with(what)) return false;
-        rest_.remove_prefix(what.size());
-        return true;
-    }
-    /// Reads exactly `digits` digits; with `is_padded` the first may be a space instead.
-    constexpr bool number(unsigned digits, int& value, bool is_padded = false) noexcept {
-        if (rest_.size() < digits) return false;
-        value = 0;
-        for (unsigned i = 0; i < digits; ++i) {
-            const char c = is_padded && i == 0 && rest_[0] == ' ' ? '0' : rest_[i];
-            if (netnotes::detail::digit_value(c) > 9) return false;
-            value = value * 10 + (c - '0');
-        }
-        rest_.remove_prefix(digits);
-        return true;
-    }
-    constexpr bool month(unsigned& value) noexcept {
-        const std::string_view name = rest_.substr(0, 3);
-        if (name.size() != 3) return false;
-        for (value = 1; value <= 12; ++value)
-            if (month_names.substr(std::size_t{3} * (value - 1), 3) == name) return skip(name);
-        return false;
-    }
-    /// Reads the name of a day: all of it, or its first three letters.
-    constexpr bool day_name(bool is_short) noexcept {
-        for (const std::string_view name : day_names)
-            if (skip(is_short ? name.substr(0, 3) : name)) return true;
-        return false;
-    }
-    constexpr bool time_of_day(int& hour, int& minute, int& second) noexcept {
-        return number(2, hour) && skip(":") && number(2, minute) && skip(":") && number(2, second);
-    }
-    [[nodiscard]] constexpr bool at_end() const noexcept { return rest_.empty(); }
-    [[nodiscard]] constexpr std::string_view rest() const noexcept { return rest_; }
-
-  private:
-    std::string_view rest_;
-};
-
-inline void put_digits(std::string& out, unsigned value, unsigned digits) {
-    for (unsigned weight = digits == 4 ? 1000 : 10; weight > 0; weight /= 10)
-        out += static_cast<char>('0' + value / weight % 10);
-}
-
-}  // namespace detail
-
-inline std::string write_date(time_point when) {
-    namespace chrono = std::chrono;
-    constexpr time_point first = chrono::sys_days{chrono::year{0} / 1 / 1};
-    constexpr time_point last = chrono::sys_days{chrono::year{10000} / 1 / 1} - chrono::seconds{1};
-    when = when < first ? first : when > last ? last : when;
-    const auto day = chrono::floor<chrono::days>(when);
-    const chrono::year_month_day date{day};
-    const auto second = static_cast<unsigned>((when - day).count());
-    std::string text;
-    text.reserve(29);
-    text += detail::day_names[chrono::weekday{day}.c_encoding()].substr(0, 3);
-    text += ", ";
-    detail::put_digits(text, static_cast<unsigned>(date.day()), 2);
-    text += ' ';
-    text += detail::month_names.substr(std::size_t{3} * (static_cast<unsigned>(date.month()) - 1), 3);
-    text += ' ';
-    detail::put_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
-    text += ' ';
-    detail::put_digits(text, second / 3600, 2);
-    text += ':';
-    detail::put_digits(text, second / 60 % 60, 2);
-    text += ':';
-    detail::put_digits(text, second % 60, 2);
-    text += " GMT";
-    return text;
-}
-
-inline std::optional<time_point> read_date(std::string_view text, time_point now) noexcept {
-    namespace chrono = std::chrono;
-    int day = 0, year = 0, hour = 0, minute = 0, second = 0;
-    unsigned month = 0;
-    detail::date_reader in{text};
-    bool is_read = false;
-    if (const std::size_t comma = text.find(','); comma == 3) {  // Sun, 06 Nov 1994 08:49:37 GMT
-        is_read = in.day_name(true) && in.skip(", ") && in.number(2, day) && in.skip(" ") && in.month(month) &&
-                  in.skip(" ") && in.number(4, year) && in.skip(" ") && in.time_of_day(hour, minute, second) &&
-                  in.skip(" GMT");
-    } else if (comma != text.npos) {  // Sunday, 06-Nov-94 08:49:37 GMT
-        is_read = in.day_name(false) && in.skip(", ") && in.number(2, day) && in.skip("-") && in.month(month) &&
-                  in.skip("-") && in.number(2, year) && in.skip(" ") && in.time_of_day(hour, minute, second) &&
-                  in.skip(" GMT");
-        const int this_year = static_cast<int>(chrono::year_month_day{chrono::floor<chrono::days>(now)}.year());
-        year += this_year / 100 * 100;
-        if (year > this_year + 50) year -= 100;
-    } else {  // Sun Nov  6 08:49:37 1994
-        is_read = in.day_name(true) && in.skip(" ") && in.month(month) && in.skip(" ") && in.number(2, day, true) &&
-                  in.skip(" ") && in.time_of_day(hour, minute, second) && in.skip(" ") && in.number(4, year);
-    }
-    const chrono::year_month_day date{chrono::year{year}, chrono::month{month},
-                                      chrono::day{static_cast<unsigned>(day)}};
-    if (!is_read || !in.at_end() || year < 1 || !date.ok()) return std::nullopt;
-    if (hour > 23 || minute > 59 || second > 60) return std::nullopt;  // 60: a leap second, which is the next one here
-    return chrono::sys_days{date} + chrono::hours{hour} + chrono::minutes{minute} + chrono::seconds{second};
-}
-
-}  // namespace netnotes::http
-
-#endif  // NETNOTES_HTTP_DATE_HPP
 
 // netnotes/http/fields.hpp: the lines between the first line and the body
 // SPDX-License-Identifier: MIT
@@ -18135,6 +18016,10 @@ constexpr void for_each_element(std::string_view list, Visit visit) {
 
 namespace netnotes::http {
 
+namespace detail {
+struct checked_fields;  // http/parser.hpp
+}
+
 /// One field, as two views into text that lies elsewhere.
 struct field {
     std::string_view name;
@@ -18233,6 +18118,7 @@ class fields {
     }
 
   private:
+    friend detail::checked_fields;
     struct entry {
         std::uint32_t name_at, name_size, value_at, value_size;
     };
@@ -18248,6 +18134,11 @@ class fields {
         return !before(text.data(), text_.data()) && before(text.data(), text_.data() + text_.size());
     }
     entry append(std::string_view name, std::string_view value);
+    void append_checked(std::string_view name, std::string_view value) {
+        const auto at = static_cast<std::uint32_t>(text_.size()), name_size = static_cast<std::uint32_t>(name.size());
+        entries_.push_back({at, name_size, at + name_size, static_cast<std::uint32_t>(value.size())});
+        text_.append(name).append(value);
+    }
 
     // The text of a removed field stays here until clear(). A program that sets one field again and again in the same
     // list would be strange, so nothing is moved together.
@@ -18328,66 +18219,249 @@ inline void fields::set(std::string_view name, std::string_view value) {
 
 #endif  // NETNOTES_HTTP_FIELDS_HPP
 
-// netnotes/http/file.hpp: a folder of files for the web, which no path leaves
+// netnotes/http/head.hpp: the head of a message, as views
 // SPDX-License-Identifier: MIT
 //
-// A server of files turns the path of a request into the name of a file. Each year some server does it wrongly, and a
-// stranger reads /etc/passwd with GET /../../etc/passwd. The order of the steps decides:
+// The parser fills a head with views into the bytes that the caller holds:
 //
-//        /docs/a%20b.html ── split at '/' ──> docs, a%20b.html ── decode once ──> docs, a b.html ── open below the root
-//                              first                                then               openat2(2), RESOLVE_BENEATH
+//        bytes   G E T   / n o t e s   H T T P / 1 . 1 \r\n H o s t : a \r\n \r\n
+//                └─┬─┘   └───┬─────┘                        └──┬──┘ │
+//        head    method    target                        fields()[0].name, .value
 //
-//        /..%2f..%2fetc/passwd     decoded first, it would be split into "..", "..", "etc", "passwd".
-//                                  Here it is one piece with a '/' in it, which no file name has: 404
-//        /%252e%252e/x             decoded twice, it would be "..". Decoded once, it is "%2e%2e": no such file
-//        /notes.txt%00.png         a C function would stop at the NUL and send notes.txt as a picture: 404
-//        /link/passwd              a symbolic link that leads out of the folder: the kernel refuses to follow it
+// The views are valid as long as these bytes. Nothing is allocated: there is room for 100 fields in the head itself,
+// which makes it 3 KiB large on a 64-bit machine. A server needs one head for all of its connections, because nothing
+// waits between parsing and using it. to_request() makes a value that owns its texts.
 //
-// A check of the text cannot see a symbolic link, and a link may appear between a check and open(2). So the kernel
-// checks, while it opens the file (openat2(2), Linux 5.6). On an older kernel each piece of the path is opened below the
-// piece before, and no link is followed at all.
-//
-//     http::files pictures{"/srv/pictures"};                              // in a handler of http::serve():
-//     co_return pictures.answer(ask);                                     // 200, 206, 304, 404, 405, 412, 416 or 301
-//
-// A browser that has the file already asks whether it has changed, and a download that was cut asks for its rest:
-//
-//        GET /cat.png                          200, ETag: "65f1c2a0.1b2-2400"        the whole file
-//        If-None-Match: "65f1c2a0.1b2-2400"    304                                   no bytes: the copy is still good
-//        Range: bytes=1000-                    206, Content-Range: bytes 1000-9215/9216
-//        If-Range: "another"                   200                                   it has changed: the whole file
-//
-// decide_file() makes this decision without a file and without a socket, so its tests need neither.
-//
-// On this page:  split_path · byte_range, parse_range · file_facts, file_decision, decide_file · files
-// Below it:      http/message.hpp
-// Above it:      http/server.hpp, which sends the answers
-// Sources:       RFC 9110 §13 (conditions), §14 (ranges), §8.8 (validators); openat2(2); RFC 3986 §2.1, §3.3
+// On this page:  framing · message_head, request_head, response_head · to_request, to_response
+// Sources:       RFC 9112 §6.3, §9.3
+// Beside it:     http/parser.hpp, which fills a head; http/message.hpp, the values
 
-#ifndef NETNOTES_HTTP_FILE_HPP
-#define NETNOTES_HTTP_FILE_HPP
+#ifndef NETNOTES_HTTP_HEAD_HPP
+#define NETNOTES_HTTP_HEAD_HPP
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <array>
-#include <cerrno>
-#include <charconv>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+// netnotes/http/message.hpp: a request and a response, as values
+// SPDX-License-Identifier: MIT
+//
+// A message of HTTP is a first line, fields, an empty line, and perhaps a body:
+//
+//        GET /notes?page=2 HTTP/1.1        HTTP/1.1 200 OK
+//        Host: example.com                 Content-Type: text/plain; charset=utf-8
+//                                          Content-Length: 6
+//
+//                                          hello
+//
+// Here both are values: they can be made by hand, changed, compared and tested without a network.
+//
+//        http::request ask{"GET", "/notes?page=2", {{"Host", "example.com"}}};
+//        std::cout << ask.path();                                      // /notes
+//        std::cout << ask.query("page").value_or("1");                 // 2
+//
+//        http::response{200, "hello\n"};                               // text/plain; charset=utf-8
+//        http::response{200, "<p>hello", "text/html; charset=utf-8"};
+//        http::redirect("/login/");
+//        http::not_found(ask);
+//
+// A server gives a request to its handler when the head is there, while the body may still be on its way. So a request
+// has two ways to its body. body() returns the text that the request holds, for example from a test. text() and recv()
+// are tasks that wait for the bytes of a connection. This page only declares them, and http/server.hpp has their code.
+// Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
+//
+// A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
+// chapters above this one derive from body_source, and this page only carries it.
+//
+// On this page:  body_source · request · response, not_found, redirect
+// Sources:       RFC 9112 §2; RFC 9110 §6
+// The notes:     Python Internet 模块
+
+#ifndef NETNOTES_HTTP_MESSAGE_HPP
+#define NETNOTES_HTTP_MESSAGE_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
+// netnotes/http/date.hpp: points in time as HTTP writes them
+// SPDX-License-Identifier: MIT
+//
+//        Sun, 06 Nov 1994 08:49:37 GMT       the form to write: always GMT, always 29 characters
+//        Sunday, 06-Nov-94 08:49:37 GMT      an old form, which a recipient must still read (RFC 850)
+//        Sun Nov  6 08:49:37 1994            an older form: what asctime() of C prints
+//
+// Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
+// the locale is German. Here names of days and months are always English.
+//
+// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
+// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+//
+// On this page:  time_point, write_date, read_date
+// Sources:       RFC 9110 §5.6.7
+
+#ifndef NETNOTES_HTTP_DATE_HPP
+#define NETNOTES_HTTP_DATE_HPP
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+
+
+namespace netnotes::http {
+
+/// A date of HTTP: seconds since 1970 in UTC, leap seconds not counted. std::chrono::floor<seconds> makes it out of
+/// system_clock::now().
+using time_point = std::chrono::sys_seconds;
+
+/// Returns the date as HTTP writes it, 29 characters: `Sun, 06 Nov 1994 08:49:37 GMT`. Years outside 0 to 9999 become
+/// the first or the last second of that range.
+[[nodiscard]] std::string write_date(time_point when);
+/// Reads a date in any of the three forms of RFC 9110 §5.6.7. Returns nullopt if the text is not such a date, if the
+/// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
+/// to be the name of a day. `now` decides the century where the year has two digits.
+[[nodiscard]] std::optional<time_point> read_date(std::string_view text, time_point now) noexcept;
+/// Reads a date, where `now` is the time of the system's clock.
+[[nodiscard]] inline std::optional<time_point> read_date(std::string_view text) noexcept {
+    return read_date(text, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+inline constexpr std::array<std::string_view, 7> day_names{"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                           "Thursday", "Friday", "Saturday"};
+inline constexpr std::string_view month_names = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+/// Reads a date from left to right. After the first character that does not fit, everything fails.
+class date_reader {
+  public:
+    constexpr explicit date_reader(std::string_view text) noexcept : rest_{text} {}
+
+    constexpr bool skip(std::string_view what) noexcept {
+        if (!rest_.starts_with(what)) return false;
+        rest_.remove_prefix(what.size());
+        return true;
+    }
+    /// Reads exactly `digits` digits; with `is_padded` the first may be a space instead.
+    constexpr bool number(unsigned digits, int& value, bool is_padded = false) noexcept {
+        if (rest_.size() < digits) return false;
+        value = 0;
+        for (unsigned i = 0; i < digits; ++i) {
+            const char c = is_padded && i == 0 && rest_[0] == ' ' ? '0' : rest_[i];
+            if (netnotes::detail::digit_value(c) > 9) return false;
+            value = value * 10 + (c - '0');
+        }
+        rest_.remove_prefix(digits);
+        return true;
+    }
+    constexpr bool month(unsigned& value) noexcept {
+        const std::string_view name = rest_.substr(0, 3);
+        if (name.size() != 3) return false;
+        for (value = 1; value <= 12; ++value)
+            if (month_names.substr(std::size_t{3} * (value - 1), 3) == name) return skip(name);
+        return false;
+    }
+    /// Reads the name of a day: all of it, or its first three letters.
+    constexpr bool day_name(bool is_short) noexcept {
+        for (const std::string_view name : day_names)
+            if (skip(is_short ? name.substr(0, 3) : name)) return true;
+        return false;
+    }
+    constexpr bool time_of_day(int& hour, int& minute, int& second) noexcept {
+        return number(2, hour) && skip(":") && number(2, minute) && skip(":") && number(2, second);
+    }
+    [[nodiscard]] constexpr bool at_end() const noexcept { return rest_.empty(); }
+    [[nodiscard]] constexpr std::string_view rest() const noexcept { return rest_; }
+
+  private:
+    std::string_view rest_;
+};
+
+inline void put_digits(std::string& out, unsigned value, unsigned digits) {
+    for (unsigned weight = digits == 4 ? 1000 : 10; weight > 0; weight /= 10)
+        out += static_cast<char>('0' + value / weight % 10);
+}
+
+}  // namespace detail
+
+inline std::string write_date(time_point when) {
+    namespace chrono = std::chrono;
+    constexpr time_point first = chrono::sys_days{chrono::year{0} / 1 / 1};
+    constexpr time_point last = chrono::sys_days{chrono::year{10000} / 1 / 1} - chrono::seconds{1};
+    when = when < first ? first : when > last ? last : when;
+    const auto day = chrono::floor<chrono::days>(when);
+    const chrono::year_month_day date{day};
+    const auto second = static_cast<unsigned>((when - day).count());
+    std::string text;
+    text.reserve(29);
+    text += detail::day_names[chrono::weekday{day}.c_encoding()].substr(0, 3);
+    text += ", ";
+    detail::put_digits(text, static_cast<unsigned>(date.day()), 2);
+    text += ' ';
+    text += detail::month_names.substr(std::size_t{3} * (static_cast<unsigned>(date.month()) - 1), 3);
+    text += ' ';
+    detail::put_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+    text += ' ';
+    detail::put_digits(text, second / 3600, 2);
+    text += ':';
+    detail::put_digits(text, second / 60 % 60, 2);
+    text += ':';
+    detail::put_digits(text, second % 60, 2);
+    text += " GMT";
+    return text;
+}
+
+inline std::optional<time_point> read_date(std::string_view text, time_point now) noexcept {
+    namespace chrono = std::chrono;
+    int day = 0, year = 0, hour = 0, minute = 0, second = 0;
+    unsigned month = 0;
+    detail::date_reader in{text};
+    bool is_read = false;
+    if (const std::size_t comma = text.find(','); comma == 3) {  // Sun, 06 Nov 1994 08:49:37 GMT
+        is_read = in.day_name(true) && in.skip(", ") && in.number(2, day) && in.skip(" ") && in.month(month) &&
+                  in.skip(" ") && in.number(4, year) && in.skip(" ") && in.time_of_day(hour, minute, second) &&
+                  in.skip(" GMT");
+    } else if (comma != text.npos) {  // Sunday, 06-Nov-94 08:49:37 GMT
+        is_read = in.day_name(false) && in.skip(", ") && in.number(2, day) && in.skip("-") && in.month(month) &&
+                  in.skip("-") && in.number(2, year) && in.skip(" ") && in.time_of_day(hour, minute, second) &&
+                  in.skip(" GMT");
+        const int this_year = static_cast<int>(chrono::year_month_day{chrono::floor<chrono::days>(now)}.year());
+        year += this_year / 100 * 100;
+        if (year > this_year + 50) year -= 100;
+    } else {  // Sun Nov  6 08:49:37 1994
+        is_read = in.day_name(true) && in.skip(" ") && in.month(month) && in.skip(" ") && in.number(2, day, true) &&
+                  in.skip(" ") && in.time_of_day(hour, minute, second) && in.skip(" ") && in.number(4, year);
+    }
+    const chrono::year_month_day date{chrono::year{year}, chrono::month{month},
+                                      chrono::day{static_cast<unsigned>(day)}};
+    if (!is_read || !in.at_end() || year < 1 || !date.ok()) return std::nullopt;
+    if (hour > 23 || minute > 59 || second > 60) return std::nullopt;  // 60: a leap second, which is the next one here
+    return chrono::sys_days{date} + chrono::hours{hour} + chrono::minutes{minute} + chrono::seconds{second};
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_DATE_HPP
 
 
 // netnotes/http/media.hpp: what kind of text or picture a body is
@@ -18470,57 +18544,6 @@ inline constexpr media_of_suffix media_types[] = {
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_MEDIA_HPP
-
-// netnotes/http/message.hpp: a request and a response, as values
-// SPDX-License-Identifier: MIT
-//
-// A message of HTTP is a first line, fields, an empty line, and perhaps a body:
-//
-//        GET /notes?page=2 HTTP/1.1        HTTP/1.1 200 OK
-//        Host: example.com                 Content-Type: text/plain; charset=utf-8
-//                                          Content-Length: 6
-//
-//                                          hello
-//
-// Here both are values: they can be made by hand, changed, compared and tested without a network.
-//
-//        http::request ask{"GET", "/notes?page=2", {{"Host", "example.com"}}};
-//        std::cout << ask.path();                                      // /notes
-//        std::cout << ask.query("page").value_or("1");                 // 2
-//
-//        http::response{200, "hello\n"};                               // text/plain; charset=utf-8
-//        http::response{200, "<p>hello", "text/html; charset=utf-8"};
-//        http::redirect("/login/");
-//        http::not_found(ask);
-//
-// A server gives a request to its handler when the head is there, while the body may still be on its way. So a request
-// has two ways to its body. body() returns the text that the request holds, for example from a test. text() and recv()
-// are tasks that wait for the bytes of a connection. This page only declares them, and http/server.hpp has their code.
-// Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
-//
-// A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
-// chapters above this one derive from body_source, and this page only carries it.
-//
-// On this page:  body_source · request · response, not_found, redirect
-// Sources:       RFC 9112 §2; RFC 9110 §6
-// The notes:     Python Internet 模块
-
-#ifndef NETNOTES_HTTP_MESSAGE_HPP
-#define NETNOTES_HTTP_MESSAGE_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-
-
-
 
 // netnotes/http/status.hpp: what a client asks for, and how the server answers in a number
 // SPDX-License-Identifier: MIT
@@ -19175,6 +19198,1199 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 }  // namespace netnotes
 
 #endif  // NETNOTES_HTTP_MESSAGE_HPP
+
+
+
+
+
+namespace netnotes::http {
+
+namespace detail {
+class head_reader;
+}
+
+/// Where the body of a message ends (RFC 9112 §6.3).
+struct framing {
+    enum class kind : std::uint8_t {
+        none,         ///< there is no body
+        length,       ///< after `length` bytes, which may be 0
+        chunked,      ///< behind the chunk of size 0
+        until_close,  ///< with the connection; only in a response
+    };
+    kind how = kind::none;
+    std::uint64_t length = 0;
+    friend bool operator==(const framing&, const framing&) noexcept = default;
+};
+
+/// What the heads of requests and responses share.
+class message_head {
+  public:
+    static constexpr std::size_t max_fields = 100;
+
+    /// Returns the fields in their order.
+    [[nodiscard]] std::span<const field> fields() const noexcept { return {fields_.data(), count_}; }
+    /// Returns the value of the first field with that name, or nullopt if no field has it.
+    [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept {
+        for (const field& each : fields())
+            if (same_name(each.name, name)) return each.value;
+        return std::nullopt;
+    }
+
+    int minor_version = 1;     ///< the digit behind `HTTP/1.`; 2 to 9 are read as 1 (RFC 9110 §2.5)
+    bool keeps_alive = true;   ///< the sender can use the connection once more (RFC 9112 §9.3)
+    bool is_chunked = false;   ///< Transfer-Encoding: chunked
+    bool has_length = false;   ///< a Content-Length is there
+    std::uint64_t length = 0;  ///< its value
+    std::string_view upgrade;  ///< the field Upgrade, if Connection names it; else ""
+
+  protected:
+    message_head() noexcept = default;
+
+  private:
+    friend detail::head_reader;
+    std::array<field, max_fields> fields_;
+    std::size_t count_ = 0;
+};
+
+/// The head of a request. All texts are views into the bytes that were parsed.
+class request_head : public message_head {
+  public:
+    http::method method = http::method::get;  ///< `other` for a method that the table does not know
+    std::string_view method_name;
+    std::string_view target;  ///< checked: http::target can read it
+    std::string_view host;    ///< the field Host, or "" in HTTP/1.0. The target may have another: see request::host()
+    bool expects_continue = false;  ///< the client waits for a 100 before it sends the body (RFC 9110 §10.1.1)
+
+    /// Returns where the body ends. Without Content-Length and chunks a request has none.
+    [[nodiscard]] framing body() const noexcept {
+        using kind = framing::kind;
+        return {is_chunked ? kind::chunked : has_length ? kind::length : kind::none, length};
+    }
+};
+
+/// The head of a response. All texts are views into the bytes that were parsed.
+class response_head : public message_head {
+  public:
+    http::status status;
+    std::string_view reason;  ///< the words behind the number; a program must not depend on them
+
+    /// Returns where the body ends, which depends on the method of the request (RFC 9112 §6.3).
+    [[nodiscard]] framing body(http::method asked) const noexcept {
+        using kind = framing::kind;
+        if (asked == method::head || !status.allows_body()) return {};
+        return {is_chunked ? kind::chunked : has_length ? kind::length : kind::until_close, length};
+    }
+};
+
+/// Returns a request that owns its texts, without a body.
+[[nodiscard]] request to_request(const request_head& head);
+/// Returns a response that owns its texts, without a body.
+[[nodiscard]] response to_response(const response_head& head);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Fills a list with fields that a parser has checked already.
+struct checked_fields {
+    static fields copy(std::span<const field> from) {
+        fields list;
+        std::size_t size = 0;
+        for (const field& each : from) size += each.name.size() + each.value.size();
+        list.text_.reserve(size);
+        list.entries_.reserve(from.size());
+        for (const field& each : from) list.append_checked(each.name, each.value);
+        return list;
+    }
+};
+
+}  // namespace detail
+
+inline request to_request(const request_head& head) {
+    request made{target{head.target}, head.method_name, detail::checked_fields::copy(head.fields())};
+    made.set_minor_version(head.minor_version);
+    return made;
+}
+inline response to_response(const response_head& head) {
+    response made{head.status};
+    made.fields = detail::checked_fields::copy(head.fields());
+    return made;
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_HEAD_HPP
+
+// netnotes/http/parser.hpp: the head of a message, read strictly and fast
+// SPDX-License-Identifier: MIT
+//
+// The head is the first line, the fields, and the empty line behind them. TCP may cut it anywhere, so the parser is
+// asked again with more bytes until the head is whole:
+//
+//        http::request_head head;
+//        http::head_progress seen;
+//        auto result = http::parse_head(bytes, seen, head);
+//        if (result.is_complete())
+//            use(head.target, bytes.substr(result.size));           // the body begins there
+//        else if (result.is_refused())
+//            answer(result.refusal.message(bytes));                 // 400: line 3 "Host : a": a space before ...
+//        else
+//            read_more();                                           // and ask again with all bytes, old and new
+//
+//        bytes   G E T   / n o t e s   H T T P / 1 . 1 \r\n H o s t : a \r\n \r\n
+//                └─┬─┘   └───┬─────┘                        └─┬──┘ │
+//        head    method    target                          fields()[0].name, .value      views: nothing is copied
+//
+// If a head arrives byte by byte, parsing it from the start each time would take time in the square of its size. So
+// after a first attempt only the end of the head is looked for, in the bytes that are new, and `seen` remembers how
+// far. Then it is parsed once more. The result is the same whatever the cuts.
+//
+// Why it is fast: a table tells for each byte whether it may stand in a token. Values are checked eight bytes at a
+// time, and this check also finds the end of the line.
+//
+// On this page:  framing · request_head, response_head · head_progress, head_result, parse_head · to_request,
+// to_response
+// Sources:       RFC 9112 §2 to §6
+// Beside it:     http/refusal.hpp, all rules; http/head.hpp, the result; http/body.hpp, the bytes behind the head
+
+#ifndef NETNOTES_HTTP_PARSER_HPP
+#define NETNOTES_HTTP_PARSER_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <type_traits>
+
+
+// netnotes/http/refusal.hpp: why a message is refused, in a sentence with the place
+// SPDX-License-Identifier: MIT
+//
+// A parser that only says "400 Bad Request" teaches nobody. This one names the rule, the line and the place:
+//
+//        400: line 3 "Host : a": a space before the colon (RFC 9112 §5.1)
+//        400: line 1 "GET / HTTP/1.1": the line ends with LF alone; typing by hand? nc -C sends CR LF (RFC 9112 §2.2)
+//        501: line 1 "CONNECT a:443 HTTP/1.1": this server opens no tunnels (RFC 9110 §9.3.6)
+//
+// Why so strict? Between a browser and a server there is often a proxy, and both must find the same end of each
+// message. Each rule below was once broken by a well-known program, and then a request could be hidden inside another
+// one:
+//
+//        POST / HTTP/1.1                    The proxy believes Content-Length: the body has 44 bytes, all of this.
+//        Host: example.com                  The server believes Transfer-Encoding: the body ends with the chunk of size
+//        0.
+//        Content-Length: 44                 So for the server this is the next request, which the proxy never saw.
+//        Transfer-Encoding: chunked
+//
+//        0
+//
+//        GET /admin HTTP/1.1 ...
+//
+// The sizes of everything are limited, because a stranger chooses them. See struct limits.
+//
+// On this page:  limits · reason · refusal
+// Sources:       RFC 9112 §2.2, §3, §5, §6, §7; RFC 6585 §5; CWE-444
+
+#ifndef NETNOTES_HTTP_REFUSAL_HPP
+#define NETNOTES_HTTP_REFUSAL_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+
+
+
+namespace netnotes::http {
+
+/// How large the parts of a message may be, in bytes.
+struct limits {
+    std::size_t start_line = 8 * 1024;  ///< the first line, without its end; else 414
+    std::size_t fields = 32 * 1024;     ///< all fields with their line ends; else 431
+    std::size_t field_count = 100;      ///< the number of fields, at most 100; else 431
+    std::uint64_t body = 1024 * 1024;   ///< the body, without the frame of its chunks; else 413
+    std::size_t extensions = 1024;      ///< all extensions of the chunks of a body together; else 400
+    std::size_t trailers = 4 * 1024;    ///< all fields behind the last chunk, with their line ends; else 431
+};
+
+/// The rules that a message can break. reason_text() has the sentence, status_of() the status of the answer.
+enum class reason : std::uint8_t {
+    none,
+    // the first line
+    tls,         ///< the first byte of a TLS handshake
+    empty_line,  ///< a second empty line before the request
+    bad_method,  ///< no token
+    spaces,      ///< not exactly one space between two parts
+    missing_target,
+    bad_target,           ///< a character that no target has
+    target_form,          ///< begins neither with '/' nor with http://, or is `*` and the method is not OPTIONS
+    percent,              ///< a percent sign without two hexadecimal digits in the path
+    nul_in_path,          ///< %00
+    missing_version,      ///< HTTP/0.9
+    bad_version,          ///< not HTTP/ and two digits
+    unsupported_version,  ///< not 1.x: 505
+    no_tunnels,           ///< CONNECT: 501
+    start_line_too_long,  ///< 414
+    bad_status,           ///< in a response: not three digits
+    // lines
+    bare_lf,  ///< LF without CR
+    bare_cr,  ///< CR without LF
+    nul,
+    control_character,
+    // fields
+    fold,  ///< a line that begins with a space or a tab
+    missing_colon,
+    empty_name,
+    space_before_colon,
+    bad_name,          ///< no token
+    fields_too_large,  ///< 431
+    too_many_fields,   ///< 431
+    missing_host,
+    second_host,
+    bad_host,
+    bad_expectation,  ///< not 100-continue: 417
+    // where the body ends
+    bad_length,         ///< not decimal digits, or above 2^64-1
+    second_length,      ///< even if it is equal
+    length_and_coding,  ///< Content-Length beside Transfer-Encoding
+    second_coding,
+    coding_in_1_0,
+    bad_coding,      ///< more or less than exactly `chunked`
+    unknown_coding,  ///< 501
+    chunked_not_last,
+    body_too_large,  ///< 413
+    // chunks
+    bad_chunk_size,
+    chunk_size_too_large,  ///< above 2^64-1, or more than 16 digits
+    bad_extension,
+    extensions_too_large,
+    missing_chunk_end,   ///< no CR LF behind the data of a chunk
+    trailers_too_large,  ///< 431
+    cut_off,             ///< the connection has ended inside the message
+};
+
+namespace detail {
+struct rule {
+    std::uint16_t status;
+    std::string_view section, text;
+};
+constexpr rule rule_of(reason why) noexcept {
+    switch (why) {
+        case reason::none: return {200, "", "no error"};
+        case reason::tls: return {400, "RFC 9112 §3", "this looks like TLS, and this port speaks plain HTTP"};
+        case reason::empty_line: return {400, "RFC 9112 §2.2", "a second empty line before the request"};
+        case reason::bad_method: return {400, "RFC 9110 §9.1", "the method is no token"};
+        case reason::spaces: return {400, "RFC 9112 §3", "exactly one space stands between the parts of the line"};
+        case reason::missing_target: return {400, "RFC 9112 §3", "the target is missing"};
+        case reason::bad_target: return {400, "RFC 9112 §3.2", "a character that no target has"};
+        case reason::target_form:
+            return {400, "RFC 9112 §3.2", "the target is a path, or http:// with a host, or * for OPTIONS"};
+        case reason::percent: return {400, "RFC 3986 §2.1", "behind a percent sign come two hexadecimal digits"};
+        case reason::nul_in_path: return {400, "RFC 3986 §7.3", "a path holds no NUL"};
+        case reason::missing_version: return {400, "RFC 9112 §3", "the version is missing, as in HTTP/0.9"};
+        case reason::bad_version:
+            return {400, "RFC 9112 §2.3", "the version is HTTP/ and two digits, then the line ends"};
+        case reason::unsupported_version: return {505, "RFC 9110 §2.5", "this server speaks HTTP/1.1"};
+        case reason::no_tunnels: return {501, "RFC 9110 §9.3.6", "this server opens no tunnels"};
+        case reason::start_line_too_long: return {414, "RFC 9112 §3", "the line is too long"};
+        case reason::bad_status: return {400, "RFC 9112 §4", "the status has three digits and a space behind them"};
+        case reason::bare_lf:
+            return {400, "RFC 9112 §2.2", "the line ends with LF alone; typing by hand? nc -C sends CR LF"};
+        case reason::bare_cr: return {400, "RFC 9112 §2.2", "a CR without LF"};
+        case reason::nul: return {400, "RFC 9110 §5.5", "a NUL"};
+        case reason::control_character: return {400, "RFC 9110 §5.5", "a control character"};
+        case reason::fold: return {400, "RFC 9112 §5.2", "the line begins with a space: folded lines are obsolete"};
+        case reason::missing_colon: return {400, "RFC 9112 §5", "no colon behind the name of the field"};
+        case reason::empty_name: return {400, "RFC 9112 §5", "the name of the field is empty"};
+        case reason::space_before_colon: return {400, "RFC 9112 §5.1", "a space before the colon"};
+        case reason::bad_name: return {400, "RFC 9110 §5.1", "the name of the field is no token"};
+        case reason::fields_too_large: return {431, "RFC 6585 §5", "the fields are too large"};
+        case reason::too_many_fields: return {431, "RFC 6585 §5", "too many fields"};
+        case reason::missing_host: return {400, "RFC 9112 §3.2", "HTTP/1.1 needs a field Host"};
+        case reason::second_host: return {400, "RFC 9112 §3.2", "a second Host"};
+        case reason::bad_host: return {400, "RFC 9110 §7.2", "Host is a host, and perhaps a port"};
+        case reason::bad_expectation: return {417, "RFC 9110 §10.1.1", "the only expectation is 100-continue"};
+        case reason::bad_length: return {400, "RFC 9110 §8.6", "a length is decimal digits, at most 2^64-1"};
+        case reason::second_length: return {400, "RFC 9110 §8.6", "a second Content-Length"};
+        case reason::length_and_coding:
+            return {400, "RFC 9112 §6.1", "Content-Length beside Transfer-Encoding: where does the body end?"};
+        case reason::second_coding: return {400, "RFC 9112 §6.1", "a second Transfer-Encoding"};
+        case reason::coding_in_1_0: return {400, "RFC 9112 §6.1", "HTTP/1.0 has no Transfer-Encoding"};
+        case reason::bad_coding: return {400, "RFC 9112 §6.1", "Transfer-Encoding is exactly `chunked`, once"};
+        case reason::unknown_coding: return {501, "RFC 9112 §6.1", "the only transfer coding here is chunked"};
+        case reason::chunked_not_last:
+            return {400, "RFC 9112 §6.3", "chunked is not the last coding, so the body has no end"};
+        case reason::body_too_large: return {413, "RFC 9110 §15.5.14", "the body is too large"};
+        case reason::bad_chunk_size: return {400, "RFC 9112 §7.1", "the size of a chunk is hexadecimal digits"};
+        case reason::chunk_size_too_large: return {400, "RFC 9112 §7.1", "the size of a chunk is above 2^64-1"};
+        case reason::bad_extension:
+            return {400, "RFC 9112 §7.1.1", "behind the size of a chunk comes a semicolon or the end of the line"};
+        case reason::extensions_too_large:
+            return {400, "RFC 9112 §7.1.1", "the extensions of the chunks are too large"};
+        case reason::missing_chunk_end: return {400, "RFC 9112 §7.1", "the data of a chunk are longer than its size"};
+        case reason::trailers_too_large: return {431, "RFC 6585 §5", "the fields behind the last chunk are too large"};
+        case reason::cut_off: return {400, "RFC 9112 §8", "the connection has ended inside the message"};
+    }
+    return {};
+}
+}  // namespace detail
+
+/// Returns the status that tells a client about this reason: 400, 413, 414, 417, 431, 501 or 505.
+[[nodiscard]] constexpr status status_of(reason why) noexcept { return status{detail::rule_of(why).status}; }
+/// Returns where the rule stands, for example "RFC 9112 §5.1".
+[[nodiscard]] constexpr std::string_view section_of(reason why) noexcept { return detail::rule_of(why).section; }
+/// Returns the rule in words, for example "a space before the colon".
+[[nodiscard]] constexpr std::string_view text_of(reason why) noexcept { return detail::rule_of(why).text; }
+
+/// Which rule a message breaks, and where. It is cheap to make: only message() composes the sentence.
+struct refusal {
+    reason why = reason::none;
+    std::size_t line = 0;        ///< counted from 1; 0 in a body, which has no lines
+    std::size_t offset = 0;      ///< of the offending byte, counted from 0: in the head, or in the body with its chunks
+    std::size_t line_begin = 0;  ///< where the line begins, counted from 0
+
+    [[nodiscard]] http::status status() const noexcept { return status_of(why); }
+    [[nodiscard]] std::string_view section() const noexcept { return section_of(why); }
+    /// Returns the sentence: `400: line 3 "Host : a": a space before the colon (RFC 9112 §5.1)`. `head` is the text
+    /// that was parsed; without it the line is not quoted. At most 60 bytes are quoted, and control characters are
+    /// visible.
+    [[nodiscard]] std::string message(std::string_view head = {}) const;
+
+    friend bool operator==(const refusal&, const refusal&) noexcept = default;
+};
+
+inline std::string refusal::message(std::string_view head) const {
+    constexpr std::size_t most = 60;
+    std::string text = std::to_string(status().code()) + ": ";
+    if (line == 0)
+        text += "byte " + std::to_string(offset) + " of the body";
+    else
+        text += "line " + std::to_string(line);
+    if (line > 0 && line_begin < head.size()) {
+        std::string_view quote = head.substr(line_begin);
+        quote = quote.substr(0, quote.find('\n'));
+        if (quote.ends_with('\r')) quote.remove_suffix(1);
+        // Of a long line show the offending byte, and what stands before it.
+        const std::size_t place = offset - std::min(offset, line_begin);
+        std::size_t from = 0;
+        if (place + 1 > most) from = std::min(place + 1, quote.size()) - std::min(most, quote.size());
+        if (!quote.empty()) (text += from > 0 ? " ... " : " ") += quoted(quote.substr(from, most));
+        if (quote.size() - from > most) text += " ...";
+    }
+    ((((text += ": ") += text_of(why)) += " (") += section()) += ')';
+    return text;
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_REFUSAL_HPP
+
+
+
+
+
+namespace netnotes::http {
+
+/// How far parse_head() has looked. Begin each message with a new one.
+struct head_progress {
+    std::size_t seen = 0;        ///< bytes in which no end of the head was found
+    std::size_t start_line = 0;  ///< where the line behind the first one begins; 0: not known yet
+};
+
+/// What parse_head() has found.
+struct head_result {
+    enum class outcome : std::uint8_t { complete, more, refused };
+    outcome what = outcome::more;
+    std::size_t size = 0;     ///< of the head with its empty line, if it is complete
+    http::refusal refusal{};  ///< if it is refused
+
+    [[nodiscard]] bool is_complete() const noexcept { return what == outcome::complete; }
+    [[nodiscard]] bool is_refused() const noexcept { return what == outcome::refused; }
+    [[nodiscard]] bool needs_more() const noexcept { return what == outcome::more; }
+};
+
+/// Reads the head of a request from the beginning of `bytes`. If it returns `more`, call it again when bytes have come:
+/// with the old bytes and the new ones behind them, at any place in memory, and the same `seen`. One empty line before
+/// the request is skipped (RFC 9112 §2.2). If the result is not complete, the content of `head` means nothing. Never
+/// reads beyond `bytes`, allocates nothing, and throws nothing.
+[[nodiscard]] head_result parse_head(std::string_view bytes, head_progress& seen, request_head& head,
+                                     const limits& bounds = {}) noexcept;
+/// Reads the head of a response in the same way.
+[[nodiscard]] head_result parse_head(std::string_view bytes, head_progress& seen, response_head& head,
+                                     const limits& bounds = {}) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns the place of the first byte that is a control character other than the tab. Eight bytes are looked at in one
+/// step: in each byte of `word` the highest bit is set if the byte is below 0x20, or is 0x7f. No step carries into the
+/// byte beside it, so the order of bytes in memory does not matter.
+inline const char* skip_value(const char* p, const char* last) noexcept {
+    constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
+    constexpr std::uint64_t high = ones * 0x80, low = ones * 0x7f;
+    for (;;) {
+        while (last - p >= 8) {
+            std::uint64_t word;
+            std::memcpy(&word, p, sizeof word);
+            const std::uint64_t below_space = ~((word & low) + ones * 0x60);
+            const std::uint64_t is_delete = ~(((word ^ low) & low) + low);
+            if (((below_space | is_delete) & ~word & high) != 0) break;
+            p += 8;
+        }
+        while (p != last && is(value_character, *p)) {
+            ++p;
+            if (*(p - 1) == '\t') break;  // the eight bytes may have stopped for it alone
+        }
+        if (p == last || !is(value_character, *p)) return p;
+    }
+}
+
+/// The fields behind the last chunk.
+struct trailer_head : message_head {};
+
+/// The parser of both heads.
+class head_reader {
+  public:
+    head_reader(std::string_view bytes, const limits& bounds) noexcept
+        : first_{bytes.data()}, last_{bytes.data() + bytes.size()}, p_{first_}, line_begin_{first_}, bounds_{bounds} {}
+
+    template <class Head>
+    head_result read(Head& head) noexcept {
+        head.count_ = 0;
+        head.keeps_alive = true;
+        head.is_chunked = head.has_length = false;
+        head.length = 0;
+        head.upgrade = {};
+        if (start_line(head) && all_fields(head) && is_consistent(head)) {
+            using outcome = head_result::outcome;
+            return {outcome::complete, static_cast<std::size_t>(p_ - first_), {}};
+        }
+        return result_;
+    }
+
+    /// Reads fields and the empty line, without a first line and without meaning.
+    head_result read_fields(trailer_head& head) noexcept {
+        fields_begin_ = p_;
+        if (!all_fields(head)) return result_;
+        return {head_result::outcome::complete, offset_of(p_), {}};
+    }
+
+    /// Looks for the end of a head in bytes that are new. Returns true if it is time to parse: at the end, at a line
+    /// that is refused anyway, and beyond the limits.
+    static bool is_worth_parsing(std::string_view bytes, head_progress& seen, const limits& bounds) noexcept {
+        while (seen.seen < bytes.size()) {
+            const std::size_t at = bytes.find('\n', seen.seen);
+            if (at == bytes.npos) break;
+            if (at == 0 || bytes[at - 1] != '\r') return true;
+            if (at >= 2 && bytes[at - 2] == '\n') return true;
+            seen.seen = at + 1;
+            if (seen.start_line == 0 && at > 1) seen.start_line = seen.seen;
+        }
+        seen.seen = bytes.size();
+        if (seen.start_line == 0) return bytes.size() > bounds.start_line;
+        return bytes.size() - seen.start_line > bounds.fields;
+    }
+
+    /// Returns where the second line begins, or 0 if it has not come.
+    [[nodiscard]] std::size_t fields_at() const noexcept {
+        return fields_begin_ == nullptr ? 0 : offset_of(fields_begin_);
+    }
+
+  private:
+    // Each step returns false when it cannot go on; result_ then says why. At the end of the bytes it is `more`.
+    bool refuse(reason why, const char* at) noexcept {
+        result_ = {head_result::outcome::refused, 0, {why, line_, offset_of(at), offset_of(line_begin_)}};
+        return false;
+    }
+    /// Refuses something in the line before this one, which began at `line`.
+    bool refuse_line(reason why, const char* at, const char* line) noexcept {
+        result_ = {head_result::outcome::refused, 0, {why, line_ - 1, offset_of(at), offset_of(line)}};
+        return false;
+    }
+    [[nodiscard]] std::size_t offset_of(const char* at) const noexcept { return static_cast<std::size_t>(at - first_); }
+    /// The bytes end inside the first line.
+    bool more_of_start_line() noexcept {
+        if (static_cast<std::size_t>(last_ - line_begin_) > bounds_.start_line + 1)  // 1: a CR may be there
+            return refuse(reason::start_line_too_long, line_begin_ + bounds_.start_line);
+        return false;
+    }
+    bool more_of_fields() noexcept {
+        if (static_cast<std::size_t>(last_ - fields_begin_) > bounds_.fields)
+            return refuse(reason::fields_too_large, fields_begin_ + bounds_.fields);
+        return false;
+    }
+    /// A byte that may not stand in any line, or not there.
+    bool refuse_byte(const char* at, reason otherwise) noexcept {
+        switch (*at) {
+            case '\0': return refuse(reason::nul, at);
+            case '\n': return refuse(reason::bare_lf, at);
+            case '\r': return refuse(at + 1 != last_ && at[1] == '\n' ? otherwise : reason::bare_cr, at);
+            default: break;
+        }
+        const auto byte = static_cast<unsigned char>(*at);
+        return refuse((byte < ' ' && byte != '\t') || byte == 0x7f ? reason::control_character : otherwise, at);
+    }
+    const char* skip(character kind, const char* p) const noexcept {
+        while (p != last_ && is(kind, *p)) ++p;
+        return p;
+    }
+    /// Steps over CR LF.
+    bool end_of_line(reason otherwise) noexcept {
+        if (p_ == last_) return false;
+        if (*p_ != '\r') return refuse_byte(p_, otherwise);
+        if (p_ + 1 == last_) return false;
+        if (p_[1] != '\n') return refuse(reason::bare_cr, p_);
+        p_ += 2;
+        ++line_;
+        line_begin_ = p_;
+        return true;
+    }
+
+    bool start_line(request_head& head) noexcept {
+        if (p_ == last_) return false;
+        if (*p_ == '\r') {  // an old browser sends CR LF behind the body of a POST
+            if (p_ + 1 == last_) return false;
+            if (!end_of_line(reason::empty_line)) return false;
+            if (p_ == last_) return false;
+        }
+        return finish_start_line(request_line(head));
+    }
+    bool start_line(response_head& head) noexcept { return finish_start_line(status_line(head)); }
+    bool finish_start_line(bool has_line) noexcept {
+        if (has_line) return true;
+        if (!result_.is_refused()) return more_of_start_line();
+        // A line that is too long is refused for that, whatever is wrong behind the limit: else the cuts would decide.
+        if (result_.refusal.offset > result_.refusal.line_begin + bounds_.start_line)
+            refuse(reason::start_line_too_long, line_begin_ + bounds_.start_line);
+        return false;
+    }
+    bool request_line(request_head& head) noexcept {
+        const char* const name = p_;
+        p_ = skip(token_character, p_);
+        if (p_ == last_) return false;
+        if (p_ == name) {
+            if (*p_ == 0x16) return refuse(reason::tls, p_);
+            if (*p_ == '\r' && p_ + 1 == last_) return false;
+            return refuse_byte(p_, *p_ == '\r' ? reason::empty_line : reason::bad_method);
+        }
+        if (*p_ != ' ') {
+            if (*p_ == '\r' && p_ + 1 == last_) return false;
+            return refuse_byte(p_, *p_ == '\r' ? reason::missing_target : reason::bad_method);
+        }
+        head.method_name = {name, static_cast<std::size_t>(p_ - name)};
+        head.method = read_method(head.method_name);
+
+        const char* const target = ++p_;
+        p_ = skip(target_character, p_);
+        if (p_ == last_) return false;
+        if (*p_ == '\r' && p_ + 1 == last_) return false;
+        if (*p_ != ' ') return refuse_byte(p_, *p_ == '\r' ? reason::missing_version : reason::bad_target);
+        if (p_ == target) return refuse(reason::spaces, p_);
+        head.target = {target, static_cast<std::size_t>(p_ - target)};
+        ++p_;
+        if (!version(head)) return false;
+        if (!end_of_line(p_ != last_ && *p_ == ' ' ? reason::spaces : reason::bad_version)) return false;
+        fields_begin_ = p_;
+        if (static_cast<std::size_t>(p_ - 2 - name) > bounds_.start_line)
+            return refuse_line(reason::start_line_too_long, name + bounds_.start_line, name);
+        return target_is_right(head, name);
+    }
+    template <class Head>
+    bool version(Head& head) noexcept {
+        constexpr std::string_view prefix = "HTTP/";
+        for (const char c : prefix) {
+            if (p_ == last_) return false;
+            if (*p_ != c) {
+                if (*p_ == '\r' && p_ + 1 == last_) return false;
+                return refuse_byte(p_, *p_ == ' ' ? reason::spaces : reason::bad_version);
+            }
+            ++p_;
+        }
+        int digits[2] = {};
+        for (int i = 0; i < 3; ++i, ++p_) {
+            if (p_ == last_) return false;
+            const bool fits = i == 1 ? *p_ == '.' : netnotes::detail::digit_value(*p_) <= 9;
+            if (!fits) {
+                if (*p_ == '\r' && p_ + 1 == last_) return false;
+                return refuse_byte(p_, reason::bad_version);
+            }
+            if (i != 1) digits[i / 2] = *p_ - '0';
+        }
+        if (digits[0] != 1) return refuse(reason::unsupported_version, p_ - 3);
+        head.minor_version = digits[1] == 0 ? 0 : 1;
+        head.keeps_alive = digits[1] != 0;
+        return true;
+    }
+    bool target_is_right(request_head& head, const char* name) noexcept {
+        const auto wrong = [&](reason why, std::size_t place) {
+            return refuse_line(why, head.target.data() + place, name);
+        };
+        if (head.method == method::connect) return wrong(reason::no_tunnels, 0);
+        std::string_view path = head.target;
+        if (path == "*") return head.method == method::options || wrong(reason::target_form, 0);
+        if (path[0] != '/') {
+            const std::size_t scheme = same_name(path.substr(0, 7), "http://")    ? 7
+                                       : same_name(path.substr(0, 8), "https://") ? 8
+                                                                                  : 0;
+            if (scheme == 0) return wrong(reason::target_form, 0);
+            const std::size_t end = std::min(path.find_first_of("/?", scheme), path.size());
+            if (end == scheme || !is_authority(path.substr(scheme, end - scheme)))
+                return wrong(reason::target_form, scheme);
+            path.remove_prefix(end);
+        }
+        if (path.find('%') == path.npos) return true;
+        bool is_nul = false;
+        const std::size_t place = wrong_percent(path.substr(0, path.find('?')), is_nul);
+        if (place == path.npos) return true;
+        return wrong(is_nul ? reason::nul_in_path : reason::percent, head.target.size() - path.size() + place);
+    }
+
+    bool status_line(response_head& head) noexcept {
+        if (!version(head)) return false;
+        if (p_ == last_) return false;
+        if (*p_ != ' ') {
+            if (*p_ == '\r' && p_ + 1 == last_) return false;
+            return refuse_byte(p_, *p_ == '\r' ? reason::bad_status : reason::bad_version);
+        }
+        ++p_;
+        int code = 0;
+        for (int i = 0; i < 3; ++i, ++p_) {
+            if (p_ == last_) return false;
+            if (netnotes::detail::digit_value(*p_) > 9 || (i == 0 && *p_ == '0')) {
+                if (*p_ == '\r' && p_ + 1 == last_) return false;
+                return refuse_byte(p_, reason::bad_status);
+            }
+            code = code * 10 + (*p_ - '0');
+        }
+        head.status = http::status{code};
+        if (p_ == last_) return false;
+        if (*p_ == ' ')
+            ++p_;
+        else if (*p_ != '\r')  // many servers leave out the space behind the number if no words follow
+            return refuse_byte(p_, reason::bad_status);
+        const char* const words = p_;
+        p_ = skip_value(p_, last_);
+        head.reason = {words, static_cast<std::size_t>(p_ - words)};
+        const char* const line = line_begin_;
+        if (!end_of_line(reason::control_character)) return false;
+        fields_begin_ = p_;
+        if (static_cast<std::size_t>(p_ - 2 - line) > bounds_.start_line)
+            return refuse_line(reason::start_line_too_long, line + bounds_.start_line, line);
+        return true;
+    }
+
+    template <class Head>
+    bool all_fields(Head& head) noexcept {
+        for (;;) {
+            const step taken = one_field(head);
+            if (taken == step::next) continue;
+            if (taken == step::end) return true;
+            if (!result_.is_refused()) return more_of_fields();
+            if (result_.refusal.offset >= offset_of(fields_begin_) + bounds_.fields)  // as at the start line
+                refuse(reason::fields_too_large, fields_begin_ + bounds_.fields);
+            return false;
+        }
+    }
+    enum class step : std::uint8_t { next, end, stop };
+    template <class Head>
+    step one_field(Head& head) noexcept {
+        const char* const name = p_;
+        p_ = skip(token_character, p_);
+        if (p_ == last_) return step::stop;
+        if (p_ == name && *p_ == '\r') {
+            if (!end_of_line(reason::bare_cr)) return step::stop;
+            return fits(name) ? step::end : step::stop;
+        }
+        if (p_ == name || *p_ != ':') {
+            wrong_name(name);
+            return step::stop;
+        }
+        const auto name_size = static_cast<std::size_t>(p_ - name);
+        ++p_;
+        while (p_ != last_ && (*p_ == ' ' || *p_ == '\t')) ++p_;
+        const char* const value = p_;
+        p_ = skip_value(p_, last_);
+        const char* end = p_;
+        if (!end_of_line(reason::control_character) || !fits(name)) return step::stop;
+        while (end != value && (end[-1] == ' ' || end[-1] == '\t')) --end;
+
+        if (head.count_ >= std::min(bounds_.field_count, message_head::max_fields)) {
+            refuse_line(reason::too_many_fields, name, name);
+            return step::stop;
+        }
+        field& added = head.fields_[head.count_++];
+        added = {{name, name_size}, {value, static_cast<std::size_t>(end - value)}};
+        if (const reason why = meaning(head, added); why != reason::none) {
+            refuse_line(why, value, name);
+            return step::stop;
+        }
+        return step::next;
+    }
+    /// Returns false if the line that has just ended, and began at `line`, is beyond the limit.
+    bool fits(const char* line) noexcept {
+        if (static_cast<std::size_t>(p_ - fields_begin_) <= bounds_.fields) return true;
+        return refuse_line(reason::fields_too_large, fields_begin_ + bounds_.fields, line);
+    }
+    /// Finds out what is wrong with the name of a field: p_ is at the first byte that no token has.
+    bool wrong_name(const char* name) noexcept {
+        if (*p_ == ':') return refuse(reason::empty_name, p_);
+        const bool is_space = *p_ == ' ' || *p_ == '\t';
+        if (is_space && p_ == name) return refuse(reason::fold, p_);
+        if (is_space) {  // "Host : a" or "Host a"
+            if (p_ + 1 == last_) return false;
+            const bool is_before_colon = p_[1] == ':' || p_[1] == ' ' || p_[1] == '\t';
+            return refuse(is_before_colon ? reason::space_before_colon : reason::missing_colon, p_);
+        }
+        if (*p_ == '\r' && p_ + 1 == last_) return false;
+        return refuse_byte(p_, *p_ == '\r' ? reason::missing_colon : reason::bad_name);
+    }
+
+    // ---- the fields that mean something to a parser
+
+    template <class Head>
+    reason meaning(Head& head, const field& it) noexcept {
+        if constexpr (std::is_same_v<Head, trailer_head>) return reason::none;
+        switch (it.name.size()) {
+            case 4:
+                if constexpr (std::is_same_v<Head, request_head>)
+                    if (same_name(it.name, "host")) return host(head, it.value);
+                break;
+            case 6:
+                if constexpr (std::is_same_v<Head, request_head>)
+                    if (same_name(it.name, "expect")) return expect(head, it.value);
+                break;
+            case 7:
+                if (same_name(it.name, "upgrade")) upgrade_ = it.value;
+                break;
+            case 10:
+                if (same_name(it.name, "connection")) connection(it.value);
+                break;
+            case 14:
+                if (same_name(it.name, "content-length")) return content_length(head, it.value);
+                break;
+            case 17:
+                if (same_name(it.name, "transfer-encoding")) return transfer_encoding(head, it.value);
+                break;
+            default: break;
+        }
+        return reason::none;
+    }
+    reason host(request_head& head, std::string_view value) noexcept {
+        if (has_host_) return reason::second_host;
+        has_host_ = true;
+        head.host = value;
+        return is_authority(value) ? reason::none : reason::bad_host;
+    }
+    reason expect(request_head& head, std::string_view value) noexcept {
+        if (!same_name(value, "100-continue")) return reason::bad_expectation;
+        head.expects_continue = head.minor_version > 0;  // a client of 1.0 would not understand the 100
+        return reason::none;
+    }
+    void connection(std::string_view value) noexcept {
+        for_each_element(value, [&](std::string_view word) {
+            if (same_name(word, "close")) closes_ = true;
+            if (same_name(word, "keep-alive")) keeps_alive_ = true;
+            if (same_name(word, "upgrade")) upgrades_ = true;
+        });
+    }
+    static reason content_length(message_head& head, std::string_view value) noexcept {
+        if (head.is_chunked) return reason::length_and_coding;
+        if (head.has_length) return reason::second_length;
+        const auto length = read_decimal(value);
+        if (!length) return reason::bad_length;
+        head.has_length = true;
+        head.length = *length;
+        return reason::none;
+    }
+    static reason transfer_encoding(message_head& head, std::string_view value) noexcept {
+        if (head.minor_version == 0) return reason::coding_in_1_0;
+        if (head.has_length) return reason::length_and_coding;
+        if (head.is_chunked) return reason::second_coding;
+        head.is_chunked = true;
+        if (same_name(value, "chunked")) return reason::none;
+        // `gzip, chunked` is legal, but there is no gzip here. `gzip` alone leaves a request without an end.
+        std::string_view last;
+        std::size_t count = 0;
+        bool is_chunked_before = false;
+        for_each_element(value, [&](std::string_view coding) {
+            is_chunked_before = is_chunked_before || same_name(last, "chunked");
+            last = coding;
+            ++count;
+        });
+        if (!same_name(last, "chunked")) return reason::chunked_not_last;
+        return count > 1 && !is_chunked_before ? reason::unknown_coding : reason::bad_coding;
+    }
+
+    bool is_consistent(request_head& head) noexcept {
+        conclude(head);
+        if (!has_host_) {
+            head.host = {};
+            if (head.minor_version > 0) return refuse_line(reason::missing_host, p_ - 2, p_ - 2);
+        }
+        return true;
+    }
+    bool is_consistent(response_head& head) noexcept {
+        conclude(head);
+        return true;
+    }
+    void conclude(message_head& head) noexcept {
+        head.keeps_alive = !closes_ && (head.keeps_alive || keeps_alive_);
+        if (upgrades_) head.upgrade = upgrade_;
+    }
+
+    const char* const first_;
+    const char* const last_;
+    const char* p_;
+    const char* line_begin_;
+    const char* fields_begin_ = nullptr;
+    const limits& bounds_;
+    std::size_t line_ = 1;
+    std::string_view upgrade_;
+    bool has_host_ = false, closes_ = false, keeps_alive_ = false, upgrades_ = false;
+    head_result result_;
+};
+
+template <class Head>
+head_result parse_any_head(std::string_view bytes, head_progress& seen, Head& head, const limits& bounds) noexcept {
+    if (seen.seen > 0 && !head_reader::is_worth_parsing(bytes, seen, bounds)) return {};
+    head_reader reader{bytes, bounds};
+    const head_result result = reader.read(head);
+    if (result.needs_more()) {
+        seen.seen = bytes.size();
+        seen.start_line = reader.fields_at();
+    }
+    return result;
+}
+
+}  // namespace detail
+
+inline head_result parse_head(std::string_view bytes, head_progress& seen, request_head& head,
+                              const limits& bounds) noexcept {
+    return detail::parse_any_head(bytes, seen, head, bounds);
+}
+inline head_result parse_head(std::string_view bytes, head_progress& seen, response_head& head,
+                              const limits& bounds) noexcept {
+    return detail::parse_any_head(bytes, seen, head, bounds);
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_PARSER_HPP
+
+
+
+namespace netnotes::http {
+
+/// Finds the bytes of a body in the bytes of a connection.
+class body_decoder {
+  public:
+    /// Decodes no body: is_done() is true at once.
+    body_decoder() noexcept : body_decoder{framing{}} {}
+    /// Decodes a body with this end. Is refused at once if the announced length is above `bounds.body`.
+    explicit body_decoder(framing how, const limits& bounds = {}) noexcept;
+
+    /// What next() has found.
+    struct piece {
+        std::string_view data;     ///< bytes of the body: a part of the bytes that were given
+        std::size_t consumed = 0;  ///< how many bytes are used up, data and frame; the next call begins behind them
+    };
+    /// Takes bytes, and returns the first bytes of the body among them. Call it again with the bytes behind `consumed`
+    /// until these are empty, or until is_done() or is_refused(). Then it consumes nothing. Throws std::bad_alloc if
+    /// there is no memory for trailers.
+    [[nodiscard]] piece next(std::string_view bytes);
+    /// Tells that the connection has ended. A body that goes on until then is done. Any other that is not done is
+    /// refused with reason::cut_off: what has come is only a part.
+    void end() noexcept;
+
+    [[nodiscard]] bool is_done() const noexcept { return state_ == state::done; }
+    [[nodiscard]] bool is_refused() const noexcept { return state_ == state::refused; }
+    /// Returns why and where, if is_refused(). The offset counts bytes of body and frame, from 0.
+    [[nodiscard]] const http::refusal& refusal() const noexcept { return refusal_; }
+    /// Returns how many bytes of the body have come.
+    [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+    /// Returns the trailers, if is_done(). Do not mix them with the fields of the head.
+    [[nodiscard]] const fields& trailers() const noexcept { return trailers_; }
+
+  private:
+    enum class state : std::uint8_t {
+        data,         // `left_` bytes follow
+        until_close,  //
+        chunk_begin,  // the first digit of a size
+        chunk_size,   // more digits, or the end of the size
+        extension,    // behind a semicolon, up to CR
+        size_lf,      // behind the CR of a line with a size
+        chunk_cr,     // behind the data of a chunk
+        chunk_lf,     //
+        trailer,      // lines, the last one empty
+        done,
+        refused,
+    };
+
+    void refuse(reason why, std::uint64_t at) noexcept {
+        refusal_ = {why, 0, static_cast<std::size_t>(at), 0};
+        state_ = state::refused;
+    }
+    void refuse_byte(char c, reason otherwise) noexcept {
+        const auto byte = static_cast<unsigned char>(c);
+        refuse(c == '\n'                                                ? reason::bare_lf
+               : c == '\0'                                              ? reason::nul
+               : (byte < ' ' && c != '\t' && c != '\r') || byte == 0x7f ? reason::control_character
+                                                                        : otherwise,
+               offset_);
+    }
+    void frame(char c) noexcept;
+    void end_of_size() noexcept;
+    std::size_t trailer(std::string_view bytes);
+    void parse_trailers();
+
+    limits bounds_;
+    state state_ = state::done;
+    bool is_chunked_ = false;
+    std::uint8_t digits_ = 0;
+    std::uint64_t left_ = 0;    // of the body, or of the chunk
+    std::uint64_t size_ = 0;    // of the body so far
+    std::uint64_t offset_ = 0;  // of the next byte, in the body with its frame
+    std::size_t extensions_ = 0;
+    http::refusal refusal_{};
+    std::string lines_;  // the trailers as they came
+    fields trailers_;
+};
+
+/// Returns the line before a chunk of `size` bytes: "5\r\n" for 5. Behind the data comes "\r\n". `size` must not be 0,
+/// because that would be the end of the body.
+[[nodiscard]] inline std::string write_chunk_head(std::uint64_t size) {
+    std::array<char, 18> text{};
+    char* p = text.data() + text.size();
+    *--p = '\n';
+    *--p = '\r';
+    do {
+        *--p = netnotes::detail::hexadecimal_digits[size & 15];
+        size >>= 4;
+    } while (size != 0);
+    return {p, text.data() + text.size()};
+}
+/// The end of a body in chunks, without trailers.
+inline constexpr std::string_view last_chunk = "0\r\n\r\n";
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline body_decoder::body_decoder(framing how, const limits& bounds) noexcept : bounds_{bounds} {
+    switch (how.how) {
+        case framing::kind::none: break;
+        case framing::kind::length:
+            left_ = how.length;
+            state_ = left_ == 0 ? state::done : state::data;
+            if (left_ > bounds_.body) refuse(reason::body_too_large, 0);
+            break;
+        case framing::kind::chunked:
+            is_chunked_ = true;
+            state_ = state::chunk_begin;
+            break;
+        case framing::kind::until_close: state_ = state::until_close; break;
+    }
+}
+
+inline body_decoder::piece body_decoder::next(std::string_view bytes) {
+    std::size_t used = 0;
+    while (used < bytes.size()) {
+        std::size_t count = bytes.size() - used;
+        switch (state_) {
+            case state::until_close:
+                if (count > bounds_.body - size_) {
+                    refuse(reason::body_too_large, bounds_.body);
+                    return {{}, used};
+                }
+                size_ += count;
+                offset_ += count;
+                return {bytes.substr(used), used + count};
+            case state::data: {
+                count = static_cast<std::size_t>(std::min<std::uint64_t>(count, left_));
+                left_ -= count;
+                size_ += count;
+                offset_ += count;
+                if (left_ == 0) state_ = is_chunked_ ? state::chunk_cr : state::done;
+                return {bytes.substr(used, count), used + count};
+            }
+            case state::trailer: used += trailer(bytes.substr(used)); break;
+            case state::done:
+            case state::refused: return {{}, used};
+            default:
+                frame(bytes[used]);
+                if (state_ == state::refused) return {{}, used};
+                ++used;
+                ++offset_;
+        }
+    }
+    return {{}, used};
+}
+
+inline void body_decoder::end() noexcept {
+    if (state_ == state::until_close)
+        state_ = state::done;
+    else if (state_ != state::done && state_ != state::refused)
+        refuse(reason::cut_off, offset_);
+}
+
+/// Takes a byte of the frame of a chunk.
+inline void body_decoder::frame(char c) noexcept {
+    switch (state_) {
+        case state::chunk_begin:
+        case state::chunk_size: {
+            const unsigned digit = netnotes::detail::hexadecimal_value[static_cast<unsigned char>(c)];
+            if (digit < 16) {
+                if (state_ == state::chunk_begin) left_ = digits_ = 0;
+                if (++digits_ > 16) return refuse(reason::chunk_size_too_large, offset_);
+                left_ = left_ << 4 | digit;
+                state_ = state::chunk_size;
+                return;
+            }
+            if (state_ == state::chunk_begin) return refuse_byte(c, reason::bad_chunk_size);
+            if (c == '\r')
+                state_ = state::size_lf;
+            else if (c == ';') {
+                state_ = state::extension;
+                if (++extensions_ > bounds_.extensions) refuse(reason::extensions_too_large, offset_);
+            } else
+                refuse_byte(c, reason::bad_extension);
+            return;
+        }
+        case state::extension:
+            if (c == '\r') {
+                state_ = state::size_lf;
+                return;
+            }
+            if (!detail::is(detail::value_character, c)) return refuse_byte(c, reason::bad_extension);
+            if (++extensions_ > bounds_.extensions) refuse(reason::extensions_too_large, offset_);
+            return;
+        case state::size_lf:
+            if (c != '\n') return refuse(reason::bare_cr, offset_ - 1);
+            return end_of_size();
+        case state::chunk_cr:
+            if (c != '\r') return refuse(c == '\n' ? reason::bare_lf : reason::missing_chunk_end, offset_);
+            state_ = state::chunk_lf;
+            return;
+        default:
+            if (c != '\n') return refuse(reason::bare_cr, offset_ - 1);
+            state_ = state::chunk_begin;
+            return;
+    }
+}
+
+inline void body_decoder::end_of_size() noexcept {
+    if (left_ > bounds_.body - size_) return refuse(reason::body_too_large, offset_);
+    state_ = left_ == 0 ? state::trailer : state::data;
+}
+
+/// Takes bytes of the trailers, up to the end of a line, and returns how many.
+inline std::size_t body_decoder::trailer(std::string_view bytes) {
+    const std::size_t line = bytes.find('\n');
+    std::size_t count = line == bytes.npos ? bytes.size() : line + 1;
+    // Two bytes more than the limit, because the empty line at the end is no trailer.
+    const std::size_t room = std::min(bounds_.trailers, std::size_t{1} << 30) + 2 - lines_.size();
+    if (count > room) {
+        offset_ += room;
+        refuse(reason::trailers_too_large, offset_);
+        return room;
+    }
+    lines_.append(bytes.substr(0, count));
+    offset_ += count;
+    if (line == bytes.npos) return count;
+    const std::string_view all = lines_;
+    if (!all.ends_with("\r\n") || all == "\r\n" || all.ends_with("\n\r\n")) parse_trailers();
+    return count;
+}
+
+inline void body_decoder::parse_trailers() {
+    state_ = state::done;
+    if (lines_ == "\r\n") return;
+    detail::trailer_head head;
+    limits bounds = bounds_;
+    bounds.fields = lines_.size();
+    const head_result result = detail::head_reader{lines_, bounds}.read_fields(head);
+    if (!result.is_complete()) return refuse(result.refusal.why, offset_ - lines_.size() + result.refusal.offset);
+    trailers_ = detail::checked_fields::copy(head.fields());
+    lines_.clear();
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_BODY_HPP
+
+
+
+// netnotes/http/file.hpp: a folder of files for the web, which no path leaves
+// SPDX-License-Identifier: MIT
+//
+// A server of files turns the path of a request into the name of a file. Each year some server does it wrongly, and a
+// stranger reads /etc/passwd with GET /../../etc/passwd. The order of the steps decides:
+//
+//        /docs/a%20b.html ── split at '/' ──> docs, a%20b.html ── decode once ──> docs, a b.html ── open below the root
+//                              first                                then               openat2(2), RESOLVE_BENEATH
+//
+//        /..%2f..%2fetc/passwd     decoded first, it would be split into "..", "..", "etc", "passwd".
+//                                  Here it is one piece with a '/' in it, which no file name has: 404
+//        /%252e%252e/x             decoded twice, it would be "..". Decoded once, it is "%2e%2e": no such file
+//        /notes.txt%00.png         a C function would stop at the NUL and send notes.txt as a picture: 404
+//        /link/passwd              a symbolic link that leads out of the folder: the kernel refuses to follow it
+//
+// A check of the text cannot see a symbolic link, and a link may appear between a check and open(2). So the kernel
+// checks, while it opens the file (openat2(2), Linux 5.6). On an older kernel each piece of the path is opened below the
+// piece before, and no link is followed at all.
+//
+//     http::files pictures{"/srv/pictures"};                              // in a handler of http::serve():
+//     co_return pictures.answer(ask);                                     // 200, 206, 304, 404, 405, 412, 416 or 301
+//
+// A browser that has the file already asks whether it has changed, and a download that was cut asks for its rest:
+//
+//        GET /cat.png                          200, ETag: "65f1c2a0.1b2-2400"        the whole file
+//        If-None-Match: "65f1c2a0.1b2-2400"    304                                   no bytes: the copy is still good
+//        Range: bytes=1000-                    206, Content-Range: bytes 1000-9215/9216
+//        If-Range: "another"                   200                                   it has changed: the whole file
+//
+// decide_file() makes this decision without a file and without a socket, so its tests need neither.
+//
+// On this page:  split_path · byte_range, parse_range · file_facts, file_decision, decide_file · files
+// Below it:      http/message.hpp
+// Above it:      http/server.hpp, which sends the answers
+// Sources:       RFC 9110 §13 (conditions), §14 (ranges), §8.8 (validators); openat2(2); RFC 3986 §2.1, §3.3
+
+#ifndef NETNOTES_HTTP_FILE_HPP
+#define NETNOTES_HTTP_FILE_HPP
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+
+
 
 
 
@@ -20163,6 +21379,9 @@ inline std::string set_cookie::to_string() const {
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_FORM_HPP
+
+
+
 
 
 
