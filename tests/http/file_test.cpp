@@ -80,8 +80,9 @@ TEST_CASE("a path is split, then decoded once") {
     CHECK(http::split_path("/%252e%252e") == "%2e%2e");
     CHECK(http::split_path("/a..b/c.") == "a..b/c.");
     for (const std::string_view bad :
-         {"", "a", "//", "//a", "/a//b", "/a//", "/.", "/..", "/../", "/a/..", "/a/../b", "/a/./b", "/.a", "/a/.b/c", "/%2e",
-          "/%2E%2e/", "/.%2e/a", "/a%2fb", "/a%2Fb", "/%2f", "/a%00", "/%00", "/a%00.png", "/%", "/%4", "/%zz", "/a/%2e%2e"}) {
+         {"",       "a",       "//",     "//a",  "/a//b",     "/a//", "/.",       "/..",     "/../",
+          "/a/..",  "/a/../b", "/a/./b", "/.a",  "/a/.b/c",   "/%2e", "/%2E%2e/", "/.%2e/a", "/a%2fb",
+          "/a%2Fb", "/%2f",    "/a%00",  "/%00", "/a%00.png", "/%",   "/%4",      "/%zz",    "/a/%2e%2e"}) {
         CAPTURE(bad);
         CHECK_FALSE(http::split_path(bad));
     }
@@ -93,34 +94,108 @@ TEST_CASE("no path leaves the folder, whatever it looks like") {
     const site here;
     constexpr std::string_view tricks[] = {
         // dots, encoded in every way
-        "/../secret.txt", "/..", "/../", "/../../etc/passwd", "/docs/../../secret.txt", "/docs/../index.html",
-        "/./index.html", "/docs/./page.html", "/docs/..", "/docs/.", "/%2e%2e/secret.txt", "/%2E%2E/secret.txt",
-        "/.%2e/secret.txt", "/%2e./secret.txt", "/..%2fsecret.txt", "/..%2Fsecret.txt", "/%2e%2e%2fsecret.txt",
-        "/docs%2f..%2f..%2fsecret.txt", "/docs/%2e%2e/%2e%2e/secret.txt", "/%252e%252e/secret.txt",
-        "/%252e%252e%252fsecret.txt", "/..%252fsecret.txt", "/.../secret.txt", "/..../secret.txt", "/..;/secret.txt",
-        "/..%3b/secret.txt", "/..%00/secret.txt", "/..%0d%0a/secret.txt", "/..%09/secret.txt", "/%20../secret.txt",
+        "/../secret.txt",
+        "/..",
+        "/../",
+        "/../../etc/passwd",
+        "/docs/../../secret.txt",
+        "/docs/../index.html",
+        "/./index.html",
+        "/docs/./page.html",
+        "/docs/..",
+        "/docs/.",
+        "/%2e%2e/secret.txt",
+        "/%2E%2E/secret.txt",
+        "/.%2e/secret.txt",
+        "/%2e./secret.txt",
+        "/..%2fsecret.txt",
+        "/..%2Fsecret.txt",
+        "/%2e%2e%2fsecret.txt",
+        "/docs%2f..%2f..%2fsecret.txt",
+        "/docs/%2e%2e/%2e%2e/secret.txt",
+        "/%252e%252e/secret.txt",
+        "/%252e%252e%252fsecret.txt",
+        "/..%252fsecret.txt",
+        "/.../secret.txt",
+        "/..../secret.txt",
+        "/..;/secret.txt",
+        "/..%3b/secret.txt",
+        "/..%00/secret.txt",
+        "/..%0d%0a/secret.txt",
+        "/..%09/secret.txt",
+        "/%20../secret.txt",
         "/..%20/secret.txt",
         // other alphabets: overlong UTF-8, fullwidth dots, %u
-        "/%c0%ae%c0%ae/secret.txt", "/%c0%ae%c0%ae%c0%afsecret.txt", "/%e0%80%ae%e0%80%ae/secret.txt",
-        "/%ef%bc%8e%ef%bc%8e/secret.txt", "/..%c0%afsecret.txt", "/..%c1%9csecret.txt", "/..%ef%bc%8fsecret.txt",
+        "/%c0%ae%c0%ae/secret.txt",
+        "/%c0%ae%c0%ae%c0%afsecret.txt",
+        "/%e0%80%ae%e0%80%ae/secret.txt",
+        "/%ef%bc%8e%ef%bc%8e/secret.txt",
+        "/..%c0%afsecret.txt",
+        "/..%c1%9csecret.txt",
+        "/..%ef%bc%8fsecret.txt",
         // backslashes, drives, streams
-        "/..%5csecret.txt", "/..%5c..%5csecret.txt", "/%5c..%5csecret.txt", "/c:/secret.txt", "/index.html::$DATA",
+        "/..%5csecret.txt",
+        "/..%5c..%5csecret.txt",
+        "/%5c..%5csecret.txt",
+        "/c:/secret.txt",
+        "/index.html::$DATA",
         "/index.html:secret",
         // slashes in excess
-        "//secret.txt", "//etc/passwd", "///etc/passwd", "/docs//page.html", "//docs/../secret.txt", "/index.html/",
-        "/index.html/..", "/index.html/x", "/%2fetc%2fpasswd", "/%2e/index.html",
+        "//secret.txt",
+        "//etc/passwd",
+        "///etc/passwd",
+        "/docs//page.html",
+        "//docs/../secret.txt",
+        "/index.html/",
+        "/index.html/..",
+        "/index.html/x",
+        "/%2fetc%2fpasswd",
+        "/%2e/index.html",
         // NUL, and names that end elsewhere for C
-        "/index.html%00", "/index.html%00.png", "/%00index.html", "/docs%00/page.html", "/index.html%20", "/index.html.",
-        "/index.html%0a", "/index.html~", "/index.html;.txt",
+        "/index.html%00",
+        "/index.html%00.png",
+        "/%00index.html",
+        "/docs%00/page.html",
+        "/index.html%20",
+        "/index.html.",
+        "/index.html%0a",
+        "/index.html~",
+        "/index.html;.txt",
         // hidden files
-        "/.env", "/%2eenv", "/.git/config", "/%2egit/config", "/.git", "/.git/", "/docs/.hidden",
+        "/.env",
+        "/%2eenv",
+        "/.git/config",
+        "/%2egit/config",
+        "/.git",
+        "/.git/",
+        "/docs/.hidden",
         // links that lead out, and things that are no files
-        "/out.txt", "/absolute.txt", "/up/secret.txt", "/up/", "/up", "/up/public/index.html", "/slash/etc/passwd",
-        "/docs/out.html", "/environ.txt", "/cwd", "/cwd/", "/self", "/self/", "/fifo", "/zero", "/up/up/up/etc/passwd",
+        "/out.txt",
+        "/absolute.txt",
+        "/up/secret.txt",
+        "/up/",
+        "/up",
+        "/up/public/index.html",
+        "/slash/etc/passwd",
+        "/docs/out.html",
+        "/environ.txt",
+        "/cwd",
+        "/cwd/",
+        "/self",
+        "/self/",
+        "/fifo",
+        "/zero",
+        "/up/up/up/etc/passwd",
         // beside the folder, whose name begins with the same letters
-        "/../public-secret/a.txt", "/..public-secret/a.txt", "-secret/a.txt", "/../public/index.html",
+        "/../public-secret/a.txt",
+        "/..public-secret/a.txt",
+        "-secret/a.txt",
+        "/../public/index.html",
         // not there, too long, no index
-        "/nothing", "/docs/nothing/page.html", "/empty/", "/INDEX.HTML",
+        "/nothing",
+        "/docs/nothing/page.html",
+        "/empty/",
+        "/INDEX.HTML",
     };
     static_assert(std::size(tricks) >= 60);
     for (const file_lookup how : {file_lookup::by_kernel, file_lookup::without_links}) {
@@ -280,8 +355,9 @@ TEST_CASE("a range is one part, everything, or unsatisfiable") {
     CHECK(shown("bytes=0-", 0) == "unsatisfiable");
     CHECK(shown("bytes=-5", 0) == "unsatisfiable");
     for (const std::string_view ignored :
-         {"", "bytes", "bytes=", "bytes=-", "bytes=5", "bytes=4-2", "bytes=a-b", "bytes=1-b", "bytes=+1-2", "bytes=1- 2",
-          "bytes=0x1-", "bytes=--5", "bytes=1-2-3", "bytes=0-1,3-4", "bytes=0-1,", "lines=0-1", "bytes =0-1", "bytes:0-1"}) {
+         {"", "bytes", "bytes=", "bytes=-", "bytes=5", "bytes=4-2", "bytes=a-b", "bytes=1-b", "bytes=+1-2",
+          "bytes=1- 2", "bytes=0x1-", "bytes=--5", "bytes=1-2-3", "bytes=0-1,3-4", "bytes=0-1,", "lines=0-1",
+          "bytes =0-1", "bytes:0-1"}) {
         CAPTURE(ignored);
         CHECK(shown(ignored) == "whole");
     }
@@ -300,10 +376,11 @@ TEST_CASE("conditions are decided in the order of RFC 9110 section 13.2.2") {
     };
     CHECK(status({}) == 200);
     // If-None-Match: weak comparison
-    for (const std::string& list : {tag, weak, "\"x\", " + tag, " , " + weak + " ,\"y\"", "\"a,b\"," + tag, std::string{"*"}})
+    for (const std::string& list :
+         {tag, weak, "\"x\", " + tag, " , " + weak + " ,\"y\"", "\"a,b\"," + tag, std::string{"*"}})
         CHECK(status({.if_none_match = list}) == 304);
-    for (const std::string& list : {std::string{"\"x\""}, std::string{"x"}, tag.substr(1), "\"" + tag, std::string{"W/"},
-                                    std::string{"\"unclosed"}, "x, " + tag})
+    for (const std::string& list : {std::string{"\"x\""}, std::string{"x"}, tag.substr(1), "\"" + tag,
+                                    std::string{"W/"}, std::string{"\"unclosed"}, "x, " + tag})
         CHECK(status({.if_none_match = list}) == 200);
     // If-Match: strong comparison
     CHECK(status({.if_match = tag}) == 200);
@@ -331,8 +408,7 @@ TEST_CASE("conditions are decided in the order of RFC 9110 section 13.2.2") {
     CHECK(status({.range = "bytes=0-1,5-6"}) == 200);
     CHECK(status({.range = "bytes=0-9"}, http::method::head) == 200);
     CHECK(http::decide_file(http::method::get, {.range = "bytes=-7"}, file).bytes == http::byte_range{93, 7});
-    for (const std::string& valid : {tag, same})
-        CHECK(status({.range = "bytes=0-9", .if_range = valid}) == 206);
+    for (const std::string& valid : {tag, same}) CHECK(status({.range = "bytes=0-9", .if_range = valid}) == 206);
     for (const std::string& other : {weak, std::string{"\"x\""}, before, after, std::string{"nonsense"}})
         CHECK(status({.range = "bytes=100-", .if_range = other}) == 200);
     CHECK(status({.if_range = "\"x\""}) == 200);

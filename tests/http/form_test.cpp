@@ -147,9 +147,10 @@ TEST_CASE("a multipart body that is cut or damaged is refused with the place") {
     CHECK(refusal("Content-Type: a/b") == "a part has Content-Disposition: form-data; name=\"...\"");
     CHECK(refusal("Content-Disposition: attachment; name=\"a\"") ==
           "a part has Content-Disposition: form-data; name=\"...\"");
-    for (const std::string_view bad : {"form-data", "form-data; name", "form-data; name=", "form-data; name=\"a",
-                                       "form-data; name=a b", "form-data; name=\"a\" x", "form-data; name=\"a\"; name=\"b\"",
-                                       "form-data; name=a; filename=b; filename=c", "form-data, name=\"a\""}) {
+    for (const std::string_view bad :
+         {"form-data", "form-data; name", "form-data; name=", "form-data; name=\"a", "form-data; name=a b",
+          "form-data; name=\"a\" x", "form-data; name=\"a\"; name=\"b\"", "form-data; name=a; filename=b; filename=c",
+          "form-data, name=\"a\""}) {
         CAPTURE(bad);
         CHECK(refusal("Content-Disposition: " + std::string{bad}) ==
               "a part has Content-Disposition: form-data; name=\"...\"");
@@ -190,11 +191,11 @@ TEST_CASE("a boundary is taken from a Content-Type that is valid") {
     CHECK(http::multipart_boundary("multipart/form-data; boundary=XyZ") == "XyZ");
     CHECK(http::multipart_boundary("Multipart/Form-Data;charset=utf-8; Boundary=\"a b:c\"") == "a b:c");
     for (const std::string_view bad :
-         {"", "multipart/form-data", "multipart/mixed; boundary=a", "multipart/form-data; boundary=",
-          "multipart/form-data; boundary=\"\"", "multipart/form-data; boundary=\"a ", "multipart/form-data; boundary=\"a \"",
-          "multipart/form-data; boundary=a; boundary=a", "multipart/form-data boundary=a",
-          "multipart/form-data; boundary=a b", "multipart/form-data; boundary=\"a\r\nb\"",
-          "multipart/form-data; boundary=\"a@b\""}) {
+         {"", "multipart/form-data", "multipart/mixed; boundary=a",
+          "multipart/form-data; boundary=", "multipart/form-data; boundary=\"\"", "multipart/form-data; boundary=\"a ",
+          "multipart/form-data; boundary=\"a \"", "multipart/form-data; boundary=a; boundary=a",
+          "multipart/form-data boundary=a", "multipart/form-data; boundary=a b",
+          "multipart/form-data; boundary=\"a\r\nb\"", "multipart/form-data; boundary=\"a@b\""}) {
         CAPTURE(bad);
         CHECK_FALSE(http::multipart_boundary(bad));
     }
@@ -227,8 +228,7 @@ TEST_CASE("a cookie that is set is careful by default, and cannot break out of i
     cookie.http_only = false;
     cookie.domain = "example.org";
     cookie.same_site = http::same_site::none;
-    CHECK(cookie.to_string() ==
-          "session=1a2b; Path=/; Domain=example.org; Max-Age=3600; Secure; SameSite=None");
+    CHECK(cookie.to_string() == "session=1a2b; Path=/; Domain=example.org; Max-Age=3600; Secure; SameSite=None");
     const auto with = [](auto change) {
         http::set_cookie changed;
         changed.name = "a";

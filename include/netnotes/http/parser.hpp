@@ -346,7 +346,8 @@ class head_reader {
             if (taken == step::next) continue;
             if (taken == step::end) return true;
             if (!result_.is_refused()) return more_of_fields();
-            if (result_.refusal.offset >= offset_of(fields_begin_) + bounds_.fields)  // as at the start line
+            if (result_.refusal.why != reason::fields_too_large &&  // as at the start line
+                result_.refusal.offset >= offset_of(fields_begin_) + bounds_.fields)
                 refuse(reason::fields_too_large, fields_begin_ + bounds_.fields);
             return false;
         }
