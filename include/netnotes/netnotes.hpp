@@ -9,6 +9,7 @@
 //
 //    floor 5    tftp.hpp                                    files, by the simplest protocol
 //               http.hpp                                    the protocol of the web
+//               lan.hpp                                     a simulated network (above packet.hpp and ip.hpp only)
 //    floor 4    coro.hpp                                    coroutines: tasks, their loop, sockets for them
 //               packet.hpp                                  frames: every header, byte by byte (above ip.hpp only)
 //    floor 3    tcp.hpp    udp.hpp    poll.hpp    server.hpp    connections, datagrams, many descriptors, whole servers
@@ -25,6 +26,7 @@
 #include "coro.hpp"
 #include "http.hpp"
 #include "ip.hpp"
+#include "lan.hpp"
 #include "packet.hpp"
 #include "poll.hpp"
 #include "server.hpp"

@@ -31,6 +31,7 @@
 //
 //    floor 5    tftp.hpp                                    files, by the simplest protocol
 //               http.hpp                                    the protocol of the web
+//               lan.hpp                                     a simulated network (above packet.hpp and ip.hpp only)
 //    floor 4    coro.hpp                                    coroutines: tasks, their loop, sockets for them
 //               packet.hpp                                  frames: every header, byte by byte (above ip.hpp only)
 //    floor 3    tcp.hpp    udp.hpp    poll.hpp    server.hpp    connections, datagrams, many descriptors, whole servers
@@ -21393,135 +21394,125 @@ inline std::string set_cookie::to_string() const {
 #endif  // NETNOTES_HTTP_HPP
 
 
-// netnotes/packet.hpp: every byte on the wire
+// netnotes/lan.hpp: a network on your desk: hubs, switches, hosts and routers, simulated
 // SPDX-License-Identifier: MIT
 //
-// What a program sends with one call travels as a frame: its bytes, and in front of them a header of each layer.
+// This module is what the notes use Packet Tracer for. You connect devices by cables, send a ping, and watch each frame on its
+// way. All of it happens inside your program: the module has no socket, no clock and no thread, and cannot touch a real
+// network.
 //
-//        ┌─ Ethernet ─────┬─ IPv4 ─────────────┬─ TCP ──────────────┬─ payload ──────┐
-//        │ which card     │ which host         │ which program,     │ GET / HTTP/1.1 │
-//        │ 14 bytes       │ 20 to 60 bytes     │ which byte; 20–60  │ …              │
-//        └────────────────┴────────────────────┴────────────────────┴────────────────┘
+//        lan::network net{7};                                    // 7: the seed of everything that happens by chance
+//        auto& a = net.host("A", "10.0.1.2/24");
+//        auto& b = net.host("B", "10.0.1.3/24");
+//        auto& s = net.learning_switch("S");
+//        net.connect(a, s);
+//        net.connect(b, s, {.delay = 10ms, .loss = lan::per_cent(1)});
+//        const auto& result = a.ping("10.0.1.3");
+//        net.run();                                              // until nothing happens any more
+//        std::cout << result.text() << s.tables();
+//        net.save(file);                                         // a capture file: Wireshark opens it
 //
-// This module reads and writes such frames. It opens no socket and has no clock: bytes and time come in, bytes go out. A
-// view of a header checks the bytes once, when it is made. After that no accessor can fail or read past the end. Views
-// copy nothing and allocate nothing.
+// The frames are real: every byte is what a real host would send, and packet.hpp reads them. Time is virtual, so an hour costs
+// nothing. Equal programs with equal seeds give equal bytes, on every machine and with every compiler. So a transcript can
+// be a test, and a fault that was seen once can be seen again.
 //
-// A header that cannot be read is reported with its layer, the reason, and the byte's place. A frame that the capture cut
-// short is told apart from a malformed frame.
-//
-//        const packet::frame_view frame = packet::dissect(bytes);
-//        if (const auto tcp = frame.tcp()) std::cout << tcp->source_port() << " to " << tcp->destination_port();
-//        if (!frame.is_whole()) std::cerr << frame.failure().message();
+// The simulation knows IPv4 only, no IPv6. It has no spanning tree, no VLANs, no DHCP, and of the routing protocols RIP.
 //
 // Chapters, lowest first:
-//     packet/bytes.hpp      numbers on the wire: network byte order
-//     packet/names.hpp      layers, failures, numbers of registries, MAC addresses
-//     packet/checksum.hpp   the checksums of the Internet and of Ethernet
-//     packet/view.hpp       what every view of a header can do; options
-//     packet/ethernet.hpp   Ethernet, VLAN tags, ARP
-//     packet/ipv4.hpp       the header of IPv4
-//     packet/ipv6.hpp       the header of IPv6 and its extension headers
-//     packet/icmp.hpp       ICMP and ICMPv6 with neighbour discovery
-//     packet/udp.hpp        the header of UDP
-//     packet/tcp.hpp        the header of TCP, its options, and sequence numbers
-//     packet/frame.hpp      a whole frame: dissect() finds every layer
-//     packet/build.hpp      frames made of plain values
-//     packet/record.hpp     a captured packet, and the time at which it was captured
-//     packet/pcap.hpp       pcap, the capture file that every tool reads
-//     packet/pcapng.hpp     pcapng, the capture file with interfaces and comments
-//     packet/capture.hpp    reading a capture file, whichever of the two formats it has
-//     packet/pieces.hpp     bytes that arrive in any order
-//     packet/reassembly.hpp joining the fragments of IPv4 and IPv6
-//     packet/follow.hpp     following TCP streams through a capture
-//     packet/dns_name.hpp   names of DNS, as text and as they travel
-//     packet/dns.hpp        messages of the Domain Name System
-//     packet/dns_build.hpp  writing messages of the Domain Name System
-//     packet/fields.hpp     every field of a frame, by name
-//     packet/print.hpp      a frame as a line, a tree, a hex dump, and the RFC's box
+//     lan/event.hpp           virtual time, chance, and the list of what happens next
+//     lan/cable.hpp           frames, and what a cable does to them
+//     lan/network.hpp         nodes, cables between them, and the loop that moves frames
+//     lan/switch.hpp          hubs and switches
+//     lan/arp.hpp             which card has this IP address?
+//     lan/route.hpp           where next? The table of routes
+//     lan/fragment.hpp        cutting a packet that is too long for a link
+//     lan/message.hpp         what programs and IP tell each other
+//     lan/ip_node.hpp         what hosts and routers have in common
+//     lan/host.hpp            hosts, with ping and traceroute
+//     lan/tcp_settings.hpp    the numbers of a TCP, and the wait before it sends again
+//     lan/tcp_queues.hpp      bytes before they are acknowledged, and bytes before they are read
+//     lan/tcp_congestion.hpp  how much may be under way
+//     lan/tcp_sender.hpp      what leaves a TCP, and when
+//     lan/tcp_machine.hpp     one end of a TCP connection, without a net and without a clock
 //
-// The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
+// The notes:     Packet Tracer (sections N85 to N87), 子网掩码 (N26)
 
-#ifndef NETNOTES_PACKET_HPP
-#define NETNOTES_PACKET_HPP
+#ifndef NETNOTES_LAN_HPP
+#define NETNOTES_LAN_HPP
 
 
-
-// netnotes/packet/build.hpp: frames made of plain values
+// netnotes/lan/arp.hpp: which card has this IP address? The cache of answers
 // SPDX-License-Identifier: MIT
 //
-// A header is a struct whose members have the names of the RFC and useful defaults. write() puts headers and payload one
-// behind the other:
+// A host that sends an IP packet to a neighbour needs the address of the neighbour's card. It asks all cards of the link and
+// keeps the answer (RFC 826). An answer may become wrong, so each entry has a state (RFC 4861 §7.3 for IPv6; Linux does the
+// same for ARP, arp(7)):
 //
-//        std::vector<std::byte> frame;
-//        packet::write(frame, packet::ethernet{.destination = router, .source = card},
-//              packet::ipv4{.source = "192.0.2.1"_ip.v4(), .destination = "198.51.100.7"_ip.v4()},
-//              packet::tcp{.source_port = 40944, .destination_port = 80, .flags = packet::tcp_flag::syn,
-//                          .options = packet::tcp_options{}.maximum_segment_size(1460).sack_permitted()},
-//              "payload");
+//                    first packet                  answer                       30 s
+//          (no entry) ──────────▶ incomplete ─────────────────▶ reachable ──────────────▶ stale
+//                                     │ three questions,            ▲                       │ next packet
+//                                     │ a second apart              │ answer                ▼
+//                                     ▼                             └────── probe ◀────── delay
+//                                  failed ◀─── three questions ───────────────┘     5 s
 //
-// Lengths, offsets, checksums and the numbers of the next protocol are std::optional members. Those without a value are
-// computed. Those with a value are written as they are, so a test can tell any lie:
+//          incomplete   packets wait in a queue; if no answer comes, their senders get "host unreachable"
+//          stale        the address is used, but it must be checked soon
+//          probe        asks the known card only
+//          permanent    entered by the administrator: never asked, never changed
 //
-//        packet::udp{.source_port = 53, .length = 7};            // a length that no receiver should accept
-//        packet::ipv4{.total_length = 0, .header_checksum = 0};
+// Nothing proves that an answer is true. A question tells the address of the asking host as well, and the host that is asked
+// believes it. That saves a question, and is how ARP spoofing works. Static entries are a defence.
 //
-// The function from() makes the struct of a view and copies every bit, also reserved bits, the checksum and the padding
-// of options. So a header that was parsed can be changed in one place and written again.
-//
-// On this page:  header_options, ipv4_options, tcp_options · ethernet · vlan · arp · ipv4 · ipv6 · ipv6_header ·
-//                ipv6_fragment · icmp · icmpv6 · udp · tcp · trailer · write
-// The notes:     TCP报文首部
+// On this page:  arp_state · arp_settings · arp_cache
+// The notes:     ARP; Packet Tracer; ARP欺骗 (ARP spoofing)
 
-#ifndef NETNOTES_PACKET_BUILD_HPP
-#define NETNOTES_PACKET_BUILD_HPP
+#ifndef NETNOTES_LAN_ARP_HPP
+#define NETNOTES_LAN_ARP_HPP
 
-#include <algorithm>
-#include <array>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
-#include <span>
+#include <string>
 #include <string_view>
-#include <type_traits>
+#include <utility>
 #include <vector>
 
 
-// netnotes/packet/checksum.hpp: how a receiver notices a damaged packet
+// netnotes/packet/names.hpp: the words that every chapter of packet uses
 // SPDX-License-Identifier: MIT
 //
-// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out of
-// the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
+// A frame is a nest of layers. Each header names the protocol of what follows it, with a number of a registry:
 //
-//        4500 + 0073 + 0000 + 4000 + 4011 + 0000 + c0a8 + 0001 + c0a8 + 00c7  =  2479c
-//                                                                479c + 2     =  479e,  its complement is b861
+//        ┌─ Ethernet ──────────┬─ IPv4 ───────────────┬─ TCP ────────────┬─ payload ─┐
+//        │ ether_type 0x0800 ──┼> ip_protocol 6 ──────┼> ports 40944 80  │ GET / …   │
+//        └─────────────────────┴──────────────────────┴──────────────────┴───────────┘
 //
-// The receiver adds up everything, the checksum too. The result is ffff if nothing was damaged. The sum has two useful
-// properties. It does not depend on the order of bytes in memory, so whole machine words can be summed. And it can be
-// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new value.
+// A network card has an address, too: 48 bits, of which the first three bytes name the manufacturer (IEEE 802). It is
+// valid on one link only. A router replaces it at every hop, whereas the IP addresses stay.
 //
-// The checksum finds every single wrong bit, but it misses words that were swapped. UDP and TCP also sum a
-// *pseudo-header*: the addresses, the protocol and the length. So a packet that reaches a wrong host is noticed.
+//        constexpr packet::mac_address card{"02:00:5e:10:00:01"};
+//        static_assert(!card.is_multicast() && card.is_locally_administered());
 //
-// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it, so
-// captures seldom contain it.
+// A header that cannot be read is reported as a packet_failure: which layer, why, and at which byte of the frame. Two
+// kinds differ. A *malformed* header was sent so, or was damaged on its way. A frame that is *cut short* was whole on the
+// wire, but the capture kept its beginning only (tcpdump -s 96).
 //
-// On this page:  internet_sum, internet_checksum · pseudo_header · updated_checksum · crc32 · checksum_state
-// The notes:     TCP报文首部 (检验和)
+// On this page:  layer · packet_failure · link_type · ether_type · ip_protocol · mac_address
+// The notes:     TCP/IP协议(族), 各协议之间的关系
 
-#ifndef NETNOTES_PACKET_CHECKSUM_HPP
-#define NETNOTES_PACKET_CHECKSUM_HPP
+#ifndef NETNOTES_PACKET_NAMES_HPP
+#define NETNOTES_PACKET_NAMES_HPP
 
 #include <array>
-#include <bit>
-#include <concepts>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <span>
+#include <optional>
+#include <string>
 #include <string_view>
-#include <type_traits>
+
 
 
 // netnotes/packet/bytes.hpp: numbers on the wire
@@ -21648,42 +21639,6 @@ constexpr void load_ahead(std::span<const std::byte> whole, std::size_t at, std:
 }  // namespace netnotes::packet
 
 #endif  // NETNOTES_PACKET_BYTES_HPP
-
-// netnotes/packet/names.hpp: the words that every chapter of packet uses
-// SPDX-License-Identifier: MIT
-//
-// A frame is a nest of layers. Each header names the protocol of what follows it, with a number of a registry:
-//
-//        ┌─ Ethernet ──────────┬─ IPv4 ───────────────┬─ TCP ────────────┬─ payload ─┐
-//        │ ether_type 0x0800 ──┼> ip_protocol 6 ──────┼> ports 40944 80  │ GET / …   │
-//        └─────────────────────┴──────────────────────┴──────────────────┴───────────┘
-//
-// A network card has an address, too: 48 bits, of which the first three bytes name the manufacturer (IEEE 802). It is
-// valid on one link only. A router replaces it at every hop, whereas the IP addresses stay.
-//
-//        constexpr packet::mac_address card{"02:00:5e:10:00:01"};
-//        static_assert(!card.is_multicast() && card.is_locally_administered());
-//
-// A header that cannot be read is reported as a packet_failure: which layer, why, and at which byte of the frame. Two
-// kinds differ. A *malformed* header was sent so, or was damaged on its way. A frame that is *cut short* was whole on the
-// wire, but the capture kept its beginning only (tcpdump -s 96).
-//
-// On this page:  layer · packet_failure · link_type · ether_type · ip_protocol · mac_address
-// The notes:     TCP/IP协议(族), 各协议之间的关系
-
-#ifndef NETNOTES_PACKET_NAMES_HPP
-#define NETNOTES_PACKET_NAMES_HPP
-
-#include <array>
-#include <compare>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-
-
-
 
 
 namespace netnotes::packet {
@@ -21983,6 +21938,1751 @@ class mac_address : public netnotes::detail::printable<mac_address> {
 }  // namespace netnotes::packet
 
 #endif  // NETNOTES_PACKET_NAMES_HPP
+
+// netnotes/lan/network.hpp: nodes, cables between them, and the loop that moves frames
+// SPDX-License-Identifier: MIT
+//
+// A network holds nodes and cables. A node is anything with ports: a host, a switch, or a class of your own. It hears of
+// two things only: a frame has arrived at a port, or a time has come.
+//
+//        class repeater : public lan::node {
+//          public:
+//            repeater(lan::network& net, std::string_view name) : node{net, name} { add_ports(2); }
+//            std::string_view kind() const noexcept override { return "repeater"; }
+//            void receive(unsigned port, const lan::frame& frame) override { send(1 - port, frame); }
+//        };
+//        ...
+//        auto& r = net.add<repeater>("R");
+//        net.connect(a, r);                           // takes the next free port; r[1] names a certain port
+//
+// The network moves in three ways. step() goes on to the next frame that arrives somewhere: it is the button "Forward" of
+// Packet Tracer. run() goes on until nothing happens any more. run_until() goes on to a point in time.
+//
+// Everything that entered a cable is kept, also what the cable lost: passages() returns it, and save() writes a capture
+// file with an interface for each cable, which Wireshark opens.
+//
+// On this page:  port · node · passage · cable · network
+// The notes:     Packet Tracer; examples 32 to 34
+
+#ifndef NETNOTES_LAN_NETWORK_HPP
+#define NETNOTES_LAN_NETWORK_HPP
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+// netnotes/packet/pcapng.hpp: pcapng, the capture file with interfaces and comments
+// SPDX-License-Identifier: MIT
+//
+// Wireshark writes this format. The file is a row of blocks. Each begins with its type and ends with its length again,
+// so a reader can skip a block that it does not know:
+//
+//        4 bytes   4 bytes    length - 12 bytes, a multiple of 4                       4 bytes
+//       ┌────────┬──────────┬────────────────────────────────────────────────────────┬──────────┐
+//       │  type  │  length  │ fixed part │ data │ options: code, size, value; …; 0 0 │  length  │
+//       └────────┴──────────┴────────────────────────────────────────────────────────┴──────────┘
+//
+//        0a0d0d0a   begins a section: byte order, version. Joining two files gives a file with two sections.
+//        1          describes an interface: link type, snapshot length; options: its name, how long a tick is
+//        6          a packet: interface, time, sizes, bytes; options: comments
+//        3          a packet without a time, of the section's first interface
+//        2          a packet, as older programs wrote it
+//
+// Interfaces are numbered anew in each section. The reader here counts them through the whole file, so that an index
+// means one interface.
+//
+// On this page:  pcapng_reader · pcapng_writer
+// Source:        draft-ietf-opsawg-pcapng
+// The notes:     Wireshark (N84); example 30
+
+#ifndef NETNOTES_PACKET_PCAPNG_HPP
+#define NETNOTES_PACKET_PCAPNG_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <ostream>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+
+// netnotes/packet/record.hpp: a captured packet, and the time at which it was captured
+// SPDX-License-Identifier: MIT
+//
+// A capture file is a list of records. Each record has the bytes of a packet, its size on the wire, and a time. The
+// two sizes differ if the program that captured kept only the beginning of each packet (its *snapshot length*).
+//
+// A time in a file is a number of ticks. How long a tick is, differs from file to file, and in pcapng from interface to
+// interface. Its option if_tsresol has one byte:
+//
+//        bit 7       bits 6 to 0
+//       ┌───┬───────────────────┐
+//       │ 0 │         6         │    a tick has 10^-6 seconds, which is also what counts without the option
+//       ├───┼───────────────────┤
+//       │ 1 │        10         │    a tick has 2^-10 seconds
+//       └───┴───────────────────┘
+//
+// Here every time becomes a count of nanoseconds since 1970, rounded down. The ticks remain beside it.
+//
+// On this page:  capture_time · time_resolution · capture_interface, capture_record · capture_options
+// The notes:     Wireshark (N84); example 30
+
+#ifndef NETNOTES_PACKET_RECORD_HPP
+#define NETNOTES_PACKET_RECORD_HPP
+
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+
+
+namespace netnotes::packet {
+
+/// A point in time, in nanoseconds since 1970-01-01 00:00 UTC. It can name the years from 1678 to 2261.
+using capture_time = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
+
+/// How long a tick of a capture file is. A regular value; no operation throws.
+class time_resolution {
+  public:
+    /// Creates 10^-6 seconds, which counts where a file names no resolution.
+    constexpr time_resolution() noexcept = default;
+    /// Takes the byte of the option if_tsresol (draft-ietf-opsawg-pcapng §4.2). Every byte is valid.
+    constexpr explicit time_resolution(std::uint8_t if_tsresol) noexcept : byte_{if_tsresol} {}
+    /// Returns 10^-9 seconds.
+    static constexpr time_resolution nanoseconds() noexcept { return time_resolution{9}; }
+
+    [[nodiscard]] constexpr std::uint8_t to_byte() const noexcept { return byte_; }  ///< as if_tsresol has it
+    [[nodiscard]] constexpr bool is_binary() const noexcept { return byte_ >= 0x80; }
+    /// Returns n of 10^-n or 2^-n seconds, from 0 to 127.
+    [[nodiscard]] constexpr unsigned exponent() const noexcept { return byte_ & 0x7fu; }
+
+    /// Returns the time of that many ticks after 1970, moved by `offset` seconds (if_tsoffset), rounded down to
+    /// nanoseconds. Returns nullopt if 64 bits of nanoseconds cannot hold the time.
+    [[nodiscard]] constexpr std::optional<capture_time> at(std::uint64_t ticks, std::int64_t offset = 0) const noexcept;
+
+    friend constexpr bool operator==(time_resolution, time_resolution) noexcept = default;
+
+  private:
+    std::uint8_t byte_ = 6;
+};
+
+namespace detail {
+
+/// Reads a number that begins at byte `at`. The bytes must be there.
+template <class Number>
+constexpr Number number_at(std::span<const std::byte> bytes, std::size_t at, bool big_endian) noexcept {
+    return big_endian ? load<Number, std::endian::big>(bytes.data() + at)
+                      : load<Number, std::endian::little>(bytes.data() + at);
+}
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+/// Returns true if the bytes, fewer than four, are those with which the big-endian number begins.
+constexpr bool begins_as(std::span<const std::byte> bytes, std::uint32_t number) noexcept {
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        if (bytes[i] != static_cast<std::byte>(number >> (24 - 8 * i))) return false;
+    return true;
+}
+/// Returns the size that an item of pcapng takes in the file: a multiple of 4.
+constexpr std::size_t padded(std::size_t size) noexcept { return (size + 3) & ~std::size_t{3}; }
+
+}  // namespace detail
+
+/// An option of a pcapng block: a number that says what it is, and its value without padding.
+struct capture_option {
+    static constexpr std::uint16_t end = 0, comment = 1, interface_name = 2, interface_description = 3,
+                                   interface_time_resolution = 9, interface_time_offset = 14, section_application = 4;
+    std::uint16_t code = 0;
+    std::span<const std::byte> value;
+
+    /// Returns the value as text, up to the first NUL, which some programs write at its end. The text may hold any other
+    /// byte: use visible() before you print it.
+    [[nodiscard]] std::string_view text() const noexcept {
+        const std::string_view whole = detail::as_text(value);
+        return whole.substr(0, whole.find('\0'));
+    }
+};
+
+/// The options of a block, read one after the other while you iterate. A broken option ends the list: what came before
+/// it stays. The bytes must outlive the list. Nothing here throws or allocates.
+class capture_options {
+  public:
+    constexpr capture_options() noexcept = default;
+    /// Takes the bytes behind a block's fixed part.
+    constexpr capture_options(std::span<const std::byte> bytes, bool big_endian) noexcept
+        : bytes_{bytes}, big_endian_{big_endian} {}
+
+    class iterator {
+      public:
+        using value_type = capture_option;
+        using difference_type = std::ptrdiff_t;
+        constexpr iterator() noexcept = default;
+        constexpr explicit iterator(const capture_options& whole) noexcept
+            : rest_{whole.bytes_}, big_endian_{whole.big_endian_} {
+            read();
+        }
+        constexpr const capture_option& operator*() const noexcept { return now_; }
+        constexpr const capture_option* operator->() const noexcept { return &now_; }
+        constexpr iterator& operator++() noexcept { return read(), *this; }
+        constexpr void operator++(int) noexcept { read(); }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept { return a.ended_; }
+
+      private:
+        constexpr void read() noexcept {
+            ended_ = true;
+            if (rest_.size() < 4) return;
+            now_.code = detail::number_at<std::uint16_t>(rest_, 0, big_endian_);
+            const std::size_t size = detail::number_at<std::uint16_t>(rest_, 2, big_endian_);
+            if (now_.code == capture_option::end || detail::padded(size) > rest_.size() - 4) return;
+            now_.value = rest_.subspan(4, size);
+            rest_ = rest_.subspan(4 + detail::padded(size));
+            ended_ = false;
+        }
+        std::span<const std::byte> rest_;
+        capture_option now_;
+        bool big_endian_ = false, ended_ = true;
+    };
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{*this}; }
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+
+    /// Returns the first option of this code, or nullopt.
+    [[nodiscard]] constexpr std::optional<capture_option> find(std::uint16_t code) const noexcept {
+        for (const capture_option& option : *this)
+            if (option.code == code) return option;
+        return std::nullopt;
+    }
+    /// Returns the text of the first option of this code, or an empty text.
+    [[nodiscard]] std::string_view text(std::uint16_t code) const noexcept {
+        const auto found = find(code);
+        return found ? found->text() : std::string_view{};
+    }
+
+  private:
+    std::span<const std::byte> bytes_;
+    bool big_endian_ = false;
+};
+
+/// Where packets were captured. A pcap file has a single interface without a name.
+struct capture_interface {
+    link_type link{};
+    std::uint32_t snapshot_length = 0;  ///< most bytes that were kept of a packet; 0 means all
+    time_resolution resolution{};
+    std::int64_t time_offset = 0;  ///< seconds, which every time of this interface lacks (if_tsoffset)
+    capture_options options{};     ///< of pcapng
+
+    /// Returns the name, such as `eth0`, or an empty text. Use visible() before you print it.
+    [[nodiscard]] std::string_view name() const noexcept { return options.text(capture_option::interface_name); }
+    [[nodiscard]] std::string_view description() const noexcept {
+        return options.text(capture_option::interface_description);
+    }
+};
+
+/// A captured packet. It points into the file's bytes, which must outlive it.
+struct capture_record {
+    std::span<const std::byte> bytes;  ///< what was captured
+    std::size_t original_size = 0;     ///< bytes on the wire, at least bytes.size() in a file that tells the truth
+    /// When it was captured. nullopt if the file does not say (a simple packet block), or if a capture_time cannot hold it.
+    std::optional<capture_time> time{};
+    std::uint64_t ticks = 0;          ///< the time as it stands in the file; see capture_interface::resolution
+    std::size_t interface_index = 0;  ///< into interfaces() of the reader, counted through all sections
+    link_type link{};                 ///< what the packet begins with
+    capture_options options{};        ///< of pcapng
+    std::size_t offset = 0;           ///< where the record begins in the file
+
+    /// Returns true if the capture kept less of the packet than was on the wire.
+    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return bytes.size() < original_size; }
+    /// Returns the first comment, or an empty text. Use visible() before you print it.
+    [[nodiscard]] std::string_view comment() const noexcept { return options.text(capture_option::comment); }
+};
+
+namespace detail {
+
+/// The common end of the readers' loops: `for (const capture_record& record : reader)`.
+template <class Reader>
+class record_iterator {
+  public:
+    using value_type = capture_record;
+    using difference_type = std::ptrdiff_t;
+    constexpr record_iterator() noexcept = default;
+    constexpr explicit record_iterator(Reader& reader) : reader_{&reader}, now_{reader.next()} {}
+    constexpr const capture_record& operator*() const noexcept { return *now_; }
+    constexpr const capture_record* operator->() const noexcept { return &*now_; }
+    constexpr record_iterator& operator++() { return now_ = reader_->next(), *this; }
+    constexpr void operator++(int) { now_ = reader_->next(); }
+    friend constexpr bool operator==(const record_iterator& a, std::default_sentinel_t) noexcept { return !a.now_; }
+
+  private:
+    Reader* reader_ = nullptr;
+    std::optional<capture_record> now_;
+};
+
+constexpr std::uint64_t power_of_ten(unsigned exponent) noexcept {  // exponent is 0 to 19
+    std::uint64_t power = 1;
+    while (exponent-- > 0) power *= 10;
+    return power;
+}
+
+}  // namespace detail
+
+constexpr std::optional<capture_time> time_resolution::at(std::uint64_t ticks, std::int64_t offset) const noexcept {
+    constexpr std::uint64_t billion = 1'000'000'000;
+    const unsigned n = exponent();
+    std::uint64_t seconds = 0, nanoseconds = 0;  // nanoseconds below a billion
+    if (!is_binary() && n <= 9) {
+        seconds = ticks / detail::power_of_ten(n);
+        nanoseconds = ticks % detail::power_of_ten(n) * detail::power_of_ten(9 - n);
+    } else if (!is_binary()) {
+        const std::uint64_t whole = n - 9 > 19 ? 0 : ticks / detail::power_of_ten(n - 9);
+        seconds = whole / billion;
+        nanoseconds = whole % billion;
+    } else {
+        seconds = n > 63 ? 0 : ticks >> n;
+        const std::uint64_t rest = n > 63 ? ticks : ticks & ((std::uint64_t{1} << n) - 1);
+        // rest * 10^9 / 2^n, where the product has up to 94 bits: its upper part holds what is above the lowest 32.
+        const std::uint64_t low = (rest & 0xffff'ffff) * billion, upper = (rest >> 32) * billion + (low >> 32);
+        if (n < 32)
+            nanoseconds = low >> n;  // rest has fewer than 32 bits
+        else if (n < 96)
+            nanoseconds = upper >> (n - 32);
+    }
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(billion) - 1;
+    // Both ends are compared before anything is added, so nothing overflows.
+    if (seconds > std::uint64_t{1} << 62 || offset > most || offset < -most - (std::int64_t{1} << 62))
+        return std::nullopt;
+    const std::int64_t sum = static_cast<std::int64_t>(seconds) + offset;
+    if (sum > most || sum < -most) return std::nullopt;
+    return capture_time{
+        std::chrono::nanoseconds{sum * static_cast<std::int64_t>(billion) + static_cast<std::int64_t>(nanoseconds)}};
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_RECORD_HPP
+
+
+namespace netnotes::packet {
+
+/// Reads a pcapng file that lies in memory. It allocates a table of the interfaces and nothing else; the table takes at
+/// most eight bytes for each byte of the file. The bytes must outlive the reader and its records.
+class pcapng_reader {
+  public:
+    /// Begins before the first block; next() reads.
+    explicit pcapng_reader(std::span<const std::byte> file) noexcept : file_{file} {}
+
+    /// Returns true if the bytes begin as a pcapng file does.
+    [[nodiscard]] static constexpr bool recognizes(std::span<const std::byte> file) noexcept {
+        return file.size() >= 4 && detail::number_at<std::uint32_t>(file, 0, true) == section_header;
+    }
+
+    /// Returns the next packet and takes note of the sections and interfaces before it. Returns nullopt at the end, and
+    /// before the first block that is cut short or malformed; failure() then says why. Throws std::bad_alloc only.
+    std::optional<capture_record> next();
+    /// Reads on from the record that next() would return. A record that was read is not returned again.
+    [[nodiscard]] detail::record_iterator<pcapng_reader> begin() {
+        return detail::record_iterator<pcapng_reader>{*this};
+    }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+    /// Returns why reading ended before the end of the file. It converts to false as long as no error was met.
+    [[nodiscard]] const packet_failure& failure() const noexcept { return failure_; }
+    /// Returns true if the file ended within a block.
+    [[nodiscard]] bool is_cut_short() const noexcept { return failure_.is_cut_short(); }
+
+    /// Returns the byte order of the section that was read last.
+    [[nodiscard]] bool is_big_endian() const noexcept { return big_endian_; }
+    /// Returns the interfaces that were described before the record that was read last, of all sections.
+    [[nodiscard]] std::span<const capture_interface> interfaces() const noexcept { return interfaces_; }
+    /// Returns how many sections were begun.
+    [[nodiscard]] std::size_t section_count() const noexcept { return section_count_; }
+    /// Returns the options of the section that was read last: comments, and the application that wrote it.
+    [[nodiscard]] const capture_options& section_options() const noexcept { return section_options_; }
+
+  private:
+    static constexpr std::uint32_t section_header = 0x0a0d0d0a, interface_description = 1, obsolete_packet = 2,
+                                   simple_packet = 3, enhanced_packet = 6;
+    struct block {
+        std::uint32_t type = 0;
+        std::size_t offset = 0;           // in the file
+        std::span<const std::byte> body;  // between the two lengths
+    };
+
+    template <class Number>
+    [[nodiscard]] Number load(std::span<const std::byte> bytes, std::size_t at) const noexcept {
+        return detail::number_at<Number>(bytes, at, big_endian_);
+    }
+    std::nullopt_t fail(std::size_t offset, const char* pattern, std::size_t value = 0,
+                        std::uint32_t limit = 0) noexcept {
+        failure_ = packet_failure{layer::capture, offset, pattern, static_cast<std::uint32_t>(value), limit};
+        return std::nullopt;
+    }
+    std::nullopt_t cut_short(std::size_t needed) noexcept {
+        failure_ = packet_failure::cut_short(layer::capture, at_, file_.size() - at_, needed);
+        return std::nullopt;
+    }
+    std::optional<block> next_block() noexcept;
+    bool read_byte_order() noexcept;
+    bool read_section(const block& from) noexcept;
+    bool read_interface(const block& from);
+    std::optional<capture_record> read_packet(const block& from) noexcept;
+
+    std::span<const std::byte> file_;
+    std::size_t at_ = 0;
+    bool big_endian_ = false;
+    std::size_t section_count_ = 0;
+    std::size_t first_interface_ = 0;  // of the section
+    std::vector<capture_interface> interfaces_;
+    capture_options section_options_;
+    packet_failure failure_;
+};
+
+/// Writes a pcapng file with one section to a stream: named interfaces, comments, times in nanoseconds. The numbers are
+/// little-endian on every machine, so equal packets make equal files. The stream must outlive the writer. An error of
+/// the stream is the stream's: ask it, or let it throw.
+///
+///     pcapng_writer writer{file, {.application = "netnotes"}};
+///     const auto link = writer.add_interface({.name = "link h1–s1"});
+///     writer.write(link, time, bytes, {.comment = "this frame is lost on the way"});
+class pcapng_writer {
+  public:
+    struct section {
+        std::string_view comment{};      ///< UTF-8, as all texts here
+        std::string_view application{};  ///< the program that writes
+    };
+    struct interface {
+        std::string_view name{};
+        std::string_view description{};
+        std::string_view comment{};
+        link_type link = link_type::ethernet;
+        std::uint32_t snapshot_length = 0;  ///< a longer packet is cut; 0 means that no packet is
+    };
+    struct details {
+        std::string_view comment{};
+        std::optional<std::size_t> original_size{};  ///< bytes on the wire; the size of the packet if you do not say
+    };
+
+    /// Writes the section's header. Throws std::length_error for a text above 65,535 bytes, as each function here does.
+    explicit pcapng_writer(std::ostream& out) : pcapng_writer{out, section{}} {}
+    pcapng_writer(std::ostream& out, const section& about) : out_{&out} {
+        number(0x1a2b3c4d, 4);
+        number(1, 2);
+        number(0, 2);
+        number(std::numeric_limits<std::uint64_t>::max(), 8);  // the length of the section: not known
+        text(capture_option::comment, about.comment);
+        text(capture_option::section_application, about.application);
+        finish(0x0a0d0d0a);
+    }
+
+    /// Describes an interface and returns its number, counted from 0. You can add interfaces at any time.
+    std::uint32_t add_interface(const interface& about) {
+        number(static_cast<std::uint16_t>(about.link), 2);
+        number(0, 2);
+        number(about.snapshot_length, 4);
+        text(capture_option::comment, about.comment);
+        text(capture_option::interface_name, about.name);
+        text(capture_option::interface_description, about.description);
+        const char resolution = static_cast<char>(time_resolution::nanoseconds().to_byte());
+        text(capture_option::interface_time_resolution, {&resolution, 1});
+        finish(1);
+        snapshot_lengths_.push_back(about.snapshot_length);
+        return static_cast<std::uint32_t>(snapshot_lengths_.size() - 1);
+    }
+
+    /// Writes a packet. Throws std::out_of_range for an interface that was not added, for a time before 1970, and for a
+    /// packet of 4 GiB or more; then nothing was written.
+    void write(std::uint32_t interface_number, capture_time time, std::span<const std::byte> bytes) {
+        write(interface_number, time, bytes, details{});
+    }
+    void write(std::uint32_t interface_number, capture_time time, std::span<const std::byte> bytes,
+               const details& more) {
+        const std::size_t original = more.original_size.value_or(bytes.size());
+        const auto snapshot_length = snapshot_lengths_.at(interface_number);
+        if (time.time_since_epoch().count() < 0) throw std::out_of_range{"a pcapng file holds no times before 1970"};
+        if (snapshot_length != 0) bytes = bytes.first(std::min<std::size_t>(bytes.size(), snapshot_length));
+        if (original > 0xffff'ffff || bytes.size() > 0xffff'ff00 - max_text_size)
+            throw std::out_of_range{"a pcapng file holds packets below 4 GiB only"};
+        const auto ticks = static_cast<std::uint64_t>(time.time_since_epoch().count());
+        number(interface_number, 4);
+        number(ticks >> 32, 4);
+        number(ticks, 4);
+        number(bytes.size(), 4);
+        number(original, 4);
+        append(detail::as_text(bytes));
+        text(capture_option::comment, more.comment);
+        finish(6);
+    }
+
+  private:
+    static constexpr std::size_t max_text_size = 65'535;
+    void number(std::uint64_t value, unsigned size) {
+        for (; size > 0; --size, value >>= 8) body_ += static_cast<char>(value & 0xff);
+    }
+    void append(std::string_view bytes) {
+        body_ += bytes;
+        body_.append(detail::padded(bytes.size()) - bytes.size(), '\0');
+    }
+    void text(std::uint16_t code, std::string_view value) {
+        if (value.size() > max_text_size) {
+            body_.clear();
+            has_options_ = false;
+            throw std::length_error{"a text in a pcapng file has at most 65,535 bytes"};
+        }
+        if (value.empty()) return;
+        number(code, 2);
+        number(value.size(), 2);
+        append(value);
+        has_options_ = true;
+    }
+    void finish(std::uint32_t type) {
+        if (has_options_) number(0, 4);
+        has_options_ = false;
+        std::string whole;
+        whole.swap(body_);
+        const std::size_t length = whole.size() + 12;
+        number(type, 4);
+        number(length, 4);
+        out_->write(body_.data(), static_cast<std::streamsize>(body_.size()));
+        out_->write(whole.data(), static_cast<std::streamsize>(whole.size()));
+        out_->write(body_.data() + 4, 4);
+        whole.clear();
+        body_.swap(whole);  // its room is used again
+    }
+    std::ostream* out_;
+    std::string body_;
+    bool has_options_ = false;
+    std::vector<std::uint32_t> snapshot_lengths_;
+};
+
+// ---- Reading -------------------------------------------------------------------------------------------
+
+/// The byte order stands in the section's header itself, behind a type that reads the same from both sides.
+inline bool pcapng_reader::read_byte_order() noexcept {
+    switch (detail::number_at<std::uint32_t>(file_, at_ + 8, true)) {
+        case 0x1a2b3c4d: return big_endian_ = true, true;
+        case 0x4d3c2b1a: return big_endian_ = false, true;
+        default: return fail(at_ + 8, "the section names no byte order"), false;
+    }
+}
+
+inline std::optional<pcapng_reader::block> pcapng_reader::next_block() noexcept {
+    const std::size_t rest = file_.size() - at_;
+    if (section_count_ == 0) {  // is it such a file at all?
+        if (rest < 4 ? !detail::begins_as(file_, section_header) : !recognizes(file_))
+            return fail(0, "the file does not begin as a pcapng file does");
+    }
+    if (rest < 12) return cut_short(12);
+    if (detail::number_at<std::uint32_t>(file_, at_, true) == section_header && !read_byte_order()) return std::nullopt;
+    const auto whole = file_.subspan(at_);
+    const std::size_t length = load<std::uint32_t>(whole, 4);
+    if (length < 12) return fail(at_ + 4, "length of the block is %, below #", length, 12);
+    if (length % 4 != 0) return fail(at_ + 4, "length of the block is %, no multiple of #", length, 4);
+    if (length > rest) return cut_short(length);
+    if (load<std::uint32_t>(whole, length - 4) != length)
+        return fail(at_ + length - 4, "the block does not end with its length, %", length);
+    block found{load<std::uint32_t>(whole, 0), at_, whole.subspan(8, length - 12)};
+    at_ += length;
+    return found;
+}
+
+inline bool pcapng_reader::read_section(const block& from) noexcept {
+    if (from.body.size() < 16)
+        return fail(from.offset + 4, "length of the section header is %, below #", from.body.size() + 12, 28), false;
+    if (load<std::uint16_t>(from.body, 4) != 1)
+        return fail(from.offset + 12, "version is %, and # is known", load<std::uint16_t>(from.body, 4), 1), false;
+    ++section_count_;
+    first_interface_ = interfaces_.size();
+    section_options_ = capture_options{from.body.subspan(16), big_endian_};
+    return true;
+}
+
+inline bool pcapng_reader::read_interface(const block& from) {
+    if (from.body.size() < 8)
+        return fail(from.offset + 4, "length of the interface's block is %, below #", from.body.size() + 12, 20), false;
+    capture_interface found;
+    found.link = static_cast<link_type>(load<std::uint16_t>(from.body, 0));
+    found.snapshot_length = load<std::uint32_t>(from.body, 4);
+    found.options = capture_options{from.body.subspan(8), big_endian_};
+    if (const auto option = found.options.find(capture_option::interface_time_resolution)) {
+        if (option->value.size() != 1)
+            return fail(from.offset, "size of if_tsresol is %, and it should be #", option->value.size(), 1), false;
+        found.resolution = time_resolution{std::to_integer<std::uint8_t>(option->value[0])};
+    }
+    if (const auto option = found.options.find(capture_option::interface_time_offset)) {
+        if (option->value.size() != 8)
+            return fail(from.offset, "size of if_tsoffset is %, and it should be #", option->value.size(), 8), false;
+        found.time_offset = static_cast<std::int64_t>(load<std::uint64_t>(option->value, 0));
+    }
+    interfaces_.push_back(found);
+    return true;
+}
+
+inline std::optional<capture_record> pcapng_reader::read_packet(const block& from) noexcept {
+    const bool is_simple = from.type == simple_packet, is_obsolete = from.type == obsolete_packet;
+    const std::size_t fixed_size = is_simple ? 4 : 20;
+    const auto& body = from.body;
+    if (body.size() < fixed_size)
+        return fail(from.offset + 4, "length of the packet's block is %, below #", body.size() + 12,
+                    static_cast<std::uint32_t>(fixed_size + 12));
+    const std::size_t number = is_simple     ? 0
+                               : is_obsolete ? load<std::uint16_t>(body, 0)
+                                             : load<std::uint32_t>(body, 0);
+    if (number >= interfaces_.size() - first_interface_)
+        return fail(from.offset + 8, "interface is %, and the section has described #", number,
+                    static_cast<std::uint32_t>(interfaces_.size() - first_interface_));
+    capture_record record;
+    record.interface_index = first_interface_ + number;
+    const capture_interface& where = interfaces_[record.interface_index];
+    record.link = where.link;
+    record.offset = from.offset;
+    record.original_size = load<std::uint32_t>(body, fixed_size - 4);
+    std::size_t size = 0;
+    if (is_simple) {
+        size = record.original_size;
+        if (where.snapshot_length != 0) size = std::min<std::size_t>(size, where.snapshot_length);
+    } else {
+        record.ticks = std::uint64_t{load<std::uint32_t>(body, 4)} << 32 | load<std::uint32_t>(body, 8);
+        record.time = where.resolution.at(record.ticks, where.time_offset);
+        size = load<std::uint32_t>(body, 12);
+    }
+    if (size > body.size() - fixed_size)
+        return fail(from.offset + 4 + fixed_size, "size of the packet is %, and its block has room for #", size,
+                    static_cast<std::uint32_t>(body.size() - fixed_size));
+    record.bytes = body.subspan(fixed_size, size);
+    // Some programs forget to pad the packet if no option follows.
+    const std::size_t options = std::min(fixed_size + detail::padded(size), body.size());
+    if (!is_simple) record.options = capture_options{body.subspan(options), big_endian_};
+    return record;
+}
+
+inline std::optional<capture_record> pcapng_reader::next() {
+    if (failure_) return std::nullopt;
+    while (at_ < file_.size() || section_count_ == 0) {
+        const std::size_t before = at_;
+        const auto found = next_block();
+        if (!found) return std::nullopt;
+        detail::load_ahead(file_, before, at_ - before);
+        switch (found->type) {
+            case section_header:
+                if (!read_section(*found)) return std::nullopt;
+                break;
+            case interface_description:
+                if (!read_interface(*found)) return std::nullopt;
+                break;
+            case obsolete_packet:
+            case simple_packet:
+            case enhanced_packet: return read_packet(*found);
+            default: break;  // names, statistics, secrets, and what others have thought of
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_PCAPNG_HPP
+
+// netnotes/lan/cable.hpp: what a cable does to a frame
+// SPDX-License-Identifier: MIT
+//
+// A cable has two ends. A frame that goes in at an end comes out at the other end, later: it takes time to push all its bits
+// into the cable (the rate), and then each bit needs time for the way (the delay).
+//
+//        A ├───────────── 10 ms, 100 Mbit/s ─────────────┤ S1
+//
+//        a frame of 1,514 bytes:  123 us until its last bit is in the cable, and 10 ms until that bit is out
+//
+// Real cables, and above all radio links, lose frames. Networks also deliver frames twice or in another order. Here all of
+// that happens on request: by chance with a stated probability, or to a certain frame.
+//
+//        cable.lose_nth(3);                           // the third frame that enters from now on does not arrive
+//        cable.cut_at(2s);                            // from this time on nothing arrives
+//        cable.judge = [](unsigned from, const lan::frame& entering) { ... };   // your own decision about each frame
+//
+// On this page:  frame · fate · cable_settings
+// The notes:     Packet Tracer; 网线 (cables)
+
+#ifndef NETNOTES_LAN_CABLE_HPP
+#define NETNOTES_LAN_CABLE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// netnotes/lan/event.hpp: virtual time, chance, and the list of what happens next
+// SPDX-License-Identifier: MIT
+//
+// A simulated network has no clock. It has a list of events, each with its time. The loop takes the earliest event, sets the
+// time to it, and lets it happen. That adds later events to the list:
+//
+//        time          serial   event
+//        0.000 000 s        1   A sends an ARP request                 happens now, and adds event 4
+//        0.010 000 s        4   the request arrives at the switch
+//        1.000 000 s        2   A's patience for an answer ends
+//        1.000 000 s        3   B's patience ends                      equal times: the smaller serial number is first
+//
+// A second of this time costs no time of yours, and an hour without an event costs nothing at all. The order depends on two
+// numbers only. So the same program does the same on every machine, in every run.
+//
+// Chance is reproducible as well. The distributions of <random> give other numbers in each standard library, and floating
+// point may differ between processors. The generator here uses whole numbers only: equal seeds give equal networks.
+//
+// On this page:  virtual_time, time_text · random_numbers · event_queue
+// The notes:     Packet Tracer; examples 32 to 34
+
+#ifndef NETNOTES_LAN_EVENT_HPP
+#define NETNOTES_LAN_EVENT_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes::lan {
+
+/// A point in time, in nanoseconds since the network began. Durations have the same type: `now() + 10ms`.
+using virtual_time = std::chrono::nanoseconds;
+
+/// Returns the time in seconds with six digits behind the point, for example `0.010000`. Nanoseconds are cut off.
+[[nodiscard]] inline std::string time_text(virtual_time time) {
+    const bool is_negative = time.count() < 0;
+    const auto magnitude = static_cast<std::uint64_t>(is_negative ? -(time.count() + 1) : time.count()) + is_negative;
+    const std::string micros = std::to_string(magnitude / 1000 % 1'000'000);
+    std::string text = is_negative ? "-" : "";
+    text += std::to_string(magnitude / 1'000'000'000);
+    text += '.';
+    text.append(6 - micros.size(), '0');
+    return text += micros;
+}
+
+/// A generator of random numbers (SplitMix64, by Steele, Lea and Flood, 2014). It is fast and has a period of 2^64. It is no
+/// secret: a reader of a few numbers can compute all others. A regular value; equal seeds give equal numbers everywhere.
+class random_numbers {
+  public:
+    constexpr explicit random_numbers(std::uint64_t seed) noexcept : state_{seed} {}
+
+    /// Returns the next number of 64 bits.
+    constexpr std::uint64_t next() noexcept {
+        std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        return z ^ (z >> 31);
+    }
+    /// Returns a number from 0 to `bound` - 1, each equally likely. Returns 0 for the bound 0.
+    constexpr std::uint64_t below(std::uint64_t bound) noexcept {
+        if (bound < 2) return 0;
+        // The remainder alone would favour small numbers: the numbers above the last whole multiple are thrown again.
+        const std::uint64_t rest = (std::numeric_limits<std::uint64_t>::max() % bound + 1) % bound;
+        std::uint64_t number = next();
+        while (number > std::numeric_limits<std::uint64_t>::max() - rest) number = next();
+        return number % bound;
+    }
+    /// Returns true with a probability of `per_million` / 1,000,000. Uses no number if the answer is certain.
+    constexpr bool chance(std::uint32_t per_million) noexcept {
+        if (per_million == 0) return false;
+        return per_million >= 1'000'000 || below(1'000'000) < per_million;
+    }
+
+    friend constexpr bool operator==(const random_numbers&, const random_numbers&) noexcept = default;
+
+  private:
+    std::uint64_t state_;
+};
+
+/// Events in the order of their times. Equal times keep the order in which the events were added. Event is a movable type.
+///
+/// Adding and taking an event costs O(log n). Cancelling costs O(1): the place in the list stays until its time comes, or
+/// until more than half of all places belong to cancelled events.
+template <class Event>
+class event_queue {
+  public:
+    /// Names an added event. The default value names no event. A ticket stays valid for ever: after its event has
+    /// happened, it names no event any more.
+    struct ticket {
+        std::uint64_t serial = 0;
+        std::uint32_t slot = 0;
+        friend constexpr bool operator==(const ticket&, const ticket&) noexcept = default;
+    };
+    struct item {
+        virtual_time time;
+        Event event;
+    };
+
+    /// Adds an event. Throws std::bad_alloc only.
+    ticket add(virtual_time time, Event event) {
+        std::uint32_t slot = 0;
+        if (free_.empty()) {
+            slot = static_cast<std::uint32_t>(slots_.size());
+            slots_.push_back({});
+            if (free_.capacity() < slots_.size()) free_.reserve(2 * slots_.size());  // so that freeing cannot fail
+        } else {
+            slot = free_.back();
+            free_.pop_back();
+        }
+        const ticket name{++last_serial_, slot};
+        order_.push_back({time, name});
+        std::push_heap(order_.begin(), order_.end(), is_later);
+        slots_[slot] = {name.serial, std::move(event)};
+        ++size_;
+        return name;
+    }
+    /// Removes an event that has not happened. Returns false if the ticket names none.
+    bool cancel(ticket which) noexcept {
+        if (!find(which)) return false;
+        release(which.slot);
+        if (order_.size() > 64 && size_ < order_.size() / 2) {
+            std::erase_if(order_, [this](const entry& each) { return !find(each.name); });
+            std::make_heap(order_.begin(), order_.end(), is_later);
+        }
+        return true;
+    }
+    /// Returns the event that a ticket names, or nullptr. It is valid until the next call of add(), cancel() or take().
+    [[nodiscard]] const Event* find(ticket which) const noexcept {
+        const bool exists =
+            which.slot < slots_.size() && which.serial != 0 && slots_[which.slot].serial == which.serial;
+        return exists ? &slots_[which.slot].event : nullptr;
+    }
+    /// Returns the time of the earliest event, or nullopt if there is no event.
+    [[nodiscard]] std::optional<virtual_time> next_time() {
+        drop_cancelled();
+        return order_.empty() ? std::nullopt : std::optional{order_.front().time};
+    }
+    /// Removes the earliest event and returns it. Returns nullopt if there is no event.
+    std::optional<item> take() {
+        drop_cancelled();
+        if (order_.empty()) return std::nullopt;
+        const entry first = order_.front();
+        pop();
+        std::optional<item> taken{item{first.time, std::move(slots_[first.name.slot].event)}};
+        release(first.name.slot);
+        return taken;
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+  private:
+    struct entry {
+        virtual_time time;
+        ticket name;
+    };
+    struct slot_state {
+        std::uint64_t serial = 0;  // 0: the slot is free
+        Event event{};
+    };
+    static bool is_later(const entry& a, const entry& b) noexcept {
+        return a.time != b.time ? a.time > b.time : a.name.serial > b.name.serial;
+    }
+    void pop() noexcept {
+        std::pop_heap(order_.begin(), order_.end(), is_later);
+        order_.pop_back();
+    }
+    void drop_cancelled() noexcept {
+        while (!order_.empty() && !find(order_.front().name)) pop();
+    }
+    void release(std::uint32_t slot) noexcept {
+        slots_[slot] = {};
+        free_.push_back(slot);
+        --size_;
+    }
+
+    std::vector<entry> order_;  // a heap, the earliest first
+    std::vector<slot_state> slots_;
+    std::vector<std::uint32_t> free_;
+    std::size_t size_ = 0;
+    std::uint64_t last_serial_ = 0;
+};
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_EVENT_HPP
+
+
+namespace netnotes::lan {
+
+/// The bytes of an Ethernet frame, from the destination address to the end of the payload, without the CRC. A value that is
+/// cheap to copy: copies share the bytes, which nobody can change. A hub that repeats a frame to ten ports copies no byte.
+class frame {
+  public:
+    /// Creates a frame without bytes. No cable transports it.
+    frame() noexcept = default;
+    /// Takes the bytes. Throws std::bad_alloc only.
+    explicit frame(std::vector<std::byte> bytes)
+        : bytes_{std::make_shared<const std::vector<std::byte>>(std::move(bytes))} {}
+
+    [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
+        return bytes_ ? std::span<const std::byte>{*bytes_} : std::span<const std::byte>{};
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_ ? bytes_->size() : 0; }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+
+  private:
+    std::shared_ptr<const std::vector<std::byte>> bytes_;
+};
+
+/// What becomes of a frame that enters a cable.
+enum class fate : std::uint8_t {
+    delivered,
+    delayed,     ///< arrives later than frames that entered after it
+    doubled,     ///< arrives twice
+    lost,        ///< by chance
+    taken_out,   ///< by lose_nth(), or by cable::judge
+    cut,         ///< the cable is cut
+    too_long,    ///< longer than the cable's MTU and an Ethernet header
+    overflowed,  ///< too many frames wait for the cable, because its rate is too low
+};
+
+/// Returns what a capture says about a frame of this fate, for example `lost on the way`. It is empty for delivered.
+[[nodiscard]] constexpr std::string_view to_string(fate what) noexcept {
+    switch (what) {
+        case fate::delivered: return "";
+        case fate::delayed: return "delayed: later frames overtake it";
+        case fate::doubled: return "arrives twice";
+        case fate::lost: return "lost on the way";
+        case fate::taken_out: return "lost on the way, as the script says";
+        case fate::cut: return "lost: the cable is cut";
+        case fate::too_long: return "dropped: longer than the MTU of the cable";
+        case fate::overflowed: return "dropped: too many frames wait for the cable";
+    }
+    return "";
+}
+/// Returns true if the frame reaches the other end.
+[[nodiscard]] constexpr bool arrives(fate what) noexcept {
+    return what == fate::delivered || what == fate::delayed || what == fate::doubled;
+}
+
+/// Returns a probability in the unit of cable_settings: per_cent(1) is 10,000 of a million.
+[[nodiscard]] constexpr std::uint32_t per_cent(std::uint32_t percentage) noexcept { return percentage * 10'000; }
+
+/// The properties of a cable. Probabilities are parts of a million, from 0 to 1,000,000; each frame is judged by itself.
+struct cable_settings {
+    /// How long a bit is on its way. 10 us is the delay of two kilometres of glass fibre. Must not be negative.
+    virtual_time delay = std::chrono::microseconds{10};
+    /// Bits per second in each direction; 0 stands for no limit. A frame takes its own time and that of 24 bytes more: the
+    /// preamble, the CRC, and the gap between frames (IEEE 802.3 §3.1.1, §4.4.2).
+    std::uint64_t rate = 0;
+    /// Most bytes of an IP packet. The interfaces at both ends take it over.
+    std::size_t mtu = 1500;
+    std::uint32_t loss = 0;                                ///< probability that a frame is lost
+    std::uint32_t duplication = 0;                         ///< probability that a frame arrives twice
+    std::uint32_t reordering = 0;                          ///< probability that a frame is delayed by `lateness`
+    virtual_time lateness = std::chrono::milliseconds{1};  ///< must not be negative
+    std::size_t max_queue = 1000;  ///< frames that wait for a cable with a limited rate, in each direction
+};
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_CABLE_HPP
+
+
+
+namespace netnotes::lan {
+
+class network;
+class node;
+class cable;
+class hub;
+class learning_switch;
+class host;
+class router;
+
+/// A port of a node, for network::connect(). A node converts to its next free port.
+struct port {
+    node* owner = nullptr;
+    unsigned number = 0;
+    port(node& which);
+    port(node& which, unsigned index) noexcept : owner{&which}, number{index} {}
+};
+
+/// Anything with ports. Derive from it, and let the network create it: `net.add<my_node>("X")`. The network owns its nodes
+/// and keeps them in their places, so references to them stay valid as long as the network.
+class node {
+  public:
+    /// Takes a name of 1 to 32 characters: letters, digits, `-`, `_` and `.`. Throws std::invalid_argument for another
+    /// name, and if a node of the network has the name already.
+    node(network& net, std::string_view name);
+    virtual ~node() = default;
+    node(const node&) = delete;
+    node& operator=(const node&) = delete;
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] network& net() const noexcept { return *net_; }
+    /// Returns the number of the node, counted from 1 in the order of creation.
+    [[nodiscard]] unsigned number() const noexcept { return number_; }
+    [[nodiscard]] unsigned port_count() const noexcept { return static_cast<unsigned>(ports_.size()); }
+    /// Returns the cable at a port, or nullptr if the port has no cable or does not exist.
+    [[nodiscard]] cable* cable_at(unsigned port) const noexcept {
+        return port < ports_.size() ? ports_[port].wire : nullptr;
+    }
+    /// Names a port for network::connect(). Throws std::out_of_range for a port that the node does not have.
+    [[nodiscard]] port operator[](unsigned number);
+    /// Returns the hardware address of a port: 02:00, the node's number in two bytes, and the port's number in two bytes.
+    /// Hubs and switches do not use it.
+    [[nodiscard]] packet::mac_address port_address(unsigned port) const noexcept {
+        return packet::mac_address{std::uint64_t{0x0200} << 32 | std::uint64_t{number_ & 0xffff} << 16 |
+                                   (port & 0xffff)};
+    }
+
+    /// Says what the node is, for maps and tables, for example `host`.
+    [[nodiscard]] virtual std::string_view kind() const noexcept { return "node"; }
+    /// Returns the tables of the node as text, one line for each entry. It is empty if the node has none.
+    [[nodiscard]] virtual std::string tables() const { return {}; }
+    /// Treats a frame that has arrived at a port. The frame may be kept.
+    virtual void receive(unsigned port, const frame& arrived) = 0;
+
+  protected:
+    /// Adds ports without a cable.
+    void add_ports(unsigned count) { ports_.resize(ports_.size() + count); }
+    /// Sends a frame into the cable at a port. Without a cable the frame is lost, as on a real port.
+    void send(unsigned port, const frame& out);
+    /// Returns true if connect() may add ports to the node. A hub and a switch have as many ports as they need.
+    [[nodiscard]] virtual bool grows() const noexcept { return false; }
+    /// Called after a cable was connected to a port.
+    virtual void connected(unsigned port) { (void)port; }
+
+  private:
+    friend network;
+    friend port;
+    struct port_state {
+        cable* wire = nullptr;
+        unsigned end = 0;  // 0 or 1: which end of the cable
+    };
+    [[nodiscard]] unsigned free_port();
+
+    network* net_;
+    std::string name_;
+    unsigned number_;
+    std::vector<port_state> ports_;
+};
+
+/// A frame that entered a cable, and what became of it.
+struct passage {
+    virtual_time sent{};     ///< when the node sent it
+    virtual_time arrived{};  ///< when it is at the other end; of a lost frame, when it would be
+    const cable* wire = nullptr;
+    unsigned from = 0;  ///< the end where it entered, 0 or 1
+    lan::fate fate{};
+    lan::frame frame{};
+
+    [[nodiscard]] const node& sender() const noexcept;
+    [[nodiscard]] const node& receiver() const noexcept;
+};
+
+/// A cable between two ports.
+class cable {
+  public:
+    /// Decides about a frame; `from` is the end where it enters. Return fate::delivered to let the cable decide.
+    using judgement = std::function<fate(unsigned from, const frame& entering)>;
+
+    /// What the cable does; you may change it at any time. It counts for frames that enter from then on.
+    cable_settings settings;
+    /// If set, this function judges each frame first. For tests and demonstrations.
+    judgement judge;
+
+    /// Returns the node at an end, 0 or 1. End 0 was named first in network::connect().
+    [[nodiscard]] node& end(unsigned which) const noexcept { return *ends_[which & 1].owner; }
+    /// Returns the number of the port at an end.
+    [[nodiscard]] unsigned port_at(unsigned which) const noexcept { return ends_[which & 1].number; }
+    /// Returns the names of both ends, for example `A–S1`. A node of several ports shows the number: `R.0–S1.2`.
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    /// Returns the number of the cable, counted from 0. It is its interface number in a capture file.
+    [[nodiscard]] std::size_t number() const noexcept { return number_; }
+
+    /// Takes out the n-th frame that enters from now on, counted from 1, in either direction. Several calls add up. Does
+    /// nothing for 0.
+    void lose_nth(std::uint64_t n) {
+        if (n > 0) doomed_.push_back(entered_[0] + entered_[1] + n);
+    }
+    /// Takes out the n-th frame that enters at an end, 0 or 1, from now on.
+    void lose_nth(std::uint64_t n, unsigned from) {
+        if (n > 0) doomed_from_[from & 1].push_back(entered_[from & 1] + n);
+    }
+    /// Loses every frame that enters at this time or later, and every frame that would arrive then.
+    void cut_at(virtual_time when) { cut_ = when; }
+    /// Ends a cut at this time. Frames that were lost before stay lost.
+    void mend_at(virtual_time when) { mend_ = when; }
+    /// Returns true if the cable is cut at that time.
+    [[nodiscard]] bool is_cut(virtual_time when) const noexcept {
+        return cut_ && when >= *cut_ && !(mend_ && *mend_ >= *cut_ && when >= *mend_);
+    }
+    /// Returns how many frames have entered at an end, 0 or 1, lost frames included.
+    [[nodiscard]] std::uint64_t entered(unsigned from) const noexcept { return entered_[from & 1]; }
+
+  private:
+    friend network;
+    cable(port a, port b, const cable_settings& how, std::size_t number)
+        : settings{how}, ends_{a, b}, number_{number} {}
+    static bool take_out(std::vector<std::uint64_t>& doomed, std::uint64_t number) {
+        return std::erase(doomed, number) > 0;
+    }
+
+    std::array<port, 2> ends_;
+    std::string name_;
+    std::size_t number_;
+    std::array<std::uint64_t, 2> entered_{};
+    std::array<virtual_time, 2> busy_until_{};
+    std::array<std::vector<virtual_time>, 2> queue_;  // when the waiting frames begin to enter
+    std::vector<std::uint64_t> doomed_;
+    std::array<std::vector<std::uint64_t>, 2> doomed_from_;
+    std::optional<virtual_time> cut_, mend_;
+};
+
+/// A simulated network. It touches no real interface: it has no socket, no clock and no thread. Equal programs with equal
+/// seeds make equal networks, byte by byte, on every machine. Use it in one thread at a time. It cannot be copied or moved.
+class network {
+  public:
+    using action = std::function<void()>;
+    /// Says whether run() waits for a timer. A background timer, for example that of a periodic message, does not keep
+    /// run() going.
+    enum class timer_kind : std::uint8_t { foreground, background };
+
+  private:
+    struct happening {
+        action call;  // of a timer
+        frame arriving;
+        const cable* wire = nullptr;
+        std::size_t record = no_record;
+        unsigned end = 0;
+        timer_kind kind = timer_kind::foreground;
+    };
+    static constexpr std::size_t no_record = static_cast<std::size_t>(-1);
+
+  public:
+    using timer = event_queue<happening>::ticket;
+
+    /// Creates an empty network at the time 0.
+    explicit network(std::uint64_t seed = 1) : random_{seed} {}
+    network(const network&) = delete;
+    network& operator=(const network&) = delete;
+
+    // ---- Building
+
+    /// Creates a node of your own class. Its constructor gets the network, the name, and the other arguments.
+    template <std::derived_from<node> Node, class... Arguments>
+    Node& add(std::string_view name, Arguments&&... arguments) {
+        auto made = std::make_unique<Node>(*this, name, std::forward<Arguments>(arguments)...);
+        Node& result = *made;
+        by_name_.emplace(made->name(), made.get());
+        nodes_.push_back(std::move(made));
+        return result;
+    }
+    /// Creates a hub; include lan/switch.hpp.
+    lan::hub& hub(std::string_view name);
+    /// Creates a switch; include lan/switch.hpp.
+    lan::learning_switch& learning_switch(std::string_view name);
+    /// Creates a host with an interface such as `10.0.1.2/24`; include lan/host.hpp. Throws parse_error.
+    lan::host& host(std::string_view name, std::string_view interface);
+    /// Creates a router with an interface for each text; include lan/router.hpp. Throws parse_error.
+    lan::router& router(std::string_view name, std::initializer_list<std::string_view> interfaces);
+
+    /// Connects two ports by a cable. Throws std::invalid_argument if a port has a cable already, if a node has no free
+    /// port, if both ports are the same, or if a setting is out of range.
+    cable& connect(port a, port b, const cable_settings& how = {});
+
+    /// Returns the node of that name, or nullptr.
+    [[nodiscard]] node* find(std::string_view name) const noexcept {
+        const auto found = by_name_.find(name);
+        return found == by_name_.end() ? nullptr : found->second;
+    }
+    [[nodiscard]] std::span<const std::unique_ptr<node>> nodes() const noexcept { return nodes_; }
+    [[nodiscard]] std::span<const std::unique_ptr<cable>> cables() const noexcept { return cables_; }
+
+    // ---- Time
+
+    [[nodiscard]] virtual_time now() const noexcept { return now_; }
+    /// Returns the generator of the network. Nodes of your own should use it too.
+    [[nodiscard]] random_numbers& random() noexcept { return random_; }
+    /// Calls `call` after `delay`, which counts as 0 if it is negative. Throws std::bad_alloc only.
+    timer after(virtual_time delay, action call, timer_kind kind = timer_kind::foreground) {
+        foreground_ += kind == timer_kind::foreground;
+        happening what;
+        what.call = std::move(call);
+        what.kind = kind;
+        return events_.add(now_ + std::max(delay, virtual_time{}), std::move(what));
+    }
+    /// Cancels a timer. Returns false if it has been called already, was cancelled, or never was.
+    bool cancel(timer which) noexcept {
+        const happening* const found = events_.find(which);
+        if (found == nullptr || !found->call) return false;
+        foreground_ -= found->kind == timer_kind::foreground;
+        return events_.cancel(which);
+    }
+
+    /// Moves on until a frame has arrived at a node and was treated there. Returns that frame's passage, which is valid
+    /// until the network moves again. Returns nullptr if no frame is on its way and no foreground timer is left.
+    const passage* step();
+    /// Moves on until no frame is on its way and no foreground timer is left. Returns false if `max_events` events have
+    /// happened before that. A loop of switches, for example, never comes to rest.
+    bool run(std::size_t max_events = 1'000'000);
+    /// Moves on to a point in time, and lets everything happen that happens until then. Returns false after `max_events`
+    /// events; the time is then earlier. Does nothing if the time has passed already.
+    bool run_until(virtual_time time, std::size_t max_events = 1'000'000);
+    bool run_for(virtual_time duration, std::size_t max_events = 1'000'000) {
+        return run_until(now_ + duration, max_events);
+    }
+    /// Returns how many events wait: frames on their way, and timers.
+    [[nodiscard]] std::size_t pending() const noexcept { return events_.size(); }
+
+    // ---- What has happened
+
+    /// Returns every frame that has entered a cable, in the order of the times at which they were sent.
+    [[nodiscard]] std::span<const passage> passages() const noexcept { return passages_; }
+    /// Forgets the passages, for example what prepared an experiment.
+    void forget_passages() noexcept {
+        passages_.clear();
+        ++generation_;
+    }
+    /// Keeps at most `max_count` passages from now on. Later frames are transported, but not kept.
+    void keep_passages(std::size_t max_count) { max_passages_ = max_count; }
+    /// Writes the passages as a pcapng file: an interface for each cable, with its name, and a comment at each frame that
+    /// did not simply arrive. The time 0 is 1970-01-01. Errors of the stream are the stream's.
+    void save(std::ostream& out) const;
+
+  private:
+    friend node;
+    static constexpr std::size_t max_frames = 1'000'000;  // on their way at the same time
+    void transmit(cable& wire, unsigned from, const frame& entering);
+    void deliver(const cable& wire, unsigned from, const frame& entering, virtual_time when, std::size_t record);
+    fate judge(cable& wire, unsigned from, const frame& entering);
+    /// Lets the next event happen. Returns its passage's index, or no_record.
+    std::size_t happen();
+
+    virtual_time now_{};
+    random_numbers random_;
+    event_queue<happening> events_;
+    std::size_t foreground_ = 0;
+    std::size_t frames_ = 0;
+    std::vector<std::unique_ptr<node>> nodes_;
+    std::vector<std::unique_ptr<cable>> cables_;
+    std::map<std::string, node*, std::less<>> by_name_;
+    std::vector<passage> passages_;
+    std::size_t max_passages_ = 1'000'000;
+    std::size_t generation_ = 0;
+    passage last_;
+    bool frame_arrived_ = false;
+};
+
+// ---- How it is done ------------------------------------------------------------------------------------
+
+inline port::port(node& which) : owner{&which}, number{which.free_port()} {}
+
+inline node::node(network& net, std::string_view name)
+    : net_{&net}, name_{name}, number_{static_cast<unsigned>(net.nodes().size() + 1)} {
+    const auto fits = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+               c == '.';
+    };
+    if (name.empty() || name.size() > 32 || !std::all_of(name.begin(), name.end(), fits))
+        throw std::invalid_argument{netnotes::detail::quoted_beginning(name) +
+                                    " is no name of a node: 1 to 32 letters, digits, '-', '_' and '.'"};
+    if (net.find(name) != nullptr) throw std::invalid_argument{"two nodes have the name " + name_};
+}
+inline port node::operator[](unsigned number) {
+    if (number >= port_count()) throw std::out_of_range{name_ + " has no port " + std::to_string(number)};
+    return {*this, number};
+}
+inline unsigned node::free_port() {
+    for (unsigned i = 0; i < port_count(); ++i)
+        if (ports_[i].wire == nullptr) return i;
+    if (!grows()) throw std::invalid_argument{name_ + " has no free port"};
+    add_ports(1);
+    return port_count() - 1;
+}
+inline void node::send(unsigned port, const frame& out) {
+    if (port < ports_.size() && ports_[port].wire != nullptr) net_->transmit(*ports_[port].wire, ports_[port].end, out);
+}
+
+inline const node& passage::sender() const noexcept { return wire->end(from); }
+inline const node& passage::receiver() const noexcept { return wire->end(1 - from); }
+
+inline cable& network::connect(port a, port b, const cable_settings& how) {
+    for (const port& each : {a, b}) {
+        if (&each.owner->net() != this) throw std::invalid_argument{each.owner->name() + " is in another network"};
+        if (each.number >= each.owner->port_count() || each.owner->cable_at(each.number) != nullptr)
+            throw std::invalid_argument{"port " + std::to_string(each.number) + " of " + each.owner->name() +
+                                        " has a cable already"};
+    }
+    if (a.owner == b.owner && a.number == b.number)
+        throw std::invalid_argument{"a cable leads from " + a.owner->name() + " to the same port"};
+    if (how.delay < virtual_time{} || how.lateness < virtual_time{})
+        throw std::invalid_argument{"the delay of a cable is negative"};
+    if (how.mtu < 68 || how.mtu > 65'535)  // RFC 791 §3.2: every module forwards 68 bytes without fragmentation
+        throw std::invalid_argument{"an MTU is 68 to 65535 bytes, not " + std::to_string(how.mtu)};
+    cables_.push_back(std::unique_ptr<cable>{new cable{a, b, how, cables_.size()}});
+    cable& made = *cables_.back();
+    for (unsigned end = 0; end < 2; ++end) {
+        const port& at = made.ends_[end];
+        at.owner->ports_[at.number] = {&made, end};
+        if (end == 1) made.name_ += "\u2013";
+        made.name_ += at.owner->name();
+        if (at.owner->port_count() > 1 || at.owner->grows()) made.name_ += "." + std::to_string(at.number);
+    }
+    for (const port& each : made.ends_) each.owner->connected(each.number);
+    return made;
+}
+
+inline fate network::judge(cable& wire, unsigned from, const frame& entering) {
+    const std::uint64_t mine = ++wire.entered_[from], all = wire.entered_[0] + wire.entered_[1];
+    if (entering.empty() || entering.size() > wire.settings.mtu + 14) return fate::too_long;
+    if (wire.judge)
+        if (const fate decided = wire.judge(from, entering); decided != fate::delivered) return decided;
+    const bool by_all = cable::take_out(wire.doomed_, all), by_end = cable::take_out(wire.doomed_from_[from], mine);
+    if (by_all || by_end) return fate::taken_out;
+    if (random_.chance(wire.settings.loss)) return fate::lost;
+    if (random_.chance(wire.settings.duplication)) return fate::doubled;
+    if (random_.chance(wire.settings.reordering)) return fate::delayed;
+    return fate::delivered;
+}
+
+inline void network::deliver(const cable& wire, unsigned from, const frame& entering, virtual_time when,
+                             std::size_t record) {
+    happening what;
+    what.arriving = entering;
+    what.wire = &wire;
+    what.end = 1 - from;
+    what.record = record;
+    events_.add(when, std::move(what));
+    ++frames_;
+}
+
+inline void network::transmit(cable& wire, unsigned from, const frame& entering) {
+    const cable_settings& how = wire.settings;
+    fate what = judge(wire, from, entering);
+    virtual_time begins = now_, ends = now_;
+    if (how.rate > 0 && what != fate::too_long) {
+        auto& waiting = wire.queue_[from];
+        std::erase_if(waiting, [this](virtual_time begin) { return begin <= now_; });
+        begins = std::max(now_, wire.busy_until_[from]);
+        const std::uint64_t bits = (std::max<std::size_t>(entering.size(), 60) + 24) * std::uint64_t{8};
+        ends = begins + virtual_time{static_cast<std::int64_t>((bits * 1'000'000'000 + how.rate - 1) / how.rate)};
+        if (waiting.size() >= how.max_queue) {
+            what = fate::overflowed;
+        } else {
+            wire.busy_until_[from] = ends;
+            if (begins > now_) waiting.push_back(begins);
+        }
+    }
+    if (frames_ >= max_frames && arrives(what)) what = fate::overflowed;  // a loop of switches makes more and more
+    virtual_time arrives_at = ends + how.delay;
+    if (what == fate::delayed) arrives_at += how.lateness;
+    if (wire.is_cut(now_) || (arrives(what) && wire.is_cut(arrives_at))) what = fate::cut;
+    std::size_t record = no_record;
+    if (passages_.size() < max_passages_) {
+        record = passages_.size();
+        passages_.push_back({now_, arrives_at, &wire, from, what, entering});
+    }
+    if (!arrives(what)) return;
+    deliver(wire, from, entering, arrives_at, record);
+    if (what == fate::doubled) deliver(wire, from, entering, arrives_at, record);
+}
+
+inline std::size_t network::happen() {
+    auto next = events_.take();
+    frame_arrived_ = false;
+    if (!next) return no_record;
+    now_ = next->time;
+    happening& what = next->event;
+    if (what.call) {
+        foreground_ -= what.kind == timer_kind::foreground;
+        what.call();
+        return no_record;
+    }
+    --frames_;
+    frame_arrived_ = true;
+    // The passage may have been forgotten meanwhile, so a copy serves step().
+    last_ = {now_, now_, what.wire, 1 - what.end, fate::delivered, what.arriving};
+    if (what.record < passages_.size() && passages_[what.record].wire == what.wire) last_ = passages_[what.record];
+    what.wire->end(what.end).receive(what.wire->port_at(what.end), what.arriving);
+    return what.record;
+}
+
+inline const passage* network::step() {
+    while (frames_ > 0 || foreground_ > 0) {
+        happen();
+        if (frame_arrived_) return &last_;
+    }
+    return nullptr;
+}
+inline bool network::run(std::size_t max_events) {
+    for (; frames_ > 0 || foreground_ > 0; --max_events) {
+        if (max_events == 0) return false;
+        happen();
+    }
+    return true;
+}
+inline bool network::run_until(virtual_time time, std::size_t max_events) {
+    for (auto next = events_.next_time(); next && *next <= time; next = events_.next_time(), --max_events) {
+        if (max_events == 0) return false;
+        happen();
+    }
+    now_ = std::max(now_, time);
+    return true;
+}
+
+inline void network::save(std::ostream& out) const {
+    packet::pcapng_writer writer{out, {.application = "netnotes"}};
+    for (const auto& each : cables_) writer.add_interface({.name = each->name()});
+    for (const passage& each : passages_)
+        writer.write(static_cast<std::uint32_t>(each.wire->number()), packet::capture_time{each.sent},
+                     each.frame.bytes(), {.comment = to_string(each.fate)});
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_NETWORK_HPP
+
+
+namespace netnotes::lan {
+
+/// The state of an entry; the picture at the head of this page shows how they follow each other.
+enum class arp_state : std::uint8_t { incomplete, reachable, stale, delay, probe, failed, permanent };
+
+[[nodiscard]] constexpr std::string_view to_string(arp_state state) noexcept {
+    constexpr std::string_view names[]{"incomplete", "reachable", "stale", "delay", "probe", "failed", "permanent"};
+    const auto index = static_cast<std::size_t>(state);
+    return index < std::size(names) ? names[index] : "unknown";
+}
+
+/// The limits and times of a cache. The defaults are Linux's, arp(7).
+struct arp_settings {
+    virtual_time retransmit = std::chrono::seconds{1};  ///< time between two questions
+    unsigned max_broadcasts = 3;                        ///< questions to all cards before the entry fails
+    unsigned max_probes = 3;                            ///< questions to the known card before the entry fails
+    virtual_time reachable = std::chrono::seconds{30};  ///< how long an answer counts as fresh
+    virtual_time delay = std::chrono::seconds{5};       ///< how long a stale entry is used before it is checked
+    std::size_t max_entries = 1024;                     ///< entries that are not permanent
+    std::size_t max_waiting = 64;                       ///< packets that wait for one answer; the oldest is dropped
+};
+
+/// The neighbours on one link. The interface that owns the cache gives it the three services.
+class arp_cache {
+  public:
+    using bytes = std::vector<std::byte>;
+    struct services {
+        /// Sends an ARP request for `target`, to all cards or to one card.
+        std::function<void(ipv4_address target, packet::mac_address to)> ask;
+        /// Sends a packet in a frame to a card. The packet begins at byte 14; the first 14 bytes are for the header.
+        std::function<void(packet::mac_address to, bytes&& packet)> transmit;
+        /// Takes a packet whose receiver did not answer.
+        std::function<void(bytes&& packet)> give_up;
+    };
+    struct entry {
+        arp_state state = arp_state::incomplete;
+        packet::mac_address address{};
+        virtual_time confirmed{};  ///< when the address was heard last
+        unsigned tries = 0;        ///< questions since the last answer
+        std::vector<bytes> waiting{};
+        network::timer timer{};
+    };
+
+    arp_settings settings;
+
+    arp_cache(network& net, services use) : net_{&net}, use_{std::move(use)} {}
+    arp_cache(const arp_cache&) = delete;
+    arp_cache& operator=(const arp_cache&) = delete;
+
+    /// Sends a packet to a neighbour, now or when its card is known.
+    void send(ipv4_address neighbour, bytes&& packet);
+    /// Takes note of an address that was heard in an ARP packet. An answer to a question of ours makes the entry reachable.
+    /// Other news change an existing entry; they make a new entry only if `may_create` is true.
+    void heard(ipv4_address neighbour, packet::mac_address address, bool is_answer, bool may_create);
+    /// Adds a permanent entry. ARP packets do not change it.
+    void add_static(ipv4_address neighbour, packet::mac_address address);
+    /// Removes an entry with its waiting packets. Returns false if it does not exist.
+    bool remove(ipv4_address neighbour);
+    /// Removes all entries but permanent ones.
+    void clear();
+
+    /// Returns the card of a neighbour, or nullopt if it is not known.
+    [[nodiscard]] std::optional<packet::mac_address> find(ipv4_address neighbour) const;
+    /// Returns the state of a neighbour's entry now, or nullopt if it does not exist.
+    [[nodiscard]] std::optional<arp_state> state_of(ipv4_address neighbour) const;
+    /// Returns the entries, sorted by address. An entry that is too old for `reachable` still says so; ask state_of().
+    [[nodiscard]] const std::map<ipv4_address, entry>& entries() const noexcept { return entries_; }
+
+  private:
+    using place = std::map<ipv4_address, entry>::iterator;
+    [[nodiscard]] static bool is_known(arp_state state) noexcept {
+        return state != arp_state::incomplete && state != arp_state::failed;
+    }
+    [[nodiscard]] arp_state now_of(const entry& which) const noexcept {
+        const bool is_old = net_->now() - which.confirmed >= settings.reachable;
+        return which.state == arp_state::reachable && is_old ? arp_state::stale : which.state;
+    }
+    place create(ipv4_address neighbour);
+    void schedule(ipv4_address neighbour, entry& which, virtual_time delay, network::timer_kind kind) {
+        net_->cancel(which.timer);
+        which.timer = net_->after(
+            delay, [this, neighbour] { expired(neighbour); }, kind);
+    }
+    void ask(ipv4_address neighbour, entry& which) {
+        ++which.tries;
+        schedule(neighbour, which, settings.retransmit, network::timer_kind::foreground);
+        use_.ask(neighbour, which.state == arp_state::probe ? which.address : packet::mac_address::broadcast());
+    }
+    void expired(ipv4_address neighbour);
+
+    network* net_;
+    services use_;
+    std::map<ipv4_address, entry> entries_;
+};
+
+// ---- How it is done ------------------------------------------------------------------------------------
+
+inline arp_cache::place arp_cache::create(ipv4_address neighbour) {
+    if (entries_.size() >= settings.max_entries) {
+        // The entry that was confirmed least recently makes room, as long as it is neither in use nor permanent.
+        auto oldest = entries_.end();
+        for (auto each = entries_.begin(); each != entries_.end(); ++each)
+            if (each->second.state != arp_state::permanent && each->second.waiting.empty() &&
+                (oldest == entries_.end() || each->second.confirmed < oldest->second.confirmed))
+                oldest = each;
+        if (oldest == entries_.end()) return oldest;
+        net_->cancel(oldest->second.timer);
+        entries_.erase(oldest);
+    }
+    return entries_.try_emplace(neighbour).first;
+}
+
+inline void arp_cache::send(ipv4_address neighbour, bytes&& packet) {
+    auto found = entries_.find(neighbour);
+    if (found == entries_.end()) found = create(neighbour);
+    if (found == entries_.end()) return use_.give_up(std::move(packet));
+    entry& which = found->second;
+    which.state = now_of(which);
+    if (which.state == arp_state::stale) {
+        which.state = arp_state::delay;
+        schedule(neighbour, which, settings.delay, network::timer_kind::background);
+    }
+    if (is_known(which.state)) return use_.transmit(which.address, std::move(packet));
+    if (which.waiting.size() >= std::max<std::size_t>(settings.max_waiting, 1))
+        which.waiting.erase(which.waiting.begin());
+    which.waiting.push_back(std::move(packet));
+    if (which.state == arp_state::failed || which.tries == 0) {
+        which.state = arp_state::incomplete;
+        which.tries = 0;
+        ask(neighbour, which);
+    }
+}
+
+inline void arp_cache::expired(ipv4_address neighbour) {
+    const auto found = entries_.find(neighbour);
+    if (found == entries_.end()) return;
+    entry& which = found->second;
+    if (which.state == arp_state::delay) {
+        which.state = arp_state::probe;
+        which.tries = 0;
+        return ask(neighbour, which);
+    }
+    if (which.state != arp_state::incomplete && which.state != arp_state::probe) return;
+    const unsigned most = which.state == arp_state::probe ? settings.max_probes : settings.max_broadcasts;
+    if (which.tries < most) return ask(neighbour, which);
+    which.state = arp_state::failed;
+    which.tries = 0;
+    const auto lost = std::exchange(which.waiting, {});
+    for (const bytes& each : lost) use_.give_up(bytes{each});
+}
+
+inline void arp_cache::heard(ipv4_address neighbour, packet::mac_address address, bool is_answer, bool may_create) {
+    auto found = entries_.find(neighbour);
+    if (found == entries_.end()) {
+        if (!may_create) return;
+        found = create(neighbour);
+        if (found == entries_.end()) return;
+    }
+    entry& which = found->second;
+    if (which.state == arp_state::permanent) return;
+    if (!is_answer && is_known(which.state) && which.address == address) return;  // no news
+    which.state = is_answer ? arp_state::reachable : arp_state::stale;
+    which.address = address;
+    which.confirmed = net_->now();
+    which.tries = 0;
+    net_->cancel(which.timer);
+    // Sending may call back into this cache, so the queue leaves it first.
+    const auto ready = std::exchange(which.waiting, {});
+    for (const bytes& each : ready) send(neighbour, bytes{each});
+}
+
+inline void arp_cache::add_static(ipv4_address neighbour, packet::mac_address address) {
+    entry& which = entries_[neighbour];
+    net_->cancel(which.timer);
+    which.state = arp_state::permanent;
+    which.address = address;
+    const auto ready = std::exchange(which.waiting, {});
+    for (const bytes& each : ready) send(neighbour, bytes{each});
+}
+inline bool arp_cache::remove(ipv4_address neighbour) {
+    const auto found = entries_.find(neighbour);
+    if (found == entries_.end()) return false;
+    net_->cancel(found->second.timer);
+    entries_.erase(found);
+    return true;
+}
+inline void arp_cache::clear() {
+    for (auto& [neighbour, each] : entries_)
+        if (each.state != arp_state::permanent) net_->cancel(each.timer);
+    std::erase_if(entries_, [](const auto& each) { return each.second.state != arp_state::permanent; });
+}
+
+inline std::optional<packet::mac_address> arp_cache::find(ipv4_address neighbour) const {
+    const auto found = entries_.find(neighbour);
+    if (found == entries_.end() || !is_known(found->second.state)) return std::nullopt;
+    return found->second.address;
+}
+inline std::optional<arp_state> arp_cache::state_of(ipv4_address neighbour) const {
+    const auto found = entries_.find(neighbour);
+    if (found == entries_.end()) return std::nullopt;
+    return now_of(found->second);
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_ARP_HPP
+
+
+
+// netnotes/lan/fragment.hpp: cutting a packet that is too long for a link
+// SPDX-License-Identifier: MIT
+//
+// Each link has a largest packet, its MTU. A longer packet is cut into fragments, which travel as packets of their own and are
+// joined by the destination only (RFC 791 §3.2):
+//
+//        4,028 bytes, MTU 1500        20 │ 4,008 bytes of payload
+//
+//        offset    0, more follow     20 │ 1,480 bytes
+//        offset 1480, more follow     20 │ 1,480 bytes
+//        offset 2960, the last        20 │ 1,048 bytes
+//
+// An offset counts units of eight bytes, so all fragments but the last have a multiple of eight bytes. A fragment may be cut
+// again. If the sender has set "don't fragment", a router drops the packet instead, and tells the sender the MTU by ICMP
+// (type 3, code 4). TCP uses that to find the largest packet for the whole way (RFC 1191).
+//
+// On this page:  cut_into_fragments
+// The notes:     TCP/IP协议(族), IP; exercise 52
+
+#ifndef NETNOTES_LAN_FRAGMENT_HPP
+#define NETNOTES_LAN_FRAGMENT_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+// netnotes/packet/build.hpp: frames made of plain values
+// SPDX-License-Identifier: MIT
+//
+// A header is a struct whose members have the names of the RFC and useful defaults. write() puts headers and payload one
+// behind the other:
+//
+//        std::vector<std::byte> frame;
+//        packet::write(frame, packet::ethernet{.destination = router, .source = card},
+//              packet::ipv4{.source = "192.0.2.1"_ip.v4(), .destination = "198.51.100.7"_ip.v4()},
+//              packet::tcp{.source_port = 40944, .destination_port = 80, .flags = packet::tcp_flag::syn,
+//                          .options = packet::tcp_options{}.maximum_segment_size(1460).sack_permitted()},
+//              "payload");
+//
+// Lengths, offsets, checksums and the numbers of the next protocol are std::optional members. Those without a value are
+// computed. Those with a value are written as they are, so a test can tell any lie:
+//
+//        packet::udp{.source_port = 53, .length = 7};            // a length that no receiver should accept
+//        packet::ipv4{.total_length = 0, .header_checksum = 0};
+//
+// The function from() makes the struct of a view and copies every bit, also reserved bits, the checksum and the padding
+// of options. So a header that was parsed can be changed in one place and written again.
+//
+// On this page:  header_options, ipv4_options, tcp_options · ethernet · vlan · arp · ipv4 · ipv6 · ipv6_header ·
+//                ipv6_fragment · icmp · icmpv6 · udp · tcp · trailer · write
+// The notes:     TCP报文首部
+
+#ifndef NETNOTES_PACKET_BUILD_HPP
+#define NETNOTES_PACKET_BUILD_HPP
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+
+// netnotes/packet/checksum.hpp: how a receiver notices a damaged packet
+// SPDX-License-Identifier: MIT
+//
+// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out of
+// the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
+//
+//        4500 + 0073 + 0000 + 4000 + 4011 + 0000 + c0a8 + 0001 + c0a8 + 00c7  =  2479c
+//                                                                479c + 2     =  479e,  its complement is b861
+//
+// The receiver adds up everything, the checksum too. The result is ffff if nothing was damaged. The sum has two useful
+// properties. It does not depend on the order of bytes in memory, so whole machine words can be summed. And it can be
+// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new value.
+//
+// The checksum finds every single wrong bit, but it misses words that were swapped. UDP and TCP also sum a
+// *pseudo-header*: the addresses, the protocol and the length. So a packet that reaches a wrong host is noticed.
+//
+// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it, so
+// captures seldom contain it.
+//
+// On this page:  internet_sum, internet_checksum · pseudo_header · updated_checksum · crc32 · checksum_state
+// The notes:     TCP报文首部 (检验和)
+
+#ifndef NETNOTES_PACKET_CHECKSUM_HPP
+#define NETNOTES_PACKET_CHECKSUM_HPP
+
+#include <array>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+
+
 
 
 namespace netnotes::packet {
@@ -24355,6 +26055,3935 @@ constexpr std::size_t write(std::vector<std::byte>& out, const Layers&... layers
 #endif  // NETNOTES_PACKET_BUILD_HPP
 
 
+
+namespace netnotes::lan {
+
+/// Cuts a packet into packets of at most `mtu` bytes. Each result begins with `room` free bytes, for a header in front.
+/// The packet may be a fragment itself. A packet that fits gives one result. Options
+/// without the copy flag stand in the first fragment only (RFC 791 §3.1). Returns nothing if the MTU has no room for eight
+/// bytes of payload.
+[[nodiscard]] inline std::vector<std::vector<std::byte>> cut_into_fragments(const packet::ipv4_view& whole,
+                                                                            std::size_t mtu, std::size_t room) {
+    std::vector<std::vector<std::byte>> pieces;
+    packet::ipv4 header = packet::ipv4::from(whole);
+    header.total_length.reset();
+    header.header_checksum.reset();
+    packet::ipv4_options later;
+    for (const packet::option& each : whole.options())
+        if ((each.kind & 0x80) != 0) later.append(each.kind, each.data);
+    const auto payload = whole.payload();
+    std::size_t at = 0;
+    do {
+        const std::size_t header_size = 20 + header.options.padded_size();
+        if (mtu < header_size + 8) return {};
+        const bool is_last = payload.size() - at <= mtu - header_size;
+        const std::size_t size = is_last ? payload.size() - at : (mtu - header_size) / 8 * 8;
+        header.internet_header_length.reset();
+        header.fragment_offset = whole.fragment_offset() + static_cast<std::uint32_t>(at);
+        header.more_fragments = whole.more_fragments() || !is_last;
+        std::vector<std::byte> piece(room);
+        packet::write(piece, header, payload.subspan(at, size));
+        pieces.push_back(std::move(piece));
+        at += size;
+        header.options = later;
+    } while (at < payload.size());
+    return pieces;
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_FRAGMENT_HPP
+
+// netnotes/lan/host.hpp: hosts, with ping and traceroute
+// SPDX-License-Identifier: MIT
+//
+// A host has an interface and a default gateway, the router for all networks but its own. A destination in its own network is
+// a neighbour: the host asks for it by ARP. For any other destination it asks for the gateway. The netmask decides:
+//
+//        10.0.1.2/24   →  10.0.2.2     first 24 bits differ: to the gateway
+//        10.0.1.2/8    →  10.0.2.2     first 8 bits are equal: "a neighbour". ARP asks, and no host answers.
+//
+// ping sends echo requests and counts the answers (RFC 1122 §3.2.2.6). traceroute sends datagrams to a port that no program
+// uses, with the time to live 1, 2, 3 and so on. The router at which it becomes 0 reports that, and so shows its address. The last
+// report is another: the destination says that its port is closed.
+//
+//        lan::network net;
+//        auto& a = net.host("A", "10.0.1.2/24");
+//        a.default_gateway("10.0.1.1");
+//        const auto& result = a.ping("10.0.2.2");
+//        net.run();
+//        std::cout << result.text();
+//
+// On this page:  ping_options, ping_session · trace_options, trace_session · host
+// The notes:     ping, 默认网关 (default gateway), 子网掩码; examples 32 to 34
+
+#ifndef NETNOTES_LAN_HOST_HPP
+#define NETNOTES_LAN_HOST_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// netnotes/lan/ip_node.hpp: what hosts and routers have in common: IP on top of Ethernet
+// SPDX-License-Identifier: MIT
+//
+// Each port of a host or a router is an interface with a hardware address and an IP address. This page moves packets between
+// the interfaces and the protocols above:
+//
+//             ping, UDP, TCP             error messages
+//                 │    ▲                      │
+//                 ▼    │ for this node?       ▼
+//          ┌────── routes ◀──── not for this node: only a router goes on (lan/router.hpp)
+//          │           ▲
+//          ▼           │ checksum right? join fragments
+//         ARP        IPv4
+//          │           ▲
+//          ▼           │ for this card, or for all?
+//        ═════════ the cable ═════════
+//
+// A node that has to drop a packet tells the sender by ICMP: no route, no answer to ARP, no program at this port, too long. It
+// quotes the beginning of the packet. Some packets get no such answer, or messages would breed messages: other errors,
+// broadcasts, and fragments after the first (RFC 1122 §3.2.2). A node also limits how many errors it sends each second
+// (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
+//
+// Hooks for what is built on top: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp() takes
+// datagrams. on_error() hears of ICMP errors. send_packet() and send_udp() send.
+//
+// IPv4 only: neither IPv6 nor neighbour discovery is simulated. ICMP redirects are neither sent nor obeyed.
+//
+// On this page:  ip_node
+// The notes:     IP, ICMP, UDP; Packet Tracer; examples 32 to 34
+
+#ifndef NETNOTES_LAN_IP_NODE_HPP
+#define NETNOTES_LAN_IP_NODE_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+
+
+
+
+
+
+// netnotes/packet/reassembly.hpp: joining the fragments of IPv4 and IPv6
+// SPDX-License-Identifier: MIT
+//
+// A packet that is too long for a link is cut. Each fragment has a header of its own, the number of the packet, its
+// place, and a bit that says whether more follow:
+//
+//        packet of 4,000 bytes      ├────────────────────────────────────────────┤
+//        at 0, more                 ├── 1,480 ──┤
+//        at 1480, more                          ├── 1,480 ──┤
+//        at 2960, last                                      ├──── 1,040 ─────────┤
+//
+// Fragments arrive in any order, and some never do. So a receiver must forget packets that stay incomplete, or a sender of
+// single fragments fills its memory. Here both limits are arguments: the memory, and the time. There is no clock: each
+// fragment comes with its time.
+//
+// If fragments overlap and differ, then for IPv4 the bytes that came first count, and the result says that there was a
+// difference. For IPv6 the whole packet is discarded, because no honest sender does that (RFC 5722, RFC 8200 §4.5).
+//
+// On this page:  ip_fragment · reassembly_limits, reassembly · reassembler
+// The notes:     TCP/IP协议(族), IP地址
+
+#ifndef NETNOTES_PACKET_REASSEMBLY_HPP
+#define NETNOTES_PACKET_REASSEMBLY_HPP
+
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <list>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+
+
+
+
+// netnotes/packet/pieces.hpp: bytes that arrive in any order
+// SPDX-License-Identifier: MIT
+//
+// Fragments of a packet and segments of a stream may arrive late, twice, or with a part that arrived before. This page
+// keeps what has arrived, as pieces that do not touch the same byte twice:
+//
+//        held      ├── abc ──┤                ├── ghi ──┤
+//        arrives          ├──── cdefgX ───────────┤
+//        held      ├── abc ──┼──── def ───────┼── ghi ──┤        the byte X differs from h: the first byte wins
+//
+// Two receivers may decide differently which of two bytes counts. An attacker uses that: the program that looks for
+// attacks reads one text, the victim the other. So a difference is never resolved silently here.
+//
+// On this page:  pieces (for reassembly.hpp and follow.hpp)
+// The notes:     TCP/IP协议(族)
+
+#ifndef NETNOTES_PACKET_PIECES_HPP
+#define NETNOTES_PACKET_PIECES_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace netnotes::packet::detail {
+
+/// Bytes with their places, which do not overlap. Allocates a node and a block of memory for each piece.
+class pieces {
+  public:
+    /// How many bytes a piece costs besides its content: the node of the map, the vector, and what malloc() keeps.
+    static constexpr std::size_t piece_cost = 112;
+
+    struct insertion {
+        std::size_t stored = 0;           ///< bytes that were new
+        std::size_t repeated = 0;         ///< bytes that had arrived before, equal or not
+        std::size_t different = 0;        ///< bytes that had arrived before and differ
+        std::uint64_t difference_at = 0;  ///< place of the first byte that differs
+    };
+
+    [[nodiscard]] bool empty() const noexcept { return held_.empty(); }
+    /// Returns the place of the first byte. There must be a piece.
+    [[nodiscard]] std::uint64_t first() const noexcept { return held_.begin()->first; }
+    /// Returns how many bytes are held.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Returns the place behind the last byte, 0 if nothing is held.
+    [[nodiscard]] std::uint64_t end() const noexcept {
+        return held_.empty() ? 0 : std::prev(held_.end())->first + std::prev(held_.end())->second.size();
+    }
+    /// Returns how much memory the pieces take, about.
+    [[nodiscard]] std::size_t memory() const noexcept { return size_ + held_.size() * piece_cost; }
+    /// Returns how much memory at most a piece of that size may add, wherever it lies.
+    [[nodiscard]] std::size_t cost_of(std::uint64_t at, std::size_t size) const noexcept {
+        std::size_t parts = 1;
+        for (auto i = held_.lower_bound(at); i != held_.end() && i->first < at + size; ++i) ++parts;
+        return size + parts * piece_cost;
+    }
+
+    /// Keeps the bytes whose places are empty.
+    insertion insert(std::uint64_t at, std::span<const std::byte> bytes) {
+        insertion done;
+        auto next = held_.upper_bound(at);
+        if (next != held_.begin() && std::prev(next)->first + std::prev(next)->second.size() > at) --next;
+        while (!bytes.empty()) {
+            if (next == held_.end() || next->first > at) {  // the bytes before the next piece are new
+                const std::size_t room =
+                    next == held_.end()
+                        ? bytes.size()
+                        : static_cast<std::size_t>(std::min<std::uint64_t>(next->first - at, bytes.size()));
+                held_.emplace_hint(next, at, std::vector<std::byte>(bytes.begin(), bytes.begin() + diff(room)));
+                size_ += room;
+                done.stored += room;
+                at += room;
+                bytes = bytes.subspan(room);
+                continue;
+            }
+            const std::size_t from = static_cast<std::size_t>(at - next->first);
+            const auto there = std::span<const std::byte>{next->second}.subspan(from);
+            compare(done, at, bytes, there);
+            const std::size_t common = std::min(bytes.size(), there.size());
+            at += common;
+            bytes = bytes.subspan(common);
+            ++next;
+        }
+        return done;
+    }
+    /// Counts the bytes in which a repetition differs from what is there.
+    static void compare(insertion& done, std::uint64_t at, std::span<const std::byte> bytes,
+                        std::span<const std::byte> there) noexcept {
+        const std::size_t common = std::min(bytes.size(), there.size());
+        done.repeated += common;
+        for (std::size_t i = 0; i < common; ++i) {
+            if (bytes[i] == there[i]) continue;
+            if (done.different++ == 0) done.difference_at = at + i;
+        }
+    }
+    /// Counts the bytes that are held already, and how many of them differ. Keeps nothing.
+    void compare_with(insertion& done, std::uint64_t at, std::span<const std::byte> bytes) const noexcept {
+        auto piece = held_.upper_bound(at);
+        if (piece != held_.begin()) --piece;
+        for (; piece != held_.end() && piece->first < at + bytes.size(); ++piece) {
+            const std::uint64_t from = std::max(piece->first, at);
+            if (from >= piece->first + piece->second.size()) continue;
+            compare(done, from, bytes.subspan(static_cast<std::size_t>(from - at)),
+                    std::span<const std::byte>{piece->second}.subspan(static_cast<std::size_t>(from - piece->first)));
+        }
+    }
+    /// Removes the first piece and returns its bytes. There must be a piece.
+    std::vector<std::byte> take_first() noexcept {
+        std::vector<std::byte> bytes = std::move(held_.begin()->second);
+        held_.erase(held_.begin());
+        size_ -= bytes.size();
+        return bytes;
+    }
+    /// Appends the bytes of all pieces, from the first to the last.
+    void copy_to(std::vector<std::byte>& all) const {
+        all.reserve(all.size() + size_);
+        for (const auto& [at, bytes] : held_) all.insert(all.end(), bytes.begin(), bytes.end());
+    }
+    void clear() noexcept {
+        held_.clear();
+        size_ = 0;
+    }
+
+  private:
+    static std::ptrdiff_t diff(std::size_t size) noexcept { return static_cast<std::ptrdiff_t>(size); }
+    std::map<std::uint64_t, std::vector<std::byte>> held_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace netnotes::packet::detail
+
+#endif  // NETNOTES_PACKET_PIECES_HPP
+
+
+
+namespace netnotes::packet {
+
+/// A fragment of a packet. Its payload points into the frame.
+struct ip_fragment {
+    ip_address source{};
+    ip_address destination{};
+    std::uint32_t identification = 0;  ///< the number that all fragments of the packet have
+    ip_protocol protocol{};            ///< of the packet's payload; of IPv6 the first fragment's counts
+    std::uint32_t offset = 0;          ///< place of the payload within the packet's payload, in bytes
+    bool has_more = false;             ///< another fragment follows
+    std::span<const std::byte> payload{};
+    std::size_t missing = 0;  ///< bytes of the payload that the capture has cut off
+
+    /// Returns nullopt if the packet is no fragment.
+    [[nodiscard]] static constexpr std::optional<ip_fragment> from(const ipv4_view& packet) noexcept {
+        if (!packet.is_fragment()) return std::nullopt;
+        const std::size_t size = packet.bytes().size();
+        return ip_fragment{.source = packet.source(),
+                           .destination = packet.destination(),
+                           .identification = packet.identification(),
+                           .protocol = packet.protocol(),
+                           .offset = packet.fragment_offset(),
+                           .has_more = packet.more_fragments(),
+                           .payload = packet.payload(),
+                           .missing = packet.total_length() > size ? packet.total_length() - size : 0};
+    }
+    /// Returns nullopt if the packet has no fragment header, or if that says that the packet is whole (RFC 6946).
+    [[nodiscard]] static constexpr std::optional<ip_fragment> from(const ipv6_view& packet) noexcept {
+        const auto payload = packet.payload();
+        std::size_t at = 0;
+        for (const ipv6_extension& header : packet.extensions()) {
+            at += header.bytes().size();
+            if (header.kind() != ip_protocol::fragment) continue;
+            if (!header.is_part()) return std::nullopt;
+            const std::size_t announced = packet.payload_length();
+            return ip_fragment{.source = packet.source(),
+                               .destination = packet.destination(),
+                               .identification = header.identification(),
+                               .protocol = header.next_header(),
+                               .offset = header.fragment_offset(),
+                               .has_more = header.more_fragments(),
+                               .payload = payload.subspan(at),
+                               .missing = announced > payload.size() ? announced - payload.size() : 0};
+        }
+        return std::nullopt;
+    }
+};
+
+struct reassembly_limits {
+    /// Bytes that all incomplete packets together may take, with what it costs to manage them. If a fragment does not fit,
+    /// the packets that have waited longest are dropped. One whole packet, at most 65,535 bytes, comes in addition.
+    std::size_t max_memory = 4 << 20;
+    /// How long a packet may stay incomplete after its first fragment. RFC 8200 §4.5 says 60 seconds.
+    /// It must not be negative.
+    std::chrono::nanoseconds timeout = std::chrono::seconds{60};
+};
+
+/// What became of a fragment.
+struct reassembly {
+    enum class outcome : std::uint8_t {
+        kept,       ///< the packet still misses bytes
+        complete,   ///< the packet is whole: see `payload`
+        repeated,   ///< every byte had arrived before
+        discarded,  ///< IPv6: fragments of this packet overlap
+        refused,    ///< the fragment cannot be part of a packet: see `failure`
+    };
+    outcome what = outcome::kept;
+    /// The payload of the whole packet. It is valid until the next call of the reassembler.
+    std::span<const std::byte> payload{};
+    ip_protocol protocol{};           ///< of the whole packet
+    std::size_t different_bytes = 0;  ///< bytes that had arrived before with another value, in the whole packet so far
+    std::size_t dropped_packets = 0;  ///< packets that this call dropped: too old, or no memory
+    packet_failure failure{};         ///< its place counts from the beginning of the packet's payload
+
+    [[nodiscard]] constexpr bool is_complete() const noexcept { return what == outcome::complete; }
+};
+
+/// Joins fragments. It allocates within the limits. Use one object in one thread at a time.
+///
+///     reassembler fragments{{.max_memory = 1 << 20}};
+///     if (const auto fragment = ip_fragment::from(header))
+///         if (const auto whole = fragments.add(*fragment, time); whole.is_complete())
+///             tcp_view::parse(whole.payload, why) …
+class reassembler {
+  public:
+    static constexpr std::uint32_t max_payload_size = 65'535;  ///< bytes of a packet
+
+    reassembler() = default;
+    explicit reassembler(const reassembly_limits& limits) : limits_{limits} {}
+    reassembler(reassembler&&) noexcept = default;
+    reassembler& operator=(reassembler&&) noexcept = default;
+
+    /// Takes a fragment that was captured at `now`. Throws std::bad_alloc only. A fragment larger than the whole memory is
+    /// refused.
+    reassembly add(const ip_fragment& fragment, capture_time now);
+
+    /// Returns how many packets are incomplete.
+    [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
+    /// Returns how many bytes they take, never more than reassembly_limits::max_memory.
+    [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
+    /// Drops the packets whose time is over. add() does so, too.
+    std::size_t drop_expired(capture_time now);
+
+  private:
+    struct key {
+        ip_address source, destination;
+        std::uint32_t identification;
+        ip_protocol protocol;  // not of IPv6
+        friend auto operator<=>(const key&, const key&) = default;
+    };
+    struct packet {
+        key name;
+        capture_time first_time;
+        detail::pieces held{};
+        std::optional<std::uint64_t> end{};  // known when the last fragment has arrived
+        std::optional<ip_protocol> protocol{};
+        std::size_t different = 0;
+        bool is_discarded = false;
+    };
+    using place = std::list<packet>::iterator;
+    static constexpr std::size_t packet_cost = sizeof(packet) + sizeof(key) + 128;  // with the nodes of list and map
+
+    static std::optional<packet_failure> refusal(const ip_fragment& fragment, const packet* whole) noexcept;
+    void drop(place which) {
+        memory_ -= packet_cost + which->held.memory();
+        known_.erase(which->name);
+        waiting_.erase(which);
+    }
+
+    reassembly_limits limits_;
+    std::list<packet> waiting_;  // the oldest first
+    std::map<key, place> known_;
+    std::size_t memory_ = 0;
+    std::vector<std::byte> complete_;
+};
+
+// ---- How it is done ------------------------------------------------------------------------------------
+
+inline std::size_t reassembler::drop_expired(capture_time now) {
+    std::size_t count = 0;
+    // A capture may go back in time: a packet that seems to come from the future stays. Unsigned numbers cannot overflow.
+    const auto is_over = [&](capture_time first) {
+        const auto age = static_cast<std::uint64_t>(now.time_since_epoch().count()) -
+                         static_cast<std::uint64_t>(first.time_since_epoch().count());
+        return now > first && age > static_cast<std::uint64_t>(limits_.timeout.count());
+    };
+    for (; !waiting_.empty() && is_over(waiting_.front().first_time); ++count) drop(waiting_.begin());
+    return count;
+}
+
+inline std::optional<packet_failure> reassembler::refusal(const ip_fragment& fragment, const packet* whole) noexcept {
+    const layer where = fragment.source.is_v4() ? layer::ipv4 : layer::ipv6_extension;
+    const std::uint64_t end = fragment.offset + std::uint64_t{fragment.payload.size()};
+    const auto refuse = [&](const char* pattern, std::uint64_t value, std::uint64_t limit) {
+        return packet_failure{where, fragment.offset, pattern, static_cast<std::uint32_t>(value),
+                              static_cast<std::uint32_t>(limit)};
+    };
+    if (fragment.missing > 0)
+        return packet_failure::cut_short(where, fragment.offset, fragment.payload.size(),
+                                         fragment.payload.size() + fragment.missing);
+    if (end > max_payload_size) return refuse("the fragment ends at byte %, behind byte #", end, max_payload_size);
+    if (fragment.has_more && fragment.payload.size() % 8 != 0)
+        return refuse("a fragment in the middle has % bytes, no multiple of #", fragment.payload.size(), 8);
+    if (fragment.payload.empty()) return refuse("the fragment is empty", 0, 0);
+    if (whole == nullptr || whole->is_discarded) return std::nullopt;
+    if (whole->end && (end > *whole->end || (!fragment.has_more && end != *whole->end)))
+        return refuse("the fragment ends at byte %, and the packet at byte #", end, *whole->end);
+    if (!fragment.has_more && end < whole->held.end())
+        return refuse("the last fragment ends at byte %, and others at byte #", end, whole->held.end());
+    return std::nullopt;
+}
+
+inline reassembly reassembler::add(const ip_fragment& fragment, capture_time now) {
+    reassembly result;
+    result.dropped_packets = drop_expired(now);
+    const bool is_v6 = fragment.source.is_v6();
+    const key name{fragment.source, fragment.destination, fragment.identification,
+                   is_v6 ? ip_protocol::fragment : fragment.protocol};
+    const auto refuse = [&](const packet_failure& why) {
+        result.what = reassembly::outcome::refused;
+        result.failure = why;
+        return result;
+    };
+    auto found = known_.find(name);
+    if (const auto why = refusal(fragment, found == known_.end() ? nullptr : &*found->second)) return refuse(*why);
+
+    if (found != known_.end() && found->second->is_discarded) {
+        result.what = reassembly::outcome::discarded;
+        return result;
+    }
+    // Room first, so that the limit holds at every moment. The packet at hand may itself be dropped.
+    const std::uint64_t at = fragment.offset;
+    std::size_t cost = 0;
+    const auto does_not_fit = [&] {
+        found = known_.find(name);
+        cost = found == known_.end() ? packet_cost + fragment.payload.size() + detail::pieces::piece_cost
+                                     : found->second->held.cost_of(at, fragment.payload.size());
+        return memory_ + cost > limits_.max_memory;
+    };
+    while (does_not_fit()) {
+        if (waiting_.empty())
+            return refuse({is_v6 ? layer::ipv6_extension : layer::ipv4, fragment.offset,
+                           "the fragment needs % bytes of memory, above #", static_cast<std::uint32_t>(cost),
+                           static_cast<std::uint32_t>(limits_.max_memory)});
+        drop(waiting_.begin());
+        ++result.dropped_packets;
+    }
+    if (found == known_.end()) {
+        waiting_.push_back({.name = name, .first_time = now});
+        try {
+            found = known_.emplace(name, std::prev(waiting_.end())).first;
+        } catch (...) {
+            waiting_.pop_back();
+            throw;
+        }
+        memory_ += packet_cost;
+    }
+    const place where = found->second;
+    memory_ -= where->held.memory();
+    detail::pieces::insertion done;
+    try {
+        done = where->held.insert(at, fragment.payload);
+    } catch (...) {
+        memory_ += where->held.memory();
+        throw;
+    }
+    memory_ += where->held.memory();
+    where->different += done.different;
+    result.different_bytes = where->different;
+    // A fragment that came twice is no overlap, if it is equal (RFC 8200 §4.5 allows that).
+    if (is_v6 && done.repeated > 0 && (done.stored > 0 || done.different > 0)) {
+        memory_ -= where->held.memory();
+        where->held.clear();
+        where->is_discarded = true;
+        result.what = reassembly::outcome::discarded;
+        return result;
+    }
+    if (!fragment.has_more) where->end = at + fragment.payload.size();
+    if (fragment.offset == 0 || !where->protocol) where->protocol = fragment.protocol;
+    result.protocol = *where->protocol;
+    if (where->end && where->held.size() == *where->end) {
+        complete_.clear();
+        where->held.copy_to(complete_);
+        drop(where);
+        result.payload = complete_;
+        result.what = reassembly::outcome::complete;
+        return result;
+    }
+    if (done.stored == 0) result.what = reassembly::outcome::repeated;
+    return result;
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_REASSEMBLY_HPP
+
+
+
+
+// netnotes/lan/message.hpp: what programs and IP tell each other
+// SPDX-License-Identifier: MIT
+//
+// A program that sends says how: the time to live, whether routers may cut the packet, its source. It gets datagrams, and
+// reports about packets that did not arrive. Such a report quotes the packet:
+//
+//        ┌─ IPv4 ──────────┬─ ICMP ──────────────┬─ quoted: IPv4 ───┬─ 8 bytes or more ─┐
+//        │ from the router │ type 11, code 0     │ the lost packet  │ its ports         │
+//        └─────────────────┴─────────────────────┴──────────────────┴───────────────────┘
+//
+// On this page:  packet_options · icmp_report, icmp_error_text · datagram · ip_counters · error_limit
+// The notes:     IP, ICMP, UDP
+
+#ifndef NETNOTES_LAN_MESSAGE_HPP
+#define NETNOTES_LAN_MESSAGE_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+
+
+
+
+
+
+namespace netnotes::lan {
+
+/// How a packet is sent.
+struct packet_options {
+    std::uint8_t time_to_live = 64;
+    bool dont_fragment = false;
+    std::uint8_t type_of_service = 0;
+    std::optional<ipv4_address> source{};  ///< nullopt: the address of the interface that sends
+    std::optional<unsigned> port{};        ///< for broadcasts and groups: the interface; nullopt: the first
+};
+
+/// An ICMP error that reached this node, or that this node made for a packet of its own.
+struct icmp_report {
+    ipv4_address from{};  ///< the node that reports
+    packet::icmp_type type{};
+    std::uint8_t code = 0;
+    std::uint16_t next_hop_mtu = 0;  ///< of "fragmentation needed"
+    packet::ipv4_view quoted;        ///< the beginning of the packet; its payload has at least 8 bytes, if it had them
+};
+
+/// A UDP datagram that has arrived. The payload is valid during the call.
+struct datagram {
+    endpoint source{};
+    endpoint destination{};
+    std::span<const std::byte> payload{};
+    unsigned port = 0;  ///< the interface at which it arrived
+};
+
+/// What a node has done and dropped, counted in packets.
+struct ip_counters {
+    std::uint64_t delivered = 0;   ///< to a protocol of this node
+    std::uint64_t forwarded = 0;   ///< to another link
+    std::uint64_t malformed = 0;   ///< headers that could not be read, or with a wrong checksum
+    std::uint64_t not_for_us = 0;  ///< for another card or another host
+    std::uint64_t no_route = 0;
+    std::uint64_t errors_sent = 0;      ///< ICMP errors
+    std::uint64_t errors_withheld = 0;  ///< because of the limit
+    std::uint64_t conflicts = 0;        ///< ARP packets in which another card claims an address of this node
+};
+
+/// How many ICMP errors a node sends: `burst` at once, and then one in each `interval`.
+struct error_limit {
+    unsigned burst = 6;
+    virtual_time interval = std::chrono::seconds{1};
+};
+
+/// Returns what ping says about an ICMP error, for example `destination host unreachable`.
+[[nodiscard]] inline std::string icmp_error_text(packet::icmp_type type, unsigned code, unsigned mtu = 0) {
+    if (type == packet::icmp_type::time_exceeded)
+        return code == 0 ? "time to live exceeded" : "fragment reassembly time exceeded";
+    if (type == packet::icmp_type::destination_unreachable) {
+        constexpr std::string_view names[]{"network", "host", "protocol", "port"};
+        if (code < 4) return "destination " + std::string{names[code]} + " unreachable";
+        if (code == 4) return "fragmentation needed, MTU " + std::to_string(mtu);
+    }
+    return "ICMP type " + std::to_string(static_cast<unsigned>(type)) + " code " + std::to_string(code);
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_MESSAGE_HPP
+
+
+// netnotes/lan/route.hpp: where next? The table of routes
+// SPDX-License-Identifier: MIT
+//
+// A host and a router decide the next step of each packet by a table. Of all routes whose network contains the destination,
+// the route with the longest prefix wins, because it knows the destination best (RFC 1812 §5.2.4.3):
+//
+//        network         via          port
+//        10.0.1.0/24     directly     0          the next hop is the destination itself
+//        10.0.0.0/8      10.0.1.1     0
+//        10.9.0.0/16     10.0.1.7     0          10.9.3.4 is in both networks above: this route has the longer prefix
+//        0.0.0.0/0       10.0.1.1     0          the default route contains every address, and has the shortest prefix
+//
+// The address "via" is the next router. It does not stand in the packet: it is only asked for by ARP, and the frame goes to
+// its card.
+//
+// On this page:  route_origin · route · next_hop · route_table
+// The notes:     路由表 (routing table), 默认网关 (default gateway); example 33
+
+#ifndef NETNOTES_LAN_ROUTE_HPP
+#define NETNOTES_LAN_ROUTE_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+
+
+
+namespace netnotes::lan {
+
+/// Says who has entered a route. Of two routes to the same network the earlier origin wins.
+enum class route_origin : std::uint8_t {
+    connected,  ///< an interface lies in the network
+    entered,    ///< by the administrator
+    learnt,     ///< by a routing protocol
+};
+
+[[nodiscard]] constexpr std::string_view to_string(route_origin origin) noexcept {
+    constexpr std::string_view names[]{"connected", "static", "RIP"};
+    const auto index = static_cast<std::size_t>(origin);
+    return index < std::size(names) ? names[index] : "unknown";
+}
+
+struct route {
+    netnotes::network destination{};    ///< of IPv4
+    std::optional<ipv4_address> via{};  ///< the next router; nullopt if the destination is a neighbour
+    unsigned port = 0;                  ///< of the interface that sends
+    route_origin origin = route_origin::entered;
+    unsigned metric = 0;  ///< how far the network is, for routing protocols
+
+    friend bool operator==(const route&, const route&) noexcept = default;
+};
+
+/// The next step of a packet: the neighbour that gets it, and the port that leads there.
+struct next_hop {
+    ipv4_address neighbour{};
+    unsigned port = 0;
+
+    friend bool operator==(const next_hop&, const next_hop&) noexcept = default;
+};
+
+/// A table of routes.
+class route_table {
+  public:
+    /// Adds a route, or replaces the route of the same origin to the same network. Throws std::invalid_argument for a
+    /// network of IPv6.
+    void add(const route& added) {
+        if (!added.destination.is_v4()) throw std::invalid_argument{"lan.hpp routes IPv4 only"};
+        remove(added.destination, added.origin);
+        // Sorted: a longer prefix first, then by address, then by origin. So the first match is the best.
+        const auto place = std::upper_bound(routes_.begin(), routes_.end(), added, is_before);
+        const auto index = place - routes_.begin();
+        routes_.insert(place, added);
+        keys_.insert(keys_.begin() + index, key_of(added.destination));
+    }
+    /// Removes the route of that origin to the network. Returns false if it does not exist.
+    bool remove(const netnotes::network& destination, route_origin origin) {
+        for (std::size_t i = 0; i < routes_.size(); ++i) {
+            if (routes_[i].destination != destination || routes_[i].origin != origin) continue;
+            routes_.erase(routes_.begin() + static_cast<std::ptrdiff_t>(i));
+            keys_.erase(keys_.begin() + static_cast<std::ptrdiff_t>(i));
+            return true;
+        }
+        return false;
+    }
+    /// Returns the best route to a destination, or nullptr. It is valid until the table changes.
+    [[nodiscard]] const route* find(ipv4_address destination) const noexcept {
+        const std::uint32_t address = destination.to_uint();
+        for (std::size_t i = 0; i < keys_.size(); ++i)
+            if ((address & keys_[i].mask) == keys_[i].base) return &routes_[i];
+        return nullptr;
+    }
+    /// Returns the neighbour that is next on the way to a destination, or nullopt if no route leads there.
+    [[nodiscard]] std::optional<next_hop> next(ipv4_address destination) const noexcept {
+        const route* const best = find(destination);
+        if (best == nullptr) return std::nullopt;
+        return next_hop{best->via.value_or(destination), best->port};
+    }
+    /// Returns the routes, those with the longest prefix first.
+    [[nodiscard]] std::span<const route> routes() const noexcept { return routes_; }
+    /// Returns a line for each route.
+    [[nodiscard]] std::string text() const {
+        std::string all;
+        for (const route& each : routes_) {
+            std::string line = each.destination.to_string();
+            line.resize(std::max<std::size_t>(line.size() + 1, 20), ' ');
+            line += each.via ? "via " + each.via->to_string() : "directly";
+            line.resize(std::max<std::size_t>(line.size() + 1, 40), ' ');
+            line += "port " + std::to_string(each.port) + "  ";
+            line += to_string(each.origin);
+            if (each.origin == route_origin::learnt) line += ", metric " + std::to_string(each.metric);
+            all += line + "\n";
+        }
+        return all;
+    }
+
+  private:
+    struct key {
+        std::uint32_t base, mask;
+    };
+    static key key_of(const netnotes::network& which) noexcept {
+        return {which.address().v4().to_uint(), which.netmask().v4().to_uint()};
+    }
+    static bool is_before(const route& a, const route& b) noexcept {
+        if (a.destination.prefix_length() != b.destination.prefix_length())
+            return a.destination.prefix_length() > b.destination.prefix_length();
+        if (a.destination != b.destination) return a.destination < b.destination;
+        return a.origin < b.origin;
+    }
+    std::vector<route> routes_;
+    std::vector<key> keys_;  // beside each route what find() compares, in little memory
+};
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_ROUTE_HPP
+
+
+namespace netnotes::lan {
+
+/// A node with IP. Use host or router, or derive from it.
+class ip_node : public node {
+  public:
+    /// Takes packets of a protocol. The view's payload is the whole payload; fragments are joined already.
+    using protocol_handler = std::function<void(const packet::ipv4_view& packet)>;
+    using datagram_handler = std::function<void(const datagram& arrived)>;
+    using error_handler = std::function<void(const icmp_report& report)>;
+    using bytes = std::vector<std::byte>;
+
+    ip_node(network& net, std::string_view name) : node{net, name}, fragments_{{1 << 20, reassembly_time}} {}
+
+    // ---- Configuration
+
+    /// Adds an interface, that is, a port with an address such as 10.0.1.2/24, and the route to its network. Throws
+    /// std::invalid_argument for an address that no host can have.
+    unsigned add_interface(const ip_interface& address);
+    [[nodiscard]] const ip_interface& interface(unsigned port = 0) const { return interfaces_.at(port)->address; }
+    /// Returns the IP address of an interface.
+    [[nodiscard]] ipv4_address address(unsigned port = 0) const { return interfaces_.at(port)->ip; }
+    /// Returns the hardware address of an interface.
+    [[nodiscard]] packet::mac_address hardware_address(unsigned port = 0) const { return interfaces_.at(port)->mac; }
+    void set_hardware_address(unsigned port, packet::mac_address address) { interfaces_.at(port)->mac = address; }
+    /// Returns the largest packet that the interface sends: the MTU of its cable.
+    [[nodiscard]] std::size_t mtu(unsigned port = 0) const {
+        const cable* const wire = cable_at(port);
+        return wire != nullptr ? wire->settings.mtu : 1500;
+    }
+    [[nodiscard]] arp_cache& arp(unsigned port = 0) { return interfaces_.at(port)->neighbours; }
+    [[nodiscard]] const arp_cache& arp(unsigned port = 0) const { return interfaces_.at(port)->neighbours; }
+    [[nodiscard]] route_table& routes() noexcept { return routes_; }
+    [[nodiscard]] const route_table& routes() const noexcept { return routes_; }
+    /// Adds a route through a neighbour. Throws parse_error for an unreadable text, and std::invalid_argument if the
+    /// neighbour is in none of the interfaces' networks.
+    void add_route(std::string_view network, std::string_view via);
+    void add_route(const netnotes::network& destination, ipv4_address via);
+    /// Adds the default route.
+    void default_gateway(std::string_view via) { add_route("0.0.0.0/0", via); }
+    /// Takes packets to a group (224.0.0.0/4) from now on.
+    void join(ipv4_address group) { groups_.insert(group); }
+    error_limit icmp_limit;
+
+    // ---- Sending and receiving
+
+    /// Sends a packet. Fragments it if it is too long for the first link. Returns false if there is no route to the
+    /// destination, or if the packet would be longer than 65,535 bytes; then nothing was sent.
+    bool send_packet(ipv4_address destination, packet::ip_protocol protocol, std::span<const std::byte> payload,
+                     const packet_options& how = {});
+    /// Sends a UDP datagram. Returns false as send_packet() does.
+    bool send_udp(std::uint16_t source_port, const endpoint& destination, std::span<const std::byte> payload,
+                  const packet_options& how = {});
+    /// Takes the packets of a protocol, for example TCP. An empty handler gives the protocol up. ICMP and UDP are treated
+    /// here, and cannot be taken.
+    void on_protocol(packet::ip_protocol protocol, protocol_handler handler) {
+        protocols_[protocol] = std::move(handler);
+    }
+    /// Takes the datagrams to a port. An empty handler closes the port.
+    void on_udp(std::uint16_t port, datagram_handler handler) { ports_[port] = std::move(handler); }
+    /// Adds a function that hears of every ICMP error.
+    void on_error(error_handler handler) { error_handlers_.push_back(std::move(handler)); }
+    /// Announces an address by ARP, as hosts do after they have got it (RFC 5227 §2.3).
+    void announce(unsigned port = 0) {
+        send_arp(port, packet::arp_operation::request, address(port), {}, address(port));
+    }
+
+    [[nodiscard]] const ip_counters& counters() const noexcept { return counters_; }
+    /// Returns the source address of a packet to that destination, or nullopt if there is no route.
+    [[nodiscard]] std::optional<ipv4_address> source_for(ipv4_address destination) const;
+    [[nodiscard]] bool is_local(ipv4_address address) const noexcept;
+    /// Returns ARP entries and routes.
+    [[nodiscard]] std::string tables() const override;
+    void receive(unsigned port, const frame& arrived) override;
+
+  protected:
+    static constexpr std::size_t room = 14;  ///< in front of each packet, for the header of Ethernet
+    static constexpr virtual_time reassembly_time = std::chrono::seconds{30};
+
+    struct interface_state {
+        ip_interface address;
+        ipv4_address ip;
+        ipv4_address broadcast;
+        packet::mac_address mac;
+        arp_cache neighbours;
+    };
+
+    /// Treats a packet that is for another host. A host drops it.
+    virtual void forward(unsigned port, const packet::ipv4_view& packet) {
+        (void)port, (void)packet;
+        ++counters_.not_for_us;
+    }
+    /// Treats a packet that has arrived, before anything is decided about it. Returns true if it is done with the packet.
+    virtual bool intercept(unsigned port, const packet::ipv4_view& packet) {
+        (void)port, (void)packet;
+        return false;
+    }
+    /// Treats an answer to an echo request.
+    virtual void echo_reply(const packet::ipv4_view& packet, const packet::icmp_view& message) {
+        (void)packet, (void)message;
+    }
+    /// Routes a packet with room in front, and sends it. The packet is whole and has a right checksum.
+    void route_packet(bytes&& packet, bool is_own);
+    /// Sends a packet with room in front to a neighbour; cuts it if it is too long.
+    void transmit(next_hop to, bytes&& packet, bool is_own);
+    /// Tells the sender of a packet what became of it.
+    void send_error(packet::icmp_type type, std::uint8_t code, const packet::ipv4_view& about, std::uint32_t rest = 0);
+    void deliver(unsigned port, const packet::ipv4_view& packet);
+    [[nodiscard]] bool is_for_us(ipv4_address destination) const noexcept;
+    /// Joins a fragment to the others. Calls `use` with the whole packet when it is complete.
+    void join_fragments(const packet::ipv4_view& part, const std::function<void(const packet::ipv4_view&)>& use);
+    [[nodiscard]] std::span<const std::unique_ptr<interface_state>> interfaces() const noexcept { return interfaces_; }
+    ip_counters counters_;
+
+  private:
+    using fragment_key = std::tuple<ipv4_address, ipv4_address, std::uint16_t, packet::ip_protocol>;
+    struct incomplete {
+        bytes first{};  // the fragment with the offset 0, to be quoted
+        network::timer timer{};
+    };
+    void send_arp(unsigned port, packet::arp_operation operation, ipv4_address target, packet::mac_address target_card,
+                  ipv4_address sender, packet::mac_address to = packet::mac_address::broadcast());
+    void receive_arp(unsigned port, std::span<const std::byte> body);
+    void receive_packet(unsigned port, std::span<const std::byte> body, bool is_for_all);
+    void receive_icmp(const packet::ipv4_view& packet);
+    void receive_udp(unsigned port, const packet::ipv4_view& packet);
+    void report(const icmp_report& what) {
+        for (const error_handler& each : error_handlers_) each(what);
+    }
+    [[nodiscard]] bool may_send_error();
+
+    std::vector<std::unique_ptr<interface_state>> interfaces_;
+    route_table routes_;
+    std::set<ipv4_address> groups_{ipv4_address{224, 0, 0, 1}};  // all hosts (RFC 1112 §4)
+    std::map<packet::ip_protocol, protocol_handler> protocols_;
+    std::map<std::uint16_t, datagram_handler> ports_;
+    std::vector<error_handler> error_handlers_;
+    packet::reassembler fragments_;
+    std::map<fragment_key, incomplete> incomplete_;
+    std::uint16_t identification_ = 0;
+    unsigned errors_left_ = 0;
+    virtual_time errors_counted_{};
+    bool has_sent_error_ = false;
+};
+
+// ---- Configuration -------------------------------------------------------------------------------------
+
+inline unsigned ip_node::add_interface(const ip_interface& address) {
+    const bool is_v4 = address.address().is_v4();
+    const ipv4_address ip = is_v4 ? address.address().v4() : ipv4_address{};
+    const netnotes::network link = address.network();
+    if (!is_v4 || ip.is_unspecified() || ip.is_multicast() || ip.is_reserved() || ip.is_loopback())
+        throw std::invalid_argument{address.to_string() + " is no IPv4 address that an interface can have"};
+    if (link.host_width() > 1 && (link.first() == address.address() || link.last() == address.address()))
+        throw std::invalid_argument{address.to_string() + " is the address of the network or of its broadcast"};
+    const unsigned port = static_cast<unsigned>(interfaces_.size());
+    arp_cache::services use{[this, port](ipv4_address target, packet::mac_address to) {
+                                send_arp(port, packet::arp_operation::request, target, {}, this->address(port), to);
+                            },
+                            [this, port](packet::mac_address to, bytes&& packet) {
+                                packet::detail::store_48(packet.data(), to.to_uint());
+                                packet::detail::store_48(packet.data() + 6, hardware_address(port).to_uint());
+                                packet::detail::store_16(packet.data() + 12,
+                                                         static_cast<std::uint16_t>(packet::ether_type::ipv4));
+                                send(port, frame{std::move(packet)});
+                            },
+                            [this](bytes&& packet) {
+                                packet::packet_failure why;
+                                if (const auto view = packet::ipv4_view::parse(std::span{packet}.subspan(room), why))
+                                    send_error(packet::icmp_type::destination_unreachable, 1, *view);
+                            }};
+    const auto broadcast = link.broadcast() ? link.broadcast()->v4() : ipv4_address::broadcast();
+    auto made = std::unique_ptr<interface_state>{
+        new interface_state{address, ip, broadcast, port_address(port), {net(), std::move(use)}}};
+    routes_.add({link, std::nullopt, port, route_origin::connected, 0});
+    interfaces_.push_back(std::move(made));
+    add_ports(1);
+    return port;
+}
+
+inline void ip_node::add_route(std::string_view network, std::string_view via) {
+    add_route(netnotes::network{network}, ipv4_address{via});
+}
+inline void ip_node::add_route(const netnotes::network& destination, ipv4_address via) {
+    for (unsigned port = 0; port < interfaces_.size(); ++port) {
+        if (!interfaces_[port]->address.network().contains(via)) continue;
+        return routes_.add({destination, via, port, route_origin::entered, 0});
+    }
+    throw std::invalid_argument{name() + " has no interface in a network with " + via.to_string() +
+                                ", so that cannot be its next router"};
+}
+
+inline bool ip_node::is_local(ipv4_address address) const noexcept {
+    return std::any_of(interfaces_.begin(), interfaces_.end(), [&](const auto& each) { return each->ip == address; });
+}
+inline bool ip_node::is_for_us(ipv4_address destination) const noexcept {
+    if (destination.is_broadcast()) return true;
+    if (destination.is_multicast()) return groups_.contains(destination);
+    for (const auto& each : interfaces_)
+        if (each->ip == destination || each->broadcast == destination) return true;
+    return false;
+}
+inline std::optional<ipv4_address> ip_node::source_for(ipv4_address destination) const {
+    if (is_local(destination)) return destination;
+    const auto next = routes_.next(destination);
+    if (!next) return std::nullopt;
+    return interfaces_[next->port]->ip;
+}
+
+inline std::string ip_node::tables() const {
+    std::string text = routes_.text();
+    for (unsigned port = 0; port < interfaces_.size(); ++port)
+        for (const auto& [neighbour, entry] : arp(port).entries()) {
+            std::string line = neighbour.to_string();
+            line.resize(std::max<std::size_t>(line.size() + 1, 20), ' ');
+            line += arp(port).find(neighbour) ? "at " + entry.address.to_string() : "not known           ";
+            line += " port " + std::to_string(port) + "  ARP, ";
+            line += to_string(*arp(port).state_of(neighbour));
+            text += line + "\n";
+        }
+    return text;
+}
+
+// ---- Sending -------------------------------------------------------------------------------------------
+
+inline bool ip_node::send_packet(ipv4_address destination, packet::ip_protocol protocol,
+                                 std::span<const std::byte> payload, const packet_options& how) {
+    if (payload.size() > 65'535 - 20 || interfaces_.empty()) return false;
+    const bool is_for_all = destination.is_broadcast() || destination.is_multicast();
+    const unsigned port = how.port.value_or(0);
+    if (port >= interfaces_.size()) return false;
+    const auto source = how.source ? how.source : is_for_all ? interfaces_[port]->ip : source_for(destination);
+    if (!source) return false;
+    bytes packet(room);
+    packet.reserve(room + 20 + payload.size());
+    packet::write(packet,
+                  packet::ipv4{.type_of_service = how.type_of_service,
+                               .identification = ++identification_,
+                               .dont_fragment = how.dont_fragment,
+                               .time_to_live = how.time_to_live,
+                               .protocol = protocol,
+                               .source = *source,
+                               .destination = destination},
+                  payload);
+    if (is_for_all)
+        transmit({destination, port}, std::move(packet), true);
+    else
+        route_packet(std::move(packet), true);
+    return true;
+}
+
+inline bool ip_node::send_udp(std::uint16_t source_port, const endpoint& destination,
+                              std::span<const std::byte> payload, const packet_options& how) {
+    if (!destination.address().is_v4() || payload.size() > 65'535 - 28) return false;
+    const ipv4_address to = destination.address().v4();
+    packet_options exact = how;
+    const bool is_for_all = to.is_broadcast() || to.is_multicast();
+    if (!exact.source && is_for_all && how.port.value_or(0) < interfaces_.size())
+        exact.source = interfaces_[how.port.value_or(0)]->ip;
+    if (!exact.source) exact.source = source_for(to);
+    if (!exact.source) return false;
+    bytes segment;  // the checksum covers the addresses, so the datagram is made behind a header that is dropped
+    packet::write(segment, packet::ipv4{.source = *exact.source, .destination = to},
+                  packet::udp{.source_port = source_port, .destination_port = destination.port()}, payload);
+    return send_packet(to, packet::ip_protocol::udp, std::span{segment}.subspan(20), exact);
+}
+
+inline void ip_node::route_packet(bytes&& packet, bool is_own) {
+    packet::packet_failure why;
+    const auto view = packet::ipv4_view::parse(std::span{packet}.subspan(room), why);
+    if (!view) return;
+    if (is_local(view->destination())) {  // to ourselves: no cable is involved
+        net().after({}, [this, kept = std::move(packet)] {
+            packet::packet_failure ignored;
+            if (const auto own = packet::ipv4_view::parse(std::span{kept}.subspan(room), ignored)) deliver(0, *own);
+        });
+        return;
+    }
+    const auto next = routes_.next(view->destination());
+    if (!next) {
+        ++counters_.no_route;
+        return send_error(packet::icmp_type::destination_unreachable, 0, *view);
+    }
+    transmit(*next, std::move(packet), is_own);
+}
+
+inline void ip_node::transmit(next_hop to, bytes&& packet, bool is_own) {
+    interface_state& out = *interfaces_[to.port];
+    const auto send_one = [&](bytes&& ready) {
+        if (to.neighbour.is_multicast()) {  // RFC 1112 §6.4: 23 bits of the group's address
+            const packet::mac_address group{std::uint64_t{0x0100'5e00'0000} | (to.neighbour.to_uint() & 0x7f'ffff)};
+            ready.resize(ready.size());
+            packet::detail::store_48(ready.data(), group.to_uint());
+        } else if (to.neighbour.is_broadcast() || to.neighbour == out.broadcast) {
+            packet::detail::store_48(ready.data(), packet::mac_address::broadcast().to_uint());
+        } else {
+            return out.neighbours.send(to.neighbour, std::move(ready));
+        }
+        packet::detail::store_48(ready.data() + 6, out.mac.to_uint());
+        packet::detail::store_16(ready.data() + 12, static_cast<std::uint16_t>(packet::ether_type::ipv4));
+        send(to.port, frame{std::move(ready)});
+    };
+    const std::size_t most = mtu(to.port);
+    if (packet.size() - room <= most) return send_one(std::move(packet));
+    packet::packet_failure why;
+    const auto view = packet::ipv4_view::parse(std::span{packet}.subspan(room), why);
+    if (!view) return;
+    if (view->dont_fragment())
+        return send_error(packet::icmp_type::destination_unreachable, 4, *view, static_cast<std::uint32_t>(most));
+    (void)is_own;
+    for (bytes& piece : cut_into_fragments(*view, most, room)) send_one(std::move(piece));
+}
+
+inline bool ip_node::may_send_error() {
+    if (!has_sent_error_) errors_left_ = icmp_limit.burst;
+    has_sent_error_ = true;
+    if (const auto interval = icmp_limit.interval.count(); interval > 0) {
+        const auto earned = static_cast<std::uint64_t>((net().now() - errors_counted_).count() / interval);
+        errors_left_ = static_cast<unsigned>(std::min<std::uint64_t>(icmp_limit.burst, errors_left_ + earned));
+        errors_counted_ += virtual_time{static_cast<std::int64_t>(earned) * interval};
+    } else {
+        errors_left_ = icmp_limit.burst;
+    }
+    if (errors_left_ == 0) return ++counters_.errors_withheld, false;
+    --errors_left_;
+    return true;
+}
+
+inline void ip_node::send_error(packet::icmp_type type, std::uint8_t code, const packet::ipv4_view& about,
+                                std::uint32_t rest) {
+    const ipv4_address source = about.source(), destination = about.destination();
+    if (source.is_unspecified() || source.is_multicast() || source.is_broadcast() || source.is_loopback()) return;
+    if (destination.is_multicast() || destination.is_broadcast() || about.fragment_offset() != 0) return;
+    if (about.protocol() == packet::ip_protocol::icmp) {
+        packet::packet_failure why;
+        const auto message = packet::icmp_view::parse(about.payload(), why);
+        if (!message || message->is_error()) return;
+    }
+    if (is_local(source)) {  // about our own packet: no need to send anything
+        const bool is_too_long = type == packet::icmp_type::destination_unreachable && code == 4;
+        return report({source, type, code, is_too_long ? static_cast<std::uint16_t>(rest) : std::uint16_t{0}, about});
+    }
+    if (!may_send_error()) return;
+    // A whole message has at most 576 bytes (RFC 1812 §4.3.2.3), and so 548 bytes of the packet.
+    const auto quoted = about.bytes().first(std::min<std::size_t>(about.bytes().size(), 576 - 28));
+    bytes message;
+    packet::write(message, packet::icmp{.type = type, .code = code, .rest_of_header = rest}, quoted);
+    packet_options how{.type_of_service = 0xc0};  // internetwork control (RFC 1812 §4.3.2.5)
+    if (is_local(destination)) how.source = destination;
+    if (send_packet(source, packet::ip_protocol::icmp, message, how)) ++counters_.errors_sent;
+}
+
+inline void ip_node::send_arp(unsigned port, packet::arp_operation operation, ipv4_address target,
+                              packet::mac_address target_card, ipv4_address sender, packet::mac_address to) {
+    bytes packet;
+    packet.reserve(42);
+    const packet::mac_address mine = hardware_address(port);
+    packet::write(packet, packet::ethernet{.destination = to, .source = mine},
+                  packet::arp{.operation = operation,
+                              .sender_hardware_address = mine,
+                              .sender_protocol_address = sender,
+                              .target_hardware_address = target_card,
+                              .target_protocol_address = target});
+    send(port, frame{std::move(packet)});
+}
+
+// ---- Receiving -----------------------------------------------------------------------------------------
+
+inline void ip_node::receive(unsigned port, const frame& arrived) {
+    packet::packet_failure why;
+    const auto header = packet::ethernet_view::parse(arrived.bytes(), why);
+    if (!header || port >= interfaces_.size()) return;
+    const bool is_for_all = header->destination().is_multicast();
+    if (!is_for_all && header->destination() != hardware_address(port)) return void(++counters_.not_for_us);
+    if (header->type() == packet::ether_type::ipv4)
+        receive_packet(port, header->payload(), is_for_all);
+    else if (header->type() == packet::ether_type::arp)
+        receive_arp(port, header->payload());
+}
+
+inline void ip_node::receive_arp(unsigned port, std::span<const std::byte> body) {
+    packet::packet_failure why;
+    const auto packet = packet::arp_view::parse(body, why);
+    if (!packet || !packet->is_ethernet_ipv4()) return void(++counters_.malformed);
+    const ipv4_address sender = packet->sender_protocol_address(), mine = address(port);
+    const packet::mac_address card = packet->sender_hardware_address();
+    const bool is_request = packet->operation() == packet::arp_operation::request;
+    const bool is_for_us = packet->target_protocol_address() == mine;
+    if (sender == mine) {
+        if (card != hardware_address(port)) ++counters_.conflicts;  // another host has our address (RFC 5227)
+        return;
+    }
+    if (!sender.is_unspecified() && !sender.is_multicast() && !sender.is_broadcast() && !card.is_multicast()) {
+        const bool is_answer = !is_request && is_for_us && packet->target_hardware_address() == hardware_address(port);
+        arp(port).heard(sender, card, is_answer, is_request && is_for_us);
+    }
+    if (is_request && is_for_us) send_arp(port, packet::arp_operation::reply, sender, card, mine, card);
+}
+
+inline void ip_node::receive_packet(unsigned port, std::span<const std::byte> body, bool is_for_all) {
+    packet::packet_failure why;
+    const auto packet = packet::ipv4_view::parse(body, why);
+    if (!packet || packet->total_length() == 0 || packet->is_cut_short() ||
+        packet->header_checksum_state() != packet::checksum_state::good)
+        return void(++counters_.malformed);
+    const ipv4_address source = packet->source();
+    if (source.is_multicast() || source.is_broadcast() || source.is_loopback() || is_local(source))
+        return void(++counters_.malformed);  // no honest packet from outside has such a source
+    if (intercept(port, *packet)) return;
+    if (is_for_us(packet->destination())) return deliver(port, *packet);
+    if (is_for_all) return void(++counters_.not_for_us);  // such a packet is never forwarded (RFC 1812 §5.3.4)
+    forward(port, *packet);
+}
+
+inline void ip_node::join_fragments(const packet::ipv4_view& part,
+                                    const std::function<void(const packet::ipv4_view&)>& use) {
+    const fragment_key key{part.source(), part.destination(), part.identification(), part.protocol()};
+    const auto fragment = packet::ip_fragment::from(part);
+    if (!fragment) return use(part);
+    const auto result = fragments_.add(*fragment, packet::capture_time{net().now()});
+    const auto known = incomplete_.find(key);
+    if (result.is_complete()) {
+        packet::ipv4 header = packet::ipv4::from(part);
+        bytes whole;
+        if (known != incomplete_.end()) {
+            net().cancel(known->second.timer);
+            incomplete_.erase(known);
+        }
+        if (result.payload.size() > 65'535 - 20) return void(++counters_.malformed);
+        header.internet_header_length.reset();
+        header.total_length.reset();
+        header.header_checksum.reset();
+        header.more_fragments = false;
+        header.fragment_offset = 0;
+        header.options = {};
+        packet::write(whole, header, result.payload);
+        packet::packet_failure why;
+        if (const auto view = packet::ipv4_view::parse(whole, why)) use(*view);
+        return;
+    }
+    if (result.what == packet::reassembly::outcome::refused) return void(++counters_.malformed);
+    const auto place = known != incomplete_.end() ? known : incomplete_.try_emplace(key).first;
+    if (part.fragment_offset() == 0) place->second.first.assign(part.bytes().begin(), part.bytes().end());
+    if (known != incomplete_.end()) return;
+    // RFC 1122 §3.3.2: after a time the fragments are dropped, and the sender hears of it if the first fragment is there.
+    place->second.timer = net().after(reassembly_time, [this, key] {
+        const auto late = incomplete_.find(key);
+        if (late == incomplete_.end()) return;
+        const bytes first = std::move(late->second.first);
+        incomplete_.erase(late);
+        packet::packet_failure why;
+        if (const auto view = packet::ipv4_view::parse(first, why))
+            send_error(packet::icmp_type::time_exceeded, 1, *view);
+    });
+}
+
+inline void ip_node::deliver(unsigned port, const packet::ipv4_view& packet) {
+    if (packet.is_fragment())
+        return join_fragments(packet, [this, port](const packet::ipv4_view& whole) { deliver(port, whole); });
+    ++counters_.delivered;
+    if (packet.protocol() == packet::ip_protocol::icmp) return receive_icmp(packet);
+    if (packet.protocol() == packet::ip_protocol::udp) return receive_udp(port, packet);
+    const auto found = protocols_.find(packet.protocol());
+    if (found != protocols_.end() && found->second) {
+        const protocol_handler handler = found->second;  // it may replace itself
+        return handler(packet);
+    }
+    send_error(packet::icmp_type::destination_unreachable, 2, packet);
+}
+
+inline void ip_node::receive_icmp(const packet::ipv4_view& packet) {
+    packet::packet_failure why;
+    const auto message = packet::icmp_view::parse(packet.payload(), why);
+    if (!message || message->checksum_state() != packet::checksum_state::good) return void(++counters_.malformed);
+    if (message->type() == packet::icmp_type::echo_reply) return echo_reply(packet, *message);
+    if (message->type() == packet::icmp_type::echo_request) {
+        // An echo to all hosts of a link would make all of them answer at once: the "smurf" attack (RFC 2644).
+        if (!is_local(packet.destination())) return;
+        bytes answer;
+        packet::write(answer,
+                      packet::icmp{.type = packet::icmp_type::echo_reply, .rest_of_header = message->rest_of_header()},
+                      message->payload());
+        send_packet(packet.source(), packet::ip_protocol::icmp, answer,
+                    {.type_of_service = packet.type_of_service(), .source = packet.destination()});
+        return;
+    }
+    if (!message->is_error()) return;
+    const auto quoted = packet::ipv4_view::parse(message->quoted(), why);
+    if (!quoted) return void(++counters_.malformed);
+    report({packet.source(), message->type(), message->code(), message->next_hop_mtu().value_or(0), *quoted});
+}
+
+inline void ip_node::receive_udp(unsigned port, const packet::ipv4_view& packet) {
+    packet::packet_failure why;
+    const auto header = packet::udp_view::parse(packet.payload(), why);
+    const auto is_good = [&] {
+        const auto state = header->checksum_state(packet.source(), packet.destination());
+        return state == packet::checksum_state::good || state == packet::checksum_state::absent;
+    };
+    if (!header || header->is_cut_short() || !is_good()) return void(++counters_.malformed);
+    const auto found = ports_.find(header->destination_port());
+    if (found == ports_.end() || !found->second) {
+        if (is_local(packet.destination())) send_error(packet::icmp_type::destination_unreachable, 3, packet);
+        return;
+    }
+    const datagram_handler handler = found->second;  // it may replace itself
+    handler({{packet.source(), header->source_port()},
+             {packet.destination(), header->destination_port()},
+             header->payload(),
+             port});
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_IP_NODE_HPP
+
+
+namespace netnotes::lan {
+
+/// What became of an echo request or of a probe of traceroute.
+enum class probe_outcome : std::uint8_t {
+    waiting,
+    answered,   ///< by the destination
+    reported,   ///< a node reports an error: see type and code
+    no_answer,  ///< until the timeout
+    no_route,   ///< this host knows no way
+};
+
+struct ping_options {
+    unsigned count = 1;     ///< requests, 1 to 65,535
+    std::size_t size = 56;  ///< bytes of data in each, at most 65,507
+    std::uint8_t time_to_live = 64;
+    bool dont_fragment = false;
+    virtual_time interval = std::chrono::seconds{1};  ///< between two requests
+    virtual_time timeout = std::chrono::seconds{5};   ///< how long the host waits for each answer
+};
+
+/// A run of ping.
+class ping_session {
+  public:
+    struct echo {
+        probe_outcome what = probe_outcome::waiting;
+        ipv4_address from{};  ///< the node that has answered or reported
+        packet::icmp_type type{};
+        std::uint8_t code = 0;
+        std::uint16_t mtu = 0;          ///< of "fragmentation needed"
+        std::uint8_t time_to_live = 0;  ///< that the answer had left
+        std::size_t size = 0;           ///< bytes of data in the answer
+        virtual_time sent{};
+        virtual_time round_trip{};
+    };
+    [[nodiscard]] ipv4_address destination() const noexcept { return destination_; }
+    /// Returns the requests that were sent, in order. The first has the sequence number 1.
+    [[nodiscard]] const std::vector<echo>& echoes() const noexcept { return echoes_; }
+    /// Returns how many requests were answered by the destination.
+    [[nodiscard]] std::size_t answered() const noexcept {
+        std::size_t count = 0;
+        for (const echo& each : echoes_) count += each.what == probe_outcome::answered;
+        return count;
+    }
+    /// Returns true if no request is to be sent, and no answer is waited for.
+    [[nodiscard]] bool is_done() const noexcept { return is_done_; }
+    /// Returns a line for each request, as ping prints it, and a line with the numbers.
+    [[nodiscard]] std::string text() const;
+
+  private:
+    friend class host;
+    ipv4_address destination_;
+    ping_options how_;
+    std::uint16_t identifier_ = 0;
+    std::vector<echo> echoes_;
+    std::size_t open_ = 0;  // requests without an outcome
+    std::vector<network::timer> timers_;
+    bool is_done_ = false;
+};
+
+struct trace_options {
+    unsigned max_hops = 30;
+    virtual_time timeout = std::chrono::seconds{5};  ///< how long the host waits for each report
+    std::uint16_t first_port = 33434;  ///< the destination port of the first probe; each next is one higher
+};
+
+/// A run of traceroute.
+class trace_session {
+  public:
+    struct hop {
+        probe_outcome what = probe_outcome::waiting;
+        ipv4_address from{};
+        packet::icmp_type type{};
+        std::uint8_t code = 0;
+        virtual_time sent{};
+        virtual_time round_trip{};
+    };
+    [[nodiscard]] ipv4_address destination() const noexcept { return destination_; }
+    /// Returns the probes; the first had the time to live 1.
+    [[nodiscard]] const std::vector<hop>& hops() const noexcept { return hops_; }
+    /// Returns true if the destination has answered.
+    [[nodiscard]] bool has_arrived() const noexcept {
+        return !hops_.empty() && hops_.back().what == probe_outcome::answered;
+    }
+    [[nodiscard]] bool is_done() const noexcept { return is_done_; }
+    /// Returns a line for each hop, as traceroute prints it.
+    [[nodiscard]] std::string text() const;
+
+  private:
+    friend class host;
+    ipv4_address destination_;
+    trace_options how_;
+    std::uint16_t source_port_ = 0;
+    std::vector<hop> hops_;
+    network::timer timer_{};
+    bool is_done_ = false;
+};
+
+/// A host with one interface, or with several.
+class host : public ip_node {
+  public:
+    /// Throws parse_error for an unreadable address; see ip_node::add_interface().
+    host(network& net, std::string_view name, std::string_view interface) : host{net, name} {
+        add_interface(ip_interface{interface});
+    }
+    [[nodiscard]] std::string_view kind() const noexcept override { return "host"; }
+
+    /// Begins to send echo requests. The result changes while the network runs, and stays valid as long as the host.
+    /// Throws parse_error for an unreadable address.
+    const ping_session& ping(std::string_view destination, const ping_options& how = {}) {
+        return ping(ipv4_address{destination}, how);
+    }
+    const ping_session& ping(ipv4_address destination, const ping_options& how = {});
+    /// Begins to look for the routers on the way to a destination. The result changes while the network runs.
+    const trace_session& traceroute(std::string_view destination, const trace_options& how = {}) {
+        return traceroute(ipv4_address{destination}, how);
+    }
+    const trace_session& traceroute(ipv4_address destination, const trace_options& how = {});
+
+  protected:
+    host(network& net, std::string_view name) : ip_node{net, name} {
+        on_error([this](const icmp_report& what) { hear(what); });
+    }
+    void echo_reply(const packet::ipv4_view& packet, const packet::icmp_view& message) override;
+
+  private:
+    void send_echo(ping_session& session);
+    void finish(ping_session& session, std::size_t index);
+    void send_probe(trace_session& session);
+    void finish(trace_session& session);
+    void hear(const icmp_report& what);
+
+    std::deque<ping_session> pings_;  // a deque keeps its elements in their places
+    std::deque<trace_session> traces_;
+};
+
+// ---- ping ----------------------------------------------------------------------------------------------
+
+inline const ping_session& host::ping(ipv4_address destination, const ping_options& how) {
+    pings_.emplace_back();
+    ping_session& session = pings_.back();
+    session.destination_ = destination;
+    session.how_ = how;
+    session.how_.count = std::clamp(how.count, 1u, 65'535u);
+    session.how_.size = std::min<std::size_t>(how.size, 65'507);
+    session.identifier_ = static_cast<std::uint16_t>(pings_.size());
+    net().after({}, [this, &session] { send_echo(session); });
+    return session;
+}
+
+inline void host::send_echo(ping_session& session) {
+    const std::size_t index = session.echoes_.size();
+    ping_session::echo sent;
+    sent.sent = net().now();
+    session.echoes_.push_back(sent);
+    session.timers_.emplace_back();
+    ++session.open_;
+    bytes data(session.how_.size);
+    for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::byte>(i & 0xff);
+    bytes message;
+    const auto sequence = static_cast<std::uint16_t>(index + 1);
+    packet::write(message,
+                  packet::icmp{.type = packet::icmp_type::echo_request,
+                               .rest_of_header = std::uint32_t{session.identifier_} << 16 | sequence},
+                  data);
+    session.timers_[index] = net().after(session.how_.timeout, [this, &session, index] {
+        session.echoes_[index].what = probe_outcome::no_answer;
+        finish(session, index);
+    });
+    if (session.echoes_.size() < session.how_.count)
+        net().after(session.how_.interval, [this, &session] { send_echo(session); });
+    const packet_options how{.time_to_live = session.how_.time_to_live, .dont_fragment = session.how_.dont_fragment};
+    if (!send_packet(session.destination_, packet::ip_protocol::icmp, message, how) &&
+        session.echoes_[index].what == probe_outcome::waiting) {
+        session.echoes_[index].what = probe_outcome::no_route;
+        finish(session, index);
+    }
+}
+
+inline void host::finish(ping_session& session, std::size_t index) {
+    net().cancel(session.timers_[index]);
+    session.echoes_[index].round_trip = net().now() - session.echoes_[index].sent;
+    --session.open_;
+    session.is_done_ = session.open_ == 0 && session.echoes_.size() == session.how_.count;
+}
+
+inline void host::echo_reply(const packet::ipv4_view& packet, const packet::icmp_view& message) {
+    const std::size_t number = message.identifier(), index = message.sequence_number() - std::size_t{1};
+    if (number == 0 || number > pings_.size()) return;
+    ping_session& session = pings_[number - 1];
+    if (index >= session.echoes_.size() || session.echoes_[index].what != probe_outcome::waiting) return;
+    ping_session::echo& answered = session.echoes_[index];
+    answered.what = probe_outcome::answered;
+    answered.from = packet.source();
+    answered.time_to_live = packet.time_to_live();
+    answered.size = message.payload().size();
+    finish(session, index);
+}
+
+inline void host::hear(const icmp_report& what) {
+    const auto quoted = what.quoted.payload();
+    if (quoted.size() < 8) return;
+    if (what.quoted.protocol() == packet::ip_protocol::icmp) {
+        packet::packet_failure why;
+        const auto message = packet::icmp_view::parse(quoted, why);
+        if (!message || message->type() != packet::icmp_type::echo_request) return;
+        const std::size_t number = message->identifier(), index = message->sequence_number() - std::size_t{1};
+        if (number == 0 || number > pings_.size()) return;
+        ping_session& session = pings_[number - 1];
+        if (what.quoted.destination() != session.destination_ || index >= session.echoes_.size()) return;
+        ping_session::echo& concerned = session.echoes_[index];
+        if (concerned.what != probe_outcome::waiting) return;
+        concerned.what = probe_outcome::reported;
+        concerned.from = what.from;
+        concerned.type = what.type;
+        concerned.code = what.code;
+        concerned.mtu = what.next_hop_mtu;
+        return finish(session, index);
+    }
+    if (what.quoted.protocol() != packet::ip_protocol::udp) return;
+    const auto source_port = packet::detail::load_16(quoted.data());
+    const auto port = packet::detail::load_16(quoted.data() + 2);
+    for (trace_session& session : traces_) {
+        if (session.is_done_ || session.source_port_ != source_port || session.hops_.empty()) continue;
+        trace_session::hop& last = session.hops_.back();
+        const std::size_t expected = session.how_.first_port + session.hops_.size() - 1;
+        if (port != static_cast<std::uint16_t>(expected) || last.what != probe_outcome::waiting) continue;
+        const bool is_port = what.type == packet::icmp_type::destination_unreachable && what.code == 3;
+        last.what = is_port && what.from == session.destination_ ? probe_outcome::answered : probe_outcome::reported;
+        last.from = what.from;
+        last.type = what.type;
+        last.code = what.code;
+        return finish(session);
+    }
+}
+
+// ---- traceroute ----------------------------------------------------------------------------------------
+
+inline const trace_session& host::traceroute(ipv4_address destination, const trace_options& how) {
+    traces_.emplace_back();
+    trace_session& session = traces_.back();
+    session.destination_ = destination;
+    session.how_ = how;
+    session.source_port_ = static_cast<std::uint16_t>(49'152 + traces_.size() % 16'384);
+    net().after({}, [this, &session] { send_probe(session); });
+    return session;
+}
+
+inline void host::send_probe(trace_session& session) {
+    session.hops_.push_back({.sent = net().now()});
+    const auto port = static_cast<std::uint16_t>(session.how_.first_port + session.hops_.size() - 1);
+    const auto time_to_live = static_cast<std::uint8_t>(std::min<std::size_t>(session.hops_.size(), 255));
+    session.timer_ = net().after(session.how_.timeout, [this, &session] {
+        session.hops_.back().what = probe_outcome::no_answer;
+        finish(session);
+    });
+    const std::vector<std::byte> data(32);
+    if (!send_udp(session.source_port_, {session.destination_, port}, data, {.time_to_live = time_to_live}) &&
+        session.hops_.back().what == probe_outcome::waiting) {
+        session.hops_.back().what = probe_outcome::no_route;
+        finish(session);
+    }
+}
+
+inline void host::finish(trace_session& session) {
+    net().cancel(session.timer_);
+    trace_session::hop& last = session.hops_.back();
+    last.round_trip = net().now() - last.sent;
+    const bool goes_on = last.what == probe_outcome::no_answer ||
+                         (last.what == probe_outcome::reported && last.type == packet::icmp_type::time_exceeded);
+    session.is_done_ = !goes_on || session.hops_.size() >= session.how_.max_hops;
+    if (!session.is_done_) net().after({}, [this, &session] { send_probe(session); });
+}
+
+// ---- As text -------------------------------------------------------------------------------------------
+
+namespace detail {
+/// Returns a duration in milliseconds with three digits behind the point.
+inline std::string milliseconds(virtual_time time) {
+    const std::string micros = std::to_string(time.count() / 1000 % 1000);
+    return std::to_string(time.count() / 1'000'000) + "." + std::string(3 - micros.size(), '0') + micros + " ms";
+}
+}  // namespace detail
+
+inline std::string ping_session::text() const {
+    std::string all;
+    for (std::size_t i = 0; i < echoes_.size(); ++i) {
+        const echo& each = echoes_[i];
+        const std::string number = "seq=" + std::to_string(i + 1);
+        switch (each.what) {
+            case probe_outcome::waiting: all += number + " is waiting for its answer\n"; break;
+            case probe_outcome::no_answer: all += number + " no answer\n"; break;
+            case probe_outcome::no_route: all += number + " no route: network unreachable\n"; break;
+            case probe_outcome::answered:
+                all += std::to_string(each.size + 8) + " bytes from " + each.from.to_string() + ": " + number +
+                       " ttl=" + std::to_string(each.time_to_live) + " time=" + detail::milliseconds(each.round_trip) +
+                       "\n";
+                break;
+            case probe_outcome::reported:
+                all += "from " + each.from.to_string() + ": " + number + " " +
+                       icmp_error_text(each.type, each.code, each.mtu) + "\n";
+                break;
+        }
+    }
+    return all + std::to_string(echoes_.size()) + " sent, " + std::to_string(answered()) + " answered\n";
+}
+
+inline std::string trace_session::text() const {
+    std::string all;
+    for (std::size_t i = 0; i < hops_.size(); ++i) {
+        const hop& each = hops_[i];
+        const std::string number = std::to_string(i + 1);
+        all += std::string(number.size() < 2 ? 1 : 0, ' ') + number + "  ";
+        switch (each.what) {
+            case probe_outcome::waiting: all += "..."; break;
+            case probe_outcome::no_answer: all += "*"; break;
+            case probe_outcome::no_route: all += "no route: network unreachable"; break;
+            case probe_outcome::answered:
+            case probe_outcome::reported:
+                all += each.from.to_string() + "  " + detail::milliseconds(each.round_trip);
+                if (each.what == probe_outcome::reported && each.type != packet::icmp_type::time_exceeded)
+                    all += "  " + icmp_error_text(each.type, each.code);
+                break;
+        }
+        all += '\n';
+    }
+    return all;
+}
+
+inline lan::host& network::host(std::string_view name, std::string_view interface) {
+    return add<lan::host>(name, interface);
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_HOST_HPP
+
+
+
+
+
+// netnotes/lan/switch.hpp: hubs and switches
+// SPDX-License-Identifier: MIT
+//
+// Both connect the cables of a local network. A frame passes them without change; they have no address of their own.
+//
+//        hub       repeats every frame to all other ports. Every host sees everything.
+//
+//        switch    learns: a frame from 02:..:01 came in at port 1, so this card is behind port 1.
+//                  From then on it sends frames for 02:..:01 to port 1 only.
+//
+//                        address            port   age
+//                        02:00:00:01:00:00  1      0.3 s        the forwarding database (fdb)
+//                        02:00:00:02:00:00  2      12.0 s
+//
+// A switch *floods*, that is, it does as a hub, in three cases: the frame is a broadcast, it is a multicast, or the address is
+// not in the table. So an ARP request reaches every host, each time. An entry that nobody confirms is dropped after five
+// minutes, so a host may be moved to another port (IEEE 802.1Q §8.7, §8.8.3).
+//
+// The table has a limited size. An attacker can fill it with invented addresses. The switch then floods everything, as a hub
+// does: this is MAC flooding. A switch also believes every source address. A guard can look at each frame first:
+//
+//        s.add_guard([&](unsigned port, const packet::frame_view& frame) { return !frame.arp() || is_true(port, *frame.arp()); });
+//
+// Two switches that are connected twice form a loop. A broadcast then circles for ever, and more copies come with each round.
+// Real switches prevent that with the spanning tree protocol, which this page leaves out.
+//
+// On this page:  hub · learning_switch
+// The notes:     Packet Tracer: 集线器 (hub), 交换机 (switch); example 32
+
+#ifndef NETNOTES_LAN_SWITCH_HPP
+#define NETNOTES_LAN_SWITCH_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+// netnotes/packet/frame.hpp: a whole frame, layer by layer
+// SPDX-License-Identifier: MIT
+//
+// dissect() finds every header of a frame, from the outside to the inside:
+//
+//        captured: ┌──────────┬────────┬───────┬─────────────────┬─────────┐
+//                  │ Ethernet │  IPv4  │  TCP  │    payload()    │ trailer │
+//                  └──────────┴────────┴───────┴─────────────────┴─────────┘
+//                                                                └ payload_ended_by(): ipv4_total_length
+//
+//        const packet::frame_view frame = packet::dissect(bytes);
+//        if (const auto tcp = frame.tcp())
+//            std::cout << tcp->source_port() << '\n';
+//        if (frame.failure())
+//            std::cerr << frame.failure().message() << '\n';
+//
+// A frame that breaks off in the middle is still useful. The frame_view has the headers in front of the break. Its
+// payload is the rest of the bytes. A packet_failure names layer, reason and place. is_whole() is the strict question.
+//
+// Where a payload ends is not trivial. IPv4, IPv6, UDP and IEEE 802.3 have lengths. A short Ethernet frame is padded. A
+// capture may keep the beginning of each frame only. The smallest of these ends counts, and payload_ended_by() names it.
+//
+// Tunnels are not entered. The payload of the outer packet is the inner one, so call dissect() again.
+//
+// On this page:  length_source · frame_view · dissect
+// The notes:     TCP/IP协议(族), 各协议之间的关系, 网络分析工具
+
+#ifndef NETNOTES_PACKET_FRAME_HPP
+#define NETNOTES_PACKET_FRAME_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+
+
+
+
+
+
+
+
+
+
+namespace netnotes::packet {
+
+/// Says which length ended the payload of a frame.
+enum class length_source : std::uint8_t {
+    frame,                ///< no length: the payload goes to the end of the frame
+    capture,              ///< the capture ends before the payload does
+    ieee_802_3_length,    ///< the third field of an IEEE 802.3 frame
+    arp_address_sizes,    ///< an ARP packet ends behind its addresses
+    ipv4_total_length,    ///< the field of IPv4
+    ipv6_payload_length,  ///< the field of IPv6
+    udp_length,           ///< the field of UDP, which is smaller than IP's
+};
+
+/// Returns the name of the length, for example `IPv4 total length`.
+[[nodiscard]] constexpr std::string_view to_string(length_source which) noexcept {
+    constexpr std::string_view names[]{
+        "frame",     "capture", "IEEE 802.3 length", "ARP address sizes", "IPv4 total length", "IPv6 payload length",
+        "UDP length"};
+    const auto index = static_cast<std::size_t>(which);
+    return index < std::size(names) ? names[index] : "unknown length";
+}
+
+namespace detail {
+class dissector;
+}  // namespace detail
+
+/// A frame with the places of its headers. It is a value of 80 bytes, valid as long as the bytes of the frame. The
+/// function dissect() makes it.
+class frame_view {
+  public:
+    /// Returns the captured bytes.
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+    /// Returns how many bytes the frame had when it was captured.
+    [[nodiscard]] constexpr std::size_t size_on_the_wire() const noexcept { return wire_; }
+    /// Returns true if the frame has a readable header of that layer.
+    [[nodiscard]] constexpr bool has(layer which) const noexcept {
+        switch (which) {
+            case layer::ethernet: return has_ethernet_;
+            case layer::vlan: return vlan_count_ > 0;
+            case layer::arp:
+            case layer::ipv4:
+            case layer::ipv6: return network_layer_ == which;
+            case layer::ipv6_extension: return has_extension_;
+            case layer::icmp:
+            case layer::icmpv6:
+            case layer::udp:
+            case layer::tcp: return transport_layer_ == which;
+            default: return false;
+        }
+    }
+
+    [[nodiscard]] constexpr std::optional<ethernet_view> ethernet() const noexcept {
+        if (!has(layer::ethernet)) return std::nullopt;
+        return detail::view_maker::make<ethernet_view>(data_, 14, size_);
+    }
+    /// Returns how many VLAN tags the frame has.
+    [[nodiscard]] constexpr std::size_t vlan_count() const noexcept { return vlan_count_; }
+    /// Returns a VLAN tag; the tag next to the addresses has index 0. Returns nullopt beyond the last tag.
+    [[nodiscard]] constexpr std::optional<vlan_view> vlan(std::size_t index = 0) const noexcept {
+        if (index >= vlan_count_) return std::nullopt;
+        const std::size_t at = 14 + 4 * index;
+        return detail::view_maker::make<vlan_view>(data_ + at, 4, size_ - at);
+    }
+    [[nodiscard]] constexpr std::optional<arp_view> arp() const noexcept {
+        if (!has(layer::arp)) return std::nullopt;
+        return detail::view_maker::make<arp_view>(data_ + network_, network_end_ - network_, network_end_ - network_);
+    }
+    /// Returns the IPv4 header; its payload() ends where the packet ends.
+    [[nodiscard]] constexpr std::optional<ipv4_view> ipv4() const noexcept {
+        if (!has(layer::ipv4)) return std::nullopt;
+        const std::size_t header_size = (detail::load_8(data_ + network_) & 0xfu) * 4;
+        return detail::view_maker::make<ipv4_view>(data_ + network_, header_size, network_end_ - network_);
+    }
+    /// Returns the IPv6 header; its payload() ends where the packet ends.
+    [[nodiscard]] constexpr std::optional<ipv6_view> ipv6() const noexcept {
+        if (!has(layer::ipv6)) return std::nullopt;
+        return detail::view_maker::make<ipv6_view>(data_ + network_, 40, network_end_ - network_);
+    }
+    [[nodiscard]] constexpr std::optional<icmp_view> icmp() const noexcept {
+        if (!has(layer::icmp)) return std::nullopt;
+        return detail::view_maker::make<icmp_view>(data_ + transport_, payload_ - transport_,
+                                                   payload_end_ - transport_);
+    }
+    [[nodiscard]] constexpr std::optional<icmpv6_view> icmpv6() const noexcept {
+        if (!has(layer::icmpv6)) return std::nullopt;
+        return detail::view_maker::make<icmpv6_view>(data_ + transport_, payload_ - transport_,
+                                                     payload_end_ - transport_);
+    }
+    [[nodiscard]] constexpr std::optional<udp_view> udp() const noexcept {
+        if (!has(layer::udp)) return std::nullopt;
+        return detail::view_maker::make<udp_view>(data_ + transport_, payload_ - transport_, payload_end_ - transport_);
+    }
+    [[nodiscard]] constexpr std::optional<tcp_view> tcp() const noexcept {
+        if (!has(layer::tcp)) return std::nullopt;
+        return detail::view_maker::make<tcp_view>(data_ + transport_, payload_ - transport_, payload_end_ - transport_);
+    }
+
+    /// Returns the protocol behind IP and its extension headers. Without IP it is ip_protocol::no_next_header.
+    [[nodiscard]] constexpr ip_protocol protocol() const noexcept { return protocol_; }
+    /// Returns true for a part of an IP packet. A first part has the header of its transport, a later part has not.
+    [[nodiscard]] constexpr bool is_fragment() const noexcept { return is_fragment_; }
+    /// Returns what follows the last readable header, as far as it was captured and as its length says.
+    [[nodiscard]] constexpr std::span<const std::byte> payload() const noexcept {
+        return {data_ + payload_, payload_end_ - payload_};
+    }
+    /// Returns which length ended the payload.
+    [[nodiscard]] constexpr length_source payload_ended_by() const noexcept { return ended_by_; }
+    /// Returns what follows the network's packet: padding of a short frame, or its CRC.
+    [[nodiscard]] constexpr std::span<const std::byte> trailer() const noexcept {
+        return {data_ + network_end_, size_ - network_end_};
+    }
+
+    /// Returns the first thing that is wrong, or success. Places count from the beginning of the frame.
+    [[nodiscard]] constexpr const packet_failure& failure() const noexcept { return failure_; }
+    /// Returns true if bytes are missing: the capture kept the frame's beginning only.
+    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return size_ < wire_; }
+    /// Returns true if every byte was captured and every header could be read.
+    [[nodiscard]] constexpr bool is_whole() const noexcept { return !failure_ && !is_cut_short(); }
+
+    /// Checks the checksum of the transport: TCP, UDP, ICMP or ICMPv6. Returns absent if the frame has none of these.
+    /// Returns unknown for a fragment, and if bytes are missing. The header of IPv4 has a checksum of its own, see
+    /// ipv4_view::header_checksum_state().
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state() const noexcept;
+
+    /// Returns where the header of the network layer begins, in bytes from the beginning of the frame.
+    [[nodiscard]] constexpr std::size_t network_offset() const noexcept { return network_; }
+    /// Returns where the header of the transport begins. Without a transport it is where the payload begins.
+    [[nodiscard]] constexpr std::size_t transport_offset() const noexcept { return transport_; }
+    /// Returns where the payload begins.
+    [[nodiscard]] constexpr std::size_t payload_offset() const noexcept { return payload_; }
+
+  private:
+    friend detail::dissector;
+    constexpr frame_view() noexcept = default;
+
+    [[nodiscard]] constexpr std::uint64_t sum_ipv6_addresses(std::uint64_t sum) const noexcept;
+
+    const std::byte* data_ = nullptr;
+    std::uint32_t size_ = 0;
+    std::uint32_t wire_ = 0;
+    std::uint32_t network_ = 0;
+    std::uint32_t transport_ = 0;
+    std::uint32_t payload_ = 0;
+    std::uint32_t payload_end_ = 0;
+    std::uint32_t network_end_ = 0;
+    layer network_layer_ = layer::payload;    // or ARP, IPv4, IPv6
+    layer transport_layer_ = layer::payload;  // or ICMP, ICMPv6, UDP, TCP
+    ip_protocol protocol_ = ip_protocol::no_next_header;
+    length_source ended_by_ = length_source::frame;
+    bool has_ethernet_ = false;
+    bool has_extension_ = false;
+    std::uint8_t vlan_count_ = 0;
+    bool is_fragment_ = false;
+    bool is_incomplete_ = false;  // a length announces more than is there
+    packet_failure failure_;
+};
+
+namespace detail {
+
+/// Walks through a frame from header to header. Its functions for rare cases are not inlined.
+class dissector {
+  public:
+    constexpr dissector(std::span<const std::byte> captured, std::size_t on_the_wire) noexcept {
+        frame_.data_ = captured.data();
+        frame_.size_ = limit_ = static_cast<std::uint32_t>(captured.size());
+        frame_.wire_ = wire_limit_ = static_cast<std::uint32_t>(std::max(on_the_wire, captured.size()));
+    }
+
+    /// Reads the frames that make up nearly all traffic, without a call: Ethernet, IP without fragments and extension
+    /// headers, and a whole TCP, UDP or ICMP behind it. Leaves all other frames, and all broken ones, to run().
+    static constexpr frame_view read(std::span<const std::byte> captured, std::size_t on_the_wire) noexcept {
+        const std::byte* const data = captured.data();
+        const auto size = static_cast<std::uint32_t>(captured.size());
+        const auto rare = [&] { return run(captured, on_the_wire, link_type::ethernet); };
+        if (size < 14 + 20 + 8) return rare();
+        const std::uint32_t type = load_16(data + 12);
+        std::uint32_t transport = 0, end = 0;
+        ip_protocol protocol{};
+        layer network_layer = layer::ipv4;
+        auto ended_by = length_source::ipv4_total_length;
+        if (type == ipv4) [[likely]] {
+            const std::uint32_t first = load_8(data + 14);
+            transport = 14 + (first & 0xf) * 4;
+            end = 14u + load_16(data + 14 + 2);
+            const bool is_plain = first - 0x45 <= 0x4f - 0x45 && (load_16(data + 14 + 6) & 0x3fff) == 0;
+            if (!is_plain || end > size) return rare();
+            protocol = static_cast<ip_protocol>(load_8(data + 14 + 9));
+        } else {
+            if (type != ipv6 || size < 14 + 40) return rare();
+            transport = 14 + 40;
+            end = transport + load_16(data + 14 + 4);
+            if (load_8(data + 14) >> 4 != 6 || end > size) return rare();
+            protocol = static_cast<ip_protocol>(load_8(data + 14 + 6));
+            network_layer = layer::ipv6;
+            ended_by = length_source::ipv6_payload_length;
+        }
+        // Negative if IPv4's length is smaller than its header.
+        const auto left = static_cast<std::int32_t>(end - transport);
+        const std::byte* const header = data + transport;
+        std::int32_t header_size = 8;
+        layer transport_layer = layer::tcp;
+        if (left < 8) return rare();
+        if (protocol == ip_protocol::tcp) {
+            header_size = left < 20 ? 0 : load_8(header + 12) / 16 * 4;
+            if (header_size < 20 || header_size > left) return rare();
+        } else if (protocol == ip_protocol::udp) {
+            if (load_16(header + 4) != left) return rare();
+            transport_layer = layer::udp;
+        } else if (protocol == (type == ipv4 ? ip_protocol::icmp : ip_protocol::icmpv6)) {
+            transport_layer = type == ipv4 ? layer::icmp : layer::icmpv6;
+        } else {
+            return rare();
+        }
+        frame_view frame;
+        frame.data_ = data;
+        frame.size_ = size;
+        frame.wire_ = std::max(static_cast<std::uint32_t>(on_the_wire), size);
+        frame.network_ = 14;
+        frame.transport_ = transport;
+        frame.payload_ = transport + static_cast<std::uint32_t>(header_size);
+        frame.payload_end_ = end;
+        frame.network_end_ = end;
+        frame.network_layer_ = network_layer;
+        frame.transport_layer_ = transport_layer;
+        frame.protocol_ = protocol;
+        frame.ended_by_ = ended_by;
+        frame.has_ethernet_ = true;
+        return frame;
+    }
+    /// Reads any frame.
+    [[gnu::noinline]] static constexpr frame_view run(std::span<const std::byte> captured, std::size_t on_the_wire,
+                                                      link_type link) noexcept {
+        dissector walker{captured, on_the_wire};
+        walker.walk(link);
+        return walker.frame_;
+    }
+
+  private:
+    constexpr void walk(link_type link) noexcept {
+        std::uint32_t type = 0;
+        if (link == link_type::ethernet && frame_.size_ >= 14) [[likely]] {
+            frame_.has_ethernet_ = true;
+            at_ = 14;
+            type = detail::load_16(frame_.data_ + 12);
+            if (type != ipv4 && type != ipv6) type = unwrap(type);
+        } else {
+            type = link_header(link);
+        }
+        frame_.network_ = frame_.transport_ = at_;
+        if (type == ipv4) [[likely]]
+            read_ipv4();
+        else if (type == ipv6)
+            read_ipv6();
+        else
+            read_other(type);
+        frame_.payload_ = at_;
+        frame_.payload_end_ = limit_;
+    }
+
+    static constexpr std::uint32_t ipv4 = 0x0800, ipv6 = 0x86dd, arp = 0x0806;
+    static constexpr std::uint32_t unknown = 0x10000;  // no protocol that is read here
+
+    constexpr const std::byte* here() const noexcept { return frame_.data_ + at_; }
+    constexpr std::uint32_t left() const noexcept { return limit_ - at_; }
+    constexpr bool capture_ends_here() const noexcept { return limit_ < wire_limit_; }
+
+    /// Keeps the first failure. `why` counts from the header that begins at at_.
+    [[gnu::cold, gnu::noinline]] constexpr void fail(packet_failure why) noexcept {
+        if (frame_.failure_) return;
+        if (why.is_cut_short() && !capture_ends_here())
+            why = why.as_malformed("the header needs # bytes, and % are left");
+        why.shift(at_);
+        frame_.failure_ = why;
+    }
+    /// A length of `announced` bytes from at_ on ends beyond the bytes that are there.
+    [[gnu::cold, gnu::noinline]] constexpr void exceed(layer where, std::size_t field, std::uint32_t announced,
+                                                       const char* pattern) noexcept {
+        frame_.is_incomplete_ = true;
+        if (announced > wire_limit_ - at_)
+            fail({where, field, pattern, announced, wire_limit_ - at_});
+        else
+            wire_limit_ = at_ + announced;
+        frame_.ended_by_ = capture_ends_here() ? length_source::capture : length_source::frame;
+    }
+
+    // ---- The link ----
+
+    [[gnu::noinline]] constexpr std::uint32_t unwrap(std::uint32_t type) noexcept {
+        while (type == 0x8100 || type == 0x88a8 || type == 0x9100) {
+            packet_failure why;
+            if (detail::view_maker::check<vlan_view>(here(), left(), why) == 0) return fail(why), unknown;
+            type = detail::load_16(here() + 2);
+            at_ += 4;
+            if (++frame_.vlan_count_ == 255) return unknown;
+        }
+        if (type > 1500) return type;
+        bound(type, layer::ethernet, length_source::ieee_802_3_length, at_ - 2);
+        // Logical link control with the subnetwork access protocol: ether_type behind eight bytes (RFC 1042).
+        if (left() < 8 || detail::load_48(here()) != 0xaaaa'0300'0000) return unknown;
+        type = detail::load_16(here() + 6);
+        at_ += 8;
+        return type;
+    }
+    /// Ends the frame's contents after `length` bytes.
+    constexpr void bound(std::uint32_t length, layer where, length_source source, std::size_t field) noexcept {
+        // fail() will add at_, but the field stands before it.
+        if (length > left()) return exceed(where, field - at_, length, "length is % bytes, and # are there");
+        limit_ = wire_limit_ = at_ + length;
+        frame_.ended_by_ = source;
+    }
+    [[gnu::noinline]] constexpr std::uint32_t link_header(link_type link) noexcept {
+        const auto need = [&](std::uint32_t bytes) {
+            if (left() >= bytes) return true;
+            fail(packet_failure::cut_short(layer::ethernet, 0, left(), bytes));
+            return false;
+        };
+        switch (link) {
+            case link_type::ethernet: return need(14), unknown;
+            case link_type::raw_ip: {
+                if (!need(1)) return unknown;
+                const unsigned version = detail::load_8(here()) >> 4u;
+                return version == 6 ? ipv6 : version == 4 ? ipv4 : unknown;
+            }
+            case link_type::raw_ipv4: return ipv4;
+            case link_type::raw_ipv6: return ipv6;
+            case link_type::null_loopback:
+            case link_type::loop: {
+                if (!need(4)) return unknown;
+                std::uint32_t family = detail::load_32(here());
+                if (family > 0xffff) family = detail::load_little_32(here());
+                at_ += 4;
+                // AF_INET is 2 everywhere; AF_INET6 is 10, 24, 28 or 30.
+                if (family == 2) return ipv4;
+                return family == 10 || family == 24 || family == 28 || family == 30 ? ipv6 : unknown;
+            }
+            case link_type::linux_cooked: {
+                if (!need(16)) return unknown;
+                at_ += 16;
+                return detail::load_16(here() - 2);
+            }
+            case link_type::linux_cooked_v2: {
+                if (!need(20)) return unknown;
+                at_ += 20;
+                return detail::load_16(here() - 20);
+            }
+        }
+        return unknown;
+    }
+
+    // ---- The network ----
+
+    [[gnu::noinline]] constexpr void read_other(std::uint32_t type) noexcept {
+        frame_.network_end_ = limit_;
+        if (capture_ends_here()) frame_.ended_by_ = length_source::capture;
+        if (type != arp) return cut_payload();
+        packet_failure why;
+        const std::size_t size = detail::view_maker::check<arp_view>(here(), left(), why);
+        if (size == 0) return fail(why);
+        frame_.network_layer_ = layer::arp;
+        at_ += static_cast<std::uint32_t>(size);
+        frame_.transport_ = at_;
+        limit_ = frame_.network_end_ = at_;
+        frame_.ended_by_ = length_source::arp_address_sizes;
+    }
+
+    constexpr void read_ipv4() noexcept {
+        packet_failure why;
+        const auto size = static_cast<std::uint32_t>(detail::view_maker::check<ipv4_view>(here(), left(), why));
+        if (size == 0) [[unlikely]]
+            return refuse(why);
+        frame_.network_layer_ = layer::ipv4;
+        const std::byte* const header = here();
+        end_network(detail::load_16(header + 2), layer::ipv4, 2, length_source::ipv4_total_length);
+        at_ += size;
+        frame_.protocol_ = static_cast<ip_protocol>(detail::load_8(header + 9));
+        const std::uint32_t fragment = detail::load_16(header + 6);
+        if ((fragment & 0x3fff) != 0) [[unlikely]] {
+            frame_.is_fragment_ = true;
+            if ((fragment & 0x1fff) != 0) return end_without_transport();
+        }
+        read_transport(frame_.protocol_);
+    }
+
+    constexpr void read_ipv6() noexcept {
+        packet_failure why;
+        if (detail::view_maker::check<ipv6_view>(here(), left(), why) == 0) [[unlikely]]
+            return refuse(why);
+        frame_.network_layer_ = layer::ipv6;
+        const std::byte* const header = here();
+        const auto next = static_cast<ip_protocol>(detail::load_8(header + 6));
+        const std::uint32_t length = detail::load_16(header + 4);
+        end_network(ipv6_view::is_endless(header) ? 0 : length + 40, layer::ipv6, 4,
+                    length_source::ipv6_payload_length);
+        at_ += 40;
+        frame_.protocol_ = next;
+        if (is_ipv6_extension(next)) [[unlikely]]
+            return read_extensions(next);
+        read_transport(next);
+    }
+    [[gnu::noinline]] constexpr void read_extensions(ip_protocol next) noexcept {
+        bool is_later = false;
+        while (!is_later && is_ipv6_extension(next)) {
+            packet_failure why;
+            const auto header = ipv6_extension::parse(next, {here(), left()}, why);
+            frame_.protocol_ = next;
+            if (!header) {
+                fail(why);
+                return end_without_transport();
+            }
+            frame_.has_extension_ = true;
+            next = header->next_header();
+            frame_.is_fragment_ = frame_.is_fragment_ || header->is_part();
+            is_later = header->fragment_offset() != 0;
+            at_ += static_cast<std::uint32_t>(header->bytes().size());
+        }
+        frame_.protocol_ = next;
+        if (is_later) return end_without_transport();
+        read_transport(next);
+    }
+
+    /// Ends the packet after `length` bytes from at_ on; 0 means that it goes to the end.
+    constexpr void end_network(std::uint32_t length, layer where, std::size_t field, length_source source) noexcept {
+        if (length - 1 < left()) [[likely]] {
+            limit_ = wire_limit_ = at_ + length;
+            frame_.ended_by_ = source;
+        } else if (length != 0) {
+            exceed(where, field, length, "length is % bytes, and # are there");
+        } else if (capture_ends_here()) {
+            frame_.ended_by_ = length_source::capture;
+            frame_.is_incomplete_ = true;
+        }
+        frame_.network_end_ = limit_;
+    }
+    [[gnu::cold, gnu::noinline]] constexpr void refuse(const packet_failure& why) noexcept {
+        fail(why);
+        frame_.network_end_ = limit_;
+        if (capture_ends_here()) frame_.ended_by_ = length_source::capture;
+    }
+    constexpr void end_without_transport() noexcept {
+        frame_.transport_ = at_;
+        cut_payload();
+    }
+    /// Reports payload bytes that the capture has lost, unless a header has failed before.
+    constexpr void cut_payload() noexcept {
+        if (capture_ends_here()) [[unlikely]]
+            fail(packet_failure::cut_short(layer::payload, 0, left(), wire_limit_ - at_));
+    }
+
+    // ---- The transport ----
+
+    constexpr void read_transport(ip_protocol protocol) noexcept {
+        frame_.transport_ = at_;
+        if (protocol == ip_protocol::tcp) return read_plain<tcp_view>(layer::tcp);
+        if (protocol == ip_protocol::udp) return read_udp();
+        if (protocol == ip_protocol::icmp && frame_.has(layer::ipv4)) return read_plain<icmp_view>(layer::icmp);
+        if (protocol == ip_protocol::icmpv6 && frame_.has(layer::ipv6)) return read_plain<icmpv6_view>(layer::icmpv6);
+        cut_payload();
+    }
+    template <class View>
+    constexpr void read_plain(layer which) noexcept {
+        packet_failure why;
+        const std::size_t size = detail::view_maker::check<View>(here(), left(), why);
+        if (size == 0) [[unlikely]]
+            return fail(why);
+        frame_.transport_layer_ = which;
+        at_ += static_cast<std::uint32_t>(size);
+        cut_payload();
+    }
+    constexpr void read_udp() noexcept {
+        packet_failure why;
+        if (detail::view_maker::check<udp_view>(here(), left(), why) == 0) [[unlikely]]
+            return fail(why);
+        frame_.transport_layer_ = layer::udp;
+        const std::uint32_t length = detail::load_16(here() + 4);
+        if (length != left() && length != 0) [[unlikely]]
+            end_udp(length);
+        at_ += 8;
+        cut_payload();
+    }
+    [[gnu::noinline]] constexpr void end_udp(std::uint32_t length) noexcept {
+        if (length < left()) {
+            limit_ = wire_limit_ = at_ + length;
+            frame_.ended_by_ = length_source::udp_length;
+        } else if (!frame_.is_fragment_) {  // the later fragments have the rest
+            exceed(layer::udp, 4, length, "length is % bytes, and # are there");
+        }
+    }
+
+    frame_view frame_;
+    std::uint32_t at_ = 0;          // where the next header begins
+    std::uint32_t limit_ = 0;       // where the innermost length ends, within the captured bytes
+    std::uint32_t wire_limit_ = 0;  // the same on the wire: larger than limit_ if the capture lacks bytes
+};
+
+}  // namespace detail
+
+constexpr checksum_state frame_view::checksum_state() const noexcept {
+    using enum netnotes::packet::checksum_state;
+    const std::size_t size = payload_end_ - transport_;
+    const std::byte* const segment = data_ + transport_;
+    std::size_t field = 0;
+    if (has(layer::tcp))
+        field = 16;
+    else if (has(layer::udp))
+        field = 6;
+    else if (has(layer::icmp) || has(layer::icmpv6))
+        field = 2;
+    else
+        return absent;
+    const std::uint64_t value = detail::native<std::uint16_t>(segment + field);
+    if (has(layer::udp) && value == 0 && has(layer::ipv4)) return absent;
+    if (is_fragment_ || is_incomplete_) return unknown;
+
+    // Summed as the bytes stand in memory: the addresses lie one behind the other in both headers.
+    std::uint64_t pseudo = 0;
+    if (!has(layer::icmp)) {
+        pseudo = std::uint64_t{detail::wire_order(static_cast<std::uint16_t>(size))} +
+                 detail::wire_order(static_cast<std::uint16_t>(size >> 16)) +
+                 detail::wire_order(static_cast<std::uint16_t>(protocol_));
+        if (has(layer::ipv4))
+            pseudo = detail::sum_of(data_ + network_ + 12, 8, pseudo);
+        else
+            pseudo = sum_ipv6_addresses(pseudo);
+    }
+    const std::uint64_t sum = detail::sum_of(segment, size, pseudo);
+    if (has(layer::udp) && value == 0) return bad;  // over IPv6 (RFC 8200 §8.1)
+    if (detail::fold(sum) == 0xffff) return good;
+    if (!has(layer::icmp) && detail::fold(pseudo) == value) return partial;
+    return has(layer::ipv4) && ended_by_ == length_source::frame ? unknown : bad;  // segmentation offload
+}
+constexpr std::uint64_t frame_view::sum_ipv6_addresses(std::uint64_t sum) const noexcept {
+    sum = detail::sum_of(data_ + network_ + 8, 16, sum);
+    if (has(layer::ipv6_extension)) {
+        for (const ipv6_extension& each : ipv6()->extensions())
+            if (const auto end = each.final_destination()) {
+                const auto octets = end->to_octets();
+                for (std::size_t i = 0; i < octets.size(); i += 2)
+                    sum += detail::wire_order(static_cast<std::uint16_t>(octets[i] << 8 | octets[i + 1]));
+                return sum;
+            }
+    }
+    return detail::sum_of(data_ + network_ + 24, 16, sum);
+}
+
+/// Finds the headers of a frame of which `captured` bytes were kept and which had `on_the_wire` bytes. Never throws; what
+/// could not be read is in frame_view::failure(). The result is valid as long as the bytes.
+[[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> captured, std::size_t on_the_wire,
+                                           link_type link = link_type::ethernet) noexcept {
+    return link == link_type::ethernet ? detail::dissector::read(captured, on_the_wire)
+                                       : detail::dissector::run(captured, on_the_wire, link);
+}
+/// Finds the headers of a whole frame.
+[[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> frame,
+                                           link_type link = link_type::ethernet) noexcept {
+    return dissect(frame, frame.size(), link);
+}
+
+/// Returns how many bytes of payload the transport had on the wire, as the length of IP says. The capture may have kept
+/// fewer. Without IP, or if IP gives no length, it is the size of payload().
+[[nodiscard]] constexpr std::size_t transport_payload_size(const frame_view& frame) noexcept {
+    const std::size_t front = frame.payload_offset() - frame.network_offset();  // the headers from IP on
+    std::size_t announced = 0;
+    if (const auto packet = frame.ipv4()) announced = packet->total_length();
+    if (const auto packet = frame.ipv6(); packet && packet->payload_length() > 0)
+        announced = packet->payload_length() + packet->header_size();
+    return std::max(frame.payload().size(), announced > front ? announced - front : 0);
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_FRAME_HPP
+
+
+
+namespace netnotes::lan {
+
+/// Repeats each frame to all other ports (IEEE 802.3 §27). The frame keeps its destination; other hosts ignore it.
+class hub : public node {
+  public:
+    hub(network& net, std::string_view name) : node{net, name} {}
+    [[nodiscard]] std::string_view kind() const noexcept override { return "hub"; }
+    void receive(unsigned port, const frame& arrived) override {
+        for (unsigned i = 0; i < port_count(); ++i)
+            if (i != port) send(i, arrived);
+    }
+
+  protected:
+    [[nodiscard]] bool grows() const noexcept override { return true; }
+};
+
+/// Sends each frame to the port behind which its destination is, as far as it knows.
+class learning_switch : public node {
+  public:
+    /// Looks at a frame that has arrived at a port. Returns false to drop it; the switch then does not learn from it.
+    using guard = std::function<bool(unsigned port, const packet::frame_view& frame)>;
+    struct entry {
+        unsigned port = 0;
+        virtual_time seen{};  ///< when a frame from this address came in last
+        bool is_static = false;
+    };
+
+    /// How long an entry stays without a frame from its address (IEEE 802.1Q §8.8.3).
+    virtual_time ageing = std::chrono::seconds{300};
+    /// Most learnt entries. When the table is full, new addresses are not learnt.
+    std::size_t max_entries = 8192;
+
+    learning_switch(network& net, std::string_view name) : node{net, name} {}
+    [[nodiscard]] std::string_view kind() const noexcept override { return "switch"; }
+
+    /// Binds an address to a port for ever. Frames from it that come in elsewhere do not change that.
+    void add_static(packet::mac_address address, unsigned port) { entries_[address] = {port, {}, true}; }
+    /// Forgets the entry of an address. Returns false if it does not exist.
+    bool remove(packet::mac_address address) { return entries_.erase(address) > 0; }
+    /// Forgets all learnt entries. Static entries stay.
+    void clear() {
+        std::erase_if(entries_, [](const auto& each) { return !each.second.is_static; });
+    }
+    /// Adds a guard. Frames pass the guards in the order in which they were added.
+    void add_guard(guard check) { guards_.push_back(std::move(check)); }
+    /// Returns how many frames guards have dropped.
+    [[nodiscard]] std::uint64_t guarded() const noexcept { return guarded_; }
+    /// Returns how many frames were flooded.
+    [[nodiscard]] std::uint64_t flooded() const noexcept { return flooded_; }
+
+    /// Returns the port behind which an address is, or nullopt if the switch does not know it.
+    [[nodiscard]] std::optional<unsigned> port_of(packet::mac_address address) const {
+        const auto found = entries_.find(address);
+        if (found == entries_.end() || is_old(found->second)) return std::nullopt;
+        return found->second.port;
+    }
+    /// Returns the forwarding database, without entries that are too old, sorted by address.
+    [[nodiscard]] std::map<packet::mac_address, entry> forwarding_database() const {
+        auto all = entries_;
+        std::erase_if(all, [this](const auto& each) { return is_old(each.second); });
+        return all;
+    }
+    /// Returns a line for each entry: address, port, and how old it is.
+    [[nodiscard]] std::string tables() const override {
+        std::string text;
+        for (const auto& [address, found] : forwarding_database()) {
+            text += address.to_string() + "  port " + std::to_string(found.port);
+            text += found.is_static ? "  static\n" : "  " + time_text(net().now() - found.seen) + " s ago\n";
+        }
+        return text;
+    }
+    void receive(unsigned port, const frame& arrived) override;
+
+  protected:
+    [[nodiscard]] bool grows() const noexcept override { return true; }
+
+  private:
+    [[nodiscard]] bool is_old(const entry& which) const noexcept {
+        return !which.is_static && net().now() - which.seen >= ageing;
+    }
+    void learn(packet::mac_address source, unsigned port);
+
+    std::map<packet::mac_address, entry> entries_;
+    std::vector<guard> guards_;
+    std::uint64_t guarded_ = 0;
+    std::uint64_t flooded_ = 0;
+    virtual_time next_sweep_{};
+};
+
+// ---- How it is done ------------------------------------------------------------------------------------
+
+inline void learning_switch::learn(packet::mac_address source, unsigned port) {
+    // A group never sends: such a source is a fault or a trick, and must not catch the frames for the group.
+    if (source.is_multicast() || source.is_unspecified()) return;
+    const auto found = entries_.find(source);
+    if (found != entries_.end()) {
+        if (!found->second.is_static) found->second = {port, net().now(), false};
+        return;
+    }
+    // Looking for old entries takes long, and an attacker can make the switch look: so once a second must do.
+    if (entries_.size() >= max_entries && net().now() >= next_sweep_) {
+        std::erase_if(entries_, [this](const auto& each) { return is_old(each.second); });
+        next_sweep_ = net().now() + std::chrono::seconds{1};
+    }
+    if (entries_.size() < max_entries) entries_.emplace(source, entry{port, net().now(), false});
+}
+
+inline void learning_switch::receive(unsigned port, const frame& arrived) {
+    packet::packet_failure why;
+    const auto header = packet::ethernet_view::parse(arrived.bytes(), why);
+    if (!header) return;  // a fragment of a frame, as after a collision
+    if (!guards_.empty()) {
+        const packet::frame_view whole = packet::dissect(arrived.bytes());
+        for (const guard& check : guards_)
+            if (!check(port, whole)) return void(++guarded_);
+    }
+    learn(header->source(), port);
+    const packet::mac_address destination = header->destination();
+    if (!destination.is_multicast()) {
+        if (const auto known = port_of(destination)) {
+            if (*known != port) send(*known, arrived);  // otherwise it has reached its destination already
+            return;
+        }
+    }
+    ++flooded_;
+    for (unsigned i = 0; i < port_count(); ++i)
+        if (i != port) send(i, arrived);
+}
+
+inline lan::hub& network::hub(std::string_view name) { return add<lan::hub>(name); }
+inline lan::learning_switch& network::learning_switch(std::string_view name) { return add<lan::learning_switch>(name); }
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_SWITCH_HPP
+
+// netnotes/lan/tcp_congestion.hpp: how much may be under way
+// SPDX-License-Identifier: MIT
+//
+// The peer's window says what the peer has room for. Nobody says what the network between has room for, so a sender
+// feels its way: it keeps a second window, the congestion window, and never has more bytes under way than the smaller of
+// the two (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
+//
+//        cwnd                       x  three acknowledgments say the same: a segment is lost
+//         │                 x      x│       fast retransmit: send it again, without waiting for the timer
+//         │            x  x │    x  │      fast recovery: half the window, and on
+//         │        x        │  x    │
+//         │     x           x       x ─ ssthresh ─
+//         │   x                      │       x       the timer expires: the network is silent
+//         │  x                       │    x          slow start: begin with one segment
+//         │ x                        x x
+//         └──────────────────────────────────────── time
+//          slow start       congestion avoidance
+//
+// In slow start each acknowledgment of new bytes adds a segment, so the window doubles in a round trip. From the
+// threshold ssthresh on it grows by about a segment in a round trip: congestion avoidance.
+//
+// An acknowledgment that repeats the one before means that a segment arrived behind a gap. The third one in a row is
+// taken as proof. Until the gap is filled, each further one lets a new segment go, because it says that one has arrived.
+// If the acknowledgment that follows fills the gap only in part, the next segment is lost as well, and is sent at once
+// (RFC 6582, "NewReno").
+//
+// On this page:  congestion_window
+// The notes:     TCP (流量控制, 拥塞控制)
+
+#ifndef NETNOTES_LAN_TCP_CONGESTION_HPP
+#define NETNOTES_LAN_TCP_CONGESTION_HPP
+
+#include <algorithm>
+#include <cstdint>
+
+
+
+namespace netnotes::lan {
+
+/// The congestion window of a sender, in bytes (RFC 5681, RFC 6582). A value.
+class congestion_window {
+  public:
+    constexpr congestion_window() noexcept = default;
+    /// Begins a connection. `segment` is how many bytes a segment carries. `initial_segments` 0 is RFC 5681's rule: four
+    /// segments of up to 1095 bytes, three of up to 2190, else two.
+    constexpr congestion_window(std::uint32_t segment, unsigned initial_segments, packet::sequence first) noexcept
+        : segment_{std::max(segment, 1u)}, recover_{first} {
+        const unsigned rule = segment_ > 2190 ? 2 : segment_ > 1095 ? 3 : 4;
+        initial_ = segment_ * (initial_segments == 0 ? rule : std::min(initial_segments, 1000u));
+        size_ = initial_;
+    }
+
+    /// Returns how many bytes may be under way. The first two repeated acknowledgments each allow a segment more (RFC 3042).
+    [[nodiscard]] constexpr std::uint32_t size() const noexcept {
+        return size_ + (is_recovering_ ? 0 : std::min(duplicates_, 2u) * segment_);
+    }
+    [[nodiscard]] constexpr std::uint32_t threshold() const noexcept { return threshold_; }
+    [[nodiscard]] constexpr bool is_recovering() const noexcept { return is_recovering_; }
+    [[nodiscard]] constexpr bool is_slow_start() const noexcept { return size_ < threshold_; }
+
+    /// Takes the acknowledgment of `bytes` new bytes, up to `acknowledged`; `in_flight` are not acknowledged yet. Returns
+    /// true if the segment that now is the first unacknowledged one must be sent again.
+    constexpr bool new_bytes(std::uint32_t bytes, packet::sequence acknowledged, std::uint32_t in_flight) noexcept {
+        duplicates_ = 0;
+        if (!is_recovering_) {
+            grow(bytes);
+            return false;
+        }
+        if (acknowledged.is_before(recover_)) {  // a part: the next segment is lost, too (RFC 6582 §3.2, step 3)
+            size_ -= std::min(bytes, size_ - segment_);
+            if (bytes >= segment_) size_ += segment_;
+            return true;
+        }
+        is_recovering_ = false;
+        size_ = std::min(threshold_, std::max(in_flight, segment_) + segment_);
+        return false;
+    }
+    /// Takes an acknowledgment that repeats the one before. `next` is the next new sequence number. Returns true if the
+    /// first unacknowledged segment must be sent again: fast retransmit.
+    constexpr bool repeated(packet::sequence acknowledged, packet::sequence next, std::uint32_t in_flight) noexcept {
+        if (is_recovering_) {
+            size_ = std::min(size_ + segment_, largest);  // a segment has left the network
+            return false;
+        }
+        if (++duplicates_ != 3) return false;
+        // After a timeout the repetitions may come from segments that were sent twice (RFC 6582 §4).
+        if (has_timed_out_ && !acknowledged.is_after(recover_)) return false;
+        halve(in_flight);
+        size_ = threshold_ + 3 * segment_;
+        recover_ = next;
+        is_recovering_ = true;
+        has_timed_out_ = false;
+        return true;
+    }
+    /// Takes that the timer has expired. `is_first` is false if the same segment was repeated before.
+    constexpr void timed_out(packet::sequence next, std::uint32_t in_flight, bool is_first) noexcept {
+        if (is_first) halve(in_flight);
+        size_ = segment_;
+        duplicates_ = 0;
+        is_recovering_ = false;
+        has_timed_out_ = true;
+        recover_ = next;
+    }
+    /// Takes that nothing was sent for longer than the timeout: what the window knew is old (RFC 5681 §4.1).
+    constexpr void was_idle() noexcept { size_ = std::min(size_, initial_); }
+    /// Takes another size of segments: the path carries smaller packets only.
+    constexpr void segment_size(std::uint32_t bytes) noexcept {
+        segment_ = std::max(bytes, 1u);
+        size_ = std::max(size_, segment_);
+    }
+
+  private:
+    static constexpr std::uint32_t largest = 1u << 30;  // the largest window of TCP
+
+    constexpr void grow(std::uint32_t bytes) noexcept {
+        const std::uint32_t step =
+            is_slow_start()
+                ? std::min(bytes, segment_)  // an acknowledgment of many bytes counts as one segment
+                : std::max(1u, static_cast<std::uint32_t>(std::uint64_t{segment_} * segment_ / std::max(size_, 1u)));
+        size_ = std::min(size_ + step, largest);
+    }
+    constexpr void halve(std::uint32_t in_flight) noexcept { threshold_ = std::max(in_flight / 2, 2 * segment_); }
+
+    std::uint32_t segment_ = 536;
+    std::uint32_t initial_ = 536;
+    std::uint32_t size_ = 536;
+    std::uint32_t threshold_ = largest;  // as high as possible, so the first loss decides (RFC 5681 §3.1)
+    unsigned duplicates_ = 0;
+    bool is_recovering_ = false;
+    bool has_timed_out_ = false;
+    packet::sequence recover_;  // recovery ends when everything before this number is acknowledged
+};
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_TCP_CONGESTION_HPP
+
+// netnotes/lan/tcp_machine.hpp: one end of a TCP connection, without a net and without a clock
+// SPDX-License-Identifier: MIT
+//
+// Segments and the time go in; segments and a deadline come out. So a lesson can lose the last acknowledgment and wait
+// four minutes in no time, and a test can try every order in which segments arrive.
+//
+//        ┌─ program ──────────────┐         ┌─ tcp_machine ─┐         ┌─ network ──────────────┐
+//        │ connect() listen()     │ ──────> │               │ ──────> │ next()                 │
+//        │ send() shutdown()      │         │   a state,    │         │                        │
+//        │ readable() consume()   │ <────── │ numbers, and  │ <────── │ receive()              │
+//        │ close() abort()        │         │  two queues   │ <────── │ expired(), at deadline │
+//        └────────────────────────┘         └───────────────┘         └────────────────────────┘
+//
+// After each call, take segments from next() until it returns nullopt. The machine knows ports and no addresses: the
+// caller puts an IP header in front (packet::write) and checks the checksum of what arrives (tcp_view::checksum_state).
+//
+//        lan::tcp_machine client{{}, 40000, 80};
+//        client.connect(packet::sequence{1000}, 0s);
+//        while (const auto segment = client.next(0s)) say(segment->header.flags.syn());
+//
+// The procedure for a segment that arrives is that of RFC 9293 §3.10.7, step by step, with the three checks that RFC 5961
+// added against a stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never ends a
+// connection. An acknowledgment must not be older than the largest window. What fails such a check is answered by a
+// *challenge acknowledgment*: the true peer then answers with a RST that has the right number.
+//
+// Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our SYN
+// does not offer them. Bytes in a SYN are not taken, so the peer sends them again, as Linux does.
+//
+// On this page:  tcp_machine · reset_for()
+// The notes:     TCP三次握手, 四次挥手, tcp十种状态, TCP的2MSL问题
+
+#ifndef NETNOTES_LAN_TCP_MACHINE_HPP
+#define NETNOTES_LAN_TCP_MACHINE_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+
+
+
+// netnotes/lan/tcp_sender.hpp: what leaves a TCP, and when
+// SPDX-License-Identifier: MIT
+//
+// This chapter is the half of the TCP machine that speaks; lan/tcp_machine.hpp is the half that listens. Everything that
+// leaves is decided at one place, next(): the caller asks for segments until it returns nullopt.
+//
+// The variables have the names of RFC 9293 §3.3.1. Each SYN, each byte and each FIN has a sequence number:
+//
+//           ISS    SND.UNA            cursor       SND.NXT                 edge: SND.UNA + the smaller window
+//            │      │                  │            │                       │
+//        ────┼──────┼──────────────────┼────────────┼───────────────────────┼─────────────────────
+//             acked     under way        was sent,       may be sent            must wait
+//                                        goes again
+//
+// The cursor is what the RFC leaves out. It says where to go on sending. Usually it is SND.NXT. When the timer expires, the
+// cursor goes back to SND.UNA, and the sender goes on from there as if nothing had been sent. SND.NXT stays, because the
+// peer may acknowledge everything before it.
+//
+// A sender does not send just because it may (RFC 9293 §3.8.6.2.1). It sends a full segment at once. It sends a small one
+// if nothing is under way, or if nothing more will follow, or if it fills half the peer's largest window. With
+// tcp_settings::nagle off, small segments go at once.
+//
+// A window of zero could last for ever, because the segment that opens it carries no data, and no timer protects it.
+// So the sender tries a byte now and then: the zero-window probe (§3.8.6.1). Its answer tells the window.
+//
+// On this page:  tcp_segment · detail::tcp_sender, the base of tcp_machine
+// The notes:     TCP三次握手, 四次挥手, 保活
+
+#ifndef NETNOTES_LAN_TCP_SENDER_HPP
+#define NETNOTES_LAN_TCP_SENDER_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+// netnotes/lan/tcp_queues.hpp: bytes before they are acknowledged, and bytes before they are read
+// SPDX-License-Identifier: MIT
+//
+// TCP sits between two programs that do not wait for each other, so it has a queue at each end. The sender keeps each byte
+// until the peer acknowledges it, because the byte may be lost. The receiver keeps each byte until its program reads it:
+//
+//        sender      ├─ acknowledged ─┼─ under way ─┼─ not sent yet ─┤
+//                         forgotten   ^ SND.UNA     ^ SND.NXT
+//
+//        receiver    ├─ read ─┼─ may be read ─┼── gap ──┼─ arrived early ─┤       ^ the window's edge
+//                    forgotten                ^ RCV.NXT                  └───────┘
+//
+// The receiver's window is its promise: bytes before the edge will be kept. A promise is never taken back (RFC 9293
+// §3.8.6, SHLD-14). The edge moves on only by a worthwhile step, half the buffer or a whole segment. Without this rule
+// a slow reader would announce three bytes, get three, and announce three again: the silly window syndrome (§3.8.6.2.2).
+//
+// On this page:  send_queue · receive_queue
+// The notes:     TCP (滑动窗口)
+
+#ifndef NETNOTES_LAN_TCP_QUEUES_HPP
+#define NETNOTES_LAN_TCP_QUEUES_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+
+
+
+namespace netnotes::lan {
+
+namespace detail {
+/// Bytes that are added behind and taken away in front. They lie in a row, so a part is a span.
+class byte_queue {
+  public:
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - begin_; }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+    [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return std::span{bytes_}.subspan(begin_); }
+    void append(std::span<const std::byte> more) { bytes_.insert(bytes_.end(), more.begin(), more.end()); }
+    void drop(std::size_t count) noexcept {
+        begin_ += std::min(count, size());
+        if (begin_ == bytes_.size()) {
+            bytes_.clear();
+            begin_ = 0;
+        } else if (begin_ > bytes_.size() / 2) {  // each byte is moved once at most, on average
+            bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(begin_));
+            begin_ = 0;
+        }
+    }
+    void clear() noexcept {
+        bytes_.clear();
+        begin_ = 0;
+    }
+
+  private:
+    std::vector<std::byte> bytes_;
+    std::size_t begin_ = 0;
+};
+}  // namespace detail
+
+/// What a program has sent and the peer has not acknowledged.
+class send_queue {
+  public:
+    explicit send_queue(std::size_t capacity) noexcept : capacity_{capacity} {}
+
+    /// Takes as many bytes as there is room for, and returns their count.
+    std::size_t append(std::span<const std::byte> bytes) {
+        const std::size_t taken = std::min(bytes.size(), room());
+        queue_.append(bytes.first(taken));
+        return taken;
+    }
+    [[nodiscard]] std::size_t room() const noexcept { return capacity_ - std::min(capacity_, queue_.size()); }
+    [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(queue_.size()); }
+    /// Returns a part of the queue. It is valid until the next append() or acknowledged().
+    [[nodiscard]] std::span<const std::byte> part(std::size_t at, std::size_t size) const noexcept {
+        return queue_.bytes().subspan(at, size);
+    }
+    /// Forgets the first bytes, which the peer has.
+    void acknowledged(std::size_t bytes) noexcept { queue_.drop(bytes); }
+    void clear() noexcept { queue_.clear(); }
+
+  private:
+    std::size_t capacity_;
+    detail::byte_queue queue_;
+};
+
+/// The bytes that have arrived and the program has not read: bytes in order, bytes behind a gap, and the peer's FIN. At most as much
+/// as the window has promised is kept, whatever the peer sends.
+class receive_queue {
+  public:
+    /// `capacity` is at most 2^30 bytes. A window moves on by `segment` bytes at least.
+    receive_queue(std::size_t capacity, std::uint32_t segment) noexcept
+        : capacity_{static_cast<std::uint32_t>(std::min<std::size_t>(capacity, largest))},
+          step_{std::max(1u, std::min(capacity_ / 2, segment))} {}
+
+    /// Begins with the peer's first byte, one behind its SYN.
+    void begin(packet::sequence first) noexcept {
+        next_ = first;
+        edge_ = first + capacity_;
+    }
+    /// Returns RCV.NXT, the number of the next byte in order.
+    [[nodiscard]] packet::sequence next() const noexcept { return next_; }
+    /// Returns RCV.WND: how many bytes from next() on will be kept.
+    [[nodiscard]] std::uint32_t window() const noexcept { return static_cast<std::uint32_t>(edge_ - next_); }
+    /// Moves the window's edge as far as there is room, if that is worth a step. Returns the window.
+    std::uint32_t open_window() noexcept {
+        const packet::sequence possible = next_ + (capacity_ - std::min(capacity_, unread()));
+        if (possible - edge_ >= static_cast<std::int32_t>(step_)) edge_ = possible;
+        return window();
+    }
+    /// Makes the promise larger, by less than a unit of the window scale: the announced window was rounded up.
+    void promise(std::uint32_t window) noexcept {
+        if (edge_.is_before(next_ + window)) edge_ = next_ + window;
+    }
+    /// Returns true if the peer should learn at once that the program has read: the window was below half the buffer, and
+    /// would double.
+    [[nodiscard]] bool wants_update() const noexcept {
+        if (has_finished_ || window() > capacity_ / 2) return false;
+        const std::uint32_t possible = capacity_ - std::min(capacity_, unread());
+        return possible >= window() + step_ && possible >= 2 * window();
+    }
+
+    /// What arrived() has found.
+    struct arrival {
+        std::uint32_t in_order = 0;  ///< bytes that may now be read
+        bool left_gap = false;       ///< bytes are missing before what arrived, or a gap was filled
+        bool has_finished = false;   ///< the FIN is the next in order, and was taken
+    };
+    /// Takes the bytes of a segment that begin with the number `at`. Bytes that were there before, and bytes outside the
+    /// window, are dropped. Throws std::bad_alloc.
+    arrival arrived(packet::sequence at, std::span<const std::byte> bytes, bool fin) {
+        arrival found;
+        if (has_finished_) return found;
+        if (at.is_before(next_)) {
+            const auto old = static_cast<std::uint32_t>(next_ - at);
+            bytes = bytes.subspan(std::min<std::size_t>(old, bytes.size()));
+            at = next_;
+        }
+        const auto offset = static_cast<std::uint32_t>(at - next_);
+        const std::size_t room = window() - std::min(window(), offset);
+        if (bytes.size() > room) {
+            bytes = bytes.first(room);
+            fin = false;
+        }
+        if (fin) finish_ = place_ + offset + bytes.size();
+        found.left_gap = offset != 0 || !early_.empty();
+        const std::uint64_t before = place_;
+        if (offset == 0) {
+            take(bytes);
+            early_.remove_before(place_);
+        } else if (early_.cost_of(place_ + offset, bytes.size()) + early_.memory() <=
+                   4 * std::size_t{capacity_} + 4096) {
+            early_.insert(place_ + offset, bytes);  // a flood of one-byte pieces ends at the limit above
+        }
+        while (!early_.empty() && early_.first() == place_) take(early_.take_first());
+        found.in_order = static_cast<std::uint32_t>(place_ - before);
+        if (place_ == finish_) {
+            next_ += 1;
+            found.has_finished = has_finished_ = true;
+            early_.clear();
+        }
+        return found;
+    }
+
+    /// Returns the bytes that may be read. They are valid until the next arrived() or consume().
+    [[nodiscard]] std::span<const std::byte> readable() const noexcept { return ready_.bytes(); }
+    /// Forgets the first bytes, which the program has read.
+    void consume(std::size_t count) noexcept { ready_.drop(count); }
+    /// Returns true if the peer's FIN has arrived, and everything before it.
+    [[nodiscard]] bool has_finished() const noexcept { return has_finished_; }
+    /// Returns how many bytes wait behind a gap.
+    [[nodiscard]] std::size_t early() const noexcept { return early_.size(); }
+    void clear() noexcept {
+        ready_.clear();
+        early_.clear();
+    }
+
+  private:
+    static constexpr std::size_t largest = 1u << 30;
+
+    /// The pieces behind a gap, without the parts that a later segment has filled.
+    class pieces : public packet::detail::pieces {
+      public:
+        void remove_before(std::uint64_t place) {
+            while (!empty() && first() < place) {
+                const std::uint64_t at = first();
+                const std::vector<std::byte> piece = take_first();
+                if (at + piece.size() <= place) continue;
+                insert(place, std::span{piece}.subspan(static_cast<std::size_t>(place - at)));
+            }
+        }
+    };
+
+    [[nodiscard]] std::uint32_t unread() const noexcept { return static_cast<std::uint32_t>(ready_.size()); }
+    void take(std::span<const std::byte> bytes) {
+        ready_.append(bytes);
+        place_ += bytes.size();
+        next_ += static_cast<std::uint32_t>(bytes.size());
+    }
+
+    std::uint32_t capacity_;
+    std::uint32_t step_;
+    packet::sequence next_;
+    packet::sequence edge_;
+    std::uint64_t place_ = 0;  // bytes in order so far: the place of next_ in the stream
+    std::uint64_t finish_ = std::numeric_limits<std::uint64_t>::max();
+    bool has_finished_ = false;
+    detail::byte_queue ready_;
+    pieces early_;
+};
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_TCP_QUEUES_HPP
+
+// netnotes/lan/tcp_settings.hpp: the numbers of a TCP, and the wait before it sends again
+// SPDX-License-Identifier: MIT
+//
+// A TCP has a dozen numbers: how large a segment may be, how long to wait for an acknowledgment, when to give up. A
+// kernel hides them behind sysctl names. Here they are members of one struct, so a lesson can set each of them:
+//
+//        lan::tcp_settings quick{.maximum_segment_lifetime = 1s, .keep_alive_idle = 10s};
+//
+// The most interesting number is measured: the retransmission timeout (RTO). Too short, and the sender repeats what has
+// arrived; too long, and a lost segment stops the connection for seconds. RFC 6298 keeps two averages of the round-trip
+// time R, the time itself and how much it varies:
+//
+//        first measurement       SRTT = R                            RTTVAR = R / 2
+//        each later one          RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R|
+//                                SRTT = 7/8 SRTT + 1/8 R
+//        always                  RTO = SRTT + 4 RTTVAR, at least one second
+//        each time it expires    RTO doubles, up to a minute
+//
+// A segment that was sent twice is never measured, because its acknowledgment could belong to either copy (Karn's rule).
+//
+// Time is a std::chrono::nanoseconds: the time since any beginning that the caller chooses. Nothing here reads a clock.
+//
+// On this page:  tcp_settings · retransmission_timeout
+// The notes:     TCP的2MSL问题, 保活 (keep-alive)
+
+#ifndef NETNOTES_LAN_TCP_SETTINGS_HPP
+#define NETNOTES_LAN_TCP_SETTINGS_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace netnotes::lan {
+
+/// The numbers of a connection. The defaults are the RFCs'. Where an RFC leaves a choice, the default is Linux's.
+struct tcp_settings {
+    /// The largest number of bytes in a segment that we ask the peer to send: 64 to 65495. Ethernet's is 1460.
+    std::uint16_t maximum_segment_size = 1460;
+    std::size_t send_buffer = 65'536;     ///< bytes that send() takes before they are acknowledged
+    std::size_t receive_buffer = 65'535;  ///< bytes that arrive before the program reads them; at most 2^30
+    /// Offers to scale windows (RFC 7323 §2). Without it, no window is larger than 65535 bytes.
+    bool window_scale = true;
+    /// Holds small segments back until earlier bytes are acknowledged (Nagle's algorithm, RFC 9293 §3.7.4).
+    bool nagle = true;
+    /// How long an acknowledgment may wait for company: below 500 ms (RFC 9293 §3.8.6.3). Zero sends each at once.
+    std::chrono::nanoseconds delayed_acknowledgment = std::chrono::milliseconds{200};
+
+    std::chrono::nanoseconds initial_timeout =
+        std::chrono::seconds{1};                                      ///< before the first measurement (RFC 6298 §2.1)
+    std::chrono::nanoseconds min_timeout = std::chrono::seconds{1};   ///< RFC 6298 §2.4; Linux has 200 ms
+    std::chrono::nanoseconds max_timeout = std::chrono::seconds{60};  ///< RFC 6298 §2.5
+    /// Repetitions of a SYN before connect() fails. Seven take three minutes (RFC 9293 §3.8.3, MUST-23).
+    unsigned max_syn_retransmissions = 7;
+    /// Repetitions of a segment before the connection fails. It must not fail before 100 s (RFC 9293 §3.8.3).
+    unsigned max_retransmissions = 12;
+    /// Segments that may be sent before the first acknowledgment. Zero is RFC 5681's rule: two to four. RFC 6928 has 10.
+    unsigned initial_window = 0;
+
+    /// MSL, the longest time that a segment may be under way. TIME-WAIT lasts twice as long (RFC 9293 §3.4.2).
+    std::chrono::nanoseconds maximum_segment_lifetime = std::chrono::minutes{2};
+    /// How long FIN-WAIT-2 may last after close(). Zero is for ever. Linux has 60 s (tcp_fin_timeout, tcp(7)).
+    std::chrono::nanoseconds fin_wait_2_timeout{};
+
+    /// Silence after which a probe asks whether the peer is there. Zero, the default, is off (RFC 9293 §3.8.4, MUST-25).
+    std::chrono::nanoseconds keep_alive_idle{};
+    std::chrono::nanoseconds keep_alive_interval = std::chrono::seconds{75};  ///< between two probes
+    unsigned keep_alive_count = 9;                                            ///< probes without an answer
+
+    /// Challenge acknowledgments in five seconds (RFC 5961 §7). A forger could otherwise make us send without limit.
+    unsigned max_challenges = 10;
+};
+
+/// How long to wait for an acknowledgment (RFC 6298). A value.
+class retransmission_timeout {
+  public:
+    using duration = std::chrono::nanoseconds;
+
+    constexpr retransmission_timeout() noexcept = default;
+    constexpr explicit retransmission_timeout(const tcp_settings& settings) noexcept
+        : min_{settings.min_timeout},
+          max_{std::max(settings.max_timeout, settings.min_timeout)},
+          base_{std::min(settings.initial_timeout, max_)} {}
+
+    /// Takes the time from a segment to its acknowledgment. The segment was sent once (Karn's rule: RFC 6298 §3).
+    constexpr void measure(duration round_trip) noexcept {
+        const duration sample = std::max(round_trip, duration{1});
+        if (smoothed_ == duration::zero()) {
+            smoothed_ = sample;
+            variation_ = sample / 2;
+        } else {
+            const duration error = smoothed_ > sample ? smoothed_ - sample : sample - smoothed_;
+            variation_ = (3 * variation_ + error) / 4;
+            smoothed_ = (7 * smoothed_ + sample) / 8;
+        }
+        base_ = std::clamp(smoothed_ + 4 * variation_, min_, max_);
+        doublings_ = 0;
+    }
+    /// Doubles the timeout, because it has expired (RFC 6298 §5.5).
+    constexpr void back_off() noexcept {
+        if (value() < max_) ++doublings_;
+    }
+    /// Takes that a SYN was sent more than once: data begins with at least three seconds (RFC 6298 §5.7).
+    constexpr void syn_was_repeated() noexcept {
+        doublings_ = 0;
+        base_ = std::clamp(std::max(base_, duration{std::chrono::seconds{3}}), min_, max_);
+    }
+    [[nodiscard]] constexpr duration value() const noexcept { return after(doublings_); }
+    /// Returns the timeout after that number of doublings, for other timers that double (zero-window probes).
+    [[nodiscard]] constexpr duration after(unsigned doublings) const noexcept {
+        duration wait = base_;
+        for (unsigned i = 0; i < doublings && wait < max_; ++i) wait *= 2;
+        return std::min(wait, max_);
+    }
+    /// Returns SRTT, zero before the first measurement.
+    [[nodiscard]] constexpr duration round_trip() const noexcept { return smoothed_; }
+    /// Returns RTTVAR, zero before the first measurement.
+    [[nodiscard]] constexpr duration variation() const noexcept { return variation_; }
+
+  private:
+    duration min_ = std::chrono::seconds{1};
+    duration max_ = std::chrono::seconds{60};
+    duration base_ = std::chrono::seconds{1};
+    duration smoothed_{};
+    duration variation_{};
+    unsigned doublings_ = 0;
+};
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_TCP_SETTINGS_HPP
+
+
+namespace netnotes::lan {
+
+/// A segment to send: packet::write() makes its bytes, behind an IP header.
+struct tcp_segment {
+    packet::tcp header;
+    std::span<const std::byte> payload;  ///< valid until the next call of a member of the machine
+    /// Returns how many sequence numbers the segment occupies (RFC 9293 §3.4).
+    [[nodiscard]] std::uint32_t length() const noexcept {
+        return static_cast<std::uint32_t>(payload.size()) + (header.flags.syn() ? 1 : 0) + (header.flags.fin() ? 1 : 0);
+    }
+};
+
+namespace detail {
+
+/// The send side of a connection, with all timers.
+class tcp_sender {
+  public:
+    using time = std::chrono::nanoseconds;
+    static constexpr time never = time::max();  ///< a deadline that does not come
+
+    /// Returns the next segment to send, or nullopt. Call it after each other call, until it returns nullopt.
+    [[nodiscard]] std::optional<tcp_segment> next(time now) noexcept {
+        now_ = std::max(now_, now);
+        if (reset_) return tcp_segment{*std::exchange(reset_, std::nullopt), {}};
+        switch (state_) {
+            case tcp_state::closed:
+            case tcp_state::listen: return std::nullopt;
+            case tcp_state::syn_sent:
+            case tcp_state::syn_received:
+                if (cursor_ == iss_) return synchronize();
+                break;
+            case tcp_state::fin_wait_2:
+            case tcp_state::time_wait: break;
+            default:
+                if (auto segment = text()) return segment;
+        }
+        if (keep_alive_probe_) {
+            // A number that the peer has acknowledged: the peer must answer that it knows (RFC 9293 §3.8.4).
+            keep_alive_probe_ = false;
+            return leaving({.sequence_number = nxt_ - 1, .flags = packet::tcp_flag::ack}, {});
+        }
+        if (acknowledge_now_) return leaving({.sequence_number = nxt_, .flags = packet::tcp_flag::ack}, {});
+        return std::nullopt;
+    }
+
+    /// Returns when to call expired(): never if there is nothing to wait for.
+    [[nodiscard]] time deadline() const noexcept {
+        return std::min({retransmit_at_, persist_at_, acknowledge_at_, end_at_, keep_alive_at()});
+    }
+    /// Takes the time. Call it at the deadline; an early call does nothing.
+    void expired(time now) noexcept {
+        now_ = std::max(now_, now);
+        if (now_ >= end_at_) return end({});
+        if (now_ >= acknowledge_at_) acknowledge_now();
+        if (now_ >= retransmit_at_) retransmit();
+        if (now_ >= persist_at_) probe_window();
+        if (now_ >= keep_alive_at()) keep_alive();
+    }
+
+    [[nodiscard]] tcp_state state() const noexcept { return state_; }
+    /// Returns why the connection has ended: connection_refused, connection_reset, timed_out, host_unreachable, or
+    /// connection_aborted after abort(). No error means that it runs, or that it ended as it should.
+    [[nodiscard]] std::error_code failure() const noexcept { return failure_; }
+    [[nodiscard]] std::uint16_t local_port() const noexcept { return local_port_; }
+    /// Returns the peer's port, 0 in LISTEN.
+    [[nodiscard]] std::uint16_t remote_port() const noexcept { return remote_port_; }
+
+    /// Returns how many bytes send() would take.
+    [[nodiscard]] std::size_t room() const noexcept { return queue_.room(); }
+    /// Returns the bytes that send() took and the peer has not acknowledged.
+    [[nodiscard]] std::size_t unacknowledged() const noexcept { return queue_.size(); }
+    /// Returns SND.UNA, the first number that is not acknowledged.
+    [[nodiscard]] packet::sequence send_unacknowledged() const noexcept { return una_; }
+    /// Returns SND.NXT, the next new number.
+    [[nodiscard]] packet::sequence send_next() const noexcept { return nxt_; }
+    /// Returns SND.WND, the peer's window in bytes.
+    [[nodiscard]] std::uint32_t send_window() const noexcept { return window_; }
+    /// Returns how many bytes of data a full segment carries.
+    [[nodiscard]] std::uint32_t segment_size() const noexcept { return mss_; }
+    [[nodiscard]] const congestion_window& congestion() const noexcept { return congestion_; }
+    [[nodiscard]] const retransmission_timeout& timeout() const noexcept { return timeout_; }
+    /// Returns how many segments were sent more than once.
+    [[nodiscard]] std::uint64_t retransmissions() const noexcept { return total_retransmissions_; }
+    /// Returns how long TIME-WAIT still lasts, zero in every other state.
+    [[nodiscard]] time time_wait_left(time now) const noexcept {
+        return state_ == tcp_state::time_wait ? std::max(time::zero(), end_at_ - now) : time::zero();
+    }
+
+  protected:
+    tcp_sender(const tcp_settings& settings, std::uint16_t local_port, std::uint16_t remote_port)
+        : settings_{settings},
+          local_port_{local_port},
+          remote_port_{remote_port},
+          queue_{settings.send_buffer},
+          receive_{settings.receive_buffer, settings.maximum_segment_size},
+          timeout_{settings} {
+        const std::size_t most = std::min<std::size_t>(settings.receive_buffer, 1u << 30);
+        while (settings.window_scale && offered_shift_ < 14 && (most >> offered_shift_) > 65'535) ++offered_shift_;
+    }
+    ~tcp_sender() = default;
+    tcp_sender(const tcp_sender&) = default;
+    tcp_sender(tcp_sender&&) noexcept = default;
+    tcp_sender& operator=(const tcp_sender&) = default;
+    tcp_sender& operator=(tcp_sender&&) noexcept = default;
+
+    /// Begins the numbers of our direction.
+    void number_from(packet::sequence initial) noexcept {
+        iss_ = una_ = nxt_ = cursor_ = urgent_end_ = initial;
+        front_ = initial + 1;
+    }
+    /// Begins a connection whose SYNs are exchanged: the peer's options are known.
+    void synchronized() noexcept {
+        congestion_ = congestion_window{mss_, settings_.initial_window, iss_};
+        if (syn_repeated_) timeout_.syn_was_repeated();
+        if (syn_repeated_) congestion_ = congestion_window{mss_, 1, iss_};  // RFC 5681 §3.1
+    }
+    /// Returns the number of our FIN, sent or not.
+    [[nodiscard]] packet::sequence finish() const noexcept { return front_ + queue_.size(); }
+    [[nodiscard]] bool is_finish_acknowledged() const noexcept { return finishing_ && una_ == finish() + 1; }
+    /// Returns true if the peer has seen our SYN and we have seen the peer's.
+    [[nodiscard]] bool is_synchronized() const noexcept {
+        return state_ != tcp_state::closed && state_ != tcp_state::listen && state_ != tcp_state::syn_sent &&
+               state_ != tcp_state::syn_received;
+    }
+    /// Returns true if data or a FIN may still leave.
+    [[nodiscard]] bool is_sending() const noexcept {
+        return is_synchronized() && state_ != tcp_state::fin_wait_2 && state_ != tcp_state::time_wait;
+    }
+
+    void acknowledge_now() noexcept {
+        acknowledge_now_ = true;
+        acknowledge_at_ = never;
+    }
+    /// Acknowledges together with data, or a little later.
+    void acknowledge_soon() noexcept {
+        if (settings_.delayed_acknowledgment <= time::zero() || acknowledge_at_ != never)  // every second: §3.8.6.3
+            return acknowledge_now();
+        if (!acknowledge_now_) acknowledge_at_ = now_ + settings_.delayed_acknowledgment;
+    }
+    /// Sends a reset with that number, in place of everything else.
+    void send_reset(packet::sequence number) noexcept {
+        reset_ = packet::tcp{.source_port = local_port_,
+                             .destination_port = remote_port_,
+                             .sequence_number = number,
+                             .flags = packet::tcp_flag::rst,
+                             .window = 0};
+    }
+    /// Sends a reset that belongs to the connection, then ends it.
+    void reset_and_end(std::error_code why) noexcept {
+        send_reset(nxt_);
+        reset_->flags = packet::tcp_flag::rst | packet::tcp_flag::ack;
+        reset_->acknowledgment_number = receive_.next();
+        end(why);
+    }
+    /// Forgets the connection.
+    void end(std::error_code why) noexcept {
+        state_ = tcp_state::closed;
+        failure_ = why;
+        queue_.clear();
+        retransmit_at_ = persist_at_ = acknowledge_at_ = end_at_ = never;
+        acknowledge_now_ = keep_alive_probe_ = resend_front_ = false;
+    }
+    void wait_two_lifetimes() noexcept {
+        state_ = tcp_state::time_wait;
+        retransmit_at_ = persist_at_ = never;
+        end_at_ = now_ + 2 * settings_.maximum_segment_lifetime;
+    }
+    /// Starts the timer of the first unacknowledged segment, or stops it.
+    void restart_timer() noexcept {
+        retransmit_at_ = una_ == nxt_ || una_ == cursor_ ? never : now_ + timeout_.value();
+    }
+
+    tcp_settings settings_;
+    std::uint16_t local_port_;
+    std::uint16_t remote_port_;
+    tcp_state state_ = tcp_state::closed;
+    std::error_code failure_;
+    time now_{};
+
+    packet::sequence iss_, una_, nxt_, cursor_;  // cursor_ is between una_ and nxt_
+    packet::sequence front_;                     // the number of the queue's first byte
+    packet::sequence wl1_, wl2_;                 // the segment that told the window last: SND.WL1, SND.WL2
+    packet::sequence urgent_end_;                // behind the last urgent byte: SND.UP
+    std::uint32_t window_ = 0;
+    std::uint32_t max_window_ = 0;
+    std::uint32_t mss_ = 536;  // without the option (RFC 9293 §3.7.1, MUST-15)
+    send_queue queue_;
+    receive_queue receive_;
+    unsigned offered_shift_ = 0;  // the window scale that our SYN offers
+    unsigned send_shift_ = 0;     // the peer's windows are shifted by this
+    unsigned receive_shift_ = 0;  // ours are
+    bool peer_scales_ = true;     // the peer's SYN had the option, or has not come yet
+    bool finishing_ = false;      // a FIN follows the queue
+    bool passive_ = false;        // began in LISTEN
+    bool syn_repeated_ = false;
+    bool acknowledge_now_ = false;
+    bool keep_alive_probe_ = false;
+    bool resend_front_ = false;  // fast retransmit
+    bool force_ = false;         // a zero-window probe, or a small segment that has waited long enough
+
+    congestion_window congestion_;
+    retransmission_timeout timeout_;
+    unsigned retransmissions_ = 0;  // of the same segment
+    unsigned window_probes_ = 0;    // doublings of the persist timer
+    unsigned silent_probes_ = 0;    // of them without an answer
+    unsigned keep_alives_ = 0;      // without an answer
+    std::uint64_t total_retransmissions_ = 0;
+    std::optional<packet::sequence> timed_;  // the end of the segment whose round trip is measured
+    time timed_at_{};
+    time last_sent_{};
+    time last_heard_{};
+
+    time retransmit_at_ = never;
+    time persist_at_ = never;
+    time acknowledge_at_ = never;
+    time end_at_ = never;  // 2 MSL, or the end of FIN-WAIT-2
+    std::optional<packet::tcp> reset_;
+
+  private:
+    using flag = packet::tcp_flag;
+
+    /// Completes a segment that goes now. Everything but a SYN carries the acknowledgment.
+    tcp_segment leaving(packet::tcp header, std::span<const std::byte> payload) noexcept {
+        header.source_port = local_port_;
+        header.destination_port = remote_port_;
+        if (header.flags.ack()) {
+            header.acknowledgment_number = receive_.next();
+            acknowledge_now_ = false;
+            acknowledge_at_ = never;
+        }
+        const std::uint32_t window = receive_.open_window();
+        const unsigned shift = header.flags.syn() ? 0 : receive_shift_;  // a SYN's own window is never scaled
+        header.window =
+            static_cast<std::uint16_t>(std::min<std::uint32_t>((window + (1u << shift) - 1) >> shift, 65'535));
+        if (header.flags.ack() && !header.flags.syn()) receive_.promise(std::uint32_t{header.window} << shift);
+        if (urgent_end_.is_after(header.sequence_number) && !header.flags.syn()) {
+            header.flags = header.flags | flag::urg;
+            header.urgent_pointer =
+                static_cast<std::uint16_t>(std::min<std::int32_t>(urgent_end_ - header.sequence_number, 65'535));
+        }
+        last_sent_ = now_;
+        return {header, payload};
+    }
+    /// Counts the numbers of a segment that goes now, which begins at the cursor.
+    void count(std::uint32_t numbers) noexcept {
+        const packet::sequence end = cursor_ + numbers;
+        if (cursor_.is_before(nxt_)) {
+            ++total_retransmissions_;
+            timed_.reset();
+        } else if (!timed_) {
+            timed_ = end;
+            timed_at_ = now_;
+        }
+        cursor_ = end;
+        if (nxt_.is_before(end)) nxt_ = end;
+        if (retransmit_at_ == never) retransmit_at_ = now_ + timeout_.value();
+        persist_at_ = never;
+    }
+
+    tcp_segment synchronize() noexcept {
+        packet::tcp header{.sequence_number = iss_, .flags = flag::syn};
+        if (state_ == tcp_state::syn_received) header.flags = flag::syn | flag::ack;
+        header.options.maximum_segment_size(settings_.maximum_segment_size);
+        if (settings_.window_scale && peer_scales_)
+            header.options.no_operation().window_scale(static_cast<std::uint8_t>(offered_shift_));
+        count(1);
+        return leaving(header, {});
+    }
+
+    /// Returns a segment with data or a FIN, if it may go.
+    std::optional<tcp_segment> text() noexcept {
+        if (resend_front_) {
+            resend_front_ = false;
+            if (una_.is_before(nxt_)) {
+                const packet::sequence saved = std::exchange(cursor_, una_);
+                const std::uint32_t most = std::min(mss_, static_cast<std::uint32_t>(nxt_ - una_));
+                auto segment = piece(std::min(most, queue_.size()), nxt_.is_after(finish()));
+                if (cursor_.is_before(saved)) cursor_ = saved;
+                return segment;
+            }
+        }
+        const packet::sequence end = finish();
+        if (cursor_.is_after(end)) return std::nullopt;  // the FIN was sent
+        const auto unsent = static_cast<std::uint32_t>(end - cursor_);
+        if (unsent == 0 && !finishing_) return std::nullopt;
+        if (cursor_ == una_ && cursor_ == nxt_ && now_ - last_sent_ > timeout_.value()) congestion_.was_idle();
+
+        const bool is_idle = cursor_ == una_;
+        const std::int32_t room = una_ + std::min(window_, congestion_.size()) - cursor_;
+        std::uint32_t size = std::min({unsent, mss_, static_cast<std::uint32_t>(std::max(room, 0))});
+        const bool with_fin = finishing_ && size == unsent && static_cast<std::int64_t>(size) < room;
+        const bool is_full = size == mss_;
+        const bool is_rest = size == unsent && (!settings_.nagle || nxt_ == una_ || with_fin);
+        const bool is_half = 2 * size >= max_window_ && (!settings_.nagle || nxt_ == una_);
+        const bool is_again = cursor_.is_before(nxt_);
+        if ((size != 0 || with_fin) && (is_full || is_rest || is_half || is_again)) {
+            force_ = false;
+            return piece(size, with_fin);
+        }
+        if (!is_idle) return std::nullopt;  // an acknowledgment will come, or the timer
+        if (!force_) {
+            if (persist_at_ == never) {
+                window_probes_ = silent_probes_ = 0;
+                persist_at_ = now_ + timeout_.value();
+            }
+            retransmit_at_ = never;
+            return std::nullopt;
+        }
+        force_ = false;
+        if (size != 0) return piece(size, false);  // small, but it has waited long enough (RFC 9293 §3.8.6.2.1, case 4)
+        // A probe: the next byte, or the FIN, although there is no room (RFC 9293 §3.8.6.1, MUST-36).
+        size = std::min(unsent, 1u);
+        auto segment = piece(size, size == 0);
+        cursor_ = una_;  // it is not expected to arrive, so nothing is under way
+        retransmit_at_ = never;
+        timed_.reset();
+        persist_at_ = now_ + timeout_.after(window_probes_);
+        return segment;
+    }
+    /// Makes a segment of `size` bytes from the cursor on.
+    tcp_segment piece(std::uint32_t size, bool with_fin) noexcept {
+        const auto at = static_cast<std::uint32_t>(cursor_ - front_);
+        const auto bytes = queue_.part(at, size);
+        packet::tcp header{.sequence_number = cursor_, .flags = flag::ack};
+        if (size != 0 && at + size == queue_.size())
+            header.flags = header.flags | flag::psh;  // nothing more to wait for
+        with_fin = with_fin && at + size == queue_.size();
+        if (with_fin) header.flags = header.flags | flag::fin;
+        count(size + (with_fin ? 1 : 0));
+        return leaving(header, bytes);
+    }
+
+    void retransmit() noexcept {
+        const bool is_syn = state_ == tcp_state::syn_sent || state_ == tcp_state::syn_received;
+        if (retransmissions_ >= (is_syn ? settings_.max_syn_retransmissions : settings_.max_retransmissions)) {
+            if (state_ == tcp_state::syn_received && passive_) return listen_again();
+            return end(make_error_code(std::errc::timed_out));
+        }
+        if (is_syn)
+            syn_repeated_ = true;
+        else
+            congestion_.timed_out(nxt_, static_cast<std::uint32_t>(nxt_ - una_), retransmissions_ == 0);
+        ++retransmissions_;
+        timeout_.back_off();
+        timed_.reset();
+        cursor_ = una_;
+        resend_front_ = false;
+        retransmit_at_ = never;  // next() starts it again
+    }
+    void probe_window() noexcept {
+        if (++silent_probes_ > settings_.max_retransmissions) return end(make_error_code(std::errc::timed_out));
+        ++window_probes_;
+        force_ = true;
+        persist_at_ = never;
+    }
+
+    [[nodiscard]] time keep_alive_at() const noexcept {
+        const bool may = is_synchronized() && state_ != tcp_state::time_wait && una_ == nxt_ && persist_at_ == never;
+        if (!may || settings_.keep_alive_idle <= time::zero()) return never;
+        return last_heard_ + settings_.keep_alive_idle + keep_alives_ * settings_.keep_alive_interval;
+    }
+    void keep_alive() noexcept {
+        if (keep_alives_ >= settings_.keep_alive_count) return reset_and_end(make_error_code(std::errc::timed_out));
+        ++keep_alives_;
+        keep_alive_probe_ = true;
+    }
+
+  protected:
+    /// Goes back to LISTEN: the SYN that we have answered came to nothing.
+    void listen_again() noexcept {
+        end({});
+        if (finishing_) return;  // the program has closed meanwhile
+        state_ = tcp_state::listen;
+        remote_port_ = 0;
+        retransmissions_ = 0;
+        syn_repeated_ = false;
+        peer_scales_ = true;
+        timeout_ = retransmission_timeout{settings_};
+        timed_.reset();
+    }
+};
+
+}  // namespace detail
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_TCP_SENDER_HPP
+
+
+namespace netnotes::lan {
+
+/// Returns the RST that answers a segment to a port where there is no connection (RFC 9293 §3.10.7.1). Returns nullopt for
+/// a RST, which is never answered: two hosts would otherwise reset each other for ever.
+[[nodiscard]] constexpr std::optional<packet::tcp> reset_for(const packet::tcp_view& segment) noexcept {
+    if (segment.flags().rst()) return std::nullopt;
+    packet::tcp reset{
+        .source_port = segment.destination_port(), .destination_port = segment.source_port(), .window = 0};
+    if (segment.flags().ack()) {
+        reset.sequence_number = segment.acknowledgment_number();
+        reset.flags = packet::tcp_flag::rst;
+    } else {
+        reset.acknowledgment_number = segment.sequence_number() + segment.segment_length();
+        reset.flags = packet::tcp_flag::rst | packet::tcp_flag::ack;
+    }
+    return reset;
+}
+
+/// One end of a connection: RFC 9293 with the timer of RFC 6298, the congestion control of RFC 5681 and 6582, window
+/// scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same connection at that moment.
+class tcp_machine : public detail::tcp_sender {
+  public:
+    /// Makes a machine in CLOSED. The peer's port may be 0 before listen().
+    explicit tcp_machine(const tcp_settings& settings, std::uint16_t local_port, std::uint16_t remote_port = 0)
+        : tcp_sender{settings, local_port, remote_port} {}
+
+    // ---- What the program calls
+
+    /// Opens actively: sends a SYN with that number (RFC 9293 §3.10.1). The number should be hard to guess; see
+    /// initial_sequence(). Does nothing unless the state is CLOSED or LISTEN.
+    void connect(packet::sequence initial, time now) {
+        if (state_ != tcp_state::closed && state_ != tcp_state::listen) return;
+        if (state_ == tcp_state::closed) *this = tcp_machine{settings_, local_port_, remote_port_};
+        begin(now);
+        passive_ = false;
+        number_from(initial);
+        state_ = tcp_state::syn_sent;
+    }
+    /// Opens passively: waits for a SYN from any port, and answers it with the number `initial`.
+    void listen(packet::sequence initial) {
+        if (state_ != tcp_state::closed) return;
+        *this = tcp_machine{settings_, local_port_, remote_port_};
+        passive_ = true;
+        listen_number_ = initial;
+        state_ = tcp_state::listen;
+    }
+    /// Opens as if the handshake had taken place: the peer has acknowledged our SYN with a cookie (see syn_cookies). Each
+    /// number is that of the side's SYN. Neither side scales its windows.
+    void establish(packet::sequence ours, packet::sequence peers, std::uint16_t peer_segment_size, time now) {
+        if (state_ != tcp_state::closed) return;
+        *this = tcp_machine{settings_, local_port_, remote_port_};
+        begin(now);
+        passive_ = true;
+        number_from(ours);
+        receive_.begin(peers + 1);
+        take_segment_size(peer_segment_size);
+        una_ = nxt_ = cursor_ = ours + 1;
+        wl1_ = peers;
+        wl2_ = una_;
+        synchronized();
+        state_ = tcp_state::established;
+    }
+    /// Queues bytes, and returns how many were taken: as many as there is room for, none after shutdown(). In SYN-SENT and
+    /// SYN-RECEIVED they wait for the connection. Throws std::bad_alloc.
+    std::size_t send(std::span<const std::byte> bytes) {
+        const bool may = state_ == tcp_state::established || state_ == tcp_state::close_wait ||
+                         state_ == tcp_state::syn_sent || state_ == tcp_state::syn_received;
+        return may && !finishing_ ? queue_.append(bytes) : 0;
+    }
+    std::size_t send(std::string_view text) { return send(std::as_bytes(std::span{text.data(), text.size()})); }
+    /// Queues bytes and marks them as urgent: the peer's program should learn of them early (RFC 9293 §3.8.5). Kept because
+    /// the RFC demands it; new programs should not use it (RFC 6093).
+    std::size_t send_urgent(std::span<const std::byte> bytes) {
+        const std::size_t taken = send(bytes);
+        if (taken != 0) urgent_end_ = finish();
+        return taken;
+    }
+    /// Ends our direction: a FIN follows what was sent. Receiving goes on. This is CLOSE of RFC 9293 §3.10.4, and
+    /// shutdown(SHUT_WR) of a socket.
+    void shutdown() noexcept {
+        switch (state_) {
+            case tcp_state::listen:
+            case tcp_state::syn_sent: return end({});
+            case tcp_state::syn_received:  // a FIN may follow our SYN; it goes when the peer has acknowledged that
+            case tcp_state::established:
+                finishing_ = true;
+                state_ = state_ == tcp_state::established ? tcp_state::fin_wait_1 : state_;
+                break;
+            case tcp_state::close_wait:
+                finishing_ = true;
+                state_ = tcp_state::last_ack;
+                break;
+            default: break;
+        }
+    }
+    /// Ends both directions, as close() of a socket does. Bytes that the program has not read, and bytes that arrive later,
+    /// are answered by a RST: they are lost, and the peer should know (RFC 9293 §3.6.1).
+    void close(time now) noexcept {
+        now_ = std::max(now_, now);
+        discards_ = true;
+        if (is_synchronized() && state_ != tcp_state::time_wait && !receive_.readable().empty())
+            return reset_and_end({});
+        shutdown();
+        wait_for_finish();
+    }
+    /// Ends the connection at once, with a RST if the peer knows of it (RFC 9293 §3.10.5).
+    void abort() noexcept {
+        const bool tell = state_ == tcp_state::syn_received || state_ == tcp_state::established ||
+                          state_ == tcp_state::fin_wait_1 || state_ == tcp_state::fin_wait_2 ||
+                          state_ == tcp_state::close_wait;
+        const bool was_open = state_ != tcp_state::closed && state_ != tcp_state::listen;
+        if (tell) send_reset(nxt_);
+        receive_.clear();
+        end(was_open ? make_error_code(std::errc::connection_aborted) : std::error_code{});
+    }
+
+    /// Returns the bytes that have arrived in order. They are valid until the next call of receive() or consume().
+    [[nodiscard]] std::span<const std::byte> readable() const noexcept { return receive_.readable(); }
+    /// Forgets the first bytes, which the program has read. The window may open: call next().
+    void consume(std::size_t count) noexcept {
+        receive_.consume(count);
+        urgent_received_ -= std::min(urgent_received_, count);
+        if (is_synchronized() && state_ != tcp_state::time_wait && receive_.wants_update()) acknowledge_now();
+    }
+    /// Returns true if the peer has sent its FIN, and everything before it has arrived. Once readable() is empty, too, that
+    /// is what recv() of a socket tells by 0.
+    [[nodiscard]] bool has_peer_finished() const noexcept { return receive_.has_finished(); }
+    /// Returns how many urgent bytes are to be read.
+    [[nodiscard]] std::size_t urgent() const noexcept { return urgent_received_; }
+
+    // ---- What the network calls
+
+    /// Takes a segment for this connection: its ports fit, and its checksum is good (RFC 9293 §3.10.7). Throws
+    /// std::bad_alloc.
+    void receive(const packet::tcp_view& segment, time now) {
+        now_ = std::max(now_, now);
+        switch (state_) {
+            case tcp_state::closed:
+                if (const auto reset = reset_for(segment)) reset_ = reset;
+                return;
+            case tcp_state::listen: return in_listen(segment);
+            case tcp_state::syn_sent: return in_syn_sent(segment);
+            default: return in_synchronized(segment);
+        }
+    }
+    /// Takes an ICMP error about a segment of ours (RFC 9293 §3.9.2.2). `is_hard` is true for "protocol", "port
+    /// unreachable". A hard error ends an attempt to connect; any other error changes nothing, because routes recover,
+    /// and because a stranger could have sent it (RFC 5927).
+    void unreachable(bool is_hard) noexcept {
+        if (is_hard && state_ == tcp_state::syn_sent) end(make_error_code(std::errc::host_unreachable));
+    }
+    /// Takes that a path carries packets of at most that many bytes (ICMP "fragmentation needed"). Sends again what was
+    /// too large. Values below 68 count as 68 (RFC 791).
+    void path_mtu(std::uint16_t bytes) noexcept {
+        const std::uint32_t size = std::max<std::uint32_t>(bytes, 68) - 40;
+        if (size >= mss_) return;
+        mss_ = size;
+        congestion_.segment_size(size);
+        cursor_ = una_;
+        timed_.reset();
+    }
+    /// Returns true if the machine waits in TIME-WAIT, and this SYN begins a new connection whose numbers cannot be taken
+    /// for old ones. The host may then forget this machine and hand the SYN to its listener (RFC 9293 §3.6.1, MAY-2).
+    [[nodiscard]] bool gives_way_to(const packet::tcp_view& segment) const noexcept {
+        const auto flags = segment.flags();
+        return state_ == tcp_state::time_wait && flags.syn() && !flags.rst() && !flags.ack() &&
+               segment.sequence_number().is_after(receive_.next());
+    }
+    /// Returns RCV.NXT, the number of the next byte from the peer.
+    [[nodiscard]] packet::sequence receive_next() const noexcept { return receive_.next(); }
+    /// Returns RCV.WND, how many bytes from there on will be kept.
+    [[nodiscard]] std::uint32_t receive_window() const noexcept { return receive_.window(); }
+    /// Returns true if the program has called close().
+    [[nodiscard]] bool is_closed_by_program() const noexcept { return discards_; }
+
+  private:
+    void begin(time now) noexcept {
+        now_ = std::max(now_, now);
+        last_heard_ = now_;
+        failure_ = {};
+    }
+    void take_segment_size(std::uint16_t peers) noexcept {
+        // Not below Linux's least: a peer that asks for segments of one byte costs forty times what it gets.
+        mss_ = std::clamp<std::uint32_t>(peers, 48, settings_.maximum_segment_size);
+    }
+    /// Takes the peer's SYN: its number, its window, and its options.
+    void take_syn(const packet::tcp_view& syn) noexcept {
+        peers_initial_ = syn.sequence_number();
+        receive_.begin(peers_initial_ + 1);
+        take_segment_size(syn.maximum_segment_size().value_or(536));
+        const auto shift = syn.window_scale();
+        peer_scales_ = shift.has_value();
+        const bool scale = settings_.window_scale && peer_scales_;  // both sides or neither (RFC 7323 §2.2)
+        send_shift_ = scale ? std::min<unsigned>(*shift, 14) : 0;
+        receive_shift_ = scale ? offered_shift_ : 0;
+        window_ = max_window_ = syn.window();  // the window in a SYN is not scaled
+        wl1_ = peers_initial_;
+        wl2_ = syn.flags().ack() ? syn.acknowledgment_number() : iss_;
+    }
+
+    // §3.10.7.2
+    void in_listen(const packet::tcp_view& segment) noexcept {
+        const auto flags = segment.flags();
+        if (flags.rst()) return;
+        if (flags.ack()) {
+            remote_port_ = segment.source_port();
+            send_reset(segment.acknowledgment_number());
+            remote_port_ = 0;
+            return;
+        }
+        if (!flags.syn() || flags.fin()) return;  // SYN with FIN is no connection that a program wants
+        begin(now_);
+        remote_port_ = segment.source_port();
+        number_from(listen_number_);
+        take_syn(segment);
+        state_ = tcp_state::syn_received;
+    }
+
+    // §3.10.7.3
+    void in_syn_sent(const packet::tcp_view& segment) noexcept {
+        const auto flags = segment.flags();
+        const packet::sequence ack = segment.acknowledgment_number();
+        const bool acknowledges = flags.ack() && ack.is_after(iss_) && !ack.is_after(nxt_);
+        if (flags.ack() && !acknowledges) {  // of an earlier connection: RFC 9293 figure 8
+            if (!flags.rst()) send_reset(ack);
+            return;
+        }
+        if (flags.rst()) {
+            if (acknowledges) end(make_error_code(std::errc::connection_refused));
+            return;
+        }
+        if (!flags.syn()) return;
+        last_heard_ = now_;
+        take_syn(segment);
+        if (!acknowledges) {  // both sides open at the same time: RFC 9293 figure 7
+            state_ = tcp_state::syn_received;
+            cursor_ = iss_;
+            retransmit_at_ = never;
+            return;
+        }
+        established(ack);
+        acknowledge_now();
+    }
+    /// Our SYN is acknowledged.
+    void established(packet::sequence ack) noexcept {
+        state_ = finishing_ ? tcp_state::fin_wait_1 : tcp_state::established;
+        una_ = iss_ + 1;
+        if (cursor_.is_before(una_)) cursor_ = una_;
+        if (timed_ && !timed_->is_after(ack)) {
+            timeout_.measure(now_ - timed_at_);
+            timed_.reset();
+        }
+        retransmissions_ = 0;
+        synchronized();
+        restart_timer();
+    }
+
+    // §3.10.7.4
+    void in_synchronized(const packet::tcp_view& segment) {
+        auto flags = segment.flags();
+        packet::sequence number = segment.sequence_number();
+        if (state_ == tcp_state::syn_received && flags.syn() && !flags.rst() && number == peers_initial_) {
+            // The SYN again: our answer was lost. Or, if both sides opened, the peer's SYN with its acknowledgment.
+            if (!flags.ack()) return repeat_syn();
+            flags = flags & ~packet::tcp_flags{packet::tcp_flag::syn};
+            number += 1;
+        }
+        const auto length =
+            static_cast<std::uint32_t>(segment.payload().size()) + (flags.syn() ? 1 : 0) + (flags.fin() ? 1 : 0);
+        // First, the sequence number.
+        if (!is_acceptable(number, length)) {
+            if (flags.rst()) return;
+            if (state_ == tcp_state::time_wait && flags.fin()) end_at_ = now_ + 2 * settings_.maximum_segment_lifetime;
+            // A full buffer must not stop acknowledgments: with a window of zero nothing else is acceptable.
+            if (number == receive_.next() && flags.ack() && !flags.syn() && is_fresh(segment))
+                take_acknowledgment(segment, number, 1);
+            if (state_ != tcp_state::closed) acknowledge_now();
+            return;
+        }
+        last_heard_ = now_;
+        keep_alives_ = 0;
+        silent_probes_ = 0;
+        // Second, RST (RFC 5961 §3.2).
+        if (flags.rst()) {
+            if (number != receive_.next()) return challenge();
+            if (state_ == tcp_state::syn_received && passive_) return listen_again();
+            if (state_ == tcp_state::syn_received) return end(make_error_code(std::errc::connection_refused));
+            const bool is_over =
+                state_ == tcp_state::closing || state_ == tcp_state::last_ack || state_ == tcp_state::time_wait;
+            return end(is_over ? std::error_code{} : make_error_code(std::errc::connection_reset));
+        }
+        // Fourth, SYN (RFC 5961 §4.2). There is no third: security labels are gone.
+        if (flags.syn()) return challenge();
+        // Fifth, the acknowledgment.
+        if (!flags.ack()) return;
+        if (state_ == tcp_state::syn_received) {
+            const packet::sequence ack = segment.acknowledgment_number();
+            if (!ack.is_after(una_) || ack.is_after(nxt_)) return send_reset(ack);
+            window_ = max_window_ = std::uint32_t{segment.window()} << send_shift_;
+            wl1_ = number;
+            wl2_ = ack;
+            established(ack);
+        }
+        if (!is_fresh(segment)) {
+            challenge();
+            return;
+        }
+        if (!take_acknowledgment(segment, number, length)) return;
+        if (state_ == tcp_state::time_wait || state_ == tcp_state::closed) return;
+        // Sixth, urgent data.
+        if (flags.urg()) take_urgent(number + segment.urgent_pointer());
+        // Seventh, the bytes, and eighth, FIN.
+        if (length != 0) take_text(number, segment.payload(), flags.fin());
+    }
+
+    [[nodiscard]] bool is_acceptable(packet::sequence number, std::uint32_t length) const noexcept {
+        const packet::sequence next = receive_.next();
+        const std::uint32_t window = receive_.window();
+        if (length == 0) return window == 0 ? number == next : number.is_in(next, window);
+        if (window == 0) return false;
+        return number.is_in(next, window) || (number + (length - 1)).is_in(next, window) ||
+               (number.is_before(next) && (number + length).is_after(next));
+    }
+    /// Returns false for an acknowledgment of bytes that were never sent. Returns false, too, if the acknowledgment is older
+    /// than the largest window (RFC 5961 §5).
+    [[nodiscard]] bool is_fresh(const packet::tcp_view& segment) const noexcept {
+        const packet::sequence ack = segment.acknowledgment_number();
+        return !ack.is_after(nxt_) && !ack.is_before(una_ - max_window_);
+    }
+    /// Sends the SYN and its acknowledgment again.
+    void repeat_syn() noexcept {
+        cursor_ = iss_;
+        timed_.reset();
+        syn_repeated_ = true;
+    }
+    void challenge() noexcept {
+        if (now_ - challenges_since_ >= std::chrono::seconds{5}) {
+            challenges_since_ = now_;
+            challenges_ = 0;
+        }
+        if (challenges_ < settings_.max_challenges) {
+            ++challenges_;
+            acknowledge_now();
+        }
+    }
+
+    /// Takes the acknowledgment and the window. Returns false if the segment needs nothing more.
+    bool take_acknowledgment(const packet::tcp_view& segment, packet::sequence number, std::uint32_t length) noexcept {
+        const packet::sequence ack = segment.acknowledgment_number();
+        const std::uint32_t window = std::uint32_t{segment.window()} << send_shift_;
+        const bool is_news = ack.is_after(una_);
+        // Repeated: nothing new, while bytes are under way (RFC 5681 §2).
+        if (ack == una_ && length == 0 && window == window_ && cursor_ != una_) {
+            if (congestion_.repeated(ack, nxt_, static_cast<std::uint32_t>(nxt_ - una_))) resend_front_ = true;
+        }
+        if (is_news) take_new_acknowledgment(ack);
+        // The window, unless an older segment tells it (§3.10.7.4, SND.WL1 and SND.WL2).
+        if (!ack.is_before(una_) && (wl1_.is_before(number) || (wl1_ == number && !ack.is_before(wl2_)))) {
+            const bool opens = window_ == 0 && window != 0;
+            window_ = window;
+            max_window_ = std::max(max_window_, window);
+            wl1_ = number;
+            wl2_ = ack;
+            if (opens) persist_at_ = never;
+        }
+        silent_probes_ = 0;
+        keep_alives_ = 0;
+        if (is_finish_acknowledged()) finish_acknowledged();
+        return state_ != tcp_state::closed;
+    }
+    void take_new_acknowledgment(packet::sequence ack) noexcept {
+        const auto bytes = static_cast<std::uint32_t>(ack - una_);
+        if (timed_ && !timed_->is_after(ack)) {
+            timeout_.measure(now_ - timed_at_);
+            timed_.reset();
+        }
+        const auto of_queue = std::min(static_cast<std::uint32_t>(ack - front_), queue_.size());
+        queue_.acknowledged(of_queue);
+        front_ += of_queue;
+        una_ = ack;
+        if (cursor_.is_before(una_)) cursor_ = una_;
+        if (urgent_end_.is_before(una_)) urgent_end_ = una_;
+        retransmissions_ = 0;
+        window_probes_ = 0;
+        if (congestion_.new_bytes(bytes, ack, static_cast<std::uint32_t>(nxt_ - una_))) resend_front_ = true;
+        restart_timer();  // RFC 6298 §5.3: an acknowledgment of new bytes starts the timer anew
+    }
+    void finish_acknowledged() noexcept {
+        switch (state_) {
+            case tcp_state::fin_wait_1: state_ = tcp_state::fin_wait_2; return wait_for_finish();
+            case tcp_state::closing: return wait_two_lifetimes();
+            case tcp_state::last_ack: return end({});
+            default: return;
+        }
+    }
+    /// After close() the peer's FIN may not come for ever.
+    void wait_for_finish() noexcept {
+        if (state_ == tcp_state::fin_wait_2 && discards_ && settings_.fin_wait_2_timeout > time::zero())
+            end_at_ = now_ + settings_.fin_wait_2_timeout;
+    }
+
+    void take_urgent(packet::sequence end) noexcept {
+        const std::int32_t ahead = end - receive_.next();
+        const std::size_t unread = receive_.readable().size();
+        if (ahead > 0) urgent_received_ = std::max(urgent_received_, unread + static_cast<std::size_t>(ahead));
+    }
+    void take_text(packet::sequence number, std::span<const std::byte> bytes, bool fin) {
+        const bool receives =
+            state_ == tcp_state::established || state_ == tcp_state::fin_wait_1 || state_ == tcp_state::fin_wait_2;
+        if (!receives) return acknowledge_now();  // behind the peer's FIN nothing can be new
+        if (discards_ && (number + static_cast<std::uint32_t>(bytes.size())).is_after(receive_.next()) &&
+            !bytes.empty())
+            return reset_and_end({});  // no program will read it
+        const auto found = receive_.arrived(number, bytes, fin);
+        // A gap, and its end, are told at once, so that the peer can send again early (RFC 5681 §4.2).
+        if (found.left_gap || found.in_order == 0)
+            acknowledge_now();
+        else
+            acknowledge_soon();
+        if (!found.has_finished) return;
+        acknowledge_now();
+        switch (state_) {
+            case tcp_state::established: state_ = tcp_state::close_wait; return;
+            case tcp_state::fin_wait_1:  // our FIN is not acknowledged yet, or the state would be another
+                state_ = tcp_state::closing;
+                return;
+            default:  // FIN-WAIT-2
+                return wait_two_lifetimes();
+        }
+    }
+
+    packet::sequence listen_number_;
+    packet::sequence peers_initial_;  // IRS
+    std::size_t urgent_received_ = 0;
+    bool discards_ = false;  // the program has called close()
+    time challenges_since_{};
+    unsigned challenges_ = 0;
+};
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_TCP_MACHINE_HPP
+
+
+
+
+// netnotes/packet.hpp: every byte on the wire
+// SPDX-License-Identifier: MIT
+//
+// What a program sends with one call travels as a frame: its bytes, and in front of them a header of each layer.
+//
+//        ┌─ Ethernet ─────┬─ IPv4 ─────────────┬─ TCP ──────────────┬─ payload ──────┐
+//        │ which card     │ which host         │ which program,     │ GET / HTTP/1.1 │
+//        │ 14 bytes       │ 20 to 60 bytes     │ which byte; 20–60  │ …              │
+//        └────────────────┴────────────────────┴────────────────────┴────────────────┘
+//
+// This module reads and writes such frames. It opens no socket and has no clock: bytes and time come in, bytes go out. A
+// view of a header checks the bytes once, when it is made. After that no accessor can fail or read past the end. Views
+// copy nothing and allocate nothing.
+//
+// A header that cannot be read is reported with its layer, the reason, and the byte's place. A frame that the capture cut
+// short is told apart from a malformed frame.
+//
+//        const packet::frame_view frame = packet::dissect(bytes);
+//        if (const auto tcp = frame.tcp()) std::cout << tcp->source_port() << " to " << tcp->destination_port();
+//        if (!frame.is_whole()) std::cerr << frame.failure().message();
+//
+// Chapters, lowest first:
+//     packet/bytes.hpp      numbers on the wire: network byte order
+//     packet/names.hpp      layers, failures, numbers of registries, MAC addresses
+//     packet/checksum.hpp   the checksums of the Internet and of Ethernet
+//     packet/view.hpp       what every view of a header can do; options
+//     packet/ethernet.hpp   Ethernet, VLAN tags, ARP
+//     packet/ipv4.hpp       the header of IPv4
+//     packet/ipv6.hpp       the header of IPv6 and its extension headers
+//     packet/icmp.hpp       ICMP and ICMPv6 with neighbour discovery
+//     packet/udp.hpp        the header of UDP
+//     packet/tcp.hpp        the header of TCP, its options, and sequence numbers
+//     packet/frame.hpp      a whole frame: dissect() finds every layer
+//     packet/build.hpp      frames made of plain values
+//     packet/record.hpp     a captured packet, and the time at which it was captured
+//     packet/pcap.hpp       pcap, the capture file that every tool reads
+//     packet/pcapng.hpp     pcapng, the capture file with interfaces and comments
+//     packet/capture.hpp    reading a capture file, whichever of the two formats it has
+//     packet/pieces.hpp     bytes that arrive in any order
+//     packet/reassembly.hpp joining the fragments of IPv4 and IPv6
+//     packet/follow.hpp     following TCP streams through a capture
+//     packet/dns_name.hpp   names of DNS, as text and as they travel
+//     packet/dns.hpp        messages of the Domain Name System
+//     packet/dns_build.hpp  writing messages of the Domain Name System
+//     packet/fields.hpp     every field of a frame, by name
+//     packet/print.hpp      a frame as a line, a tree, a hex dump, and the RFC's box
+//
+// The notes:     TCP/IP协议(族), TCP报文首部, 网络分析工具
+
+#ifndef NETNOTES_PACKET_HPP
+#define NETNOTES_PACKET_HPP
+
+
+
+
+
 // netnotes/packet/capture.hpp: reading a capture file, whichever of the two formats it has
 // SPDX-License-Identifier: MIT
 //
@@ -24423,265 +30052,6 @@ constexpr std::size_t write(std::vector<std::byte>& out, const Layers&... layers
 #include <utility>
 
 
-// netnotes/packet/record.hpp: a captured packet, and the time at which it was captured
-// SPDX-License-Identifier: MIT
-//
-// A capture file is a list of records. Each record has the bytes of a packet, its size on the wire, and a time. The
-// two sizes differ if the program that captured kept only the beginning of each packet (its *snapshot length*).
-//
-// A time in a file is a number of ticks. How long a tick is, differs from file to file, and in pcapng from interface to
-// interface. Its option if_tsresol has one byte:
-//
-//        bit 7       bits 6 to 0
-//       ┌───┬───────────────────┐
-//       │ 0 │         6         │    a tick has 10^-6 seconds, which is also what counts without the option
-//       ├───┼───────────────────┤
-//       │ 1 │        10         │    a tick has 2^-10 seconds
-//       └───┴───────────────────┘
-//
-// Here every time becomes a count of nanoseconds since 1970, rounded down. The ticks remain beside it.
-//
-// On this page:  capture_time · time_resolution · capture_interface, capture_record · capture_options
-// The notes:     Wireshark (N84); example 30
-
-#ifndef NETNOTES_PACKET_RECORD_HPP
-#define NETNOTES_PACKET_RECORD_HPP
-
-#include <bit>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <limits>
-#include <optional>
-#include <span>
-#include <string_view>
-
-
-
-
-namespace netnotes::packet {
-
-/// A point in time, in nanoseconds since 1970-01-01 00:00 UTC. It can name the years from 1678 to 2261.
-using capture_time = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
-
-/// How long a tick of a capture file is. A regular value; no operation throws.
-class time_resolution {
-  public:
-    /// Creates 10^-6 seconds, which counts where a file names no resolution.
-    constexpr time_resolution() noexcept = default;
-    /// Takes the byte of the option if_tsresol (draft-ietf-opsawg-pcapng §4.2). Every byte is valid.
-    constexpr explicit time_resolution(std::uint8_t if_tsresol) noexcept : byte_{if_tsresol} {}
-    /// Returns 10^-9 seconds.
-    static constexpr time_resolution nanoseconds() noexcept { return time_resolution{9}; }
-
-    [[nodiscard]] constexpr std::uint8_t to_byte() const noexcept { return byte_; }  ///< as if_tsresol has it
-    [[nodiscard]] constexpr bool is_binary() const noexcept { return byte_ >= 0x80; }
-    /// Returns n of 10^-n or 2^-n seconds, from 0 to 127.
-    [[nodiscard]] constexpr unsigned exponent() const noexcept { return byte_ & 0x7fu; }
-
-    /// Returns the time of that many ticks after 1970, moved by `offset` seconds (if_tsoffset), rounded down to
-    /// nanoseconds. Returns nullopt if 64 bits of nanoseconds cannot hold the time.
-    [[nodiscard]] constexpr std::optional<capture_time> at(std::uint64_t ticks, std::int64_t offset = 0) const noexcept;
-
-    friend constexpr bool operator==(time_resolution, time_resolution) noexcept = default;
-
-  private:
-    std::uint8_t byte_ = 6;
-};
-
-namespace detail {
-
-/// Reads a number that begins at byte `at`. The bytes must be there.
-template <class Number>
-constexpr Number number_at(std::span<const std::byte> bytes, std::size_t at, bool big_endian) noexcept {
-    return big_endian ? load<Number, std::endian::big>(bytes.data() + at)
-                      : load<Number, std::endian::little>(bytes.data() + at);
-}
-inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-/// Returns true if the bytes, fewer than four, are those with which the big-endian number begins.
-constexpr bool begins_as(std::span<const std::byte> bytes, std::uint32_t number) noexcept {
-    for (std::size_t i = 0; i < bytes.size(); ++i)
-        if (bytes[i] != static_cast<std::byte>(number >> (24 - 8 * i))) return false;
-    return true;
-}
-/// Returns the size that an item of pcapng takes in the file: a multiple of 4.
-constexpr std::size_t padded(std::size_t size) noexcept { return (size + 3) & ~std::size_t{3}; }
-
-}  // namespace detail
-
-/// An option of a pcapng block: a number that says what it is, and its value without padding.
-struct capture_option {
-    static constexpr std::uint16_t end = 0, comment = 1, interface_name = 2, interface_description = 3,
-                                   interface_time_resolution = 9, interface_time_offset = 14, section_application = 4;
-    std::uint16_t code = 0;
-    std::span<const std::byte> value;
-
-    /// Returns the value as text, up to the first NUL, which some programs write at its end. The text may hold any other
-    /// byte: use visible() before you print it.
-    [[nodiscard]] std::string_view text() const noexcept {
-        const std::string_view whole = detail::as_text(value);
-        return whole.substr(0, whole.find('\0'));
-    }
-};
-
-/// The options of a block, read one after the other while you iterate. A broken option ends the list: what came before
-/// it stays. The bytes must outlive the list. Nothing here throws or allocates.
-class capture_options {
-  public:
-    constexpr capture_options() noexcept = default;
-    /// Takes the bytes behind a block's fixed part.
-    constexpr capture_options(std::span<const std::byte> bytes, bool big_endian) noexcept
-        : bytes_{bytes}, big_endian_{big_endian} {}
-
-    class iterator {
-      public:
-        using value_type = capture_option;
-        using difference_type = std::ptrdiff_t;
-        constexpr iterator() noexcept = default;
-        constexpr explicit iterator(const capture_options& whole) noexcept
-            : rest_{whole.bytes_}, big_endian_{whole.big_endian_} {
-            read();
-        }
-        constexpr const capture_option& operator*() const noexcept { return now_; }
-        constexpr const capture_option* operator->() const noexcept { return &now_; }
-        constexpr iterator& operator++() noexcept { return read(), *this; }
-        constexpr void operator++(int) noexcept { read(); }
-        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept { return a.ended_; }
-
-      private:
-        constexpr void read() noexcept {
-            ended_ = true;
-            if (rest_.size() < 4) return;
-            now_.code = detail::number_at<std::uint16_t>(rest_, 0, big_endian_);
-            const std::size_t size = detail::number_at<std::uint16_t>(rest_, 2, big_endian_);
-            if (now_.code == capture_option::end || detail::padded(size) > rest_.size() - 4) return;
-            now_.value = rest_.subspan(4, size);
-            rest_ = rest_.subspan(4 + detail::padded(size));
-            ended_ = false;
-        }
-        std::span<const std::byte> rest_;
-        capture_option now_;
-        bool big_endian_ = false, ended_ = true;
-    };
-    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{*this}; }
-    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
-
-    /// Returns the first option of this code, or nullopt.
-    [[nodiscard]] constexpr std::optional<capture_option> find(std::uint16_t code) const noexcept {
-        for (const capture_option& option : *this)
-            if (option.code == code) return option;
-        return std::nullopt;
-    }
-    /// Returns the text of the first option of this code, or an empty text.
-    [[nodiscard]] std::string_view text(std::uint16_t code) const noexcept {
-        const auto found = find(code);
-        return found ? found->text() : std::string_view{};
-    }
-
-  private:
-    std::span<const std::byte> bytes_;
-    bool big_endian_ = false;
-};
-
-/// Where packets were captured. A pcap file has a single interface without a name.
-struct capture_interface {
-    link_type link{};
-    std::uint32_t snapshot_length = 0;  ///< most bytes that were kept of a packet; 0 means all
-    time_resolution resolution{};
-    std::int64_t time_offset = 0;  ///< seconds, which every time of this interface lacks (if_tsoffset)
-    capture_options options{};     ///< of pcapng
-
-    /// Returns the name, such as `eth0`, or an empty text. Use visible() before you print it.
-    [[nodiscard]] std::string_view name() const noexcept { return options.text(capture_option::interface_name); }
-    [[nodiscard]] std::string_view description() const noexcept {
-        return options.text(capture_option::interface_description);
-    }
-};
-
-/// A captured packet. It points into the file's bytes, which must outlive it.
-struct capture_record {
-    std::span<const std::byte> bytes;  ///< what was captured
-    std::size_t original_size = 0;     ///< bytes on the wire, at least bytes.size() in a file that tells the truth
-    /// When it was captured. nullopt if the file does not say (a simple packet block), or if a capture_time cannot hold it.
-    std::optional<capture_time> time{};
-    std::uint64_t ticks = 0;          ///< the time as it stands in the file; see capture_interface::resolution
-    std::size_t interface_index = 0;  ///< into interfaces() of the reader, counted through all sections
-    link_type link{};                 ///< what the packet begins with
-    capture_options options{};        ///< of pcapng
-    std::size_t offset = 0;           ///< where the record begins in the file
-
-    /// Returns true if the capture kept less of the packet than was on the wire.
-    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return bytes.size() < original_size; }
-    /// Returns the first comment, or an empty text. Use visible() before you print it.
-    [[nodiscard]] std::string_view comment() const noexcept { return options.text(capture_option::comment); }
-};
-
-namespace detail {
-
-/// The common end of the readers' loops: `for (const capture_record& record : reader)`.
-template <class Reader>
-class record_iterator {
-  public:
-    using value_type = capture_record;
-    using difference_type = std::ptrdiff_t;
-    constexpr record_iterator() noexcept = default;
-    constexpr explicit record_iterator(Reader& reader) : reader_{&reader}, now_{reader.next()} {}
-    constexpr const capture_record& operator*() const noexcept { return *now_; }
-    constexpr const capture_record* operator->() const noexcept { return &*now_; }
-    constexpr record_iterator& operator++() { return now_ = reader_->next(), *this; }
-    constexpr void operator++(int) { now_ = reader_->next(); }
-    friend constexpr bool operator==(const record_iterator& a, std::default_sentinel_t) noexcept { return !a.now_; }
-
-  private:
-    Reader* reader_ = nullptr;
-    std::optional<capture_record> now_;
-};
-
-constexpr std::uint64_t power_of_ten(unsigned exponent) noexcept {  // exponent is 0 to 19
-    std::uint64_t power = 1;
-    while (exponent-- > 0) power *= 10;
-    return power;
-}
-
-}  // namespace detail
-
-constexpr std::optional<capture_time> time_resolution::at(std::uint64_t ticks, std::int64_t offset) const noexcept {
-    constexpr std::uint64_t billion = 1'000'000'000;
-    const unsigned n = exponent();
-    std::uint64_t seconds = 0, nanoseconds = 0;  // nanoseconds below a billion
-    if (!is_binary() && n <= 9) {
-        seconds = ticks / detail::power_of_ten(n);
-        nanoseconds = ticks % detail::power_of_ten(n) * detail::power_of_ten(9 - n);
-    } else if (!is_binary()) {
-        const std::uint64_t whole = n - 9 > 19 ? 0 : ticks / detail::power_of_ten(n - 9);
-        seconds = whole / billion;
-        nanoseconds = whole % billion;
-    } else {
-        seconds = n > 63 ? 0 : ticks >> n;
-        const std::uint64_t rest = n > 63 ? ticks : ticks & ((std::uint64_t{1} << n) - 1);
-        // rest * 10^9 / 2^n, where the product has up to 94 bits: its upper part holds what is above the lowest 32.
-        const std::uint64_t low = (rest & 0xffff'ffff) * billion, upper = (rest >> 32) * billion + (low >> 32);
-        if (n < 32)
-            nanoseconds = low >> n;  // rest has fewer than 32 bits
-        else if (n < 96)
-            nanoseconds = upper >> (n - 32);
-    }
-    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(billion) - 1;
-    // Both ends are compared before anything is added, so nothing overflows.
-    if (seconds > std::uint64_t{1} << 62 || offset > most || offset < -most - (std::int64_t{1} << 62))
-        return std::nullopt;
-    const std::int64_t sum = static_cast<std::int64_t>(seconds) + offset;
-    if (sum > most || sum < -most) return std::nullopt;
-    return capture_time{
-        std::chrono::nanoseconds{sum * static_cast<std::int64_t>(billion) + static_cast<std::int64_t>(nanoseconds)}};
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_RECORD_HPP
 
 
 namespace netnotes::packet {
@@ -24860,368 +30230,6 @@ constexpr std::optional<capture_record> pcap_reader::next() noexcept {
 
 #endif  // NETNOTES_PACKET_PCAP_HPP
 
-// netnotes/packet/pcapng.hpp: pcapng, the capture file with interfaces and comments
-// SPDX-License-Identifier: MIT
-//
-// Wireshark writes this format. The file is a row of blocks. Each begins with its type and ends with its length again,
-// so a reader can skip a block that it does not know:
-//
-//        4 bytes   4 bytes    length - 12 bytes, a multiple of 4                       4 bytes
-//       ┌────────┬──────────┬────────────────────────────────────────────────────────┬──────────┐
-//       │  type  │  length  │ fixed part │ data │ options: code, size, value; …; 0 0 │  length  │
-//       └────────┴──────────┴────────────────────────────────────────────────────────┴──────────┘
-//
-//        0a0d0d0a   begins a section: byte order, version. Joining two files gives a file with two sections.
-//        1          describes an interface: link type, snapshot length; options: its name, how long a tick is
-//        6          a packet: interface, time, sizes, bytes; options: comments
-//        3          a packet without a time, of the section's first interface
-//        2          a packet, as older programs wrote it
-//
-// Interfaces are numbered anew in each section. The reader here counts them through the whole file, so that an index
-// means one interface.
-//
-// On this page:  pcapng_reader · pcapng_writer
-// Source:        draft-ietf-opsawg-pcapng
-// The notes:     Wireshark (N84); example 30
-
-#ifndef NETNOTES_PACKET_PCAPNG_HPP
-#define NETNOTES_PACKET_PCAPNG_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <limits>
-#include <optional>
-#include <ostream>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <vector>
-
-
-
-
-namespace netnotes::packet {
-
-/// Reads a pcapng file that lies in memory. It allocates a table of the interfaces and nothing else; the table takes at
-/// most eight bytes for each byte of the file. The bytes must outlive the reader and its records.
-class pcapng_reader {
-  public:
-    /// Begins before the first block; next() reads.
-    explicit pcapng_reader(std::span<const std::byte> file) noexcept : file_{file} {}
-
-    /// Returns true if the bytes begin as a pcapng file does.
-    [[nodiscard]] static constexpr bool recognizes(std::span<const std::byte> file) noexcept {
-        return file.size() >= 4 && detail::number_at<std::uint32_t>(file, 0, true) == section_header;
-    }
-
-    /// Returns the next packet and takes note of the sections and interfaces before it. Returns nullopt at the end, and
-    /// before the first block that is cut short or malformed; failure() then says why. Throws std::bad_alloc only.
-    std::optional<capture_record> next();
-    /// Reads on from the record that next() would return. A record that was read is not returned again.
-    [[nodiscard]] detail::record_iterator<pcapng_reader> begin() {
-        return detail::record_iterator<pcapng_reader>{*this};
-    }
-    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
-
-    /// Returns why reading ended before the end of the file. It converts to false as long as no error was met.
-    [[nodiscard]] const packet_failure& failure() const noexcept { return failure_; }
-    /// Returns true if the file ended within a block.
-    [[nodiscard]] bool is_cut_short() const noexcept { return failure_.is_cut_short(); }
-
-    /// Returns the byte order of the section that was read last.
-    [[nodiscard]] bool is_big_endian() const noexcept { return big_endian_; }
-    /// Returns the interfaces that were described before the record that was read last, of all sections.
-    [[nodiscard]] std::span<const capture_interface> interfaces() const noexcept { return interfaces_; }
-    /// Returns how many sections were begun.
-    [[nodiscard]] std::size_t section_count() const noexcept { return section_count_; }
-    /// Returns the options of the section that was read last: comments, and the application that wrote it.
-    [[nodiscard]] const capture_options& section_options() const noexcept { return section_options_; }
-
-  private:
-    static constexpr std::uint32_t section_header = 0x0a0d0d0a, interface_description = 1, obsolete_packet = 2,
-                                   simple_packet = 3, enhanced_packet = 6;
-    struct block {
-        std::uint32_t type = 0;
-        std::size_t offset = 0;           // in the file
-        std::span<const std::byte> body;  // between the two lengths
-    };
-
-    template <class Number>
-    [[nodiscard]] Number load(std::span<const std::byte> bytes, std::size_t at) const noexcept {
-        return detail::number_at<Number>(bytes, at, big_endian_);
-    }
-    std::nullopt_t fail(std::size_t offset, const char* pattern, std::size_t value = 0,
-                        std::uint32_t limit = 0) noexcept {
-        failure_ = packet_failure{layer::capture, offset, pattern, static_cast<std::uint32_t>(value), limit};
-        return std::nullopt;
-    }
-    std::nullopt_t cut_short(std::size_t needed) noexcept {
-        failure_ = packet_failure::cut_short(layer::capture, at_, file_.size() - at_, needed);
-        return std::nullopt;
-    }
-    std::optional<block> next_block() noexcept;
-    bool read_byte_order() noexcept;
-    bool read_section(const block& from) noexcept;
-    bool read_interface(const block& from);
-    std::optional<capture_record> read_packet(const block& from) noexcept;
-
-    std::span<const std::byte> file_;
-    std::size_t at_ = 0;
-    bool big_endian_ = false;
-    std::size_t section_count_ = 0;
-    std::size_t first_interface_ = 0;  // of the section
-    std::vector<capture_interface> interfaces_;
-    capture_options section_options_;
-    packet_failure failure_;
-};
-
-/// Writes a pcapng file with one section to a stream: named interfaces, comments, times in nanoseconds. The numbers are
-/// little-endian on every machine, so equal packets make equal files. The stream must outlive the writer. An error of
-/// the stream is the stream's: ask it, or let it throw.
-///
-///     pcapng_writer writer{file, {.application = "netnotes"}};
-///     const auto link = writer.add_interface({.name = "link h1–s1"});
-///     writer.write(link, time, bytes, {.comment = "this frame is lost on the way"});
-class pcapng_writer {
-  public:
-    struct section {
-        std::string_view comment{};      ///< UTF-8, as all texts here
-        std::string_view application{};  ///< the program that writes
-    };
-    struct interface {
-        std::string_view name{};
-        std::string_view description{};
-        std::string_view comment{};
-        link_type link = link_type::ethernet;
-        std::uint32_t snapshot_length = 0;  ///< a longer packet is cut; 0 means that no packet is
-    };
-    struct details {
-        std::string_view comment{};
-        std::optional<std::size_t> original_size{};  ///< bytes on the wire; the size of the packet if you do not say
-    };
-
-    /// Writes the section's header. Throws std::length_error for a text above 65,535 bytes, as each function here does.
-    explicit pcapng_writer(std::ostream& out) : pcapng_writer{out, section{}} {}
-    pcapng_writer(std::ostream& out, const section& about) : out_{&out} {
-        number(0x1a2b3c4d, 4);
-        number(1, 2);
-        number(0, 2);
-        number(std::numeric_limits<std::uint64_t>::max(), 8);  // the length of the section: not known
-        text(capture_option::comment, about.comment);
-        text(capture_option::section_application, about.application);
-        finish(0x0a0d0d0a);
-    }
-
-    /// Describes an interface and returns its number, counted from 0. You can add interfaces at any time.
-    std::uint32_t add_interface(const interface& about) {
-        number(static_cast<std::uint16_t>(about.link), 2);
-        number(0, 2);
-        number(about.snapshot_length, 4);
-        text(capture_option::comment, about.comment);
-        text(capture_option::interface_name, about.name);
-        text(capture_option::interface_description, about.description);
-        const char resolution = static_cast<char>(time_resolution::nanoseconds().to_byte());
-        text(capture_option::interface_time_resolution, {&resolution, 1});
-        finish(1);
-        snapshot_lengths_.push_back(about.snapshot_length);
-        return static_cast<std::uint32_t>(snapshot_lengths_.size() - 1);
-    }
-
-    /// Writes a packet. Throws std::out_of_range for an interface that was not added, for a time before 1970, and for a
-    /// packet of 4 GiB or more; then nothing was written.
-    void write(std::uint32_t interface_number, capture_time time, std::span<const std::byte> bytes) {
-        write(interface_number, time, bytes, details{});
-    }
-    void write(std::uint32_t interface_number, capture_time time, std::span<const std::byte> bytes,
-               const details& more) {
-        const std::size_t original = more.original_size.value_or(bytes.size());
-        const auto snapshot_length = snapshot_lengths_.at(interface_number);
-        if (time.time_since_epoch().count() < 0) throw std::out_of_range{"a pcapng file holds no times before 1970"};
-        if (snapshot_length != 0) bytes = bytes.first(std::min<std::size_t>(bytes.size(), snapshot_length));
-        if (original > 0xffff'ffff || bytes.size() > 0xffff'ff00 - max_text_size)
-            throw std::out_of_range{"a pcapng file holds packets below 4 GiB only"};
-        const auto ticks = static_cast<std::uint64_t>(time.time_since_epoch().count());
-        number(interface_number, 4);
-        number(ticks >> 32, 4);
-        number(ticks, 4);
-        number(bytes.size(), 4);
-        number(original, 4);
-        append(detail::as_text(bytes));
-        text(capture_option::comment, more.comment);
-        finish(6);
-    }
-
-  private:
-    static constexpr std::size_t max_text_size = 65'535;
-    void number(std::uint64_t value, unsigned size) {
-        for (; size > 0; --size, value >>= 8) body_ += static_cast<char>(value & 0xff);
-    }
-    void append(std::string_view bytes) {
-        body_ += bytes;
-        body_.append(detail::padded(bytes.size()) - bytes.size(), '\0');
-    }
-    void text(std::uint16_t code, std::string_view value) {
-        if (value.size() > max_text_size) {
-            body_.clear();
-            has_options_ = false;
-            throw std::length_error{"a text in a pcapng file has at most 65,535 bytes"};
-        }
-        if (value.empty()) return;
-        number(code, 2);
-        number(value.size(), 2);
-        append(value);
-        has_options_ = true;
-    }
-    void finish(std::uint32_t type) {
-        if (has_options_) number(0, 4);
-        has_options_ = false;
-        std::string whole;
-        whole.swap(body_);
-        const std::size_t length = whole.size() + 12;
-        number(type, 4);
-        number(length, 4);
-        out_->write(body_.data(), static_cast<std::streamsize>(body_.size()));
-        out_->write(whole.data(), static_cast<std::streamsize>(whole.size()));
-        out_->write(body_.data() + 4, 4);
-        whole.clear();
-        body_.swap(whole);  // its room is used again
-    }
-    std::ostream* out_;
-    std::string body_;
-    bool has_options_ = false;
-    std::vector<std::uint32_t> snapshot_lengths_;
-};
-
-// ---- Reading -------------------------------------------------------------------------------------------
-
-/// The byte order stands in the section's header itself, behind a type that reads the same from both sides.
-inline bool pcapng_reader::read_byte_order() noexcept {
-    switch (detail::number_at<std::uint32_t>(file_, at_ + 8, true)) {
-        case 0x1a2b3c4d: return big_endian_ = true, true;
-        case 0x4d3c2b1a: return big_endian_ = false, true;
-        default: return fail(at_ + 8, "the section names no byte order"), false;
-    }
-}
-
-inline std::optional<pcapng_reader::block> pcapng_reader::next_block() noexcept {
-    const std::size_t rest = file_.size() - at_;
-    if (section_count_ == 0) {  // is it such a file at all?
-        if (rest < 4 ? !detail::begins_as(file_, section_header) : !recognizes(file_))
-            return fail(0, "the file does not begin as a pcapng file does");
-    }
-    if (rest < 12) return cut_short(12);
-    if (detail::number_at<std::uint32_t>(file_, at_, true) == section_header && !read_byte_order()) return std::nullopt;
-    const auto whole = file_.subspan(at_);
-    const std::size_t length = load<std::uint32_t>(whole, 4);
-    if (length < 12) return fail(at_ + 4, "length of the block is %, below #", length, 12);
-    if (length % 4 != 0) return fail(at_ + 4, "length of the block is %, no multiple of #", length, 4);
-    if (length > rest) return cut_short(length);
-    if (load<std::uint32_t>(whole, length - 4) != length)
-        return fail(at_ + length - 4, "the block does not end with its length, %", length);
-    block found{load<std::uint32_t>(whole, 0), at_, whole.subspan(8, length - 12)};
-    at_ += length;
-    return found;
-}
-
-inline bool pcapng_reader::read_section(const block& from) noexcept {
-    if (from.body.size() < 16)
-        return fail(from.offset + 4, "length of the section header is %, below #", from.body.size() + 12, 28), false;
-    if (load<std::uint16_t>(from.body, 4) != 1)
-        return fail(from.offset + 12, "version is %, and # is known", load<std::uint16_t>(from.body, 4), 1), false;
-    ++section_count_;
-    first_interface_ = interfaces_.size();
-    section_options_ = capture_options{from.body.subspan(16), big_endian_};
-    return true;
-}
-
-inline bool pcapng_reader::read_interface(const block& from) {
-    if (from.body.size() < 8)
-        return fail(from.offset + 4, "length of the interface's block is %, below #", from.body.size() + 12, 20), false;
-    capture_interface found;
-    found.link = static_cast<link_type>(load<std::uint16_t>(from.body, 0));
-    found.snapshot_length = load<std::uint32_t>(from.body, 4);
-    found.options = capture_options{from.body.subspan(8), big_endian_};
-    if (const auto option = found.options.find(capture_option::interface_time_resolution)) {
-        if (option->value.size() != 1)
-            return fail(from.offset, "size of if_tsresol is %, and it should be #", option->value.size(), 1), false;
-        found.resolution = time_resolution{std::to_integer<std::uint8_t>(option->value[0])};
-    }
-    if (const auto option = found.options.find(capture_option::interface_time_offset)) {
-        if (option->value.size() != 8)
-            return fail(from.offset, "size of if_tsoffset is %, and it should be #", option->value.size(), 8), false;
-        found.time_offset = static_cast<std::int64_t>(load<std::uint64_t>(option->value, 0));
-    }
-    interfaces_.push_back(found);
-    return true;
-}
-
-inline std::optional<capture_record> pcapng_reader::read_packet(const block& from) noexcept {
-    const bool is_simple = from.type == simple_packet, is_obsolete = from.type == obsolete_packet;
-    const std::size_t fixed_size = is_simple ? 4 : 20;
-    const auto& body = from.body;
-    if (body.size() < fixed_size)
-        return fail(from.offset + 4, "length of the packet's block is %, below #", body.size() + 12,
-                    static_cast<std::uint32_t>(fixed_size + 12));
-    const std::size_t number = is_simple     ? 0
-                               : is_obsolete ? load<std::uint16_t>(body, 0)
-                                             : load<std::uint32_t>(body, 0);
-    if (number >= interfaces_.size() - first_interface_)
-        return fail(from.offset + 8, "interface is %, and the section has described #", number,
-                    static_cast<std::uint32_t>(interfaces_.size() - first_interface_));
-    capture_record record;
-    record.interface_index = first_interface_ + number;
-    const capture_interface& where = interfaces_[record.interface_index];
-    record.link = where.link;
-    record.offset = from.offset;
-    record.original_size = load<std::uint32_t>(body, fixed_size - 4);
-    std::size_t size = 0;
-    if (is_simple) {
-        size = record.original_size;
-        if (where.snapshot_length != 0) size = std::min<std::size_t>(size, where.snapshot_length);
-    } else {
-        record.ticks = std::uint64_t{load<std::uint32_t>(body, 4)} << 32 | load<std::uint32_t>(body, 8);
-        record.time = where.resolution.at(record.ticks, where.time_offset);
-        size = load<std::uint32_t>(body, 12);
-    }
-    if (size > body.size() - fixed_size)
-        return fail(from.offset + 4 + fixed_size, "size of the packet is %, and its block has room for #", size,
-                    static_cast<std::uint32_t>(body.size() - fixed_size));
-    record.bytes = body.subspan(fixed_size, size);
-    // Some programs forget to pad the packet if no option follows.
-    const std::size_t options = std::min(fixed_size + detail::padded(size), body.size());
-    if (!is_simple) record.options = capture_options{body.subspan(options), big_endian_};
-    return record;
-}
-
-inline std::optional<capture_record> pcapng_reader::next() {
-    if (failure_) return std::nullopt;
-    while (at_ < file_.size() || section_count_ == 0) {
-        const std::size_t before = at_;
-        const auto found = next_block();
-        if (!found) return std::nullopt;
-        detail::load_ahead(file_, before, at_ - before);
-        switch (found->type) {
-            case section_header:
-                if (!read_section(*found)) return std::nullopt;
-                break;
-            case interface_description:
-                if (!read_interface(*found)) return std::nullopt;
-                break;
-            case obsolete_packet:
-            case simple_packet:
-            case enhanced_packet: return read_packet(*found);
-            default: break;  // names, statistics, secrets, and what others have thought of
-        }
-    }
-    return std::nullopt;
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_PCAPNG_HPP
 
 
 
@@ -26481,625 +31489,6 @@ class dns_builder {
 
 
 
-// netnotes/packet/frame.hpp: a whole frame, layer by layer
-// SPDX-License-Identifier: MIT
-//
-// dissect() finds every header of a frame, from the outside to the inside:
-//
-//        captured: ┌──────────┬────────┬───────┬─────────────────┬─────────┐
-//                  │ Ethernet │  IPv4  │  TCP  │    payload()    │ trailer │
-//                  └──────────┴────────┴───────┴─────────────────┴─────────┘
-//                                                                └ payload_ended_by(): ipv4_total_length
-//
-//        const packet::frame_view frame = packet::dissect(bytes);
-//        if (const auto tcp = frame.tcp())
-//            std::cout << tcp->source_port() << '\n';
-//        if (frame.failure())
-//            std::cerr << frame.failure().message() << '\n';
-//
-// A frame that breaks off in the middle is still useful. The frame_view has the headers in front of the break. Its
-// payload is the rest of the bytes. A packet_failure names layer, reason and place. is_whole() is the strict question.
-//
-// Where a payload ends is not trivial. IPv4, IPv6, UDP and IEEE 802.3 have lengths. A short Ethernet frame is padded. A
-// capture may keep the beginning of each frame only. The smallest of these ends counts, and payload_ended_by() names it.
-//
-// Tunnels are not entered. The payload of the outer packet is the inner one, so call dissect() again.
-//
-// On this page:  length_source · frame_view · dissect
-// The notes:     TCP/IP协议(族), 各协议之间的关系, 网络分析工具
-
-#ifndef NETNOTES_PACKET_FRAME_HPP
-#define NETNOTES_PACKET_FRAME_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string_view>
-
-
-
-
-
-
-
-
-
-
-
-
-namespace netnotes::packet {
-
-/// Says which length ended the payload of a frame.
-enum class length_source : std::uint8_t {
-    frame,                ///< no length: the payload goes to the end of the frame
-    capture,              ///< the capture ends before the payload does
-    ieee_802_3_length,    ///< the third field of an IEEE 802.3 frame
-    arp_address_sizes,    ///< an ARP packet ends behind its addresses
-    ipv4_total_length,    ///< the field of IPv4
-    ipv6_payload_length,  ///< the field of IPv6
-    udp_length,           ///< the field of UDP, which is smaller than IP's
-};
-
-/// Returns the name of the length, for example `IPv4 total length`.
-[[nodiscard]] constexpr std::string_view to_string(length_source which) noexcept {
-    constexpr std::string_view names[]{
-        "frame",     "capture", "IEEE 802.3 length", "ARP address sizes", "IPv4 total length", "IPv6 payload length",
-        "UDP length"};
-    const auto index = static_cast<std::size_t>(which);
-    return index < std::size(names) ? names[index] : "unknown length";
-}
-
-namespace detail {
-class dissector;
-}  // namespace detail
-
-/// A frame with the places of its headers. It is a value of 80 bytes, valid as long as the bytes of the frame. The
-/// function dissect() makes it.
-class frame_view {
-  public:
-    /// Returns the captured bytes.
-    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
-    /// Returns how many bytes the frame had when it was captured.
-    [[nodiscard]] constexpr std::size_t size_on_the_wire() const noexcept { return wire_; }
-    /// Returns true if the frame has a readable header of that layer.
-    [[nodiscard]] constexpr bool has(layer which) const noexcept {
-        switch (which) {
-            case layer::ethernet: return has_ethernet_;
-            case layer::vlan: return vlan_count_ > 0;
-            case layer::arp:
-            case layer::ipv4:
-            case layer::ipv6: return network_layer_ == which;
-            case layer::ipv6_extension: return has_extension_;
-            case layer::icmp:
-            case layer::icmpv6:
-            case layer::udp:
-            case layer::tcp: return transport_layer_ == which;
-            default: return false;
-        }
-    }
-
-    [[nodiscard]] constexpr std::optional<ethernet_view> ethernet() const noexcept {
-        if (!has(layer::ethernet)) return std::nullopt;
-        return detail::view_maker::make<ethernet_view>(data_, 14, size_);
-    }
-    /// Returns how many VLAN tags the frame has.
-    [[nodiscard]] constexpr std::size_t vlan_count() const noexcept { return vlan_count_; }
-    /// Returns a VLAN tag; the tag next to the addresses has index 0. Returns nullopt beyond the last tag.
-    [[nodiscard]] constexpr std::optional<vlan_view> vlan(std::size_t index = 0) const noexcept {
-        if (index >= vlan_count_) return std::nullopt;
-        const std::size_t at = 14 + 4 * index;
-        return detail::view_maker::make<vlan_view>(data_ + at, 4, size_ - at);
-    }
-    [[nodiscard]] constexpr std::optional<arp_view> arp() const noexcept {
-        if (!has(layer::arp)) return std::nullopt;
-        return detail::view_maker::make<arp_view>(data_ + network_, network_end_ - network_, network_end_ - network_);
-    }
-    /// Returns the IPv4 header; its payload() ends where the packet ends.
-    [[nodiscard]] constexpr std::optional<ipv4_view> ipv4() const noexcept {
-        if (!has(layer::ipv4)) return std::nullopt;
-        const std::size_t header_size = (detail::load_8(data_ + network_) & 0xfu) * 4;
-        return detail::view_maker::make<ipv4_view>(data_ + network_, header_size, network_end_ - network_);
-    }
-    /// Returns the IPv6 header; its payload() ends where the packet ends.
-    [[nodiscard]] constexpr std::optional<ipv6_view> ipv6() const noexcept {
-        if (!has(layer::ipv6)) return std::nullopt;
-        return detail::view_maker::make<ipv6_view>(data_ + network_, 40, network_end_ - network_);
-    }
-    [[nodiscard]] constexpr std::optional<icmp_view> icmp() const noexcept {
-        if (!has(layer::icmp)) return std::nullopt;
-        return detail::view_maker::make<icmp_view>(data_ + transport_, payload_ - transport_,
-                                                   payload_end_ - transport_);
-    }
-    [[nodiscard]] constexpr std::optional<icmpv6_view> icmpv6() const noexcept {
-        if (!has(layer::icmpv6)) return std::nullopt;
-        return detail::view_maker::make<icmpv6_view>(data_ + transport_, payload_ - transport_,
-                                                     payload_end_ - transport_);
-    }
-    [[nodiscard]] constexpr std::optional<udp_view> udp() const noexcept {
-        if (!has(layer::udp)) return std::nullopt;
-        return detail::view_maker::make<udp_view>(data_ + transport_, payload_ - transport_, payload_end_ - transport_);
-    }
-    [[nodiscard]] constexpr std::optional<tcp_view> tcp() const noexcept {
-        if (!has(layer::tcp)) return std::nullopt;
-        return detail::view_maker::make<tcp_view>(data_ + transport_, payload_ - transport_, payload_end_ - transport_);
-    }
-
-    /// Returns the protocol behind IP and its extension headers. Without IP it is ip_protocol::no_next_header.
-    [[nodiscard]] constexpr ip_protocol protocol() const noexcept { return protocol_; }
-    /// Returns true for a part of an IP packet. A first part has the header of its transport, a later part has not.
-    [[nodiscard]] constexpr bool is_fragment() const noexcept { return is_fragment_; }
-    /// Returns what follows the last readable header, as far as it was captured and as its length says.
-    [[nodiscard]] constexpr std::span<const std::byte> payload() const noexcept {
-        return {data_ + payload_, payload_end_ - payload_};
-    }
-    /// Returns which length ended the payload.
-    [[nodiscard]] constexpr length_source payload_ended_by() const noexcept { return ended_by_; }
-    /// Returns what follows the network's packet: padding of a short frame, or its CRC.
-    [[nodiscard]] constexpr std::span<const std::byte> trailer() const noexcept {
-        return {data_ + network_end_, size_ - network_end_};
-    }
-
-    /// Returns the first thing that is wrong, or success. Places count from the beginning of the frame.
-    [[nodiscard]] constexpr const packet_failure& failure() const noexcept { return failure_; }
-    /// Returns true if bytes are missing: the capture kept the frame's beginning only.
-    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return size_ < wire_; }
-    /// Returns true if every byte was captured and every header could be read.
-    [[nodiscard]] constexpr bool is_whole() const noexcept { return !failure_ && !is_cut_short(); }
-
-    /// Checks the checksum of the transport: TCP, UDP, ICMP or ICMPv6. Returns absent if the frame has none of these.
-    /// Returns unknown for a fragment, and if bytes are missing. The header of IPv4 has a checksum of its own, see
-    /// ipv4_view::header_checksum_state().
-    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state() const noexcept;
-
-    /// Returns where the header of the network layer begins, in bytes from the beginning of the frame.
-    [[nodiscard]] constexpr std::size_t network_offset() const noexcept { return network_; }
-    /// Returns where the header of the transport begins. Without a transport it is where the payload begins.
-    [[nodiscard]] constexpr std::size_t transport_offset() const noexcept { return transport_; }
-    /// Returns where the payload begins.
-    [[nodiscard]] constexpr std::size_t payload_offset() const noexcept { return payload_; }
-
-  private:
-    friend detail::dissector;
-    constexpr frame_view() noexcept = default;
-
-    [[nodiscard]] constexpr std::uint64_t sum_ipv6_addresses(std::uint64_t sum) const noexcept;
-
-    const std::byte* data_ = nullptr;
-    std::uint32_t size_ = 0;
-    std::uint32_t wire_ = 0;
-    std::uint32_t network_ = 0;
-    std::uint32_t transport_ = 0;
-    std::uint32_t payload_ = 0;
-    std::uint32_t payload_end_ = 0;
-    std::uint32_t network_end_ = 0;
-    layer network_layer_ = layer::payload;    // or ARP, IPv4, IPv6
-    layer transport_layer_ = layer::payload;  // or ICMP, ICMPv6, UDP, TCP
-    ip_protocol protocol_ = ip_protocol::no_next_header;
-    length_source ended_by_ = length_source::frame;
-    bool has_ethernet_ = false;
-    bool has_extension_ = false;
-    std::uint8_t vlan_count_ = 0;
-    bool is_fragment_ = false;
-    bool is_incomplete_ = false;  // a length announces more than is there
-    packet_failure failure_;
-};
-
-namespace detail {
-
-/// Walks through a frame from header to header. Its functions for rare cases are not inlined.
-class dissector {
-  public:
-    constexpr dissector(std::span<const std::byte> captured, std::size_t on_the_wire) noexcept {
-        frame_.data_ = captured.data();
-        frame_.size_ = limit_ = static_cast<std::uint32_t>(captured.size());
-        frame_.wire_ = wire_limit_ = static_cast<std::uint32_t>(std::max(on_the_wire, captured.size()));
-    }
-
-    /// Reads the frames that make up nearly all traffic, without a call: Ethernet, IP without fragments and extension
-    /// headers, and a whole TCP, UDP or ICMP behind it. Leaves all other frames, and all broken ones, to run().
-    static constexpr frame_view read(std::span<const std::byte> captured, std::size_t on_the_wire) noexcept {
-        const std::byte* const data = captured.data();
-        const auto size = static_cast<std::uint32_t>(captured.size());
-        const auto rare = [&] { return run(captured, on_the_wire, link_type::ethernet); };
-        if (size < 14 + 20 + 8) return rare();
-        const std::uint32_t type = load_16(data + 12);
-        std::uint32_t transport = 0, end = 0;
-        ip_protocol protocol{};
-        layer network_layer = layer::ipv4;
-        auto ended_by = length_source::ipv4_total_length;
-        if (type == ipv4) [[likely]] {
-            const std::uint32_t first = load_8(data + 14);
-            transport = 14 + (first & 0xf) * 4;
-            end = 14u + load_16(data + 14 + 2);
-            const bool is_plain = first - 0x45 <= 0x4f - 0x45 && (load_16(data + 14 + 6) & 0x3fff) == 0;
-            if (!is_plain || end > size) return rare();
-            protocol = static_cast<ip_protocol>(load_8(data + 14 + 9));
-        } else {
-            if (type != ipv6 || size < 14 + 40) return rare();
-            transport = 14 + 40;
-            end = transport + load_16(data + 14 + 4);
-            if (load_8(data + 14) >> 4 != 6 || end > size) return rare();
-            protocol = static_cast<ip_protocol>(load_8(data + 14 + 6));
-            network_layer = layer::ipv6;
-            ended_by = length_source::ipv6_payload_length;
-        }
-        // Negative if IPv4's length is smaller than its header.
-        const auto left = static_cast<std::int32_t>(end - transport);
-        const std::byte* const header = data + transport;
-        std::int32_t header_size = 8;
-        layer transport_layer = layer::tcp;
-        if (left < 8) return rare();
-        if (protocol == ip_protocol::tcp) {
-            header_size = left < 20 ? 0 : load_8(header + 12) / 16 * 4;
-            if (header_size < 20 || header_size > left) return rare();
-        } else if (protocol == ip_protocol::udp) {
-            if (load_16(header + 4) != left) return rare();
-            transport_layer = layer::udp;
-        } else if (protocol == (type == ipv4 ? ip_protocol::icmp : ip_protocol::icmpv6)) {
-            transport_layer = type == ipv4 ? layer::icmp : layer::icmpv6;
-        } else {
-            return rare();
-        }
-        frame_view frame;
-        frame.data_ = data;
-        frame.size_ = size;
-        frame.wire_ = std::max(static_cast<std::uint32_t>(on_the_wire), size);
-        frame.network_ = 14;
-        frame.transport_ = transport;
-        frame.payload_ = transport + static_cast<std::uint32_t>(header_size);
-        frame.payload_end_ = end;
-        frame.network_end_ = end;
-        frame.network_layer_ = network_layer;
-        frame.transport_layer_ = transport_layer;
-        frame.protocol_ = protocol;
-        frame.ended_by_ = ended_by;
-        frame.has_ethernet_ = true;
-        return frame;
-    }
-    /// Reads any frame.
-    [[gnu::noinline]] static constexpr frame_view run(std::span<const std::byte> captured, std::size_t on_the_wire,
-                                                      link_type link) noexcept {
-        dissector walker{captured, on_the_wire};
-        walker.walk(link);
-        return walker.frame_;
-    }
-
-  private:
-    constexpr void walk(link_type link) noexcept {
-        std::uint32_t type = 0;
-        if (link == link_type::ethernet && frame_.size_ >= 14) [[likely]] {
-            frame_.has_ethernet_ = true;
-            at_ = 14;
-            type = detail::load_16(frame_.data_ + 12);
-            if (type != ipv4 && type != ipv6) type = unwrap(type);
-        } else {
-            type = link_header(link);
-        }
-        frame_.network_ = frame_.transport_ = at_;
-        if (type == ipv4) [[likely]]
-            read_ipv4();
-        else if (type == ipv6)
-            read_ipv6();
-        else
-            read_other(type);
-        frame_.payload_ = at_;
-        frame_.payload_end_ = limit_;
-    }
-
-    static constexpr std::uint32_t ipv4 = 0x0800, ipv6 = 0x86dd, arp = 0x0806;
-    static constexpr std::uint32_t unknown = 0x10000;  // no protocol that is read here
-
-    constexpr const std::byte* here() const noexcept { return frame_.data_ + at_; }
-    constexpr std::uint32_t left() const noexcept { return limit_ - at_; }
-    constexpr bool capture_ends_here() const noexcept { return limit_ < wire_limit_; }
-
-    /// Keeps the first failure. `why` counts from the header that begins at at_.
-    [[gnu::cold, gnu::noinline]] constexpr void fail(packet_failure why) noexcept {
-        if (frame_.failure_) return;
-        if (why.is_cut_short() && !capture_ends_here())
-            why = why.as_malformed("the header needs # bytes, and % are left");
-        why.shift(at_);
-        frame_.failure_ = why;
-    }
-    /// A length of `announced` bytes from at_ on ends beyond the bytes that are there.
-    [[gnu::cold, gnu::noinline]] constexpr void exceed(layer where, std::size_t field, std::uint32_t announced,
-                                                       const char* pattern) noexcept {
-        frame_.is_incomplete_ = true;
-        if (announced > wire_limit_ - at_)
-            fail({where, field, pattern, announced, wire_limit_ - at_});
-        else
-            wire_limit_ = at_ + announced;
-        frame_.ended_by_ = capture_ends_here() ? length_source::capture : length_source::frame;
-    }
-
-    // ---- The link ----
-
-    [[gnu::noinline]] constexpr std::uint32_t unwrap(std::uint32_t type) noexcept {
-        while (type == 0x8100 || type == 0x88a8 || type == 0x9100) {
-            packet_failure why;
-            if (detail::view_maker::check<vlan_view>(here(), left(), why) == 0) return fail(why), unknown;
-            type = detail::load_16(here() + 2);
-            at_ += 4;
-            if (++frame_.vlan_count_ == 255) return unknown;
-        }
-        if (type > 1500) return type;
-        bound(type, layer::ethernet, length_source::ieee_802_3_length, at_ - 2);
-        // Logical link control with the subnetwork access protocol: ether_type behind eight bytes (RFC 1042).
-        if (left() < 8 || detail::load_48(here()) != 0xaaaa'0300'0000) return unknown;
-        type = detail::load_16(here() + 6);
-        at_ += 8;
-        return type;
-    }
-    /// Ends the frame's contents after `length` bytes.
-    constexpr void bound(std::uint32_t length, layer where, length_source source, std::size_t field) noexcept {
-        // fail() will add at_, but the field stands before it.
-        if (length > left()) return exceed(where, field - at_, length, "length is % bytes, and # are there");
-        limit_ = wire_limit_ = at_ + length;
-        frame_.ended_by_ = source;
-    }
-    [[gnu::noinline]] constexpr std::uint32_t link_header(link_type link) noexcept {
-        const auto need = [&](std::uint32_t bytes) {
-            if (left() >= bytes) return true;
-            fail(packet_failure::cut_short(layer::ethernet, 0, left(), bytes));
-            return false;
-        };
-        switch (link) {
-            case link_type::ethernet: return need(14), unknown;
-            case link_type::raw_ip: {
-                if (!need(1)) return unknown;
-                const unsigned version = detail::load_8(here()) >> 4u;
-                return version == 6 ? ipv6 : version == 4 ? ipv4 : unknown;
-            }
-            case link_type::raw_ipv4: return ipv4;
-            case link_type::raw_ipv6: return ipv6;
-            case link_type::null_loopback:
-            case link_type::loop: {
-                if (!need(4)) return unknown;
-                std::uint32_t family = detail::load_32(here());
-                if (family > 0xffff) family = detail::load_little_32(here());
-                at_ += 4;
-                // AF_INET is 2 everywhere; AF_INET6 is 10, 24, 28 or 30.
-                if (family == 2) return ipv4;
-                return family == 10 || family == 24 || family == 28 || family == 30 ? ipv6 : unknown;
-            }
-            case link_type::linux_cooked: {
-                if (!need(16)) return unknown;
-                at_ += 16;
-                return detail::load_16(here() - 2);
-            }
-            case link_type::linux_cooked_v2: {
-                if (!need(20)) return unknown;
-                at_ += 20;
-                return detail::load_16(here() - 20);
-            }
-        }
-        return unknown;
-    }
-
-    // ---- The network ----
-
-    [[gnu::noinline]] constexpr void read_other(std::uint32_t type) noexcept {
-        frame_.network_end_ = limit_;
-        if (capture_ends_here()) frame_.ended_by_ = length_source::capture;
-        if (type != arp) return cut_payload();
-        packet_failure why;
-        const std::size_t size = detail::view_maker::check<arp_view>(here(), left(), why);
-        if (size == 0) return fail(why);
-        frame_.network_layer_ = layer::arp;
-        at_ += static_cast<std::uint32_t>(size);
-        frame_.transport_ = at_;
-        limit_ = frame_.network_end_ = at_;
-        frame_.ended_by_ = length_source::arp_address_sizes;
-    }
-
-    constexpr void read_ipv4() noexcept {
-        packet_failure why;
-        const auto size = static_cast<std::uint32_t>(detail::view_maker::check<ipv4_view>(here(), left(), why));
-        if (size == 0) [[unlikely]]
-            return refuse(why);
-        frame_.network_layer_ = layer::ipv4;
-        const std::byte* const header = here();
-        end_network(detail::load_16(header + 2), layer::ipv4, 2, length_source::ipv4_total_length);
-        at_ += size;
-        frame_.protocol_ = static_cast<ip_protocol>(detail::load_8(header + 9));
-        const std::uint32_t fragment = detail::load_16(header + 6);
-        if ((fragment & 0x3fff) != 0) [[unlikely]] {
-            frame_.is_fragment_ = true;
-            if ((fragment & 0x1fff) != 0) return end_without_transport();
-        }
-        read_transport(frame_.protocol_);
-    }
-
-    constexpr void read_ipv6() noexcept {
-        packet_failure why;
-        if (detail::view_maker::check<ipv6_view>(here(), left(), why) == 0) [[unlikely]]
-            return refuse(why);
-        frame_.network_layer_ = layer::ipv6;
-        const std::byte* const header = here();
-        const auto next = static_cast<ip_protocol>(detail::load_8(header + 6));
-        const std::uint32_t length = detail::load_16(header + 4);
-        end_network(ipv6_view::is_endless(header) ? 0 : length + 40, layer::ipv6, 4,
-                    length_source::ipv6_payload_length);
-        at_ += 40;
-        frame_.protocol_ = next;
-        if (is_ipv6_extension(next)) [[unlikely]]
-            return read_extensions(next);
-        read_transport(next);
-    }
-    [[gnu::noinline]] constexpr void read_extensions(ip_protocol next) noexcept {
-        bool is_later = false;
-        while (!is_later && is_ipv6_extension(next)) {
-            packet_failure why;
-            const auto header = ipv6_extension::parse(next, {here(), left()}, why);
-            frame_.protocol_ = next;
-            if (!header) {
-                fail(why);
-                return end_without_transport();
-            }
-            frame_.has_extension_ = true;
-            next = header->next_header();
-            frame_.is_fragment_ = frame_.is_fragment_ || header->is_part();
-            is_later = header->fragment_offset() != 0;
-            at_ += static_cast<std::uint32_t>(header->bytes().size());
-        }
-        frame_.protocol_ = next;
-        if (is_later) return end_without_transport();
-        read_transport(next);
-    }
-
-    /// Ends the packet after `length` bytes from at_ on; 0 means that it goes to the end.
-    constexpr void end_network(std::uint32_t length, layer where, std::size_t field, length_source source) noexcept {
-        if (length - 1 < left()) [[likely]] {
-            limit_ = wire_limit_ = at_ + length;
-            frame_.ended_by_ = source;
-        } else if (length != 0) {
-            exceed(where, field, length, "length is % bytes, and # are there");
-        } else if (capture_ends_here()) {
-            frame_.ended_by_ = length_source::capture;
-            frame_.is_incomplete_ = true;
-        }
-        frame_.network_end_ = limit_;
-    }
-    [[gnu::cold, gnu::noinline]] constexpr void refuse(const packet_failure& why) noexcept {
-        fail(why);
-        frame_.network_end_ = limit_;
-        if (capture_ends_here()) frame_.ended_by_ = length_source::capture;
-    }
-    constexpr void end_without_transport() noexcept {
-        frame_.transport_ = at_;
-        cut_payload();
-    }
-    /// Reports payload bytes that the capture has lost, unless a header has failed before.
-    constexpr void cut_payload() noexcept {
-        if (capture_ends_here()) [[unlikely]]
-            fail(packet_failure::cut_short(layer::payload, 0, left(), wire_limit_ - at_));
-    }
-
-    // ---- The transport ----
-
-    constexpr void read_transport(ip_protocol protocol) noexcept {
-        frame_.transport_ = at_;
-        if (protocol == ip_protocol::tcp) return read_plain<tcp_view>(layer::tcp);
-        if (protocol == ip_protocol::udp) return read_udp();
-        if (protocol == ip_protocol::icmp && frame_.has(layer::ipv4)) return read_plain<icmp_view>(layer::icmp);
-        if (protocol == ip_protocol::icmpv6 && frame_.has(layer::ipv6)) return read_plain<icmpv6_view>(layer::icmpv6);
-        cut_payload();
-    }
-    template <class View>
-    constexpr void read_plain(layer which) noexcept {
-        packet_failure why;
-        const std::size_t size = detail::view_maker::check<View>(here(), left(), why);
-        if (size == 0) [[unlikely]]
-            return fail(why);
-        frame_.transport_layer_ = which;
-        at_ += static_cast<std::uint32_t>(size);
-        cut_payload();
-    }
-    constexpr void read_udp() noexcept {
-        packet_failure why;
-        if (detail::view_maker::check<udp_view>(here(), left(), why) == 0) [[unlikely]]
-            return fail(why);
-        frame_.transport_layer_ = layer::udp;
-        const std::uint32_t length = detail::load_16(here() + 4);
-        if (length != left() && length != 0) [[unlikely]]
-            end_udp(length);
-        at_ += 8;
-        cut_payload();
-    }
-    [[gnu::noinline]] constexpr void end_udp(std::uint32_t length) noexcept {
-        if (length < left()) {
-            limit_ = wire_limit_ = at_ + length;
-            frame_.ended_by_ = length_source::udp_length;
-        } else if (!frame_.is_fragment_) {  // the later fragments have the rest
-            exceed(layer::udp, 4, length, "length is % bytes, and # are there");
-        }
-    }
-
-    frame_view frame_;
-    std::uint32_t at_ = 0;          // where the next header begins
-    std::uint32_t limit_ = 0;       // where the innermost length ends, within the captured bytes
-    std::uint32_t wire_limit_ = 0;  // the same on the wire: larger than limit_ if the capture lacks bytes
-};
-
-}  // namespace detail
-
-constexpr checksum_state frame_view::checksum_state() const noexcept {
-    using enum netnotes::packet::checksum_state;
-    const std::size_t size = payload_end_ - transport_;
-    const std::byte* const segment = data_ + transport_;
-    std::size_t field = 0;
-    if (has(layer::tcp))
-        field = 16;
-    else if (has(layer::udp))
-        field = 6;
-    else if (has(layer::icmp) || has(layer::icmpv6))
-        field = 2;
-    else
-        return absent;
-    const std::uint64_t value = detail::native<std::uint16_t>(segment + field);
-    if (has(layer::udp) && value == 0 && has(layer::ipv4)) return absent;
-    if (is_fragment_ || is_incomplete_) return unknown;
-
-    // Summed as the bytes stand in memory: the addresses lie one behind the other in both headers.
-    std::uint64_t pseudo = 0;
-    if (!has(layer::icmp)) {
-        pseudo = std::uint64_t{detail::wire_order(static_cast<std::uint16_t>(size))} +
-                 detail::wire_order(static_cast<std::uint16_t>(size >> 16)) +
-                 detail::wire_order(static_cast<std::uint16_t>(protocol_));
-        if (has(layer::ipv4))
-            pseudo = detail::sum_of(data_ + network_ + 12, 8, pseudo);
-        else
-            pseudo = sum_ipv6_addresses(pseudo);
-    }
-    const std::uint64_t sum = detail::sum_of(segment, size, pseudo);
-    if (has(layer::udp) && value == 0) return bad;  // over IPv6 (RFC 8200 §8.1)
-    if (detail::fold(sum) == 0xffff) return good;
-    if (!has(layer::icmp) && detail::fold(pseudo) == value) return partial;
-    return has(layer::ipv4) && ended_by_ == length_source::frame ? unknown : bad;  // segmentation offload
-}
-constexpr std::uint64_t frame_view::sum_ipv6_addresses(std::uint64_t sum) const noexcept {
-    sum = detail::sum_of(data_ + network_ + 8, 16, sum);
-    if (has(layer::ipv6_extension)) {
-        for (const ipv6_extension& each : ipv6()->extensions())
-            if (const auto end = each.final_destination()) {
-                const auto octets = end->to_octets();
-                for (std::size_t i = 0; i < octets.size(); i += 2)
-                    sum += detail::wire_order(static_cast<std::uint16_t>(octets[i] << 8 | octets[i + 1]));
-                return sum;
-            }
-    }
-    return detail::sum_of(data_ + network_ + 24, 16, sum);
-}
-
-/// Finds the headers of a frame of which `captured` bytes were kept and which had `on_the_wire` bytes. Never throws; what
-/// could not be read is in frame_view::failure(). The result is valid as long as the bytes.
-[[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> captured, std::size_t on_the_wire,
-                                           link_type link = link_type::ethernet) noexcept {
-    return link == link_type::ethernet ? detail::dissector::read(captured, on_the_wire)
-                                       : detail::dissector::run(captured, on_the_wire, link);
-}
-/// Finds the headers of a whole frame.
-[[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> frame,
-                                           link_type link = link_type::ethernet) noexcept {
-    return dissect(frame, frame.size(), link);
-}
-
-/// Returns how many bytes of payload the transport had on the wire, as the length of IP says. The capture may have kept
-/// fewer. Without IP, or if IP gives no length, it is the size of payload().
-[[nodiscard]] constexpr std::size_t transport_payload_size(const frame_view& frame) noexcept {
-    const std::size_t front = frame.payload_offset() - frame.network_offset();  // the headers from IP on
-    std::size_t announced = 0;
-    if (const auto packet = frame.ipv4()) announced = packet->total_length();
-    if (const auto packet = frame.ipv6(); packet && packet->payload_length() > 0)
-        announced = packet->payload_length() + packet->header_size();
-    return std::max(frame.payload().size(), announced > front ? announced - front : 0);
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_FRAME_HPP
 
 
 
@@ -27506,142 +31895,6 @@ constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer hea
 
 
 
-// netnotes/packet/pieces.hpp: bytes that arrive in any order
-// SPDX-License-Identifier: MIT
-//
-// Fragments of a packet and segments of a stream may arrive late, twice, or with a part that arrived before. This page
-// keeps what has arrived, as pieces that do not touch the same byte twice:
-//
-//        held      ├── abc ──┤                ├── ghi ──┤
-//        arrives          ├──── cdefgX ───────────┤
-//        held      ├── abc ──┼──── def ───────┼── ghi ──┤        the byte X differs from h: the first byte wins
-//
-// Two receivers may decide differently which of two bytes counts. An attacker uses that: the program that looks for
-// attacks reads one text, the victim the other. So a difference is never resolved silently here.
-//
-// On this page:  pieces (for reassembly.hpp and follow.hpp)
-// The notes:     TCP/IP协议(族)
-
-#ifndef NETNOTES_PACKET_PIECES_HPP
-#define NETNOTES_PACKET_PIECES_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <map>
-#include <span>
-#include <utility>
-#include <vector>
-
-namespace netnotes::packet::detail {
-
-/// Bytes with their places, which do not overlap. Allocates a node and a block of memory for each piece.
-class pieces {
-  public:
-    /// How many bytes a piece costs besides its content: the node of the map, the vector, and what malloc() keeps.
-    static constexpr std::size_t piece_cost = 112;
-
-    struct insertion {
-        std::size_t stored = 0;           ///< bytes that were new
-        std::size_t repeated = 0;         ///< bytes that had arrived before, equal or not
-        std::size_t different = 0;        ///< bytes that had arrived before and differ
-        std::uint64_t difference_at = 0;  ///< place of the first byte that differs
-    };
-
-    [[nodiscard]] bool empty() const noexcept { return held_.empty(); }
-    /// Returns the place of the first byte. There must be a piece.
-    [[nodiscard]] std::uint64_t first() const noexcept { return held_.begin()->first; }
-    /// Returns how many bytes are held.
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    /// Returns the place behind the last byte, 0 if nothing is held.
-    [[nodiscard]] std::uint64_t end() const noexcept {
-        return held_.empty() ? 0 : std::prev(held_.end())->first + std::prev(held_.end())->second.size();
-    }
-    /// Returns how much memory the pieces take, about.
-    [[nodiscard]] std::size_t memory() const noexcept { return size_ + held_.size() * piece_cost; }
-    /// Returns how much memory at most a piece of that size may add, wherever it lies.
-    [[nodiscard]] std::size_t cost_of(std::uint64_t at, std::size_t size) const noexcept {
-        std::size_t parts = 1;
-        for (auto i = held_.lower_bound(at); i != held_.end() && i->first < at + size; ++i) ++parts;
-        return size + parts * piece_cost;
-    }
-
-    /// Keeps the bytes whose places are empty.
-    insertion insert(std::uint64_t at, std::span<const std::byte> bytes) {
-        insertion done;
-        auto next = held_.upper_bound(at);
-        if (next != held_.begin() && std::prev(next)->first + std::prev(next)->second.size() > at) --next;
-        while (!bytes.empty()) {
-            if (next == held_.end() || next->first > at) {  // the bytes before the next piece are new
-                const std::size_t room =
-                    next == held_.end()
-                        ? bytes.size()
-                        : static_cast<std::size_t>(std::min<std::uint64_t>(next->first - at, bytes.size()));
-                held_.emplace_hint(next, at, std::vector<std::byte>(bytes.begin(), bytes.begin() + diff(room)));
-                size_ += room;
-                done.stored += room;
-                at += room;
-                bytes = bytes.subspan(room);
-                continue;
-            }
-            const std::size_t from = static_cast<std::size_t>(at - next->first);
-            const auto there = std::span<const std::byte>{next->second}.subspan(from);
-            compare(done, at, bytes, there);
-            const std::size_t common = std::min(bytes.size(), there.size());
-            at += common;
-            bytes = bytes.subspan(common);
-            ++next;
-        }
-        return done;
-    }
-    /// Counts the bytes in which a repetition differs from what is there.
-    static void compare(insertion& done, std::uint64_t at, std::span<const std::byte> bytes,
-                        std::span<const std::byte> there) noexcept {
-        const std::size_t common = std::min(bytes.size(), there.size());
-        done.repeated += common;
-        for (std::size_t i = 0; i < common; ++i) {
-            if (bytes[i] == there[i]) continue;
-            if (done.different++ == 0) done.difference_at = at + i;
-        }
-    }
-    /// Counts the bytes that are held already, and how many of them differ. Keeps nothing.
-    void compare_with(insertion& done, std::uint64_t at, std::span<const std::byte> bytes) const noexcept {
-        auto piece = held_.upper_bound(at);
-        if (piece != held_.begin()) --piece;
-        for (; piece != held_.end() && piece->first < at + bytes.size(); ++piece) {
-            const std::uint64_t from = std::max(piece->first, at);
-            if (from >= piece->first + piece->second.size()) continue;
-            compare(done, from, bytes.subspan(static_cast<std::size_t>(from - at)),
-                    std::span<const std::byte>{piece->second}.subspan(static_cast<std::size_t>(from - piece->first)));
-        }
-    }
-    /// Removes the first piece and returns its bytes. There must be a piece.
-    std::vector<std::byte> take_first() noexcept {
-        std::vector<std::byte> bytes = std::move(held_.begin()->second);
-        held_.erase(held_.begin());
-        size_ -= bytes.size();
-        return bytes;
-    }
-    /// Appends the bytes of all pieces, from the first to the last.
-    void copy_to(std::vector<std::byte>& all) const {
-        all.reserve(all.size() + size_);
-        for (const auto& [at, bytes] : held_) all.insert(all.end(), bytes.begin(), bytes.end());
-    }
-    void clear() noexcept {
-        held_.clear();
-        size_ = 0;
-    }
-
-  private:
-    static std::ptrdiff_t diff(std::size_t size) noexcept { return static_cast<std::ptrdiff_t>(size); }
-    std::map<std::uint64_t, std::vector<std::byte>> held_;
-    std::size_t size_ = 0;
-};
-
-}  // namespace netnotes::packet::detail
-
-#endif  // NETNOTES_PACKET_PIECES_HPP
 
 
 
@@ -28548,303 +32801,6 @@ inline std::string box(const frame_view& frame, layer header) {
 
 #endif  // NETNOTES_PACKET_PRINT_HPP
 
-// netnotes/packet/reassembly.hpp: joining the fragments of IPv4 and IPv6
-// SPDX-License-Identifier: MIT
-//
-// A packet that is too long for a link is cut. Each fragment has a header of its own, the number of the packet, its
-// place, and a bit that says whether more follow:
-//
-//        packet of 4,000 bytes      ├────────────────────────────────────────────┤
-//        at 0, more                 ├── 1,480 ──┤
-//        at 1480, more                          ├── 1,480 ──┤
-//        at 2960, last                                      ├──── 1,040 ─────────┤
-//
-// Fragments arrive in any order, and some never do. So a receiver must forget packets that stay incomplete, or a sender of
-// single fragments fills its memory. Here both limits are arguments: the memory, and the time. There is no clock: each
-// fragment comes with its time.
-//
-// If fragments overlap and differ, then for IPv4 the bytes that came first count, and the result says that there was a
-// difference. For IPv6 the whole packet is discarded, because no honest sender does that (RFC 5722, RFC 8200 §4.5).
-//
-// On this page:  ip_fragment · reassembly_limits, reassembly · reassembler
-// The notes:     TCP/IP协议(族), IP地址
-
-#ifndef NETNOTES_PACKET_REASSEMBLY_HPP
-#define NETNOTES_PACKET_REASSEMBLY_HPP
-
-#include <chrono>
-#include <compare>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <list>
-#include <map>
-#include <optional>
-#include <span>
-#include <vector>
-
-
-
-
-
-
-
-
-namespace netnotes::packet {
-
-/// A fragment of a packet. Its payload points into the frame.
-struct ip_fragment {
-    ip_address source{};
-    ip_address destination{};
-    std::uint32_t identification = 0;  ///< the number that all fragments of the packet have
-    ip_protocol protocol{};            ///< of the packet's payload; of IPv6 the first fragment's counts
-    std::uint32_t offset = 0;          ///< place of the payload within the packet's payload, in bytes
-    bool has_more = false;             ///< another fragment follows
-    std::span<const std::byte> payload{};
-    std::size_t missing = 0;  ///< bytes of the payload that the capture has cut off
-
-    /// Returns nullopt if the packet is no fragment.
-    [[nodiscard]] static constexpr std::optional<ip_fragment> from(const ipv4_view& packet) noexcept {
-        if (!packet.is_fragment()) return std::nullopt;
-        const std::size_t size = packet.bytes().size();
-        return ip_fragment{.source = packet.source(),
-                           .destination = packet.destination(),
-                           .identification = packet.identification(),
-                           .protocol = packet.protocol(),
-                           .offset = packet.fragment_offset(),
-                           .has_more = packet.more_fragments(),
-                           .payload = packet.payload(),
-                           .missing = packet.total_length() > size ? packet.total_length() - size : 0};
-    }
-    /// Returns nullopt if the packet has no fragment header, or if that says that the packet is whole (RFC 6946).
-    [[nodiscard]] static constexpr std::optional<ip_fragment> from(const ipv6_view& packet) noexcept {
-        const auto payload = packet.payload();
-        std::size_t at = 0;
-        for (const ipv6_extension& header : packet.extensions()) {
-            at += header.bytes().size();
-            if (header.kind() != ip_protocol::fragment) continue;
-            if (!header.is_part()) return std::nullopt;
-            const std::size_t announced = packet.payload_length();
-            return ip_fragment{.source = packet.source(),
-                               .destination = packet.destination(),
-                               .identification = header.identification(),
-                               .protocol = header.next_header(),
-                               .offset = header.fragment_offset(),
-                               .has_more = header.more_fragments(),
-                               .payload = payload.subspan(at),
-                               .missing = announced > payload.size() ? announced - payload.size() : 0};
-        }
-        return std::nullopt;
-    }
-};
-
-struct reassembly_limits {
-    /// Bytes that all incomplete packets together may take, with what it costs to manage them. If a fragment does not fit,
-    /// the packets that have waited longest are dropped. One whole packet, at most 65,535 bytes, comes in addition.
-    std::size_t max_memory = 4 << 20;
-    /// How long a packet may stay incomplete after its first fragment. RFC 8200 §4.5 says 60 seconds.
-    /// It must not be negative.
-    std::chrono::nanoseconds timeout = std::chrono::seconds{60};
-};
-
-/// What became of a fragment.
-struct reassembly {
-    enum class outcome : std::uint8_t {
-        kept,       ///< the packet still misses bytes
-        complete,   ///< the packet is whole: see `payload`
-        repeated,   ///< every byte had arrived before
-        discarded,  ///< IPv6: fragments of this packet overlap
-        refused,    ///< the fragment cannot be part of a packet: see `failure`
-    };
-    outcome what = outcome::kept;
-    /// The payload of the whole packet. It is valid until the next call of the reassembler.
-    std::span<const std::byte> payload{};
-    ip_protocol protocol{};           ///< of the whole packet
-    std::size_t different_bytes = 0;  ///< bytes that had arrived before with another value, in the whole packet so far
-    std::size_t dropped_packets = 0;  ///< packets that this call dropped: too old, or no memory
-    packet_failure failure{};         ///< its place counts from the beginning of the packet's payload
-
-    [[nodiscard]] constexpr bool is_complete() const noexcept { return what == outcome::complete; }
-};
-
-/// Joins fragments. It allocates within the limits. Use one object in one thread at a time.
-///
-///     reassembler fragments{{.max_memory = 1 << 20}};
-///     if (const auto fragment = ip_fragment::from(header))
-///         if (const auto whole = fragments.add(*fragment, time); whole.is_complete())
-///             tcp_view::parse(whole.payload, why) …
-class reassembler {
-  public:
-    static constexpr std::uint32_t max_payload_size = 65'535;  ///< bytes of a packet
-
-    reassembler() = default;
-    explicit reassembler(const reassembly_limits& limits) : limits_{limits} {}
-    reassembler(reassembler&&) noexcept = default;
-    reassembler& operator=(reassembler&&) noexcept = default;
-
-    /// Takes a fragment that was captured at `now`. Throws std::bad_alloc only. A fragment larger than the whole memory is
-    /// refused.
-    reassembly add(const ip_fragment& fragment, capture_time now);
-
-    /// Returns how many packets are incomplete.
-    [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
-    /// Returns how many bytes they take, never more than reassembly_limits::max_memory.
-    [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
-    /// Drops the packets whose time is over. add() does so, too.
-    std::size_t drop_expired(capture_time now);
-
-  private:
-    struct key {
-        ip_address source, destination;
-        std::uint32_t identification;
-        ip_protocol protocol;  // not of IPv6
-        friend auto operator<=>(const key&, const key&) = default;
-    };
-    struct packet {
-        key name;
-        capture_time first_time;
-        detail::pieces held{};
-        std::optional<std::uint64_t> end{};  // known when the last fragment has arrived
-        std::optional<ip_protocol> protocol{};
-        std::size_t different = 0;
-        bool is_discarded = false;
-    };
-    using place = std::list<packet>::iterator;
-    static constexpr std::size_t packet_cost = sizeof(packet) + sizeof(key) + 128;  // with the nodes of list and map
-
-    static std::optional<packet_failure> refusal(const ip_fragment& fragment, const packet* whole) noexcept;
-    void drop(place which) {
-        memory_ -= packet_cost + which->held.memory();
-        known_.erase(which->name);
-        waiting_.erase(which);
-    }
-
-    reassembly_limits limits_;
-    std::list<packet> waiting_;  // the oldest first
-    std::map<key, place> known_;
-    std::size_t memory_ = 0;
-    std::vector<std::byte> complete_;
-};
-
-// ---- How it is done ------------------------------------------------------------------------------------
-
-inline std::size_t reassembler::drop_expired(capture_time now) {
-    std::size_t count = 0;
-    // A capture may go back in time: a packet that seems to come from the future stays. Unsigned numbers cannot overflow.
-    const auto is_over = [&](capture_time first) {
-        const auto age = static_cast<std::uint64_t>(now.time_since_epoch().count()) -
-                         static_cast<std::uint64_t>(first.time_since_epoch().count());
-        return now > first && age > static_cast<std::uint64_t>(limits_.timeout.count());
-    };
-    for (; !waiting_.empty() && is_over(waiting_.front().first_time); ++count) drop(waiting_.begin());
-    return count;
-}
-
-inline std::optional<packet_failure> reassembler::refusal(const ip_fragment& fragment, const packet* whole) noexcept {
-    const layer where = fragment.source.is_v4() ? layer::ipv4 : layer::ipv6_extension;
-    const std::uint64_t end = fragment.offset + std::uint64_t{fragment.payload.size()};
-    const auto refuse = [&](const char* pattern, std::uint64_t value, std::uint64_t limit) {
-        return packet_failure{where, fragment.offset, pattern, static_cast<std::uint32_t>(value),
-                              static_cast<std::uint32_t>(limit)};
-    };
-    if (fragment.missing > 0)
-        return packet_failure::cut_short(where, fragment.offset, fragment.payload.size(),
-                                         fragment.payload.size() + fragment.missing);
-    if (end > max_payload_size) return refuse("the fragment ends at byte %, behind byte #", end, max_payload_size);
-    if (fragment.has_more && fragment.payload.size() % 8 != 0)
-        return refuse("a fragment in the middle has % bytes, no multiple of #", fragment.payload.size(), 8);
-    if (fragment.payload.empty()) return refuse("the fragment is empty", 0, 0);
-    if (whole == nullptr || whole->is_discarded) return std::nullopt;
-    if (whole->end && (end > *whole->end || (!fragment.has_more && end != *whole->end)))
-        return refuse("the fragment ends at byte %, and the packet at byte #", end, *whole->end);
-    if (!fragment.has_more && end < whole->held.end())
-        return refuse("the last fragment ends at byte %, and others at byte #", end, whole->held.end());
-    return std::nullopt;
-}
-
-inline reassembly reassembler::add(const ip_fragment& fragment, capture_time now) {
-    reassembly result;
-    result.dropped_packets = drop_expired(now);
-    const bool is_v6 = fragment.source.is_v6();
-    const key name{fragment.source, fragment.destination, fragment.identification,
-                   is_v6 ? ip_protocol::fragment : fragment.protocol};
-    const auto refuse = [&](const packet_failure& why) {
-        result.what = reassembly::outcome::refused;
-        result.failure = why;
-        return result;
-    };
-    auto found = known_.find(name);
-    if (const auto why = refusal(fragment, found == known_.end() ? nullptr : &*found->second)) return refuse(*why);
-
-    if (found != known_.end() && found->second->is_discarded) {
-        result.what = reassembly::outcome::discarded;
-        return result;
-    }
-    // Room first, so that the limit holds at every moment. The packet at hand may itself be dropped.
-    const std::uint64_t at = fragment.offset;
-    std::size_t cost = 0;
-    const auto does_not_fit = [&] {
-        found = known_.find(name);
-        cost = found == known_.end() ? packet_cost + fragment.payload.size() + detail::pieces::piece_cost
-                                     : found->second->held.cost_of(at, fragment.payload.size());
-        return memory_ + cost > limits_.max_memory;
-    };
-    while (does_not_fit()) {
-        if (waiting_.empty())
-            return refuse({is_v6 ? layer::ipv6_extension : layer::ipv4, fragment.offset,
-                           "the fragment needs % bytes of memory, above #", static_cast<std::uint32_t>(cost),
-                           static_cast<std::uint32_t>(limits_.max_memory)});
-        drop(waiting_.begin());
-        ++result.dropped_packets;
-    }
-    if (found == known_.end()) {
-        waiting_.push_back({.name = name, .first_time = now});
-        try {
-            found = known_.emplace(name, std::prev(waiting_.end())).first;
-        } catch (...) {
-            waiting_.pop_back();
-            throw;
-        }
-        memory_ += packet_cost;
-    }
-    const place where = found->second;
-    memory_ -= where->held.memory();
-    detail::pieces::insertion done;
-    try {
-        done = where->held.insert(at, fragment.payload);
-    } catch (...) {
-        memory_ += where->held.memory();
-        throw;
-    }
-    memory_ += where->held.memory();
-    where->different += done.different;
-    result.different_bytes = where->different;
-    // A fragment that came twice is no overlap, if it is equal (RFC 8200 §4.5 allows that).
-    if (is_v6 && done.repeated > 0 && (done.stored > 0 || done.different > 0)) {
-        memory_ -= where->held.memory();
-        where->held.clear();
-        where->is_discarded = true;
-        result.what = reassembly::outcome::discarded;
-        return result;
-    }
-    if (!fragment.has_more) where->end = at + fragment.payload.size();
-    if (fragment.offset == 0 || !where->protocol) where->protocol = fragment.protocol;
-    result.protocol = *where->protocol;
-    if (where->end && where->held.size() == *where->end) {
-        complete_.clear();
-        where->held.copy_to(complete_);
-        drop(where);
-        result.payload = complete_;
-        result.what = reassembly::outcome::complete;
-        return result;
-    }
-    if (done.stored == 0) result.what = reassembly::outcome::repeated;
-    return result;
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_REASSEMBLY_HPP
 
 
 
@@ -28852,6 +32808,10 @@ inline reassembly reassembler::add(const ip_fragment& fragment, capture_time now
 
 
 #endif  // NETNOTES_PACKET_HPP
+
+
+#endif  // NETNOTES_LAN_HPP
+
 
 
 // netnotes/server.hpp: whole servers, as the notes' SocketServer
