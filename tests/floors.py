@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""floors.py [--text | --dot]: checks that includes point down only, between the modules and between the headers.
+"""floors.py [--text | --dot [MODULE]]: checks that includes point down only, between the modules and between the headers.
 
 Without an argument it checks include/netnotes, and exits with status 1 and the faults if there are any:
 
@@ -8,7 +8,8 @@ Without an argument it checks include/netnotes, and exits with status 1 and the 
     - packet and lan have no socket, no descriptor, no thread and no clock: they include no header of the system
     - a chapter has at most 620 lines; EXCEPTIONS below names those that are longer, and a name that is not needed is a fault
 
---text prints the floors as a picture of text, --dot for Graphviz: python3 tests/floors.py --dot | dot -Tsvg.
+--text prints the floors as a picture of text, --dot for Graphviz: python3 tests/floors.py --dot | dot -Tsvg. With the name
+of a module, --dot prints its chapters. An arrow that follows from two others is left out.
 """
 
 import pathlib
@@ -62,8 +63,27 @@ def circle_in(graph):
     return []
 
 
+def all_below(graph, node, seen=None):
+    """Returns the names that can be reached from this one."""
+    seen = set() if seen is None else seen
+    for below in graph.get(node, ()):
+        if below not in seen:
+            seen.add(below)
+            all_below(graph, below, seen)
+    return seen
+
+
+def dot_of(graph):
+    """Yields the arrows of a graph without circles, but no arrow that follows from two others."""
+    for node, below in sorted(graph.items()):
+        for other in sorted(below):
+            if not any(other in all_below(graph, near) for near in below if near != other):
+                yield f'    "{node}" -> "{other}"'
+
+
 def main():
-    if sys.argv[1:] not in ([], ["--text"], ["--dot"]):
+    of_module = sys.argv[2] if sys.argv[1:2] == ["--dot"] and sys.argv[2:] and sys.argv[2] in FLOORS else None
+    if sys.argv[1:] not in ([], ["--text"], ["--dot"], ["--dot", of_module]):
         print(__doc__)
         return 0 if sys.argv[1:] == ["--help"] else 2
     headers, modules, faults = {}, {}, []
@@ -105,11 +125,15 @@ def main():
         for floor in sorted({FLOORS[module] for module in modules}, reverse=True):
             for module in sorted(module for module in modules if FLOORS[module] == floor):
                 print(f"  floor {floor}   {module:9} {' '.join(sorted(modules[module], key=lambda m: (-FLOORS[m], m)))}".rstrip())
+    elif of_module:
+        chapters = {name: {below for below in includes if below.startswith(of_module + "/")}
+                    for name, includes in headers.items() if name.startswith(of_module + "/")}
+        print("digraph chapters {\n    node [shape=box]; rankdir=LR")
+        print("\n".join([f'    "{name}"' for name in sorted(chapters)] + list(dot_of(chapters))))
+        print("}")
     elif sys.argv[1:] == ["--dot"]:
         print("digraph modules {\n    node [shape=box]")
-        for module, below in sorted(modules.items()):
-            for other in sorted(below):
-                print(f"    {module} -> {other}")
+        print("\n".join(dot_of(modules)))
         for floor in sorted({FLOORS[module] for module in modules}):
             same = "; ".join(sorted(module for module in modules if FLOORS[module] == floor))
             print(f"    {{ rank=same; {same} }}")
